@@ -1,0 +1,218 @@
+// What the actors need from outside, and what they offer to it, as types. The edges fill these in; the roof connects them.
+import type { Observable } from 'rxjs';
+import type { ErrorCode, InvocationError } from '../domain/errors.js';
+import type { RegistryEvent } from '../domain/events.js';
+import type { JsonObject } from '../domain/extension.js';
+import type { HealthReport, HealthSummary } from '../domain/health-report.js';
+import type { RegistryUpdate } from '../domain/registry-rows.js';
+
+/** Monotonic time in milliseconds with fractions, and timers on the same time line. A simulated one drives the tests. */
+export interface Clock {
+  now(): number;
+  setTimeout(fn: (...args: unknown[]) => void, ms: number): unknown;
+  clearTimeout(id: unknown): void;
+}
+
+/** Wall clock, epoch milliseconds: only for rows, events and logs, never for a decision. */
+export type WallClock = () => number;
+
+// Transport (filled in by nats/)
+
+/** What a message to one instance of one version needs, made once per registry change. Opaque here. */
+export interface Route {
+  readonly subject: string;
+}
+
+export interface RouteSpec {
+  readonly extensionId: string;
+  readonly version: string;
+  /** null: the version has no instance rows; its subject's queue group is the pool. */
+  readonly instanceId: string | null;
+  readonly subject: string;
+  /** `Extreg-Config`, delivered where not null; its JSON is at most 8 KiB (validated at load). */
+  readonly config: JsonObject | null;
+}
+
+export type PrepareRoute = (spec: RouteSpec) => Route;
+
+/** The answer of an extension. Opaque here but for what classification needs. */
+export interface Reply {
+  /** `Nats-Service-Error-Code`; 0 without a service error, 500 where the code is missing or not a number. */
+  readonly serviceErrorCode: number;
+  /** `Nats-Service-Error`, at most 512 characters; '' without. */
+  readonly serviceError: string;
+  /** `Retry-After` in ms, 0..60 000; null without. */
+  readonly retryAfterMs: number | null;
+}
+
+/** How an attempt ended, as the wire saw it. */
+export type AttemptEnd =
+  | 'reply'
+  | 'timeout'
+  | 'no_responders'
+  /** Our own connection was lost, or draining ended it. */
+  | 'disconnected'
+  /** The server does not let us publish to the extension's subject. */
+  | 'not_permitted'
+  /** Body and headers together are over the server's limit; nothing was sent. */
+  | 'too_large';
+
+export interface AttemptListener {
+  /** Exactly once per attempt, possibly before `send` returns. `reply` is null unless `end` is 'reply'. Must not throw. */
+  attemptEnded(end: AttemptEnd, reply: Reply | null): void;
+}
+
+/**
+ * Sends one attempt: the caller's body and headers with ours, and waits `timeoutMs` for the reply.
+ * `remainingMs`: what is left of the caller's budget, told to the extension. `attempt` counts from 1.
+ */
+export type SendAttempt = (
+  route: Route,
+  invocation: Invocation,
+  attempt: number,
+  timeoutMs: number,
+  remainingMs: number,
+  listener: AttemptListener,
+) => void;
+
+/** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
+export interface Invocation {
+  readonly extensionId: string;
+  /** The tenant token of the subject; null without one. */
+  readonly tenantId: string | null;
+  /** Monotonic. */
+  readonly arrivedMs: number;
+  /** `Extreg-Timeout-Ms`; null where the caller named none. Checked: min_budget_ms..max_budget_ms. */
+  readonly budgetMs: number | null;
+  /** Set by the router as soon as it knows: when the caller stops waiting, monotonic. A reply owed longer is dropped. */
+  deadlineMs: number;
+  /** Value of a header of the caller, exactly as spelled; null where it is absent. */
+  header(name: string): string | null;
+  /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */
+  succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null;
+  refuse(error: InvocationError): void;
+}
+
+/** Takes an invocation from the intake; must not throw. */
+export type HandleInvocation = (invocation: Invocation) => void;
+
+/** Publishes an event at once; while disconnected it is dropped and counted (the log has it all the same). */
+export type PublishEvent = (event: RegistryEvent) => void;
+
+// Database (filled in by db/)
+
+export type BreakerStateName = 'closed' | 'open' | 'half_open';
+
+/** What one target owes the database. Counts are added to the row's; points in time travel as ages. */
+export interface HealthFlushRow {
+  readonly extension_id: string;
+  readonly version: string;
+  /** True: the extension's default target, kept in `extension_health`; else in `extension_version_health`. */
+  readonly published: boolean;
+  readonly success_delta: number;
+  readonly failure_delta: number;
+  readonly last_success_ago_ms: number | null;
+  readonly last_failure_ago_ms: number | null;
+  readonly last_latency_ms: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly p50_latency_ms: number | null;
+  readonly p95_latency_ms: number | null;
+  readonly p99_latency_ms: number | null;
+  readonly latency_samples: number;
+  readonly latency_sum: number;
+  readonly latency_window_ago_ms: number | null;
+  readonly circuit_breaker_state: BreakerStateName;
+  readonly opened_ago_ms: number | null;
+  readonly open_remaining_ms: number | null;
+  readonly trips: number;
+  readonly epoch: number;
+  readonly half_open_requests_count: number;
+  readonly auto_disabled: boolean;
+}
+
+export interface FlushResult {
+  /** Rows that failed alone too; they are dropped, not retried for ever. */
+  readonly dropped: readonly { readonly extension_id: string; readonly version: string; readonly error: string }[];
+}
+
+/** Writes all rows in one statement; rejects only where the database cannot be reached (nothing was written then). */
+export type FlushHealth = (rows: readonly HealthFlushRow[]) => Promise<FlushResult>;
+
+/** The auto-manager's change of `extensions`: applied only while the row still has `revision`. */
+export interface AutoChange {
+  readonly extension_id: string;
+  readonly change: 'auto_disable' | 'auto_enable';
+  readonly revision: number;
+  readonly reason: string;
+}
+
+/** `applied` with the row's new revision, or `stale`: somebody changed the row since it was decided. Rejects while the database is away. */
+export type ApplyAutoChange = (
+  change: AutoChange,
+) => Promise<{ readonly applied: true; readonly revision: number } | { readonly applied: false }>;
+
+/** A fact for the audit trail that is no change of the registry (a trip, a rejected row). */
+export interface AuditFact {
+  readonly extension_id: string;
+  readonly action: string;
+  readonly new_values: JsonObject;
+  readonly changed_by: string;
+  readonly reason: string | null;
+  /** Epoch milliseconds when it happened. */
+  readonly at_ms: number;
+}
+
+/** Rejects while the database is away; nothing was written then. */
+export type WriteAudit = (facts: readonly AuditFact[]) => Promise<void>;
+
+/** Cold; errors never reach it: it retries by itself. The first update is a snapshot. */
+export type RegistryFeed = Observable<RegistryUpdate>;
+
+// What the actors offer to http/, nats/ and cli/
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not ready: `nats`, `registry`, `draining`. */
+  readonly waiting_for: readonly string[];
+  /** What is away while we serve all the same: `database`, `registry_snapshot_file`. */
+  readonly degraded: readonly string[];
+}
+
+export interface HealthSource {
+  report(): HealthReport;
+  /** null: no such extension. */
+  one(extensionId: string): HealthReport['extensions'][number] | null;
+  summary(): HealthSummary;
+}
+
+/** One extension's numbers for the metrics page; counters only grow while the process lives. */
+export interface ExtensionSample {
+  readonly extension_id: string;
+  /** 0 closed, 1 open, 2 half-open; isolated counts as 1, forced closed as 0. */
+  readonly state: 0 | 1 | 2;
+  readonly failures_total: number;
+  /** Times the breaker closed after having been open. */
+  readonly recoveries_total: number;
+  /** Times it opened, re-opening from half-open included. */
+  readonly trips_total: number;
+  /** Health window; null without calls. */
+  readonly success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly auto_disabled: boolean;
+  readonly in_flight: number;
+  /** Epoch seconds; null without one. */
+  readonly last_failure_timestamp_seconds: number | null;
+  /** Invocations answered, by result: `ok`, or the error code they were refused with. */
+  readonly invocations: ReadonlyMap<string, number>;
+  /** Cumulative counts per upper bound of DURATION_BOUNDS_SECONDS, then all (+Inf). */
+  readonly duration_buckets: readonly number[];
+  readonly duration_sum_seconds: number;
+  /** State of every target that is not the default one, by version. */
+  readonly versions: readonly { readonly version: string; readonly state: 0 | 1 | 2 }[];
+}
+
+export interface MetricsSource {
+  extensions(): Iterable<ExtensionSample>;
+  /** extension_health_auto_disabled_total. */
+  autoDisabledTotal(): number;
+}

@@ -1,0 +1,53 @@
+// The one table of what can go wrong with an invocation. docs/errors.md is compared with it by a test.
+
+/** Whether the same call may be made again: `maybe_executed` = the extension may have done the work already. */
+export type Retryable = 'no' | 'yes' | 'maybe_executed';
+
+export const ERROR_TABLE = {
+  invalid_request: { status: 400, retryable: 'no', when: 'bad subject token, header, envelope or budget' },
+  extension_not_found: { status: 404, retryable: 'no', when: 'no such extension' },
+  payload_too_large: {
+    status: 413,
+    retryable: 'no',
+    when: "over the configured or the server's limit, our headers included",
+  },
+  overloaded: { status: 429, retryable: 'yes', when: '`max_in_flight` of the extension or the daemon' },
+  extension_error: { status: 502, retryable: 'maybe_executed', when: 'a service error of 500 or more, after retries' },
+  extension_unavailable: { status: 503, retryable: 'yes', when: 'nothing was sent; `details.reason` says why' },
+  not_connected: { status: 503, retryable: 'maybe_executed', when: 'our own fault: disconnected, draining' },
+  extension_timeout: {
+    status: 504,
+    retryable: 'maybe_executed',
+    when: 'the last attempt took longer than its `timeout_ms`',
+  },
+  deadline_exceeded: { status: 504, retryable: 'maybe_executed', when: "the caller's budget ran out" },
+} as const satisfies Record<string, { status: number; retryable: Retryable; when: string }>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** `details.reason` of `extension_unavailable`. */
+export const UNAVAILABLE_REASONS = {
+  circuit_open: 'its breaker is open; `retry_after_ms` says for how long',
+  half_open_full: 'half-open and every permit is out',
+  recovering: 'just closed: slow start limits the calls in flight',
+  isolated: 'a person isolated it',
+  disabled: 'a person disabled it',
+  auto_disabled: 'disabled automatically, and `auto_enable_on_circuit_close` is off',
+  no_instance: 'it has instances and none of them is usable',
+  no_responders: 'nobody listens on its subject',
+  row_invalid: 'its row in the registry is not valid',
+  actor_failed: 'its actor failed too often; it is tried again every minute',
+} as const;
+
+export type UnavailableReason = keyof typeof UNAVAILABLE_REASONS;
+
+/** A failure that this daemon made, on its way to the caller. */
+export interface InvocationError {
+  readonly code: ErrorCode;
+  /** A sentence for a person: what was expected and what was got. */
+  readonly message: string;
+  readonly retryAfterMs?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Overrides the table where the case is known better, such as a deadline that ran out before anything was sent. */
+  readonly retryable?: Retryable;
+}

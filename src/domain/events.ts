@@ -1,0 +1,46 @@
+// What the daemon tells the world when something happened: the body of `<prefix>.event.<kind>.<extension_id>`.
+import type { JsonObject } from './extension.js';
+
+export const EVENT_KINDS = [
+  'circuit_opened',
+  'circuit_half_opened',
+  'circuit_closed',
+  'circuit_would_open',
+  'high_failure_count',
+  'high_failure_rate',
+  'auto_disabled',
+  'auto_enabled',
+  'version_opened',
+  'registry_row_rejected',
+  'mass_removal_held',
+  'actor_failed',
+] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** The numbers a breaker's verdict rests on, from its decision window. */
+export interface Evidence {
+  readonly failures: number;
+  readonly outcomes: number;
+  /** failures / outcomes, 0..1; null without outcomes. */
+  readonly error_rate: number | null;
+  readonly window_seconds: number;
+  /** ISO 8601, wall clock; null without a failure in the window. */
+  readonly first_failure: string | null;
+  readonly last_failure: string | null;
+}
+
+export interface RegistryEvent {
+  readonly event: EventKind;
+  /** `_` for what concerns no single extension. */
+  readonly extension_id: string;
+  readonly version?: string;
+  readonly instance_id?: string;
+  /** ISO 8601, wall clock. */
+  readonly at: string;
+  readonly revision?: number;
+  readonly reason?: string;
+  readonly evidence?: Evidence;
+  readonly health?: JsonObject;
+  /** Who did it: `system:breaker`, `system:auto-manager`, a person's name, `db:<user>`. */
+  readonly actor: string;
+}

@@ -1,0 +1,69 @@
+// The nouns of the registry, in their valid form: whoever holds one of these may rely on every field.
+// (Rows as a database gives them, unchecked, are in registry-rows.ts; registry-validation.ts turns the one into the other.)
+import type { ExtensionPolicy } from './policy.js';
+
+export const EXTENSION_TYPES = ['pre', 'validator', 'post', 'provider'] as const;
+export type ExtensionType = (typeof EXTENSION_TYPES)[number];
+
+export const HEALTH_STATUSES = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const;
+export type HealthStatus = (typeof HEALTH_STATUSES)[number];
+
+/** What a person has set over the breaker's own judgement; null leaves the breaker to itself. */
+export type BreakerOverride = 'isolated' | 'forced_closed';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** One place that answers for a version. Instances with the same subject are one queue group to NATS. */
+export interface Instance {
+  readonly id: string;
+  readonly subject: string;
+  /** Share of the calls, 0..100; 0 drains. */
+  readonly weight: number;
+  readonly enabled: boolean;
+  readonly healthStatus: HealthStatus;
+  /** The version this instance serves; null: every version with the same subject, else the extension's own version. */
+  readonly version: string | null;
+}
+
+export interface Version {
+  /** Name of the version, 1..32 characters. */
+  readonly version: string;
+  readonly subject: string;
+  /** An attempt that takes longer has failed; 1..600 000 ms. */
+  readonly timeoutMs: number;
+  /** Extra attempts after the first, 0..10. */
+  readonly retry: number;
+  readonly config: JsonObject;
+  /** All keys must match (AND); a list means any of. Empty: no rule. */
+  readonly routingRules: JsonObject;
+  readonly rolloutPercent: number | null;
+  readonly rolloutKey: string | null;
+  readonly enabled: boolean;
+}
+
+export interface Extension {
+  readonly id: string;
+  readonly type: ExtensionType;
+  readonly subject: string;
+  readonly timeoutMs: number;
+  readonly retry: number;
+  readonly enabled: boolean;
+  /** True: the daemon switched it off because its breaker opened. Never true for what a person decided. */
+  readonly autoDisabled: boolean;
+  readonly breakerOverride: BreakerOverride | null;
+  /** Name of the version that the extension's own row stands for. */
+  readonly version: string;
+  /** The extension's own configuration, delivered to it; nothing of it is read here. */
+  readonly config: JsonObject;
+  readonly policy: ExtensionPolicy;
+  /** Revision of the extension's own row; owed changes are applied only to the revision they were decided on. */
+  readonly revision: number;
+  readonly versions: readonly Version[];
+  readonly instances: readonly Instance[];
+}
+
+/** What a breaker guards: one version of one extension. */
+export interface TargetId {
+  readonly extensionId: string;
+  readonly version: string;
+}

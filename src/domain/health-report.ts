@@ -1,0 +1,90 @@
+// The shape of `GET /admin/extensions/health`: the first seed's, with the second seed's fields. Pure.
+import type { BreakerOverride, ExtensionType, HealthStatus } from './extension.js';
+
+export interface TargetHealth {
+  /** success / (success + failure) in the health window, 0..1; null without calls. */
+  readonly success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly p50_latency_ms: number | null;
+  readonly p95_latency_ms: number | null;
+  readonly p99_latency_ms: number | null;
+  readonly last_latency_ms: number | null;
+  /** Samples in the health window (5 minutes). */
+  readonly latency_samples: number;
+  /** Lifetime counts: the stored row's plus what this process saw. */
+  readonly success_count: number;
+  readonly failure_count: number;
+  /** ISO 8601; null where none is known. */
+  readonly last_success: string | null;
+  readonly last_failure: string | null;
+  readonly circuit_breaker_state: 'closed' | 'open' | 'half_open';
+  readonly circuit_breaker_opened_at: string | null;
+  readonly circuit_breaker_open_until: string | null;
+  readonly circuit_breaker_trips: number;
+  /** Why it opened last; null where it never did in this process. */
+  readonly trip_reason: string | null;
+  readonly half_open_requests_count: number;
+}
+
+export interface VersionHealth extends TargetHealth {
+  readonly version: string;
+  readonly enabled: boolean;
+  readonly default: boolean;
+}
+
+export interface InstanceHealth {
+  readonly id: string;
+  readonly version: string | null;
+  readonly weight: number;
+  readonly enabled: boolean;
+  readonly health_status: HealthStatus;
+}
+
+export interface ExtensionHealth {
+  readonly id: string;
+  readonly type: ExtensionType;
+  readonly enabled: boolean;
+  readonly auto_disabled: boolean;
+  readonly override: BreakerOverride | null;
+  /** Name of the default version, whose target's health this is. */
+  readonly version: string;
+  readonly health: TargetHealth;
+  /** Only in the view of one extension. */
+  readonly versions?: readonly VersionHealth[];
+  readonly instances?: readonly InstanceHealth[];
+}
+
+export interface HealthSummary {
+  readonly total: number;
+  readonly enabled: number;
+  /** Enabled and its breaker closed. */
+  readonly healthy: number;
+  readonly unhealthy: number;
+  /** Means over the extensions with calls in the window; null where none had any. */
+  readonly avg_success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly avg_p95_latency_ms: number | null;
+}
+
+export interface HealthReport {
+  readonly extensions: readonly ExtensionHealth[];
+  readonly summary: HealthSummary;
+}
+
+const mean = (values: readonly (number | null)[]): number | null => {
+  const known = values.filter((v) => v !== null);
+  return known.length === 0 ? null : known.reduce((sum, v) => sum + v, 0) / known.length;
+};
+
+export function summarize(extensions: readonly ExtensionHealth[]): HealthSummary {
+  const healthy = extensions.filter((e) => e.enabled && e.health.circuit_breaker_state === 'closed').length;
+  return {
+    total: extensions.length,
+    enabled: extensions.filter((e) => e.enabled).length,
+    healthy,
+    unhealthy: extensions.length - healthy,
+    avg_success_rate: mean(extensions.map((e) => e.health.success_rate)),
+    avg_latency_ms: mean(extensions.map((e) => e.health.avg_latency_ms)),
+    avg_p95_latency_ms: mean(extensions.map((e) => e.health.p95_latency_ms)),
+  };
+}

@@ -1,0 +1,120 @@
+// What a person may decide about one extension (`extensions.policy`), and what the breaker works with once row, columns
+// and daemon configuration are put together. One schema serves validation, its error texts and the documents.
+//
+// P1. A policy that is not valid is refused as a whole; nothing of it takes effect.
+// P2. What a policy does not name comes from the extension's threshold columns, else from the daemon's configuration.
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { ThresholdColumns } from './registry-rows.js';
+
+/** Largest delay a timer takes without firing at once (2^31 - 1 ms), in whole seconds. */
+export const MAX_TIMER_SECONDS = 2_147_483;
+
+const strict = { additionalProperties: false } as const;
+
+/** The breaker's settings, by the names they have in `policy.breaker`. Ranges are those of the configuration too. */
+export const BREAKER_SETTINGS = {
+  circuit_breaker_enabled: Type.Boolean({
+    description: 'False: never opens, still records, and publishes `circuit_would_open`.',
+  }),
+  failure_threshold: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'Opens at this many failures, counted by `failure_rule`.',
+  }),
+  failure_rule: Type.Enum(['window', 'consecutive'], {
+    description:
+      '`window`: failures in the window, while they are also at least `failure_rate_floor` of its outcomes. `consecutive`: failures in a row.',
+  }),
+  failure_rate_floor: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: 'Share of failures below which the count does not open (rule `window`); 0 = no floor.',
+  }),
+  error_rate_threshold: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: 'Opens when the share of failures in the window is above this.',
+  }),
+  minimum_volume: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'Outcomes in the window before the error rate is judged.',
+  }),
+  window_seconds: Type.Integer({ minimum: 1, maximum: 3600, description: 'Length of the sliding decision window.' }),
+  open_seconds: Type.Number({
+    minimum: 0.001,
+    maximum: 86_400,
+    description: 'How long it stays open the first time; doubles per trip in a row.',
+  }),
+  open_max_seconds: Type.Number({
+    minimum: 0.001,
+    maximum: 86_400,
+    description: 'The doubling of `open_seconds` ends here.',
+  }),
+  half_open_max_requests: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    description: 'Permits that are out at a time while half-open.',
+  }),
+  half_open_successes: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    description: 'Successful probes that close it; one failure re-opens.',
+  }),
+} as const;
+
+const breakerSchema = Type.Object(BREAKER_SETTINGS, strict);
+/** Every breaker setting, in the units of its name. */
+export type BreakerSettings = Readonly<Static<typeof breakerSchema>>;
+
+export const policySchema = Type.Object(
+  {
+    breaker: Type.Optional(Type.Partial(breakerSchema)),
+    deliver_config: Type.Optional(Type.Boolean({ description: 'False: `Extreg-Config` is not sent.' })),
+    max_in_flight: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Calls of this extension under way at a time.' }),
+    ),
+  },
+  strict,
+);
+export type ExtensionPolicy = Readonly<Static<typeof policySchema>>;
+
+const compiled = Compile(policySchema);
+
+/** The policy a column holds, or what is wrong with it, each problem with what was expected. null and absent mean {}. */
+export function parsePolicy(value: unknown): { policy: ExtensionPolicy } | { problems: string[] } {
+  if (value === null || value === undefined) return { policy: {} };
+  if (compiled.Check(value)) return { policy: value };
+  const problems = compiled
+    .Errors(value)
+    .filter((error) => error.keyword !== 'boolean')
+    .map((error) => describeError(error, 'policy'));
+  return { problems };
+}
+
+/** One sentence for a schema error: `policy.breaker.window_seconds must be >= 1`. */
+export function describeError(
+  error: { instancePath: string; message: string; keyword: string; params: object },
+  root: string,
+): string {
+  const path = root + error.instancePath.replaceAll('/', '.');
+  const params = error.params as { additionalProperties?: string[]; allowedValues?: unknown[] };
+  if (error.keyword === 'additionalProperties' && params.additionalProperties)
+    return `${path} has no setting ${params.additionalProperties.map((name) => `'${name}'`).join(', ')}`;
+  if (error.keyword === 'enum' && params.allowedValues)
+    return `${path} must be one of ${params.allowedValues.join(', ')}`;
+  return `${path} ${error.message}`;
+}
+
+/** P2: policy over threshold columns over configuration. */
+export function resolveBreakerSettings(
+  policy: ExtensionPolicy,
+  columns: ThresholdColumns | null,
+  defaults: BreakerSettings,
+): BreakerSettings {
+  const fromColumns: Partial<BreakerSettings> = Object.fromEntries(
+    Object.entries(columns ?? {}).filter(([, value]) => value !== null),
+  );
+  return { ...defaults, ...fromColumns, ...policy.breaker };
+}

@@ -1,0 +1,87 @@
+// What the registry's tables hold about one extension, as read and unchecked: the input of registry-validation.ts.
+// Column names keep their spelling. Everything a person can write is `unknown` where the database does not check it.
+
+export interface ExtensionRow {
+  readonly id: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly timeout_ms: number | null;
+  readonly retry: number | null;
+  readonly enabled: boolean | null;
+  readonly version: string | null;
+  readonly config: unknown;
+  readonly metadata: unknown;
+  readonly policy: unknown;
+  readonly auto_disabled: boolean;
+  readonly breaker_override: string | null;
+  readonly revision: number;
+}
+
+export interface VersionRow {
+  readonly id: string;
+  readonly version: string;
+  readonly subject: string;
+  readonly timeout_ms: number | null;
+  readonly retry: number | null;
+  readonly config: unknown;
+  readonly routing_rules: unknown;
+  readonly rollout_percent: number | null;
+  readonly rollout_key: string | null;
+  readonly enabled: boolean | null;
+  readonly revision: number;
+}
+
+export interface InstanceRow {
+  readonly extension_id: string;
+  readonly instance_id: string;
+  readonly subject: string;
+  readonly weight: number | null;
+  readonly enabled: boolean | null;
+  readonly health_status: string | null;
+  readonly version: string | null;
+  readonly revision: number;
+}
+
+/** Breaker facts of one target as stored. Points in time come as ages against the database's clock, so clocks need not agree. */
+export interface BreakerFactsRow {
+  readonly state: string | null;
+  /** Milliseconds since it opened, by the database's clock; null when it is not known. */
+  readonly opened_ago_ms: number | null;
+  /** Milliseconds until it may half-open, by the database's clock; negative when over; null when not known. */
+  readonly open_remaining_ms: number | null;
+  readonly trips: number;
+  readonly epoch: number;
+}
+
+/** Thresholds a person set in `extension_health`; null where the column holds the predecessor's default or nothing. */
+export interface ThresholdColumns {
+  readonly failure_threshold: number | null;
+  readonly error_rate_threshold: number | null;
+  readonly window_seconds: number | null;
+  readonly half_open_max_requests: number | null;
+}
+
+/** Everything the registry holds about one extension. */
+export interface RegistryEntry {
+  readonly extension: ExtensionRow;
+  readonly versions: readonly VersionRow[];
+  readonly instances: readonly InstanceRow[];
+  /** Facts of the extension's published target (`extension_health`); null without a row. */
+  readonly facts: BreakerFactsRow | null;
+  /** Facts of the other targets by version name (`extension_version_health`). */
+  readonly versionFacts: Readonly<Record<string, BreakerFactsRow>>;
+  readonly thresholds: ThresholdColumns | null;
+}
+
+/**
+ * What the feed tells. `snapshot`: the whole registry as of `revision`, so what is missing is gone.
+ * `changes`: only what changed after the last update; `removedIds` no longer exist.
+ */
+export type RegistryUpdate =
+  | { readonly kind: 'snapshot'; readonly revision: number; readonly entries: readonly RegistryEntry[] }
+  | {
+      readonly kind: 'changes';
+      readonly revision: number;
+      readonly entries: readonly RegistryEntry[];
+      readonly removedIds: readonly string[];
+    };
