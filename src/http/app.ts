@@ -1,0 +1,140 @@
+// The fastify application without its routes: limits, who may ask, and the one form of every error.
+//
+// H3. Whatever is wrong with a request, the answer is JSON with a stable code; none carries a stack or an inner message.
+// H4. A path that exists answers a wrong method with 405 and Allow.
+import type { Socket } from 'node:net';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
+import type { Logger } from '../telemetry/log.js';
+import { errorBody, HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
+import { type Refusal, refuseForeign } from './same-site.js';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+const MAX_BODY_BYTES = 1_048_576;
+const MAX_HEADER_BYTES = 16_384;
+const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+/** `listening`: the address as in a URL, IPv6 in brackets. */
+export function createApp(listening: string, log: Logger): App {
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    // A client that trickles its request holds a socket no longer than this.
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    routerOptions: { maxParamLength: 1024 },
+    ajv: { customOptions: { removeAdditional: false } },
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error), error.message),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  const methodsByPath = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const methods = methodsByPath.get(url) ?? new Set();
+    for (const one of [method].flat()) methods.add(one);
+    methodsByPath.set(url, methods);
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(COMMON_HEADERS);
+    const refusal =
+      refuseForeign(request.headers.host, request.headers.origin, listening) ??
+      (request.is404 ? refuseUnrouted(request.url, request.method, methodsByPath, reply) : null);
+    // Before the body is read: what is wrong with it does not matter then.
+    if (refusal) sendError(reply, refusal.code, refusal.message);
+    else done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    log.debug({
+      event: 'http_request',
+      method: request.method,
+      route: request.routeOptions.url ?? null,
+      status: reply.statusCode,
+      duration_ms: reply.elapsedTime,
+    });
+    done();
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const code = codeOf(error);
+    if (code === 'internal_error')
+      log.error({ event: 'http_request_failed', route: request.routeOptions.url ?? null, err: error });
+    return sendError(reply, code, code === 'internal_error' ? 'a fault of the daemon; see its log' : error.message);
+  });
+  return app;
+}
+
+function sendError(reply: FastifyReply, code: HttpErrorCode, message: string): FastifyReply {
+  return reply
+    .headers(COMMON_HEADERS)
+    .code(HTTP_ERRORS[code].status)
+    .send(errorBody(code, message.length > 300 ? `${message.slice(0, 300)}…` : message));
+}
+
+/** H4. */
+function refuseUnrouted(
+  url: string,
+  method: string,
+  methodsByPath: ReadonlyMap<string, ReadonlySet<string>>,
+  reply: FastifyReply,
+): Refusal {
+  const path = url.split('?', 1)[0] ?? '';
+  const pattern = [...methodsByPath.keys()].find((candidate) => matches(candidate, path));
+  if (pattern === undefined) return { code: 'route_not_found', message: `no such path: ${path}` };
+  const allowed = [...(methodsByPath.get(pattern) ?? [])].sort().join(', ');
+  reply.header('allow', allowed);
+  return { code: 'method_not_allowed', message: `expected ${allowed}, got ${method}` };
+}
+
+function codeOf(error: FastifyError): HttpErrorCode {
+  switch (error.statusCode ?? 500) {
+    case 408:
+      return 'request_timeout';
+    case 413:
+      return 'payload_too_large';
+    case 414:
+      return 'uri_too_long';
+    case 503:
+      return 'shutting_down';
+    default:
+      return (error.statusCode ?? 500) < 500 ? 'invalid_request' : 'internal_error';
+  }
+}
+
+const matches = (pattern: string, path: string): boolean => {
+  const expected = pattern.split('/');
+  const got = path.split('/');
+  return expected.length === got.length && expected.every((part, i) => part.startsWith(':') || part === got[i]);
+};
+
+/** What never became a request: malformed HTTP, headers beyond the limit, a request that did not arrive. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const code: HttpErrorCode =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request_timeout'
+        : 'invalid_request';
+  const { status, when } = HTTP_ERRORS[code];
+  const body = JSON.stringify(errorBody(code, when));
+  socket.end(
+    `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

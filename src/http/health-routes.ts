@@ -1,0 +1,56 @@
+// `GET /admin/extensions/health` and `GET /admin/extensions/:id/health`.
+import { Type } from 'typebox';
+import type { HealthSource } from '../actors/ports.js';
+import { isExtensionId } from '../domain/subject-rules.js';
+import type { App } from './app.js';
+import { extensionHealthSchema, healthReportSchema } from './health-schema.js';
+import { errorBody, errorBodySchema } from './http-errors.js';
+
+const pageSchema = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000 })),
+  },
+  { additionalProperties: false, dependencies: { offset: ['limit'] } },
+);
+
+export function healthRoutes(app: App, health: HealthSource): void {
+  app.get(
+    '/admin/extensions/health',
+    { schema: { querystring: pageSchema, response: { 200: healthReportSchema, '4xx': errorBodySchema } } },
+    async (request) => {
+      const { limit, offset = 0 } = request.query;
+      const report = health.report();
+      const extensions = [...report.extensions].sort((a, b) => (a.id < b.id ? -1 : 1));
+      // The summary is always that of the whole.
+      return {
+        extensions: limit === undefined ? extensions : extensions.slice(offset, offset + limit),
+        summary: report.summary,
+      };
+    },
+  );
+
+  app.get(
+    '/admin/extensions/:id/health',
+    {
+      schema: {
+        params: Type.Object({ id: Type.String() }),
+        querystring: Type.Object({}, { additionalProperties: false }),
+        response: { 200: extensionHealthSchema, '4xx': errorBodySchema },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      if (!isExtensionId(id)) {
+        reply.code(400);
+        return errorBody('invalid_request', 'an extension id is 1 to 255 of A-Z, a-z, 0-9, _, : and -');
+      }
+      const one = health.one(id);
+      if (one === null) {
+        reply.code(404);
+        return errorBody('extension_not_found', `no extension '${id}'`);
+      }
+      return { ...one, versions: [...(one.versions ?? [])], instances: [...(one.instances ?? [])] };
+    },
+  );
+}

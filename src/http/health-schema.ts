@@ -1,0 +1,68 @@
+// The JSON of the health views as schemas, which fastify serialises by. Fields as in domain/health-report.ts; a test
+// compares what goes in with what comes out.
+import { type TSchema, Type } from 'typebox';
+
+// One schema with two types, because a union of schemas is serialised by trial.
+const nullable = (type: 'number' | 'string'): TSchema => Type.Unsafe({ type: [type, 'null'] });
+const rate = nullable('number');
+const ms = nullable('number');
+const time = nullable('string');
+
+const targetFields = {
+  success_rate: rate,
+  avg_latency_ms: ms,
+  p50_latency_ms: ms,
+  p95_latency_ms: ms,
+  p99_latency_ms: ms,
+  last_latency_ms: ms,
+  latency_samples: Type.Number(),
+  success_count: Type.Number(),
+  failure_count: Type.Number(),
+  last_success: time,
+  last_failure: time,
+  circuit_breaker_state: Type.String(),
+  circuit_breaker_opened_at: time,
+  circuit_breaker_open_until: time,
+  circuit_breaker_trips: Type.Number(),
+  trip_reason: nullable('string'),
+  half_open_requests_count: Type.Number(),
+};
+
+const extensionFields = {
+  id: Type.String(),
+  type: Type.String(),
+  enabled: Type.Boolean(),
+  auto_disabled: Type.Boolean(),
+  override: nullable('string'),
+  version: Type.String(),
+  health: Type.Object(targetFields),
+};
+
+export const healthReportSchema = Type.Object({
+  extensions: Type.Array(Type.Object(extensionFields)),
+  summary: Type.Object({
+    total: Type.Number(),
+    enabled: Type.Number(),
+    healthy: Type.Number(),
+    unhealthy: Type.Number(),
+    avg_success_rate: rate,
+    avg_latency_ms: ms,
+    avg_p95_latency_ms: ms,
+  }),
+});
+
+export const extensionHealthSchema = Type.Object({
+  ...extensionFields,
+  versions: Type.Array(
+    Type.Object({ version: Type.String(), enabled: Type.Boolean(), default: Type.Boolean(), ...targetFields }),
+  ),
+  instances: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      version: nullable('string'),
+      weight: Type.Number(),
+      enabled: Type.Boolean(),
+      health_status: Type.String(),
+    }),
+  ),
+});

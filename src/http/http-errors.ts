@@ -1,0 +1,27 @@
+// What the admin API answers when it cannot answer: `{"error":{"code","message"}}`. docs/errors.md is compared with this
+// table by a test.
+import { type Static, Type } from 'typebox';
+
+export const HTTP_ERRORS = {
+  invalid_request: { status: 400, when: 'a malformed request, id or parameter' },
+  host_not_allowed: { status: 403, when: 'the Host header names neither loopback nor the listening address' },
+  origin_not_allowed: { status: 403, when: 'a page of another origin asks' },
+  extension_not_found: { status: 404, when: 'no such extension' },
+  route_not_found: { status: 404, when: 'no such path' },
+  method_not_allowed: { status: 405, when: 'the path has no such method; `Allow` names those it has' },
+  request_timeout: { status: 408, when: 'the request did not arrive in time' },
+  payload_too_large: { status: 413, when: 'the body is too large' },
+  uri_too_long: { status: 414, when: 'a part of the path is too long' },
+  headers_too_large: { status: 431, when: 'the headers are larger than 16 KiB' },
+  internal_error: { status: 500, when: 'a fault of the daemon; its log has the cause' },
+  shutting_down: { status: 503, when: 'the daemon is stopping' },
+} as const satisfies Record<string, { status: number; when: string }>;
+
+export type HttpErrorCode = keyof typeof HTTP_ERRORS;
+
+export const errorBodySchema = Type.Object({
+  error: Type.Object({ code: Type.String(), message: Type.String() }),
+});
+export type ErrorBody = Static<typeof errorBodySchema>;
+
+export const errorBody = (code: HttpErrorCode, message: string): ErrorBody => ({ error: { code, message } });

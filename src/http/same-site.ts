@@ -1,0 +1,29 @@
+// Which requests may be a person's or a program's on this host, and which a web page's elsewhere.
+//
+// H1. A Host header that is no loopback name and not the listening address is refused: a DNS name that an attacker
+//     points here (rebinding) would make his page same-origin with us.
+// H2. An Origin is refused unless it is the one that Host names.
+import type { HttpErrorCode } from './http-errors.js';
+
+const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+export interface Refusal {
+  readonly code: HttpErrorCode;
+  readonly message: string;
+}
+
+/** null: the request may pass. `listening` as in a URL: IPv6 in brackets. */
+export function refuseForeign(host: string | undefined, origin: string | undefined, listening: string): Refusal | null {
+  const name = host?.toLowerCase().replace(/:\d{1,5}$/, '');
+  if (name === undefined || !(LOOPBACK_NAMES.has(name) || name === listening))
+    return {
+      code: 'host_not_allowed',
+      message: `Host must be ${[...new Set([...LOOPBACK_NAMES, listening])].join(' or ')}, got ${quoted(host)}`,
+    };
+  if (origin !== undefined && origin.toLowerCase() !== `http://${host?.toLowerCase()}`)
+    return { code: 'origin_not_allowed', message: `Origin must be absent or http://${host}, got ${quoted(origin)}` };
+  return null;
+}
+
+const quoted = (value: string | undefined): string =>
+  value === undefined ? 'none' : JSON.stringify(value.slice(0, 200));

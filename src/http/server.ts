@@ -1,0 +1,74 @@
+// The admin API's server: puts the routes together, listens, ends.
+import type { AddressInfo } from 'node:net';
+import type { HealthSource, Readiness } from '../actors/ports.js';
+import type { Logger } from '../telemetry/log.js';
+import { createApp } from './app.js';
+import { healthRoutes } from './health-routes.js';
+import type { MetricsPage } from './metrics-page.js';
+import { metricsRoute } from './metrics-route.js';
+import { probeRoutes } from './probe-routes.js';
+
+export interface HttpOptions {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  readonly health: HealthSource;
+  readonly readiness: () => Readiness;
+  readonly metrics: MetricsPage;
+  readonly log: Logger;
+}
+
+export interface HttpServer {
+  /** `http://127.0.0.1:8420`. */
+  readonly url: string;
+  /** Takes no further request, ends idle connections at once and those with an answer under way within a second. */
+  close(): Promise<void>;
+}
+
+/** The address cannot be listened on; the message says why and what to do. */
+export class HttpStartError extends Error {
+  override readonly name = 'HttpStartError';
+}
+
+const CLOSE_GRACE_MS = 1000;
+
+export async function startHttp({ host, port, health, readiness, metrics, log }: HttpOptions): Promise<HttpServer> {
+  const urlHost = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+  const app = createApp(urlHost.toLowerCase(), log);
+  healthRoutes(app, health);
+  probeRoutes(app, readiness);
+  metricsRoute(app, metrics);
+  await app.ready();
+  try {
+    await app.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
+  } catch (error) {
+    await app.close();
+    throw new HttpStartError(startProblem(error as NodeJS.ErrnoException, urlHost, port), { cause: error });
+  }
+  const url = `http://${urlHost}:${(app.server.address() as AddressInfo).port}`;
+  log.info({ event: 'http_listening', url });
+  return {
+    url,
+    async close() {
+      const hurry = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS);
+      await app.close();
+      clearTimeout(hurry);
+      log.info({ event: 'http_closed' });
+    },
+  };
+}
+
+function startProblem(error: NodeJS.ErrnoException, host: string, port: number): string {
+  const address = `http://${host}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${address} is in use by another process; choose another port with http_port (0 = one that is free)`;
+    case 'EACCES':
+      return `${address} may not be listened on by this user; choose a port above 1023 with http_port`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${address} is no address of this host; choose another with http_host`;
+    default:
+      return `${address} cannot be listened on: ${error.message}`;
+  }
+}

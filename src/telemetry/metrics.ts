@@ -1,0 +1,131 @@
+// The one table of metrics: whoever writes a sample takes name, type and labels from here, and docs/metrics.md is
+// compared with it by a test.
+//
+// M1. Names of the specification keep their spelling; new ones are in base units (seconds, bytes, ratios).
+// M2. Labels are bounded: ids and versions of the registry and fixed words, never a tenant, a request or a subject.
+// M3. A counter only grows while the process lives.
+
+export interface Metric {
+  readonly type: 'gauge' | 'counter' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** One series (or one per further label) for each extension. */
+export const EXTENSION_METRICS = {
+  extension_circuit_breaker_state: {
+    type: 'gauge',
+    help: "Breaker of the extension's default version: 0 closed, 1 open (or isolated), 2 half-open.",
+    labels: ['extension_id'],
+  },
+  extension_version_circuit_breaker_state: {
+    type: 'gauge',
+    help: 'Breaker of every other version: 0 closed, 1 open (or isolated), 2 half-open.',
+    labels: ['extension_id', 'version'],
+  },
+  extension_circuit_breaker_failures_total: {
+    type: 'counter',
+    help: 'Attempts that counted as failures.',
+    labels: ['extension_id'],
+  },
+  extension_circuit_breaker_trips_total: {
+    type: 'counter',
+    help: 'Times the breaker opened, re-opening from half-open included.',
+    labels: ['extension_id'],
+  },
+  extension_circuit_breaker_recoveries_total: {
+    type: 'counter',
+    help: 'Times the breaker closed after having been open.',
+    labels: ['extension_id'],
+  },
+  extension_health_success_rate: {
+    type: 'gauge',
+    help: 'Share of successful attempts in the health window (5 minutes), 0 to 1; NaN without any.',
+    labels: ['extension_id'],
+  },
+  extension_health_avg_latency_ms: {
+    type: 'gauge',
+    help: 'Mean latency in the health window, in milliseconds; NaN without any attempt.',
+    labels: ['extension_id'],
+  },
+  extension_auto_disabled: {
+    type: 'gauge',
+    help: '1 while the extension is disabled automatically.',
+    labels: ['extension_id'],
+  },
+  extension_in_flight: { type: 'gauge', help: 'Calls under way.', labels: ['extension_id'] },
+  extension_last_failure_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When an attempt failed last, in Unix time; NaN where none is known.',
+    labels: ['extension_id'],
+  },
+  extension_invocations_total: {
+    type: 'counter',
+    help: 'Invocations answered, by result: ok, or the code of the error.',
+    labels: ['extension_id', 'result'],
+  },
+  extension_invocation_duration_seconds: {
+    type: 'histogram',
+    help: 'Whole time of an invocation in the daemon, retries included; no series before the first.',
+    labels: ['extension_id'],
+  },
+} as const satisfies Record<string, Metric>;
+
+/** Of the daemon as a whole. */
+export const DAEMON_METRICS = {
+  extension_health_auto_disabled_total: {
+    type: 'counter',
+    help: 'Times an extension was disabled automatically.',
+    labels: [],
+  },
+  extension_registry_ready: { type: 'gauge', help: '1 while /readyz says so.', labels: [] },
+  extension_registry_nats_connected: { type: 'gauge', help: '1 while connected to NATS.', labels: [] },
+  extension_registry_database_connected: { type: 'gauge', help: '1 while the database answers.', labels: [] },
+  extension_registry_revision: { type: 'gauge', help: 'Revision of the registry that is in force.', labels: [] },
+  extension_registry_extensions: {
+    type: 'gauge',
+    help: 'Extensions by what holds for them: total, enabled, healthy, unhealthy.',
+    labels: ['state'],
+  },
+  extension_registry_in_flight: { type: 'gauge', help: 'Calls under way, of all extensions.', labels: [] },
+  extension_registry_requests_not_accepted_total: {
+    type: 'counter',
+    help: 'Requests that got no answer, because their reply subject is missing or not allowed.',
+    labels: [],
+  },
+  extension_registry_replies_dropped_total: {
+    type: 'counter',
+    help: 'Replies that could not be sent before their deadline.',
+    labels: [],
+  },
+  extension_registry_events_dropped_total: {
+    type: 'counter',
+    help: 'Events that were not published, for want of a connection.',
+    labels: [],
+  },
+  extension_registry_audit_facts_owed: {
+    type: 'gauge',
+    help: 'Facts waiting to be written to the audit trail.',
+    labels: [],
+  },
+  extension_registry_audit_facts_dropped_total: {
+    type: 'counter',
+    help: 'Facts that the audit trail lost, because too many were owed.',
+    labels: [],
+  },
+  extension_registry_health_rows_dropped_total: {
+    type: 'counter',
+    help: 'Rows of measured health that the database refused.',
+    labels: [],
+  },
+} as const satisfies Record<string, Metric>;
+
+type DaemonMetrics = typeof DAEMON_METRICS;
+
+/** A value for every metric of the daemon; by the label's value where it has one. */
+export type DaemonNumbers = {
+  readonly [K in Exclude<
+    keyof DaemonMetrics,
+    'extension_health_auto_disabled_total'
+  >]: DaemonMetrics[K]['labels'] extends readonly [] ? number : Readonly<Record<string, number>>;
+};
