@@ -51,6 +51,8 @@ export interface Extension {
   /** True: the daemon switched it off because its breaker opened. Never true for what a person decided. */
   readonly autoDisabled: boolean;
   readonly breakerOverride: BreakerOverride | null;
+  /** Who switched it on or off last, as the audit trail has it; null where it never was switched. */
+  readonly switchedBy: string | null;
   /** Name of the version that the extension's own row stands for. */
   readonly version: string;
   /** The extension's own configuration, delivered to it; nothing of it is read here. */

@@ -14,6 +14,8 @@ export interface ExtensionRow {
   readonly policy: unknown;
   readonly auto_disabled: boolean;
   readonly breaker_override: string | null;
+  /** `changed_by` of the newest audit row of this extension with action `enable` or `disable`; null without one. */
+  readonly switched_by: string | null;
   readonly revision: number;
 }
 
@@ -51,6 +53,12 @@ export interface BreakerFactsRow {
   readonly open_remaining_ms: number | null;
   readonly trips: number;
   readonly epoch: number;
+  /** Lifetime counts. */
+  readonly success_count: number;
+  readonly failure_count: number;
+  /** ISO 8601; null where it is not known (`extension_version_health` does not keep it). */
+  readonly last_success: string | null;
+  readonly last_failure: string | null;
 }
 
 /** Thresholds a person set in `extension_health`; null where the column holds the predecessor's default or nothing. */

@@ -1,0 +1,96 @@
+// Switches extensions off and on in the registry as their breakers open and close.
+//
+// A4. Per extension only the latest wanted change is owed; while the database is away it waits.
+// A5. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
+//     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
+// A6. The event is published after the commit, and the row's audit row is made by the commit itself.
+import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../domain/auto-management.js';
+import type { JsonObject } from '../domain/extension.js';
+import type { Logger } from '../telemetry/log.js';
+import type { Notices } from './notices.js';
+import type { ApplyAutoChange, AutoChange } from './ports.js';
+import type { Slot } from './slot.js';
+
+export class AutoManager {
+  readonly #owed = new Map<string, AutoChange>();
+  #writing: Promise<void> | null = null;
+  autoDisabledTotal = 0;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly settings: AutoManagementSettings;
+      readonly apply: ApplyAutoChange;
+      readonly notices: Notices;
+      readonly healthOf: (slot: Slot) => JsonObject;
+      readonly log: Logger;
+    },
+  ) {}
+
+  get owed(): number {
+    return this.#owed.size;
+  }
+
+  /** Called after each transition of the default target and each change of the row; asking twice changes nothing. */
+  consider(slot: Slot): void {
+    const service = slot.defaultService;
+    if (service === null || service.target.mode === 'failed') return;
+    const change = wantedAutoChange(slot.extension, service.target.publishedState, this.deps.settings);
+    if (change === null) {
+      this.#owed.delete(slot.id);
+      return;
+    }
+    const { revision } = slot.extension;
+    const reason =
+      change === 'auto_disable' ? `circuit opened: ${service.target.tripReason ?? 'restored'}` : 'circuit closed';
+    this.#owed.set(slot.id, { extension_id: slot.id, change, revision, reason });
+    void this.flush();
+  }
+
+  /** Applies what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#applyAll().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async #applyAll(): Promise<void> {
+    for (let owed = this.#next(); owed !== undefined; owed = this.#next()) {
+      try {
+        const result = await this.deps.apply(owed);
+        // Only what was applied is settled: a newer wish may have come meanwhile.
+        if (this.#owed.get(owed.extension_id) === owed) this.#owed.delete(owed.extension_id);
+        if (result.applied) this.#applied(owed, result.revision);
+        else this.deps.log.info({ event: 'auto_change_stale', ...owed });
+      } catch (error) {
+        // To the end of the queue: one that cannot be written must not keep the others waiting.
+        if (this.#owed.delete(owed.extension_id)) this.#owed.set(owed.extension_id, owed);
+        this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#owed.size, error: String(error) });
+        return;
+      }
+    }
+  }
+
+  #next(): AutoChange | undefined {
+    return this.#owed.values().next().value;
+  }
+
+  #applied(change: AutoChange, revision: number): void {
+    const disabled = change.change === 'auto_disable';
+    if (disabled) this.autoDisabledTotal++;
+    const slot = this.deps.slots.get(change.extension_id);
+    slot?.noteAutoChange(!disabled, revision);
+    this.deps.notices.tell({
+      event: disabled ? 'auto_disabled' : 'auto_enabled',
+      extensionId: change.extension_id,
+      actor: AUTO_MANAGER,
+      reason: change.reason,
+      revision,
+      ...(slot === undefined ? {} : { health: this.deps.healthOf(slot) }),
+      audited: false,
+    });
+    // The breaker may have moved on while the write was under way.
+    if (slot !== undefined) this.consider(slot);
+  }
+}

@@ -1,0 +1,255 @@
+// One invocation from admission to its one reply: attempts, retries, deadline.
+//
+// R1. Between admission and the request there is no await and no I/O but the publish itself.
+// R2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
+//     unseen: it keeps its permit and its place until it ends, for an extension is judged by its own timeout.
+// R3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
+
+import type { Member } from '../domain/balance.js';
+import type { InvocationError, UnavailableReason } from '../domain/errors.js';
+import { classify } from '../domain/outcome.js';
+import { retryDelayMs } from '../domain/retry-budget.js';
+import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
+import type { Service, Slot } from './slot.js';
+import {
+  type Admission,
+  REFUSED_ACTOR_FAILED,
+  REFUSED_HALF_OPEN_FULL,
+  REFUSED_ISOLATED,
+  REFUSED_OPEN,
+} from './target.js';
+
+export interface CallDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly send: SendAttempt;
+  readonly absenceGraceMs: number;
+  /** A bug of ours ended a call; its caller has an answer all the same. */
+  readonly onError: (extensionId: string, error: unknown) => void;
+  /** The call holds no place any more. */
+  readonly onFinished: (call: Call) => void;
+  /** The caller has its reply; `result` is `ok` or the error code. */
+  readonly onAnswered: (slot: Slot, result: string, durationMs: number) => void;
+}
+
+export class Call implements AttemptListener {
+  readonly slot: Slot;
+  readonly #deps: CallDeps;
+  readonly #invocation: Invocation;
+  readonly #service: Service;
+  #attempts = 0;
+  #permit: Admission = 0;
+  #startedMs = 0;
+  #route: Route;
+  #member: Member<Route> | null = null;
+  /** Subjects where nobody was listening, so that the next attempt goes elsewhere; null: none yet. */
+  #absent: string[] | null = null;
+  #isOut = false;
+  #isAnswered = false;
+  #deadlineTimer: unknown = null;
+  #retryTimer: unknown = null;
+
+  constructor(deps: CallDeps, slot: Slot, service: Service, invocation: Invocation) {
+    this.#deps = deps;
+    this.slot = slot;
+    this.#service = service;
+    this.#invocation = invocation;
+    this.#route = service.ownRoute;
+  }
+
+  begin(): void {
+    try {
+      this.#begin();
+    } catch (error) {
+      this.#abort(error);
+    }
+  }
+
+  #begin(): void {
+    if (this.#service.version.retry > 0) this.slot.retryBudget.countCall(this.#invocation.arrivedMs);
+    this.#attempt(this.#invocation.arrivedMs);
+  }
+
+  attemptEnded(end: AttemptEnd, reply: Reply | null): void {
+    try {
+      this.#attemptEnded(end, reply);
+    } catch (error) {
+      this.#abort(error);
+    }
+  }
+
+  #attemptEnded(end: AttemptEnd, reply: Reply | null): void {
+    const { clock, absenceGraceMs } = this.#deps;
+    const { target } = this.#service;
+    const nowMs = clock.now();
+    this.#isOut = false;
+    const withinGrace = end === 'no_responders' && target.isWithinAbsenceGrace(absenceGraceMs, nowMs);
+    const code = reply === null ? 0 : reply.serviceErrorCode;
+    const outcome = classify(end, code, withinGrace);
+    target.settle(this.#permit, outcome, nowMs - this.#startedMs, this.#startedMs, nowMs);
+    if (code === 429 && this.#member !== null && reply?.retryAfterMs)
+      this.#member.restUntilMs = nowMs + reply.retryAfterMs;
+    if (this.#isAnswered) return this.#finish();
+    if (reply !== null && code < 500) return this.#succeed(reply, nowMs);
+    if (end === 'no_responders') return this.#moveOn(nowMs);
+    if ((end === 'timeout' || code >= 500) && this.#scheduleRetry(nowMs)) return;
+    this.#refuse(this.#errorOf(end, reply), nowMs);
+  }
+
+  #attempt(nowMs: number): void {
+    const { version, target, pool } = this.#service;
+    const permit = target.tryAdmit(nowMs);
+    if (permit < 0) return this.#refuse(this.#refusalOf(permit, nowMs), nowMs);
+    if (pool !== null) {
+      this.#member = pool.pick(nowMs, this.#absent ?? undefined);
+      if (this.#member === null) {
+        target.settle(permit, 'neutral', 0, nowMs, nowMs);
+        return this.#refuse(unavailable(this.#absent === null ? 'no_instance' : 'no_responders', this.slot.id), nowMs);
+      }
+      this.#route = this.#member.value;
+    }
+    this.#permit = permit;
+    this.#startedMs = nowMs;
+    this.#attempts++;
+    this.#isOut = true;
+    const remainingMs = this.#invocation.deadlineMs - nowMs;
+    if (remainingMs < version.timeoutMs && this.#deadlineTimer === null)
+      this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
+    this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
+  }
+
+  /** Nobody received it, so it goes to another instance at once, outside `retry`. */
+  #moveOn(nowMs: number): void {
+    this.#absent ??= [];
+    this.#absent.push(this.#route.subject);
+    const { pool } = this.#service;
+    if (pool === null || this.#absent.length >= pool.size || nowMs >= this.#invocation.deadlineMs)
+      return this.#refuse(unavailable('no_responders', this.slot.id), nowMs);
+    this.#attempt(nowMs);
+  }
+
+  /** True: another attempt follows, inside the caller's budget and the extension's retry budget. */
+  #scheduleRetry(nowMs: number): boolean {
+    if (this.#attempts > this.#service.version.retry) return false;
+    const delayMs = retryDelayMs(this.#attempts, this.#deps.random());
+    if (nowMs + delayMs >= this.#invocation.deadlineMs || !this.slot.retryBudget.tryTake(nowMs)) return false;
+    this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);
+    return true;
+  }
+
+  readonly #onRetry = (): void => {
+    this.#retryTimer = null;
+    try {
+      this.#attempt(this.#deps.clock.now());
+    } catch (error) {
+      this.#abort(error);
+    }
+  };
+
+  readonly #onDeadline = (): void => {
+    this.#deadlineTimer = null;
+    const budgetMs = Math.round(this.#invocation.deadlineMs - this.#invocation.arrivedMs);
+    const error: InvocationError = {
+      code: 'deadline_exceeded',
+      message: `the budget of ${budgetMs} ms ran out after ${this.#attempts} attempt(s)`,
+    };
+    this.#refuse(error, this.#deps.clock.now());
+  };
+
+  #succeed(reply: Reply, nowMs: number): void {
+    const durationMs = nowMs - this.#invocation.arrivedMs;
+    const replaced = this.#invocation.succeed(this.#route, reply, this.#attempts, durationMs);
+    this.#answered(replaced ?? 'ok', durationMs);
+  }
+
+  #refuse(error: InvocationError, nowMs: number): void {
+    this.#invocation.refuse(error);
+    this.#answered(error.code, nowMs - this.#invocation.arrivedMs);
+  }
+
+  #answered(result: string, durationMs: number): void {
+    this.#isAnswered = true;
+    if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
+    if (this.#retryTimer !== null) this.#deps.clock.clearTimeout(this.#retryTimer);
+    this.#deps.onAnswered(this.slot, result, durationMs);
+    if (!this.#isOut) this.#finish();
+  }
+
+  #finish(): void {
+    this.#deps.onFinished(this);
+  }
+
+  /** R2 holds also where this code is wrong. */
+  #abort(error: unknown): void {
+    this.#deps.onError(this.slot.id, error);
+    if (this.#isAnswered) return;
+    this.#isOut = false;
+    this.#refuse(
+      { code: 'not_connected', message: 'the daemon failed to handle this call; see its log' },
+      this.#deps.clock.now(),
+    );
+  }
+
+  #refusalOf(permit: Admission, nowMs: number): InvocationError {
+    const { target } = this.#service;
+    const id = this.slot.id;
+    switch (permit) {
+      case REFUSED_OPEN:
+        return unavailable('circuit_open', id, Math.ceil(target.openRemainingMs(nowMs)));
+      case REFUSED_HALF_OPEN_FULL:
+        return unavailable('half_open_full', id, this.#service.version.timeoutMs);
+      case REFUSED_ISOLATED:
+        return unavailable('isolated', id);
+      case REFUSED_ACTOR_FAILED:
+        return unavailable('actor_failed', id);
+      default:
+        throw new RangeError(`no refusal has the number ${permit}`);
+    }
+  }
+
+  #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
+    const { timeoutMs } = this.#service.version;
+    const id = this.slot.id;
+    switch (end) {
+      case 'reply':
+        return {
+          code: 'extension_error',
+          message: `${id} answered with service error ${reply?.serviceErrorCode} in ${this.#attempts} attempt(s)`,
+          details: { extension_code: reply?.serviceErrorCode, extension_error: reply?.serviceError },
+        };
+      case 'timeout':
+        return {
+          code: 'extension_timeout',
+          message: `${id} did not answer within ${timeoutMs} ms in ${this.#attempts} attempt(s)`,
+        };
+      case 'no_responders':
+        return unavailable('no_responders', id);
+      case 'disconnected':
+        return { code: 'not_connected', message: 'the daemon lost its connection to NATS while the call was out' };
+      case 'not_permitted':
+        return {
+          code: 'not_connected',
+          message: `NATS does not let the daemon publish to ${this.#route.subject}`,
+          details: { reason: 'not_permitted' },
+          retryable: 'no',
+        };
+      case 'too_large':
+        return {
+          code: 'payload_too_large',
+          message: "body and headers together are over the NATS server's limit",
+          details: { direction: 'request' },
+        };
+      default:
+        return end satisfies never;
+    }
+  }
+}
+
+export function unavailable(reason: UnavailableReason, extensionId: string, retryAfterMs?: number): InvocationError {
+  return {
+    code: 'extension_unavailable',
+    message: `${extensionId} cannot be called: ${reason}`,
+    details: { reason },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}

@@ -1,0 +1,171 @@
+// Reads the slots for the health API and the metrics page. Reading takes no permit and changes no state.
+import type { Extension, Instance } from '../domain/extension.js';
+import {
+  type ExtensionHealth,
+  type HealthReport,
+  type HealthSummary,
+  summarize,
+  type TargetHealth,
+} from '../domain/health-report.js';
+import { instancesOf } from '../domain/registry-validation.js';
+import { defaultVersion } from '../domain/version-choice.js';
+import { isoAt } from './notices.js';
+import type { Clock, ExtensionSample, HealthSource, MetricsSource, WallClock } from './ports.js';
+import type { Service, Slot } from './slot.js';
+import type { Target } from './target.js';
+
+const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;
+
+/** Hundredths, as the columns of the registry have them; null stays null. */
+const round = (value: number | null): number | null => (value === null ? null : Math.round(value * 100) / 100);
+
+export class HealthView implements HealthSource, MetricsSource {
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly clock: Clock;
+      readonly wall: WallClock;
+      readonly autoDisabledTotal: () => number;
+    },
+  ) {}
+
+  report(): HealthReport {
+    const extensions = [...this.deps.slots.values()]
+      .map((slot) => this.#extension(slot))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    return { extensions, summary: summarize(extensions) };
+  }
+
+  one(extensionId: string): ExtensionHealth | null {
+    const slot = this.deps.slots.get(extensionId);
+    if (slot === undefined) return null;
+    const { extension } = slot;
+    const published = slot.defaultService;
+    return {
+      ...this.#extension(slot),
+      versions: [...slot.services].map((service) => ({
+        version: service.version.version,
+        enabled: true,
+        default: service === published,
+        ...this.target(slot, service.target),
+      })),
+      instances: extension.instances.map((instance) => ({
+        id: instance.id,
+        version: versionOf(extension, instance, slot.services),
+        weight: instance.weight,
+        enabled: instance.enabled,
+        health_status: instance.healthStatus,
+      })),
+    };
+  }
+
+  summary(): HealthSummary {
+    return this.report().summary;
+  }
+
+  /** Health of one target; also what an event carries. */
+  target(slot: Slot, target: Target): TargetHealth {
+    const { clock, wall } = this.deps;
+    const nowMs = clock.now();
+    const reading = target.health.read(nowMs);
+    const facts = target.facts();
+    const stored = slot.stored.get(target.version);
+    const isOpen = facts.state === 'open';
+    return {
+      success_rate: reading.successRate,
+      avg_latency_ms: round(reading.avgMs),
+      p50_latency_ms: round(reading.p50Ms),
+      p95_latency_ms: round(reading.p95Ms),
+      p99_latency_ms: round(reading.p99Ms),
+      last_latency_ms: round(target.last.latencyMs),
+      latency_samples: reading.samples,
+      success_count: (stored?.success_count ?? 0) + target.counters.successes,
+      failure_count: (stored?.failure_count ?? 0) + target.counters.failures,
+      last_success: isoAt(target.last.successMs, clock, wall) ?? stored?.last_success ?? null,
+      last_failure: isoAt(target.last.failureMs, clock, wall) ?? stored?.last_failure ?? null,
+      circuit_breaker_state: facts.state,
+      circuit_breaker_opened_at: facts.openedAgoMs === null ? null : isoAt(nowMs - facts.openedAgoMs, clock, wall),
+      circuit_breaker_open_until:
+        isOpen && facts.openRemainingMs > 0 ? isoAt(nowMs + facts.openRemainingMs, clock, wall) : null,
+      circuit_breaker_trips: facts.trips,
+      trip_reason: target.tripReason,
+      half_open_requests_count: target.probes,
+    };
+  }
+
+  *extensions(): Iterable<ExtensionSample> {
+    const { clock, wall } = this.deps;
+    for (const slot of this.deps.slots.values()) {
+      const nowMs = clock.now();
+      const target = slot.defaultService?.target ?? null;
+      const reading = target?.health.read(nowMs) ?? null;
+      const lastFailureMs = target?.last.failureMs ?? null;
+      yield {
+        extension_id: slot.id,
+        state: target === null ? 0 : STATE_NUMBERS[target.publishedState],
+        failures_total: target?.counters.failures ?? 0,
+        recoveries_total: target?.counters.recoveries ?? 0,
+        trips_total: target?.counters.trips ?? 0,
+        success_rate: reading?.successRate ?? null,
+        avg_latency_ms: reading?.avgMs ?? null,
+        auto_disabled: slot.extension.autoDisabled,
+        in_flight: slot.inFlight,
+        last_failure_timestamp_seconds: lastFailureMs === null ? null : (wall() - (nowMs - lastFailureMs)) / 1000,
+        invocations: slot.results,
+        duration_buckets: slot.durations.cumulative(),
+        duration_sum_seconds: slot.durations.sumSeconds,
+        versions: [...slot.services]
+          .filter((service) => service.target !== target)
+          .map((service) => ({
+            version: service.version.version,
+            state: STATE_NUMBERS[service.target.publishedState],
+          })),
+      };
+    }
+  }
+
+  autoDisabledTotal(): number {
+    return this.deps.autoDisabledTotal();
+  }
+
+  #extension(slot: Slot): ExtensionHealth {
+    const { extension } = slot;
+    const target = slot.defaultService?.target;
+    return {
+      id: slot.id,
+      type: extension.type,
+      enabled: extension.enabled,
+      auto_disabled: extension.autoDisabled,
+      override: extension.breakerOverride,
+      version: defaultVersion(extension)?.version ?? extension.version,
+      health: target === undefined ? NO_TARGET : this.target(slot, target),
+    };
+  }
+}
+
+/** Every version is disabled: nothing is measured. */
+const NO_TARGET: TargetHealth = {
+  success_rate: null,
+  avg_latency_ms: null,
+  p50_latency_ms: null,
+  p95_latency_ms: null,
+  p99_latency_ms: null,
+  last_latency_ms: null,
+  latency_samples: 0,
+  success_count: 0,
+  failure_count: 0,
+  last_success: null,
+  last_failure: null,
+  circuit_breaker_state: 'closed',
+  circuit_breaker_opened_at: null,
+  circuit_breaker_open_until: null,
+  circuit_breaker_trips: 0,
+  trip_reason: null,
+  half_open_requests_count: 0,
+};
+
+/** The version an instance serves; null: several, or none that can be called. */
+function versionOf(extension: Extension, instance: Instance, services: Iterable<Service>): string | null {
+  const serving = [...services].filter((s) => instancesOf(extension, s.version).some((i) => i.id === instance.id));
+  return serving.length === 1 ? (serving[0]?.version.version ?? null) : null;
+}

@@ -1,0 +1,119 @@
+// Brings what targets measured to the database: every second in one batch, and a breaker's transition at once.
+//
+// F1. What a flush could not write stays owed by its target; counts are added to the row's, so nothing is lost or doubled
+//     while the process lives.
+// F2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
+import type { Logger } from '../telemetry/log.js';
+import type { Clock, FlushHealth, HealthFlushRow } from './ports.js';
+import type { Service, Slot } from './slot.js';
+import type { Target } from './target.js';
+
+interface Flushed {
+  successes: number;
+  failures: number;
+  epoch: number;
+}
+
+export class HealthWriter {
+  /** What each target's row holds of it already; a target that is gone takes its entry along. */
+  readonly #flushed = new WeakMap<Target, Flushed>();
+  readonly #urgent = new Set<Target>();
+  #flushing: Promise<void> | null = null;
+  dropped = 0;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly clock: Clock;
+      readonly flush: FlushHealth;
+      readonly log: Logger;
+    },
+  ) {}
+
+  /** A transition of this target does not wait for the tick. */
+  transitioned(target: Target): void {
+    this.#urgent.add(target);
+    if (this.#flushing === null) void this.flush();
+  }
+
+  /** Writes everything that is owed as of now; resolves when it is written, dropped, or the database is away. */
+  async flush(): Promise<void> {
+    while (this.#flushing !== null) await this.#flushing;
+    this.#flushing = this.#flushOnce().finally(() => {
+      this.#flushing = null;
+    });
+    await this.#flushing;
+    if (this.#urgent.size > 0) void this.flush();
+  }
+
+  async #flushOnce(): Promise<void> {
+    this.#urgent.clear();
+    const nowMs = this.deps.clock.now();
+    const targets: Target[] = [];
+    const rows: HealthFlushRow[] = [];
+    for (const slot of this.deps.slots.values())
+      for (const service of slot.services) {
+        const before = this.#flushed.get(service.target) ?? { successes: 0, failures: 0, epoch: -1 };
+        const row = rowOf(slot, service, before, nowMs);
+        if (row === null) continue;
+        targets.push(service.target);
+        rows.push(row);
+      }
+    if (rows.length === 0) return;
+    try {
+      const { dropped } = await this.deps.flush(rows);
+      for (const { extension_id, version, error } of dropped) {
+        this.dropped++;
+        this.deps.log.error({ event: 'health_row_dropped', extension_id, version, error });
+      }
+      for (const [i, target] of targets.entries()) this.#settle(target, rows[i] as HealthFlushRow);
+    } catch (error) {
+      this.deps.log.warn({ event: 'health_flush_delayed', rows: rows.length, error: String(error) });
+    }
+  }
+
+  #settle(target: Target, row: HealthFlushRow): void {
+    const before = this.#flushed.get(target) ?? { successes: 0, failures: 0, epoch: -1 };
+    this.#flushed.set(target, {
+      successes: before.successes + row.success_delta,
+      failures: before.failures + row.failure_delta,
+      epoch: row.epoch,
+    });
+  }
+}
+
+/** What the target owes; null: nothing changed since the last flush. */
+function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs: number): HealthFlushRow | null {
+  const successes = target.counters.successes - before.successes;
+  const failures = target.counters.failures - before.failures;
+  const facts = target.facts();
+  // A target that never had a call and never moved has nothing to say.
+  if (successes + failures === 0 && (facts.epoch === before.epoch || (before.epoch === -1 && facts.epoch === 0)))
+    return null;
+  const reading = target.health.read(nowMs);
+  const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
+  return {
+    extension_id: slot.id,
+    version: version.version,
+    published: slot.defaultService?.target === target,
+    success_delta: successes,
+    failure_delta: failures,
+    last_success_ago_ms: ago(target.last.successMs),
+    last_failure_ago_ms: ago(target.last.failureMs),
+    last_latency_ms: target.last.latencyMs,
+    avg_latency_ms: reading.avgMs,
+    p50_latency_ms: reading.p50Ms,
+    p95_latency_ms: reading.p95Ms,
+    p99_latency_ms: reading.p99Ms,
+    latency_samples: reading.samples,
+    latency_sum: Math.round(reading.sumMs),
+    latency_window_ago_ms: ago(reading.windowStartMs),
+    circuit_breaker_state: facts.state,
+    opened_ago_ms: facts.openedAgoMs,
+    open_remaining_ms: facts.state === 'open' ? facts.openRemainingMs : null,
+    trips: facts.trips,
+    epoch: facts.epoch,
+    half_open_requests_count: target.probes,
+    auto_disabled: slot.extension.autoDisabled,
+  };
+}

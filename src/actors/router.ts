@@ -1,0 +1,111 @@
+// Takes each invocation from the intake to the service that will answer it, or refuses it with its reason.
+//
+// I1. Every invocation handed over is answered exactly once, also when something in here throws.
+// I2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
+import type { InvocationError } from '../domain/errors.js';
+import { Call, type CallDeps, unavailable } from './call.js';
+import type { Clock, HandleInvocation, Invocation, SendAttempt } from './ports.js';
+import type { Slot } from './slot.js';
+
+export interface RouterOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly send: SendAttempt;
+  readonly slots: ReadonlyMap<string, Slot>;
+  /** Extensions whose row is invalid and never was valid here. */
+  readonly isInvalid: (extensionId: string) => boolean;
+  readonly maxInFlight: number;
+  readonly maxBudgetMs: number;
+  readonly absenceGraceMs: number;
+  /** What ended in a bug of ours; the caller has its answer. */
+  readonly onError: (extensionId: string, error: unknown) => void;
+}
+
+/** Longest wait between two attempts, for the default budget. */
+const MAX_RETRY_DELAY_MS = 1000;
+
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #callDeps: CallDeps;
+  #inFlight = 0;
+  #unanswered = 0;
+  #onIdle: (() => void) | null = null;
+  /** Results of calls that never reached an extension that is known, by code. */
+  readonly results = new Map<string, number>();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#callDeps = {
+      clock: options.clock,
+      random: options.random,
+      send: options.send,
+      absenceGraceMs: options.absenceGraceMs,
+      onError: options.onError,
+      onFinished: (call) => {
+        call.slot.inFlight--;
+        this.#inFlight--;
+      },
+      onAnswered: (slot, result, durationMs) => {
+        slot.count(result, durationMs);
+        if (--this.#unanswered === 0) this.#onIdle?.();
+      },
+    };
+  }
+
+  /** Calls that hold a place now. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  readonly handle: HandleInvocation = (invocation) => {
+    const { slots, isInvalid, maxInFlight } = this.#options;
+    const id = invocation.extensionId;
+    const slot = slots.get(id);
+    if (slot === undefined) {
+      this.#refuseUnknown(invocation, isInvalid(id));
+      return;
+    }
+    if (this.#inFlight >= maxInFlight) return this.#refuse(slot, invocation, overloaded('the daemon', maxInFlight));
+    const limit = slot.extension.policy.max_in_flight;
+    if (limit !== undefined && slot.inFlight >= limit) return this.#refuse(slot, invocation, overloaded(id, limit));
+    if (slot.gate !== null) return this.#refuse(slot, invocation, unavailable(slot.gate, id));
+    const service = slot.defaultService;
+    if (service === null) return this.#refuse(slot, invocation, unavailable('disabled', id));
+
+    const { timeoutMs, retry } = service.version;
+    const budgetMs =
+      invocation.budgetMs ?? Math.min((retry + 1) * timeoutMs + retry * MAX_RETRY_DELAY_MS, this.#options.maxBudgetMs);
+    invocation.deadlineMs = invocation.arrivedMs + budgetMs;
+    this.#inFlight++;
+    slot.inFlight++;
+    this.#unanswered++;
+    new Call(this.#callDeps, slot, service, invocation).begin();
+  };
+
+  /** Resolves when every accepted call has its answer; at once when none waits. */
+  idle(): Promise<void> {
+    if (this.#unanswered === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  #refuse(slot: Slot, invocation: Invocation, error: InvocationError): void {
+    invocation.refuse(error);
+    slot.count(error.code, this.#options.clock.now() - invocation.arrivedMs);
+  }
+
+  #refuseUnknown(invocation: Invocation, isInvalid: boolean): void {
+    const id = invocation.extensionId;
+    const error: InvocationError = isInvalid
+      ? unavailable('row_invalid', id)
+      : { code: 'extension_not_found', message: `there is no extension ${id}` };
+    invocation.refuse(error);
+    this.results.set(error.code, (this.results.get(error.code) ?? 0) + 1);
+  }
+}
+
+const overloaded = (who: string, limit: number): InvocationError => ({
+  code: 'overloaded',
+  message: `${who} has ${limit} calls under way, which is max_in_flight`,
+});

@@ -1,0 +1,158 @@
+// The breaker's own window: outcomes of the present generation, in a ring of buckets. Nothing else reads it.
+//
+// W1. An outcome recorded at t counts at `now` exactly while floor(now / bucket) - floor(t / bucket) < BUCKETS, so the
+//     window is as long as windowMs less at most one bucket, and never longer.
+// W2. Time only moves on: a time before the newest one seen counts as the newest. Idle gaps of any length empty it.
+// W3. Memory is fixed and recording takes constant time. It is mutated in place by the one slot that owns it.
+
+export const BUCKETS = 12;
+
+export class DecisionWindow {
+  #bucketMs: number;
+  #successes = new Uint32Array(BUCKETS);
+  #failures = new Uint32Array(BUCKETS);
+  /** First failure of each bucket, monotonic ms; meaningful only where #failures is above 0. */
+  #firstFailureMs = new Float64Array(BUCKETS);
+  /** Number of the newest bucket since the clock's zero. */
+  #newest = 0;
+  #successTotal = 0;
+  #failureTotal = 0;
+  #consecutiveFailures = 0;
+  #lastFailureMs: number | null = null;
+
+  constructor(windowMs: number) {
+    this.#bucketMs = windowMs / BUCKETS;
+  }
+
+  get windowMs(): number {
+    return this.#bucketMs * BUCKETS;
+  }
+
+  recordSuccess(nowMs: number): void {
+    const i = this.#advance(nowMs);
+    this.#successes[i] = (this.#successes[i] as number) + 1;
+    this.#successTotal++;
+    this.#consecutiveFailures = 0;
+  }
+
+  recordFailure(nowMs: number): void {
+    const i = this.#advance(nowMs);
+    if (this.#failures[i] === 0) this.#firstFailureMs[i] = nowMs;
+    this.#failures[i] = (this.#failures[i] as number) + 1;
+    this.#failureTotal++;
+    this.#consecutiveFailures++;
+    this.#lastFailureMs = nowMs;
+  }
+
+  /** Failures in the window as of `nowMs`. */
+  failures(nowMs: number): number {
+    this.#advance(nowMs);
+    return this.#failureTotal;
+  }
+
+  /** Successes and failures in the window as of `nowMs`. */
+  outcomes(nowMs: number): number {
+    this.#advance(nowMs);
+    return this.#successTotal + this.#failureTotal;
+  }
+
+  /** Share of failures in the window, 0..1; null when it holds no outcomes. */
+  errorRate(nowMs: number): number | null {
+    const outcomes = this.outcomes(nowMs);
+    return outcomes === 0 ? null : this.#failureTotal / outcomes;
+  }
+
+  /** Failures in a row up to now, however long ago; a success makes it 0. */
+  get consecutiveFailures(): number {
+    return this.#consecutiveFailures;
+  }
+
+  /** First failure still in the window, monotonic ms; null without one. */
+  firstFailureMs(nowMs: number): number | null {
+    this.#advance(nowMs);
+    for (let age = BUCKETS - 1; age >= 0; age--) {
+      const i = (this.#newest - age + BUCKETS) % BUCKETS;
+      if ((this.#failures[i] ?? 0) > 0) return this.#firstFailureMs[i] as number;
+    }
+    return null;
+  }
+
+  /** Last failure in the window, monotonic ms; null without one. */
+  lastFailureMs(nowMs: number): number | null {
+    return this.failures(nowMs) > 0 ? this.#lastFailureMs : null;
+  }
+
+  clear(): void {
+    this.#successes.fill(0);
+    this.#failures.fill(0);
+    this.#successTotal = 0;
+    this.#failureTotal = 0;
+    this.#consecutiveFailures = 0;
+    this.#lastFailureMs = null;
+  }
+
+  /** Changes the length and keeps what the new one can hold: each old bucket goes to where its start falls. */
+  resize(windowMs: number, nowMs: number): void {
+    if (windowMs === this.windowMs) return;
+    this.#advance(nowMs);
+    const old = {
+      bucketMs: this.#bucketMs,
+      newest: this.#newest,
+      successes: this.#successes,
+      failures: this.#failures,
+    };
+    const { firsts, lastFailureMs, consecutive } = {
+      firsts: this.#firstFailureMs,
+      lastFailureMs: this.#lastFailureMs,
+      consecutive: this.#consecutiveFailures,
+    };
+    this.#bucketMs = windowMs / BUCKETS;
+    this.#successes = new Uint32Array(BUCKETS);
+    this.#failures = new Uint32Array(BUCKETS);
+    this.#firstFailureMs = new Float64Array(BUCKETS);
+    this.#successTotal = 0;
+    this.#failureTotal = 0;
+    this.#newest = Math.floor(nowMs / this.#bucketMs);
+    for (let age = BUCKETS - 1; age >= 0; age--) {
+      const number = old.newest - age;
+      const to = Math.floor((number * old.bucketMs) / this.#bucketMs);
+      if (number < 0 || this.#newest - to >= BUCKETS) continue;
+      const from = number % BUCKETS;
+      const i = to % BUCKETS;
+      const failures = old.failures[from] as number;
+      if (failures > 0 && this.#failures[i] === 0) this.#firstFailureMs[i] = firsts[from] as number;
+      this.#successes[i] = (this.#successes[i] as number) + (old.successes[from] as number);
+      this.#failures[i] = (this.#failures[i] as number) + failures;
+      this.#successTotal += old.successes[from] as number;
+      this.#failureTotal += failures;
+    }
+    this.#lastFailureMs = lastFailureMs;
+    this.#consecutiveFailures = consecutive;
+  }
+
+  /** What an inspector sees of it. */
+  toJSON(): object {
+    return {
+      successes: this.#successTotal,
+      failures: this.#failureTotal,
+      consecutive_failures: this.#consecutiveFailures,
+    };
+  }
+
+  /** Drops what is too old and returns the index of the bucket for `nowMs`. */
+  #advance(nowMs: number): number {
+    const number = Math.floor(nowMs / this.#bucketMs);
+    if (number > this.#newest) {
+      const steps = Math.min(number - this.#newest, BUCKETS);
+      for (let step = 1; step <= steps; step++) {
+        const i = (number - steps + step) % BUCKETS;
+        this.#successTotal -= this.#successes[i] as number;
+        this.#failureTotal -= this.#failures[i] as number;
+        this.#successes[i] = 0;
+        this.#failures[i] = 0;
+      }
+      this.#newest = number;
+    }
+    return this.#newest % BUCKETS;
+  }
+}

@@ -1,0 +1,223 @@
+// Rows as the database holds them become nouns, or problems that say what was expected and what was got.
+//
+// L1. Last known good: what makes a running row invalid is refused, and the last valid form of that row stays in force.
+// L2. A person's switches (enabled, auto_disabled, breaker_override) always count, also on a row that is refused: the
+//     way to turn an extension off must not depend on the rest of its row.
+// L3. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
+import { Value } from 'typebox/value';
+import {
+  EXTENSION_TYPES,
+  type Extension,
+  HEALTH_STATUSES,
+  type Instance,
+  type JsonObject,
+  type Version,
+} from './extension.js';
+import { BREAKER_SETTINGS, parsePolicy } from './policy.js';
+import type { ExtensionRow, InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
+import { isExtensionId, type SubjectRules, subjectProblem } from './subject-rules.js';
+
+export interface RowProblem {
+  readonly extensionId: string;
+  readonly version?: string;
+  readonly instanceId?: string;
+  /** Of the row that is refused: a problem is told once per revision. */
+  readonly revision: number;
+  readonly problems: readonly string[];
+}
+
+export interface ParsedEntry {
+  /** null: the extension's own row is invalid and no valid form of it is known. */
+  readonly extension: Extension | null;
+  readonly thresholds: ThresholdColumns | null;
+  readonly refused: readonly RowProblem[];
+}
+
+const DEFAULT_TIMEOUT_MS = 5000;
+const MAX_TIMEOUT_MS = 86_400_000;
+const MAX_RETRY = 100;
+
+/** `previous`: the form in force, null where none is. */
+export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: Extension | null): ParsedEntry {
+  const refused: RowProblem[] = [];
+  const versions = entry.versions.flatMap((row) =>
+    keepValid(
+      parseVersion(row, rules),
+      previous?.versions.find((v) => v.version === row.version),
+      (problems) =>
+        refused.push({ extensionId: entry.extension.id, version: row.version, revision: row.revision, problems }),
+    ),
+  );
+  const instances = entry.instances.flatMap((row) =>
+    keepValid(
+      parseInstance(row, rules),
+      previous?.instances.find((i) => i.id === row.instance_id),
+      (problems) =>
+        refused.push({
+          extensionId: entry.extension.id,
+          instanceId: row.instance_id,
+          revision: row.revision,
+          problems,
+        }),
+    ),
+  );
+  const { columns, problems: columnProblems } = parseThresholds(entry.thresholds);
+  const refuse = (problems: readonly string[]) =>
+    refused.push({ extensionId: entry.extension.id, revision: entry.extension.revision, problems });
+  if (columnProblems.length > 0) refuse(columnProblems);
+
+  const own = parseExtension(entry.extension, rules);
+  if ('value' in own) return { extension: { ...own.value, versions, instances }, thresholds: columns, refused };
+  refuse(own.problems);
+  if (previous === null) return { extension: null, thresholds: columns, refused };
+  return {
+    extension: { ...previous, ...switches(entry.extension), versions, instances },
+    thresholds: columns,
+    refused,
+  };
+}
+
+/** Who answers for a version: by name, else by subject, else the instances that fit no version serve `extensions.version`. */
+export function instancesOf(extension: Extension, version: Version): Instance[] {
+  const subjects = new Set([...extension.versions.map((v) => v.subject), extension.subject]);
+  return extension.instances.filter((instance) => {
+    if (instance.version !== null) return instance.version === version.version;
+    if (subjects.has(instance.subject)) return instance.subject === version.subject;
+    return version.version === extension.version;
+  });
+}
+
+type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
+
+function keepValid<T>(parsed: Parsed<T>, previous: T | undefined, refuse: (problems: readonly string[]) => void): T[] {
+  if ('value' in parsed) return [parsed.value];
+  refuse(parsed.problems);
+  return previous === undefined ? [] : [previous];
+}
+
+/** L2. */
+function switches(
+  row: ExtensionRow,
+): Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride' | 'switchedBy' | 'revision'> {
+  const override = row.breaker_override;
+  return {
+    enabled: row.enabled ?? true,
+    autoDisabled: row.auto_disabled,
+    breakerOverride: override === 'isolated' || override === 'forced_closed' ? override : null,
+    switchedBy: row.switched_by,
+    revision: row.revision,
+  };
+}
+
+function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Extension, 'versions' | 'instances'>> {
+  const problems: string[] = [];
+  if (!isExtensionId(row.id)) problems.push(`id must be 1 to 255 of A-Z a-z 0-9 _ : -, got ${JSON.stringify(row.id)}`);
+  const type = EXTENSION_TYPES.find((t) => t === row.type);
+  if (type === undefined)
+    problems.push(`type must be one of ${EXTENSION_TYPES.join(', ')}, got ${JSON.stringify(row.type)}`);
+  if (row.breaker_override !== null && row.breaker_override !== 'isolated' && row.breaker_override !== 'forced_closed')
+    problems.push(`breaker_override must be isolated or forced_closed, got ${JSON.stringify(row.breaker_override)}`);
+  const version = row.version ?? 'v1';
+  if (version === '') problems.push('version must not be empty');
+  const call = parseCall(row, rules, problems);
+  const parsedPolicy = parsePolicy(row.policy);
+  if ('problems' in parsedPolicy) problems.push(...parsedPolicy.problems);
+  if (problems.length > 0 || type === undefined || 'problems' in parsedPolicy) return { problems };
+  return { value: { id: row.id, type, version, policy: parsedPolicy.policy, ...call, ...switches(row) } };
+}
+
+function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
+  const problems: string[] = [];
+  if (row.version === '') problems.push('version must not be empty');
+  const call = parseCall(row, rules, problems);
+  const routingRules = row.routing_rules ?? {};
+  if (!isObject(routingRules)) problems.push(`routing_rules must be a JSON object, got ${kindOf(routingRules)}`);
+  else
+    for (const [key, rule] of Object.entries(routingRules))
+      if (!(Array.isArray(rule) ? rule : [rule]).every(isScalar))
+        problems.push(`routing_rules.${key} must be a string, number or boolean, or a list of those`);
+  const percent = row.rollout_percent;
+  if (percent !== null && !(percent >= 0 && percent <= 100))
+    problems.push(`rollout_percent must be 0..100, got ${percent}`);
+  if (problems.length > 0) return { problems };
+  return {
+    value: {
+      version: row.version,
+      ...call,
+      routingRules: routingRules as JsonObject,
+      rolloutPercent: percent,
+      rolloutKey: row.rollout_key,
+      enabled: row.enabled ?? true,
+    },
+  };
+}
+
+function parseInstance(row: InstanceRow, rules: SubjectRules): Parsed<Instance> {
+  const problems: string[] = [];
+  const subject = subjectProblem(row.subject, rules);
+  if (subject !== null) problems.push(subject);
+  if (!/^[\x21-\x7e]{1,255}$/.test(row.instance_id))
+    problems.push(`instance_id must be 1 to 255 printable ASCII characters, got ${JSON.stringify(row.instance_id)}`);
+  const weight = row.weight ?? 100;
+  if (!(Number.isInteger(weight) && weight >= 0 && weight <= 100))
+    problems.push(`weight must be 0..100, got ${weight}`);
+  if (problems.length > 0) return { problems };
+  return {
+    value: {
+      id: row.instance_id,
+      subject: row.subject,
+      weight,
+      enabled: row.enabled ?? true,
+      healthStatus: HEALTH_STATUSES.find((s) => s === row.health_status) ?? 'unknown',
+      version: row.version,
+    },
+  };
+}
+
+/** What extensions and versions have in common: where, how long, how often, with what configuration. */
+function parseCall(
+  row: Pick<ExtensionRow, 'subject' | 'timeout_ms' | 'retry' | 'config'>,
+  rules: SubjectRules,
+  problems: string[],
+): { subject: string; timeoutMs: number; retry: number; config: JsonObject } {
+  const subject = subjectProblem(row.subject, rules);
+  if (subject !== null) problems.push(subject);
+  const timeoutMs = row.timeout_ms ?? DEFAULT_TIMEOUT_MS;
+  if (!(timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS))
+    problems.push(`timeout_ms must be 1..${MAX_TIMEOUT_MS}, got ${timeoutMs}`);
+  const retry = row.retry ?? 0;
+  if (!(retry >= 0 && retry <= MAX_RETRY)) problems.push(`retry must be 0..${MAX_RETRY}, got ${retry}`);
+  const config = row.config ?? {};
+  if (!isObject(config)) problems.push(`config must be a JSON object, got ${kindOf(config)}`);
+  return { subject: row.subject, timeoutMs, retry, config: isObject(config) ? config : {} };
+}
+
+const COLUMN_SETTINGS = {
+  failure_threshold: BREAKER_SETTINGS.failure_threshold,
+  error_rate_threshold: BREAKER_SETTINGS.error_rate_threshold,
+  window_seconds: BREAKER_SETTINGS.window_seconds,
+  half_open_max_requests: BREAKER_SETTINGS.half_open_max_requests,
+} as const;
+
+/** A threshold column out of range counts as not set. */
+function parseThresholds(columns: ThresholdColumns | null): { columns: ThresholdColumns | null; problems: string[] } {
+  if (columns === null) return { columns, problems: [] };
+  const problems: string[] = [];
+  const valid = { ...columns } as Record<keyof ThresholdColumns, number | null>;
+  for (const [name, schema] of Object.entries(COLUMN_SETTINGS) as [
+    keyof ThresholdColumns,
+    (typeof COLUMN_SETTINGS)[keyof ThresholdColumns],
+  ][]) {
+    if (valid[name] === null || Value.Check(schema, valid[name])) continue;
+    const { minimum, maximum } = schema as unknown as { minimum: number; maximum: number };
+    problems.push(`extension_health: ${name} must be ${minimum}..${maximum}, got ${valid[name]}`);
+    valid[name] = null;
+  }
+  return { columns: valid, problems };
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isScalar = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
+const kindOf = (value: unknown): string =>
+  Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`;

@@ -1,0 +1,49 @@
+// When a breaker opens, and on what evidence. Pure: it reads a decision window and settings, and says why or null.
+//
+// T1. Count rule `window`: failures >= failure_threshold, while failures / outcomes >= failure_rate_floor.
+// T2. Count rule `consecutive`: failures in a row >= failure_threshold; no floor.
+// T3. Rate rule, beside either: failures / outcomes > error_rate_threshold (strictly), from minimum_volume outcomes on.
+// T4. A success never opens: callers evaluate at failures and at ticks only.
+import type { DecisionWindow } from './decision-window.js';
+import type { BreakerSettings } from './policy.js';
+
+export type TripReason =
+  | 'failure_count'
+  | 'consecutive_failures'
+  | 'error_rate'
+  /** A probe failed while half-open. */
+  | 'probe_failed'
+  /** A probe did not settle before its lease was over. */
+  | 'lease_over';
+
+export function evaluateTrip(window: DecisionWindow, settings: BreakerSettings, nowMs: number): TripReason | null {
+  const failures = window.failures(nowMs);
+  if (failures === 0) return null;
+  const outcomes = window.outcomes(nowMs);
+  if (settings.failure_rule === 'consecutive') {
+    if (window.consecutiveFailures >= settings.failure_threshold) return 'consecutive_failures';
+  } else if (failures >= settings.failure_threshold && failures >= settings.failure_rate_floor * outcomes) {
+    return 'failure_count';
+  }
+  if (outcomes >= settings.minimum_volume && failures > settings.error_rate_threshold * outcomes) return 'error_rate';
+  return null;
+}
+
+/** The count is reached but the floor holds it back: worth an event, not a trip. */
+export function isHighFailureCount(window: DecisionWindow, settings: BreakerSettings, nowMs: number): boolean {
+  return (
+    settings.failure_rule === 'window' &&
+    window.failures(nowMs) >= settings.failure_threshold &&
+    evaluateTrip(window, settings, nowMs) === null
+  );
+}
+
+/**
+ * How long it stays open, in ms: open_seconds, doubled per trip in a row (`trips` counts from 1) up to open_max_seconds;
+ * then jitter is added, never taken away: 0..10 % by `random` (0..1).
+ */
+export function openMs(trips: number, settings: BreakerSettings, random: number): number {
+  const longest = Math.max(settings.open_seconds, settings.open_max_seconds);
+  const seconds = Math.min(settings.open_seconds * 2 ** Math.min(Math.max(trips, 1) - 1, 30), longest);
+  return seconds * 1000 * (1 + 0.1 * random);
+}

@@ -1,0 +1,350 @@
+// The circuit breaker of one target as a statechart. It decides; it does no I/O. Windows, clock and randomness come in
+// by reference, so that a success while closed costs a counter and no event (see actors/target.ts).
+//
+// M1. Every entry of a state and every renewal starts a new generation and empties the decision window.
+// M2. It never stays open shorter than its open time: admission compares the clock with `openUntilMs`; the timer only
+//     makes visible what the clock already says.
+// M3. Half-open holds at most half_open_max_requests probes at a time, and each ends: success, failure, released, or its
+//     lease is over, which is a failure.
+// M4. Facts, not snapshots, are restored: `restoring` boots into the state that the facts and the time left call for.
+import { assign, emit, enqueueActions, setup } from 'xstate';
+import type { DecisionWindow } from '../domain/decision-window.js';
+import type { BreakerSettings } from '../domain/policy.js';
+import { evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/trip.js';
+
+/** What a breaker was before: from the database, or from the actor that failed. */
+export interface BreakerFacts {
+  readonly state: 'closed' | 'open' | 'half_open';
+  /** Time left until it may half-open; at most 0 when over. Only read where state is open. */
+  readonly openRemainingMs: number;
+  readonly openedAgoMs: number | null;
+  /** Trips in a row, for the doubling of the open time. */
+  readonly trips: number;
+  /** Counts this target's transitions over its whole life. */
+  readonly epoch: number;
+}
+
+export interface BreakerInput {
+  readonly window: DecisionWindow;
+  readonly settings: BreakerSettings;
+  /** How long a probe may take before it counts as failed. */
+  readonly leaseMs: number;
+  /** The clock of the machine's own timers, monotonic ms. */
+  readonly now: () => number;
+  /** 0..1. */
+  readonly random: () => number;
+  /** A number that never repeats in this process. */
+  readonly nextGeneration: () => number;
+  readonly override: 'isolated' | 'forced_closed' | null;
+  readonly facts: BreakerFacts;
+  /** It was switched off automatically, whatever its stored facts say: it has to prove itself. */
+  readonly mustProve: boolean;
+}
+
+export interface BreakerContext extends Omit<BreakerInput, 'override' | 'facts' | 'mustProve'> {
+  readonly boot: Pick<BreakerInput, 'override' | 'facts' | 'mustProve'>;
+  readonly generation: number;
+  readonly epoch: number;
+  readonly trips: number;
+  readonly tripReason: TripReason | null;
+  /** Monotonic; null while it is not known or not open. */
+  readonly openedAtMs: number | null;
+  readonly openUntilMs: number;
+  readonly closedAtMs: number;
+  /** When each probe that is out was admitted, oldest first. */
+  readonly probes: readonly number[];
+  readonly probeSuccesses: number;
+  /** When would_open or high_failure_count was last told; they are told once per window. */
+  readonly toldAtMs: number;
+}
+
+export type BreakerEvent =
+  | { type: 'attempt.failed'; nowMs: number }
+  | { type: 'tick'; nowMs: number }
+  | { type: 'open.elapsed'; nowMs: number }
+  | { type: 'probe.started'; nowMs: number }
+  | { type: 'probe.succeeded' | 'probe.failed' | 'probe.released'; startedMs: number; nowMs: number }
+  /** Commands of a person or of the registry. */
+  | { type: 'breaker.isolate' | 'breaker.force_close' | 'breaker.release' | 'breaker.reset'; nowMs: number }
+  /** Half-open now, whatever it was. */
+  | { type: 'breaker.probe'; nowMs: number }
+  /** A new generation in the same state. */
+  | { type: 'breaker.renew'; nowMs: number }
+  /** Other code answers now: an open breaker may probe it at once, any other renews. */
+  | { type: 'subject.changed'; nowMs: number }
+  | { type: 'settings.changed'; settings: BreakerSettings; leaseMs: number; nowMs: number };
+
+export interface TripEvidence {
+  readonly failures: number;
+  readonly outcomes: number;
+  readonly errorRate: number | null;
+  readonly windowMs: number;
+  readonly firstFailureMs: number | null;
+  readonly lastFailureMs: number | null;
+}
+
+export type BreakerEmitted =
+  | { type: 'breaker.opened'; reason: TripReason; evidence: TripEvidence; reopened: boolean; nowMs: number }
+  | { type: 'breaker.half_opened'; nowMs: number }
+  /** `recovered`: probes closed it; false: a person did. */
+  | { type: 'breaker.closed'; recovered: boolean; nowMs: number }
+  | { type: 'breaker.would_open'; reason: TripReason; evidence: TripEvidence; nowMs: number }
+  | { type: 'breaker.high_failure_count'; evidence: TripEvidence; nowMs: number };
+
+/** Timers below 0, NaN or beyond this fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+const delay = (ms: number): number => Math.min(Math.max(Math.ceil(ms), 0), MAX_DELAY_MS);
+
+const timeOf = (event: { type: string }, context: BreakerContext): number =>
+  'nowMs' in event ? (event.nowMs as number) : context.now();
+
+function evidenceOf(window: DecisionWindow, nowMs: number): TripEvidence {
+  return {
+    failures: window.failures(nowMs),
+    outcomes: window.outcomes(nowMs),
+    errorRate: window.errorRate(nowMs),
+    windowMs: window.windowMs,
+    firstFailureMs: window.firstFailureMs(nowMs),
+    lastFailureMs: window.lastFailureMs(nowMs),
+  };
+}
+
+/** Evidence of a trip that one probe decided: the window is empty by then. */
+const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => ({
+  failures: 1,
+  outcomes: context.probeSuccesses + 1,
+  errorRate: 1 / (context.probeSuccesses + 1),
+  windowMs: context.window.windowMs,
+  firstFailureMs: nowMs,
+  lastFailureMs: nowMs,
+});
+
+export const breakerMachine = setup({
+  types: {
+    context: {} as BreakerContext,
+    events: {} as BreakerEvent,
+    input: {} as BreakerInput,
+    emitted: {} as BreakerEmitted,
+  },
+  guards: {
+    isIsolated: ({ context }) => context.boot.override === 'isolated',
+    isForcedClosed: ({ context }) => context.boot.override === 'forced_closed',
+    isStillOpen: ({ context }) => context.boot.facts.state === 'open' && context.boot.facts.openRemainingMs > 0,
+    hasToProve: ({ context }) => context.boot.facts.state !== 'closed' || context.boot.mustProve,
+    shouldTrip: ({ context, event }) =>
+      context.settings.circuit_breaker_enabled &&
+      evaluateTrip(context.window, context.settings, timeOf(event, context)) !== null,
+    mayTell: ({ context, event }) => timeOf(event, context) - context.toldAtMs >= context.window.windowMs,
+    isOpenTimeOver: ({ context, event }) => timeOf(event, context) >= context.openUntilMs,
+    isLastProbe: ({ context }) => context.probeSuccesses + 1 >= context.settings.half_open_successes,
+    isOnlyProbe: ({ context }) => context.probes.length <= 1,
+  },
+  delays: {
+    openTime: ({ context }) => delay(context.openUntilMs - context.now()),
+    lease: ({ context }) => delay((context.probes[0] ?? context.now()) + context.leaseMs - context.now()),
+  },
+  actions: {
+    startGeneration: enqueueActions(({ context, enqueue }) => {
+      context.window.clear();
+      enqueue.assign({ generation: context.nextGeneration(), probes: [], probeSuccesses: 0 });
+    }),
+    countTransition: assign({ epoch: ({ context }) => context.epoch + 1 }),
+    resumeOpen: assign(({ context }) => {
+      const nowMs = context.now();
+      const { facts } = context.boot;
+      return {
+        openedAtMs: facts.openedAgoMs === null ? null : nowMs - facts.openedAgoMs,
+        openUntilMs: nowMs + facts.openRemainingMs,
+      };
+    }),
+    /** From closed: the rules decided, the window is the evidence. */
+    trip: enqueueActions(({ context, event, enqueue }) => {
+      const nowMs = timeOf(event, context);
+      const reason = evaluateTrip(context.window, context.settings, nowMs) ?? 'failure_count';
+      // A whole window closed means that the last trip is over and done with.
+      const trips = nowMs - context.closedAtMs >= context.window.windowMs ? 1 : context.trips + 1;
+      enqueue.assign({
+        trips,
+        tripReason: reason,
+        openedAtMs: nowMs,
+        openUntilMs: nowMs + openMs(trips, context.settings, context.random()),
+      });
+      enqueue.emit({
+        type: 'breaker.opened',
+        reason,
+        evidence: evidenceOf(context.window, nowMs),
+        reopened: false,
+        nowMs,
+      });
+    }),
+    /** From half-open: one probe decided. */
+    reopen: enqueueActions(({ context, event, enqueue }) => {
+      const nowMs = timeOf(event, context);
+      const reason = event.type === 'probe.failed' ? 'probe_failed' : 'lease_over';
+      const trips = context.trips + 1;
+      enqueue.assign({
+        trips,
+        tripReason: reason,
+        openedAtMs: nowMs,
+        openUntilMs: nowMs + openMs(trips, context.settings, context.random()),
+      });
+      enqueue.emit({ type: 'breaker.opened', reason, evidence: probeEvidence(context, nowMs), reopened: true, nowMs });
+    }),
+    tellHalfOpened: emit(({ context, event }) => ({ type: 'breaker.half_opened', nowMs: timeOf(event, context) })),
+    tellRecovered: emit(({ context, event }) => ({
+      type: 'breaker.closed',
+      recovered: true,
+      nowMs: timeOf(event, context),
+    })),
+    tellClosedByHand: emit(({ context, event }) => ({
+      type: 'breaker.closed',
+      recovered: false,
+      nowMs: timeOf(event, context),
+    })),
+    /** What it would have done, or how near it is, told at most once per window. */
+    tellWarning: enqueueActions(({ context, event, enqueue }) => {
+      const nowMs = timeOf(event, context);
+      const evidence = evidenceOf(context.window, nowMs);
+      const reason = evaluateTrip(context.window, context.settings, nowMs);
+      if (reason !== null) enqueue.emit({ type: 'breaker.would_open', reason, evidence, nowMs });
+      else if (isHighFailureCount(context.window, context.settings, nowMs))
+        enqueue.emit({ type: 'breaker.high_failure_count', evidence, nowMs });
+      else return;
+      enqueue.assign({ toldAtMs: nowMs });
+    }),
+    noteClosed: assign({
+      closedAtMs: ({ context, event }) => timeOf(event, context),
+      openedAtMs: null,
+    }),
+    forgetTrips: assign({ trips: 0, tripReason: null }),
+    addProbe: assign({
+      probes: ({ context, event }) => [...context.probes, timeOf(event, context)],
+    }),
+    endProbe: assign({
+      probes: ({ context, event }) => {
+        if (!('startedMs' in event)) return context.probes;
+        const at = Math.max(context.probes.indexOf(event.startedMs), 0);
+        return context.probes.filter((_, i) => i !== at);
+      },
+    }),
+    countProbeSuccess: assign({ probeSuccesses: ({ context }) => context.probeSuccesses + 1 }),
+    takeSettings: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'settings.changed') return;
+      context.window.resize(event.settings.window_seconds * 1000, event.nowMs);
+      enqueue.assign({ settings: event.settings, leaseMs: event.leaseMs });
+    }),
+  },
+}).createMachine({
+  id: 'breaker',
+  version: '1',
+  context: ({ input }) => {
+    const { override, facts, mustProve, ...given } = input;
+    return {
+      ...given,
+      boot: { override, facts, mustProve },
+      generation: 0,
+      epoch: facts.epoch,
+      trips: facts.trips,
+      tripReason: null,
+      openedAtMs: null,
+      openUntilMs: Number.NEGATIVE_INFINITY,
+      closedAtMs: input.now(),
+      probes: [],
+      probeSuccesses: 0,
+      toldAtMs: Number.NEGATIVE_INFINITY,
+    };
+  },
+  initial: 'restoring',
+  states: {
+    restoring: {
+      always: [
+        { guard: 'isIsolated', target: 'isolated' },
+        { guard: 'isForcedClosed', target: 'forcedClosed' },
+        { guard: 'isStillOpen', target: 'open', actions: 'resumeOpen' },
+        { guard: 'hasToProve', target: 'halfOpen', actions: 'countTransition' },
+        { target: 'closed' },
+      ],
+    },
+    closed: {
+      entry: ['startGeneration', 'noteClosed'],
+      on: {
+        'attempt.failed': [
+          { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
+          { guard: 'mayTell', actions: 'tellWarning' },
+        ],
+        tick: [
+          { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
+          { guard: 'mayTell', actions: 'tellWarning' },
+        ],
+        'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+      },
+    },
+    open: {
+      entry: 'startGeneration',
+      after: { openTime: { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] } },
+      on: {
+        'open.elapsed': { guard: 'isOpenTimeOver', target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+        'subject.changed': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+        'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+      },
+    },
+    halfOpen: {
+      entry: 'startGeneration',
+      initial: 'waiting',
+      on: {
+        'probe.failed': { target: 'open', actions: ['endProbe', 'reopen', 'countTransition'] },
+        'breaker.probe': { target: 'halfOpen', reenter: true },
+        'breaker.renew': { target: 'halfOpen', reenter: true },
+        'subject.changed': { target: 'halfOpen', reenter: true },
+      },
+      states: {
+        waiting: {
+          on: { 'probe.started': { target: 'probing', actions: 'addProbe' } },
+        },
+        probing: {
+          after: { lease: { target: '#breaker.open', actions: ['reopen', 'countTransition'] } },
+          on: {
+            'probe.started': { actions: 'addProbe' },
+            'probe.succeeded': [
+              {
+                guard: 'isLastProbe',
+                target: '#breaker.closed',
+                actions: ['endProbe', 'tellRecovered', 'countTransition'],
+              },
+              { guard: 'isOnlyProbe', target: 'waiting', actions: ['endProbe', 'countProbeSuccess'] },
+              { target: 'probing', reenter: true, actions: ['endProbe', 'countProbeSuccess'] },
+            ],
+            'probe.released': [
+              { guard: 'isOnlyProbe', target: 'waiting', actions: 'endProbe' },
+              { target: 'probing', reenter: true, actions: 'endProbe' },
+            ],
+          },
+        },
+      },
+    },
+    /** A person keeps every call away, probes too. */
+    isolated: {
+      entry: 'startGeneration',
+      on: {
+        'breaker.release': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+      },
+    },
+    /** A person lets every call through; it still records, and says when it would have opened. */
+    forcedClosed: {
+      entry: ['startGeneration', 'noteClosed'],
+      on: {
+        'attempt.failed': { guard: 'mayTell', actions: 'tellWarning' },
+        tick: { guard: 'mayTell', actions: 'tellWarning' },
+        'breaker.release': { target: 'closed', actions: ['countTransition', 'forgetTrips'] },
+      },
+    },
+  },
+  on: {
+    'breaker.isolate': { target: '.isolated', actions: 'countTransition' },
+    'breaker.force_close': { target: '.forcedClosed', actions: 'countTransition' },
+    'breaker.reset': { target: '.closed', actions: ['forgetTrips', 'countTransition', 'tellClosedByHand'] },
+    'breaker.renew': { actions: 'startGeneration' },
+    'subject.changed': { actions: 'startGeneration' },
+    'settings.changed': { actions: 'takeSettings' },
+  },
+});
