@@ -1,0 +1,21 @@
+// Events of the registry on NATS, for whoever listens. Losing one loses nothing: the log and the audit trail have it.
+import type { PublishEvent } from '../actors/ports.js';
+import type { BrokerConnection } from './connection.js';
+import type { Subjects } from './subjects.js';
+
+export interface EventPublisher {
+  readonly publish: PublishEvent;
+  /** Events not sent because NATS was away or refused them. */
+  dropped(): number;
+}
+
+export function createEventPublisher(connection: BrokerConnection, subjects: Subjects): EventPublisher {
+  let dropped = 0;
+  return {
+    publish: (event) => {
+      const body = Buffer.from(JSON.stringify(event));
+      if (!connection.publish(subjects.event(event.event, event.extension_id), '', null, body)) dropped += 1;
+    },
+    dropped: () => dropped,
+  };
+}

@@ -1,0 +1,230 @@
+// The requester: sends attempts to extensions and says how each of them ended.
+//
+// Q1. Every attempt ends exactly once; a late or second reply to it, or to what had its slot before, is dropped and counted.
+// Q2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
+// Q3. A timer that fires more than 50 ms late lets one round of I/O pass first: after a stall of our own the replies are there.
+// Q4. No subscription callback ends in a throw, whatever a listener does.
+// Q5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
+// Q6. A slot's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
+import type { Msg } from '@nats-io/nats-core';
+import type { MsgImpl } from '@nats-io/nats-core/internal';
+import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports.js';
+import type { Logger } from '../telemetry/log.js';
+import type { BrokerConnection, BrokerSubscription } from './connection.js';
+import { headerText, NO_REPLY_HEADERS, type ReplyHeaders, readReplyHeaders, saysNoResponders } from './headers.js';
+import type { IntakeInvocation } from './intake.js';
+import type { RandomHex } from './random-hex.js';
+import type { PreparedRoute } from './routes.js';
+import { INBOX_PREFIX } from './subjects.js';
+
+const LATE_TIMER_MS = 50;
+const INBOX_DIGITS = 22;
+/** 48 bits: a guess, or a late reply to a reused slot, has a chance of 1 in 3e14. */
+const CHECK_DIGITS = 12;
+const HYPHEN = 45;
+const ZERO = 48;
+
+export class ExtensionReply implements Reply {
+  constructor(
+    readonly headers: ReplyHeaders,
+    readonly body: Uint8Array,
+  ) {}
+
+  get serviceErrorCode(): number {
+    return this.headers.serviceErrorCode;
+  }
+
+  get serviceError(): string {
+    return this.headers.serviceError;
+  }
+
+  get retryAfterMs(): number | null {
+    return this.headers.retryAfterMs;
+  }
+}
+
+/** One entry of the pending table; reused for attempt after attempt. */
+class Slot {
+  listener: AttemptListener | null = null;
+  subject = '';
+  check = '';
+  dueMs = 0;
+  timer: unknown = null;
+  timerAtMs = 0;
+  readonly onTimer: () => void;
+  readonly prefix: string;
+
+  constructor(
+    readonly index: number,
+    onTimer: (slot: Slot) => void,
+  ) {
+    this.onTimer = () => onTimer(this);
+    this.prefix = `${index}-`;
+  }
+}
+
+export interface RequesterCounts {
+  /** Attempts waiting for their end. */
+  readonly pending: number;
+  /** Replies that nobody waited for any more, forged ones included. */
+  readonly strayReplies: number;
+}
+
+export class Requester {
+  readonly #slots: Slot[] = [];
+  readonly #free: Slot[] = [];
+  readonly #inbox: BrokerSubscription;
+  readonly #base: string;
+  #strayReplies = 0;
+
+  constructor(
+    private readonly connection: BrokerConnection,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+    private readonly randomHex: RandomHex,
+  ) {
+    this.#base = `${INBOX_PREFIX}.${randomHex(INBOX_DIGITS)}.`;
+    this.#inbox = connection.subscribe(`${this.#base}*`, null, (message) => this.#reply(message));
+    connection.onState((state) => {
+      if (state === 'disconnected') this.#endAll('disconnected', null);
+    });
+    connection.onPublishDenied((subject) => this.#endAll('not_permitted', subject));
+  }
+
+  /** SendAttempt of the ports. */
+  send(
+    route: Route,
+    invocation: Invocation,
+    attempt: number,
+    timeoutMs: number,
+    remainingMs: number,
+    listener: AttemptListener,
+  ): void {
+    const prepared = route as PreparedRoute;
+    const call = invocation as IntakeInvocation;
+    if (!this.connection.connected) return this.#tell(listener, 'disconnected', null);
+    // Without an inbox of ours a reply could not arrive.
+    if (!prepared.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
+    const block = prepared.requestBlock(
+      call.headers,
+      call.tenantHeader,
+      call.hops,
+      attempt,
+      remainingMs,
+      this.randomHex,
+    );
+    if (block.length + call.body.length > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
+    const slot = this.#free.pop() ?? this.#grow();
+    const check = this.randomHex(CHECK_DIGITS);
+    slot.check = check;
+    if (!this.connection.publish(prepared.subject, this.#base + slot.prefix + check, block, call.body)) {
+      this.#free.push(slot);
+      return this.#tell(listener, 'disconnected', null);
+    }
+    slot.listener = listener;
+    slot.subject = prepared.subject;
+    slot.dueMs = this.clock.now() + timeoutMs;
+    if (slot.timer !== null) {
+      if (slot.timerAtMs <= slot.dueMs) return;
+      this.clock.clearTimeout(slot.timer);
+    }
+    this.#arm(slot, timeoutMs);
+  }
+
+  counts(): RequesterCounts {
+    return { pending: this.#slots.length - this.#free.length, strayReplies: this.#strayReplies };
+  }
+
+  /** Ends what is pending as 'disconnected' and listens no more. */
+  close(): void {
+    this.#inbox.unsubscribe();
+    this.#endAll('disconnected', null);
+    for (const slot of this.#slots) {
+      if (slot.timer !== null) this.clock.clearTimeout(slot.timer);
+      slot.timer = null;
+    }
+  }
+
+  #grow(): Slot {
+    const slot = new Slot(this.#slots.length, (fired) => this.#timerFired(fired));
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #arm(slot: Slot, ms: number): void {
+    slot.timerAtMs = this.clock.now() + ms;
+    slot.timer = this.clock.setTimeout(slot.onTimer, ms);
+  }
+
+  /** Q6: the slot may be idle by now, or hold a later attempt. */
+  #timerFired(slot: Slot): void {
+    slot.timer = null;
+    if (slot.listener === null) return;
+    const lateMs = this.clock.now() - slot.dueMs;
+    if (lateMs < 0) return this.#arm(slot, Math.max(1, Math.ceil(-lateMs)));
+    if (lateMs <= LATE_TIMER_MS) return this.#end(slot, 'timeout', null);
+    const { check } = slot;
+    setImmediate(() => {
+      if (slot.listener !== null && slot.check === check) this.#end(slot, 'timeout', null);
+    });
+  }
+
+  #reply(message: Msg): void {
+    // The raw subject: decoding it costs more than finding the slot.
+    const slot = this.#slotOf((message as MsgImpl)._msg.subject);
+    if (slot === null) {
+      this.#strayReplies += 1;
+      return;
+    }
+    const text = headerText(message);
+    const body = message.data;
+    if (text === '') return this.#end(slot, 'reply', new ExtensionReply(NO_REPLY_HEADERS, body));
+    if (saysNoResponders(text, body.length)) return this.#end(slot, 'no_responders', null);
+    this.#end(slot, 'reply', new ExtensionReply(readReplyHeaders(text), body));
+  }
+
+  /** The slot whose attempt this subject answers; null where none waits for it (Q1, Q5). */
+  #slotOf(subject: Uint8Array): Slot | null {
+    let at = this.#base.length;
+    let index = 0;
+    while (at < subject.length && subject[at] !== HYPHEN) {
+      index = index * 10 + ((subject[at] as number) - ZERO);
+      at += 1;
+    }
+    const slot = this.#slots[index];
+    if (slot === undefined || slot.listener === null || subject.length - at - 1 !== CHECK_DIGITS) return null;
+    for (let i = 0; i < CHECK_DIGITS; i += 1) if (subject[at + 1 + i] !== slot.check.charCodeAt(i)) return null;
+    return slot;
+  }
+
+  /** `subject` null: all of them. */
+  #endAll(end: AttemptEnd, subject: string | null): void {
+    const ended = this.#slots.filter(
+      (slot) => slot.listener !== null && (subject === null || slot.subject === subject),
+    );
+    const checks = ended.map((slot) => slot.check);
+    // A listener may start further attempts, also in a slot that has just been freed.
+    ended.forEach((slot, i) => {
+      if (slot.listener !== null && slot.check === checks[i]) this.#end(slot, end, null);
+    });
+  }
+
+  #end(slot: Slot, end: AttemptEnd, reply: Reply | null): void {
+    const listener = slot.listener as AttemptListener;
+    slot.listener = null;
+    this.#free.push(slot);
+    this.#tell(listener, end, reply);
+  }
+
+  #tell(listener: AttemptListener, end: AttemptEnd, reply: Reply | null): void {
+    try {
+      listener.attemptEnded(end, reply);
+    } catch (error) {
+      this.log.error({
+        event: 'attempt_listener_failed',
+        end,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    }
+  }
+}

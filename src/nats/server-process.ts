@@ -1,0 +1,124 @@
+// One run of a nats-server under its keeper: start it, know its port, end it.
+//
+// P1. Nothing of it outlives this process, nor the keeper: when the keeper ends, its process group is killed.
+// P2. Secrets go into the configuration file, readable by the owner alone, never onto a command line.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const KEEPER = fileURLToPath(new URL('./keeper.js', import.meta.url));
+const START_DEADLINE_MS = 10_000;
+const STOP_DEADLINE_MS = 3000;
+const POLL_MS = 5;
+const MAX_OUTPUT_CHARACTERS = 4000;
+
+export interface ServerSpec {
+  readonly binary: string;
+  /** Holds the configuration and the ports file; made where it is missing. One server per directory. */
+  readonly directory: string;
+  /** -1: a free one. */
+  readonly port: number;
+  /** Further lines of the server's configuration. */
+  readonly config: string;
+}
+
+export class ServerProcess {
+  readonly exited: Promise<void>;
+
+  constructor(
+    private readonly keeper: ChildProcess,
+    /** Of the nats-server itself. */
+    readonly pid: number,
+    readonly port: number,
+    exited: Promise<void>,
+  ) {
+    this.exited = exited;
+  }
+
+  /** Ends it; resolves when it is gone. */
+  async stop(): Promise<void> {
+    await endKeeper(this.keeper, this.exited);
+  }
+}
+
+/** Resolves when the server listens; rejects with its last output where it ended before, or did not listen in 10 s. */
+export async function startServerProcess(spec: ServerSpec): Promise<ServerProcess> {
+  const directory = resolve(spec.directory);
+  mkdirSync(directory, { recursive: true });
+  const configFile = join(directory, 'nats-server.conf');
+  writeFileSync(
+    configFile,
+    `host: "127.0.0.1"\nport: ${spec.port}\nports_file_dir: ${JSON.stringify(directory)}\n${spec.config}\n`,
+    { mode: 0o600 },
+  );
+  chmodSync(configFile, 0o600);
+  // A Node option meant for the daemon (an inspector port, a loader) would end the keeper.
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const keeper = spawn(process.execPath, [KEEPER, spec.binary, configFile], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env,
+  });
+  let output = '';
+  let pidLine = '';
+  let ended = false;
+  keeper.stdin?.on('error', () => undefined);
+  keeper.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    pidLine += chunk;
+  });
+  keeper.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    output = (output + chunk).slice(-MAX_OUTPUT_CHARACTERS);
+  });
+  const exited = new Promise<void>((done) => {
+    const end = (): void => {
+      ended = true;
+      killGroup(keeper); // P1
+      done();
+    };
+    keeper.once('exit', end).once('error', end);
+  });
+
+  const deadline = performance.now() + START_DEADLINE_MS;
+  while (!ended && performance.now() < deadline) {
+    const pid = Number.parseInt(pidLine, 10);
+    const portsFile = join(directory, `nats-server_${pid}.ports`);
+    const port = pidLine.includes('\n') ? portIn(portsFile) : null;
+    if (port !== null) {
+      void exited.then(() => rmSync(portsFile, { force: true }));
+      return new ServerProcess(keeper, pid, port, exited);
+    }
+    await delay(POLL_MS);
+  }
+  const why = ended ? 'ended at once' : `did not listen within ${START_DEADLINE_MS} ms`;
+  await endKeeper(keeper, exited);
+  throw new Error(`nats-server ${why}: ${output.trim() || 'no output'}`);
+}
+
+/** Port in a ports file; null while it is not there, or not whole. */
+function portIn(file: string): number | null {
+  try {
+    const { nats } = JSON.parse(readFileSync(file, 'utf8')) as { nats?: string[] };
+    const port = Number(nats?.[0]?.split(':').at(-1));
+    return Number.isInteger(port) && port > 0 ? port : null;
+  } catch {
+    return null;
+  }
+}
+
+async function endKeeper(keeper: ChildProcess, exited: Promise<void>): Promise<void> {
+  keeper.stdin?.end();
+  const timer = setTimeout(() => killGroup(keeper), STOP_DEADLINE_MS);
+  await exited;
+  clearTimeout(timer);
+}
+
+function killGroup(keeper: ChildProcess): void {
+  if (keeper.pid === undefined) return;
+  try {
+    process.kill(-keeper.pid, 'SIGKILL');
+  } catch {
+    // Nobody is left in the group.
+  }
+}
