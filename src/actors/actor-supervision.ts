@@ -1,6 +1,6 @@
 // Keeps one actor alive: a life that ends in an error is followed by another after a delay that grows, and after too many
 // in a short time by one a minute. Nothing else notices: siblings keep their actors and lose no event.
-import { Observable, retry } from 'rxjs';
+import { Observable, repeat, retry } from 'rxjs';
 import { nextRestart } from '../domain/restart-intensity.js';
 import type { Clock } from './ports.js';
 
@@ -33,4 +33,9 @@ export function after(ms: number, clock: Clock): Observable<0> {
     }, ms);
     return () => clock.clearTimeout(timer);
   });
+}
+
+/** Emits every `ms` on the given clock, for as long as somebody listens. */
+export function every(ms: number, clock: Clock): Observable<0> {
+  return after(ms, clock).pipe(repeat());
 }

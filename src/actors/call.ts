@@ -5,7 +5,7 @@
 //     unseen: it keeps its permit and its place until it ends, for an extension is judged by its own timeout.
 // R3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
 
-import type { Member } from '../domain/balance.js';
+import type { InstancePool, Member } from '../domain/balance.js';
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
 import { classify } from '../domain/outcome.js';
 import { retryDelayMs } from '../domain/retry-budget.js';
@@ -42,8 +42,10 @@ export class Call implements AttemptListener {
   #startedMs = 0;
   #route: Route;
   #member: Member<Route> | null = null;
-  /** Subjects where nobody was listening, so that the next attempt goes elsewhere; null: none yet. */
+  /** Subjects where nobody was listening: no attempt goes there again; null: none yet. */
   #absent: string[] | null = null;
+  /** Subjects where an attempt failed: a retry prefers others; null: none yet. */
+  #failed: string[] | null = null;
   #isOut = false;
   #isAnswered = false;
   #deadlineTimer: unknown = null;
@@ -101,7 +103,7 @@ export class Call implements AttemptListener {
     const permit = target.tryAdmit(nowMs);
     if (permit < 0) return this.#refuse(this.#refusalOf(permit, nowMs), nowMs);
     if (pool !== null) {
-      this.#member = pool.pick(nowMs, this.#absent ?? undefined);
+      this.#member = this.#pick(pool, nowMs);
       if (this.#member === null) {
         target.settle(permit, 'neutral', 0, nowMs, nowMs);
         return this.#refuse(unavailable(this.#absent === null ? 'no_instance' : 'no_responders', this.slot.id), nowMs);
@@ -116,6 +118,12 @@ export class Call implements AttemptListener {
     if (remainingMs < version.timeoutMs && this.#deadlineTimer === null)
       this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
     this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
+  }
+
+  #pick(pool: InstancePool<Route>, nowMs: number): Member<Route> | null {
+    const absent = this.#absent ?? undefined;
+    if (this.#failed === null) return pool.pick(nowMs, absent);
+    return pool.pick(nowMs, [...this.#failed, ...(absent ?? [])]) ?? pool.pick(nowMs, absent);
   }
 
   /** Nobody received it, so it goes to another instance at once, outside `retry`. */
@@ -133,6 +141,7 @@ export class Call implements AttemptListener {
     if (this.#attempts > this.#service.version.retry) return false;
     const delayMs = retryDelayMs(this.#attempts, this.#deps.random());
     if (nowMs + delayMs >= this.#invocation.deadlineMs || !this.slot.retryBudget.tryTake(nowMs)) return false;
+    this.#failed = [...(this.#failed ?? []), this.#route.subject];
     this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);
     return true;
   }

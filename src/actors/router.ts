@@ -3,6 +3,7 @@
 // I1. Every invocation handed over is answered exactly once, also when something in here throws.
 // I2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
 import type { InvocationError } from '../domain/errors.js';
+import type { Logger } from '../telemetry/log.js';
 import { Call, type CallDeps, unavailable } from './call.js';
 import type { Clock, HandleInvocation, Invocation, SendAttempt } from './ports.js';
 import type { Slot } from './slot.js';
@@ -17,8 +18,7 @@ export interface RouterOptions {
   readonly maxInFlight: number;
   readonly maxBudgetMs: number;
   readonly absenceGraceMs: number;
-  /** What ended in a bug of ours; the caller has its answer. */
-  readonly onError: (extensionId: string, error: unknown) => void;
+  readonly log: Logger;
 }
 
 /** Longest wait between two attempts, for the default budget. */
@@ -35,18 +35,25 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    const isDebug = options.log.isLevelEnabled('debug');
     this.#callDeps = {
       clock: options.clock,
       random: options.random,
       send: options.send,
       absenceGraceMs: options.absenceGraceMs,
-      onError: options.onError,
+      onError: (extensionId, error) =>
+        options.log.error({
+          event: 'call_failed',
+          extension_id: extensionId,
+          error: error instanceof Error ? error.stack : String(error),
+        }),
       onFinished: (call) => {
         call.slot.inFlight--;
         this.#inFlight--;
       },
       onAnswered: (slot, result, durationMs) => {
         slot.count(result, durationMs);
+        if (isDebug) options.log.debug({ event: 'invocation', extension_id: slot.id, result, duration_ms: durationMs });
         if (--this.#unanswered === 0) this.#onIdle?.();
       },
     };

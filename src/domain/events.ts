@@ -7,7 +7,6 @@ export const EVENT_KINDS = [
   'circuit_closed',
   'circuit_would_open',
   'high_failure_count',
-  'high_failure_rate',
   'auto_disabled',
   'auto_enabled',
   'version_opened',

@@ -1,0 +1,213 @@
+// The running daemon without its edges: slots, router, writers and the clock that drives them, put together from ports.
+// main.ts gives it real edges; tests give it simulated ones.
+//
+// K1. What a breaker decides is told and logged at once, then written; nothing waits for the database.
+// K2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush, then
+//     actors stop.
+import type { Subscription } from 'rxjs';
+import type { BreakerSettings } from '../domain/policy.js';
+import type { RegistryUpdate } from '../domain/registry-rows.js';
+import type { SubjectRules } from '../domain/subject-rules.js';
+import type { BreakerEmitted } from '../machines/breaker-machine.js';
+import type { Logger } from '../telemetry/log.js';
+import { every } from './actor-supervision.js';
+import { AuditTrail } from './audit-trail.js';
+import { AutoManager } from './auto-manager.js';
+import { HealthView } from './health-view.js';
+import { HealthWriter } from './health-writer.js';
+import { Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './notices.js';
+import type {
+  ApplyAutoChange,
+  Clock,
+  FlushHealth,
+  PrepareRoute,
+  PublishEvent,
+  RegistryFeed,
+  SendAttempt,
+  WallClock,
+  WriteAudit,
+} from './ports.js';
+import { Router } from './router.js';
+import type { Slot } from './slot.js';
+import { Supervisor } from './supervisor.js';
+import type { Target } from './target.js';
+
+export interface CorePorts {
+  readonly feed$: RegistryFeed;
+  /** Asks the feed for the whole registry again. */
+  readonly requestSnapshot: () => void;
+  readonly prepareRoute: PrepareRoute;
+  readonly send: SendAttempt;
+  readonly publish: PublishEvent;
+  readonly flushHealth: FlushHealth;
+  readonly applyAutoChange: ApplyAutoChange;
+  readonly writeAudit: WriteAudit;
+  /** The registry as it came, once it is in force. */
+  readonly onApplied: (update: RegistryUpdate) => void;
+  readonly clock: Clock;
+  readonly wall: WallClock;
+  /** 0..1 */
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+export interface CoreSettings {
+  readonly rules: SubjectRules;
+  readonly breakerDefaults: BreakerSettings;
+  readonly autoDisableOnCircuitOpen: boolean;
+  readonly autoEnableOnCircuitClose: boolean;
+  /** Calls under way at a time, of all extensions. */
+  readonly maxInFlight: number;
+  readonly maxBudgetMs: number;
+  readonly absenceGraceMs: number;
+}
+
+const TICK_MS = 1000;
+
+export class Core {
+  readonly supervisor: Supervisor;
+  readonly router: Router;
+  readonly view: HealthView;
+  readonly audit: AuditTrail;
+  readonly writer: HealthWriter;
+  readonly autoManager: AutoManager;
+  readonly #ports: CorePorts;
+  readonly #notices: Notices;
+  #ticks: Subscription | null = null;
+
+  constructor(ports: CorePorts, settings: CoreSettings) {
+    const { clock, wall, random, log } = ports;
+    this.#ports = ports;
+    this.audit = new AuditTrail(ports.writeAudit, log.child({ component: 'audit' }));
+    this.#notices = new Notices({ log, wall, publish: ports.publish, audit: this.audit.add });
+    this.supervisor = new Supervisor({
+      feed$: ports.feed$,
+      rules: settings.rules,
+      clock,
+      notices: this.#notices,
+      log: log.child({ component: 'supervisor' }),
+      requestSnapshot: ports.requestSnapshot,
+      onSlotChanged: (slot) => this.autoManager.consider(slot),
+      onApplied: ports.onApplied,
+      slotDeps: {
+        clock,
+        random,
+        prepareRoute: ports.prepareRoute,
+        breakerDefaults: settings.breakerDefaults,
+        autoEnableOnCircuitClose: settings.autoEnableOnCircuitClose,
+        onBreakerEvent: (slot, target, event) => this.#onBreakerEvent(slot, target, event),
+        onActorFailed: (slot, target, error, givenUp) => this.#onActorFailed(slot, target, error, givenUp),
+      },
+    });
+    const { slots } = this.supervisor;
+    this.view = new HealthView({ slots, clock, wall, autoDisabledTotal: () => this.autoManager.autoDisabledTotal });
+    this.writer = new HealthWriter({
+      slots,
+      clock,
+      flush: ports.flushHealth,
+      log: log.child({ component: 'health_writer' }),
+    });
+    this.autoManager = new AutoManager({
+      slots,
+      settings,
+      apply: ports.applyAutoChange,
+      notices: this.#notices,
+      healthOf: (slot) => this.#healthOf(slot, slot.defaultService?.target ?? null),
+      log: log.child({ component: 'auto_manager' }),
+    });
+    this.router = new Router({
+      clock,
+      random,
+      send: ports.send,
+      slots,
+      isInvalid: this.supervisor.isInvalid,
+      maxInFlight: settings.maxInFlight,
+      maxBudgetMs: settings.maxBudgetMs,
+      absenceGraceMs: settings.absenceGraceMs,
+      log: log.child({ component: 'router' }),
+    });
+  }
+
+  start(): void {
+    this.supervisor.start();
+    this.#ticks = every(TICK_MS, this.#ports.clock).subscribe(() => {
+      this.supervisor.tick(this.#ports.clock.now());
+      void this.writer.flush();
+      void this.autoManager.flush();
+      void this.audit.flush();
+    });
+  }
+
+  /** K2. Resolves when everything owed is written, or the database is away, and no actor runs. */
+  async stop(): Promise<void> {
+    this.#ticks?.unsubscribe();
+    await Promise.all([this.writer.flush(), this.autoManager.flush(), this.audit.flush()]);
+    this.supervisor.stop();
+  }
+
+  #onBreakerEvent(slot: Slot, target: Target, event: BreakerEmitted): void {
+    const isDefault = slot.defaultService?.target === target;
+    const { clock, wall } = this.#ports;
+    const about = {
+      extensionId: slot.id,
+      version: target.version,
+      actor: SYSTEM_BREAKER,
+      health: this.#healthOf(slot, target),
+      ...('evidence' in event ? { evidence: publicEvidence(event.evidence, clock, wall) } : {}),
+      ...('reason' in event ? { reason: event.reason } : {}),
+    };
+    switch (event.type) {
+      case 'breaker.opened':
+        // A re-opening is no news for the trail: it would grow by a row per open time for as long as an outage lasts.
+        this.#notices.tell({
+          ...about,
+          event: isDefault ? 'circuit_opened' : 'version_opened',
+          audited: !event.reopened,
+        });
+        break;
+      case 'breaker.half_opened':
+        this.#notices.tell({ ...about, event: 'circuit_half_opened', audited: false });
+        break;
+      case 'breaker.closed':
+        this.#notices.tell({
+          ...about,
+          event: 'circuit_closed',
+          reason: event.recovered ? 'probes_succeeded' : 'reset',
+          audited: true,
+        });
+        break;
+      case 'breaker.would_open':
+        this.#notices.tell({ ...about, event: 'circuit_would_open', audited: false });
+        return;
+      case 'breaker.high_failure_count':
+        this.#notices.tell({ ...about, event: 'high_failure_count', audited: false });
+        return;
+      default:
+        event satisfies never;
+    }
+    this.writer.transitioned(target);
+    if (isDefault) this.autoManager.consider(slot);
+  }
+
+  #onActorFailed(slot: Slot, target: Target, error: unknown, givenUp: boolean): void {
+    const about = {
+      extension_id: slot.id,
+      version: target.version,
+      error: error instanceof Error ? error.stack : String(error),
+    };
+    this.#ports.log.error({ event: 'actor_restarted', ...about, given_up: givenUp });
+    if (!givenUp) return;
+    this.#notices.tell({
+      event: 'actor_failed',
+      extensionId: slot.id,
+      version: target.version,
+      actor: SYSTEM_REGISTRY,
+      reason: String(error),
+      audited: true,
+    });
+  }
+
+  #healthOf(slot: Slot, target: Target | null) {
+    return target === null ? {} : { ...this.view.target(slot, target) };
+  }
+}

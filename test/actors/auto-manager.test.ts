@@ -1,0 +1,131 @@
+import test from 'ava';
+import { ActorWorld, settle } from '../helpers/actor-world.js';
+import { changesOf, extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
+
+async function opened(world = new ActorWorld()): Promise<ActorWorld> {
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  for (let i = 0; i < 5; i++) world.callEnding('a', 500);
+  await settle();
+  return world;
+}
+
+test('a breaker that opens is told at once, then the row is written, then auto_disabled is told', async (t) => {
+  const world = await opened();
+  t.deepEqual(world.kinds(), ['circuit_opened', 'auto_disabled']);
+  t.like(world.events[0], {
+    reason: 'failure_count',
+    evidence: { failures: 5, outcomes: 5, error_rate: 1, window_seconds: 60 },
+    version: 'v1',
+    actor: 'system:breaker',
+  });
+  t.like(world.events[1], { actor: 'system:auto-manager', revision: 2, reason: 'circuit opened: failure_count' });
+  t.deepEqual(world.autoChanges, [
+    { extension_id: 'a', change: 'auto_disable', revision: 1, reason: 'circuit opened: failure_count' },
+  ]);
+  t.like(world.core.view.one('a'), { enabled: false, auto_disabled: true });
+  t.is(world.core.view.autoDisabledTotal(), 1);
+  t.deepEqual(
+    world.audits.map((fact) => fact.action),
+    ['circuit_opened'],
+  );
+});
+
+test('a breaker that closes enables again, on the revision its own change left', async (t) => {
+  const world = await opened();
+  await world.pass(60_000, 1000);
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  await settle();
+  t.deepEqual(world.kinds(), [
+    'circuit_opened',
+    'auto_disabled',
+    'circuit_half_opened',
+    'circuit_closed',
+    'auto_enabled',
+  ]);
+  t.like(world.autoChanges[1], { change: 'auto_enable', revision: 2 });
+  t.like(world.core.view.one('a'), { enabled: true, auto_disabled: false });
+});
+
+test('A3: re-opening from half-open writes nothing', async (t) => {
+  const world = await opened();
+  await world.pass(60_000, 1000);
+  world.callEnding('a', 500);
+  await world.pass(120_000, 1000);
+  world.callEnding('a', 500);
+  await settle();
+  t.is(world.autoChanges.length, 1);
+  t.is(world.audits.length, 1);
+});
+
+test('A5: a change decided on a revision that has moved on is dropped and decided anew on the new row', async (t) => {
+  const world = new ActorWorld();
+  let isStale = true;
+  world.autoChange = async (change) =>
+    isStale ? { applied: false } : { applied: true, revision: change.revision + 1 };
+  await opened(world);
+  t.deepEqual(world.autoChanges, []);
+  isStale = false;
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', { timeout_ms: 7, revision: 2 }))]));
+  await settle();
+  t.like(world.autoChanges[0], { change: 'auto_disable', revision: 2 });
+});
+
+test('A5: where a person disabled it meanwhile, nothing is written any more', async (t) => {
+  const world = new ActorWorld();
+  world.autoChange = async () => ({ applied: false });
+  await opened(world);
+  world.feed$.next(
+    changesOf(2, [registryEntry(extensionRow('a', { enabled: false, revision: 2, switched_by: 'ann' }))]),
+  );
+  await world.pass(5000, 1000);
+  t.deepEqual(world.autoChanges, []);
+  t.is(world.core.autoManager.owed, 0);
+});
+
+test('A4: while the database is away only the latest wish is owed, and it is applied when it is back', async (t) => {
+  const world = new ActorWorld();
+  world.isDatabaseAway = true;
+  await opened(world);
+  t.is(world.core.autoManager.owed, 1);
+  t.deepEqual(world.kinds(), ['circuit_opened'], 'told at once; auto_disabled only after its commit');
+  world.isDatabaseAway = false;
+  await world.pass(1000);
+  t.is(world.core.autoManager.owed, 0);
+  t.deepEqual(world.kinds(), ['circuit_opened', 'auto_disabled']);
+  t.is(world.audits.length, 1);
+});
+
+test('A4: what opened and closed again while the database was away changes no row', async (t) => {
+  const world = new ActorWorld();
+  world.isDatabaseAway = true;
+  await opened(world);
+  await world.pass(60_000, 1000);
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  world.isDatabaseAway = false;
+  await world.pass(1000);
+  t.deepEqual(world.autoChanges, []);
+  t.like(world.core.view.one('a'), { enabled: true, auto_disabled: false });
+});
+
+test('automatic management that is switched off writes nothing', async (t) => {
+  const world = await opened(new ActorWorld({ autoDisableOnCircuitOpen: false }));
+  t.deepEqual(world.kinds(), ['circuit_opened']);
+  t.like(world.core.view.one('a'), { enabled: true, auto_disabled: false });
+});
+
+test('one change that cannot be written does not keep the others waiting', async (t) => {
+  const world = new ActorWorld();
+  world.autoChange = async (change) => {
+    if (change.extension_id === 'a') throw new Error('poisoned');
+    return { applied: true, revision: 2 };
+  };
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a')), registryEntry(extensionRow('b'))));
+  for (const id of ['a', 'b']) for (let i = 0; i < 5; i++) world.callEnding(id, 500);
+  await world.pass(3000, 500);
+  t.deepEqual(
+    world.autoChanges.map((change) => change.extension_id),
+    ['b'],
+  );
+});

@@ -1,0 +1,200 @@
+// The daemon's core with simulated edges and a simulated clock: what is sent waits until the test says how it ended.
+import { Subject } from 'rxjs';
+import { SimulatedClock } from 'xstate';
+import { Core, type CoreSettings } from '../../src/actors/core.js';
+import type {
+  AttemptEnd,
+  AttemptListener,
+  AuditFact,
+  AutoChange,
+  FlushResult,
+  HealthFlushRow,
+  Invocation,
+  Reply,
+  Route,
+  RouteSpec,
+} from '../../src/actors/ports.js';
+import type { InvocationError } from '../../src/domain/errors.js';
+import type { RegistryEvent } from '../../src/domain/events.js';
+import type { BreakerSettings } from '../../src/domain/policy.js';
+import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
+import { silentLogger } from '../../src/telemetry/log.js';
+
+export const BREAKER_DEFAULTS: BreakerSettings = {
+  circuit_breaker_enabled: true,
+  failure_threshold: 5,
+  failure_rule: 'window',
+  failure_rate_floor: 0.05,
+  error_rate_threshold: 0.5,
+  minimum_volume: 5,
+  window_seconds: 60,
+  open_seconds: 60,
+  open_max_seconds: 300,
+  half_open_max_requests: 3,
+  half_open_successes: 2,
+};
+
+export interface SentAttempt {
+  readonly route: Route & { readonly spec: RouteSpec };
+  readonly attempt: number;
+  readonly timeoutMs: number;
+  readonly remainingMs: number;
+  /** Ends it; a number is a reply with that service error code, 0 a plain reply. */
+  end(how: number | Exclude<AttemptEnd, 'reply'>, retryAfterMs?: number): void;
+}
+
+export interface Called {
+  /** `ok`, or the error; more than one entry is a bug. */
+  readonly answers: ('ok' | InvocationError)[];
+  readonly attempts: number[];
+}
+
+const START_WALL_MS = Date.UTC(2026, 0, 1);
+
+export class ActorWorld {
+  readonly clock = new SimulatedClock();
+  readonly feed$ = new Subject<RegistryUpdate>();
+  readonly sent: SentAttempt[] = [];
+  readonly events: RegistryEvent[] = [];
+  readonly audits: AuditFact[] = [];
+  readonly flushed: HealthFlushRow[] = [];
+  readonly autoChanges: AutoChange[] = [];
+  readonly applied: RegistryUpdate[] = [];
+  snapshotRequests = 0;
+  random = 0;
+  isDatabaseAway = false;
+  /** What the registry answers to a change by the auto-manager. */
+  autoChange = async (change: AutoChange): Promise<{ applied: true; revision: number } | { applied: false }> => ({
+    applied: true,
+    revision: change.revision + 1,
+  });
+  flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [] });
+  readonly core: Core;
+
+  constructor(settings: Partial<CoreSettings> = {}) {
+    const online = async <T>(work: () => Promise<T>): Promise<T> => {
+      if (this.isDatabaseAway) throw new Error('connect ECONNREFUSED');
+      return work();
+    };
+    this.core = new Core(
+      {
+        feed$: this.feed$,
+        requestSnapshot: () => {
+          this.snapshotRequests++;
+        },
+        prepareRoute: (spec) => ({ subject: spec.subject, spec }) as Route,
+        send: (route, _invocation, attempt, timeoutMs, remainingMs, listener) =>
+          this.#send(route as SentAttempt['route'], attempt, timeoutMs, remainingMs, listener),
+        publish: (event) => this.events.push(event),
+        flushHealth: (rows) =>
+          online(async () => {
+            const result = await this.flush(rows);
+            this.flushed.push(...rows);
+            return result;
+          }),
+        applyAutoChange: (change) =>
+          online(async () => {
+            const result = await this.autoChange(change);
+            if (result.applied) this.autoChanges.push(change);
+            return result;
+          }),
+        writeAudit: (facts) =>
+          online(async () => {
+            this.audits.push(...facts);
+          }),
+        onApplied: (update) => this.applied.push(update),
+        clock: this.clock,
+        wall: () => START_WALL_MS + this.clock.now(),
+        random: () => this.random,
+        log: silentLogger,
+      },
+      {
+        rules: { ownPrefix: 'extreg.v1', allowedPrefixes: [] },
+        breakerDefaults: BREAKER_DEFAULTS,
+        autoDisableOnCircuitOpen: true,
+        autoEnableOnCircuitClose: true,
+        maxInFlight: 10_000,
+        maxBudgetMs: 60_000,
+        absenceGraceMs: 2000,
+        ...settings,
+      },
+    );
+    this.core.start();
+  }
+
+  /** Simulated time passes in steps, so that timers fire near their time; promises settle in between. */
+  async pass(ms: number, stepMs = 50): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      this.clock.increment(Math.min(stepMs, left));
+      await settle();
+    }
+  }
+
+  call(extensionId: string, budgetMs: number | null = null): Called {
+    const called: Called = { answers: [], attempts: [] };
+    const invocation: Invocation = {
+      extensionId,
+      tenantId: null,
+      arrivedMs: this.clock.now(),
+      budgetMs,
+      deadlineMs: Number.POSITIVE_INFINITY,
+      header: () => null,
+      succeed: (_route, _reply, attempts) => {
+        called.answers.push('ok');
+        called.attempts.push(attempts);
+        return null;
+      },
+      refuse: (error) => {
+        called.answers.push(error);
+      },
+    };
+    this.core.router.handle(invocation);
+    return called;
+  }
+
+  /** A call whose first attempt ends at once. */
+  callEnding(extensionId: string, how: number | Exclude<AttemptEnd, 'reply'>): Called {
+    const before = this.sent.length;
+    const called = this.call(extensionId);
+    this.sent[before]?.end(how);
+    return called;
+  }
+
+  kinds(): string[] {
+    return this.events.map((event) => event.event);
+  }
+
+  #send(
+    route: SentAttempt['route'],
+    attempt: number,
+    timeoutMs: number,
+    remainingMs: number,
+    listener: AttemptListener,
+  ): void {
+    this.sent.push({
+      route,
+      attempt,
+      timeoutMs,
+      remainingMs,
+      end: (how, retryAfterMs) => {
+        if (typeof how !== 'number') return listener.attemptEnded(how, null);
+        const reply: Reply = {
+          serviceErrorCode: how,
+          serviceError: how === 0 ? '' : 'no',
+          retryAfterMs: retryAfterMs ?? null,
+        };
+        listener.attemptEnded('reply', reply);
+      },
+    });
+  }
+}
+
+/** Lets promises that are ready go on. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+export const reasonOf = (called: Called): unknown => {
+  const answer = called.answers[0];
+  return answer === undefined || answer === 'ok' ? answer : (answer.details?.reason ?? answer.code);
+};
