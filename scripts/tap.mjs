@@ -1,0 +1,43 @@
+// What AVA reports with --tap, read line by line: counts, and the failed tests with what AVA says about them.
+//
+// T1. `not ok` with `# TODO` is no failure; with `# SKIP` nothing ran.
+// T2. A report without its plan (`1..N`) was cut off: AVA itself ended, so the run cannot have passed.
+
+export class TapReport {
+  passed = 0;
+  failed = 0;
+  skipped = 0;
+  complete = false;
+  /** @type {{ title: string, details: string[] }[]} */
+  failures = [];
+  #details = null;
+
+  /** @param {string} line without its line feed */
+  read(line) {
+    if (this.#details) {
+      if (/^ {2}\.\.\.$/.test(line)) this.#details = null;
+      else if (/^ {2}/.test(line)) {
+        if (!/^ {2}---$/.test(line)) this.#details.push(line);
+        return;
+      } else this.#details = null;
+    }
+    const result = /^(ok|not ok) \d+ - (.*?)( # (SKIP|TODO).*)?$/.exec(line);
+    if (result) this.#count(result[1] === 'ok', result[2], result[4]);
+    else if (/^1\.\.\d+/.test(line)) this.complete = true;
+  }
+
+  #count(ok, title, directive) {
+    if (directive) this.skipped += 1;
+    else if (ok) this.passed += 1;
+    else {
+      this.failed += 1;
+      this.#details = [];
+      this.failures.push({ title, details: this.#details });
+    }
+  }
+
+  /** The line that closes a run and stands alone. */
+  get line() {
+    return `${this.passed} passed, ${this.failed} failed${this.skipped > 0 ? `, ${this.skipped} skipped` : ''}`;
+  }
+}
