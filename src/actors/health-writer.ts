@@ -49,14 +49,13 @@ export class HealthWriter {
   async #flushOnce(): Promise<void> {
     this.#urgent.clear();
     const nowMs = this.deps.clock.now();
-    const targets: Target[] = [];
+    const flushing: { slot: Slot; target: Target }[] = [];
     const rows: HealthFlushRow[] = [];
     for (const slot of this.deps.slots.values())
       for (const service of slot.services) {
-        const before = this.#flushed.get(service.target) ?? { successes: 0, failures: 0, epoch: -1 };
-        const row = rowOf(slot, service, before, nowMs);
+        const row = rowOf(slot, service, this.#flushedOf(slot, service.target), nowMs);
         if (row === null) continue;
-        targets.push(service.target);
+        flushing.push({ slot, target: service.target });
         rows.push(row);
       }
     if (rows.length === 0) return;
@@ -66,19 +65,26 @@ export class HealthWriter {
         this.dropped++;
         this.deps.log.error({ event: 'health_row_dropped', extension_id, version, error });
       }
-      for (const [i, target] of targets.entries()) this.#settle(target, rows[i] as HealthFlushRow);
+      for (const [i, { slot, target }] of flushing.entries()) this.#settle(slot, target, rows[i] as HealthFlushRow);
     } catch (error) {
       this.deps.log.warn({ event: 'health_flush_delayed', rows: rows.length, error: String(error) });
     }
   }
 
-  #settle(target: Target, row: HealthFlushRow): void {
-    const before = this.#flushed.get(target) ?? { successes: 0, failures: 0, epoch: -1 };
+  #settle(slot: Slot, target: Target, row: HealthFlushRow): void {
+    const before = this.#flushedOf(slot, target);
     this.#flushed.set(target, {
       successes: before.successes + row.success_delta,
       failures: before.failures + row.failure_delta,
       epoch: row.epoch,
     });
+  }
+
+  /** A target that was never flushed is as its stored row has it. */
+  #flushedOf(slot: Slot, target: Target): Flushed {
+    return (
+      this.#flushed.get(target) ?? { successes: 0, failures: 0, epoch: slot.stored.get(target.version)?.epoch ?? 0 }
+    );
   }
 }
 
@@ -87,9 +93,7 @@ function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs:
   const successes = target.counters.successes - before.successes;
   const failures = target.counters.failures - before.failures;
   const facts = target.facts();
-  // A target that never had a call and never moved has nothing to say.
-  if (successes + failures === 0 && (facts.epoch === before.epoch || (before.epoch === -1 && facts.epoch === 0)))
-    return null;
+  if (successes + failures === 0 && facts.epoch === before.epoch) return null;
   const reading = target.health.read(nowMs);
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {

@@ -9,6 +9,14 @@ test('a target without calls and transitions is never written', async (t) => {
   t.deepEqual(world.flushed, []);
 });
 
+test('a target that is as its stored row has it is not written', async (t) => {
+  const world = new ActorWorld();
+  const facts = factsRow({ state: 'open', open_remaining_ms: 60_000, trips: 1, epoch: 7 });
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { facts })));
+  await world.pass(5000, 500);
+  t.deepEqual(world.flushed, []);
+});
+
 test('counts are written every second as what was added since', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
