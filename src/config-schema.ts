@@ -35,15 +35,17 @@ function setting<S extends TSchema, D extends Static<S> | null>(schema: S, defau
   return { schema, default: defaultValue, ...traits } as Traits & { readonly schema: S; readonly default: D };
 }
 
-const text = (description: string) => Type.String({ minLength: 1, maxLength: 4096, description });
+const text = (description: string) =>
+  Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]+$', maxLength: 4096, description });
 const seconds = (minimum: number, maximum: number, description: string) =>
   Type.Number({ minimum, maximum: Math.min(maximum, MAX_TIMER_SECONDS), description });
 const count = (minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, description });
 
 const TOKENS = '[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*';
-export const POSTGRES_URL = '^postgres(ql)?://.+';
-const NATS_SERVER = '((nats|tls)://)?([^\\s/,@]+@)?([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?/?';
+export const POSTGRES_URL = '^postgres(ql)?://[^\\s\\u0000-\\u001f]+$';
+const NATS_SERVER =
+  '((nats|tls)://)?([^\\s/,@\\u0000-\\u001f]+@)?([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?/?';
 const NATS_URL = `^${NATS_SERVER}(\\s*,\\s*${NATS_SERVER})*$`;
 
 export const SETTINGS = {
@@ -72,9 +74,12 @@ export const SETTINGS = {
     false,
   ),
   db_host: setting(
-    Type.String({ pattern: '^[^\\s/@?#,]+$', description: 'Host of the database, where `database_url` is not set.' }),
+    Type.String({
+      pattern: '^[^\\s/@?#,\\u0000-\\u001f\\u007f]+$',
+      description: 'Host of the database, where `database_url` is not set.',
+    }),
     null,
-    { expected: 'a host name or address' },
+    { expected: 'a host name, an address or the directory of a socket' },
   ),
   db_port: setting(count(1, 65_535, 'Port of the database.'), 5432),
   db_name: setting(text('Name of the database.'), 'extension_registry'),
@@ -220,5 +225,5 @@ export function expectedText(setting: Setting): string {
   if (type === 'boolean') return 'true or false';
   if (type === 'integer') return `an integer from ${minimum} to ${maximum}`;
   if (type === 'number') return `a number from ${minimum} to ${maximum}`;
-  return 'text';
+  return 'text without control characters';
 }

@@ -21,9 +21,10 @@ import {
   settingOf,
 } from './config-schema.js';
 import { type ConfigInput, firstLine, type Given, isEmpty, isFile, readSources, shown } from './config-sources.js';
+import type { DatabaseConnection, SslMode } from './db/client.js';
 import type { BreakerSettings } from './domain/policy.js';
 
-export type { Config };
+export type { Config, ConfigInput };
 
 /** What a start with this configuration would trip over. The command line answers it with exit code 78. */
 export class ConfigError extends Error {
@@ -244,35 +245,52 @@ export function breakerDefaults(config: Config): BreakerSettings {
   };
 }
 
-/** Where the database is; null: the embedded one. Every URL says its sslmode. */
-export function databaseUrls(config: Config): { readonly url: string; readonly directUrl: string } | null {
-  const url = config.database_url ?? urlOfParts(config);
-  if (url === null) return null;
+export interface DatabasePlaces {
+  readonly main: DatabaseConnection;
+  /** For migrations and the change feed: around a pooler where there is a way, else the same. */
+  readonly direct: DatabaseConnection;
+}
+
+/** Where the database is; null: the embedded one. Each says its TLS mode. */
+export function databasePlaces(config: Config): DatabasePlaces | null {
+  const main = config.database_url === null ? placeOfParts(config) : placeOfUrl(config.database_url, config);
+  if (main === null) return null;
+  return { main, direct: config.database_direct_url === null ? main : placeOfUrl(config.database_direct_url, config) };
+}
+
+function placeOfParts(config: Config): DatabaseConnection | null {
+  if (config.db_host === null) return null;
   return {
-    url: withSslMode(url, config.db_sslmode),
-    directUrl: withSslMode(config.database_direct_url ?? url, config.db_sslmode),
+    kind: 'parts',
+    host: config.db_host,
+    port: config.db_port,
+    database: config.db_name,
+    user: config.db_user,
+    password: config.db_password,
+    sslMode: config.db_sslmode ?? defaultSslMode(config.db_host),
   };
 }
+
+function placeOfUrl(url: string, config: Config): DatabaseConnection {
+  const query = url.indexOf('?');
+  if (query >= 0 && /[?&](sslmode|ssl)=/.test(url.slice(query))) return { kind: 'url', url };
+  const host =
+    query >= 0 && new URLSearchParams(url.slice(query)).has('host')
+      ? '/'
+      : (/^(\[[^\]]*\]|[^:/?,]*)/.exec(url.replace(/^[a-z]+:\/\/([^/?]*@)?/i, ''))?.[1] ?? '');
+  const mode = config.db_sslmode ?? defaultSslMode(host);
+  return { kind: 'url', url: `${url}${query >= 0 ? '&' : '?'}sslmode=${mode}` };
+}
+
+/** What does not leave the host needs no TLS. */
+const defaultSslMode = (host: string): SslMode => (host.startsWith('/') || isLoopback(host) ? 'disable' : 'prefer');
 
 /** Several hosts, separated by commas, count as the first; special characters in a password must be percent-encoded. */
 function isDatabaseUrl(url: string): boolean {
   const single = url.replace(/,[^/?]*(?=[/?]|$)/, '');
-  return URL.canParse(single) && new URL(single).hostname !== '';
-}
-
-function urlOfParts(config: Config): string | null {
-  if (config.db_host === null) return null;
-  const password = config.db_password === null ? '' : `:${encodeURIComponent(config.db_password)}`;
-  const host = isIP(config.db_host) === 6 ? `[${config.db_host}]` : config.db_host;
-  return `postgres://${encodeURIComponent(config.db_user)}${password}@${host}:${config.db_port}/${encodeURIComponent(config.db_name)}`;
-}
-
-function withSslMode(url: string, mode: string | null): string {
-  const query = url.indexOf('?');
-  if (query >= 0 && /[?&](sslmode|ssl)=/.test(url.slice(query))) return url;
-  const host = url.replace(/^[a-z]+:\/\/([^/?]*@)?/i, '').match(/^(\[[^\]]*\]|[^:/?,]*)/)?.[1] ?? '';
-  const effective = mode ?? (isLoopback(host) ? 'disable' : 'prefer');
-  return `${url}${query >= 0 ? '&' : '?'}sslmode=${effective}`;
+  if (!URL.canParse(single)) return false;
+  const { hostname, searchParams } = new URL(single);
+  return hostname !== '' || searchParams.has('host');
 }
 
 /** The configuration as it may be shown. C4. */

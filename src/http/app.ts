@@ -36,7 +36,7 @@ export function createApp(listening: string, log: Logger): App {
     // A client that trickles its request holds a socket no longer than this.
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    http: { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false },
     routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { removeAdditional: false } },
     clientErrorHandler: answerUnreadable,

@@ -1,5 +1,7 @@
 // The admin API's server: puts the routes together, listens, ends.
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HealthSource, Readiness } from '../actors/ports.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app.js';
@@ -45,16 +47,43 @@ export async function startHttp({ host, port, health, readiness, metrics, log }:
     await app.close();
     throw new HttpStartError(startProblem(error as NodeJS.ErrnoException, urlHost, port), { cause: error });
   }
+  const underWay = watchRequests(app.server);
   const url = `http://${urlHost}:${(app.server.address() as AddressInfo).port}`;
   log.info({ event: 'http_listening', url });
   return {
     url,
     async close() {
-      const hurry = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS);
-      await app.close();
-      clearTimeout(hurry);
+      const closed = app.close();
+      const hurry = new AbortController();
+      await Promise.race([
+        underWay.none(),
+        delay(CLOSE_GRACE_MS, undefined, { signal: hurry.signal }).catch(() => undefined),
+      ]);
+      hurry.abort();
+      app.server.closeAllConnections();
+      await closed;
       log.info({ event: 'http_closed' });
     },
+  };
+}
+
+/** Node counts a connection that never sent anything as busy, so we count requests. */
+function watchRequests(server: Server): { none(): Promise<void> } {
+  let count = 0;
+  let reached: (() => void) | null = null;
+  server.on('request', (_request, response) => {
+    count++;
+    response.once('close', () => {
+      count--;
+      if (count === 0) reached?.();
+    });
+  });
+  return {
+    none: () =>
+      new Promise((resolve) => {
+        if (count === 0) resolve();
+        else reached = resolve;
+      }),
   };
 }
 

@@ -88,9 +88,24 @@ export const DAEMON_METRICS = {
     labels: ['state'],
   },
   extension_registry_in_flight: { type: 'gauge', help: 'Calls under way, of all extensions.', labels: [] },
+  extension_registry_requests_total: {
+    type: 'counter',
+    help: 'Requests accepted: each gets one answer.',
+    labels: [],
+  },
+  extension_registry_errors_total: {
+    type: 'counter',
+    help: 'Answers that were errors of the daemon, by code, calls of unknown extensions included.',
+    labels: ['code'],
+  },
   extension_registry_requests_not_accepted_total: {
     type: 'counter',
     help: 'Requests that got no answer, because their reply subject is missing or not allowed.',
+    labels: [],
+  },
+  extension_registry_replies_owed: {
+    type: 'gauge',
+    help: 'Answers waiting for the connection to NATS to come back.',
     labels: [],
   },
   extension_registry_replies_dropped_total: {
@@ -101,6 +116,11 @@ export const DAEMON_METRICS = {
   extension_registry_events_dropped_total: {
     type: 'counter',
     help: 'Events that were not published, for want of a connection.',
+    labels: [],
+  },
+  extension_registry_auto_changes_owed: {
+    type: 'gauge',
+    help: 'Automatic disables and enables waiting to be written.',
     labels: [],
   },
   extension_registry_audit_facts_owed: {

@@ -1,0 +1,19 @@
+// How a command ends other than well: an exit code and a sentence for a person, never a stack.
+
+export const EXIT = {
+  /** The other side answered, and the answer is an error. */
+  answeredWithError: 1,
+  usage: 64,
+  unreachable: 69,
+  configuration: 78,
+} as const;
+
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  constructor(
+    readonly exitCode: (typeof EXIT)[keyof typeof EXIT],
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,48 @@
+// `<data dir>/daemon.json`: where the daemon of this data directory can be reached, written by it at start.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { CommandError, EXIT } from './command-error.js';
+
+const daemonFileSchema = Type.Object({
+  pid: Type.Integer({ minimum: 1 }),
+  http: Type.String(),
+  nats: Type.String(),
+  nats_token: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+});
+
+export interface RunningDaemon {
+  readonly http: string;
+  readonly nats: string;
+  readonly natsToken: string | null;
+}
+
+/** null: no daemon of this data directory runs. */
+export function findDaemon(dataDir: string): RunningDaemon | null {
+  const path = join(dataDir, 'daemon.json');
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new CommandError(EXIT.unreachable, `${path} cannot be read: ${(error as Error).message}`);
+  }
+  if (!Value.Check(daemonFileSchema, content))
+    throw new CommandError(EXIT.unreachable, `${path} is not what a daemon writes; remove it if none runs`);
+  // A daemon that was killed leaves its file behind.
+  if (!isRunning(content.pid)) return null;
+  return { http: content.http, nats: content.nats, natsToken: content.nats_token ?? null };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+export const noDaemon = (dataDir: string): CommandError =>
+  new CommandError(EXIT.unreachable, `no daemon runs on ${dataDir}; start one with 'extreg serve', or say where it is`);

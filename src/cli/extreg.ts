@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+// The command `extreg`: puts the commands together and turns every end into an exit code.
+//
+// X1. 0 ok, 1 answered with an error, 64 wrong usage, 69 unreachable, 70 a bug, 78 configuration.
+// X2. An expected failure prints a sentence on standard error; only a bug prints a stack.
+// X3. A reader that goes away (`extreg … | head`) is no failure.
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config.js';
+import { HttpStartError } from '../http/server.js';
+import { checkConfigCommand } from './check-config.js';
+import { CommandError, EXIT } from './command-error.js';
+import { healthCommand } from './health.js';
+import { invokeCommand } from './invoke.js';
+
+const BUG = 70;
+
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
+const packageFile = new URL('../../../package.json', import.meta.url);
+const { version, description } = JSON.parse(readFileSync(packageFile, 'utf8')) as Record<string, string>;
+
+const program = new Command('extreg')
+  .description(description ?? '')
+  .version(version ?? '')
+  .helpCommand(true)
+  .addHelpText(
+    'after',
+    `
+Settings may be given as flags, as environment variables (EXTENSION_REGISTRY_HTTP_PORT for --http-port) or in
+extreg.config.yaml; docs/configuration.md lists them all.
+
+Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 69 unreachable, 78 configuration.`,
+  );
+for (const command of [checkConfigCommand(), invokeCommand(), healthCommand()]) {
+  program.addCommand(command);
+}
+for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(--help tells more)');
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = told(error);
+}
+// Handles that a library left open must not keep a finished command alive.
+process.exit();
+
+/** Tells the failure on standard error and gives its exit code. */
+function told(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  if (error instanceof ConfigError) {
+    process.stderr.write(`extreg: ${error.message}\n`);
+    return EXIT.configuration;
+  }
+  if (error instanceof CommandError || error instanceof HttpStartError) {
+    process.stderr.write(`extreg: ${error.message}\n`);
+    return error instanceof CommandError ? error.exitCode : EXIT.unreachable;
+  }
+  process.stderr.write(`extreg: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return BUG;
+}

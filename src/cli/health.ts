@@ -1,0 +1,101 @@
+// `extreg health [id]`: what GET /admin/extensions/health says, as a table.
+import { Command } from 'commander';
+import { type ExplainedConfig, explainConfig } from '../config.js';
+import type { ExtensionHealth, HealthReport, TargetHealth } from '../domain/health-report.js';
+import { CommandError, EXIT } from './command-error.js';
+import { addConfigOptions, configFlags, HTTP_SETTINGS } from './config-options.js';
+import { findDaemon, noDaemon } from './daemon-file.js';
+import { json, textTable } from './output.js';
+
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export function healthCommand(): Command {
+  const command = new Command('health')
+    .description('show the health of all extensions, or of one with its versions and instances')
+    .argument('[id]', 'extension')
+    .option('--json', 'print JSON');
+  return addConfigOptions(command, HTTP_SETTINGS).action(
+    async (id: string | undefined, options: Record<string, unknown>) => {
+      const base = baseUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
+      const path = id === undefined ? 'health' : `${encodeURIComponent(id)}/health`;
+      const body = await getJson(`${base}/admin/extensions/${path}`);
+      if (options.json) process.stdout.write(json(body));
+      else process.stdout.write(id === undefined ? reportText(body as HealthReport) : oneText(body as ExtensionHealth));
+    },
+  );
+}
+
+/** An address that was given wins; else the running daemon's own word. */
+function baseUrl({ config, origins }: ExplainedConfig): string {
+  const isGiven = origins.http_port !== 'default' && config.http_port !== 0;
+  if (isGiven) {
+    const host = config.http_host.includes(':') ? `[${config.http_host.replace(/[[\]]/g, '')}]` : config.http_host;
+    return `http://${host}:${config.http_port}`;
+  }
+  const daemon = findDaemon(config.data_dir);
+  if (daemon === null) throw noDaemon(config.data_dir);
+  return daemon.http;
+}
+
+async function getJson(url: string): Promise<unknown> {
+  let response: Response;
+  let body: unknown;
+  try {
+    response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    body = await response.json();
+  } catch (error) {
+    const { cause, message } = error as Error;
+    const reason = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : message;
+    throw new CommandError(EXIT.unreachable, `${url} gave no answer: ${reason}`);
+  }
+  if (response.ok) return body;
+  const { error } = body as { error?: { code?: string; message?: string } };
+  throw new CommandError(
+    EXIT.answeredWithError,
+    `${error?.code ?? response.status}: ${error?.message ?? 'no reason given'}`,
+  );
+}
+
+const HEADER = ['STATE', 'SUCCESS', 'AVG ms', 'P95 ms', 'SUCCESSES', 'FAILURES', 'TRIPS', 'LAST FAILURE'];
+
+const targetCells = (health: TargetHealth): string[] => [
+  health.circuit_breaker_state,
+  health.success_rate === null ? '-' : `${(health.success_rate * 100).toFixed(1)} %`,
+  number(health.avg_latency_ms),
+  number(health.p95_latency_ms),
+  String(health.success_count),
+  String(health.failure_count),
+  String(health.circuit_breaker_trips),
+  health.last_failure ?? '-',
+];
+
+function reportText({ extensions, summary }: HealthReport): string {
+  const table = textTable(
+    ['ID', 'TYPE', 'VERSION', 'ENABLED', ...HEADER],
+    extensions.map((one) => [one.id, one.type, one.version, enabledText(one), ...targetCells(one.health)]),
+  );
+  return `${table}\n${summary.total} extensions: ${summary.enabled} enabled, ${summary.healthy} healthy, ${summary.unhealthy} unhealthy\n`;
+}
+
+function oneText(one: ExtensionHealth): string {
+  const { versions = [], instances = [] } = one;
+  const head = `${one.id}  ${one.type}  ${enabledText(one)}${one.health.trip_reason ? `  opened last for: ${one.health.trip_reason}` : ''}\n`;
+  const versionTable = textTable(
+    ['VERSION', 'DEFAULT', 'ENABLED', ...HEADER],
+    versions.map((v) => [v.version, yesNo(v.default), yesNo(v.enabled), ...targetCells(v)]),
+  );
+  if (instances.length === 0) return `${head}\n${versionTable}`;
+  const instanceTable = textTable(
+    ['INSTANCE', 'VERSION', 'WEIGHT', 'ENABLED', 'HEALTH'],
+    instances.map((i) => [i.id, i.version ?? '-', String(i.weight), yesNo(i.enabled), i.health_status]),
+  );
+  return `${head}\n${versionTable}\n${instanceTable}`;
+}
+
+function enabledText({ enabled, auto_disabled, override }: ExtensionHealth): string {
+  const text = auto_disabled ? 'auto-disabled' : yesNo(enabled);
+  return override === null ? text : `${text}, ${override}`;
+}
+
+const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+const number = (value: number | null): string => (value === null ? '-' : value.toFixed(1));

@@ -1,0 +1,147 @@
+// `extreg invoke <id> [body]`: one call through the daemon, as any caller would make it.
+import { buffer } from 'node:stream/consumers';
+import { type Msg, type MsgHdrs, headers as newHeaders, RequestError, TimeoutError } from '@nats-io/nats-core';
+import { Command } from 'commander';
+import { type Config, loadConfig } from '../config.js';
+import { CommandError, EXIT } from './command-error.js';
+import { addConfigOptions, configFlags, NATS_SETTINGS } from './config-options.js';
+import { findDaemon, noDaemon } from './daemon-file.js';
+import { connectOnce } from './nats-client.js';
+import { json } from './output.js';
+
+/** The daemon answers within the budget; so much longer we wait for that answer. */
+const GRACE_MS = 1000;
+
+interface InvokeOptions {
+  readonly tenant?: string;
+  readonly header: readonly (readonly [string, string])[];
+  readonly timeout?: string;
+  readonly verbose?: true;
+  readonly json?: true;
+}
+
+export function invokeCommand(): Command {
+  const command = new Command('invoke')
+    .description('call an extension through the daemon and print its reply')
+    .argument('<id>', 'extension')
+    .argument('[body]', "body of the request; '-' reads it from standard input", '')
+    .option('--tenant <tenant>', 'tenant, as the last token of the subject')
+    .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
+    .option('--timeout <ms>', 'budget of the call')
+    .option('-v, --verbose', 'print the headers of the reply on standard error')
+    .option('--json', 'print status, headers and body as JSON');
+  return addConfigOptions(command, NATS_SETTINGS).action(
+    async (id: string, body: string, options: InvokeOptions & Record<string, unknown>) => {
+      const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
+      const payload = body === '-' ? await buffer(process.stdin) : Buffer.from(body);
+      const reply = await request(config, subjectOf(config, id, options.tenant), payload, options);
+      print(reply, options);
+    },
+  );
+}
+
+function collectHeader(text: string, before: readonly (readonly [string, string])[]) {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new CommandError(EXIT.usage, `--header: expected name=value, got '${text}'`);
+  return [...before, [text.slice(0, equals), text.slice(equals + 1)] as const];
+}
+
+const PLAIN_TOKEN = /^[^\s.*>]+$/;
+
+function subjectOf(config: Config, id: string, tenant: string | undefined): string {
+  for (const [what, token] of [['id', id] as const, ...(tenant === undefined ? [] : [['tenant', tenant] as const])])
+    if (!PLAIN_TOKEN.test(token))
+      throw new CommandError(
+        EXIT.usage,
+        `${what}: expected one subject token without blanks, dots, * and >, got '${token}'`,
+      );
+  return [config.subject_prefix, 'invoke', id, ...(tenant === undefined ? [] : [tenant])].join('.');
+}
+
+async function request(config: Config, subject: string, payload: Buffer, options: InvokeOptions): Promise<Msg> {
+  const headers = requestHeaders(options);
+  const waitMs = (options.timeout === undefined ? config.max_budget_ms : Number(options.timeout)) + GRACE_MS;
+  const daemon = config.nats_url === null ? findDaemon(config.data_dir) : null;
+  if (config.nats_url === null && daemon === null) throw noDaemon(config.data_dir);
+  const nc = await connectOnce(config, daemon);
+  try {
+    return await nc.request(subject, payload, { timeout: waitMs, ...(headers ? { headers } : {}) });
+  } catch (error) {
+    if (error instanceof RequestError && error.isNoResponders())
+      throw new CommandError(EXIT.unreachable, `nobody serves ${subject}: no daemon is connected to ${nc.getServer()}`);
+    if (error instanceof TimeoutError)
+      throw new CommandError(EXIT.unreachable, `no answer on ${subject} within ${waitMs} ms`);
+    throw new CommandError(EXIT.unreachable, `the call failed: ${(error as Error).message}`);
+  } finally {
+    await nc.close();
+  }
+}
+
+function requestHeaders({ header, timeout }: InvokeOptions): MsgHdrs | null {
+  if (timeout !== undefined && !/^[1-9][0-9]{0,8}$/.test(timeout))
+    throw new CommandError(EXIT.usage, `--timeout: expected whole milliseconds above 0, got '${timeout}'`);
+  if (header.length === 0 && timeout === undefined) return null;
+  const headers = newHeaders();
+  for (const [name, value] of header) {
+    try {
+      headers.append(name, value);
+    } catch (error) {
+      throw new CommandError(EXIT.usage, `--header ${name}: ${(error as Error).message}`);
+    }
+  }
+  if (timeout !== undefined) headers.set('Extreg-Timeout-Ms', timeout);
+  return headers;
+}
+
+function print(reply: Msg, { verbose, json: asJson }: InvokeOptions): void {
+  const headers =
+    reply.headers === undefined
+      ? []
+      : [...reply.headers].flatMap(([name, values]) => values.map((value) => [name, value] as const));
+  const problem = problemOf(reply);
+  if (problem !== null) process.exitCode = EXIT.answeredWithError;
+  if (asJson) {
+    const text = utf8(reply.data);
+    process.stdout.write(
+      json({
+        ok: problem === null,
+        headers: Object.fromEntries(headers),
+        ...(text === null ? { body_base64: Buffer.from(reply.data).toString('base64') } : { body: text }),
+      }),
+    );
+    return;
+  }
+  if (verbose) for (const [name, value] of headers) process.stderr.write(`${name}: ${value}\n`);
+  // The body of our own errors says no more than the message.
+  if (problem?.ours !== true) process.stdout.write(reply.data);
+  if (process.stdout.isTTY) process.stdout.write('\n');
+  if (problem !== null) process.stderr.write(`extreg: ${problem.text}\n`);
+}
+
+/** null: the extension did what it was asked. */
+function problemOf(reply: Msg): { readonly ours: boolean; readonly text: string } | null {
+  const ours = reply.headers?.get('Extreg-Error') ?? '';
+  const status = reply.headers?.get('Nats-Service-Error-Code') ?? '';
+  if (ours === '' && status === '') return null;
+  const message = reply.headers?.get('Nats-Service-Error') ?? '';
+  if (ours === '') return { ours: false, text: `the extension answered ${status}: ${message}` };
+  return { ours: true, text: `${ours}: ${message}${reasonOf(reply.data)}` };
+}
+
+function reasonOf(body: Uint8Array): string {
+  try {
+    const reason = (JSON.parse(Buffer.from(body).toString()) as { error: { details?: { reason?: unknown } } }).error
+      .details?.reason;
+    return typeof reason === 'string' ? ` (${reason})` : '';
+  } catch {
+    return '';
+  }
+}
+
+function utf8(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,108 @@
+// Sources with known numbers, and a listening server over them.
+import type { ExecutionContext } from 'ava';
+import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports.js';
+import { type ExtensionHealth, summarize, type TargetHealth } from '../../src/domain/health-report.js';
+import { createMetricsPage } from '../../src/http/metrics-page.js';
+import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
+import { silentLogger } from '../../src/telemetry/log.js';
+import type { DaemonNumbers } from '../../src/telemetry/metrics.js';
+
+export const targetHealth: TargetHealth = {
+  success_rate: 0.95,
+  avg_latency_ms: 45.2,
+  p50_latency_ms: 40,
+  p95_latency_ms: 90.5,
+  p99_latency_ms: null,
+  last_latency_ms: 41,
+  latency_samples: 20,
+  success_count: 19,
+  failure_count: 1,
+  last_success: '2025-01-27T12:00:00.000Z',
+  last_failure: null,
+  circuit_breaker_state: 'closed',
+  circuit_breaker_opened_at: null,
+  circuit_breaker_open_until: null,
+  circuit_breaker_trips: 0,
+  trip_reason: null,
+  half_open_requests_count: 0,
+};
+
+export const extensionHealth = (id: string, health: Partial<TargetHealth> = {}): ExtensionHealth => ({
+  id,
+  type: 'pre',
+  enabled: true,
+  auto_disabled: false,
+  override: null,
+  version: 'v1',
+  health: { ...targetHealth, ...health },
+});
+
+export function healthSource(...extensions: readonly ExtensionHealth[]): HealthSource {
+  const withTargets = (one: ExtensionHealth): ExtensionHealth => ({
+    ...one,
+    versions: [
+      { version: 'v1', enabled: true, default: true, ...one.health },
+      { version: 'v2', enabled: false, default: false, ...one.health, trip_reason: 'error_rate' },
+    ],
+    instances: [{ id: 'i-1', version: null, weight: 100, enabled: true, health_status: 'unknown' }],
+  });
+  return {
+    report: () => ({ extensions, summary: summarize(extensions) }),
+    one: (id) => extensions.filter((one) => one.id === id).map(withTargets)[0] ?? null,
+    summary: () => summarize(extensions),
+  };
+}
+
+export const extensionSample = (extension_id: string, sample: Partial<ExtensionSample> = {}): ExtensionSample => ({
+  extension_id,
+  state: 0,
+  failures_total: 0,
+  recoveries_total: 0,
+  trips_total: 0,
+  success_rate: null,
+  avg_latency_ms: null,
+  auto_disabled: false,
+  in_flight: 0,
+  last_failure_timestamp_seconds: null,
+  invocations: new Map(),
+  duration_buckets: new Array<number>(17).fill(0),
+  duration_sum_seconds: 0,
+  versions: [],
+  ...sample,
+});
+
+export const daemonNumbers: DaemonNumbers = {
+  extension_registry_ready: 1,
+  extension_registry_nats_connected: 1,
+  extension_registry_database_connected: 0,
+  extension_registry_revision: 42,
+  extension_registry_extensions: { total: 3, enabled: 2, healthy: 1, unhealthy: 2 },
+  extension_registry_in_flight: 4,
+  extension_registry_requests_total: 5,
+  extension_registry_errors_total: { extension_not_found: 6 },
+  extension_registry_requests_not_accepted_total: 7,
+  extension_registry_replies_owed: 8,
+  extension_registry_replies_dropped_total: 9,
+  extension_registry_events_dropped_total: 10,
+  extension_registry_auto_changes_owed: 11,
+  extension_registry_audit_facts_owed: 12,
+  extension_registry_audit_facts_dropped_total: 13,
+  extension_registry_health_rows_dropped_total: 14,
+};
+
+export const ready: Readiness = { ready: true, waiting_for: [], degraded: [] };
+
+/** Listens on a free port, and ends with the test. */
+export async function listen(t: ExecutionContext, options: Partial<HttpOptions> = {}): Promise<HttpServer> {
+  const server = await startHttp({
+    host: '127.0.0.1',
+    port: 0,
+    health: healthSource(extensionHealth('normalize_text')),
+    readiness: () => ready,
+    metrics: createMetricsPage({ extensions: () => [], autoDisabledTotal: () => 0 }, () => daemonNumbers),
+    log: silentLogger,
+    ...options,
+  });
+  t.teardown(() => server.close());
+  return server;
+}

@@ -1,0 +1,265 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
+import test from 'ava';
+import type { Readiness } from '../../src/actors/ports.js';
+import { HTTP_ERRORS } from '../../src/http/http-errors.js';
+import { HttpStartError, startHttp } from '../../src/http/server.js';
+import { createLogger } from '../../src/telemetry/log.js';
+import { extensionHealth, healthSource, listen, ready, targetHealth } from './helpers.js';
+
+test('health: the report of all extensions goes out as it is, in the order of their ids', async (t) => {
+  const source = healthSource(
+    extensionHealth('b', { circuit_breaker_state: 'open', success_rate: null, trip_reason: 'error_rate' }),
+    extensionHealth('a'),
+  );
+  const { url } = await listen(t, { health: source });
+  const response = await fetch(`${url}/admin/extensions/health`);
+  const { extensions, summary } = source.report();
+  t.is(response.status, 200);
+  t.is(response.headers.get('content-type'), 'application/json; charset=utf-8');
+  t.is(response.headers.get('cache-control'), 'no-store');
+  t.deepEqual(await response.json(), { extensions: [extensions[1], extensions[0]], summary });
+});
+
+test('health: no extension at all is a report too', async (t) => {
+  const { url } = await listen(t, { health: healthSource() });
+  const response = await fetch(`${url}/admin/extensions/health`);
+  t.deepEqual(await response.json(), {
+    extensions: [],
+    summary: {
+      total: 0,
+      enabled: 0,
+      healthy: 0,
+      unhealthy: 0,
+      avg_success_rate: null,
+      avg_latency_ms: null,
+      avg_p95_latency_ms: null,
+    },
+  });
+});
+
+const page = test.macro<[query: string, ids: string[]]>({
+  async exec(t, query, ids) {
+    const { url } = await listen(t, { health: healthSource(...['c', 'a', 'b'].map((id) => extensionHealth(id))) });
+    const response = await fetch(`${url}/admin/extensions/health${query}`);
+    const body = (await response.json()) as { extensions: { id: string }[]; summary: { total: number } };
+    t.deepEqual(
+      body.extensions.map(({ id }) => id),
+      ids,
+    );
+    t.is(body.summary.total, 3);
+  },
+  title: (_, query) => `health: '${query}' pages the extensions, never the summary`,
+});
+test(page, '', ['a', 'b', 'c']);
+test(page, '?limit=2', ['a', 'b']);
+test(page, '?limit=2&offset=2', ['c']);
+test(page, '?limit=2&offset=9', []);
+
+test('health: the view of one extension has its versions and instances', async (t) => {
+  const source = healthSource(extensionHealth('a:b_C-1'));
+  const { url } = await listen(t, { health: source });
+  const response = await fetch(`${url}/admin/extensions/a%3Ab_C-1/health`);
+  t.is(response.status, 200);
+  t.deepEqual(await response.json(), source.one('a:b_C-1'));
+});
+
+test('health: a new extension without any call has null where nothing is known', async (t) => {
+  const unknown = Object.fromEntries(
+    Object.entries(targetHealth).map(([key, value]) => [
+      key,
+      typeof value === 'number' && /rate|ms/.test(key) ? null : value,
+    ]),
+  );
+  const { url } = await listen(t, { health: healthSource(extensionHealth('a', unknown)) });
+  const { health } = (await (await fetch(`${url}/admin/extensions/a/health`)).json()) as { health: unknown };
+  t.deepEqual(health, { ...targetHealth, ...unknown });
+});
+
+const refused = test.macro<
+  [method: string, path: string, code: keyof typeof HTTP_ERRORS, headers?: Record<string, string>]
+>({
+  async exec(t, method, path, code, headers = {}) {
+    const { url } = await listen(t);
+    const response = await fetch(url + path, { method, headers, ...(method === 'POST' ? { body: '{' } : {}) });
+    const body = (await response.json()) as { error: { code: string; message: string } };
+    t.is(body.error.code, code);
+    t.is(response.status, HTTP_ERRORS[code].status);
+    t.deepEqual(Object.keys(body.error), ['code', 'message']);
+    t.true(body.error.message.length > 0 && body.error.message.length <= 301);
+    t.is(response.headers.get('allow'), code === 'method_not_allowed' ? 'GET, HEAD' : null);
+    t.is(response.headers.get('cache-control'), 'no-store');
+  },
+  title: (_, method, path, code, headers) =>
+    `H3: ${method} ${path.slice(0, 60)}${headers ? ` with ${Object.keys(headers)[0]}` : ''} is answered ${code}`,
+});
+test(refused, 'GET', '/', 'route_not_found');
+test(refused, 'GET', '/admin/extensions/health/', 'route_not_found');
+test(refused, 'GET', '/admin/extensions/normalize_text', 'route_not_found');
+test(refused, 'POST', '/nope', 'route_not_found', { 'content-type': 'application/json' });
+test(refused, 'GET', '/admin/extensions/none/health', 'extension_not_found');
+test(refused, 'GET', '/admin/extensions/a.b/health', 'invalid_request');
+test(refused, 'GET', '/admin/extensions/a%20b/health', 'invalid_request');
+test(refused, 'GET', '/admin/extensions/%zz/health', 'invalid_request');
+test(refused, 'GET', `/admin/extensions/${'x'.repeat(256)}/health`, 'invalid_request');
+test(refused, 'GET', `/admin/extensions/${'x'.repeat(2000)}/health`, 'uri_too_long');
+test(refused, 'GET', `/admin/extensions/health?${'x'.repeat(17_000)}`, 'headers_too_large');
+test(refused, 'GET', '/livez', 'headers_too_large', { 'x-padding': 'x'.repeat(17_000) });
+for (const query of [
+  'limit=0',
+  'limit=-1',
+  'limit=12abc',
+  'limit=',
+  'limit=1.5',
+  'limit=1&limit=2',
+  'offset=1',
+  'verion=v1',
+])
+  test(refused, 'GET', `/admin/extensions/health?${query}`, 'invalid_request');
+test(refused, 'GET', '/admin/extensions/normalize_text/health?limit=1', 'invalid_request');
+for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+  test(refused, method, '/admin/extensions/health', 'method_not_allowed', { 'content-type': 'application/json' });
+test(refused, 'DELETE', '/admin/extensions/normalize_text/health', 'method_not_allowed');
+test(refused, 'POST', '/livez', 'method_not_allowed', { 'content-type': 'text/plain' });
+test(refused, 'GET', '/metrics', 'origin_not_allowed', { origin: 'http://evil.example' });
+test(refused, 'GET', '/livez', 'origin_not_allowed', { origin: 'null' });
+test(refused, 'GET', '/nope', 'origin_not_allowed', { origin: 'https://127.0.0.1' });
+
+const host = test.macro<[host: string, status: number, origin?: string]>({
+  async exec(t, name, status, origin) {
+    const { url } = await listen(t);
+    const { port } = new URL(url);
+    const headers = { host: name.replace('PORT', port), ...(origin ? { origin: origin.replace('PORT', port) } : {}) };
+    const sent = request({ host: '127.0.0.1', port, path: '/livez', headers }).end();
+    const [response] = await once(sent, 'response');
+    t.is(response.statusCode, status);
+    await text(response);
+  },
+  title: (_, name, status, origin) =>
+    `H1, H2: Host ${name}${origin ? ` with Origin ${origin}` : ''} is answered ${status}`,
+});
+test(host, '127.0.0.1:PORT', 200);
+test(host, 'localhost:PORT', 200);
+test(host, 'LOCALHOST', 200);
+test(host, '[::1]:PORT', 200);
+test(host, 'evil.example:PORT', 403);
+test(host, '127.0.0.1.evil.example', 403);
+test(host, '192.168.0.1:PORT', 403);
+test(host, 'localhost:PORT', 200, 'http://localhost:PORT');
+test(host, 'localhost:PORT', 403, 'http://127.0.0.1:PORT');
+test(host, 'localhost:PORT', 403, 'http://localhost:1');
+
+const unreadable = test.macro<[bytes: string, status: number]>({
+  async exec(t, bytes, status) {
+    const { url } = await listen(t);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write(bytes);
+    const answer = await text(socket);
+    t.true(answer.startsWith(`HTTP/1.1 ${status} `), answer);
+    const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as { error: { code: string } };
+    t.is(HTTP_ERRORS[body.error.code as keyof typeof HTTP_ERRORS].status as number, status);
+  },
+  title: (_, bytes, status) => `H3: ${JSON.stringify(bytes.slice(0, 40))} is answered ${status} in JSON`,
+});
+test(unreadable, 'GET /livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 403);
+test(unreadable, 'GET /livez HTTP/1.0\r\n\r\n', 403);
+test(unreadable, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n', 403);
+test(unreadable, 'nonsense\r\n\r\n', 400);
+test(unreadable, 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400);
+test(unreadable, `GET /livez HTTP/1.1\r\nHost: localhost\r\n${'a: 0123456789\r\n'.repeat(1800)}\r\n`, 431);
+
+test('H3: a fault in a handler is told without its message, and logged with it', async (t) => {
+  const lines: string[] = [];
+  const broken = {
+    ...healthSource(),
+    report: () => {
+      throw new Error('geheim');
+    },
+  };
+  const { url } = await listen(t, { health: broken, log: createLogger('info', { write: (line) => lines.push(line) }) });
+  const response = await fetch(`${url}/admin/extensions/health`);
+  t.is(response.status, 500);
+  t.deepEqual(await response.json(), {
+    error: { code: 'internal_error', message: 'a fault of the daemon; see its log' },
+  });
+  t.true(lines.some((line) => line.includes('http_request_failed') && line.includes('geheim')));
+});
+
+test('livez: says yes while the process answers', async (t) => {
+  const { url } = await listen(t, { readiness: () => ({ ready: false, waiting_for: ['nats'], degraded: [] }) });
+  const response = await fetch(`${url}/livez`);
+  t.is(response.status, 200);
+  t.deepEqual(await response.json(), { live: true });
+  t.is((await fetch(`${url}/livez`, { method: 'HEAD' })).status, 200);
+});
+
+test('readyz: 200 also while degraded, 503 with what it waits for', async (t) => {
+  let now: Readiness = { ready: true, waiting_for: [], degraded: ['database'] };
+  const { url } = await listen(t, { readiness: () => now });
+  const first = await fetch(`${url}/readyz`);
+  t.is(first.status, 200);
+  t.deepEqual(await first.json(), now);
+  now = { ready: false, waiting_for: ['nats', 'registry'], degraded: [] };
+  const second = await fetch(`${url}/readyz`);
+  t.is(second.status, 503);
+  t.deepEqual(await second.json(), now);
+});
+
+test('start: a port in use is refused with the address and what to do', async (t) => {
+  const { url } = await listen(t);
+  const error = await t.throwsAsync(listen(t, { port: Number(new URL(url).port) }), { instanceOf: HttpStartError });
+  t.true(error?.message.startsWith(`${url} is in use by another process; choose another port with http_port`));
+});
+
+test('start: an address of another host is refused', async (t) => {
+  const error = await t.throwsAsync(listen(t, { host: '192.0.2.1' }), { instanceOf: HttpStartError });
+  t.regex(error?.message ?? '', /is no address of this host/);
+});
+
+test('start: IPv6 stands in brackets in the URL', async (t) => {
+  const probe = createServer();
+  const hasIpv6 = await new Promise((resolve) => {
+    probe.once('error', () => resolve(false)).listen(0, '::1', () => resolve(true));
+  });
+  probe.close();
+  if (!hasIpv6) return t.pass('no IPv6 on this host');
+  const { url } = await listen(t, { host: '::1' });
+  t.regex(url, /^http:\/\/\[::1\]:\d+$/);
+  t.is((await fetch(`${url}/livez`)).status, 200);
+});
+
+test('close: ends idle connections at once and frees the port', async (t) => {
+  const { url, close } = await startHttp({
+    host: '127.0.0.1',
+    port: 0,
+    health: healthSource(),
+    readiness: () => ready,
+    metrics: async function* () {},
+    log: createLogger('silent' as 'info', { write: () => undefined }),
+  });
+  await (await fetch(`${url}/livez`)).text();
+  const idle = connect(Number(new URL(url).port), '127.0.0.1');
+  await once(idle, 'connect');
+  const began = performance.now();
+  await close();
+  t.true(performance.now() - began < 900);
+  await once(idle, 'close');
+  await t.throwsAsync(fetch(`${url}/livez`));
+});
+
+test('close: an answer that does not end holds it up for a second only', async (t) => {
+  const { url, close } = await listen(t, {
+    metrics: async function* () {
+      yield '# begun\n';
+      await new Promise(() => undefined);
+    },
+  });
+  const response = await fetch(`${url}/metrics`);
+  const reading = t.throwsAsync(response.text());
+  const began = performance.now();
+  await close();
+  t.true(performance.now() - began < 3000);
+  await reading;
+});
