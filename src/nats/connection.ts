@@ -10,7 +10,6 @@ import {
   type Authenticator,
   credsAuthenticator,
   type Msg,
-  MsgHdrsImpl,
   type NatsConnection,
   nkeyAuthenticator,
   PermissionViolationError,
@@ -22,6 +21,7 @@ import {
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/log.js';
 import { createLimitedWarn, type LimitedWarn } from './limited-log.js';
+import { Outbox } from './outbox.js';
 import { INBOX_PREFIX } from './subjects.js';
 
 export interface ConnectionSettings {
@@ -52,15 +52,6 @@ const DEFAULT_RECONNECT_MAX_MS = 15_000;
 const DENIED_RETRY_MS = 5000;
 const DRAIN_DEADLINE_MS = 2000;
 const DEFAULT_MAX_PAYLOAD = 1_048_576;
-
-/** What publish() sends as headers: bytes that we made. One object serves all, because publish() reads it at once. */
-class HeaderBlock extends MsgHdrsImpl {
-  bytes: Uint8Array = new Uint8Array(0);
-
-  override encode(): Uint8Array {
-    return this.bytes;
-  }
-}
 
 /** One subscription over all lives of the connection. */
 export class BrokerSubscription {
@@ -153,18 +144,15 @@ export class BrokerConnection {
   readonly firstConnected: Promise<void>;
 
   #nc: NatsConnection | null = null;
+  #outbox: Outbox | null = null;
   #attempts = 0;
   #delayMs = 0;
   readonly #subscriptions = new Set<BrokerSubscription>();
   readonly #stateListeners: ((state: ConnectionState) => void)[] = [];
   readonly #deniedListeners: ((subject: string) => void)[] = [];
   readonly #closing = new AbortController();
-  readonly #block = new HeaderBlock();
-  readonly #withHeaders = { headers: this.#block, reply: '' };
-  readonly #withoutHeaders = { reply: '' };
   readonly #warnConnect: LimitedWarn;
   readonly #warnDenied: LimitedWarn;
-  readonly #warnPublish: LimitedWarn;
   #resolveFirst: () => void = () => undefined;
 
   private constructor(
@@ -174,7 +162,6 @@ export class BrokerConnection {
     const nowMs = (): number => performance.now();
     this.#warnConnect = createLimitedWarn(log, 'nats_connect_failed', nowMs);
     this.#warnDenied = createLimitedWarn(log, 'nats_permission_denied', nowMs);
-    this.#warnPublish = createLimitedWarn(log, 'nats_publish_failed', nowMs);
     this.firstConnected = new Promise((resolve) => {
       this.#resolveFirst = resolve;
     });
@@ -216,28 +203,19 @@ export class BrokerConnection {
     this.#subscriptions.delete(subscription);
   }
 
-  /** C1. False: nothing was sent. `headers` is a whole header block; `reply` '' where no answer is wanted. */
-  publish(subject: string, reply: string, headers: Uint8Array | null, body: Uint8Array): boolean {
-    const nc = this.#nc;
-    if (!this.connected || nc === null) return false;
-    try {
-      if (headers === null) {
-        this.#withoutHeaders.reply = reply;
-        nc.publish(subject, body, this.#withoutHeaders);
-      } else {
-        this.#block.bytes = headers;
-        this.#withHeaders.reply = reply;
-        nc.publish(subject, body, this.#withHeaders);
-      }
-      return true;
-    } catch (error) {
-      this.#warnPublish({ subject, error: describe(error) });
-      return false;
-    }
+  /**
+   * C1. False: nothing was sent, because we are disconnected or it is over the server's limit.
+   * `block` is a whole header block, one character per byte, or ''; `reply` is '' where no answer is wanted.
+   */
+  publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
+    if (!this.connected || this.#outbox === null || block.length + body.length > this.maxPayload) return false;
+    this.#outbox.put(subject, reply, block, body);
+    return true;
   }
 
   /** Everything published so far has reached the server. Rejects where the connection is lost meanwhile. */
   async flush(): Promise<void> {
+    this.#outbox?.flush();
     if (this.#nc !== null && this.connected) await this.#nc.flush();
   }
 
@@ -246,6 +224,7 @@ export class BrokerConnection {
     if (this.#closing.signal.aborted) return;
     const nc = this.#nc;
     if (nc !== null && this.connected && !nc.isClosed()) {
+      this.#outbox?.flush();
       const deadline = new AbortController();
       await Promise.race([
         nc.flush().catch(() => undefined),
@@ -267,6 +246,7 @@ export class BrokerConnection {
           await nc.close();
           return;
         }
+        this.#outbox = new Outbox(nc);
         this.#nc = nc;
         for (const subscription of this.#subscriptions) subscription.attach(nc, true);
         this.#up(nc);
@@ -322,6 +302,7 @@ export class BrokerConnection {
     const connected = state === 'connected';
     if (connected === this.connected) return;
     this.connected = connected;
+    this.#outbox?.clear();
     for (const listener of this.#stateListeners) this.#tell(listener, state);
   }
 

@@ -21,12 +21,9 @@ export interface WireError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-export function errorBlock(error: InvocationError): Buffer {
+export function errorBlock(error: InvocationError): string {
   const message = headerValue(error.message.slice(0, MAX_HEADER_MESSAGE_LENGTH));
-  return Buffer.from(
-    `${STATUS_LINE}Extreg-Error: ${error.code}\r\nNats-Service-Error-Code: ${ERROR_TABLE[error.code].status}\r\nNats-Service-Error: ${message}\r\n\r\n`,
-    'latin1',
-  );
+  return `${STATUS_LINE}Extreg-Error: ${error.code}\r\nNats-Service-Error-Code: ${ERROR_TABLE[error.code].status}\r\nNats-Service-Error: ${message}\r\n\r\n`;
 }
 
 export function errorBody(error: InvocationError, extensionId: string): Buffer {

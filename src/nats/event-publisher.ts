@@ -14,7 +14,7 @@ export function createEventPublisher(connection: BrokerConnection, subjects: Sub
   return {
     publish: (event) => {
       const body = Buffer.from(JSON.stringify(event));
-      if (!connection.publish(subjects.event(event.event, event.extension_id), '', null, body)) dropped += 1;
+      if (!connection.publish(subjects.event(event.event, event.extension_id), '', '', body)) dropped += 1;
     },
     dropped: () => dropped,
   };

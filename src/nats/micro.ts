@@ -44,7 +44,7 @@ export class MicroService {
     const reply = (message: Msg): void => {
       const to = message.reply ?? '';
       if (!acceptsReplyTo(to, this.settings.replyPrefixes)) return;
-      this.connection.publish(to, '', null, Buffer.from(JSON.stringify(body())));
+      this.connection.publish(to, '', '', Buffer.from(JSON.stringify(body())));
     };
     for (const subject of microSubjects(verb, SERVICE_NAME, this.settings.id))
       this.#subscriptions.push(this.connection.subscribe(subject, null, reply));

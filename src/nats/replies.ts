@@ -18,7 +18,7 @@ const ID_DIGITS = 22;
 
 interface OwedReply {
   readonly subject: string;
-  readonly headers: Uint8Array;
+  readonly block: string;
   readonly body: Uint8Array;
   readonly deadlineMs: number;
   /** True between sending it and the next look: no word of the server means that it arrived. */
@@ -54,21 +54,21 @@ export class Replies {
   }
 
   /** Sends an answer now, or keeps it. The caller has checked its size. */
-  send(subject: string, headers: Uint8Array, body: Uint8Array, deadlineMs: number): void {
-    if (this.connection.publish(subject, '', headers, body)) return;
+  send(subject: string, block: string, body: Uint8Array, deadlineMs: number): void {
+    if (this.connection.publish(subject, '', block, body)) return;
     // Refused although connected: it would be refused again.
     if (this.connection.connected) {
       this.#dropped += 1;
       return;
     }
-    const size = headers.length + body.length;
+    const size = block.length + body.length;
     if (this.#owed.size >= MAX_OWED || this.#bytes + size > MAX_OWED_BYTES) this.#dropExpired();
     if (this.clock.now() >= deadlineMs || this.#owed.size >= MAX_OWED || this.#bytes + size > MAX_OWED_BYTES) {
       this.#dropped += 1;
       return;
     }
-    // Copies: the originals are views that would hold whole socket buffers.
-    const reply = { subject, headers: Uint8Array.from(headers), body: Uint8Array.from(body), deadlineMs, sent: false };
+    // A copy: the original is a view that would hold a whole socket buffer.
+    const reply = { subject, block, body: Uint8Array.from(body), deadlineMs, sent: false };
     this.#owed.set(this.#nextId, reply);
     this.#nextId += 1;
     this.#bytes += size;
@@ -93,7 +93,7 @@ export class Replies {
     this.#dropExpired();
     for (const [id, reply] of this.#owed) {
       if (reply.sent) this.#forget(id, reply);
-      else reply.sent = this.connection.publish(reply.subject, this.#receiptBase + id, reply.headers, reply.body);
+      else reply.sent = this.connection.publish(reply.subject, this.#receiptBase + id, reply.block, reply.body);
     }
     if (this.#timer !== null || this.#owed.size === 0) return;
     this.#timer = this.clock.setTimeout(() => {
@@ -119,6 +119,6 @@ export class Replies {
 
   #forget(id: number, reply: OwedReply): void {
     this.#owed.delete(id);
-    this.#bytes -= reply.headers.length + reply.body.length;
+    this.#bytes -= reply.block.length + reply.body.length;
   }
 }

@@ -123,7 +123,8 @@ export class Requester {
     }
     slot.listener = listener;
     slot.subject = prepared.subject;
-    slot.dueMs = this.clock.now() + timeoutMs;
+    // A first attempt leaves in the turn in which its invocation arrived.
+    slot.dueMs = (attempt === 1 ? call.arrivedMs : this.clock.now()) + timeoutMs;
     if (slot.timer !== null) {
       if (slot.timerAtMs <= slot.dueMs) return;
       this.clock.clearTimeout(slot.timer);

@@ -23,7 +23,7 @@ export class PreparedRoute implements Route {
   readonly #replyHead: string;
   /** The block of the last call without headers of its own; most such calls have the same time left. */
   #plainMs = -1;
-  #plainBlock: Buffer = Buffer.alloc(0);
+  #plainBlock = '';
 
   constructor(spec: RouteSpec, environment: string | null, rules: SubjectRules) {
     this.subject = spec.subject;
@@ -46,11 +46,11 @@ export class PreparedRoute implements Route {
     attempt: number,
     remainingMs: number,
     randomHex: RandomHex,
-  ): Buffer {
+  ): string {
     const leftMs = Math.max(1, Math.floor(remainingMs));
     if (attempt === 1 && hops === 1 && tenant === '' && headers.forwarded === '' && headers.traceBefore === '') {
       if (leftMs !== this.#plainMs) {
-        this.#plainBlock = Buffer.from(`${this.#firstAttemptHead}${leftMs}\r\n\r\n`, 'latin1');
+        this.#plainBlock = `${this.#firstAttemptHead}${leftMs}\r\n\r\n`;
         this.#plainMs = leftMs;
       }
       return this.#plainBlock;
@@ -61,16 +61,13 @@ export class PreparedRoute implements Route {
         : `${this.#requestHead}Extreg-Attempt: ${attempt}\r\nExtreg-Hops: ${hops}\r\nExtreg-Timeout-Ms: ${leftMs}\r\n`;
     if (tenant !== '') text += `Extreg-Tenant-Id: ${tenant}\r\n`;
     if (headers.traceBefore !== '') text += headers.traceBefore + randomHex(SPAN_ID_DIGITS) + headers.traceAfter;
-    return Buffer.from(`${text}${headers.forwarded}\r\n`, 'latin1');
+    return `${text}${headers.forwarded}\r\n`;
   }
 
   /** The header block of the answer to the caller; `calledId` is the extension that he asked for. */
-  replyBlock(calledId: string, forwarded: string, attempts: number, durationMs: number): Buffer {
+  replyBlock(calledId: string, forwarded: string, attempts: number, durationMs: number): string {
     const fallback = calledId === this.extensionId ? '' : `Extreg-Fallback: ${headerValue(this.extensionId)}\r\n`;
-    return Buffer.from(
-      `${this.#replyHead}${attempts}\r\nExtreg-Duration-Ms: ${formatMs(durationMs)}\r\n${fallback}${forwarded}\r\n`,
-      'latin1',
-    );
+    return `${this.#replyHead}${attempts}\r\nExtreg-Duration-Ms: ${formatMs(durationMs)}\r\n${fallback}${forwarded}\r\n`;
   }
 }
 

@@ -15,7 +15,8 @@ export const INBOX_PREFIX = '_INBOX_extreg';
 const MICRO_PREFIX = '$SRV';
 
 const MAX_TENANT_LENGTH = 255;
-const MAX_REPLY_LENGTH = 512;
+/** Printable ASCII without wildcards. A longer one could exceed the server's control line, which would cost us the connection. */
+const PLAIN_REPLY = /^[\x21-\x29\x2b-\x3d\x3f-\x7e]{1,512}$/;
 /** No control characters, no blanks of any script, no wildcards. */
 const PLAIN_TENANT = /^[^*>\p{C}\p{Z}]+$/u;
 
@@ -75,8 +76,7 @@ export class Subjects {
 export function acceptsReplyTo(reply: string, prefixes: readonly string[]): boolean {
   if (reply.startsWith(INBOX_PREFIX) && (reply.length === INBOX_PREFIX.length || reply[INBOX_PREFIX.length] === '.'))
     return false;
-  // A longer one could exceed the server's control line, which would cost us the connection.
-  if (reply.length > MAX_REPLY_LENGTH || reply.indexOf('*') !== -1 || reply.indexOf('>') !== -1) return false;
+  if (!PLAIN_REPLY.test(reply)) return false;
   for (const prefix of prefixes) if (reply.startsWith(prefix)) return true;
   return false;
 }

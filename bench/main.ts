@@ -1,0 +1,200 @@
+// The orchestrator: one nats-server, one process per role, interleaved rounds, medians, bench/RESULTS.md.
+// Options: --rounds N, --seconds N, --in-flight 1,64,256, --headers 0,3, --only direct,bare,wire,daemon, --no-write.
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { findNatsServer } from '../src/nats/embedded-server.js';
+import { startServerProcess } from '../src/nats/server-process.js';
+import type { Load, Measured } from './generator.js';
+import { BARE_SUBJECT, DAEMON_PREFIX, EXTENSION_ID, EXTENSION_SUBJECT, WIRE_PREFIX } from './wire.js';
+
+interface Variant {
+  readonly name: string;
+  readonly label: string;
+  readonly subject: string;
+  /** Module of the middle process; null: the requester calls the extension itself. */
+  readonly middle: string | null;
+}
+
+const VARIANTS: readonly Variant[] = [
+  { name: 'direct', label: '(a) requester → extension', subject: EXTENSION_SUBJECT, middle: null },
+  { name: 'bare', label: '(b) → bare forwarder →', subject: BARE_SUBJECT, middle: 'bare-forwarder.js' },
+  {
+    name: 'wire',
+    label: 'our wire, no decisions',
+    subject: `${WIRE_PREFIX}.invoke.${EXTENSION_ID}`,
+    middle: 'wire-middle.js',
+  },
+  {
+    name: 'daemon',
+    label: '(c) → this daemon →',
+    subject: `${DAEMON_PREFIX}.invoke.${EXTENSION_ID}`,
+    middle: 'daemon-middle.js',
+  },
+];
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1.5' },
+    'in-flight': { type: 'string', default: '1,64,256' },
+    headers: { type: 'string', default: '0,3' },
+    only: { type: 'string', default: VARIANTS.map((variant) => variant.name).join(',') },
+    'no-write': { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const durationMs = Number(values.seconds) * 1000;
+const numbers = (list: string): number[] => list.split(',').map(Number);
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+class Role {
+  private constructor(private readonly child: ChildProcess) {}
+
+  static async start(module: string, url: string): Promise<Role> {
+    const child = fork(here(module), [url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const role = new Role(child);
+    if ((await role.next()) !== 'ready') throw new Error(`${module} did not say that it is ready`);
+    return role;
+  }
+
+  next(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const exited = (): void => reject(new Error('a process of the benchmark ended'));
+      this.child.once('exit', exited);
+      this.child.once('message', (message) => {
+        this.child.off('exit', exited);
+        resolve(message);
+      });
+    });
+  }
+
+  async ask<T>(question: 'cpu' | Load): Promise<T> {
+    const answer = this.next();
+    this.child.send(question);
+    return (await answer) as T;
+  }
+
+  stop(): void {
+    this.child.removeAllListeners('exit');
+    this.child.disconnect();
+  }
+}
+
+interface Round extends Measured {
+  readonly cpuMicros: number;
+}
+
+const median = (list: readonly number[]): number =>
+  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+
+const directory = mkdtempSync(join(tmpdir(), 'extreg-bench-'));
+const binary = findNatsServer('', process.env);
+if (binary === null) throw new Error('the benchmark needs a nats-server: set NATS_SERVER_BIN or install nats-server');
+const server = await startServerProcess({ binary, directory, port: -1, config: '' });
+const url = `nats://127.0.0.1:${server.port}`;
+const roles: Role[] = [];
+const start = async (module: string): Promise<Role> => {
+  const role = await Role.start(module, url);
+  roles.push(role);
+  return role;
+};
+
+const lines: string[] = [];
+try {
+  const wanted = values.only.split(',');
+  const variants = VARIANTS.filter(
+    ({ name, middle }) => wanted.includes(name) && (middle === null || existsSync(here(middle))),
+  );
+  await start('extension.js');
+  const generator = await start('generator.js');
+  const middles = new Map<string, Role>();
+  for (const { name, middle } of variants) if (middle !== null) middles.set(name, await start(middle));
+
+  const run = async (variant: Variant, inFlight: number, headers: number, ms: number): Promise<Round> => {
+    const middle = middles.get(variant.name);
+    const before = await middle?.ask<{ cpuMicros: number }>('cpu');
+    const measured = await generator.ask<Measured>({ subject: variant.subject, inFlight, headers, durationMs: ms });
+    const after = await middle?.ask<{ cpuMicros: number }>('cpu');
+    if (measured.wrong > 0)
+      throw new Error(`${variant.name}: ${measured.wrong} of ${measured.requests} answers were wrong`);
+    return { ...measured, cpuMicros: (after?.cpuMicros ?? 0) - (before?.cpuMicros ?? 0) };
+  };
+  for (const variant of variants) await run(variant, 64, 3, 1000);
+
+  for (const headers of numbers(values.headers)) {
+    for (const inFlight of numbers(values['in-flight'])) {
+      const results = new Map<Variant, Round[]>(variants.map((variant) => [variant, []]));
+      for (let round = 0; round < rounds; round += 1)
+        for (const variant of variants) results.get(variant)?.push(await run(variant, inFlight, headers, durationMs));
+      const rate = (of: readonly Round[]): number => median(of.map(({ requests, seconds }) => requests / seconds));
+      const bare = [...results].find(([{ name }]) => name === 'bare')?.[1];
+      for (const [{ label, middle }, of] of results) {
+        // Ratios are taken round by round: neighbours in time share the machine's mood.
+        const ratio =
+          bare === undefined || middle === null
+            ? Number.NaN
+            : median(of.map((r, i) => r.requests / r.seconds / ((bare[i]?.requests ?? 0) / (bare[i]?.seconds ?? 1))));
+        const line = [
+          headers,
+          inFlight,
+          label,
+          Math.round(rate(of)),
+          median(of.map(({ p50Ms }) => p50Ms)).toFixed(2),
+          median(of.map(({ p99Ms }) => p99Ms)).toFixed(2),
+          middle === null ? '' : median(of.map(({ cpuMicros, requests }) => cpuMicros / requests)).toFixed(1),
+          Number.isNaN(ratio) ? '' : ratio.toFixed(2),
+        ];
+        lines.push(`| ${line.join(' | ')} |`);
+        console.log(lines.at(-1));
+      }
+    }
+  }
+} finally {
+  for (const role of roles) role.stop();
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+}
+
+if (!values['no-write']) {
+  const packages = ['@nats-io/nats-core', '@nats-io/transport-node'].map((name) => {
+    const manifest = JSON.parse(readFileSync(here(`../../node_modules/${name}/package.json`), 'utf8')) as {
+      version: string;
+    };
+    return `${name} ${manifest.version}`;
+  });
+  const [cpu] = cpus();
+  const text = `# Benchmark results
+
+Written by \`npm run bench\`; do not edit.
+
+- Machine: ${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${process.platform} ${process.arch}
+- Node ${process.version}, ${execFileSync(binary, ['--version']).toString().trim()}, ${packages.join(', ')}
+- ${new Date().toISOString().slice(0, 10)}; ${rounds} rounds of ${durationMs / 1000} s each, the variants taking turns; medians
+
+| caller headers | in flight | variant | requests/s | p50 ms | p99 ms | middle CPU µs/request | throughput ÷ bare |
+|---:|---:|---|---:|---:|---:|---:|---:|
+${lines.join('\n')}
+
+## What is measured
+
+- Requester, middle process, extension and nats-server are a process each, all on this machine, over loopback TCP.
+- Bodies are 256 bytes both ways. The extension answers at once with the body it got and no headers.
+- The requester keeps the given number of requests in flight (closed loop) over one connection.
+- "Bare forwarder" is the ceiling for a process in the middle on nats.js: one hand-held inbox, no timers, no decisions, headers
+  passed as bytes. "Our wire" is the daemon's intake, header codec and requester with a handler that knows one route.
+  "This daemon" is the whole: registry, routing, breaker (\`failure_rule: consecutive\`, so that noise trips nothing), windows, histograms.
+- CPU is user and system time of the middle process alone. The ratio is the median of the ratios of neighbouring rounds.
+
+## What is not
+
+- Networks, clusters, TLS, authentication, larger bodies, open-loop load (so no queueing delay under overload), and long runs.
+- One request in flight measures wake-ups of the operating system more than any of our code.
+- With fewer cores than processes they compete: absolute figures of this machine say little about another, ratios say more.
+`;
+  writeFileSync(here('../../bench/RESULTS.md'), text);
+}

@@ -1,0 +1,106 @@
+// A real nats-server for one test file, on a free loopback port; it ends with the test process however that ends.
+// Beside it what a test needs on the other side: a caller, and an extension that answers.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
+import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { findNatsServer } from '../../src/nats/embedded-server.js';
+import { type ServerProcess, startServerProcess } from '../../src/nats/server-process.js';
+
+const ANY_FREE_PORT = -1;
+
+export class TestServer {
+  readonly #clients: NatsConnection[] = [];
+
+  private constructor(
+    private readonly binary: string,
+    private readonly directory: string,
+    private readonly config: string,
+    private process: ServerProcess,
+  ) {}
+
+  /** `config`: further lines of the server's configuration, such as authorization or max_payload. */
+  static async start(config = ''): Promise<TestServer> {
+    const binary = findNatsServer('', process.env);
+    if (binary === null) throw new Error('tests need a nats-server: set NATS_SERVER_BIN or install nats-server');
+    const directory = mkdtempSync(join(tmpdir(), 'extreg-nats-'));
+    const server = await startServerProcess({ binary, directory, port: ANY_FREE_PORT, config });
+    return new TestServer(binary, directory, config, server);
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.process.port}`;
+  }
+
+  get port(): number {
+    return this.process.port;
+  }
+
+  /** A client of its own, closed with the server. */
+  async connect(options: NodeConnectionOptions = {}): Promise<NatsConnection> {
+    const client = await connect({ servers: this.url, maxReconnectAttempts: -1, reconnectTimeWait: 50, ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Ends the server at once; clients lose their connection. */
+  async kill(): Promise<void> {
+    process.kill(this.process.pid, 'SIGKILL');
+    await this.process.exited;
+  }
+
+  /** Starts it again on the same port. */
+  async restart(): Promise<void> {
+    const { binary, directory, config } = this;
+    this.process = await startServerProcess({ binary, directory, port: this.process.port, config });
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    await this.process.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** What a fake extension sends back; null: nothing, the call hangs. */
+export type Answer = { readonly body?: Uint8Array | string; readonly headers?: MsgHdrs } | null;
+
+export interface FakeExtension {
+  /** Every request so far, in order. */
+  readonly received: Msg[];
+  stop(): void;
+}
+
+/** An extension on a subject. Resolves when the server has its subscription. */
+export async function startExtension(
+  client: NatsConnection,
+  subject: string,
+  answer: (request: Msg) => Answer,
+): Promise<FakeExtension> {
+  const received: Msg[] = [];
+  const subscription = client.subscribe(subject, {
+    queue: 'extension',
+    callback: (error, request) => {
+      if (error !== null) return;
+      received.push(request);
+      const reply = answer(request);
+      if (reply !== null) request.respond(reply.body, reply.headers === undefined ? {} : { headers: reply.headers });
+    },
+  });
+  await client.flush();
+  return { received, stop: () => subscription.unsubscribe() };
+}
+
+/** Waits until `condition` holds; fails after `deadlineMs`, naming what was waited for. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
