@@ -75,8 +75,8 @@ export const SETTINGS = {
   ),
   db_host: setting(
     Type.String({
-      pattern: '^[^\\s/@?#,\\u0000-\\u001f\\u007f]+$',
-      description: 'Host of the database, where `database_url` is not set.',
+      pattern: '^/?[^\\s@?#,\\u0000-\\u001f\\u007f]+$',
+      description: 'Host of the database, or directory of its socket, where `database_url` is not set.',
     }),
     null,
     { expected: 'a host name, an address or the directory of a socket' },
