@@ -68,7 +68,11 @@ function* cards(text) {
     const groups = [...run[0].matchAll(/\d+/g)];
     for (let first = 0; first < groups.length; first += 1) {
       let digits = '';
+      const separator = run[0][groups[first].index + groups[first][0].length];
       for (let last = first; last < groups.length && digits.length < 19; last += 1) {
+        // Printed in groups, a card begins with one of four, and all are set apart in the same way.
+        const before = groups[last].index - 1;
+        if (last > first && (groups[first][0].length !== 4 || run[0][before] !== separator)) break;
         digits += groups[last][0];
         if (!/^[2-6]\d{12,18}$/.test(digits) || !passesLuhn(digits)) continue;
         yield {
