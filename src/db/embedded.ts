@@ -1,0 +1,87 @@
+// Opens and closes the embedded database, which lives in a thread and a data directory of its own.
+//
+// E3. A database that is lost after it was opened is told to `onFailure`; it never becomes an uncaught exception.
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { DataDirectoryInUseError, SOCKET_NAME, socketDirectory } from './socket-lock.js';
+
+export { DataDirectoryInUseError, DataDirectoryPathError, socketDirectory } from './socket-lock.js';
+
+const IDLE_HOLDER_MS = 30_000;
+const CLOSE_DEADLINE_MS = 10_000;
+
+export interface EmbeddedWorkerData {
+  readonly dataDir: string;
+  readonly socketDir: string;
+  readonly idleHolderMs: number;
+}
+
+export type EmbeddedReport =
+  | { readonly kind: 'ready'; readonly created: boolean }
+  | { readonly kind: 'in_use' }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+export interface EmbeddedDatabase {
+  /** For `{ kind: 'embedded', socketDir }`, and for `psql -h`. */
+  readonly socketDir: string;
+  /** True where this start made the database. */
+  readonly created: boolean;
+  /** Ends the connections, writes everything down and gives the directory back. */
+  close(): Promise<void>;
+}
+
+export interface EmbeddedOptions {
+  /** Called once when the database is lost while it is open; the directory is free then. */
+  readonly onFailure: (error: Error) => void;
+  /** How long a connection may sit in a transaction that others wait for; 30 s unless told. */
+  readonly idleHolderMs?: number;
+}
+
+/** Rejects with DataDirectoryInUseError, DataDirectoryPathError or the engine's own error. Makes the directory where it is missing. */
+export async function openEmbedded(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedDatabase> {
+  const socketDir = socketDirectory(dataDir);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const workerData: EmbeddedWorkerData = {
+    dataDir,
+    socketDir,
+    idleHolderMs: options.idleHolderMs ?? IDLE_HOLDER_MS,
+  };
+  const worker = new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData, execArgv: [] });
+  let state: 'opening' | 'open' | 'closing' | 'failed' = 'opening';
+  const ended = new Promise<void>((done) => worker.once('exit', () => done()));
+
+  const created = await new Promise<boolean>((opened, refused) => {
+    const fail = (error: Error) => {
+      if (state === 'opening') refused(error);
+      if (state === 'open') options.onFailure(error);
+      if (state !== 'closing') state = 'failed';
+    };
+    worker.on('message', (message: EmbeddedReport) => {
+      if (message.kind === 'failed') fail(message.error);
+      else if (message.kind === 'in_use') fail(new DataDirectoryInUseError(resolve(dataDir)));
+      else {
+        state = 'open';
+        opened(message.created);
+      }
+    });
+    worker.on('error', fail);
+    worker.on('exit', () => fail(new Error('the thread of the embedded database ended')));
+  });
+  // Whoever may connect is the superuser.
+  chmodSync(join(socketDir, SOCKET_NAME), 0o600);
+
+  return {
+    socketDir,
+    created,
+    async close() {
+      if (state === 'open') {
+        state = 'closing';
+        worker.postMessage('close');
+        const overdue = setTimeout(() => void worker.terminate(), CLOSE_DEADLINE_MS);
+        await ended;
+        clearTimeout(overdue);
+      } else await ended;
+    },
+  };
+}

@@ -1,0 +1,105 @@
+// Brings a database to the schema this daemon was built for, or says why it cannot.
+//
+// G1. One migrator at a time: an advisory lock on a connection of its own. (The embedded database has one session only,
+//     so there its socket is the lock.)
+// G2. A schema newer than the daemon is refused untouched.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { sql } from 'drizzle-orm';
+import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import type { Logger } from '../telemetry/log.js';
+import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './client.js';
+import { sqlState } from './database-errors.js';
+
+const MIGRATIONS = fileURLToPath(new URL('../../../drizzle', import.meta.url));
+const LOCK = '7310299837465912';
+const LOCK_WAIT_SECONDS = 60;
+/** PostgreSQL 13. */
+const OLDEST_SERVER = 130_000;
+
+/** Schema versions are counts of migrations: `found` in the database, `known` to this daemon. */
+export class SchemaVersionError extends Error {
+  override readonly name = 'SchemaVersionError';
+  constructor(
+    readonly found: number,
+    readonly known: number,
+  ) {
+    super(
+      found > known
+        ? `the database has schema version ${found}, newer than this daemon, which knows ${known}: run a newer daemon`
+        : `the database has schema version ${found}, this daemon needs ${known}: run \`extreg migrate\``,
+    );
+  }
+}
+
+export class ServerVersionError extends Error {
+  override readonly name = 'ServerVersionError';
+  constructor(readonly found: string) {
+    super(`PostgreSQL 13 or newer is needed, the server is ${found}`);
+  }
+}
+
+export interface SchemaVersions {
+  /** Migrations applied to the database before; 0 on one that was never migrated. */
+  readonly found: number;
+  /** Migrations this daemon knows. */
+  readonly known: number;
+}
+
+/** Applies what is missing; nothing where nothing is. Rejects with one of the two errors above, or the database's own. */
+export async function migrateDatabase(connection: DatabaseConnection, log: Logger): Promise<SchemaVersions> {
+  return withOwnClient(connection, log, async (db) => {
+    await db.execute(sql.raw(`set lock_timeout = '${LOCK_WAIT_SECONDS}s'`));
+    await db.execute(sql`select pg_advisory_lock(${LOCK}::bigint)`);
+    try {
+      const versions = await readVersions(db);
+      if (versions.found > versions.known) throw new SchemaVersionError(versions.found, versions.known);
+      await migrate(db, { migrationsFolder: MIGRATIONS });
+      if (versions.found < versions.known)
+        log.info({ event: 'database_migrated', component: 'db', from: versions.found, to: versions.known });
+      return versions;
+    } finally {
+      // The embedded database has one session for all, where both would stay; a lost connection has taken both with it.
+      await db.execute(sql`select pg_advisory_unlock(${LOCK}::bigint)`).catch(() => undefined);
+      await db.execute(sql`reset lock_timeout`).catch(() => undefined);
+    }
+  });
+}
+
+/** Only looks: rejects with SchemaVersionError where the schema is not exactly the daemon's. */
+export async function checkSchema(connection: DatabaseConnection, log: Logger): Promise<SchemaVersions> {
+  const versions = await withOwnClient(connection, log, readVersions);
+  if (versions.found !== versions.known) throw new SchemaVersionError(versions.found, versions.known);
+  return versions;
+}
+
+async function withOwnClient<T>(
+  connection: DatabaseConnection,
+  log: Logger,
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
+  const db = openDatabase(connection, { max: 1, prepare: false, applicationName: 'extreg migrate', log });
+  try {
+    const [server] = await db.execute<{ number: string; name: string }>(
+      sql`select current_setting('server_version_num') as number, current_setting('server_version') as name`,
+    );
+    if (Number(server?.number) < OLDEST_SERVER) throw new ServerVersionError(server?.name ?? 'unknown');
+    return await work(db);
+  } finally {
+    await closeDatabase(db);
+  }
+}
+
+async function readVersions(db: Database): Promise<SchemaVersions> {
+  const journal: { entries: unknown[] } = JSON.parse(readFileSync(`${MIGRATIONS}/meta/_journal.json`, 'utf8'));
+  try {
+    const [row] = await db.execute<{ applied: number }>(
+      sql`select count(*)::int as applied from drizzle.__drizzle_migrations`,
+    );
+    return { found: row?.applied ?? 0, known: journal.entries.length };
+  } catch (error) {
+    // undefined table: never migrated
+    if (sqlState(error) === '42P01') return { found: 0, known: journal.entries.length };
+    throw error;
+  }
+}

@@ -1,0 +1,106 @@
+// One process at a time on a data directory: whoever listens on the directory's Unix socket has it.
+//
+// L1. The socket is taken before anything in the directory is opened, and given back after everything is closed.
+// L2. A socket whose owner died is taken over, by exactly one of however many starters.
+// L3. A live owner is never disturbed.
+import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import { join, relative, resolve, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export const SOCKET_NAME = '.s.PGSQL.5432';
+/** What a Unix socket's address holds, without its closing zero. */
+const PATH_MAX_BYTES = process.platform === 'linux' ? 107 : 103;
+/** Held for a few milliseconds; this old, its owner died with it. */
+const GUARD_STALE_MS = 10_000;
+
+export class DataDirectoryInUseError extends Error {
+  override readonly name = 'DataDirectoryInUseError';
+  constructor(readonly dataDir: string) {
+    super(`the data directory ${dataDir} is in use by another process`);
+  }
+}
+
+export class DataDirectoryPathError extends Error {
+  override readonly name = 'DataDirectoryPathError';
+  constructor(readonly dataDir: string) {
+    super(
+      `the path of the data directory ${dataDir} is too long for a Unix socket: with /${SOCKET_NAME} it must be at most ` +
+        `${PATH_MAX_BYTES} bytes, it is ${Buffer.byteLength(join(dataDir, SOCKET_NAME))}`,
+    );
+  }
+}
+
+/**
+ * How to name the data directory where its socket's path has a length limit: absolute where that fits, else relative to
+ * the working directory. Throws DataDirectoryPathError where neither does.
+ */
+export function socketDirectory(dataDir: string): string {
+  const absolute = resolve(dataDir);
+  const local = `.${sep}${relative(process.cwd(), absolute)}`;
+  for (const path of [absolute, local]) if (Buffer.byteLength(join(path, SOCKET_NAME)) <= PATH_MAX_BYTES) return path;
+  throw new DataDirectoryPathError(absolute);
+}
+
+/** Makes `server` listen on the directory's socket, or rejects with DataDirectoryInUseError. */
+export async function listenExclusively(server: Server, socketDir: string): Promise<void> {
+  const path = join(socketDir, SOCKET_NAME);
+  // The guard covers looking, clearing away and listening; without it, one starter could clear away another's new socket.
+  const release = await takeGuard(join(socketDir, '.takeover'));
+  try {
+    if (await answers(path)) throw new DataDirectoryInUseError(resolve(socketDir));
+    rmSync(path, { force: true });
+    await new Promise<void>((done, failed) => {
+      server.once('error', failed);
+      server.listen(path, () => {
+        server.off('error', failed);
+        done();
+      });
+    });
+  } finally {
+    release();
+  }
+}
+
+/** L3: a process that lives answers, even while it has not opened its database yet. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((done, failed) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') done(false);
+      // A full queue of connections: somebody is there.
+      else if (error.code === 'EAGAIN') done(true);
+      else failed(error);
+    });
+  });
+}
+
+async function takeGuard(path: string): Promise<() => void> {
+  for (;;) {
+    try {
+      mkdirSync(path);
+      return () => rmdirSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    clearStaleGuard(path);
+    await sleep(5);
+  }
+}
+
+function clearStaleGuard(path: string): void {
+  try {
+    const seen = statSync(path);
+    if (Date.now() - seen.mtimeMs < GUARD_STALE_MS) return;
+    // Moved away under a name of our own first, so that only one starter removes it.
+    const aside = `${path}-${process.pid}-${process.hrtime.bigint()}`;
+    renameSync(path, aside);
+    rmdirSync(aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
