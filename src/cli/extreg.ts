@@ -1,17 +1,19 @@
 #!/usr/bin/env node
 // The command `extreg`: puts the commands together and turns every end into an exit code.
 //
-// X1. 0 ok, 1 answered with an error, 64 wrong usage, 69 unreachable, 70 a bug, 78 configuration.
+// X1. 0 ok, 1 answered with an error, 64 wrong usage, 65 a schema too new, 69 unreachable, 70 a bug, 78 configuration.
 // X2. An expected failure prints a sentence on standard error; only a bug prints a stack.
 // X3. A reader that goes away (`extreg … | head`) is no failure.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.js';
-import { HttpStartError } from '../http/server.js';
 import { checkConfigCommand } from './check-config.js';
 import { CommandError, EXIT } from './command-error.js';
 import { healthCommand } from './health.js';
 import { invokeCommand } from './invoke.js';
+import { migrateCommand } from './migrate.js';
+import { serveCommand } from './serve.js';
+import { sqlCommand } from './sql.js';
 
 const BUG = 70;
 
@@ -35,9 +37,15 @@ extreg.config.yaml; docs/configuration.md lists them all.
 
 Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 69 unreachable, 78 configuration.`,
   );
-for (const command of [checkConfigCommand(), invokeCommand(), healthCommand()]) {
+for (const command of [
+  serveCommand(),
+  migrateCommand(),
+  checkConfigCommand(),
+  healthCommand(),
+  invokeCommand(),
+  sqlCommand(),
+])
   program.addCommand(command);
-}
 for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(--help tells more)');
 
 try {
@@ -55,9 +63,9 @@ function told(error: unknown): number {
     process.stderr.write(`extreg: ${error.message}\n`);
     return EXIT.configuration;
   }
-  if (error instanceof CommandError || error instanceof HttpStartError) {
+  if (error instanceof CommandError) {
     process.stderr.write(`extreg: ${error.message}\n`);
-    return error instanceof CommandError ? error.exitCode : EXIT.unreachable;
+    return error.exitCode;
   }
   process.stderr.write(`extreg: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return BUG;

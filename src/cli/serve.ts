@@ -1,0 +1,54 @@
+// `extreg serve`: the daemon as a service, with its log as JSON lines on standard output.
+import { Command } from 'commander';
+import { loadConfig } from '../config.js';
+import { SETTING_KEYS } from '../config-schema.js';
+import { addConfigOptions, configFlags } from './config-options.js';
+
+/** What of the log waits for a reader that is slow; beyond it lines are lost, because a call must not wait for a reader. */
+const MAX_LOG_BYTES = 16_777_216;
+/** How long beyond the calls under way a stop may take. */
+const STOP_GRACE_MS = 5000;
+
+export function serveCommand(): Command {
+  const command = new Command('serve').description('run the daemon; SIGTERM and SIGINT stop it in order');
+  return addConfigOptions(command, SETTING_KEYS).action(async (options: Record<string, unknown>) => {
+    const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
+    const [{ startDaemon }, { stopOnSignals }, { createLogger }, { startFailure }, { destination }] = await Promise.all(
+      [
+        import('../main.js'),
+        import('./signals.js'),
+        import('../telemetry/log.js'),
+        import('./start-errors.js'),
+        import('pino'),
+      ],
+    );
+    const output = destination({ dest: 1, sync: false, minLength: 0, maxLength: MAX_LOG_BYTES });
+    const log = createLogger(config.log_level, output);
+    const starting = startDaemon(config, log);
+    // From the first moment on: a stop during the start waits for it.
+    stopOnSignals({
+      stop: async (reason) => {
+        log.info({ event: 'stopping', reason });
+        try {
+          await (await starting).stop();
+          log.info({ event: 'stopped' });
+        } catch (error) {
+          log.error({ event: 'stop_failed', err: error });
+          throw error;
+        } finally {
+          output.flushSync();
+        }
+      },
+      deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
+      onHangup: process.stdin.isTTY ? 'stop' : () => log.info({ event: 'hangup_ignored' }),
+    });
+    try {
+      await starting;
+    } catch (error) {
+      output.flushSync();
+      throw startFailure(error) ?? error;
+    }
+    // The signals end the process.
+    await new Promise<never>(() => undefined);
+  });
+}

@@ -1,0 +1,39 @@
+// Runs the statement of `extreg sql`.
+import type { Config } from '../config.js';
+import { closeDatabase, openDatabase } from '../db/client.js';
+import { silentLogger } from '../telemetry/log.js';
+import { withDatabase } from './command-database.js';
+import { databaseFailure } from './start-errors.js';
+
+export interface StatementResult {
+  /** `SELECT`, `UPDATE`, …; '' for an empty statement. */
+  readonly verb: string;
+  /** Rows returned or changed. */
+  readonly count: number;
+  /** Empty where the statement returns no rows at all. */
+  readonly columns: readonly string[];
+  /** Values in the order of `columns`, so that two of one name are both there. */
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+/** Rejects with a CommandError where the database refuses the statement or cannot be reached. */
+export function runStatement(config: Config, statement: string): Promise<StatementResult> {
+  return withDatabase(config, { create: false }, async (connection) => {
+    const db = openDatabase(connection, { max: 1, prepare: false, applicationName: 'extreg sql', log: silentLogger });
+    try {
+      // The extended protocol takes one statement only, and refuses a second.
+      const options = { simple: false } as { prepare?: boolean };
+      const result = await db.$client.unsafe(statement, [], options).values();
+      return {
+        verb: result.command ?? '',
+        count: result.count ?? 0,
+        columns: (result.columns ?? []).map((column) => column.name),
+        rows: [...result],
+      };
+    } catch (error) {
+      throw databaseFailure(error) ?? error;
+    } finally {
+      await closeDatabase(db);
+    }
+  });
+}

@@ -1,0 +1,35 @@
+// Why a database or a daemon did not start, as an exit code and a sentence.
+
+import { errorText, sqlState } from '../db/database-errors.js';
+import { DataDirectoryInUseError, DataDirectoryPathError } from '../db/embedded.js';
+import { SchemaVersionError, ServerVersionError } from '../db/migrate.js';
+import { HttpStartError } from '../http/server.js';
+import { CommandError, EXIT } from './command-error.js';
+
+/** null: it is none of the expected failures. */
+export function startFailure(error: unknown): CommandError | null {
+  if (error instanceof CommandError) return error;
+  if (error instanceof SchemaVersionError)
+    return new CommandError(error.found > error.known ? EXIT.newerSchema : EXIT.configuration, error.message);
+  if (error instanceof ServerVersionError || error instanceof DataDirectoryPathError)
+    return new CommandError(EXIT.configuration, error.message);
+  if (error instanceof DataDirectoryInUseError || error instanceof HttpStartError)
+    return new CommandError(EXIT.unreachable, error.message);
+  return null;
+}
+
+/** A failed query: what the database said, or that it said nothing. null: it is neither. */
+export function databaseFailure(error: unknown): CommandError | null {
+  const state = sqlState(error);
+  if (state !== null) return new CommandError(EXIT.answeredWithError, `SQLSTATE ${state}: ${errorText(error)}`);
+  return hasCode(error)
+    ? new CommandError(EXIT.unreachable, `the database cannot be reached: ${errorText(error)}`)
+    : null;
+}
+
+/** Failures of the connection have a code (`ECONNREFUSED`, `CONNECT_TIMEOUT`), here or in a cause; bugs have none. */
+function hasCode(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (typeof (cause as NodeJS.ErrnoException).code === 'string') return true;
+  return false;
+}
