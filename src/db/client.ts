@@ -55,8 +55,8 @@ export function openDatabase(connection: DatabaseConnection, options: ClientOpti
       options.log.debug({
         event: 'database_notice',
         component: 'db',
-        severity: notice['severity'],
-        text: notice['message'],
+        severity: notice.severity,
+        text: notice.message,
       }),
   } satisfies postgres.Options<Record<string, never>>;
   return drizzle(withoutPgVariables(() => connect(connection, common)));

@@ -1,0 +1,112 @@
+// Writes down what was measured.
+//
+// H1. One statement for a batch, in order of id, so that two replicas never wait for each other in a circle.
+// H2. Counts are added to the row's, times only move forward, latencies are the latest.
+// H3. The breaker's columns are written only with an epoch that is not older than the row's.
+// H4. The four threshold columns belong to people and are never written.
+// H5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
+// H6. A rejection means that nothing was written (or that the connection was lost after the commit was sent: unknowable).
+import { type SQL, sql } from 'drizzle-orm';
+import type { FlushResult, HealthFlushRow } from '../actors/ports.js';
+import type { Database, Queryable } from './client.js';
+import { errorText, isRowError, sqlState } from './database-errors.js';
+
+/** Implements FlushHealth of the ports. */
+export async function flushHealth(db: Database, rows: readonly HealthFlushRow[]): Promise<FlushResult> {
+  if (rows.length === 0) return { dropped: [] };
+  try {
+    await writeRows(db, rows);
+    return { dropped: [] };
+  } catch (error) {
+    if (!isRowError(error)) throw error;
+    return flushOneByOne(db, rows);
+  }
+}
+
+/** In one transaction, so that H6 holds for a connection lost half-way too. */
+function flushOneByOne(db: Database, rows: readonly HealthFlushRow[]): Promise<FlushResult> {
+  return db.transaction(async (tx) => {
+    const dropped: { extension_id: string; version: string; error: string }[] = [];
+    for (const row of rows.toSorted(byId)) {
+      try {
+        await tx.transaction((savepoint) => writeRows(savepoint, [row]));
+      } catch (error) {
+        // A deadlock says nothing about the row.
+        if (!isRowError(error) || sqlState(error)?.startsWith('40')) throw error;
+        dropped.push({ extension_id: row.extension_id, version: row.version, error: errorText(error) });
+      }
+    }
+    return { dropped };
+  });
+}
+
+const byId = (a: HealthFlushRow, b: HealthFlushRow) =>
+  a.extension_id < b.extension_id ? -1 : a.extension_id > b.extension_id ? 1 : a.version < b.version ? -1 : 1;
+
+async function writeRows(db: Queryable, rows: readonly HealthFlushRow[]): Promise<void> {
+  await db.execute(sql`
+    with given as (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (
+        extension_id text, version text, published boolean, success_delta bigint, failure_delta bigint,
+        last_success_ago_ms float8, last_failure_ago_ms float8,
+        last_latency_ms numeric, avg_latency_ms numeric, p50_latency_ms numeric, p95_latency_ms numeric, p99_latency_ms numeric,
+        latency_samples numeric, latency_sum numeric, latency_window_ago_ms float8,
+        circuit_breaker_state text, opened_ago_ms float8, open_remaining_ms float8, trips integer, epoch bigint,
+        half_open_requests_count integer, auto_disabled boolean)
+    ), measured as (
+      select given.*,
+        now() - last_success_ago_ms * interval '1 millisecond' as last_success,
+        now() - last_failure_ago_ms * interval '1 millisecond' as last_failure,
+        now() - latency_window_ago_ms * interval '1 millisecond' as window_start,
+        now() - opened_ago_ms * interval '1 millisecond' as opened_at,
+        now() + open_remaining_ms * interval '1 millisecond' as open_until
+      from given join extensions on extensions.id = given.extension_id
+    ), other_targets as (
+      ${upsert('extension_version_health', 'extension_id, version', 'not published')}
+    )
+    ${upsert('extension_health', 'extension_id', 'published')}`);
+}
+
+/** The same for both tables, whose measured columns have the same names. */
+function upsert(table: string, key: string, which: string): SQL {
+  const breaker = [
+    'circuit_breaker_state',
+    'circuit_breaker_opened_at',
+    'circuit_breaker_open_until',
+    'circuit_breaker_trips',
+    'circuit_breaker_epoch',
+    'half_open_requests_count',
+    'auto_disabled',
+  ];
+  const latest = [
+    'avg_latency_ms',
+    'p50_latency_ms',
+    'p95_latency_ms',
+    'p99_latency_ms',
+    'latency_samples',
+    'latency_sum',
+  ];
+  return sql.raw(`
+    insert into ${table} as kept (${key}, success_count, failure_count, last_success, last_failure, last_latency_ms,
+      ${latest.join(', ')}, latency_samples_window_start, ${breaker.join(', ')}, updated_at)
+    select ${key}, success_delta, failure_delta, last_success, last_failure, last_latency_ms,
+      ${latest.join(', ')}, window_start,
+      circuit_breaker_state, opened_at, open_until, trips, epoch, half_open_requests_count, auto_disabled, now()
+    from measured where ${which} order by ${key}
+    on conflict (${key}) do update set
+      success_count = coalesce(kept.success_count, 0) + excluded.success_count,
+      failure_count = coalesce(kept.failure_count, 0) + excluded.failure_count,
+      last_success = greatest(kept.last_success, excluded.last_success),
+      last_failure = greatest(kept.last_failure, excluded.last_failure),
+      last_latency_ms = coalesce(excluded.last_latency_ms, kept.last_latency_ms),
+      ${latest.map((column) => `${column} = excluded.${column}`).join(', ')},
+      latency_samples_window_start = coalesce(excluded.latency_samples_window_start, kept.latency_samples_window_start),
+      ${breaker
+        .map(
+          (column) =>
+            `${column} = case when excluded.circuit_breaker_epoch >= coalesce(kept.circuit_breaker_epoch, 0) ` +
+            `then excluded.${column} else kept.${column} end`,
+        )
+        .join(',\n      ')},
+      updated_at = now()`);
+}
