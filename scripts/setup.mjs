@@ -28,7 +28,7 @@ export function checkNode(version, range) {
 /** Makes the directory and sees that it can be written to and has room. */
 export function prepareDataDir(dataDir, neededBytes = NEEDED_BYTES) {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     accessSync(dataDir, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new SetupError(`The data directory ${dataDir} cannot be written to: ${error.message}.`, 73);

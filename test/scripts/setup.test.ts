@@ -1,0 +1,160 @@
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+
+const script = async <T>(name: string): Promise<T> => (await import(pathToFileURL(resolve('scripts', name)).href)) as T;
+
+interface Platform {
+  readonly platform: string;
+  readonly arch: string;
+  readonly versions: { readonly modules: string };
+}
+const { dependencyStamp, dependenciesAreThere, installEnvironment } = await script<{
+  dependencyStamp(root: string, platform?: Platform): string;
+  dependenciesAreThere(root: string): boolean;
+  installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
+}>('dependencies.mjs');
+const { checkNode, prepareDataDir } = await script<{
+  checkNode(version: string, range: string): void;
+  prepareDataDir(dataDir: string, neededBytes?: number): void;
+}>('setup.mjs');
+const { ensureNatsServer, findNatsServer } = await script<{
+  findNatsServer(dataDir: string, env: NodeJS.ProcessEnv, usual?: string[]): string | null;
+  ensureNatsServer(dataDir: string, env: NodeJS.ProcessEnv, usual?: string[]): Promise<string>;
+}>('nats-server.mjs');
+const { findPostgres } = await script<{
+  findPostgres(dataDir: string, env: NodeJS.ProcessEnv, versioned?: string): string | null;
+}>('postgres.mjs');
+
+function directory(t: ExecutionContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'extreg-setup-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function executable(...parts: string[]): string {
+  const path = join(...parts);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, '#!/bin/sh\nexit 0\n');
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const here: Platform = { platform: 'linux', arch: 'x64', versions: { modules: '115' } };
+
+test('stamp: changes with the lock file, the platform, the architecture and the ABI, and with nothing else', (t) => {
+  const root = directory(t);
+  writeFileSync(join(root, 'package-lock.json'), '{}');
+  const stamp = dependencyStamp(root, here);
+  t.is(dependencyStamp(root, { ...here }), stamp);
+  const others = [
+    dependencyStamp(root, { ...here, platform: 'darwin' }),
+    dependencyStamp(root, { ...here, arch: 'arm64' }),
+    dependencyStamp(root, { ...here, versions: { modules: '127' } }),
+  ];
+  writeFileSync(join(root, 'package-lock.json'), '{ }');
+  others.push(dependencyStamp(root, here));
+  t.is(new Set([stamp, ...others]).size, 5);
+});
+
+test('stamp: node_modules without one, or with an old one, are installed again', (t) => {
+  const root = directory(t);
+  writeFileSync(join(root, 'package-lock.json'), '{}');
+  t.false(dependenciesAreThere(root));
+  mkdirSync(join(root, 'node_modules'));
+  t.false(dependenciesAreThere(root));
+  const stamp = join(root, 'node_modules', '.extension-registry-stamp');
+  writeFileSync(stamp, dependencyStamp(root));
+  t.true(dependenciesAreThere(root));
+  writeFileSync(join(root, 'package-lock.json'), '{"changed":true}');
+  t.false(dependenciesAreThere(root));
+});
+
+test('npm ci: nothing that leaves out build tools reaches it; registry and certificates do', (t) => {
+  const kept = {
+    PATH: '/bin',
+    npm_config_registry: 'https://registry.example',
+    npm_config_cafile: '/ca.pem',
+    npm_config_userconfig: '/home/u/.npmrc',
+    NODE_EXTRA_CA_CERTS: '/ca.pem',
+  };
+  const leaks = {
+    NODE_ENV: 'production',
+    npm_config_omit: 'dev',
+    NPM_CONFIG_OMIT: 'dev',
+    npm_config_production: 'true',
+    npm_config_ignore_scripts: 'true',
+  };
+  t.deepEqual(installEnvironment({ ...kept, ...leaks }), kept);
+});
+
+test('Node: an old one is refused with both numbers', (t) => {
+  t.notThrows(() => checkNode('20.19.0', '>=20.19'));
+  t.notThrows(() => checkNode('22.1.0', '>=20.19'));
+  t.throws(() => checkNode('20.18.9', '>=20.19'), { message: 'This is Node 20.18.9; Node 20.19 or later is needed.' });
+  t.throws(() => checkNode('18.20.0', '>=20.19'));
+});
+
+test('data directory: made where it is missing; a file in its place and a full disk are said', (t) => {
+  const base = directory(t);
+  prepareDataDir(join(base, 'a', 'b'), 1);
+  t.deepEqual(readdirSync(join(base, 'a')), ['b']);
+  writeFileSync(join(base, 'file'), '');
+  t.throws(() => prepareDataDir(join(base, 'file'), 1), { message: /file cannot be written to/ });
+  t.throws(() => prepareDataDir(base, Number.MAX_SAFE_INTEGER), { message: /The disk is nearly full/ });
+});
+
+test('nats-server: NATS_SERVER_BIN and nothing else, then PATH, then the usual directories, then the data directory', (t) => {
+  const base = directory(t);
+  const usual = [join(base, 'usual')];
+  const env = { PATH: join(base, 'path') };
+  t.is(findNatsServer(base, env, usual), null);
+  const fetched = executable(base, 'tools', 'nats-server');
+  t.is(findNatsServer(base, env, usual), fetched);
+  const installed = executable(base, 'usual', 'nats-server');
+  t.is(findNatsServer(base, env, usual), installed);
+  const inPath = executable(base, 'path', 'nats-server');
+  t.is(findNatsServer(base, env, usual), inPath);
+  const named = executable(base, 'named');
+  t.is(findNatsServer(base, { ...env, NATS_SERVER_BIN: named }, usual), named);
+  t.is(findNatsServer(base, { ...env, NATS_SERVER_BIN: join(base, 'absent') }, usual), null);
+});
+
+test('nats-server: without one and without apt there is one command to run, and exit code 69', async (t) => {
+  const base = directory(t);
+  const error = await t.throwsAsync<Error & { exitCode: number }>(
+    ensureNatsServer(base, { PATH: join(base, 'nothing') }, []),
+  );
+  t.is(error.exitCode, 69);
+  t.regex(error.message, /There is no nats-server on this machine/);
+  t.is(error.message.match(/^ {2}\S.*$/gm)?.length, 1);
+});
+
+test('nats-server: a NATS_SERVER_BIN that is none is not silently replaced', async (t) => {
+  const base = directory(t);
+  await t.throwsAsync(ensureNatsServer(base, { ...process.env, NATS_SERVER_BIN: join(base, 'absent') }), {
+    message: /NATS_SERVER_BIN is .*absent, which is not an executable file/,
+  });
+});
+
+test('postgres: postgres and initdb side by side, PATH first, then the newest version, then the data directory', (t) => {
+  const base = directory(t);
+  const versioned = join(base, 'versioned');
+  const env = { PATH: join(base, 'path') };
+  const side = (path: string) => {
+    executable(path, 'postgres');
+    executable(path, 'initdb');
+    return path;
+  };
+  executable(base, 'path', 'postgres');
+  t.is(findPostgres(base, env, versioned), null);
+  const fetched = side(join(base, 'tools', 'postgresql', 'bin'));
+  t.is(findPostgres(base, env, versioned), fetched);
+  side(join(versioned, '9.6', 'bin'));
+  const newest = side(join(versioned, '15', 'bin'));
+  t.is(findPostgres(base, env, versioned), newest);
+  const inPath = side(join(base, 'path'));
+  t.is(findPostgres(base, env, versioned), inPath);
+});
