@@ -112,7 +112,7 @@ export class DecisionWindow {
     this.#firstFailureMs = new Float64Array(BUCKETS);
     this.#successTotal = 0;
     this.#failureTotal = 0;
-    this.#newest = Math.floor(nowMs / this.#bucketMs);
+    this.#newest = Math.floor(Math.max(nowMs, old.newest * old.bucketMs) / this.#bucketMs);
     for (let age = BUCKETS - 1; age >= 0; age--) {
       const number = old.newest - age;
       const to = Math.floor((number * old.bucketMs) / this.#bucketMs);

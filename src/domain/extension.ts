@@ -29,9 +29,9 @@ export interface Version {
   /** Name of the version, 1..32 characters. */
   readonly version: string;
   readonly subject: string;
-  /** An attempt that takes longer has failed; 1..600 000 ms. */
+  /** An attempt that takes longer has failed; 1..86 400 000 ms. */
   readonly timeoutMs: number;
-  /** Extra attempts after the first, 0..10. */
+  /** Extra attempts after the first, 0..100. */
   readonly retry: number;
   readonly config: JsonObject;
   /** All keys must match (AND); a list means any of. Empty: no rule. */

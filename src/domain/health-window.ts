@@ -51,7 +51,8 @@ export class HealthWindow {
     const slice = this.#sliceFor(nowMs);
     if (success) slice.successes++;
     else slice.failures++;
-    slice.sumMs += latencyMs;
+    // Below 0 and NaN count as 0, as they do in the histogram.
+    slice.sumMs += latencyMs > 0 ? latencyMs : 0;
     slice.counts ??= new Uint32Array(COUNTERS);
     const counter = counterOf(latencyMs);
     slice.counts[counter] = (slice.counts[counter] as number) + 1;

@@ -70,7 +70,7 @@ export type BreakerSettings = Readonly<Static<typeof breakerSchema>>;
 
 export const policySchema = Type.Object(
   {
-    breaker: Type.Optional(Type.Partial(breakerSchema)),
+    breaker: Type.Optional(Type.Partial(breakerSchema, strict)),
     deliver_config: Type.Optional(Type.Boolean({ description: 'False: `Extreg-Config` is not sent.' })),
     max_in_flight: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Calls of this extension under way at a time.' }),

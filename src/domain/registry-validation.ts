@@ -6,6 +6,7 @@
 // L3. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
 import { Value } from 'typebox/value';
 import {
+  type BreakerOverride,
   EXTENSION_TYPES,
   type Extension,
   HEALTH_STATUSES,
@@ -71,7 +72,7 @@ export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: 
   refuse(own.problems);
   if (previous === null) return { extension: null, thresholds: columns, refused };
   return {
-    extension: { ...previous, ...switches(entry.extension), versions, instances },
+    extension: { ...previous, ...switches(entry.extension, previous.breakerOverride), versions, instances },
     thresholds: columns,
     refused,
   };
@@ -79,7 +80,7 @@ export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: 
 
 /** Who answers for a version: by name, else by subject, else the instances that fit no version serve `extensions.version`. */
 export function instancesOf(extension: Extension, version: Version): Instance[] {
-  const subjects = new Set([...extension.versions.map((v) => v.subject), extension.subject]);
+  const subjects = new Set(extension.versions.map((v) => v.subject));
   return extension.instances.filter((instance) => {
     if (instance.version !== null) return instance.version === version.version;
     if (subjects.has(instance.subject)) return instance.subject === version.subject;
@@ -95,15 +96,15 @@ function keepValid<T>(parsed: Parsed<T>, previous: T | undefined, refuse: (probl
   return previous === undefined ? [] : [previous];
 }
 
-/** L2. */
+/** L2; an override that is none leaves the one in force. */
 function switches(
   row: ExtensionRow,
+  override: BreakerOverride | null,
 ): Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride' | 'switchedBy' | 'revision'> {
-  const override = row.breaker_override;
   return {
     enabled: row.enabled ?? true,
     autoDisabled: row.auto_disabled,
-    breakerOverride: override === 'isolated' || override === 'forced_closed' ? override : null,
+    breakerOverride: isOverride(row.breaker_override) ? row.breaker_override : override,
     switchedBy: row.switched_by,
     revision: row.revision,
   };
@@ -115,7 +116,7 @@ function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Ext
   const type = EXTENSION_TYPES.find((t) => t === row.type);
   if (type === undefined)
     problems.push(`type must be one of ${EXTENSION_TYPES.join(', ')}, got ${JSON.stringify(row.type)}`);
-  if (row.breaker_override !== null && row.breaker_override !== 'isolated' && row.breaker_override !== 'forced_closed')
+  if (!isOverride(row.breaker_override))
     problems.push(`breaker_override must be isolated or forced_closed, got ${JSON.stringify(row.breaker_override)}`);
   const version = row.version ?? 'v1';
   if (version === '') problems.push('version must not be empty');
@@ -123,7 +124,7 @@ function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Ext
   const parsedPolicy = parsePolicy(row.policy);
   if ('problems' in parsedPolicy) problems.push(...parsedPolicy.problems);
   if (problems.length > 0 || type === undefined || 'problems' in parsedPolicy) return { problems };
-  return { value: { id: row.id, type, version, policy: parsedPolicy.policy, ...call, ...switches(row) } };
+  return { value: { id: row.id, type, version, policy: parsedPolicy.policy, ...call, ...switches(row, null) } };
 }
 
 function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
@@ -218,6 +219,8 @@ function parseThresholds(columns: ThresholdColumns | null): { columns: Threshold
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+const isOverride = (value: string | null): value is BreakerOverride | null =>
+  value === null || value === 'isolated' || value === 'forced_closed';
 const isScalar = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
 const kindOf = (value: unknown): string =>
   Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`;

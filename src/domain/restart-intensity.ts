@@ -10,10 +10,17 @@ export interface Restart {
   readonly givenUp: boolean;
 }
 
+/** It was given up, was tried after its minute, and did not live through a window: that was its one try. */
+function failedItsTry(failedAtMs: readonly number[]): boolean {
+  const [before, newest] = failedAtMs.slice(-2);
+  if (before === undefined || newest === undefined || newest - before >= GIVEN_UP_MS + WINDOW_MS) return false;
+  return nextRestart(failedAtMs.slice(0, -1)).givenUp;
+}
+
 /** `failedAtMs`: the failures so far, the newest last; delays double from 50 ms. */
 export function nextRestart(failedAtMs: readonly number[]): Restart {
   const newest = failedAtMs.at(-1) ?? 0;
   const recent = failedAtMs.filter((at) => newest - at < WINDOW_MS).length;
-  if (recent > MAX_RESTARTS) return { delayMs: GIVEN_UP_MS, givenUp: true };
+  if (recent > MAX_RESTARTS || failedItsTry(failedAtMs)) return { delayMs: GIVEN_UP_MS, givenUp: true };
   return { delayMs: 50 * 2 ** (recent - 1), givenUp: false };
 }

@@ -20,12 +20,14 @@ export function evaluateTrip(window: DecisionWindow, settings: BreakerSettings, 
   const failures = window.failures(nowMs);
   if (failures === 0) return null;
   const outcomes = window.outcomes(nowMs);
+  // A quotient, not a product: 29 of 100 is 0.29 to the last bit, while 0.29 * 100 is less than 29.
+  const rate = failures / outcomes;
   if (settings.failure_rule === 'consecutive') {
     if (window.consecutiveFailures >= settings.failure_threshold) return 'consecutive_failures';
-  } else if (failures >= settings.failure_threshold && failures >= settings.failure_rate_floor * outcomes) {
+  } else if (failures >= settings.failure_threshold && rate >= settings.failure_rate_floor) {
     return 'failure_count';
   }
-  if (outcomes >= settings.minimum_volume && failures > settings.error_rate_threshold * outcomes) return 'error_rate';
+  if (outcomes >= settings.minimum_volume && rate > settings.error_rate_threshold) return 'error_rate';
   return null;
 }
 
@@ -44,6 +46,7 @@ export function isHighFailureCount(window: DecisionWindow, settings: BreakerSett
  */
 export function openMs(trips: number, settings: BreakerSettings, random: number): number {
   const longest = Math.max(settings.open_seconds, settings.open_max_seconds);
-  const seconds = Math.min(settings.open_seconds * 2 ** Math.min(Math.max(trips, 1) - 1, 30), longest);
+  const doublings = trips > 1 ? Math.min(trips - 1, 30) : 0;
+  const seconds = Math.min(settings.open_seconds * 2 ** doublings, longest);
   return seconds * 1000 * (1 + 0.1 * random);
 }

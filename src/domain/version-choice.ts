@@ -5,24 +5,28 @@
 // C2. The own row is ignored where a version row has that name, also a disabled one. Then there may be no default at all.
 import type { Extension, Version } from './extension.js';
 
-/** v10 > v9, v2-beta < v2, then by text: numbers compare as numbers, and a name that ends where the other has a suffix is higher. */
+const PARTS = /\d+|-[^\d-]*|[^\d-]+/g;
+
+/** v10 > v9, v2-beta < v2, then by text: numbers compare as numbers, and a name that ends where the other has a '-' is higher. */
 export function compareVersions(a: string, b: string): number {
-  const left = a.match(/\d+|\D+/g) ?? [];
-  const right = b.match(/\d+|\D+/g) ?? [];
+  const left = a.match(PARTS) ?? [];
+  const right = b.match(PARTS) ?? [];
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const l = left[i];
-    const r = right[i];
-    if (l === undefined || r === undefined) {
-      const rest = (l ?? r) as string;
-      const suffix = rest.startsWith('-');
-      return (l === undefined) === suffix ? 1 : -1;
-    }
-    const numbers = /^\d/.test(l) && /^\d/.test(r);
-    const order = numbers ? compareNumbers(l, r) : l < r ? -1 : l > r ? 1 : 0;
+    const order = compareParts(left[i], right[i]);
     if (order !== 0) return order;
   }
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** A part that begins with '-' is before the end of a name and any other part after it, so that the order has no circle. */
+function compareParts(l: string | undefined, r: string | undefined): number {
+  const order = rankOf(l) - rankOf(r);
+  if (order !== 0 || l === undefined || r === undefined) return order;
+  if (/^\d/.test(l) && /^\d/.test(r)) return compareNumbers(l, r);
+  return l < r ? -1 : l > r ? 1 : 0;
+}
+
+const rankOf = (part: string | undefined): number => (part === undefined ? 1 : part.startsWith('-') ? 0 : 2);
 
 /** Digits of any length, without losing any to rounding. */
 function compareNumbers(a: string, b: string): number {

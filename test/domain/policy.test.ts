@@ -1,0 +1,116 @@
+import test from 'ava';
+import { MAX_TIMER_SECONDS, parsePolicy, resolveBreakerSettings } from '../../src/domain/policy.js';
+import type { ThresholdColumns } from '../../src/domain/registry-rows.js';
+import { breakerSettings } from '../helpers/breaker-settings.js';
+
+const valid = test.macro<[value: unknown]>({
+  exec(t, value) {
+    t.deepEqual(parsePolicy(value), { policy: value ?? {} });
+  },
+  title: (_, value) => `parsePolicy: takes ${JSON.stringify(value)} as it is, null and absent as {}`,
+});
+test(valid, null);
+test(valid, undefined);
+test(valid, {});
+test(valid, { breaker: {} });
+test(valid, { deliver_config: false });
+test(valid, { max_in_flight: 1 });
+test(valid, { breaker: { circuit_breaker_enabled: false, failure_rule: 'consecutive', window_seconds: 1 } });
+test(valid, { breaker: { failure_rate_floor: 0, error_rate_threshold: 1, open_seconds: 0.001 } });
+test(valid, { breaker: breakerSettings() });
+
+const invalid = test.macro<[value: unknown, ...problems: string[]]>({
+  exec(t, value, ...problems) {
+    t.deepEqual(parsePolicy(value), { problems });
+  },
+  title: (_, value, ...problems) => `P1: ${JSON.stringify(value)} is refused: ${problems.join('; ')}`,
+});
+test(invalid, [], 'policy must be object');
+test(invalid, 'none', 'policy must be object');
+test(invalid, 3, 'policy must be object');
+test(invalid, false, 'policy must be object');
+test(invalid, { breaker: null }, 'policy.breaker must be object');
+test(invalid, { breaker: [] }, 'policy.breaker must be object');
+test(invalid, { breakers: {} }, "policy has no setting 'breakers'");
+test(invalid, { balancer: 'consistent_hash', fallback: [] }, "policy has no setting 'balancer', 'fallback'");
+test(invalid, { breaker: { treshold: 3 } }, "policy.breaker has no setting 'treshold'");
+test(
+  invalid,
+  { breaker: { window_seconds: 1.5, nope: 1 } },
+  "policy.breaker has no setting 'nope'",
+  'policy.breaker.window_seconds must be integer',
+);
+test(invalid, { breaker: { window_seconds: '60' } }, 'policy.breaker.window_seconds must be integer');
+test(
+  invalid,
+  { breaker: { failure_rule: 'sometimes' } },
+  'policy.breaker.failure_rule must be one of window, consecutive',
+);
+test(
+  invalid,
+  { breaker: { circuit_breaker_enabled: 'yes' } },
+  'policy.breaker.circuit_breaker_enabled must be boolean',
+);
+test(invalid, { deliver_config: 0 }, 'policy.deliver_config must be boolean');
+test(invalid, { max_in_flight: 0 }, 'policy.max_in_flight must be >= 1');
+test(invalid, { max_in_flight: null }, 'policy.max_in_flight must be integer');
+
+/** FM 12: what would make a breaker that never opens, never closes or opens at once. */
+const outOfRange = test.macro<[setting: string, value: number, expected: string]>({
+  exec(t, setting, value, expected) {
+    t.deepEqual(parsePolicy({ breaker: { [setting]: value } }), {
+      problems: [`policy.breaker.${setting} ${expected}`],
+    });
+  },
+  title: (_, setting, value, expected) => `FM 12: ${setting} of ${value} is refused: ${expected}`,
+});
+test(outOfRange, 'failure_threshold', 0, 'must be >= 1');
+test(outOfRange, 'failure_threshold', -1, 'must be >= 1');
+test(outOfRange, 'failure_threshold', Number.NaN, 'must be integer');
+test(outOfRange, 'failure_threshold', 1_000_001, 'must be <= 1000000');
+test(outOfRange, 'failure_rate_floor', -0.1, 'must be >= 0');
+test(outOfRange, 'failure_rate_floor', 1.1, 'must be <= 1');
+test(outOfRange, 'error_rate_threshold', -0.1, 'must be >= 0');
+test(outOfRange, 'error_rate_threshold', 50, 'must be <= 1');
+test(outOfRange, 'error_rate_threshold', Number.NaN, 'must be number');
+test(outOfRange, 'minimum_volume', 0, 'must be >= 1');
+test(outOfRange, 'window_seconds', 0, 'must be >= 1');
+test(outOfRange, 'window_seconds', 3601, 'must be <= 3600');
+test(outOfRange, 'open_seconds', 0, 'must be >= 0.001');
+test(outOfRange, 'open_seconds', -60, 'must be >= 0.001');
+test(outOfRange, 'open_seconds', 86_401, 'must be <= 86400');
+test(outOfRange, 'open_seconds', Number.POSITIVE_INFINITY, 'must be number');
+test(outOfRange, 'open_max_seconds', 0, 'must be >= 0.001');
+test(outOfRange, 'open_max_seconds', MAX_TIMER_SECONDS, 'must be <= 86400');
+test(outOfRange, 'half_open_max_requests', 0, 'must be >= 1');
+test(outOfRange, 'half_open_max_requests', 2.5, 'must be integer');
+test(outOfRange, 'half_open_successes', 0, 'must be >= 1');
+
+const NO_COLUMNS: ThresholdColumns = {
+  failure_threshold: null,
+  error_rate_threshold: null,
+  window_seconds: null,
+  half_open_max_requests: null,
+};
+
+test('P2: without policy and columns the configuration holds', (t) => {
+  t.deepEqual(resolveBreakerSettings({}, null, breakerSettings()), breakerSettings());
+  t.deepEqual(resolveBreakerSettings({}, NO_COLUMNS, breakerSettings()), breakerSettings());
+});
+
+test('P2: a column that holds something is over the configuration', (t) => {
+  const columns = { ...NO_COLUMNS, failure_threshold: 9, error_rate_threshold: 0 };
+  t.deepEqual(
+    resolveBreakerSettings({}, columns, breakerSettings()),
+    breakerSettings({ failure_threshold: 9, error_rate_threshold: 0 }),
+  );
+});
+
+test('P2: a policy is over columns and configuration, also where it says false or 0', (t) => {
+  const columns = { failure_threshold: 9, error_rate_threshold: 0.9, window_seconds: 9, half_open_max_requests: 9 };
+  const policy = { breaker: { circuit_breaker_enabled: false, failure_rate_floor: 0, failure_threshold: 2 } };
+  t.deepEqual(
+    resolveBreakerSettings(policy, columns, breakerSettings()),
+    breakerSettings({ ...columns, circuit_breaker_enabled: false, failure_rate_floor: 0, failure_threshold: 2 }),
+  );
+});
