@@ -30,8 +30,6 @@ export class Router {
   #inFlight = 0;
   #unanswered = 0;
   #onIdle: (() => void) | null = null;
-  /** Results of calls that never reached an extension that is known, by code. */
-  readonly results = new Map<string, number>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -104,11 +102,11 @@ export class Router {
 
   #refuseUnknown(invocation: Invocation, isInvalid: boolean): void {
     const id = invocation.extensionId;
-    const error: InvocationError = isInvalid
-      ? unavailable('row_invalid', id)
-      : { code: 'extension_not_found', message: `there is no extension ${id}` };
-    invocation.refuse(error);
-    this.results.set(error.code, (this.results.get(error.code) ?? 0) + 1);
+    invocation.refuse(
+      isInvalid
+        ? unavailable('row_invalid', id)
+        : { code: 'extension_not_found', message: `there is no extension ${id}` },
+    );
   }
 }
 

@@ -1,0 +1,241 @@
+// The registry's database as the daemon lives with it: embedded or given, migrated or checked, away or back.
+//
+// B1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
+// B2. Where it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
+// B3. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
+import { lastValueFrom, Observable, Subject, type Subscription } from 'rxjs';
+import { every } from './actors/actor-supervision.js';
+import type { ApplyAutoChange, Clock, FlushHealth, RegistryFeed, WriteAudit } from './actors/ports.js';
+import { type Config, databasePlaces } from './config.js';
+import { pruneAudit, writeAudit } from './db/audit-queries.js';
+import { applyAutoChange } from './db/auto-queries.js';
+import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './db/client.js';
+import { errorText } from './db/database-errors.js';
+import { type EmbeddedDatabase, openEmbedded } from './db/embedded.js';
+import { flushHealth } from './db/health-queries.js';
+import { checkSchema, migrateDatabase, SchemaVersionError, ServerVersionError } from './db/migrate.js';
+import { registryFeed } from './db/registry-feed.js';
+import { keepSnapshotFile, readSnapshotFile, snapshotPath } from './db/snapshot-file.js';
+import type { RegistryUpdate } from './domain/registry-rows.js';
+import type { Logger } from './telemetry/log.js';
+
+export interface RegistryDatabase {
+  /** True where this start made the embedded database. */
+  readonly created: boolean;
+  readonly db: Database;
+  readonly feed$: RegistryFeed;
+  requestSnapshot(): void;
+  readonly flushHealth: FlushHealth;
+  readonly applyAutoChange: ApplyAutoChange;
+  readonly writeAudit: WriteAudit;
+  /** The registry that is in force, for the last good snapshot. */
+  remember(update: RegistryUpdate): void;
+  /** `database` while it is away, `registry_snapshot_file` while that is what serves. */
+  degraded(): string[];
+  /** Resolves with what the daemon cannot go on with. */
+  readonly failed: Promise<Error>;
+  close(): Promise<void>;
+}
+
+const SNAPSHOT_FILE_AFTER_MS = 10_000;
+const SNAPSHOT_FILE_EVERY_MS = 1000;
+const FIRST_RETRY_MS = 250;
+const MAX_RETRY_MS = 5000;
+const PRUNE_MS = 6 * 3_600_000;
+const POOL_SIZE = 4;
+
+/** Rejects where the embedded database cannot be opened; a given one is waited for. */
+export async function startDatabase(config: Config, clock: Clock, log: Logger): Promise<RegistryDatabase> {
+  const dbLog = log.child({ component: 'db' });
+  const places = databasePlaces(config);
+  const embedded = places === null ? await EmbeddedLife.open(config.data_dir, clock, dbLog) : null;
+  const own: DatabaseConnection = { kind: 'embedded', socketDir: embedded?.socketDir ?? '' };
+  const connection = places?.main ?? own;
+  const direct = places?.direct ?? own;
+  const open = (to: DatabaseConnection, applicationName: string, max: number): Database =>
+    openDatabase(to, { max, prepare: !config.database_pooler, applicationName, log });
+  const db = open(connection, 'extreg', POOL_SIZE);
+
+  const requests$ = new Subject<void>();
+  const remembered$ = new Subject<RegistryUpdate>();
+  const path = snapshotPath(config.data_dir);
+  const keeping = keepSnapshotFile(remembered$, {
+    path,
+    wallClock: Date.now,
+    everyMs: SNAPSHOT_FILE_EVERY_MS,
+    onError: (error) => dbLog.error({ event: 'snapshot_file_failed', path, error: errorText(error) }),
+  });
+  const kept = lastValueFrom(keeping, { defaultValue: 0 });
+  let isAway = true;
+  let isFromFile = false;
+  let pruning: Subscription | null = null;
+  let fail: (error: Error) => void;
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve;
+  });
+
+  const fromFile = async (): Promise<RegistryUpdate | null> => {
+    const file = await readSnapshotFile(path, Date.now());
+    if (file.kind === 'found') {
+      const saved_at = new Date(file.savedAtMs).toISOString();
+      dbLog.warn({ event: 'registry_from_snapshot_file', path, saved_at, extensions: file.snapshot.entries.length });
+      return { kind: 'snapshot', ...file.snapshot };
+    }
+    const reason = file.kind === 'none' ? 'there is none yet' : file.reason;
+    dbLog.warn({ event: 'registry_snapshot_file_unusable', path, reason });
+    return null;
+  };
+  const stored$ = registryFeed({
+    connect: () => open(direct, 'extreg feed', 2),
+    snapshotRequests$: requests$,
+    onState: (state, error) => {
+      isAway = state === 'down';
+      if (isAway) dbLog.warn({ event: 'database_away', error: errorText(error) });
+      else dbLog.info({ event: 'database_reached' });
+    },
+  });
+  const prune = async (): Promise<void> => {
+    try {
+      const rows = await pruneAudit(db, config.audit_retention_days);
+      if (rows > 0) dbLog.info({ event: 'audit_pruned', rows, retention_days: config.audit_retention_days });
+    } catch (error) {
+      dbLog.warn({ event: 'audit_prune_failed', error: errorText(error) });
+    }
+  };
+
+  const feed$: RegistryFeed = new Observable((subscriber) => {
+    let inner: Subscription | null = null;
+    const stopped = new AbortController();
+    const fallback = clock.setTimeout(() => {
+      void fromFile().then((update) => {
+        if (update === null || subscriber.closed || inner !== null) return;
+        isFromFile = true;
+        subscriber.next(update);
+      });
+    }, SNAPSHOT_FILE_AFTER_MS);
+    void prepareSchema(direct, config.migrate, clock, log, stopped.signal).then(
+      (isPrepared) => {
+        if (!isPrepared) return;
+        inner = stored$.subscribe((update) => {
+          clock.clearTimeout(fallback);
+          isFromFile = false;
+          subscriber.next(update);
+        });
+        void prune();
+        pruning = every(PRUNE_MS, clock).subscribe(() => void prune());
+      },
+      (error: Error) => fail(error),
+    );
+    return () => {
+      stopped.abort();
+      clock.clearTimeout(fallback);
+      inner?.unsubscribe();
+      pruning?.unsubscribe();
+    };
+  });
+
+  return {
+    created: embedded?.created ?? false,
+    db,
+    feed$,
+    requestSnapshot: () => requests$.next(),
+    flushHealth: (rows) => flushHealth(db, rows),
+    applyAutoChange: (change) => applyAutoChange(db, change),
+    writeAudit: (facts) => writeAudit(db, facts, log),
+    remember: (update) => {
+      // What came from the file need not go there again.
+      if (!isFromFile) remembered$.next(update);
+    },
+    degraded: () => [...(isAway ? ['database'] : []), ...(isFromFile ? ['registry_snapshot_file'] : [])],
+    failed,
+    close: async () => {
+      remembered$.complete();
+      await kept;
+      await closeDatabase(db);
+      await embedded?.close();
+    },
+  };
+}
+
+/** B1. False: it was told to stop before the schema was ready. Rejects where the schema does not fit. */
+async function prepareSchema(
+  connection: DatabaseConnection,
+  migrate: boolean,
+  clock: Clock,
+  log: Logger,
+  stopped: AbortSignal,
+): Promise<boolean> {
+  for (let retryMs = FIRST_RETRY_MS; !stopped.aborted; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
+    try {
+      await (migrate ? migrateDatabase(connection, log) : checkSchema(connection, log));
+      return !stopped.aborted;
+    } catch (error) {
+      if (error instanceof SchemaVersionError || error instanceof ServerVersionError) throw error;
+      log.warn({ event: 'database_away', component: 'db', error: errorText(error), retry_in_ms: retryMs });
+      await pause(retryMs, clock, stopped);
+    }
+  }
+  return false;
+}
+
+/** B3. */
+class EmbeddedLife {
+  #isClosed = false;
+  #closing = new AbortController();
+
+  private constructor(
+    private readonly dataDir: string,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+    private current: EmbeddedDatabase,
+  ) {}
+
+  static async open(dataDir: string, clock: Clock, log: Logger): Promise<EmbeddedLife> {
+    let lost: (error: Error) => void = () => undefined;
+    const current = await openEmbedded(dataDir, { onFailure: (error) => lost(error) });
+    const life = new EmbeddedLife(dataDir, clock, log, current);
+    lost = (error) => void life.#reopen(error);
+    return life;
+  }
+
+  get created(): boolean {
+    return this.current.created;
+  }
+
+  get socketDir(): string {
+    return this.current.socketDir;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#closing.abort();
+    await this.current.close();
+  }
+
+  async #reopen(lost: Error): Promise<void> {
+    this.log.error({ event: 'embedded_database_lost', error: errorText(lost) });
+    for (let retryMs = FIRST_RETRY_MS; !this.#isClosed; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
+      await pause(retryMs, this.clock, this.#closing.signal);
+      if (this.#isClosed) return;
+      try {
+        this.current = await openEmbedded(this.dataDir, { onFailure: (error) => void this.#reopen(error) });
+        this.log.info({ event: 'embedded_database_reopened' });
+        if (this.#isClosed) await this.current.close();
+        return;
+      } catch (error) {
+        this.log.error({ event: 'embedded_database_lost', error: errorText(error), retry_in_ms: retryMs });
+      }
+    }
+  }
+}
+
+/** Resolves after `ms`, or when it is told to stop. */
+function pause(ms: number, clock: Clock, stopped: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimeout(() => resolve(), ms);
+    stopped.addEventListener('abort', () => {
+      clock.clearTimeout(timer);
+      resolve();
+    });
+  });
+}

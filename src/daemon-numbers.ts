@@ -1,0 +1,39 @@
+// The daemon's own numbers for the metrics page, read from whoever has them.
+import type { Core } from './actors/core.js';
+import type { Readiness } from './actors/ports.js';
+import type { EventPublisher } from './nats/event-publisher.js';
+import type { Intake } from './nats/intake.js';
+import type { Replies } from './nats/replies.js';
+import type { DaemonNumbers } from './telemetry/metrics.js';
+
+export function daemonNumbers(parts: {
+  readonly core: Core;
+  readonly intake: Intake;
+  readonly replies: Replies;
+  readonly events: EventPublisher;
+  readonly readiness: Readiness;
+  readonly connected: boolean;
+}): DaemonNumbers {
+  const { core, intake, replies, events, readiness, connected } = parts;
+  const { total, enabled, healthy, unhealthy } = core.view.summary();
+  const counts = intake.counts();
+  const owed = replies.counts();
+  return {
+    extension_registry_ready: readiness.ready ? 1 : 0,
+    extension_registry_nats_connected: connected ? 1 : 0,
+    extension_registry_database_connected: readiness.degraded.includes('database') ? 0 : 1,
+    extension_registry_revision: core.supervisor.revision ?? 0,
+    extension_registry_extensions: { total, enabled, healthy, unhealthy },
+    extension_registry_in_flight: core.router.inFlight,
+    extension_registry_requests_total: counts.accepted,
+    extension_registry_errors_total: Object.fromEntries(counts.refused),
+    extension_registry_requests_not_accepted_total: counts.notAccepted,
+    extension_registry_replies_owed: owed.owed,
+    extension_registry_replies_dropped_total: owed.dropped,
+    extension_registry_events_dropped_total: events.dropped(),
+    extension_registry_auto_changes_owed: core.autoManager.owed,
+    extension_registry_audit_facts_owed: core.audit.owed,
+    extension_registry_audit_facts_dropped_total: core.audit.dropped,
+    extension_registry_health_rows_dropped_total: core.writer.dropped,
+  };
+}

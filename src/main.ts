@@ -1,0 +1,272 @@
+// The daemon: connects every edge to the core, starts them in order and stops them in order. Nothing else is decided here.
+//
+// D1. The daemon comes up without database and without NATS, says in /readyz what it waits for, and never gives up.
+// D2. The intake listens only once a registry is in force.
+// D3. Stopping: intake, calls, writers and actors, HTTP, NATS, database; each step has a deadline and a log line.
+// D4. What this process started ends with it.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Core } from './actors/core.js';
+import type { Clock, Readiness } from './actors/ports.js';
+import { breakerDefaults, type Config } from './config.js';
+import { type RegistryDatabase, startDatabase } from './daemon-database.js';
+import { daemonNumbers } from './daemon-numbers.js';
+import { createMetricsPage } from './http/metrics-page.js';
+import { startHttp } from './http/server.js';
+import { BrokerConnection } from './nats/connection.js';
+import { findNatsServer, startEmbeddedServer } from './nats/embedded-server.js';
+import { createEventPublisher } from './nats/event-publisher.js';
+import { Intake } from './nats/intake.js';
+import { MicroService } from './nats/micro.js';
+import { createRandomHex } from './nats/random-hex.js';
+import { Replies } from './nats/replies.js';
+import { Requester } from './nats/requester.js';
+import { createPrepareRoute } from './nats/routes.js';
+import { Subjects } from './nats/subjects.js';
+import type { Logger } from './telemetry/log.js';
+
+export interface Daemon {
+  readonly httpUrl: string;
+  readonly natsUrl: string;
+  /** Of the embedded server; null where NATS_URL is given. */
+  readonly natsToken: string | null;
+  /** True where this start made the embedded database. */
+  readonly createdDatabase: boolean;
+  readonly database: RegistryDatabase;
+  /** Resolves when invocations are taken. */
+  readonly ready: Promise<void>;
+  /** Resolves with the reason when the daemon cannot go on, such as a schema that is newer than it. */
+  readonly failed: Promise<Error>;
+  stop(): Promise<void>;
+}
+
+/** There is no nats-server to start; `message` says what to do. */
+export class NatsServerMissingError extends Error {
+  override readonly name = 'NatsServerMissingError';
+}
+
+const clock: Clock = {
+  now: () => performance.now(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+};
+
+const packageFile = new URL('../../package.json', import.meta.url);
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
+
+/** Rejects where this machine cannot run it: address in use, data directory in use, no nats-server. */
+export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
+  mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
+  const started: (() => Promise<void>)[] = [];
+  try {
+    return await start(config, log, started);
+  } catch (error) {
+    for (const undo of started.reverse()) await undo();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
+  const startedAt = new Date().toISOString();
+  const database = await startDatabase(config, clock, log);
+  started.push(() => database.close());
+
+  const nats = await startNats(config, log);
+  started.push(nats.stop);
+  const subjects = new Subjects(config.subject_prefix);
+  const randomHex = createRandomHex();
+  const requester = new Requester(nats.connection, clock, log, randomHex);
+  const replies = new Replies(nats.connection, clock, randomHex);
+  const events = createEventPublisher(nats.connection, subjects);
+  const rules = { ownPrefix: config.subject_prefix, allowedPrefixes: config.subject_prefixes };
+
+  let isDraining = false;
+  let listening: () => void;
+  const ready = new Promise<void>((resolve) => {
+    listening = resolve;
+  });
+  const core = new Core(
+    {
+      feed$: database.feed$,
+      requestSnapshot: database.requestSnapshot,
+      prepareRoute: createPrepareRoute(null, rules),
+      send: requester.send.bind(requester),
+      publish: events.publish,
+      flushHealth: database.flushHealth,
+      applyAutoChange: database.applyAutoChange,
+      writeAudit: database.writeAudit,
+      onApplied: (update) => {
+        database.remember(update);
+        // D2.
+        if (isDraining) return;
+        intake.start();
+        void nats.connection.firstConnected.then(listening);
+      },
+      clock,
+      wall: Date.now,
+      random: Math.random,
+      log,
+    },
+    {
+      rules,
+      breakerDefaults: breakerDefaults(config),
+      autoDisableOnCircuitOpen: config.auto_disable_on_circuit_open,
+      autoEnableOnCircuitClose: config.auto_enable_on_circuit_close,
+      maxInFlight: config.max_in_flight,
+      maxBudgetMs: config.max_budget_ms,
+      absenceGraceMs: config.absence_grace_seconds * 1000,
+    },
+  );
+  const intake = new Intake(
+    nats.connection,
+    replies,
+    subjects,
+    clock,
+    log.child({ component: 'intake' }),
+    {
+      replyPrefixes: config.reply_prefixes,
+      minBudgetMs: config.min_budget_ms,
+      maxBudgetMs: config.max_budget_ms,
+      maxBodyBytes: config.max_body_bytes,
+      environmentIsConfigured: false,
+    },
+    core.router.handle,
+  );
+  const micro = new MicroService(nats.connection, subjects, {
+    id: randomBytes(11).toString('hex'),
+    version,
+    replyPrefixes: config.reply_prefixes,
+    startedAt,
+    counts: () => intake.counts(),
+  });
+
+  const readiness = (): Readiness => {
+    const waiting = [
+      ...(nats.connection.connected && (core.supervisor.revision === null || intake.listening) ? [] : ['nats']),
+      ...(core.supervisor.revision === null ? ['registry'] : []),
+      ...(isDraining ? ['draining'] : []),
+    ];
+    return { ready: waiting.length === 0, waiting_for: waiting, degraded: database.degraded() };
+  };
+  const http = await startHttp({
+    host: config.http_host,
+    port: config.http_port,
+    health: core.view,
+    readiness,
+    metrics: createMetricsPage(core.view, () =>
+      daemonNumbers({ core, intake, replies, events, readiness: readiness(), connected: nats.connection.connected }),
+    ),
+    log: log.child({ component: 'http' }),
+  });
+  started.push(() => http.close());
+
+  core.start();
+  const daemonFile = join(config.data_dir, 'daemon.json');
+  const daemon = { pid: process.pid, http: http.url, nats: nats.url, nats_token: nats.token };
+  writeFileSync(daemonFile, `${JSON.stringify(daemon)}\n`, { mode: 0o600 });
+  log.info({ event: 'daemon_started', version, pid: process.pid, http: http.url, data_dir: config.data_dir });
+
+  const stop = async (): Promise<void> => {
+    isDraining = true;
+    const step = stepper(log, config.shutdown_timeout_seconds * 1000);
+    await step('intake_drained', 0.3, intake.drain());
+    await step('calls_finished', 0.8, core.router.idle());
+    // Whoever still waits is told that it is our fault.
+    requester.close();
+    await step('core_stopped', 0.9, core.stop());
+    await step('http_closed', 0.92, http.close());
+    micro.close();
+    await step(
+      'nats_closed',
+      0.96,
+      nats.connection
+        .flush()
+        .finally(() => replies.close())
+        .then(nats.stop),
+    );
+    await step('database_closed', 1, database.close());
+    rmSync(daemonFile, { force: true });
+    log.info({ event: 'daemon_stopped' });
+  };
+  let stopping: Promise<void> | null = null;
+  return {
+    httpUrl: http.url,
+    natsUrl: nats.url,
+    natsToken: nats.token,
+    createdDatabase: database.created,
+    database,
+    ready,
+    failed: database.failed,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+interface Nats {
+  readonly connection: BrokerConnection;
+  readonly url: string;
+  readonly token: string | null;
+  stop(): Promise<void>;
+}
+
+async function startNats(config: Config, log: Logger): Promise<Nats> {
+  const name = `extreg-${process.pid}`;
+  if (config.nats_url !== null) {
+    const connection = BrokerConnection.open(
+      {
+        url: config.nats_url,
+        name,
+        user: config.nats_user,
+        password: config.nats_password,
+        token: config.nats_token,
+        nkeySeedFile: config.nats_nkey_seed_file,
+        credsFile: config.nats_creds_file,
+        tlsCaFile: config.nats_tls_ca_file,
+        tlsCertFile: config.nats_tls_cert_file,
+        tlsKeyFile: config.nats_tls_key_file,
+      },
+      log,
+    );
+    return { connection, url: config.nats_url, token: config.nats_token, stop: () => connection.close() };
+  }
+  const binary = findNatsServer(config.data_dir, process.env);
+  if (binary === null)
+    throw new NatsServerMissingError(
+      'there is no nats-server on this machine: install one (apt-get install nats-server), or set NATS_URL',
+    );
+  const server = await startEmbeddedServer({ dataDir: config.data_dir, log, binary });
+  const connection = BrokerConnection.open({ url: server.url, name, token: server.token, reconnectMaxMs: 250 }, log);
+  await connection.firstConnected;
+  return {
+    connection,
+    url: server.url,
+    token: server.token,
+    stop: async () => {
+      await connection.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Runs the steps of a stop: each until a share of the whole time is over, and never lets one's failure end the others. */
+function stepper(log: Logger, totalMs: number): (name: string, share: number, work: Promise<unknown>) => Promise<void> {
+  const startMs = clock.now();
+  return async (name, share, work) => {
+    const leftMs = Math.max(startMs + totalMs * share - clock.now(), 50);
+    let timer: unknown;
+    const late = new Promise<'late'>((resolve) => {
+      timer = clock.setTimeout(() => resolve('late'), leftMs);
+    });
+    try {
+      const end = await Promise.race([work.then(() => 'done' as const), late]);
+      log.info({ event: 'stop_step', step: name, result: end, after_ms: Math.round(clock.now() - startMs) });
+    } catch (error) {
+      log.error({ event: 'stop_step', step: name, result: 'failed', error: String(error) });
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  };
+}
