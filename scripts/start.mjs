@@ -99,15 +99,6 @@ async function openLog(config) {
 
 /** Says where it is, after the extensions have been called once. */
 async function show(daemon, config, { log, logFile, ends }) {
-  const sql = daemon.database.connection.sql;
-  const withExamples = demo.mayShowExamples(config);
-  if (daemon.createdDatabase && withExamples) await demo.seedExamples(sql);
-  const extensions = withExamples ? await demo.registeredExamples(sql) : [];
-  const { natsUrl, natsToken } = daemon;
-  if (extensions.length > 0) {
-    const examples = demo.runExamples(extensions, { root: ROOT, natsUrl, natsToken, config, log });
-    ends.push(() => examples.stop());
-  }
   const stillWaiting = setTimeout(
     () => say(`Not ready yet: ${daemon.httpUrl}/readyz says what it waits for. The log: ${shown(logFile)}`),
     STILL_WAITING_MS,
@@ -115,6 +106,12 @@ async function show(daemon, config, { log, logFile, ends }) {
   await daemon.ready;
   clearTimeout(stillWaiting);
 
+  const { natsUrl, natsToken } = daemon;
+  const extensions = demo.mayShowExamples(config) ? await readExamples(daemon) : [];
+  if (extensions.length > 0) {
+    const examples = demo.runExamples(extensions, { root: ROOT, natsUrl, natsToken, config, log });
+    ends.push(() => examples.stop());
+  }
   say('\nThe Extension Registry is up.\n');
   if (extensions.length > 0) await call(extensions, daemon, config);
   say(`  HTTP  ${daemon.httpUrl}`);
@@ -127,6 +124,13 @@ async function show(daemon, config, { log, logFile, ends }) {
   say(`    npx extreg health${elsewhere}`);
   say(`    curl -s ${daemon.httpUrl}/admin/extensions/health`);
   say('\n  Ctrl-C stops everything.');
+}
+
+/** The reference extensions that the registry holds; all of them on a first start. */
+async function readExamples(daemon) {
+  const sql = daemon.database.db.$client;
+  if (daemon.createdDatabase) await demo.seedExamples(sql);
+  return demo.registeredExamples(sql);
 }
 
 async function call(extensions, daemon, config) {
