@@ -1,4 +1,7 @@
 // `extreg health [id]`: what GET /admin/extensions/health says, as a table.
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { type ExplainedConfig, explainConfig } from '../config.js';
 import type { ExtensionHealth, HealthReport, TargetHealth } from '../domain/health-report.js';
@@ -37,23 +40,23 @@ function baseUrl({ config, origins }: ExplainedConfig): string {
   return daemon.http;
 }
 
+/** Not by fetch(), which refuses some ports that a daemon may well have. */
 async function getJson(url: string): Promise<unknown> {
-  let response: Response;
+  const noAnswer = (reason: string) => new CommandError(EXIT.unreachable, `${url} gave no answer: ${reason}`);
+  let status: number;
   let body: unknown;
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-    body = await response.json();
+    const sent = get(url, { agent: false, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    status = response.statusCode ?? 0;
+    body = JSON.parse(await text(response));
   } catch (error) {
-    const { cause, message } = error as Error;
-    const reason = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : message;
-    throw new CommandError(EXIT.unreachable, `${url} gave no answer: ${reason}`);
+    if (error instanceof SyntaxError) throw noAnswer('what listens there is no extension registry');
+    throw noAnswer((error as Error).message);
   }
-  if (response.ok) return body;
+  if (status === 200) return body;
   const { error } = body as { error?: { code?: string; message?: string } };
-  throw new CommandError(
-    EXIT.answeredWithError,
-    `${error?.code ?? response.status}: ${error?.message ?? 'no reason given'}`,
-  );
+  throw new CommandError(EXIT.answeredWithError, `${error?.code ?? status}: ${error?.message ?? 'no reason given'}`);
 }
 
 const HEADER = ['STATE', 'SUCCESS', 'AVG ms', 'P95 ms', 'SUCCESSES', 'FAILURES', 'TRIPS', 'LAST FAILURE'];

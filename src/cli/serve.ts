@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import { SETTING_KEYS } from '../config-schema.js';
+import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags } from './config-options.js';
 
 /** What of the log waits for a reader that is slow; beyond it lines are lost, because a call must not wait for a reader. */
@@ -13,15 +14,19 @@ export function serveCommand(): Command {
   const command = new Command('serve').description('run the daemon; SIGTERM and SIGINT stop it in order');
   return addConfigOptions(command, SETTING_KEYS).action(async (options: Record<string, unknown>) => {
     const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
-    const [{ startDaemon }, { stopOnSignals }, { createLogger }, { startFailure }, { destination }] = await Promise.all(
-      [
-        import('../main.js'),
-        import('./signals.js'),
-        import('../telemetry/log.js'),
-        import('./start-errors.js'),
-        import('pino'),
-      ],
-    );
+    const [
+      { NatsServerMissingError, startDaemon },
+      { stopOnSignals },
+      { createLogger },
+      { startFailure },
+      { destination },
+    ] = await Promise.all([
+      import('../main.js'),
+      import('./signals.js'),
+      import('../telemetry/log.js'),
+      import('./start-errors.js'),
+      import('pino'),
+    ]);
     const output = destination({ dest: 1, sync: false, minLength: 0, maxLength: MAX_LOG_BYTES });
     const log = createLogger(config.log_level, output);
     const starting = startDaemon(config, log);
@@ -43,12 +48,15 @@ export function serveCommand(): Command {
       onHangup: process.stdin.isTTY ? 'stop' : () => log.info({ event: 'hangup_ignored' }),
     });
     try {
-      await starting;
+      const daemon = await starting;
+      // The signals end the process, or what it cannot go on with does.
+      const reason = await daemon.failed;
+      await daemon.stop();
+      throw reason;
     } catch (error) {
       output.flushSync();
+      if (error instanceof NatsServerMissingError) throw new CommandError(EXIT.unreachable, error.message);
       throw startFailure(error) ?? error;
     }
-    // The signals end the process.
-    await new Promise<never>(() => undefined);
   });
 }

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import test from 'ava';
+import { openEmbedded } from '../../src/db/embedded.js';
+import { directory, run } from './run.js';
+
+test('migrate and sql: make, fill and read the embedded database, also while another process has it open', async (t) => {
+  const cwd = directory(t);
+  const first = await run(['migrate'], { cwd });
+  t.regex(first.stdout, /^the schema went from version 0 to \d+\n$/, first.stderr);
+  t.is(first.code, 0);
+
+  const database = await openEmbedded(join(cwd, '.extreg'), { onFailure: (error) => t.fail(error.message) });
+  t.teardown(() => database.close());
+  const again = await run(['migrate'], { cwd });
+  t.regex(again.stdout, /^the schema is at version \d+ already\n$/, again.stderr);
+  const { from, to } = JSON.parse((await run(['migrate', '--json'], { cwd })).stdout) as { from: number; to: number };
+  t.is(from, to);
+
+  const insert = "insert into extensions (id, type, subject) values ('a', 'pre', 'x.a'), ('b', 'post', 'x.b')";
+  t.deepEqual(await run(['sql', insert], { cwd }), { code: 0, stdout: 'INSERT 2\n', stderr: '' });
+  const table = await run(
+    [
+      'sql',
+      "select id, null as none, id as id, '{\"k\":[1]}'::jsonb as j, E'a\\nb' as text from extensions order by id limit 1",
+    ],
+    { cwd },
+  );
+  t.is(table.stdout, 'id  none  id  j          text\na   null  a   {"k":[1]}  a\\nb\n(1 row)\n');
+  const json = await run(['sql', '--json', 'select id, enabled from extensions order by id'], { cwd });
+  t.deepEqual(JSON.parse(json.stdout), {
+    command: 'SELECT',
+    count: 2,
+    rows: [
+      { id: 'a', enabled: true },
+      { id: 'b', enabled: true },
+    ],
+  });
+  const none = await run(['sql', "select id from extensions where id = 'none'"], { cwd });
+  t.is(none.stdout, 'id\n(0 rows)\n');
+
+  for (const [statement, expected] of [
+    ['nonsense', /^extreg: SQLSTATE 42601: syntax error/],
+    ['select 1; select 2', /^extreg: SQLSTATE 42601: cannot insert multiple commands/],
+    ['select * from nowhere', /^extreg: SQLSTATE 42P01: relation "nowhere" does not exist\n$/],
+  ] as const) {
+    const { code, stdout, stderr } = await run(['sql', statement], { cwd });
+    t.is(code, 1, statement);
+    t.is(stdout, '');
+    t.regex(stderr, expected);
+  }
+});
+
+test('sql: where there is no database none is made', async (t) => {
+  const { code, stderr } = await run(['sql', 'select 1'], { cwd: directory(t) });
+  t.is(code, 69);
+  t.regex(stderr, /^extreg: there is no database in .*; 'extreg migrate' makes one\n$/);
+});
+
+test('X1: migrate and sql: a database that does not answer is unreachable', async (t) => {
+  const cwd = directory(t);
+  const env = { DATABASE_URL: 'postgres://u:geheim@127.0.0.1:1/x' };
+  for (const args of [['sql', 'select 1'], ['migrate']]) {
+    const { code, stdout, stderr } = await run(args, { cwd, env });
+    t.is(code, 69);
+    t.is(stdout, '');
+    t.is(stderr, 'extreg: the database cannot be reached: connect ECONNREFUSED 127.0.0.1:1\n');
+  }
+});
+
+test('X1: a data directory whose path is too long for a socket is a matter of configuration', async (t) => {
+  const { code, stderr } = await run(['migrate', '--data-dir', join('/tmp', 'x'.repeat(200))], { cwd: directory(t) });
+  t.is(code, 78);
+  t.regex(stderr, /too long for a Unix socket/);
+});

@@ -1,0 +1,157 @@
+import { type Msg, headers as newHeaders } from '@nats-io/nats-core';
+import test, { type ExecutionContext } from 'ava';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
+import { directory, type Run, run, writeDaemonFile } from './run.js';
+
+let server: TestServer;
+test.before(async () => {
+  server = await TestServer.start();
+});
+test.after.always(() => server?.stop());
+
+/** Something that answers for the daemon under a prefix of the test's own. */
+async function answering(
+  t: ExecutionContext,
+  answer: (request: Msg) => { body?: string | Uint8Array; headers?: Record<string, string> } | null,
+): Promise<{ received: Msg[]; invoke: (args: string[], input?: string) => Promise<Run> }> {
+  const prefix = `t${t.title.replace(/\W/g, '')}`;
+  const client = await server.connect();
+  const { received } = await startExtension(client, `${prefix}.invoke.>`, (request) => {
+    const answered = answer(request);
+    if (answered === null) return null;
+    const headers = newHeaders();
+    for (const [name, value] of Object.entries(answered.headers ?? {})) headers.set(name, value);
+    return { ...(answered.body === undefined ? {} : { body: answered.body }), headers };
+  });
+  const cwd = directory(t);
+  writeDaemonFile(cwd, { nats: server.url });
+  return {
+    received,
+    invoke: (args, input) =>
+      run(['invoke', ...args, '--data-dir', '.', '--subject-prefix', prefix], {
+        cwd,
+        ...(input === undefined ? {} : { input }),
+      }),
+  };
+}
+
+test('invoke: prints the reply byte for byte, and nothing else', async (t) => {
+  const { received, invoke } = await answering(t, ({ data }) => ({ body: data, headers: { 'Extreg-Version': 'v2' } }));
+  const args = [
+    'normalize_text',
+    ' {"a":1} ',
+    '--tenant',
+    'acme',
+    '--header',
+    'Extreg-Policy-Id=p=1',
+    '--header',
+    'X-Empty=',
+  ];
+  t.deepEqual(await invoke(args), { code: 0, stdout: ' {"a":1} ', stderr: '' });
+  const [request] = received;
+  t.regex(request?.subject ?? '', /\.invoke\.normalize_text\.acme$/);
+  t.is(request?.headers?.get('Extreg-Policy-Id'), 'p=1');
+  t.is(request?.headers?.get('X-Empty'), '');
+  t.is(request?.headers?.get('Extreg-Timeout-Ms'), '');
+});
+
+test('invoke: - reads the body from standard input', async (t) => {
+  const { received, invoke } = await answering(t, ({ data }) => ({ body: data }));
+  const { code, stdout } = await invoke(['a', '-'], 'größer\n');
+  t.is(code, 0);
+  t.is(stdout, 'größer\n');
+  t.regex(received[0]?.subject ?? '', /\.invoke\.a$/);
+});
+
+test('invoke: without a body an empty one is sent, and the budget goes along', async (t) => {
+  const { received, invoke } = await answering(t, () => ({}));
+  t.deepEqual(await invoke(['a', '--timeout', '500']), { code: 0, stdout: '', stderr: '' });
+  t.is(received[0]?.data.length, 0);
+  t.is(received[0]?.headers?.get('Extreg-Timeout-Ms'), '500');
+});
+
+test('invoke -v: the headers of the reply go to standard error', async (t) => {
+  const { invoke } = await answering(t, () => ({ body: 'ok', headers: { 'Extreg-Version': 'v2', 'X-A': 'b' } }));
+  t.deepEqual(await invoke(['a', '-v']), { code: 0, stdout: 'ok', stderr: 'Extreg-Version: v2\nX-A: b\n' });
+});
+
+test('invoke --json: status, headers and body, and base64 where the body is no text', async (t) => {
+  const { invoke } = await answering(t, ({ data }) => ({
+    body: data.length === 0 ? new Uint8Array([0xff, 0xfe]) : data,
+    headers: { 'Extreg-Version': 'v2' },
+  }));
+  const text = await invoke(['a', 'ä', '--json']);
+  t.deepEqual(JSON.parse(text.stdout), { ok: true, headers: { 'Extreg-Version': 'v2' }, body: 'ä' });
+  const bytes = await invoke(['a', '--json']);
+  t.deepEqual(JSON.parse(bytes.stdout), { ok: true, headers: { 'Extreg-Version': 'v2' }, body_base64: '//4=' });
+});
+
+const daemonError = () => ({
+  body: '{"error":{"code":"extension_unavailable","details":{"reason":"circuit_open"}}}',
+  headers: {
+    'Extreg-Error': 'extension_unavailable',
+    'Nats-Service-Error-Code': '503',
+    'Nats-Service-Error': 'its breaker is open',
+  },
+});
+
+test('invoke: an error of the daemon is told with code, message and reason', async (t) => {
+  const { invoke } = await answering(t, daemonError);
+  t.deepEqual(await invoke(['a']), {
+    code: 1,
+    stdout: '',
+    stderr: 'extreg: extension_unavailable: its breaker is open (circuit_open)\n',
+  });
+});
+
+test('invoke --json: an error is told in the JSON too', async (t) => {
+  const { invoke } = await answering(t, daemonError);
+  const { code, stdout } = await invoke(['a', '--json']);
+  t.is(code, 1);
+  const { ok, body } = JSON.parse(stdout) as { ok: boolean; body: string };
+  t.false(ok);
+  t.is((JSON.parse(body) as { error: { code: string } }).error.code, 'extension_unavailable');
+});
+
+test('invoke: an error of the extension keeps its body', async (t) => {
+  const { invoke } = await answering(t, () => ({
+    body: 'details',
+    headers: { 'Nats-Service-Error-Code': '422', 'Nats-Service-Error': 'no such language' },
+  }));
+  t.deepEqual(await invoke(['a']), {
+    code: 1,
+    stdout: 'details',
+    stderr: 'extreg: the extension answered 422: no such language\n',
+  });
+});
+
+test('invoke: no answer in time is unreachable', async (t) => {
+  const { invoke } = await answering(t, () => null);
+  const { code, stderr } = await invoke(['a', '--timeout', '100']);
+  t.is(code, 69);
+  t.regex(stderr, /^extreg: no answer on \S+\.invoke\.a within 1100 ms\n$/);
+});
+
+test('invoke: a server without a daemon is unreachable', async (t) => {
+  const { code, stderr } = await run(['invoke', 'a'], { cwd: directory(t), env: { NATS_URL: server.url } });
+  t.is(code, 69);
+  t.regex(stderr, /^extreg: nobody serves extreg\.v1\.invoke\.a: no daemon is connected to 127\.0\.0\.1:\d+\n$/);
+});
+
+test('invoke: logs in with the token of daemon.json, and with what the configuration says', async (t) => {
+  const closed = await TestServer.start('authorization { token: "geheim" }');
+  t.teardown(() => closed.stop());
+  const client = await closed.connect({ token: 'geheim' });
+  await startExtension(client, 'extreg.v1.invoke.>', () => ({ body: 'ok' }));
+  const cwd = directory(t);
+  writeDaemonFile(cwd, { nats: closed.url, nats_token: 'geheim' });
+  t.is((await run(['invoke', 'a', '--data-dir', '.'], { cwd })).stdout, 'ok');
+  const url = closed.url.replace('//', '//geheim@');
+  t.is((await run(['invoke', 'a'], { cwd, env: { NATS_URL: url } })).stdout, 'ok');
+  const wrong = await run(['invoke', 'a'], {
+    cwd,
+    env: { NATS_URL: closed.url, EXTENSION_REGISTRY_NATS_TOKEN: 'falsch' },
+  });
+  t.is(wrong.code, 69);
+  t.regex(wrong.stderr, /cannot be reached: .*uthorization/);
+});
