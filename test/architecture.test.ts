@@ -1,0 +1,249 @@
+// The house of docs: which floor may import which. It reads the import lines of every file in src.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+interface Import {
+  readonly specifier: string;
+  /** Nothing of it is left at run time. */
+  readonly isTypeOnly: boolean;
+}
+
+interface SourceFile {
+  /** Relative to the repository root, with slashes. */
+  readonly path: string;
+  /** Folder under src; null for what lies in src itself. */
+  readonly floor: string | null;
+  readonly code: string;
+  readonly imports: readonly Import[];
+}
+
+function repositoryRoot(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (readdirSync(folder).includes('package.json')) return folder;
+    if (folder === dirname(folder)) throw new Error('no package.json above this test');
+  }
+}
+
+const ROOT = repositoryRoot();
+
+const withoutComments = (code: string): string =>
+  code.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|[\s;,{}()])\/\/.*$/gm, '$1');
+
+/** Static imports and re-exports, bare imports, and dynamic imports. */
+function importsOf(code: string): Import[] {
+  const found: Import[] = [];
+  for (const [, , typeOnly, names = '', specifier = ''] of code.matchAll(
+    /^(import|export)\s+(type\s)?\s*([^'";]*?)\s*from\s+['"]([^'"]+)['"]/gm,
+  )) {
+    const named = names
+      .match(/^\{([\s\S]*)\}$/)?.[1]
+      ?.split(',')
+      .map((name) => name.trim());
+    const allTypes = named?.filter((name) => name !== '').every((name) => name.startsWith('type ')) ?? false;
+    found.push({ specifier, isTypeOnly: typeOnly !== undefined || allTypes });
+  }
+  for (const [, specifier = ''] of code.matchAll(/^import\s+['"]([^'"]+)['"]/gm))
+    found.push({ specifier, isTypeOnly: false });
+  for (const [, specifier = ''] of code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g))
+    found.push({ specifier, isTypeOnly: false });
+  return found;
+}
+
+const FILES: readonly SourceFile[] = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+  .map((name) => {
+    const path = join('src', name).replaceAll('\\', '/');
+    const code = withoutComments(readFileSync(join(ROOT, path), 'utf8'));
+    const [, first = '', ...rest] = path.split('/');
+    return { path, floor: rest.length === 0 ? null : first, code, imports: importsOf(code) };
+  })
+  .sort((a, b) => (a.path < b.path ? -1 : 1));
+
+/** The file in src that a relative import means; null for a package or a builtin. */
+function targetOf(file: SourceFile, { specifier }: Import): string | null {
+  if (!specifier.startsWith('.')) return null;
+  const path = relative(ROOT, resolve(ROOT, dirname(file.path), specifier.replace(/\.js$/, '.ts')));
+  return path.replaceAll('\\', '/');
+}
+
+const floorOf = (path: string): string | null => FILES.find((file) => file.path === path)?.floor ?? null;
+
+const PORTS = 'src/actors/ports.ts';
+
+interface Rule {
+  /** Floors below that it may import; its own it may always. */
+  readonly floors: readonly string[];
+  readonly packages: readonly string[];
+  readonly builtins: readonly string[] | 'any';
+  /** Types of what the actors need from outside. */
+  readonly typesOfPorts?: true;
+}
+
+const EDGE = { floors: ['domain', 'telemetry'], builtins: 'any', typesOfPorts: true } as const;
+
+const RULES: Readonly<Record<string, Rule>> = {
+  domain: { floors: [], packages: ['typebox'], builtins: ['node:util'] },
+  machines: { floors: ['domain'], packages: ['xstate'], builtins: [] },
+  actors: { floors: ['machines', 'domain', 'telemetry'], packages: ['xstate', 'rxjs'], builtins: 'any' },
+  db: { ...EDGE, packages: ['drizzle-orm', 'postgres', '@electric-sql/pglite', 'rxjs'] },
+  nats: { ...EDGE, packages: ['@nats-io/*'] },
+  http: { ...EDGE, packages: ['fastify', '@fastify/*', 'typebox'] },
+  telemetry: { floors: ['domain'], packages: ['pino', 'prom-client'], builtins: 'any' },
+};
+
+/** The roof knows everyone: what lies in src itself, and the commands. */
+const ROOF = [null, 'cli'];
+
+function packageOf(specifier: string): string {
+  const [first = '', second = ''] = specifier.split('/');
+  return first.startsWith('@') ? `${first}/${second}` : first;
+}
+
+const isListed = (name: string, list: readonly string[]): boolean =>
+  list.some((one) => one === name || (one.endsWith('/*') && name.startsWith(one.slice(0, -1))));
+
+/** Why a file may not import that; null where it may. */
+function forbidden(file: SourceFile, imported: Import, rule: Rule): string | null {
+  const target = targetOf(file, imported);
+  if (target === null) {
+    const { specifier } = imported;
+    const allowed = specifier.startsWith('node:')
+      ? rule.builtins === 'any' || rule.builtins.includes(specifier)
+      : isListed(packageOf(specifier), rule.packages);
+    return allowed ? null : `${file.path} imports ${specifier}`;
+  }
+  const floor = floorOf(target);
+  if (floor === file.floor || (floor !== null && rule.floors.includes(floor))) return null;
+  if (rule.typesOfPorts && target === PORTS)
+    return imported.isTypeOnly ? null : `${file.path} imports more than types from ${PORTS}`;
+  return `${file.path} imports ${target}`;
+}
+
+test('house: the whole of src is read', (t) => {
+  t.true(FILES.length >= 60, `${FILES.length} files`);
+  t.true(FILES.flatMap((file) => file.imports).length >= 200);
+  t.true(FILES.some((file) => file.path === 'src/domain/trip.ts'));
+});
+
+test('house: every import that names a file names one that is there', (t) => {
+  const paths = new Set(FILES.map((file) => file.path));
+  const missing = FILES.flatMap((file) =>
+    file.imports.flatMap((imported) => {
+      const target = targetOf(file, imported);
+      return target === null || paths.has(target) ? [] : [`${file.path} imports ${target}`];
+    }),
+  );
+  t.deepEqual(missing, []);
+});
+
+test('house: every folder of src has a rule or belongs to the roof', (t) => {
+  const floors = new Set(FILES.map((file) => file.floor));
+  t.deepEqual(
+    [...floors].filter((floor) => !ROOF.includes(floor) && !(floor !== null && floor in RULES)),
+    [],
+  );
+});
+
+const floorRule = test.macro<[floor: string, rule: Rule]>({
+  exec(t, floor, rule) {
+    const files = FILES.filter((file) => file.floor === floor);
+    t.true(files.length > 0, `no file in src/${floor}`);
+    t.deepEqual(
+      files
+        .flatMap((file) => file.imports.map((imported) => forbidden(file, imported, rule)))
+        .filter((e) => e !== null),
+      [],
+    );
+  },
+  title: (_, floor, { floors, packages, typesOfPorts }) =>
+    `house: ${floor} imports only itself${[...floors, ...packages].map((one) => `, ${one}`).join('')}${typesOfPorts ? ' and types of ports' : ''}`,
+});
+for (const [floor, rule] of Object.entries(RULES)) test(floorRule, floor, rule);
+
+test('house: the rules refuse what they are for', (t) => {
+  const file = (path: string): SourceFile => ({ path, floor: path.split('/')[1] ?? null, code: '', imports: [] });
+  const verdict = (path: string, code: string) =>
+    forbidden(file(path), importsOf(code)[0] as Import, RULES[path.split('/')[1] as string] as Rule);
+  t.not(verdict('src/domain/x.ts', "import { readFileSync } from 'node:fs';"), null);
+  t.not(verdict('src/domain/x.ts', "import type { Clock } from '../actors/ports.js';"), null);
+  t.not(verdict('src/machines/x.ts', "import type { Clock } from '../actors/ports.js';"), null);
+  t.not(verdict('src/actors/x.ts', "import { createSubjects } from '../nats/subjects.js';"), null);
+  t.not(verdict('src/nats/x.ts', "import { createApp } from '../http/app.js';"), null);
+  t.not(verdict('src/nats/x.ts', "import { Target } from '../actors/target.js';"), null);
+  t.not(verdict('src/nats/x.ts', "import {\n  Clock,\n  type Reply,\n} from '../actors/ports.js';"), null);
+  t.not(verdict('src/http/x.ts', "export * from '../actors/ports.js';"), null);
+  t.not(verdict('src/http/x.ts', "const app = await import('../nats/subjects.js');"), null);
+  t.not(verdict('src/http/x.ts', "import 'rxjs';"), null);
+  t.not(verdict('src/telemetry/x.ts', "import type { Clock } from '../actors/ports.js';"), null);
+  t.is(verdict('src/nats/x.ts', "import { type Clock, type Reply } from '../actors/ports.js';"), null);
+  t.is(verdict('src/nats/x.ts', "import type { Clock } from '../actors/ports.js';"), null);
+  t.is(verdict('src/nats/x.ts', "import { connect } from '@nats-io/transport-node';"), null);
+  t.is(verdict('src/domain/x.ts', "import { Compile } from 'typebox/compile';"), null);
+});
+
+const IMPURE =
+  /\b(Date\.now|new Date\(\)|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|process\.|console\.|fetch\()/g;
+
+const pure = test.macro<[floor: string]>({
+  exec(t, floor) {
+    const files = FILES.filter((file) => file.floor === floor);
+    t.true(files.length > 0);
+    t.deepEqual(
+      files.flatMap((file) => [...file.code.matchAll(IMPURE)].map((match) => `${file.path}: ${match[0]}`)),
+      [],
+    );
+  },
+  title: (_, floor) => `house: ${floor} reads no clock, no randomness and no process; those are arguments`,
+});
+test(pure, 'domain');
+test(pure, 'machines');
+
+test('house: the search for impurity finds it in code and not in comments', (t) => {
+  const found = (code: string) => withoutComments(code).match(IMPURE) ?? [];
+  t.deepEqual(found('const now = Date.now();'), ['Date.now']);
+  t.deepEqual(found('// Date.now()\n/* Math.random() */ x(); // console.log'), []);
+  t.deepEqual(found("const url = 'http://x'; setTimeout(f, 1);"), ['setTimeout']);
+});
+
+/** Each circle of imports once, as the paths it goes through. */
+function circles(edges: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (node: string): void => {
+    if (path.includes(node)) found.push([...path.slice(path.indexOf(node)), node]);
+    if (done.has(node) || path.includes(node)) return;
+    path.push(node);
+    for (const next of edges.get(node) ?? []) visit(next);
+    path.pop();
+    done.add(node);
+  };
+  for (const node of edges.keys()) visit(node);
+  return found;
+}
+
+test('house: no imports that are left at run time go in a circle', (t) => {
+  const edges = new Map(
+    FILES.map((file) => [
+      file.path,
+      file.imports
+        .filter((imported) => !imported.isTypeOnly)
+        .map((imported) => targetOf(file, imported))
+        .filter((target) => target !== null),
+    ]),
+  );
+  t.true([...edges.values()].flat().length >= 60);
+  t.deepEqual(circles(edges), []);
+});
+
+test('house: a circle would be found', (t) => {
+  const edges = new Map([
+    ['a', ['b']],
+    ['b', ['c', 'd']],
+    ['c', ['a']],
+    ['d', []],
+  ]);
+  t.deepEqual(circles(edges), [['a', 'b', 'c', 'a']]);
+});
