@@ -3,24 +3,45 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, SetupError } from './child-process.mjs';
 
-const FOLDERS = ['src', 'test', 'bench'];
 const OUTPUTS = ['.js', '.js.map'];
 
-/** Type-checks and compiles; writes only what changed, so that a second start disturbs nobody who runs from dist/. */
-export async function build(root) {
+/** What there is to build: the daemon alone, or all that is compiled. Each knows its own last build. */
+const DAEMON = { project: join('scripts', 'tsconfig.src.json'), folders: ['src'], buildInfo: '.tsbuildinfo-src' };
+const ALL = { project: 'tsconfig.json', folders: ['src', 'test', 'bench'], buildInfo: '.tsbuildinfo' };
+
+/** The daemon: what `npm start` needs. */
+export const buildDaemon = (root) => build(root, DAEMON);
+
+/** Everything. The daemon first, so that an `npm start` among the tests finds nothing to write. */
+export async function buildAll(root) {
+  await build(root, DAEMON);
+  await build(root, ALL);
+}
+
+/** Type-checks and compiles; writes only what changed, so that nobody who runs from dist/ is disturbed. */
+async function build(root, { project, folders, buildInfo }) {
   const dist = join(root, 'dist');
-  const buildInfo = join(dist, '.tsbuildinfo');
-  if (!matchesSources(root, dist)) rmSync(buildInfo, { force: true });
+  const infoFile = join(dist, buildInfo);
+  if (!matchesSources(root, dist, folders)) rmSync(infoFile, { force: true });
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const args = [compiler, '-p', root, '--incremental', '--tsBuildInfoFile', buildInfo, '--pretty', 'false'];
+  const args = [
+    compiler,
+    '-p',
+    join(root, project),
+    '--incremental',
+    '--tsBuildInfoFile',
+    infoFile,
+    '--pretty',
+    'false',
+  ];
   const { code, output } = await run(process.execPath, args, { cwd: root });
   if (code !== 0) throw new SetupError(`${output.trim()}\n\nThe build failed: see the errors above.`, 1);
 }
 
 /** Removes compiled files without a source; false where a source has no compiled file. */
-function matchesSources(root, dist) {
-  const sources = new Set(FOLDERS.flatMap((folder) => namesIn(root, folder, ['.ts'])));
-  for (const name of FOLDERS.flatMap((folder) => namesIn(dist, folder, OUTPUTS)))
+function matchesSources(root, dist, folders) {
+  const sources = new Set(folders.flatMap((folder) => namesIn(root, folder, ['.ts'])));
+  for (const name of folders.flatMap((folder) => namesIn(dist, folder, OUTPUTS)))
     if (!sources.has(name)) for (const suffix of OUTPUTS) rmSync(join(dist, `${name}${suffix}`), { force: true });
   return [...sources].every((name) => existsSync(join(dist, `${name}.js`)));
 }

@@ -3,15 +3,17 @@
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from './build.mjs';
 import { SetupError } from './child-process.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const NEEDED_BYTES = 150 * 1024 * 1024;
 
-/** Node, dependencies and dist/, in this order. */
-export async function setUp() {
+/**
+ * Node, dependencies and dist/, in this order.
+ * @param {(root: string) => Promise<void>} build what of dist/ is needed
+ */
+export async function setUp(build) {
   checkNode(process.versions.node, JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).engines.node);
   await ensureDependencies(ROOT);
   await build(ROOT);

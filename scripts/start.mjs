@@ -5,6 +5,7 @@
 // 2. The terminal gets lines for a person, the log goes to `<data dir>/extreg.log`.
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { buildDaemon } from './build.mjs';
 import { catchSignals, SetupError } from './child-process.mjs';
 import * as demo from './demo.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
@@ -22,7 +23,7 @@ const releaseSignals = catchSignals();
 const compiled = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).href);
 
 async function main(args) {
-  await setUp();
+  await setUp(buildDaemon);
   const config = await readConfig(args);
   prepareDataDir(config.data_dir);
   if (config.nats_url === null) process.env.NATS_SERVER_BIN = await ensureNatsServer(config.data_dir);

@@ -4,6 +4,7 @@
 // 2. A run without a single test has failed, and so has one that AVA did not finish.
 import { mkdirSync, rmSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { buildAll } from './build.mjs';
 import { catchSignals, Interrupted, run } from './child-process.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
 import { ensurePostgres } from './postgres.mjs';
@@ -19,7 +20,7 @@ const tool = (...path) => join(ROOT, 'node_modules', ...path);
 async function main(args) {
   const dataDir = resolve(ROOT, process.env.EXTENSION_REGISTRY_DATA_DIR || '.extreg');
   prepareDataDir(dataDir);
-  await setUp();
+  await setUp(buildAll);
   const natsServer = await ensureNatsServer(dataDir);
   const postgres = await ensurePostgres(dataDir);
   const linted = await lint();
