@@ -1,0 +1,178 @@
+import { headers } from '@nats-io/nats-core';
+import test from 'ava';
+import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
+import { startExtension, until } from '../helpers/nats-server.js';
+
+const QUICK_BREAKER = {
+  EXTENSION_REGISTRY_CIRCUIT_BREAKER_TIMEOUT_SECONDS: '0.3',
+  EXTENSION_REGISTRY_ABSENCE_GRACE_SECONDS: '0',
+};
+
+test.serial('a row inserted by plain SQL is callable at once, and one that is deleted is gone', async (t) => {
+  const daemon = await DaemonProcess.startReady(t);
+  const nc = await daemon.connect();
+  const sql = daemon.sql();
+  await startExtension(nc, 'ext.echo', (request) => ({ body: request.data }));
+  t.is((await invoke(nc, 'echo')).error, 'extension_not_found');
+  await sql`insert into extensions (id, type, subject) values ('echo', 'pre', 'ext.echo')`;
+  await until('the extension is called', async () => (await invoke(nc, 'echo')).error === '');
+  const answer = await invoke(nc, 'echo', 'né\u0000 any bytes');
+  t.is(answer.body, 'né\u0000 any bytes');
+  t.is(answer.header('Extreg-Version'), 'v1');
+  t.is(answer.header('Extreg-Attempts'), '1');
+  await sql`delete from extensions where id = 'echo'`;
+  await until('the extension is gone', async () => (await invoke(nc, 'echo')).error === 'extension_not_found');
+  const trail =
+    await sql`select action, changed_by from extension_audit_log where extension_id = 'echo' order by revision`;
+  t.deepEqual(
+    trail.map((row) => row.action),
+    ['create', 'delete'],
+  );
+});
+
+test.serial(
+  'a failing extension is opened, disabled with an audit row and events, and comes back by itself',
+  async (t) => {
+    const daemon = await DaemonProcess.startReady(t, QUICK_BREAKER);
+    const nc = await daemon.connect();
+    const sql = daemon.sql();
+    const events: string[] = [];
+    nc.subscribe('extreg.v1.event.>', {
+      callback: (_, message) => void events.push(message.subject.split('.')[3] ?? ''),
+    });
+    let isBroken = true;
+    await startExtension(nc, 'ext.flaky', () => {
+      if (!isBroken) return { body: 'well' };
+      const h = headers();
+      h.set('Nats-Service-Error-Code', '500');
+      h.set('Nats-Service-Error', 'broken');
+      return { headers: h };
+    });
+    await sql`insert into extensions (id, type, subject) values ('flaky', 'pre', 'ext.flaky')`;
+    await until('the extension is known', async () => (await daemon.state('flaky')) === 'closed');
+    for (let i = 0; i < 5; i++) t.is((await invoke(nc, 'flaky')).error, 'extension_error');
+    t.deepEqual((await invoke(nc, 'flaky')).details, { reason: 'circuit_open' });
+    await until('it is disabled', async () => {
+      const [row] = await sql`select enabled, auto_disabled from extensions where id = 'flaky'`;
+      return row?.enabled === false && row.auto_disabled === true;
+    });
+    isBroken = false;
+    await until('it is enabled again', async () => {
+      await invoke(nc, 'flaky');
+      const [row] = await sql`select enabled, auto_disabled from extensions where id = 'flaky'`;
+      return row?.enabled === true && row.auto_disabled === false;
+    });
+    t.is((await invoke(nc, 'flaky')).body, 'well');
+    const told = ['circuit_opened', 'auto_disabled', 'circuit_half_opened', 'circuit_closed', 'auto_enabled'];
+    await until('every event is out', () => told.every((kind) => events.includes(kind)));
+    t.is(events[0], 'circuit_opened');
+    t.true(events.indexOf('auto_disabled') < events.indexOf('auto_enabled'));
+    const trail = await sql`
+    select action, changed_by from extension_audit_log where extension_id = 'flaky' and revision is not null order by revision`;
+    t.deepEqual(
+      trail.map((row) => [row.action, row.changed_by]),
+      [
+        ['create', 'db:postgres'],
+        ['disable', 'system:auto-manager'],
+        ['enable', 'system:auto-manager'],
+      ],
+    );
+  },
+);
+
+test.serial('an extension that a person disabled while it was auto-disabled stays off', async (t) => {
+  const daemon = await DaemonProcess.startReady(t, QUICK_BREAKER);
+  const nc = await daemon.connect();
+  const sql = daemon.sql();
+  await sql`insert into extensions (id, type, subject) values ('gone', 'pre', 'ext.gone')`;
+  await until('the extension is known', async () => (await daemon.state('gone')) === 'closed');
+  for (let i = 0; i < 5; i++) await invoke(nc, 'gone');
+  await until('it is disabled', async () => (await daemon.health('gone')).auto_disabled);
+  await sql`update extensions set enabled = false where id = 'gone'`;
+  await until('a person disabled it', async () => (await invoke(nc, 'gone')).details.reason === 'disabled');
+  await startExtension(nc, 'ext.gone', () => ({ body: 'back' }));
+  await until('the open time is over', async () => (await daemon.state('gone')) === 'half_open');
+  t.is((await invoke(nc, 'gone')).details.reason, 'disabled');
+});
+
+test.serial('a call in flight gets its answer when the daemon is told to stop, and it exits 0', async (t) => {
+  const daemon = await DaemonProcess.startReady(t);
+  const nc = await daemon.connect();
+  const sql = daemon.sql();
+  let answer: () => void = () => {};
+  nc.subscribe('ext.slow', {
+    callback: (_, message) => {
+      answer = () => message.respond('at last');
+    },
+  });
+  await sql`insert into extensions (id, type, subject) values ('slow', 'pre', 'ext.slow')`;
+  await until('the extension is known', async () => (await daemon.state('slow')) === 'closed');
+  const called = invoke(nc, 'slow');
+  await until('the call is under way', async () =>
+    /extension_registry_in_flight 1/.test(await (await daemon.fetch('/metrics')).text()),
+  );
+  daemon.child.kill('SIGTERM');
+  await until('the daemon drains', () => daemon.has('stopping'));
+  await until('readyz says so', async () => (await daemon.fetch('/readyz')).status === 503);
+  answer();
+  t.is((await called).body, 'at last');
+  t.is(await daemon.exited, 0);
+});
+
+test.serial('calls that outlast the time to stop are told not_connected', async (t) => {
+  const daemon = await DaemonProcess.startReady(t, { EXTENSION_REGISTRY_SHUTDOWN_TIMEOUT_SECONDS: '1' });
+  const nc = await daemon.connect();
+  await startExtension(nc, 'ext.hang', () => null);
+  await daemon.sql()`insert into extensions (id, type, subject) values ('hang', 'pre', 'ext.hang')`;
+  await until('the extension is known', async () => (await daemon.state('hang')) === 'closed');
+  const called = invoke(nc, 'hang');
+  await until('the call is under way', async () =>
+    /extension_registry_in_flight 1/.test(await (await daemon.fetch('/metrics')).text()),
+  );
+  daemon.child.kill('SIGTERM');
+  t.is((await called).error, 'not_connected');
+  t.is(await daemon.exited, 0);
+});
+
+test.serial('health is written, and breaker facts are restored after a restart', async (t) => {
+  const first = await DaemonProcess.startReady(t, { EXTENSION_REGISTRY_ABSENCE_GRACE_SECONDS: '0' });
+  const nc = await first.connect();
+  await first.sql()`insert into extensions (id, type, subject) values ('down', 'pre', 'ext.down')`;
+  await until('the extension is known', async () => (await first.state('down')) === 'closed');
+  for (let i = 0; i < 5; i++) await invoke(nc, 'down');
+  const before = await first.health('down');
+  t.is(before.health.circuit_breaker_state, 'open');
+  t.is(await first.stop(), 0);
+  const second = await DaemonProcess.startReady(t, {}, first.dataDir);
+  const after = await second.health('down');
+  t.like(after, { enabled: false, auto_disabled: true });
+  t.is(after.health.circuit_breaker_state, 'open');
+  t.is(after.health.failure_count, 5);
+  t.is(after.health.circuit_breaker_trips, 1);
+  const until0 = Date.parse(before.health.circuit_breaker_open_until ?? '');
+  const until1 = Date.parse(after.health.circuit_breaker_open_until ?? '');
+  t.true(Math.abs(until0 - until1) < 2000, `it would have opened until ${until0}, now ${until1}`);
+});
+
+test.serial(
+  'the nats-server of the daemon dies: it is started again and calls are served, with no breaker opened',
+  async (t) => {
+    const daemon = await DaemonProcess.startReady(t);
+    const nc = await daemon.connect();
+    await startExtension(nc, 'ext.echo', (request) => ({ body: request.data }));
+    await daemon.sql()`insert into extensions (id, type, subject) values ('echo', 'pre', 'ext.echo')`;
+    await until('the extension is called', async () => (await invoke(nc, 'echo')).error === '');
+    const pid = daemon.log.find((line) => line.event === 'nats_server_started')?.pid as number;
+    process.kill(pid, 'SIGKILL');
+    await until(
+      'it was started again',
+      () => daemon.log.filter((line) => line.event === 'nats_server_started').length === 2,
+    );
+    await until('calls are served', async () => {
+      const answer = await invoke(nc, 'echo', '{}', {}, 500).catch(() => null);
+      return answer?.error === '';
+    });
+    t.is(await daemon.state('echo'), 'closed');
+    t.false(daemon.has('circuit_opened'));
+  },
+);
