@@ -14,7 +14,7 @@ import { INBOX_PREFIX } from './subjects.js';
 const MAX_OWED = 10_000;
 const MAX_OWED_BYTES = 32 * 1024 * 1024;
 const RETRY_MS = 250;
-const ID_DIGITS = 22;
+const ID_DIGITS = 12;
 
 interface OwedReply {
   readonly subject: string;

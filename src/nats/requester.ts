@@ -18,7 +18,7 @@ import type { PreparedRoute } from './routes.js';
 import { INBOX_PREFIX } from './subjects.js';
 
 const LATE_TIMER_MS = 50;
-const INBOX_DIGITS = 22;
+const INBOX_DIGITS = 12;
 /** 48 bits: a guess, or a late reply to a reused slot, has a chance of 1 in 3e14. */
 const CHECK_DIGITS = 12;
 const HYPHEN = 45;

@@ -74,10 +74,11 @@ export async function startServerProcess(spec: ServerSpec): Promise<ServerProces
   const exited = new Promise<void>((done) => {
     const end = (): void => {
       ended = true;
-      killGroup(keeper); // P1
       done();
     };
-    keeper.once('exit', end).once('error', end);
+    // P1. The output is whole at 'close', which comes once nobody of the group is left to write to it.
+    keeper.once('exit', () => killGroup(keeper));
+    keeper.once('close', end).once('error', end);
   });
 
   const deadline = performance.now() + START_DEADLINE_MS;

@@ -16,7 +16,7 @@ export class TestServer {
   private constructor(
     private readonly binary: string,
     private readonly directory: string,
-    private readonly config: string,
+    private config: string,
     private process: ServerProcess,
   ) {}
 
@@ -50,9 +50,10 @@ export class TestServer {
     await this.process.exited;
   }
 
-  /** Starts it again on the same port. */
-  async restart(): Promise<void> {
-    const { binary, directory, config } = this;
+  /** Starts it again on the same port, with another configuration where one is given. */
+  async restart(config = this.config): Promise<void> {
+    this.config = config;
+    const { binary, directory } = this;
     this.process = await startServerProcess({ binary, directory, port: this.process.port, config });
   }
 

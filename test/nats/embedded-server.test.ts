@@ -1,0 +1,188 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connect } from '@nats-io/transport-node';
+import test from 'ava';
+import { type EmbeddedServer, findNatsServer, startEmbeddedServer } from '../../src/nats/embedded-server.js';
+import { silentLogger } from '../../src/telemetry/log.js';
+import { until } from '../helpers/nats-server.js';
+import { type LogLine, recordingLogger } from './wire-rig.js';
+
+type Context = { teardown(fn: () => unknown): void };
+
+function dataDirOf(t: Context): string {
+  const directory = mkdtempSync(join(tmpdir(), 'extreg-data-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+const installed = findNatsServer('', process.env) as string;
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const { listener, port } = await listen();
+  await new Promise((resolve) => listener.close(resolve));
+  return port;
+}
+
+async function listen(): Promise<{ listener: Server; port: number }> {
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  return { listener, port: (listener.address() as { port: number }).port };
+}
+
+async function started(
+  t: Context,
+  dataDir: string,
+  preferredPort: number,
+): Promise<{ server: EmbeddedServer; lines: LogLine[] }> {
+  const { log, lines } = recordingLogger();
+  const server = await startEmbeddedServer({ dataDir, log, binary: installed, preferredPort });
+  t.teardown(() => server.stop());
+  return { server, lines };
+}
+
+/** Ids of the running processes whose command line holds the text. */
+function running(text: string): number[] {
+  return execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(text) && !/^\s*\d+ Z/.test(line))
+    .map((line) => Number.parseInt(line, 10));
+}
+
+const pidOf = (lines: readonly LogLine[], nth: number): number =>
+  lines.filter((line) => line.event === 'nats_server_started')[nth]?.pid as number;
+
+test('S1: loopback only, with a token that stands in no command line, in a file for the owner alone', async (t) => {
+  const dataDir = dataDirOf(t);
+  const { server } = await started(t, dataDir, await freePort());
+  t.is(server.url, `nats://127.0.0.1:${server.port}`);
+  await t.throwsAsync(connect({ servers: server.url }), { message: /authorization/i });
+  const client = await connect({ servers: server.url, token: server.token });
+  t.is(client.info?.host, '127.0.0.1');
+  await client.close();
+  const config = join(dataDir, 'nats', 'nats-server.conf');
+  t.is(statSync(config).mode & 0o777, 0o600);
+  t.true(readFileSync(config, 'utf8').includes(server.token));
+  t.is(running(dataDir).length, 2, 'the keeper and the server');
+  t.deepEqual(running(server.token), []);
+  await server.stop();
+  t.deepEqual(running(dataDir), []);
+  t.deepEqual(readdirSync(join(dataDir, 'nats')), ['nats-server.conf']);
+});
+
+test('S2: the preferred port where it is free, another one where it is taken', async (t) => {
+  const port = await freePort();
+  t.is((await started(t, dataDirOf(t), port)).server.port, port);
+  const { listener, port: taken } = await listen();
+  t.teardown(() => listener.close());
+  const { server } = await started(t, dataDirOf(t), taken);
+  t.not(server.port, taken);
+  await (await connect({ servers: server.url, token: server.token })).close();
+});
+
+test('S3: a server that dies is back on its port, and so is one whose keeper dies', async (t) => {
+  const dataDir = dataDirOf(t);
+  const { server, lines } = await started(t, dataDir, await freePort());
+  const client = await connect({
+    servers: server.url,
+    token: server.token,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 20,
+  });
+  t.teardown(() => client.close());
+  process.kill(pidOf(lines, 0), 'SIGKILL');
+  await until('the second server', () => pidOf(lines, 1) !== undefined);
+  await until('the client to be back', () =>
+    client.rtt().then(
+      () => true,
+      () => false,
+    ),
+  );
+  t.is(lines.filter((line) => line.event === 'nats_server_started')[1]?.port, server.port);
+  const keeper = running(dataDir).find((pid) => pid !== pidOf(lines, 1)) as number;
+  process.kill(keeper, 'SIGKILL');
+  await until('the third server', () => pidOf(lines, 2) !== undefined);
+  t.is(running(dataDir).length, 2, 'nothing of the second is left');
+  await server.stop();
+  t.deepEqual(running(dataDir), []);
+});
+
+test('S3: stop() while a restart is under way leaves nothing', async (t) => {
+  const dataDir = dataDirOf(t);
+  const { server, lines } = await started(t, dataDir, await freePort());
+  process.kill(pidOf(lines, 0), 'SIGKILL');
+  await until('the death', () => lines.some((line) => line.event === 'nats_server_died'));
+  await server.stop();
+  await server.stop();
+  t.deepEqual(running(dataDir), []);
+});
+
+async function parent(t: Context, dataDir: string): Promise<{ child: ChildProcess; port: number }> {
+  const child = fork(
+    fileURLToPath(new URL('./parent-process.js', import.meta.url)),
+    [dataDir, String(await freePort())],
+    {
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    },
+  );
+  t.teardown(() => child.kill('SIGKILL'));
+  const { port } = await new Promise<{ port: number }>((resolve) =>
+    child.once('message', (message) => resolve(message as { port: number })),
+  );
+  return { child, port };
+}
+
+test('H1: SIGKILL of the daemon leaves neither keeper nor server', async (t) => {
+  const dataDir = dataDirOf(t);
+  const { child } = await parent(t, dataDir);
+  t.is(running(dataDir).length, 3);
+  child.kill('SIGKILL');
+  await until('the end of all', () => running(dataDir).length === 0);
+  t.pass();
+});
+
+test('H1: a Ctrl-C in the terminal reaches the daemon and not the server', async (t) => {
+  const dataDir = dataDirOf(t);
+  const { child } = await parent(t, dataDir);
+  const told = new Promise((resolve) => child.once('message', resolve));
+  process.kill(-(child.pid as number), 'SIGINT');
+  t.deepEqual(await told, { interrupted: true, connected: true });
+  t.is(running(dataDir).length, 3);
+  child.kill('SIGKILL');
+  await until('the end of all', () => running(dataDir).length === 0);
+});
+
+test('startEmbeddedServer: a binary that is no server is told with its own words', async (t) => {
+  const dataDir = dataDirOf(t);
+  const binary = join(dataDir, 'nats-server');
+  writeFileSync(binary, '#!/bin/sh\necho "this is no server" >&2\nexit 3\n');
+  chmodSync(binary, 0o755);
+  await t.throwsAsync(startEmbeddedServer({ dataDir, log: silentLogger, binary }), {
+    message: /ended at once: this is no server/,
+  });
+  t.deepEqual(running(dataDir), []);
+});
+
+test('findNatsServer: NATS_SERVER_BIN alone where it is set, else PATH, else below the data directory', (t) => {
+  const dataDir = dataDirOf(t);
+  const own = (path: string): string => {
+    const file = join(dataDir, path, 'nats-server');
+    mkdirSync(join(dataDir, path), { recursive: true });
+    writeFileSync(file, '#!/bin/sh\n', { mode: 0o755 });
+    return file;
+  };
+  const inPath = own('bin');
+  t.is(findNatsServer(dataDir, { NATS_SERVER_BIN: inPath }), inPath);
+  t.is(findNatsServer(dataDir, { NATS_SERVER_BIN: join(dataDir, 'missing'), PATH: join(dataDir, 'bin') }), null);
+  t.is(findNatsServer(dataDir, { NATS_SERVER_BIN: '', PATH: `:/nowhere:${join(dataDir, 'bin')}` }), inPath);
+  const tool = own('tools/usr/sbin');
+  const found = findNatsServer(dataDir, {});
+  // A machine may have one in a directory that is looked at before.
+  t.true(found === tool || (found === installed && statSync(installed).isFile()));
+  t.is(findNatsServer(join(dataDir, 'none'), {}) ?? installed, installed);
+});

@@ -1,0 +1,271 @@
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import anyTest, { type TestFn } from 'ava';
+import type { Invocation } from '../../src/actors/ports.js';
+import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { SimulatedClock } from '../helpers/simulated-clock.js';
+import { Ends, errorOf, invoke, PREFIX, Rig, type RigOptions, rawBlock, recordingLogger } from './wire-rig.js';
+
+interface World {
+  server: TestServer;
+  caller: NatsConnection;
+}
+
+const test = anyTest as TestFn<World>;
+
+test.before(async (t) => {
+  const server = await TestServer.start();
+  t.context = { server, caller: await server.connect() };
+});
+test.after.always((t) => t.context.server.stop());
+
+type Context = { context: World; teardown(fn: () => unknown): void };
+
+async function rigOf(t: Context, options: RigOptions = {}): Promise<Rig> {
+  const rig = await Rig.start(t.context.server, options);
+  t.teardown(() => rig.close());
+  return rig;
+}
+
+/** A real invocation, caught by a handler that does nothing with it. */
+async function caught(t: Context, options: RigOptions = {}): Promise<{ rig: Rig; invocation: Invocation }> {
+  const seen: Invocation[] = [];
+  const rig = await rigOf(t, { ...options, handle: () => (invocation) => void seen.push(invocation) });
+  t.context.caller.publish(`${PREFIX}.invoke.normalize`, 'x', { reply: '_INBOX.nobody' });
+  await until('the invocation', () => seen.length === 1);
+  return { rig, invocation: seen[0] as Invocation };
+}
+
+test.serial('requester: nobody listening ends an attempt at once', async (t) => {
+  await rigOf(t);
+  t.is(errorOf(await invoke(t.context.caller, 'normalize')).message, 'attempt ended: no_responders');
+});
+
+test.serial('requester: an extension that answers an empty 503 of its own has answered', async (t) => {
+  const { rig, invocation } = await caught(t);
+  const extension = await startExtension(t.context.caller, 'ext.normalize', () => ({
+    headers: rawBlock('NATS/1.0\r\nNats-Service-Error-Code: 503\r\nNats-Service-Error: busy\r\nRetry-After: 3\r\n\r\n'),
+  }));
+  t.teardown(() => extension.stop());
+  const seen = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
+  await until('the reply', () => seen.ends.length > 0);
+  t.like(seen.ends[0]?.reply, { serviceErrorCode: 503, serviceError: 'busy', retryAfterMs: 3000 });
+});
+
+test.serial('requester: a reply with a malformed header block is a service error of 500', async (t) => {
+  const { rig, invocation } = await caught(t);
+  const extension = await startExtension(t.context.caller, 'ext.normalize', () => ({
+    headers: rawBlock('NATS/1.0\r\nbad name: x\r\n\r\n'),
+  }));
+  t.teardown(() => extension.stop());
+  const seen = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
+  await until('the reply', () => seen.ends.length > 0);
+  t.is(seen.ends[0]?.reply?.serviceErrorCode, 500);
+});
+
+test.serial('requester: an attempt without an answer ends when its time is over, and only then', async (t) => {
+  const clock = new SimulatedClock();
+  const { rig, invocation } = await caught(t, { clock });
+  const extension = await startExtension(t.context.caller, 'ext.normalize', () => null);
+  t.teardown(() => extension.stop());
+  const seen = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 1000, 1000, seen);
+  clock.advance(999);
+  t.deepEqual(seen.kinds, []);
+  clock.advance(1);
+  t.deepEqual(seen.kinds, ['timeout']);
+  t.is(rig.requester.counts().pending, 0);
+});
+
+test.serial('Q6: a slot used again keeps its timer, and ends each attempt at its own time', async (t) => {
+  const clock = new SimulatedClock();
+  const { rig, invocation } = await caught(t, { clock });
+  const requests: Msg[] = [];
+  const extension = await startExtension(t.context.caller, 'ext.normalize', (request) => {
+    requests.push(request);
+    return null;
+  });
+  t.teardown(() => extension.stop());
+  const attempt = async (timeoutMs: number): Promise<Ends> => {
+    const seen = new Ends();
+    rig.requester.send(rig.route, invocation, 2, timeoutMs, timeoutMs, seen);
+    const count = requests.length;
+    await until('the request', () => requests.length > count);
+    return seen;
+  };
+  const answered = async (seen: Ends): Promise<void> => {
+    requests.at(-1)?.respond('late enough');
+    await until('the reply', () => seen.kinds.length === 1);
+  };
+  await answered(await attempt(1000));
+  clock.advance(600);
+  await answered(await attempt(1000));
+  t.is(clock.delays.length, 1, 'the second attempt started no timer');
+  const long = await attempt(1000);
+  clock.advance(500);
+  t.deepEqual(long.kinds, [], 'the timer of the first attempt ended nothing');
+  clock.advance(499);
+  t.deepEqual(long.kinds, []);
+  clock.advance(1);
+  t.deepEqual(long.kinds, ['timeout']);
+  await answered(await attempt(1000));
+  const short = await attempt(100);
+  clock.advance(100);
+  t.deepEqual(short.kinds, ['timeout'], 'a shorter attempt does not wait for the longer timer');
+});
+
+test.serial('Q6: a timer that fires early is armed for what is left', async (t) => {
+  const clock = new SimulatedClock();
+  const { rig, invocation } = await caught(t, { clock });
+  const extension = await startExtension(t.context.caller, 'ext.normalize', () => null);
+  t.teardown(() => extension.stop());
+  const seen = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 1000, 1000, seen);
+  clock.advance(990);
+  t.true(clock.fireEarly());
+  t.deepEqual(seen.kinds, []);
+  clock.advance(10);
+  t.deepEqual(seen.kinds, ['timeout']);
+});
+
+test.serial('Q3: a reply that lies in the buffer when a late timer fires still counts', async (t) => {
+  const clock = new SimulatedClock();
+  const { rig, invocation } = await caught(t, { clock });
+  let release: () => void = () => undefined;
+  const extension = await startExtension(t.context.caller, 'ext.normalize', (request) => {
+    release = () => request.respond('in the buffer');
+    return null;
+  });
+  t.teardown(() => extension.stop());
+  const stalled = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 100, 100, stalled);
+  await until('the request', () => extension.received.length === 1);
+  clock.stall(151);
+  clock.advance(0);
+  t.deepEqual(stalled.kinds, [], 'late: not judged yet');
+  release();
+  await until('an end', () => stalled.kinds.length === 1);
+
+  const hung = new Ends();
+  rig.requester.send(rig.route, invocation, 2, 100, 100, hung);
+  clock.stall(300);
+  clock.advance(0);
+  t.deepEqual(hung.kinds, []);
+  await until('the timeout', () => hung.kinds.length === 1);
+  t.deepEqual(hung.kinds, ['timeout']);
+});
+
+test.serial('Q1: a late reply to a slot used again is dropped, and so is a second one', async (t) => {
+  const clock = new SimulatedClock();
+  const { rig, invocation } = await caught(t, { clock });
+  const requests: Msg[] = [];
+  const extension = await startExtension(t.context.caller, 'ext.normalize', (request) => {
+    requests.push(request);
+    return null;
+  });
+  t.teardown(() => extension.stop());
+  const first = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 100, 100, first);
+  await until('the first request', () => requests.length === 1);
+  clock.advance(100);
+  const second = new Ends();
+  rig.requester.send(rig.route, invocation, 2, 100, 100, second);
+  await until('the second request', () => requests.length === 2);
+  t.is(rig.requester.counts().pending, 1, 'the slot is used again');
+  requests[0]?.respond('late');
+  requests[1]?.respond('right');
+  requests[1]?.respond('twice');
+  await until('all replies', () => rig.requester.counts().strayReplies === 2);
+  t.deepEqual(first.kinds, ['timeout']);
+  t.deepEqual(second.kinds, ['reply']);
+  const body = (second.ends[0]?.reply as unknown as { body: Uint8Array } | undefined)?.body ?? [];
+  t.is(Buffer.from(body).toString(), 'right');
+});
+
+test.serial('Q5: a reply to a guessed subject reaches nobody', async (t) => {
+  const { rig, invocation } = await caught(t);
+  const requests: Msg[] = [];
+  const extension = await startExtension(t.context.caller, 'ext.normalize', (request) => {
+    requests.push(request);
+    return null;
+  });
+  t.teardown(() => extension.stop());
+  const seen = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
+  await until('the request', () => requests.length === 1);
+  const subject = requests[0]?.reply ?? '';
+  const base = subject.slice(0, subject.lastIndexOf('.') + 1);
+  const guesses = [
+    '0',
+    '0-',
+    `0-${'0'.repeat(12)}`,
+    '-',
+    `99999999999999999999-${'a'.repeat(12)}`,
+    `zz-${'a'.repeat(12)}`,
+    `${subject.slice(base.length)}0`,
+  ];
+  for (const guess of guesses) t.context.caller.publish(base + guess, 'forged');
+  await until('the forged replies', () => rig.requester.counts().strayReplies === guesses.length);
+  t.deepEqual(seen.kinds, []);
+  t.not(subject.slice(base.length), '0-');
+});
+
+test.serial('Q4: a listener that throws ends neither the reader nor another attempt', async (t) => {
+  const { log, lines } = recordingLogger();
+  const { rig, invocation } = await caught(t, { log });
+  const extension = await startExtension(t.context.caller, 'ext.normalize', () => ({ body: 'x' }));
+  t.teardown(() => extension.stop());
+  const seen = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 5000, 5000, {
+    attemptEnded: () => {
+      throw new Error('boom');
+    },
+  });
+  rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
+  await until('the second reply', () => seen.kinds.length === 1);
+  t.is(lines.filter((line) => line.event === 'attempt_listener_failed').length, 1);
+  t.is(rig.requester.counts().pending, 0);
+});
+
+test.serial('R2: a route that no row may name is never published to', async (t) => {
+  const { rig, invocation } = await caught(t);
+  const heard: Msg[] = [];
+  const spy = t.context.caller.subscribe('>', { callback: (_, message) => void heard.push(message) });
+  await t.context.caller.flush();
+  const seen = new Ends();
+  for (const subject of [
+    `${PREFIX}.invoke.normalize`,
+    'ext.*',
+    '$SYS.x',
+    '_INBOX.a',
+    'ext..a',
+    `ext.${'x'.repeat(300)}`,
+    'ext a',
+  ])
+    rig.requester.send(
+      rig.prepare(null, { extensionId: 'a', version: 'v1', instanceId: null, subject, config: null }),
+      invocation,
+      1,
+      100,
+      100,
+      seen,
+    );
+  t.deepEqual(seen.kinds, Array(7).fill('not_permitted'));
+  await rig.connection.flush();
+  await t.context.caller.flush();
+  spy.unsubscribe();
+  t.deepEqual(heard, []);
+});
+
+test.serial('requester: after close() attempts have ended and none is taken', async (t) => {
+  const { rig, invocation } = await caught(t);
+  const extension = await startExtension(t.context.caller, 'ext.normalize', () => null);
+  t.teardown(() => extension.stop());
+  const seen = new Ends();
+  rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
+  await rig.close();
+  t.deepEqual(seen.kinds, ['disconnected']);
+  rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
+  t.deepEqual(seen.kinds, ['disconnected', 'disconnected']);
+});

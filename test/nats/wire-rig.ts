@@ -1,0 +1,199 @@
+// The wire of the daemon on a real nats-server, with a handler of the test's choice in the router's place.
+import { type Msg, MsgHdrsImpl, type NatsConnection } from '@nats-io/nats-core';
+import type { MsgImpl } from '@nats-io/nats-core/internal';
+import type {
+  AttemptEnd,
+  AttemptListener,
+  Clock,
+  HandleInvocation,
+  Invocation,
+  Reply,
+  Route,
+  RouteSpec,
+} from '../../src/actors/ports.js';
+import type { ErrorCode } from '../../src/domain/errors.js';
+import { BrokerConnection, type ConnectionSettings } from '../../src/nats/connection.js';
+import { Intake, type IntakeSettings } from '../../src/nats/intake.js';
+import { createRandomHex } from '../../src/nats/random-hex.js';
+import { Replies } from '../../src/nats/replies.js';
+import { Requester } from '../../src/nats/requester.js';
+import { createPrepareRoute } from '../../src/nats/routes.js';
+import { Subjects } from '../../src/nats/subjects.js';
+import { type Logger, silentLogger } from '../../src/telemetry/log.js';
+import type { TestServer } from '../helpers/nats-server.js';
+
+export const PREFIX = 'extreg.v1';
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
+};
+
+/** One log line as its fields. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** A logger that keeps what it is told. */
+export function recordingLogger(): { readonly log: Logger; readonly lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const take = (fields: LogLine): void => {
+    lines.push(fields);
+  };
+  const log = {
+    ...silentLogger,
+    info: take,
+    warn: take,
+    error: take,
+    debug: take,
+    child: () => log,
+  } as unknown as Logger;
+  return { log, lines };
+}
+
+/** How attempts ended, in order, each with its reply. */
+export class Ends implements AttemptListener {
+  readonly ends: { readonly end: AttemptEnd; readonly reply: Reply | null }[] = [];
+
+  constructor(private readonly onEnd: (end: AttemptEnd, reply: Reply | null) => void = () => undefined) {}
+
+  attemptEnded(end: AttemptEnd, reply: Reply | null): void {
+    this.ends.push({ end, reply });
+    this.onEnd(end, reply);
+  }
+
+  get kinds(): AttemptEnd[] {
+    return this.ends.map(({ end }) => end);
+  }
+}
+
+export interface RigOptions {
+  readonly settings?: Partial<IntakeSettings>;
+  readonly route?: Partial<RouteSpec>;
+  readonly environment?: string;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly connection?: Partial<ConnectionSettings>;
+  /** Null: one attempt, its end as the answer. */
+  readonly handle?: ((rig: Rig) => HandleInvocation) | null;
+  readonly timeoutMs?: number;
+}
+
+export class Rig {
+  readonly connection: BrokerConnection;
+  readonly replies: Replies;
+  readonly requester: Requester;
+  readonly intake: Intake;
+  readonly subjects = new Subjects(PREFIX);
+  readonly route: Route;
+  readonly timeoutMs: number;
+  /** What succeed() returned, in order. */
+  readonly outcomes: (ErrorCode | null)[] = [];
+  readonly #clock: Clock;
+
+  constructor(server: TestServer, options: RigOptions = {}) {
+    const log = options.log ?? silentLogger;
+    const clock = options.clock ?? systemClock;
+    const randomHex = createRandomHex();
+    this.#clock = clock;
+    this.timeoutMs = options.timeoutMs ?? 5000;
+    this.connection = BrokerConnection.open(
+      { url: server.url, name: 'rig', reconnectMaxMs: 50, ...options.connection },
+      log,
+    );
+    this.replies = new Replies(this.connection, clock, randomHex);
+    this.requester = new Requester(this.connection, clock, log, randomHex);
+    this.route = this.prepare(options.environment ?? null, {
+      extensionId: 'normalize',
+      version: 'v1',
+      instanceId: null,
+      subject: 'ext.normalize',
+      config: null,
+      ...options.route,
+    });
+    const handle = options.handle?.(this) ?? ((invocation) => this.attempt(invocation));
+    this.intake = new Intake(
+      this.connection,
+      this.replies,
+      this.subjects,
+      clock,
+      log,
+      {
+        replyPrefixes: ['_INBOX', '_R_.'],
+        minBudgetMs: 10,
+        maxBudgetMs: 60_000,
+        maxBodyBytes: null,
+        environmentIsConfigured: options.environment !== undefined,
+        ...options.settings,
+      },
+      handle,
+    );
+    this.intake.start();
+  }
+
+  static async start(server: TestServer, options: RigOptions = {}): Promise<Rig> {
+    const rig = new Rig(server, options);
+    await rig.connection.firstConnected;
+    await rig.connection.flush();
+    return rig;
+  }
+
+  prepare(environment: string | null, spec: RouteSpec): Route {
+    return createPrepareRoute(environment, { ownPrefix: PREFIX, allowedPrefixes: [] })(spec);
+  }
+
+  /** What a router without opinions does. */
+  attempt(invocation: Invocation, attempt = 1, route = this.route): void {
+    this.requester.send(
+      route,
+      invocation,
+      attempt,
+      this.timeoutMs,
+      this.timeoutMs,
+      new Ends((end, reply) => {
+        if (reply === null) invocation.refuse({ code: 'extension_unavailable', message: `attempt ended: ${end}` });
+        else this.outcomes.push(invocation.succeed(route, reply, attempt, this.#clock.now() - invocation.arrivedMs));
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.requester.close();
+    this.replies.close();
+    await this.connection.close();
+  }
+}
+
+/** A header block of any bytes, for what the public API would not send. */
+export class RawBlock extends MsgHdrsImpl {
+  constructor(private readonly bytes: Uint8Array) {
+    super();
+  }
+
+  override encode(): Uint8Array {
+    return this.bytes;
+  }
+}
+
+export const rawBlock = (text: string): RawBlock => new RawBlock(Buffer.from(text, 'latin1'));
+
+/** The header block of a message as it came, one character per byte. */
+export function blockOf(message: Msg): string {
+  const { _msg: frame, _rdata: bytes } = message as MsgImpl;
+  return frame.hdr > 0 ? Buffer.from(bytes).toString('latin1', 0, frame.hdr) : '';
+}
+
+/** Calls the rig as a caller does; the block is sent byte for byte. */
+export function invoke(
+  caller: NatsConnection,
+  rest: string,
+  block = '',
+  body: Uint8Array | string = 'body',
+): Promise<Msg> {
+  return caller.request(`${PREFIX}.invoke.${rest}`, body, {
+    timeout: 10_000,
+    ...(block === '' ? {} : { headers: rawBlock(block) }),
+  });
+}
+
+export const errorOf = (message: Msg): Record<string, unknown> =>
+  (message.json() as { error: Record<string, unknown> }).error;
