@@ -245,7 +245,7 @@ export function breakerDefaults(config: Config): BreakerSettings {
   };
 }
 
-export interface DatabasePlaces {
+interface DatabasePlaces {
   readonly main: DatabaseConnection;
   /** For migrations and the change feed: around a pooler where there is a way, else the same. */
   readonly direct: DatabaseConnection;

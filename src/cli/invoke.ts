@@ -125,14 +125,16 @@ function problemOf(reply: Msg): { readonly ours: boolean; readonly text: string 
   if (ours === '' && status === '') return null;
   const message = reply.headers?.get('Nats-Service-Error') ?? '';
   if (ours === '') return { ours: false, text: `the extension answered ${status}: ${message}` };
-  return { ours: true, text: `${ours}: ${message}${reasonOf(reply.data)}` };
+  const reason = reasonOf(reply.data);
+  return { ours: true, text: `${ours}: ${message}${reason === '' || message.includes(reason) ? '' : ` (${reason})`}` };
 }
 
+/** `details.reason` of an error of ours; '' without. */
 function reasonOf(body: Uint8Array): string {
   try {
     const reason = (JSON.parse(Buffer.from(body).toString()) as { error: { details?: { reason?: unknown } } }).error
       .details?.reason;
-    return typeof reason === 'string' ? ` (${reason})` : '';
+    return typeof reason === 'string' ? reason : '';
   } catch {
     return '';
   }

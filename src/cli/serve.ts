@@ -1,4 +1,5 @@
 // `extreg serve`: the daemon as a service, with its log as JSON lines on standard output.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { loadConfig } from '../config.js';
 import { SETTING_KEYS } from '../config-schema.js';
@@ -9,6 +10,7 @@ import { addConfigOptions, configFlags } from './config-options.js';
 const MAX_LOG_BYTES = 16_777_216;
 /** How long beyond the calls under way a stop may take. */
 const STOP_GRACE_MS = 5000;
+const FLUSH_MS = 1000;
 
 export function serveCommand(): Command {
   const command = new Command('serve').description('run the daemon; SIGTERM and SIGINT stop it in order');
@@ -27,7 +29,7 @@ export function serveCommand(): Command {
       import('./start-errors.js'),
       import('pino'),
     ]);
-    const output = destination({ dest: 1, sync: false, minLength: 0, maxLength: MAX_LOG_BYTES });
+    const output = destination({ dest: 1, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
     const log = createLogger(config.log_level, output);
     const starting = startDaemon(config, log);
     // From the first moment on: a stop during the start waits for it.
@@ -36,12 +38,11 @@ export function serveCommand(): Command {
         log.info({ event: 'stopping', reason });
         try {
           await (await starting).stop();
-          log.info({ event: 'stopped' });
         } catch (error) {
           log.error({ event: 'stop_failed', err: error });
           throw error;
         } finally {
-          output.flushSync();
+          await written(output);
         }
       },
       deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
@@ -54,9 +55,15 @@ export function serveCommand(): Command {
       await daemon.stop();
       throw reason;
     } catch (error) {
-      output.flushSync();
+      log.fatal({ event: 'daemon_failed', err: error });
+      await written(output);
       if (error instanceof NatsServerMissingError) throw new CommandError(EXIT.unreachable, error.message);
       throw startFailure(error) ?? error;
     }
   });
+}
+
+/** Resolves when the log is written, or its reader has had a second for it. */
+async function written(output: { flush(callback: () => void): void }): Promise<void> {
+  await Promise.race([new Promise<void>((resolve) => output.flush(resolve)), delay(FLUSH_MS)]);
 }

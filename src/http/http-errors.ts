@@ -22,6 +22,6 @@ export type HttpErrorCode = keyof typeof HTTP_ERRORS;
 export const errorBodySchema = Type.Object({
   error: Type.Object({ code: Type.String(), message: Type.String() }),
 });
-export type ErrorBody = Static<typeof errorBodySchema>;
+type ErrorBody = Static<typeof errorBodySchema>;
 
 export const errorBody = (code: HttpErrorCode, message: string): ErrorBody => ({ error: { code, message } });

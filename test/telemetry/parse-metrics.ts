@@ -1,6 +1,6 @@
 // A strict reader of the Prometheus text format: whatever it does not know, it throws on.
 
-export interface Sample {
+interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
+import test from 'ava';
+import { startExtension, until } from '../helpers/nats-server.js';
+import { directory, run, start } from './run.js';
+
+interface DaemonFile {
+  readonly pid: number;
+  readonly http: string;
+  readonly nats: string;
+  readonly nats_token: string;
+}
+
+test('serve: the daemon runs, every command reaches it, and SIGTERM ends it in order', async (t) => {
+  const cwd = directory(t);
+  const daemon = start(['serve', '--http-port', '0'], { cwd });
+  t.teardown(() => daemon.kill('SIGKILL'));
+  const closed = once(daemon, 'close');
+  let log = '';
+  let stderr = '';
+  daemon.stdout.on('data', (chunk) => {
+    log += String(chunk);
+  });
+  daemon.stderr.on('data', (chunk) => {
+    stderr += String(chunk);
+  });
+  const file = join(cwd, '.extreg', 'daemon.json');
+  await until('daemon.json', () => existsSync(file) || daemon.exitCode !== null, 60_000);
+  t.is(daemon.exitCode, null, stderr);
+  const { pid, http, nats, nats_token } = JSON.parse(readFileSync(file, 'utf8')) as DaemonFile;
+  t.is(pid, daemon.pid ?? 0);
+  await until('readiness', async () => (await fetch(`${http}/readyz`)).ok, 60_000);
+
+  const insert = "insert into extensions (id, type, subject) values ('shout', 'pre', 'demo.shout')";
+  t.deepEqual(await run(['sql', insert], { cwd }), { code: 0, stdout: 'INSERT 1\n', stderr: '' });
+  const migrated = await run(['migrate'], { cwd });
+  t.regex(migrated.stdout, /^the schema is at version \d+ already\n$/, migrated.stderr);
+  await until('the row', async () => (await fetch(`${http}/admin/extensions/shout/health`)).ok);
+
+  const client = await connect({ servers: nats.replace('nats://', ''), token: nats_token });
+  t.teardown(() => client.close());
+  await startExtension(client, 'demo.shout', ({ data }) => ({ body: Buffer.from(data).toString().toUpperCase() }));
+  t.deepEqual(await run(['invoke', 'shout', 'hello', '--tenant', 'acme'], { cwd }), {
+    code: 0,
+    stdout: 'HELLO',
+    stderr: '',
+  });
+  const unknown = await run(['invoke', 'none'], { cwd });
+  t.is(unknown.code, 1);
+  t.regex(unknown.stderr, /^extreg: extension_not_found: /);
+  const budget = await run(['invoke', 'shout', '--header', 'Extreg-Timeout-Ms=1'], { cwd });
+  t.is(budget.code, 1);
+  t.regex(budget.stderr, /^extreg: invalid_request: .*Extreg-Timeout-Ms/);
+
+  const health = await run(['health', 'shout'], { cwd });
+  t.is(health.code, 0);
+  t.regex(health.stdout, /\nv1 +yes +yes +closed +100\.0 % /);
+  t.is((await run(['health', 'none'], { cwd })).code, 1);
+
+  const second = await run(['serve', '--http-port', '0'], { cwd });
+  t.is(second.code, 69);
+  t.regex(second.stderr, /^extreg: the data directory .* is in use by another process\n$/);
+  // A database that does not answer is waited for, so the port is what ends it.
+  const elsewhere = ['--data-dir', 'other', '--database-url', 'postgres://127.0.0.1:1/x'];
+  const port = await run(['serve', ...elsewhere, '--http-port', new URL(http).port], { cwd });
+  t.is(port.code, 69);
+  t.regex(port.stderr, /^extreg: http:\/\/127\.0\.0\.1:\d+ is in use by another process; choose another port/);
+
+  daemon.kill('SIGTERM');
+  const [code] = await closed;
+  t.is(code, 0);
+  t.is(stderr, '');
+  t.false(existsSync(file));
+  const events = log
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { event: string }).event);
+  t.true(events.includes('daemon_started'));
+  t.is(events.at(-1), 'daemon_stopped');
+  t.is((await run(['health'], { cwd })).code, 69);
+});
