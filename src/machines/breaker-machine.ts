@@ -91,9 +91,9 @@ export type BreakerEmitted =
   | { type: 'breaker.would_open'; reason: TripReason; evidence: TripEvidence; nowMs: number }
   | { type: 'breaker.high_failure_count'; evidence: TripEvidence; nowMs: number };
 
-/** Timers below 0, NaN or beyond this fire at once. */
+/** Timers below 0, NaN or beyond this fire at once; NaN counts as over. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
-const delay = (ms: number): number => Math.min(Math.max(Math.ceil(ms), 0), MAX_DELAY_MS);
+const delay = (ms: number): number => (ms > 0 ? Math.min(Math.ceil(ms), MAX_DELAY_MS) : 0);
 
 const timeOf = (event: { type: string }, context: BreakerContext): number =>
   'nowMs' in event ? (event.nowMs as number) : context.now();
@@ -135,7 +135,7 @@ export const breakerMachine = setup({
       context.settings.circuit_breaker_enabled &&
       evaluateTrip(context.window, context.settings, timeOf(event, context)) !== null,
     mayTell: ({ context, event }) => timeOf(event, context) - context.toldAtMs >= context.window.windowMs,
-    isOpenTimeOver: ({ context, event }) => timeOf(event, context) >= context.openUntilMs,
+    isOpenTimeOver: ({ context, event }) => !(timeOf(event, context) < context.openUntilMs),
     isLastProbe: ({ context }) => context.probeSuccesses + 1 >= context.settings.half_open_successes,
     isOnlyProbe: ({ context }) => context.probes.length <= 1,
   },
@@ -281,7 +281,13 @@ export const breakerMachine = setup({
     },
     open: {
       entry: 'startGeneration',
-      after: { openTime: { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] } },
+      after: {
+        openTime: [
+          { guard: 'isOpenTimeOver', target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+          // Timers fire early after a stall of the event loop, and cannot wait longer than MAX_DELAY_MS: wait again (M2).
+          { target: 'open', reenter: true },
+        ],
+      },
       on: {
         'open.elapsed': { guard: 'isOpenTimeOver', target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
         'subject.changed': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
@@ -292,7 +298,6 @@ export const breakerMachine = setup({
       entry: 'startGeneration',
       initial: 'waiting',
       on: {
-        'probe.failed': { target: 'open', actions: ['endProbe', 'reopen', 'countTransition'] },
         'breaker.probe': { target: 'halfOpen', reenter: true },
         'breaker.renew': { target: 'halfOpen', reenter: true },
         'subject.changed': { target: 'halfOpen', reenter: true },
@@ -314,6 +319,7 @@ export const breakerMachine = setup({
               { guard: 'isOnlyProbe', target: 'waiting', actions: ['endProbe', 'countProbeSuccess'] },
               { target: 'probing', reenter: true, actions: ['endProbe', 'countProbeSuccess'] },
             ],
+            'probe.failed': { target: '#breaker.open', actions: ['reopen', 'countTransition'] },
             'probe.released': [
               { guard: 'isOnlyProbe', target: 'waiting', actions: 'endProbe' },
               { target: 'probing', reenter: true, actions: 'endProbe' },
