@@ -1,7 +1,7 @@
 // The orchestrator: one nats-server, one process per role, interleaved rounds, medians, bench/RESULTS.md.
 // Options: --rounds N, --seconds N, --in-flight 1,64,256, --headers 0,3, --only direct,bare,wire,daemon, --no-write.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,8 +55,8 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 class Role {
   private constructor(private readonly child: ChildProcess) {}
 
-  static async start(module: string, url: string): Promise<Role> {
-    const child = fork(here(module), [url], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  static async start(module: string, url: string, dataDir: string): Promise<Role> {
+    const child = fork(here(module), [url, dataDir], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const role = new Role(child);
     if ((await role.next()) !== 'ready') throw new Error(`${module} did not say that it is ready`);
     return role;
@@ -99,7 +99,7 @@ const server = await startServerProcess({ binary, directory, port: -1, config: '
 const url = `nats://127.0.0.1:${server.port}`;
 const roles: Role[] = [];
 const start = async (module: string): Promise<Role> => {
-  const role = await Role.start(module, url);
+  const role = await Role.start(module, url, mkdtempSync(join(directory, 'role-')));
   roles.push(role);
   return role;
 };
@@ -107,9 +107,7 @@ const start = async (module: string): Promise<Role> => {
 const lines: string[] = [];
 try {
   const wanted = values.only.split(',');
-  const variants = VARIANTS.filter(
-    ({ name, middle }) => wanted.includes(name) && (middle === null || existsSync(here(middle))),
-  );
+  const variants = VARIANTS.filter(({ name }) => wanted.includes(name));
   await start('extension.js');
   const generator = await start('generator.js');
   const middles = new Map<string, Role>();
