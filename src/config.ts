@@ -223,7 +223,7 @@ const NATS_PARTS: readonly SettingKey[] = [
   'nats_tls_key_file',
 ];
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }

@@ -27,7 +27,7 @@ test('serve: the daemon runs, every command reaches it, and SIGTERM ends it in o
     stderr += String(chunk);
   });
   const file = join(cwd, '.extreg', 'daemon.json');
-  await until('daemon.json', () => existsSync(file) || daemon.exitCode !== null, 60_000);
+  await until('daemon.json', () => isWritten(file) || daemon.exitCode !== null, 60_000);
   t.is(daemon.exitCode, null, stderr);
   const { pid, http, nats, nats_token } = JSON.parse(readFileSync(file, 'utf8')) as DaemonFile;
   t.is(pid, daemon.pid ?? 0);
@@ -81,3 +81,6 @@ test('serve: the daemon runs, every command reaches it, and SIGTERM ends it in o
   t.is(events.at(-1), 'daemon_stopped');
   t.is((await run(['health'], { cwd })).code, 69);
 });
+
+/** It is there, and the whole of it. */
+const isWritten = (file: string): boolean => existsSync(file) && readFileSync(file, 'utf8').endsWith('}\n');
