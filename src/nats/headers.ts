@@ -141,6 +141,22 @@ export const NO_HEADERS: CallerHeaders = {
 };
 
 const refused = (problem: string): CallerHeaders => ({ ...NO_HEADERS, problem });
+const givenTwice = (name: string): CallerHeaders => refused(`header ${name} must be given once, got it twice`);
+
+const TENANT = 1;
+const ENVIRONMENT = 2;
+const TIMEOUT = 4;
+const HOPS = 8;
+const TRACE = 16;
+/** What stands behind `Extreg-` in the headers that are read or passed on. */
+const NAME_BITS: ReadonlyMap<string, number> = new Map([
+  ['Tenant-Id', TENANT],
+  ['Environment', ENVIRONMENT],
+  ['Timeout-Ms', TIMEOUT],
+  ['Hops', HOPS],
+  ['Policy-Id', 32],
+  ['Routing-Key', 64],
+]);
 
 /**
  * Reads a caller's block, K1 to K4. `replaced` names context headers that the daemon sets itself for this call
@@ -160,8 +176,8 @@ export function readCallerHeaders(
   let hops: string | null = null;
   let traceBefore = '';
   let traceAfter = '';
-  let traceparents = 0;
-  let seen: Set<string> | null = null;
+  let seenBits = 0;
+  let seenOthers: Set<string> | null = null;
   let start = first;
   while (start < end) {
     const colon = colonOf(text, start);
@@ -180,27 +196,34 @@ export function readCallerHeaders(
         keep = false;
         if (text.startsWith('Extreg-', start)) {
           const name = text.slice(start + 7, colon);
-          const context = name.startsWith('Ctx-') || CONTEXT.has(name);
-          if (!context && name !== 'Timeout-Ms' && name !== 'Hops') break;
-          seen ??= new Set();
-          if (seen.has(name)) return refused(`header Extreg-${name} must be given once, got it twice`);
-          seen.add(name);
-          if (name === 'Timeout-Ms') timeoutMs = trimmedValue(text, colon, lineEnd);
-          else if (name === 'Hops') hops = trimmedValue(text, colon, lineEnd);
-          else keep = !((replaced.tenant && name === 'Tenant-Id') || (replaced.environment && name === 'Environment'));
+          const bit = NAME_BITS.get(name) ?? 0;
+          if (bit === 0) {
+            if (!name.startsWith('Ctx-')) break;
+            seenOthers ??= new Set();
+            if (seenOthers.has(name)) return givenTwice(`Extreg-${name}`);
+            seenOthers.add(name);
+            keep = true;
+            break;
+          }
+          if ((seenBits & bit) !== 0) return givenTwice(`Extreg-${name}`);
+          seenBits |= bit;
+          if (bit === TIMEOUT) timeoutMs = trimmedValue(text, colon, lineEnd);
+          else if (bit === HOPS) hops = trimmedValue(text, colon, lineEnd);
+          else keep = !((replaced.tenant && bit === TENANT) || (replaced.environment && bit === ENVIRONMENT));
         }
         break;
-      case 116: // t
+      case 116: {
+        // t
         if (colon - start !== 11 || !text.startsWith('traceparent', start)) break;
-        traceparents += 1;
-        if (traceparents === 1) {
-          const value = trimmedValue(text, colon, lineEnd);
-          if (!TRACEPARENT.test(value)) break;
-          traceBefore = `traceparent: ${value.slice(0, TRACE_ID_END)}`;
-          traceAfter = `${value.slice(PARENT_ID_END)}\r\n`;
-          keep = false;
-        }
+        if ((seenBits & TRACE) !== 0) return givenTwice('traceparent');
+        seenBits |= TRACE;
+        const value = trimmedValue(text, colon, lineEnd);
+        if (!TRACEPARENT.test(value)) break;
+        traceBefore = `traceparent: ${value.slice(0, TRACE_ID_END)}`;
+        traceAfter = `${value.slice(PARENT_ID_END)}\r\n`;
+        keep = false;
         break;
+      }
     }
     const next = lineEnd + 2;
     if (!keep) {
@@ -214,8 +237,6 @@ export function readCallerHeaders(
   if (keepFrom < end) forwarded = forwarded === '' ? text.slice(keepFrom, end) : forwarded + text.slice(keepFrom, end);
   return { problem: null, forwarded, timeoutMs, hops, traceBefore, traceAfter };
 }
-
-const CONTEXT = new Set(['Tenant-Id', 'Policy-Id', 'Environment', 'Routing-Key']);
 
 /** What an extension's header block says, and what of it the caller is to get. */
 export interface ReplyHeaders {

@@ -66,6 +66,7 @@ export class MicroService {
   #stats(): object {
     const { accepted, inFlight, refused, processingMs } = this.settings.counts();
     const answered = accepted - inFlight;
+    const processingNs = Math.round(processingMs * NANOSECONDS_PER_MS);
     const errors = [...refused.values()].reduce((sum, count) => sum + count, 0);
     return {
       ...this.#identity,
@@ -77,8 +78,8 @@ export class MicroService {
           num_requests: accepted,
           num_errors: errors,
           last_error: '',
-          processing_time: Math.round(processingMs * NANOSECONDS_PER_MS),
-          average_processing_time: answered === 0 ? 0 : Math.round((processingMs * NANOSECONDS_PER_MS) / answered),
+          processing_time: processingNs,
+          average_processing_time: answered === 0 ? 0 : Math.round(processingNs / answered),
           data: { refused: Object.fromEntries(refused) },
         },
       ],

@@ -230,6 +230,7 @@ const twice = test.macro<[string]>({
 });
 for (const key of ['Tenant-Id', 'Policy-Id', 'Environment', 'Routing-Key', 'Ctx-Region', 'Timeout-Ms', 'Hops'])
   test(twice, `Extreg-${key}`);
+test(twice, 'traceparent');
 
 test('K4: other headers may be given twice, and different ones of the context too', (t) => {
   const text = block('A: 1', 'A: 2', 'Extreg-Ctx-A: 1', 'Extreg-Ctx-B: 1');
