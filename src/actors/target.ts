@@ -4,7 +4,8 @@
 // G1. A permit is the generation it was given in. What comes with another generation goes to the health window and to
 //     nothing else: a late outcome can neither open, close, nor free a permit.
 // G2. Each admitted attempt is settled exactly once, by `settle`.
-// G3. While the actor has failed nothing is admitted; its facts outlive it, so the next one resumes where it was.
+// G3. While the actor has failed nothing is admitted; its facts outlive it and grow older, so the next one resumes where
+//     it would be by then. Commands that come meanwhile change the facts.
 import { Observable } from 'rxjs';
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { DecisionWindow } from '../domain/decision-window.js';
@@ -66,7 +67,10 @@ export class Target {
   #override: 'isolated' | 'forced_closed' | null;
   #actor: Actor<typeof breakerMachine> | null = null;
   #snapshot: SnapshotFrom<typeof breakerMachine> | null = null;
+  /** As of `#factsAtMs`; in force while no actor runs. */
   #facts: BreakerFacts;
+  #factsAtMs: number;
+  /** Until a first actor has started: from then on the facts say it. */
   #mustProve: boolean;
   #told: BreakerEmitted[] = [];
   #mode: TargetMode = 'failed';
@@ -83,6 +87,7 @@ export class Target {
     this.#leaseMs = options.timeoutMs + LEASE_SLACK_MS;
     this.#override = options.override;
     this.#facts = options.facts ?? NO_FACTS;
+    this.#factsAtMs = options.clock.now();
     this.#mustProve = options.mustProve;
     this.#window = new DecisionWindow(options.settings.window_seconds * 1000);
   }
@@ -101,7 +106,7 @@ export class Target {
         random,
         nextGeneration,
         override: this.#override,
-        facts: this.#facts,
+        facts: this.facts(),
         mustProve: this.#mustProve,
       },
     });
@@ -110,10 +115,12 @@ export class Target {
     actor.subscribe({
       next: (snapshot) => this.#follow(snapshot),
       error: (error) => {
-        this.#facts = this.facts();
+        this.#keep(this.facts());
         this.#mode = 'failed';
         this.#generation = nextGeneration();
         this.#actor = null;
+        // What it told with its last breath is not in force.
+        this.#told = [];
         subscriber.error(error);
       },
     });
@@ -121,7 +128,7 @@ export class Target {
     actor.start();
     this.#follow(actor.getSnapshot());
     return () => {
-      this.#facts = this.facts();
+      this.#keep(this.facts());
       this.#actor = null;
       actor.stop();
     };
@@ -203,7 +210,15 @@ export class Target {
 
   /** A command of a person or the registry. A failed actor takes it through its facts when it is rebuilt. */
   send(event: BreakerEvent): void {
-    this.#actor?.send(event);
+    if (this.#actor !== null) {
+      this.#actor.send(event);
+    } else if (event.type === 'breaker.reset') {
+      this.#keep({ ...NO_FACTS, epoch: this.#facts.epoch + 1 });
+      this.#mustProve = false;
+    } else if (event.type === 'breaker.probe' || event.type === 'subject.changed') {
+      this.#keep({ ...this.facts(), openRemainingMs: 0 });
+      this.#mustProve ||= event.type === 'breaker.probe';
+    }
   }
 
   setOverride(override: 'isolated' | 'forced_closed' | null, nowMs: number): void {
@@ -245,8 +260,8 @@ export class Target {
   /** Everything a successor needs to go on from here. */
   facts(): BreakerFacts {
     const context = this.#snapshot?.context;
-    if (context === undefined || this.#mode === 'failed') return this.#facts;
     const nowMs = this.#options.clock.now();
+    if (context === undefined || this.#mode === 'failed') return agedBy(nowMs - this.#factsAtMs, this.#facts);
     return {
       state: this.publishedState,
       openRemainingMs: this.#mode === 'open' ? this.openRemainingMs(nowMs) : 0,
@@ -265,8 +280,14 @@ export class Target {
     return this.#snapshot?.context.probes.length ?? 0;
   }
 
+  #keep(facts: BreakerFacts): void {
+    this.#facts = facts;
+    this.#factsAtMs = this.#options.clock.now();
+  }
+
   #admitProbe(nowMs: number): Admission {
-    if (this.#mode !== 'halfOpen') return REFUSED_OPEN;
+    // Without an actor nobody counts the probes that are out.
+    if (this.#mode !== 'halfOpen' || this.#actor === null) return REFUSED_OPEN;
     if (this.probes >= this.#settings.half_open_max_requests) return REFUSED_HALF_OPEN_FULL;
     this.send({ type: 'probe.started', nowMs });
     return this.#generation;
@@ -291,6 +312,7 @@ export class Target {
     const value = snapshot.value;
     const mode = typeof value === 'string' ? value : 'halfOpen';
     if (mode !== 'restoring') this.#mode = mode;
+    this.#mustProve = false;
     this.#generation = snapshot.context.generation;
     this.#openUntilMs = snapshot.context.openUntilMs;
     const told = this.#told;
@@ -302,4 +324,13 @@ export class Target {
       this.#options.onEvent(this, event);
     }
   }
+}
+
+/** The same facts some time later. */
+function agedBy(ms: number, facts: BreakerFacts): BreakerFacts {
+  return {
+    ...facts,
+    openRemainingMs: facts.openRemainingMs - ms,
+    openedAgoMs: facts.openedAgoMs === null ? null : facts.openedAgoMs + ms,
+  };
 }
