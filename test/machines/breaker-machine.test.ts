@@ -566,6 +566,20 @@ test('M3: the lease is that of the oldest probe that is out', (t) => {
   t.is(world.state, 'open');
 });
 
+test('M3: where a younger probe ends, the lease of the oldest goes on from when that one started', (t) => {
+  const world = new World({ half_open_successes: 9 }).halfOpen();
+  for (let i = 0; i < 3; i++) {
+    world.send('probe.started');
+    world.clock.advance(1000);
+  }
+  world.endProbe('succeeded', world.context.probes[1]);
+  t.is(world.context.probes.length, 2);
+  world.clock.advance(LEASE_MS - 3001);
+  t.is(world.state, 'halfOpen.probing');
+  world.clock.advance(1);
+  t.is(world.state, 'open');
+});
+
 test('M3: a probe that ends is the one that is named, whatever the order', (t) => {
   const world = new World({ half_open_successes: 9 }).halfOpen();
   const first = world.clock.now();
