@@ -1,141 +1,25 @@
 // The one connection to NATS: keeps it up, knows whether it is up, and is the only way anything is published or subscribed.
 //
 // C1. Nothing is published while disconnected: nats.js would buffer it without bound and then lose it.
-// C2. Every subscription callback is guarded: a throw in one silently ends the reader of the whole connection.
-// C3. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
-// C4. A subscription that the server denied is asked for again, and says so until it is granted.
-import { readFileSync } from 'node:fs';
+// C2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
+// C3. A state or denial listener that throws keeps no other from hearing.
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type Authenticator,
-  credsAuthenticator,
-  type Msg,
-  type NatsConnection,
-  nkeyAuthenticator,
-  PermissionViolationError,
-  type Status,
-  type Subscription,
-  tokenAuthenticator,
-  usernamePasswordAuthenticator,
-} from '@nats-io/nats-core';
-import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { type NatsConnection, PermissionViolationError, type Status } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/log.js';
+import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
+import { type ConnectionSettings, connectionOptions, serversOf } from './connection-options.js';
 import { createLimitedWarn, type LimitedWarn } from './limited-log.js';
 import { Outbox } from './outbox.js';
-import { INBOX_PREFIX } from './subjects.js';
-
-export interface ConnectionSettings {
-  /** `nats://` or `tls://` addresses, several separated by commas; user and password or a token may stand within. */
-  readonly url: string;
-  /** Shown by the server's monitoring. */
-  readonly name: string;
-  readonly user?: string | null;
-  readonly password?: string | null;
-  readonly token?: string | null;
-  readonly nkeySeedFile?: string | null;
-  readonly credsFile?: string | null;
-  readonly tlsCaFile?: string | null;
-  readonly tlsCertFile?: string | null;
-  readonly tlsKeyFile?: string | null;
-  /** Longest wait between two attempts to connect; 15 000 without it. A server of our own is back within milliseconds. */
-  readonly reconnectMaxMs?: number;
-}
 
 export type ConnectionState = 'connected' | 'disconnected';
 
-export type MessageListener = (message: Msg) => void;
-
-const CONNECT_TIMEOUT_MS = 5000;
-const PING_INTERVAL_MS = 5000;
 const FIRST_DELAY_MS = 50;
 const DEFAULT_RECONNECT_MAX_MS = 15_000;
-const DENIED_RETRY_MS = 5000;
-const DRAIN_DEADLINE_MS = 2000;
+const FLUSH_DEADLINE_MS = 2000;
 const DEFAULT_MAX_PAYLOAD = 1_048_576;
 
-/** One subscription over all lives of the connection. */
-export class BrokerSubscription {
-  /** C4. */
-  denied = false;
-  #current: Subscription | null = null;
-  #wanted = true;
-  #retry: NodeJS.Timeout | null = null;
-
-  constructor(
-    readonly subject: string,
-    private readonly queue: string | null,
-    private readonly callback: MessageListener,
-    private readonly connection: BrokerConnection,
-    private readonly onError: (error: unknown, subject: string) => void,
-  ) {}
-
-  /** Asks the server; without effect where it was asked already. `fresh`: the client is a new one. */
-  attach(nc: NatsConnection, fresh: boolean): void {
-    if (!this.#wanted || (this.#current !== null && !fresh)) return;
-    const wasDenied = this.denied;
-    const sub = nc.subscribe(this.subject, {
-      ...(this.queue === null ? {} : { queue: this.queue }),
-      callback: (error, message) => {
-        try {
-          if (error === null) this.callback(message);
-          else this.#failed(error);
-        } catch (thrown) {
-          this.onError(thrown, this.subject);
-        }
-      },
-    });
-    this.#current = sub;
-    // The server says no before it answers the flush.
-    if (wasDenied)
-      nc.flush().then(
-        () => {
-          if (this.#current === sub) this.denied = false;
-        },
-        () => undefined,
-      );
-  }
-
-  #failed(error: Error): void {
-    this.#current = null;
-    this.denied = true;
-    this.onError(error, this.subject);
-    this.#retry ??= setTimeout(() => {
-      this.#retry = null;
-      this.connection.reattach(this);
-    }, DENIED_RETRY_MS).unref();
-  }
-
-  /** No further messages; resolves when those on their way have been handed over, or after two seconds. */
-  async drain(): Promise<void> {
-    this.#stop();
-    const sub = this.#current;
-    this.#current = null;
-    if (sub === null || sub.isClosed()) return;
-    const deadline = new AbortController();
-    await Promise.race([
-      sub.drain().catch(() => undefined),
-      delay(DRAIN_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
-    ]);
-    deadline.abort();
-    if (!sub.isClosed()) sub.unsubscribe();
-  }
-
-  unsubscribe(): void {
-    this.#stop();
-    const sub = this.#current;
-    this.#current = null;
-    if (sub !== null && !sub.isClosed()) sub.unsubscribe();
-  }
-
-  #stop(): void {
-    this.#wanted = false;
-    this.connection.forget(this);
-    if (this.#retry !== null) clearTimeout(this.#retry);
-    this.#retry = null;
-  }
-}
-
-export class BrokerConnection {
+export class BrokerConnection implements SubscriptionHost {
   /** True while the server can be reached, as far as we know. */
   connected = false;
   /** Largest message the server takes, headers included, in bytes. */
@@ -185,22 +69,25 @@ export class BrokerConnection {
 
   /** Takes effect at the next connect where there is none now, and again after each one. */
   subscribe(subject: string, queue: string | null, callback: MessageListener): BrokerSubscription {
-    const subscription = new BrokerSubscription(subject, queue, callback, this, (error, name) => {
-      if (error instanceof PermissionViolationError) return;
-      this.log.error({ event: 'nats_callback_failed', subject: name, error: describe(error) });
-    });
+    const subscription = new BrokerSubscription(subject, queue, callback, this);
     this.#subscriptions.add(subscription);
     if (this.#nc !== null && !this.#nc.isClosed()) subscription.attach(this.#nc, false);
     return subscription;
   }
 
-  /** For a subscription that was denied (C4). */
+  /** For a subscription that was denied. */
   reattach(subscription: BrokerSubscription): void {
     if (this.#nc !== null && !this.#nc.isClosed() && this.connected) subscription.attach(this.#nc, false);
   }
 
   forget(subscription: BrokerSubscription): void {
     this.#subscriptions.delete(subscription);
+  }
+
+  /** For a subscription. A denial comes as a status too, and is logged there. */
+  subscriptionFailed(error: unknown, subject: string): void {
+    if (!(error instanceof PermissionViolationError))
+      this.log.error({ event: 'nats_callback_failed', subject, error: describe(error) });
   }
 
   /**
@@ -228,7 +115,7 @@ export class BrokerConnection {
       const deadline = new AbortController();
       await Promise.race([
         nc.flush().catch(() => undefined),
-        delay(DRAIN_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
+        delay(FLUSH_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
       ]);
       deadline.abort();
     }
@@ -241,7 +128,7 @@ export class BrokerConnection {
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       try {
-        const nc = await connect(this.#options());
+        const nc = await connect(connectionOptions(this.settings, () => this.#delayMs));
         if (this.#closing.signal.aborted) {
           await nc.close();
           return;
@@ -253,7 +140,7 @@ export class BrokerConnection {
         for await (const status of nc.status()) this.#take(nc, status);
         this.#setState('disconnected');
       } catch (error) {
-        this.#warnConnect({ servers: addresses(this.settings.url).servers, error: describe(error) });
+        this.#warnConnect({ servers: serversOf(this.settings.url), error: describe(error) });
       }
       this.#nextDelay();
       await delay(this.#delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
@@ -320,71 +207,7 @@ export class BrokerConnection {
     this.#delayMs = Math.min(max, FIRST_DELAY_MS * 2 ** Math.min(this.#attempts, 20)) * (1 + Math.random() * 0.2);
     this.#attempts += 1;
   }
-
-  #options(): NodeConnectionOptions {
-    const { settings } = this;
-    const { servers, user, password, token, tls } = addresses(settings.url);
-    const authenticators: Authenticator[] = [];
-    const secret = settings.token ?? token;
-    if (settings.credsFile) authenticators.push(credsAuthenticator(fileOf(settings.credsFile)));
-    else if (settings.nkeySeedFile) authenticators.push(nkeyAuthenticator(seedOf(settings.nkeySeedFile)));
-    else if (settings.user) authenticators.push(usernamePasswordAuthenticator(settings.user, settings.password ?? ''));
-    else if (secret) authenticators.push(tokenAuthenticator(secret));
-    else if (user) authenticators.push(usernamePasswordAuthenticator(user, password ?? ''));
-    const files = {
-      ...(settings.tlsCaFile ? { caFile: settings.tlsCaFile } : {}),
-      ...(settings.tlsCertFile ? { certFile: settings.tlsCertFile } : {}),
-      ...(settings.tlsKeyFile ? { keyFile: settings.tlsKeyFile } : {}),
-    };
-    return {
-      servers,
-      name: settings.name,
-      ...(authenticators.length > 0 ? { authenticator: authenticators } : {}),
-      ...(tls || Object.keys(files).length > 0 ? { tls: files } : {}),
-      maxReconnectAttempts: -1,
-      ignoreAuthErrorAbort: true,
-      pingInterval: PING_INTERVAL_MS,
-      maxPingOut: 2,
-      timeout: CONNECT_TIMEOUT_MS,
-      noAsyncTraces: true,
-      inboxPrefix: INBOX_PREFIX,
-      reconnectDelayHandler: () => this.#delayMs,
-    };
-  }
 }
 
 const describe = (error: unknown): string =>
   error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-
-/** Read again at each connect, so that a rotated file is used. */
-const fileOf = (path: string) => (): Uint8Array => readFileSync(path);
-const seedOf = (path: string) => (): Uint8Array => Buffer.from(readFileSync(path, 'utf8').trim());
-
-/** Takes a URL list apart: nats.js wants bare addresses, and the user, password or token as options. */
-function addresses(url: string): {
-  servers: string[];
-  user: string | null;
-  password: string | null;
-  token: string | null;
-  tls: boolean;
-} {
-  const servers: string[] = [];
-  let user: string | null = null;
-  let password: string | null = null;
-  let token: string | null = null;
-  let tls = false;
-  for (const part of url.split(',')) {
-    const [, scheme, info, address] = /^\s*(?:([a-z]+):\/\/)?(?:([^@/]*)@)?([^/]*)\/?\s*$/.exec(part) ?? [];
-    if (!address) continue;
-    servers.push(address.trim());
-    if (scheme === 'tls') tls = true;
-    if (!info) continue;
-    const colon = info.indexOf(':');
-    if (colon === -1) token = decodeURIComponent(info);
-    else {
-      user = decodeURIComponent(info.slice(0, colon));
-      password = decodeURIComponent(info.slice(colon + 1));
-    }
-  }
-  return { servers, user, password, token, tls };
-}

@@ -7,7 +7,7 @@ import { headerValue, STATUS_LINE } from './headers.js';
 const MAX_HEADER_MESSAGE_LENGTH = 512;
 
 /** Body of an error, `{"error": …}`. */
-export interface WireError {
+interface WireError {
   readonly code: string;
   readonly message: string;
   readonly extension_id: string;

@@ -2,7 +2,8 @@
 //
 // M1. A request whose reply subject we do not publish to is ignored, as in the intake.
 import type { Msg } from '@nats-io/nats-core';
-import type { BrokerConnection, BrokerSubscription } from './connection.js';
+import type { BrokerSubscription } from './broker-subscription.js';
+import type { BrokerConnection } from './connection.js';
 import type { IntakeCounts } from './intake.js';
 import { acceptsReplyTo, microSubjects, QUEUE_GROUP, type Subjects } from './subjects.js';
 

@@ -6,7 +6,8 @@
 //     server says that nobody listens, it is kept and tried again.
 import type { Msg } from '@nats-io/nats-core';
 import type { Clock } from '../actors/ports.js';
-import type { BrokerConnection, BrokerSubscription } from './connection.js';
+import type { BrokerSubscription } from './broker-subscription.js';
+import type { BrokerConnection } from './connection.js';
 import { headerText, saysNoResponders } from './headers.js';
 import type { RandomHex } from './random-hex.js';
 import { INBOX_PREFIX } from './subjects.js';

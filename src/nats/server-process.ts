@@ -1,9 +1,10 @@
 // One run of a nats-server under its keeper: start it, know its port, end it.
 //
 // P1. Nothing of it outlives this process, nor the keeper: when the keeper ends, its process group is killed.
-// P2. Secrets go into the configuration file, readable by the owner alone, never onto a command line.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// P2. Where both were killed at once, the next start in the same directory ends what they left.
+// P3. Secrets go into the configuration file, readable by the owner alone, never onto a command line.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +49,7 @@ export async function startServerProcess(spec: ServerSpec): Promise<ServerProces
   const directory = resolve(spec.directory);
   mkdirSync(directory, { recursive: true });
   const configFile = join(directory, 'nats-server.conf');
+  endOrphans(directory, configFile);
   writeFileSync(
     configFile,
     `host: "127.0.0.1"\nport: ${spec.port}\nports_file_dir: ${JSON.stringify(directory)}\n${spec.config}\n`,
@@ -95,6 +97,30 @@ export async function startServerProcess(spec: ServerSpec): Promise<ServerProces
   const why = ended ? 'ended at once' : `did not listen within ${START_DEADLINE_MS} ms`;
   await endKeeper(keeper, exited);
   throw new Error(`nats-server ${why}: ${output.trim() || 'no output'}`);
+}
+
+/** P2. A ports file that is still there names a server that was killed, or one whose keeper is gone. */
+function endOrphans(directory: string, configFile: string): void {
+  for (const file of readdirSync(directory)) {
+    const pid = Number(/^nats-server_([0-9]+)\.ports$/.exec(file)?.[1]);
+    if (!Number.isInteger(pid)) continue;
+    const { parent, command } = processOf(pid);
+    if (command.includes(configFile)) {
+      if (processOf(parent).command.includes(KEEPER)) continue;
+      process.kill(pid, 'SIGKILL');
+    }
+    rmSync(join(directory, file), { force: true });
+  }
+}
+
+/** Command line '' where there is no such process. */
+function processOf(pid: number): { parent: number; command: string } {
+  try {
+    const line = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+    return { parent: Number.parseInt(line, 10), command: line };
+  } catch {
+    return { parent: 0, command: '' };
+  }
 }
 
 /** Port in a ports file; null while it is not there, or not whole. */

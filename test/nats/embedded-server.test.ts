@@ -146,6 +146,25 @@ test('H1: SIGKILL of the daemon leaves neither keeper nor server', async (t) => 
   t.pass();
 });
 
+test('P2: what a daemon and a keeper left that were killed at once ends with the next start', async (t) => {
+  const dataDir = dataDirOf(t);
+  const { child } = await parent(t, dataDir);
+  const config = join(dataDir, 'nats', 'nats-server.conf');
+  const isServer = (pid: number): boolean => running(`nats-server --config ${config}`).includes(pid);
+  const keeper = running(config).find((pid) => !isServer(pid)) as number;
+  const orphan = running(config).find(isServer) as number;
+  child.kill('SIGSTOP');
+  process.kill(keeper, 'SIGKILL');
+  child.kill('SIGKILL');
+  await until('the end of both', () => running(dataDir).length === 1);
+  t.deepEqual(running(dataDir), [orphan]);
+  const { server } = await started(t, dataDir, await freePort());
+  t.false(running(dataDir).includes(orphan));
+  t.is(running(dataDir).length, 2);
+  await server.stop();
+  t.deepEqual(running(dataDir), []);
+});
+
 test('H1: a Ctrl-C in the terminal reaches the daemon and not the server', async (t) => {
   const dataDir = dataDirOf(t);
   const { child } = await parent(t, dataDir);

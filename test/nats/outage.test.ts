@@ -98,7 +98,7 @@ test('A1: owed answers are bounded in number and in bytes', async (t) => {
   t.is(rig.replies.counts().owed, 10_000);
 });
 
-test('C3: the first connect may come long after the start, and subscriptions wait for it', async (t) => {
+test('C2: the first connect may come long after the start, and subscriptions wait for it', async (t) => {
   const server = await serverOf(t);
   await server.kill();
   const { log, lines } = recordingLogger();
@@ -117,7 +117,7 @@ test('C3: the first connect may come long after the start, and subscriptions wai
   t.deepEqual(states, ['connected']);
 });
 
-test('C3: close() ends the attempts to connect', async (t) => {
+test('C2: close() ends the attempts to connect', async (t) => {
   const server = await serverOf(t);
   await server.kill();
   const rig = new Rig(server);
@@ -128,7 +128,7 @@ test('C3: close() ends the attempts to connect', async (t) => {
   t.false(rig.connection.connected);
 });
 
-test('C2: a callback that throws does not end the reader', async (t) => {
+test('B1: a callback that throws does not end the reader', async (t) => {
   const server = await serverOf(t);
   const { log, lines } = recordingLogger();
   const rig = await rigOf(t, server, { log });
@@ -145,7 +145,7 @@ test('C2: a callback that throws does not end the reader', async (t) => {
   t.is(lines.filter((line) => line.event === 'nats_callback_failed').length, 1);
 });
 
-test('C2: a state listener that throws keeps no other from hearing', async (t) => {
+test('C3: a state listener that throws keeps no other from hearing', async (t) => {
   const server = await serverOf(t);
   const rig = new Rig(server);
   t.teardown(() => rig.close());

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -42,7 +43,7 @@ test('requester: a subject we may not publish to ends its pending attempts, and 
   t.true(rig.connection.connected);
 });
 
-test('C4: without an inbox no attempt is sent; without the intake it says that it does not listen', async (t) => {
+test('B2: without an inbox no attempt is sent; without the intake it says that it does not listen', async (t) => {
   const server = await TestServer.start(
     users('{ publish: ">", subscribe: { deny: ["_INBOX_extreg.>", "extreg.v1.invoke.>"] } }'),
   );
@@ -58,7 +59,7 @@ test('C4: without an inbox no attempt is sent; without the intake it says that i
   t.true(lines.some((line) => line.event === 'nats_permission_denied'));
 });
 
-test('C4: a subscription that was denied is there after the permission was given and the server is back', async (t) => {
+test('B2: a subscription that was denied is there after the permission was given and the server is back', async (t) => {
   const server = await TestServer.start(users('{ publish: ">", subscribe: { deny: ["extreg.v1.invoke.>"] } }'));
   t.teardown(() => server.stop());
   const rig = await Rig.start(server, { connection: { user: 'daemon', password: 's/e:c@ret' } });
@@ -121,4 +122,24 @@ test('connection: secrets of the address are not logged', async (t) => {
   await connection.close();
   t.false(JSON.stringify(lines).includes('hunter2'));
   t.true(JSON.stringify(lines).includes('127.0.0.1:1'));
+});
+
+const openssl = spawnSync('openssl', ['version']).status === 0;
+(openssl ? test : test.skip)('connection: TLS with our own certificate authority, and not without it', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'extreg-tls-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const key = join(directory, 'key.pem');
+  const cert = join(directory, 'cert.pem');
+  const made = spawnSync('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', key, '-out', cert],
+  ]);
+  t.is(made.status, 0, made.stderr.toString());
+  const server = await TestServer.start(
+    `tls { cert_file: "${cert}", key_file: "${key}", ca_file: "${cert}", verify: true }`,
+  );
+  t.teardown(() => server.stop());
+  t.true(await connects(server.url, { tlsCaFile: cert, tlsCertFile: cert, tlsKeyFile: key }));
+  t.false(await connects(server.url, { tlsCaFile: cert }));
+  t.false(await connects(`tls://127.0.0.1:${server.port}`));
 });

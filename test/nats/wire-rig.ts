@@ -12,7 +12,8 @@ import type {
   RouteSpec,
 } from '../../src/actors/ports.js';
 import type { ErrorCode } from '../../src/domain/errors.js';
-import { BrokerConnection, type ConnectionSettings } from '../../src/nats/connection.js';
+import { BrokerConnection } from '../../src/nats/connection.js';
+import type { ConnectionSettings } from '../../src/nats/connection-options.js';
 import { Intake, type IntakeSettings } from '../../src/nats/intake.js';
 import { createRandomHex } from '../../src/nats/random-hex.js';
 import { Replies } from '../../src/nats/replies.js';

@@ -1,0 +1,99 @@
+// One subscription over all lives of the connection.
+//
+// B1. Its callback is guarded: a throw in one silently ends the reader of the whole connection.
+// B2. Where the server denied it, it is asked for again, and says so until it is granted.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+
+export type MessageListener = (message: Msg) => void;
+
+/** What a subscription needs of its connection. */
+export interface SubscriptionHost {
+  /** Attaches it again, where there is a connection. */
+  reattach(subscription: BrokerSubscription): void;
+  forget(subscription: BrokerSubscription): void;
+  subscriptionFailed(error: unknown, subject: string): void;
+}
+
+const DENIED_RETRY_MS = 5000;
+const DRAIN_DEADLINE_MS = 2000;
+
+export class BrokerSubscription {
+  /** B2. */
+  denied = false;
+  #current: Subscription | null = null;
+  #wanted = true;
+  #retry: NodeJS.Timeout | null = null;
+
+  constructor(
+    readonly subject: string,
+    private readonly queue: string | null,
+    private readonly callback: MessageListener,
+    private readonly host: SubscriptionHost,
+  ) {}
+
+  /** Asks the server; without effect where it was asked already. `fresh`: the client is a new one. */
+  attach(nc: NatsConnection, fresh: boolean): void {
+    if (!this.#wanted || (this.#current !== null && !fresh)) return;
+    const wasDenied = this.denied;
+    const sub = nc.subscribe(this.subject, {
+      ...(this.queue === null ? {} : { queue: this.queue }),
+      callback: (error, message) => {
+        try {
+          if (error === null) this.callback(message);
+          else this.#failed(error);
+        } catch (thrown) {
+          this.host.subscriptionFailed(thrown, this.subject);
+        }
+      },
+    });
+    this.#current = sub;
+    // The server says no before it answers the flush.
+    if (wasDenied)
+      nc.flush().then(
+        () => {
+          if (this.#current === sub) this.denied = false;
+        },
+        () => undefined,
+      );
+  }
+
+  #failed(error: Error): void {
+    this.#current = null;
+    this.denied = true;
+    this.host.subscriptionFailed(error, this.subject);
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null;
+      this.host.reattach(this);
+    }, DENIED_RETRY_MS).unref();
+  }
+
+  /** No further messages; resolves when those on their way have been handed over, or after two seconds. */
+  async drain(): Promise<void> {
+    this.#stop();
+    const sub = this.#current;
+    this.#current = null;
+    if (sub === null || sub.isClosed()) return;
+    const deadline = new AbortController();
+    await Promise.race([
+      sub.drain().catch(() => undefined),
+      delay(DRAIN_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
+    ]);
+    deadline.abort();
+    if (!sub.isClosed()) sub.unsubscribe();
+  }
+
+  unsubscribe(): void {
+    this.#stop();
+    const sub = this.#current;
+    this.#current = null;
+    if (sub !== null && !sub.isClosed()) sub.unsubscribe();
+  }
+
+  #stop(): void {
+    this.#wanted = false;
+    this.host.forget(this);
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+  }
+}

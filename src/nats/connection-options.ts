@@ -1,0 +1,101 @@
+// From the daemon's settings to the options of nats.js: addresses, who we are, how patient we are.
+//
+// N1. Files are read again at each attempt to connect, so that a rotated one is used.
+// N2. It never gives up by itself, also not after two refusals of the same credentials.
+import { readFileSync } from 'node:fs';
+import {
+  type Authenticator,
+  credsAuthenticator,
+  nkeyAuthenticator,
+  tokenAuthenticator,
+  usernamePasswordAuthenticator,
+} from '@nats-io/nats-core';
+import type { NodeConnectionOptions } from '@nats-io/transport-node';
+import { INBOX_PREFIX } from './subjects.js';
+
+const CONNECT_TIMEOUT_MS = 5000;
+const PING_INTERVAL_MS = 5000;
+
+export interface ConnectionSettings {
+  /** `nats://` or `tls://` addresses, several separated by commas; user and password or a token may stand within. */
+  readonly url: string;
+  /** Shown by the server's monitoring. */
+  readonly name: string;
+  readonly user?: string | null;
+  readonly password?: string | null;
+  readonly token?: string | null;
+  readonly nkeySeedFile?: string | null;
+  readonly credsFile?: string | null;
+  readonly tlsCaFile?: string | null;
+  readonly tlsCertFile?: string | null;
+  readonly tlsKeyFile?: string | null;
+  /** Longest wait between two attempts to connect; 15 000 without it. A server of our own is back within milliseconds. */
+  readonly reconnectMaxMs?: number;
+}
+
+/** `delayMs` is asked for the pause before the next attempt, several times per attempt. */
+export function connectionOptions(settings: ConnectionSettings, delayMs: () => number): NodeConnectionOptions {
+  const { servers, user, password, token, tls } = addresses(settings.url);
+  const authenticators: Authenticator[] = [];
+  const secret = settings.token ?? token;
+  if (settings.credsFile) authenticators.push(credsAuthenticator(fileOf(settings.credsFile)));
+  else if (settings.nkeySeedFile) authenticators.push(nkeyAuthenticator(seedOf(settings.nkeySeedFile)));
+  else if (settings.user) authenticators.push(usernamePasswordAuthenticator(settings.user, settings.password ?? ''));
+  else if (secret) authenticators.push(tokenAuthenticator(secret));
+  else if (user) authenticators.push(usernamePasswordAuthenticator(user, password ?? ''));
+  const files = {
+    ...(settings.tlsCaFile ? { caFile: settings.tlsCaFile } : {}),
+    ...(settings.tlsCertFile ? { certFile: settings.tlsCertFile } : {}),
+    ...(settings.tlsKeyFile ? { keyFile: settings.tlsKeyFile } : {}),
+  };
+  return {
+    servers,
+    name: settings.name,
+    ...(authenticators.length > 0 ? { authenticator: authenticators } : {}),
+    ...(tls || Object.keys(files).length > 0 ? { tls: files } : {}),
+    maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: 2,
+    timeout: CONNECT_TIMEOUT_MS,
+    noAsyncTraces: true,
+    inboxPrefix: INBOX_PREFIX,
+    reconnectDelayHandler: delayMs,
+  };
+}
+
+/** Hosts and ports alone, for a log. */
+export const serversOf = (url: string): readonly string[] => addresses(url).servers;
+
+// N1.
+const fileOf = (path: string) => (): Uint8Array => readFileSync(path);
+const seedOf = (path: string) => (): Uint8Array => Buffer.from(readFileSync(path, 'utf8').trim());
+
+/** Takes a URL list apart: nats.js wants bare addresses, and the user, password or token as options. */
+function addresses(url: string): {
+  servers: string[];
+  user: string | null;
+  password: string | null;
+  token: string | null;
+  tls: boolean;
+} {
+  const servers: string[] = [];
+  let user: string | null = null;
+  let password: string | null = null;
+  let token: string | null = null;
+  let tls = false;
+  for (const part of url.split(',')) {
+    const [, scheme, info, address] = /^\s*(?:([a-z]+):\/\/)?(?:([^@/]*)@)?([^/]*)\/?\s*$/.exec(part) ?? [];
+    if (!address) continue;
+    servers.push(address.trim());
+    if (scheme === 'tls') tls = true;
+    if (!info) continue;
+    const colon = info.indexOf(':');
+    if (colon === -1) token = decodeURIComponent(info);
+    else {
+      user = decodeURIComponent(info.slice(0, colon));
+      password = decodeURIComponent(info.slice(colon + 1));
+    }
+  }
+  return { servers, user, password, token, tls };
+}
