@@ -1,0 +1,240 @@
+// What the flush writes: H1..H6 of health-queries.ts.
+import anyTest, { type TestFn } from 'ava';
+import type { HealthFlushRow } from '../../src/actors/ports.js';
+import { closeDatabase, type Database } from '../../src/db/client.js';
+import { flushHealth } from '../../src/db/health-queries.js';
+import { onBothEngines, onPostgres } from '../helpers/postgres.js';
+
+const test = anyTest as TestFn;
+const onBoth = onBothEngines(test);
+const onPostgresOnly = onPostgres(test);
+
+const row = (over: Partial<HealthFlushRow> = {}): HealthFlushRow => ({
+  extension_id: 'a',
+  version: 'v1',
+  published: true,
+  success_delta: 10,
+  failure_delta: 2,
+  last_success_ago_ms: 1000,
+  last_failure_ago_ms: null,
+  last_latency_ms: 12.34,
+  avg_latency_ms: 11.5,
+  p50_latency_ms: 10,
+  p95_latency_ms: 20.25,
+  p99_latency_ms: 30,
+  latency_samples: 12,
+  latency_sum: 138.4,
+  latency_window_ago_ms: 60_000,
+  circuit_breaker_state: 'closed',
+  opened_ago_ms: null,
+  open_remaining_ms: null,
+  trips: 0,
+  epoch: 1,
+  half_open_requests_count: 0,
+  auto_disabled: false,
+  ...over,
+});
+
+async function withExtensions(db: Database, ...ids: string[]): Promise<void> {
+  for (const id of ids) await db.$client`insert into extensions (id, type, subject) values (${id}, 'pre', 'x')`;
+}
+
+async function health(db: Database, id = 'a') {
+  const [found] = await db.$client`
+    select *, success_count::int as successes, failure_count::int as failures, circuit_breaker_epoch::int as epoch,
+      extract(epoch from now() - last_success)::float8 as success_age,
+      extract(epoch from now() - circuit_breaker_opened_at)::float8 as opened_age,
+      extract(epoch from circuit_breaker_open_until - now())::float8 as remaining
+    from extension_health where extension_id = ${id}`;
+  return found ?? {};
+}
+
+const near = (value: number, expected: number) => Math.abs(value - expected) < 20;
+
+onBoth('H2: counts are added, times only move forward, latencies are the latest', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  t.deepEqual(await flushHealth(db, [row()]), { dropped: [] });
+  t.like(await health(db), {
+    successes: 10,
+    failures: 2,
+    avg_latency_ms: '11.50',
+    p95_latency_ms: '20.25',
+    latency_samples: '12',
+    latency_sum: '138',
+    last_failure: null,
+  });
+  const first = await health(db);
+  await flushHealth(db, [
+    row({
+      success_delta: 5,
+      failure_delta: 0,
+      last_success_ago_ms: 3_600_000,
+      avg_latency_ms: null,
+      last_latency_ms: null,
+    }),
+  ]);
+  const second = await health(db);
+  t.like(second, { successes: 15, failures: 2, avg_latency_ms: null, last_latency_ms: '12.34' });
+  t.deepEqual(second.last_success, first.last_success);
+});
+
+onBoth('flushHealth: ages become times of the database clock', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  await flushHealth(db, [
+    row({
+      last_success_ago_ms: 100_000,
+      circuit_breaker_state: 'open',
+      opened_ago_ms: 200_000,
+      open_remaining_ms: 300_000,
+    }),
+  ]);
+  const found = await health(db);
+  t.true(near(found.success_age, 100) && near(found.opened_age, 200) && near(found.remaining, 300));
+});
+
+onBoth(
+  'H3: breaker columns of an older epoch are left alone, those of the same or a newer one written',
+  async (t, database) => {
+    const db = database.open();
+    await withExtensions(db, 'a');
+    const open = {
+      circuit_breaker_state: 'open',
+      opened_ago_ms: 0,
+      open_remaining_ms: 60_000,
+      trips: 2,
+      auto_disabled: true,
+    } as const;
+    await flushHealth(db, [row({ ...open, epoch: 5, half_open_requests_count: 3 })]);
+    await flushHealth(db, [row({ epoch: 4 })]);
+    t.like(await health(db), {
+      successes: 20,
+      circuit_breaker_state: 'open',
+      circuit_breaker_trips: 2,
+      epoch: 5,
+      half_open_requests_count: 3,
+      auto_disabled: true,
+    });
+    await flushHealth(db, [row({ epoch: 5, circuit_breaker_state: 'half_open' })]);
+    t.like(await health(db), { circuit_breaker_state: 'half_open', epoch: 5, circuit_breaker_opened_at: null });
+    await flushHealth(db, [row({ epoch: 6 })]);
+    t.like(await health(db), { circuit_breaker_state: 'closed', epoch: 6, auto_disabled: false });
+  },
+);
+
+onBoth('H4: the threshold columns are never written', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a', 'b');
+  await db.$client`
+    insert into extension_health (extension_id, circuit_breaker_failure_threshold, circuit_breaker_error_rate_threshold,
+      circuit_breaker_window_seconds, half_open_max_requests) values ('a', 9, 0.7, 30, 1)`;
+  await flushHealth(db, [row(), row({ extension_id: 'b' })]);
+  const thresholds = ({
+    circuit_breaker_failure_threshold: a,
+    circuit_breaker_error_rate_threshold: b,
+    circuit_breaker_window_seconds: c,
+    half_open_max_requests: d,
+  }: Record<string, unknown>) => [a, b, c, d];
+  t.deepEqual(thresholds(await health(db)), [9, '0.70', 30, 1]);
+  t.deepEqual(thresholds(await health(db, 'b')), [null, null, null, null]);
+});
+
+onBoth('flushHealth: other targets go to their own table, in the same statement', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  const batch = [
+    row(),
+    row({ version: 'v2', published: false, failure_delta: 7, circuit_breaker_state: 'open', epoch: 3 }),
+  ];
+  await flushHealth(db, batch);
+  await flushHealth(db, batch);
+  const versions = await db.$client`
+    select version, success_count::int, failure_count::int, circuit_breaker_state from extension_version_health`;
+  t.deepEqual([...versions], [{ version: 'v2', success_count: 20, failure_count: 14, circuit_breaker_state: 'open' }]);
+  t.like(await health(db), { successes: 20, failures: 4, circuit_breaker_state: 'closed' });
+});
+
+onBoth('H5: an extension that is gone drops out, and so does an empty batch', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  t.deepEqual(await flushHealth(db, [row(), row({ extension_id: 'gone' })]), { dropped: [] });
+  t.deepEqual(await flushHealth(db, []), { dropped: [] });
+  t.deepEqual([...(await db.$client`select extension_id from extension_health`)], [{ extension_id: 'a' }]);
+});
+
+onBoth('H5: a poisoned row is dropped alone, with its error', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a', 'b', 'c', 'd');
+  const { dropped } = await flushHealth(db, [
+    row({ extension_id: 'd' }),
+    row({ extension_id: 'b', p99_latency_ms: 1e12 }),
+    row({ extension_id: 'c', circuit_breaker_state: 'ajar' as 'open' }),
+    row({ extension_id: 'a' }),
+  ]);
+  t.deepEqual(
+    dropped.map((one) => one.extension_id),
+    ['b', 'c'],
+  );
+  t.regex(dropped[0]?.error ?? '', /numeric field overflow/);
+  t.regex(dropped[1]?.error ?? '', /check constraint/);
+  const written = await db.$client`select extension_id, success_count::int from extension_health order by 1`;
+  t.deepEqual(
+    [...written],
+    [
+      { extension_id: 'a', success_count: 10 },
+      { extension_id: 'd', success_count: 10 },
+    ],
+  );
+});
+
+onBoth('flushHealth: the same target twice in a batch is added twice', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  t.deepEqual(await flushHealth(db, [row(), row({ success_delta: 1 })]), { dropped: [] });
+  t.like(await health(db), { successes: 11 });
+});
+
+onBoth('flushHealth: writes into a database that a predecessor left null in', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  await db.$client`insert into extension_health (extension_id, success_count, failure_count) values ('a', null, null)`;
+  await flushHealth(db, [row()]);
+  t.like(await health(db), { successes: 10, failures: 2 });
+});
+
+onPostgresOnly(
+  'H1: two flushers over the same rows add up, and never wait for each other in a circle',
+  async (t, database) => {
+    const ids = Array.from({ length: 40 }, (_, index) => `e${index}`);
+    const [one, two] = [database.open(), database.open()];
+    await withExtensions(one, ...ids);
+    const batch = (order: string[]) => order.map((id) => row({ extension_id: id, success_delta: 1, failure_delta: 0 }));
+    const rounds = Array.from({ length: 25 }, () => [
+      flushHealth(one, batch(ids)),
+      flushHealth(two, batch(ids.toReversed())),
+    ]).flat();
+    t.true((await Promise.all(rounds)).every((result) => result.dropped.length === 0));
+    const [sum] = await one.$client`select sum(success_count)::int as total from extension_health`;
+    t.is(sum?.total, 40 * 50);
+  },
+);
+
+onBoth('H6: rejects while the database is away, and writes nothing', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  await database.stopServer();
+  await t.throwsAsync(() => flushHealth(db, [row()]));
+  await database.startServer();
+  const again = database.open();
+  await flushHealth(again, [row()]);
+  t.like(await health(again), { successes: 10 });
+  await closeDatabase(db);
+});
+
+onBoth('flushHealth: makes no revision and no audit row', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  await flushHealth(db, [row({ circuit_breaker_state: 'open', epoch: 9 })]);
+  t.is((await db.$client`select 1 from extension_audit_log`).length, 1);
+});
