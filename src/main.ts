@@ -5,7 +5,7 @@
 // D3. Stopping: intake, calls, writers and actors, HTTP, NATS, database; each step has a deadline and a log line.
 // D4. What this process started ends with it.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Core } from './actors/core.js';
 import type { Clock, Readiness } from './actors/ports.js';
@@ -164,7 +164,9 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   core.start();
   const daemonFile = join(config.data_dir, 'daemon.json');
   const daemon = { pid: process.pid, http: http.url, nats: nats.url, nats_token: nats.token };
-  writeFileSync(daemonFile, `${JSON.stringify(daemon)}\n`, { mode: 0o600 });
+  // Moved into place, so that a reader finds all of it or nothing.
+  writeFileSync(`${daemonFile}.new`, `${JSON.stringify(daemon)}\n`, { mode: 0o600 });
+  renameSync(`${daemonFile}.new`, daemonFile);
   log.info({ event: 'daemon_started', version, pid: process.pid, http: http.url, data_dir: config.data_dir });
 
   const stop = async (): Promise<void> => {

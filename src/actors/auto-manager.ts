@@ -64,8 +64,12 @@ export class AutoManager {
         if (result.applied) this.#applied(owed, result.revision);
         else this.deps.log.info({ event: 'auto_change_stale', ...owed });
       } catch (error) {
-        // To the end of the queue: one that cannot be written must not keep the others waiting.
-        if (this.#owed.delete(owed.extension_id)) this.#owed.set(owed.extension_id, owed);
+        // To the end of the queue: one that cannot be written must not keep the others waiting. A newer wish stands.
+        const wish = this.#owed.get(owed.extension_id);
+        if (wish !== undefined) {
+          this.#owed.delete(owed.extension_id);
+          this.#owed.set(owed.extension_id, wish);
+        }
         this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#owed.size, error: String(error) });
         return;
       }

@@ -5,12 +5,13 @@
 // S2. Precedence of the gates: disabled by a person > isolated > forced closed > breaker.
 // S3. What a person switched on while its breaker was not closed is probed at once; what the auto-manager switched on
 //     is taken as the consequence it is.
+import { isDeepStrictEqual } from 'node:util';
 import type { Subscription } from 'rxjs';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import { InstancePool } from '../domain/balance.js';
 import { DurationBuckets } from '../domain/duration-buckets.js';
 import type { UnavailableReason } from '../domain/errors.js';
-import type { Extension, Version } from '../domain/extension.js';
+import type { Extension, Instance, Version } from '../domain/extension.js';
 import { type BreakerSettings, resolveBreakerSettings } from '../domain/policy.js';
 import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
@@ -31,6 +32,12 @@ export interface Service {
   readonly ownRoute: Route;
   /** null: no instance rows, the subject's queue group is the pool. */
   readonly pool: InstancePool<Route> | null;
+  /** What routes and pool were made of; while it is the same they stay, and with them the turns of the pool. */
+  readonly madeOf: {
+    readonly subject: string;
+    readonly config: Extension['config'] | null;
+    readonly instances: readonly Instance[];
+  };
 }
 
 export interface SlotDeps {
@@ -150,7 +157,7 @@ export class Slot {
       const previous = this.#services.get(version.version);
       const target = previous?.target ?? this.#newTarget(extension, version, isDefault, settings, entry);
       if (previous !== undefined) this.#renew(previous, version, settings);
-      this.#services.set(version.version, { version, target, ...this.#routes(extension, version) });
+      this.#services.set(version.version, { ...this.#routes(extension, version, previous), version, target });
       if (previous !== undefined) continue;
       const onFailed = (error: unknown, givenUp: boolean) => this.#deps.onActorFailed(this, target, error, givenUp);
       this.#lives.set(version.version, keepAlive(target.life$, this.#deps.clock, onFailed).subscribe());
@@ -188,14 +195,22 @@ export class Slot {
     if (previous.version.subject !== version.subject) previous.target.send({ type: 'subject.changed', nowMs });
   }
 
-  #routes(extension: Extension, version: Version): Pick<Service, 'ownRoute' | 'pool'> {
-    const config = this.#configFor(extension, version);
-    const route = (instanceId: string | null, subject: string): Route =>
-      this.#deps.prepareRoute({ extensionId: extension.id, version: version.version, instanceId, subject, config });
+  #routes(extension: Extension, version: Version, previous?: Service): Pick<Service, 'ownRoute' | 'pool' | 'madeOf'> {
     const instances = instancesOf(extension, version);
+    const madeOf = { subject: version.subject, config: this.#configFor(extension, version), instances };
+    if (previous !== undefined && isDeepStrictEqual(previous.madeOf, madeOf)) return previous;
+    const route = (instanceId: string | null, subject: string): Route =>
+      this.#deps.prepareRoute({
+        extensionId: extension.id,
+        version: version.version,
+        instanceId,
+        subject,
+        config: madeOf.config,
+      });
     return {
       ownRoute: route(null, version.subject),
       pool: instances.length === 0 ? null : new InstancePool(instances, (i) => route(i.id, i.subject)),
+      madeOf,
     };
   }
 

@@ -36,6 +36,7 @@ export interface SupervisorDeps {
 }
 
 const MASS_REMOVAL_CONFIRM_MS = 10_000;
+const NOTHING: ReadonlySet<string> = new Set();
 
 export class Supervisor {
   readonly slots = new Map<string, Slot>();
@@ -46,7 +47,8 @@ export class Supervisor {
   readonly #deps: SupervisorDeps;
   #revision: number | null = null;
   #confirmation: Subscription | null = null;
-  #allowMassRemoval = false;
+  /** What a second reading may remove: what the first one held, or everything where a person forces it. */
+  #removable: ReadonlySet<string> | 'all' = NOTHING;
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
@@ -74,7 +76,7 @@ export class Supervisor {
 
   /** Reads the whole registry again; `force` lets a mass removal happen at once. */
   reload(force: boolean): void {
-    this.#allowMassRemoval ||= force;
+    if (force) this.#removable = 'all';
     this.#deps.requestSnapshot();
   }
 
@@ -90,8 +92,9 @@ export class Supervisor {
   }
 
   #apply(update: RegistryUpdate): void {
-    const plan = diffRegistry(this.#registered, update, this.#deps.rules, this.#allowMassRemoval);
-    if (update.kind === 'snapshot') this.#allowMassRemoval = false;
+    const isSnapshot = update.kind === 'snapshot';
+    const plan = diffRegistry(this.#registered, update, this.#deps.rules, isSnapshot ? this.#removable : NOTHING);
+    if (isSnapshot) this.#removable = NOTHING;
     for (const id of plan.remove) {
       this.#registered.delete(id);
       this.#operations$.next({ kind: 'remove', id });
@@ -107,7 +110,7 @@ export class Supervisor {
     for (const problem of plan.refused) this.#tellRefused(problem);
     this.#hold(plan);
     this.#revision = update.revision;
-    if (plan.remove.length + plan.start.length + plan.update.length > 0 || update.kind === 'snapshot')
+    if (plan.remove.length + plan.start.length + plan.update.length > 0 || isSnapshot)
       this.#deps.log.info({
         event: 'registry_applied',
         kind: update.kind,
@@ -188,6 +191,9 @@ export class Supervisor {
       audited: true,
     });
     this.#confirmation?.unsubscribe();
-    this.#confirmation = after(MASS_REMOVAL_CONFIRM_MS, this.#deps.clock).subscribe(() => this.reload(true));
+    this.#confirmation = after(MASS_REMOVAL_CONFIRM_MS, this.#deps.clock).subscribe(() => {
+      this.#removable = new Set(plan.held);
+      this.#deps.requestSnapshot();
+    });
   }
 }

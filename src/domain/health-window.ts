@@ -2,7 +2,7 @@
 // metrics and health-based routing. It decides nothing about the breaker.
 //
 // V1. Every settled attempt that is no neutral one is recorded, whatever its generation. Latency is that of both kinds.
-// V2. A slice's histogram is allocated when it is first needed; an idle target holds none.
+// V2. A slice's histogram is allocated when it is first needed: a target that never had a call holds none.
 import { COUNTERS, counterOf, percentiles } from './latency-histogram.js';
 
 export const HEALTH_WINDOW_MS = 300_000;

@@ -36,11 +36,12 @@ export interface RegistryPlan {
 
 const MASS_REMOVAL_MINIMUM = 10;
 
+/** `removable`: the ids that a mass removal may take, or `all` of them; empty until a first reading was held. */
 export function diffRegistry(
   running: ReadonlyMap<string, RegisteredExtension>,
   update: RegistryUpdate,
   rules: SubjectRules,
-  allowMassRemoval: boolean,
+  removable: ReadonlySet<string> | 'all',
 ): RegistryPlan {
   const named = new Set(update.entries.map((entry) => entry.extension.id));
   const gone =
@@ -48,7 +49,7 @@ export function diffRegistry(
       ? [...running.keys()].filter((id) => !named.has(id))
       : update.removedIds.filter((id) => running.has(id));
   const isMassRemoval = running.size >= MASS_REMOVAL_MINIMUM && gone.length > running.size / 2;
-  const hold = isMassRemoval && !allowMassRemoval;
+  const hold = isMassRemoval && removable !== 'all' && !gone.every((id) => removable.has(id));
 
   const start: RegistryPlan['start'][number][] = [];
   const changed: RegistryPlan['update'][number][] = [];

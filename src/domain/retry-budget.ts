@@ -1,6 +1,7 @@
 // How many retries an extension may spend: a fifth of its calls of the last ten seconds, and always three.
 //
-// R1. Retries in any ten seconds are at most 0.2 times the calls in them plus RESERVE, so an outage is not multiplied.
+// R1. A retry is granted only while those of the last ten seconds are fewer than RESERVE or a fifth of the calls in them,
+//     so an outage is not multiplied.
 const SECONDS = 10;
 const RESERVE = 3;
 const SHARE = 0.2;

@@ -1,7 +1,7 @@
 // When a breaker opens, and on what evidence. Pure: it reads a decision window and settings, and says why or null.
 //
 // T1. Count rule `window`: failures >= failure_threshold, while failures / outcomes >= failure_rate_floor.
-// T2. Count rule `consecutive`: failures in a row >= failure_threshold; no floor.
+// T2. Count rule `consecutive`: failures in a row, those still in the window, >= failure_threshold; no floor.
 // T3. Rate rule, beside either: failures / outcomes > error_rate_threshold (strictly), from minimum_volume outcomes on.
 // T4. A success never opens: callers evaluate at failures and at ticks only.
 import type { DecisionWindow } from './decision-window.js';
@@ -23,7 +23,8 @@ export function evaluateTrip(window: DecisionWindow, settings: BreakerSettings, 
   // A quotient, not a product: 29 of 100 is 0.29 to the last bit, while 0.29 * 100 is less than 29.
   const rate = failures / outcomes;
   if (settings.failure_rule === 'consecutive') {
-    if (window.consecutiveFailures >= settings.failure_threshold) return 'consecutive_failures';
+    // Failures in a row are the newest outcomes, so those of them in the window are the fewer of the two counts.
+    if (Math.min(window.consecutiveFailures, failures) >= settings.failure_threshold) return 'consecutive_failures';
   } else if (failures >= settings.failure_threshold && rate >= settings.failure_rate_floor) {
     return 'failure_count';
   }

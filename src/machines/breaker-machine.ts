@@ -7,6 +7,8 @@
 // M3. Half-open holds at most half_open_max_requests probes at a time, and each ends: success, failure, released, or its
 //     lease is over, which is a failure.
 // M4. Facts, not snapshots, are restored: `restoring` boots into the state that the facts and the time left call for.
+// M5. Entering a state empties the window and draws a generation as part of the transition itself: ask a live breaker for
+//     its snapshot, never `snapshot.can(event)`, which would do both.
 import { assign, emit, enqueueActions, setup } from 'xstate';
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { BreakerSettings } from '../domain/policy.js';

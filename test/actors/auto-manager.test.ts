@@ -129,3 +129,18 @@ test('one change that cannot be written does not keep the others waiting', async
     ['b'],
   );
 });
+
+test('A4: a wish that changed while the old one could not be written stands', async (t) => {
+  const world = new ActorWorld();
+  let fail: (error: Error) => void = () => {};
+  world.autoChange = () =>
+    new Promise((_, reject) => {
+      fail = reject;
+    });
+  await opened(world);
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', { timeout_ms: 7, revision: 2 }))]));
+  world.autoChange = async (change) => ({ applied: true, revision: change.revision + 1 });
+  fail(new Error('connection lost'));
+  await world.pass(1000);
+  t.like(world.autoChanges[0], { change: 'auto_disable', revision: 2 });
+});

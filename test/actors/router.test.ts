@@ -67,10 +67,10 @@ test('R2: the caller is answered when its budget ends, and the attempt goes on a
   const called = world.call('a', 100);
   t.is(world.sent[0]?.remainingMs, 100);
   t.is(world.sent[0]?.timeoutMs, 1000);
-  world.clock.increment(100);
+  world.clock.advance(100);
   t.like(called.answers[0], { code: 'deadline_exceeded' });
   t.is(world.core.router.inFlight, 1, 'it keeps its place');
-  world.clock.increment(300);
+  world.clock.advance(300);
   world.sent[0]?.end(0);
   t.is(called.answers.length, 1);
   t.is(world.core.router.inFlight, 0);
@@ -81,7 +81,7 @@ test('FM 27: a thousand impatient callers open no breaker', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   for (let i = 0; i < 1000; i++) world.call('a', 10);
-  world.clock.increment(10);
+  world.clock.advance(10);
   for (const sent of world.sent) sent.end(0);
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
 });

@@ -102,6 +102,39 @@ test('P3: a second reading that has the rows again removes nothing', async (t) =
   t.is(world.core.supervisor.slots.size, 10);
 });
 
+test('P3: a second reading that lacks more than the first did is held again', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, ...many(10)));
+  world.feed$.next(snapshotOf(2, ...many(4)));
+  await world.pass(10_000);
+  world.feed$.next(snapshotOf(3));
+  t.is(world.core.supervisor.slots.size, 10);
+  await world.pass(10_000);
+  world.feed$.next(snapshotOf(3));
+  t.is(world.core.supervisor.slots.size, 0);
+});
+
+test('P3: a mass removal that somebody forces happens with the next reading', (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, ...many(10)));
+  world.core.supervisor.reload(true);
+  t.is(world.snapshotRequests, 1);
+  world.feed$.next(snapshotOf(2));
+  t.is(world.core.supervisor.slots.size, 0);
+});
+
+test('a change that leaves the instances alone leaves their turns alone', (t) => {
+  const world = new ActorWorld();
+  const instances = [instanceRow('a', 'i1'), instanceRow('a', 'i2', { weight: 50 })];
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { instances })));
+  for (let n = 0; n < 150; n++) {
+    world.callEnding('a', 0);
+    const row = extensionRow('a', { timeout_ms: 1000 + n, revision: 2 + n });
+    world.feed$.next(changesOf(2 + n, [registryEntry(row, { instances })]));
+  }
+  t.is(world.sent.filter((sent) => sent.route.subject === 'ext.a.i1').length, 100);
+});
+
 test('half of ten may go at once, and all of nine', (t) => {
   const ten = new ActorWorld();
   ten.feed$.next(snapshotOf(1, ...many(10)));

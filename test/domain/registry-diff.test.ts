@@ -6,8 +6,8 @@ import { changesOf, extensionRow, registryEntry, snapshotOf, versionRow } from '
 
 const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: [] };
 
-const diff = (running: ReadonlyMap<string, RegisteredExtension>, update: RegistryUpdate, allowMassRemoval = false) =>
-  diffRegistry(running, update, RULES, allowMassRemoval);
+const diff = (running: ReadonlyMap<string, RegisteredExtension>, update: RegistryUpdate, isForced = false) =>
+  diffRegistry(running, update, RULES, isForced ? 'all' : new Set());
 
 /** What the supervisor does: removals first. */
 function apply(

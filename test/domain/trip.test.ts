@@ -77,16 +77,17 @@ test('T1, T3: a share that is exactly the floor opens and exactly the threshold 
     }
 });
 
-test('T2: failures in a row count however long they took; a success ends the row', (t) => {
-  const settings = breakerSettings({ failure_rule: 'consecutive', failure_threshold: 3 });
+test('T2: failures in a row count while they are in the window; a success ends the row', (t) => {
+  const settings = breakerSettings({ failure_rule: 'consecutive', failure_threshold: 3, minimum_volume: 100 });
   const window = new DecisionWindow(60_000);
-  window.recordFailure(0);
-  window.recordFailure(1_000_000);
-  t.is(evaluateTrip(window, settings, 1_000_000), null);
-  window.recordFailure(2_000_000);
-  t.is(evaluateTrip(window, settings, 2_000_000), 'consecutive_failures');
-  window.recordSuccess(2_000_001);
-  t.is(evaluateTrip(window, settings, 2_000_001), null);
+  for (const atMs of [0, 1_000_000, 1_020_000]) window.recordFailure(atMs);
+  t.is(evaluateTrip(window, settings, 1_020_000), null, 'FM 15: the first of them is long gone');
+  window.recordFailure(1_040_000);
+  t.is(evaluateTrip(window, settings, 1_040_000), 'consecutive_failures');
+  window.recordSuccess(1_040_001);
+  t.is(evaluateTrip(window, settings, 1_040_001), null);
+  window.recordFailure(1_040_002);
+  t.is(evaluateTrip(window, settings, 1_040_002), null);
 });
 
 test('T2: a row of failures opens nothing once they have all left the window', (t) => {

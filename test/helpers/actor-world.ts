@@ -1,6 +1,5 @@
 // The daemon's core with simulated edges and a simulated clock: what is sent waits until the test says how it ended.
 import { Subject } from 'rxjs';
-import { SimulatedClock } from 'xstate';
 import { Core, type CoreSettings } from '../../src/actors/core.js';
 import type {
   AttemptEnd,
@@ -16,23 +15,10 @@ import type {
 } from '../../src/actors/ports.js';
 import type { InvocationError } from '../../src/domain/errors.js';
 import type { RegistryEvent } from '../../src/domain/events.js';
-import type { BreakerSettings } from '../../src/domain/policy.js';
 import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
 import { silentLogger } from '../../src/telemetry/log.js';
-
-export const BREAKER_DEFAULTS: BreakerSettings = {
-  circuit_breaker_enabled: true,
-  failure_threshold: 5,
-  failure_rule: 'window',
-  failure_rate_floor: 0.05,
-  error_rate_threshold: 0.5,
-  minimum_volume: 5,
-  window_seconds: 60,
-  open_seconds: 60,
-  open_max_seconds: 300,
-  half_open_max_requests: 3,
-  half_open_successes: 2,
-};
+import { breakerSettings } from './breaker-settings.js';
+import { SimulatedClock } from './simulated-clock.js';
 
 export interface SentAttempt {
   readonly route: Route & { readonly spec: RouteSpec };
@@ -110,7 +96,7 @@ export class ActorWorld {
       },
       {
         rules: { ownPrefix: 'extreg.v1', allowedPrefixes: [] },
-        breakerDefaults: BREAKER_DEFAULTS,
+        breakerDefaults: breakerSettings(),
         autoDisableOnCircuitOpen: true,
         autoEnableOnCircuitClose: true,
         maxInFlight: 10_000,
@@ -125,7 +111,7 @@ export class ActorWorld {
   /** Simulated time passes in steps, so that timers fire near their time; promises settle in between. */
   async pass(ms: number, stepMs = 50): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
-      this.clock.increment(Math.min(stepMs, left));
+      this.clock.advance(Math.min(stepMs, left));
       await settle();
     }
   }
