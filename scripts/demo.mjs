@@ -57,6 +57,13 @@ function isLoopback(server) {
   return host === 'localhost' || host === '[::1]' || (host?.startsWith('127.') ?? false);
 }
 
+/** Whether nobody has ever changed this registry. A first start that was broken off before its rows were written counts. */
+export async function isUntouched(sql) {
+  const [row] = await sql`
+    select not exists (select from extensions) and not exists (select from extension_audit_log) as untouched`;
+  return row.untouched;
+}
+
 /** Writes the rows of the three, as one change each, signed `npm start`. */
 export async function seedExamples(sql) {
   await sql.begin(async (transaction) => {

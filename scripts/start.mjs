@@ -33,10 +33,11 @@ async function main(args) {
   /** Ends of what was started beside the daemon, once that is through. */
   const ends = [];
   let starting = null;
+  let daemon = null;
   let isTold = false;
   const shutDown = async () => {
-    const daemon = await starting?.catch(() => null);
-    await daemon?.stop();
+    const started = await starting?.catch(() => null);
+    await started?.stop();
     for (const end of ends) await end();
   };
   releaseSignals();
@@ -56,7 +57,7 @@ async function main(args) {
   });
   try {
     starting = startDaemon(config, log);
-    const daemon = await starting;
+    daemon = await starting;
     const lost = daemon.failed.then((error) => Promise.reject(error));
     await Promise.race([lost, show(daemon, config, { log, logFile, ends })]);
     await lost;
@@ -65,7 +66,8 @@ async function main(args) {
     if (isTold) return;
     log.fatal({ event: 'daemon_ended', error: error.stack });
     await shutDown();
-    throw new SetupError(`The daemon had to end: ${error.message}\nThe log: ${shown(logFile)}`, 69);
+    const what = daemon === null ? 'could not be started' : 'had to end';
+    throw new SetupError(`The daemon ${what}: ${error.message}\nThe log: ${shown(logFile)}`, 69);
   }
 }
 
@@ -127,10 +129,10 @@ async function show(daemon, config, { log, logFile, ends }) {
   say('\n  Ctrl-C stops everything.');
 }
 
-/** The reference extensions that the registry holds; all of them on a first start. */
+/** The reference extensions that the registry holds; all of them where nobody has used it yet. */
 async function readExamples(daemon) {
   const sql = daemon.database.db.$client;
-  if (daemon.createdDatabase) await demo.seedExamples(sql);
+  if (await demo.isUntouched(sql)) await demo.seedExamples(sql);
   return demo.registeredExamples(sql);
 }
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -63,8 +64,19 @@ async function nothingIsLeft(t: ExecutionContext, withinMs = STOP_MS): Promise<v
 const daemonPid = () => (JSON.parse(readFileSync(join(dataDir, 'daemon.json'), 'utf8')) as { pid: number }).pid;
 const groupOf = ({ pid = 0 }: ChildProcess) => -pid;
 
+serial('a first start that cannot be is told in a sentence, with exit code 69', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.teardown(() => taken.close());
+  const start = npmStart(t, ['--', '--http-port', String((taken.address() as AddressInfo).port)]);
+  t.deepEqual(await start.ended(), [69, null]);
+  t.regex(start.output, /The daemon could not be started: .* is in use by another process/);
+  t.notRegex(start.output, /^ {4}at /m);
+  await nothingIsLeft(t);
+});
+
 serial(
-  'a first start shows one reply of each extension and where everything is; SIGTERM to npm alone ends it all',
+  'the first start that comes up shows one reply of each extension and where everything is; SIGTERM to npm alone ends it all',
   async (t) => {
     const start = npmStart(t);
     await start.isUp();
