@@ -17,6 +17,7 @@ function isRunning(pid: number): boolean {
 }
 
 test(`${KILLS} times SIGKILL under load: nothing is orphaned, and every acknowledged change and its audit row are there`, async (t) => {
+  t.timeout(600_000);
   let daemon = await DaemonProcess.startReady(t);
   const { dataDir } = daemon;
   let acknowledged = 0;

@@ -8,7 +8,7 @@ import { type Msg, type NatsConnection, headers as natsHeaders } from '@nats-io/
 import { connect } from '@nats-io/transport-node';
 import type { ExecutionContext } from 'ava';
 import type postgres from 'postgres';
-import { closeDatabase, openDatabase } from '../../src/db/client.js';
+import { openDatabase } from '../../src/db/client.js';
 import { openEmbedded, socketDirectory } from '../../src/db/embedded.js';
 import { migrateDatabase } from '../../src/db/migrate.js';
 import type { ExtensionHealth } from '../../src/domain/health-report.js';
@@ -115,7 +115,8 @@ export class DaemonProcess {
   sql(): postgres.Sql {
     const connection = { kind: 'embedded', socketDir: socketDirectory(this.dataDir) } as const;
     const db = openDatabase(connection, { max: 1, prepare: false, applicationName: 'test', log: silentLogger });
-    this.t.teardown(() => closeDatabase(db));
+    // At once: the daemon at the other end may have been killed.
+    this.t.teardown(() => db.$client.end({ timeout: 0 }));
     return db.$client;
   }
 
