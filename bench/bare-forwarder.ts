@@ -1,12 +1,16 @@
 // The reference: a forwarder with a hand-held inbox that decides nothing, passes headers as bytes, and keeps no timers.
+// Its reply subjects are numbers that never repeat: one that used them again could hand a late answer to the wrong caller.
 import type { Msg } from '@nats-io/nats-core';
 import type { MsgImpl } from '@nats-io/nats-core/internal';
 import { BARE_SUBJECT, connectTo, EXTENSION_SUBJECT, RawHeaders, rawHeadersOf, report, serverUrl } from './wire.js';
 
 const client = await connectTo(serverUrl(), 'bare');
 const base = `_INBOX_bare.${process.pid}.`;
-const callers: string[] = [];
-const free: number[] = [];
+/** A ring of those who wait, by the low bits of their number; far more than the load keeps in flight. */
+const RING = 4096;
+const callers: string[] = new Array(RING).fill('');
+const numbers = new Float64Array(RING);
+let last = 0;
 const raw = new RawHeaders();
 const withHeaders = { headers: raw, reply: '' };
 const withoutHeaders = { reply: '' };
@@ -27,9 +31,11 @@ client.subscribe(`${base}*`, {
   callback: (error, message) => {
     if (error !== null) return;
     const subject = (message as MsgImpl)._msg.subject;
-    let slot = 0;
-    for (let i = base.length; i < subject.length; i += 1) slot = slot * 10 + ((subject[i] as number) - 48);
-    free.push(slot);
+    let number = 0;
+    for (let i = base.length; i < subject.length; i += 1) number = number * 10 + ((subject[i] as number) - 48);
+    const slot = number % RING;
+    if (numbers[slot] !== number) return;
+    numbers[slot] = 0;
     pass(callers[slot] as string, '', message);
   },
 });
@@ -37,9 +43,11 @@ client.subscribe(BARE_SUBJECT, {
   queue: 'bare',
   callback: (error, message) => {
     if (error !== null) return;
-    const slot = free.pop() ?? callers.length;
+    last += 1;
+    const slot = last % RING;
+    numbers[slot] = last;
     callers[slot] = message.reply ?? '';
-    pass(EXTENSION_SUBJECT, base + slot, message);
+    pass(EXTENSION_SUBJECT, base + last, message);
   },
 });
 await client.flush();

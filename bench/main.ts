@@ -183,8 +183,8 @@ ${lines.join('\n')}
 - Requester, middle process, extension and nats-server are a process each, all on this machine, over loopback TCP.
 - Bodies are 256 bytes both ways. The extension answers at once with the body it got and no headers.
 - The requester keeps the given number of requests in flight (closed loop) over one connection.
-- "Bare forwarder" is the ceiling for a process in the middle on nats.js: one hand-held inbox, no timers, no decisions, headers
-  passed as bytes. "Our wire" is the daemon's intake, header codec and requester with a handler that knows one route.
+- "Bare forwarder" is the ceiling for a process in the middle on nats.js: one hand-held inbox with a number for each
+  request that never repeats, no timers, no decisions, headers passed as bytes. "Our wire" is the daemon's intake, header codec and requester with a handler that knows one route.
   "This daemon" is the whole: registry, routing, breaker (\`failure_rule: consecutive\`, so that noise trips nothing), windows, histograms.
 - CPU is user and system time of the middle process alone. The ratio is the median of the ratios of neighbouring rounds.
 

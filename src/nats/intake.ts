@@ -250,14 +250,11 @@ export class Intake {
 
   /** For IntakeInvocation. */
   refuse(invocation: IntakeInvocation, error: InvocationError): void {
+    // Before it counts as answered: details that are no JSON throw here.
+    const body = errorBody(error, invocation.extensionId);
     if (!this.#settle(invocation, this.clock.now() - invocation.arrivedMs)) return;
     this.#refused.set(error.code, (this.#refused.get(error.code) ?? 0) + 1);
-    this.replies.send(
-      invocation.replyTo,
-      errorBlock(error),
-      errorBody(error, invocation.extensionId),
-      invocation.deadlineMs,
-    );
+    this.replies.send(invocation.replyTo, errorBlock(error), body, invocation.deadlineMs);
   }
 
   /** I1. False: it was answered before. */

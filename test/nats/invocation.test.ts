@@ -305,6 +305,8 @@ test.serial('I1: a handler that throws costs its caller an error and nobody else
     log,
     handle: (rig) => (invocation) => {
       if (invocation.extensionId === 'bomb') throw new Error('boom');
+      if (invocation.extensionId === 'no-json')
+        invocation.refuse({ code: 'overloaded', message: 'm', details: { count: 1n } });
       rig.attempt(invocation);
     },
   });
@@ -312,6 +314,7 @@ test.serial('I1: a handler that throws costs its caller an error and nobody else
   t.is(reply.headers?.get('Extreg-Error'), 'not_connected');
   t.like(errorOf(reply).details, { reason: 'internal' });
   t.true(lines.some((line) => line.event === 'invocation_handler_failed'));
+  t.is((await invoke(caller, 'no-json')).headers?.get('Extreg-Error'), 'not_connected');
   t.is((await invoke(caller, 'normalize', '', 'alive')).string(), 'alive');
 });
 
