@@ -5,6 +5,7 @@
 // R3. A second signal within 1 s is npm's repeat of the first; a later one ends everything at once.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { createInterface } from 'node:readline';
 
 const KILL_AFTER_MS = 3000;
 const REPEAT_MS = 1000;
@@ -93,7 +94,8 @@ export async function run(command, args, { cwd, env = process.env, onLine, showE
   const keep = (text) => {
     output = (output + text).slice(-KEPT_CHARACTERS);
   };
-  child.stdout.setEncoding('utf8').on('data', onLine ? byLine(onLine, keep) : keep);
+  child.stdout.setEncoding('utf8').on('data', keep);
+  if (onLine) createInterface({ input: child.stdout }).on('line', onLine);
   child.stderr?.setEncoding('utf8').on('data', keep);
   try {
     const code = await new Promise((resolve, reject) => {
@@ -119,14 +121,4 @@ function resolveWhenRead(child, done) {
     clearTimeout(timer);
     done();
   });
-}
-
-function byLine(onLine, keep) {
-  let rest = '';
-  return (text) => {
-    keep(text);
-    const lines = (rest + text).split('\n');
-    rest = lines.pop();
-    for (const line of lines) onLine(line);
-  };
 }

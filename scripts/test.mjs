@@ -26,9 +26,8 @@ async function main(args) {
   const linted = await lint();
   rmSync(COVERAGE, { recursive: true, force: true });
   mkdirSync(RAW_COVERAGE, { recursive: true });
-  const { EXTENSION_REGISTRY_DATA_DIR: _, ...own } = process.env;
   const env = {
-    ...own,
+    ...withoutSettings(process.env),
     NODE_ENV: 'test',
     NODE_V8_COVERAGE: RAW_COVERAGE,
     NATS_SERVER_BIN: natsServer,
@@ -42,6 +41,12 @@ async function main(args) {
   if (code !== 0 && report.failed === 0) say(`\nAVA ended with exit code ${code} although no test failed: see above.`);
   say(`\n${report.line}`);
   process.exitCode = code !== 0 ? code : linted && report.passed > 0 ? 0 : 1;
+}
+
+/** What somebody set for a daemon of theirs must reach no daemon of the tests. */
+function withoutSettings(env) {
+  const settings = /^(EXTENSION_|NATS_|DATABASE_URL$|PG)/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
 }
 
 /** A test may be named by its source. */
