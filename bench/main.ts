@@ -2,7 +2,7 @@
 // Options: --rounds N, --seconds N, --in-flight 1,64,256, --headers 0,3, --only direct,bare,wire,daemon, --no-write.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -97,6 +97,7 @@ const binary = findNatsServer('', process.env);
 if (binary === null) throw new Error('the benchmark needs a nats-server: set NATS_SERVER_BIN or install nats-server');
 const server = await startServerProcess({ binary, directory, port: -1, config: '' });
 const url = `nats://127.0.0.1:${server.port}`;
+const loadBefore = loadavg()[0] ?? 0;
 const roles: Role[] = [];
 const start = async (module: string): Promise<Role> => {
   const role = await Role.start(module, url, mkdtempSync(join(directory, 'role-')));
@@ -173,6 +174,7 @@ Written by \`npm run bench\`; do not edit.
 - Machine: ${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${process.platform} ${process.arch}
 - Node ${process.version}, ${execFileSync(binary, ['--version']).toString().trim()}, ${packages.join(', ')}
 - ${new Date().toISOString().slice(0, 10)}; ${rounds} rounds of ${durationMs / 1000} s each, the variants taking turns; medians
+- Load average of the machine before the start: ${loadBefore.toFixed(1)} (figures taken above 0.5 compare little but the ratios)
 
 | caller headers | in flight | variant | requests/s | p50 ms | p99 ms | middle CPU µs/request | throughput ÷ bare |
 |---:|---:|---|---:|---:|---:|---:|---:|
