@@ -17,6 +17,8 @@ const STOP_MS = 4700;
 const DAEMON_STOP_SECONDS = 3;
 const MAX_LOG_BYTES = 50 * 1024 * 1024;
 const STILL_WAITING_MS = 3000;
+/** As `extreg` ends then. */
+const BUG = 70;
 
 const parentPid = process.ppid;
 const releaseSignals = catchSignals();
@@ -67,7 +69,12 @@ async function main(args) {
     log.fatal({ event: 'daemon_ended', error: error.stack });
     await shutDown();
     const what = daemon === null ? 'could not be started' : 'had to end';
-    throw new SetupError(`The daemon ${what}: ${error.message}\nThe log: ${shown(logFile)}`, 69);
+    const { startFailure } = await compiled('cli/start-errors.js');
+    const expected = startFailure(error);
+    throw new SetupError(
+      `The daemon ${what}: ${expected?.message ?? error.stack}\nThe log: ${shown(logFile)}`,
+      expected?.exitCode ?? BUG,
+    );
   }
 }
 
