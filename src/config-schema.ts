@@ -124,6 +124,14 @@ export const SETTINGS = {
     { expected: 'a loopback address: localhost, 127.0.0.1 or ::1' },
   ),
   http_port: setting(count(0, 65_535, 'Port of the admin API; 0 = one that is free.'), 8420),
+  environment: setting(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,64}$',
+      description: "Name of the environment; extensions get it as `Extreg-Environment`, in place of the caller's word.",
+    }),
+    null,
+    { expected: 'up to 64 printable ASCII characters, such as prod' },
+  ),
   subject_prefix: setting(
     Type.String({
       pattern: `^(?!_)${TOKENS}$`,

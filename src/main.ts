@@ -90,7 +90,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     {
       feed$: database.feed$,
       requestSnapshot: database.requestSnapshot,
-      prepareRoute: createPrepareRoute(null, rules),
+      prepareRoute: createPrepareRoute(config.environment, rules),
       send: requester.send.bind(requester),
       publish: events.publish,
       flushHealth: database.flushHealth,
@@ -129,7 +129,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       minBudgetMs: config.min_budget_ms,
       maxBudgetMs: config.max_budget_ms,
       maxBodyBytes: config.max_body_bytes,
-      environmentIsConfigured: false,
+      environmentIsConfigured: config.environment !== null,
     },
     core.router.handle,
   );

@@ -176,3 +176,23 @@ test.serial(
     t.false(daemon.has('circuit_opened'));
   },
 );
+
+test.serial(
+  'an extension is told its version, its configuration, the tenant of the subject and the environment',
+  async (t) => {
+    const daemon = await DaemonProcess.startReady(t, { EXTENSION_REGISTRY_ENVIRONMENT: 'stage' });
+    const nc = await daemon.connect();
+    const extension = await startExtension(nc, 'ext.told', () => ({ body: 'ok' }));
+    await daemon.sql()`insert into extensions (id, type, subject, config) values ('told', 'pre', 'ext.told', '{"limit": 3}'::text::jsonb)`;
+    await until('the extension is called', async () => (await invoke(nc, 'told')).error === '');
+    const claims = { 'Extreg-Tenant-Id': 'liar', 'Extreg-Environment': 'prod', 'X-Own': 'kept' };
+    t.is((await invoke(nc, 'told.acme', '{}', claims)).error, '');
+    const told = extension.received.at(-1)?.headers;
+    t.is(told?.get('Extreg-Extension-Id'), 'told');
+    t.is(told?.get('Extreg-Version'), 'v1');
+    t.is(told?.get('Extreg-Config'), '{"limit":3}');
+    t.is(told?.get('Extreg-Tenant-Id'), 'acme');
+    t.is(told?.get('Extreg-Environment'), 'stage');
+    t.is(told?.get('X-Own'), 'kept');
+  },
+);
