@@ -1,11 +1,11 @@
-// The audit trail: facts added to it, read from it, and forgotten after a while.
+// The audit trail: who is written into it, facts added to it, read from it, and forgotten after a while.
 //
 // A1. A fact that the database refuses is logged and dropped; it does not hold up the others.
-import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { desc, eq, type SQL, sql } from 'drizzle-orm';
 import type { AuditFact } from '../actors/ports.js';
 import type { Logger } from '../telemetry/log.js';
-import type { Database, Queryable } from './client.js';
-import { errorText, isRowError } from './database-errors.js';
+import type { Database } from './client.js';
+import { writeOrSplit } from './row-by-row.js';
 import { extensionAuditLog } from './schema.js';
 
 /** Rows deleted at a time, so that no lock is held for long. */
@@ -25,28 +25,26 @@ export interface AuditRow {
   readonly revision: number | null;
 }
 
+/**
+ * For the `with` of a statement that changes the registry `from actor`: who does it and why, for the audit row that the
+ * triggers write. Holds until the statement's transaction ends.
+ */
+export function asActor(actor: string, reason: string): SQL {
+  return sql`actor as materialized (
+    select set_config('extreg.actor', ${actor}, true), set_config('extreg.reason', ${reason}, true))`;
+}
+
 /** Implements WriteAudit of the ports. */
 export async function writeAudit(db: Database, facts: readonly AuditFact[], log: Logger): Promise<void> {
   if (facts.length === 0) return;
-  try {
-    await insertFacts(db, facts);
-  } catch (error) {
-    if (!isRowError(error)) throw error;
-    await db.transaction(async (tx) => {
-      for (const fact of facts) {
-        try {
-          await tx.transaction((savepoint) => insertFacts(savepoint, [fact]));
-        } catch (refused) {
-          if (!isRowError(refused)) throw refused;
-          const { extension_id, action } = fact;
-          log.error({ event: 'audit_fact_dropped', component: 'db', extension_id, action, error: errorText(refused) });
-        }
-      }
-    });
+  const refused = await writeOrSplit(facts, (part) => insertFacts(db, part));
+  for (const { row, error } of refused) {
+    const { extension_id, action } = row;
+    log.error({ event: 'audit_fact_dropped', component: 'db', extension_id, action, error });
   }
 }
 
-async function insertFacts(db: Queryable, facts: readonly AuditFact[]): Promise<void> {
+async function insertFacts(db: Database, facts: readonly AuditFact[]): Promise<void> {
   await db.execute(sql`
     insert into extension_audit_log (id, extension_id, action, new_values, changed_by, changed_at, reason)
     select gen_random_uuid(), extension_id, action, new_values, changed_by, to_timestamp(at_ms / 1000), reason
@@ -56,8 +54,7 @@ async function insertFacts(db: Queryable, facts: readonly AuditFact[]): Promise<
 
 /** Newest first. Without an extension: of all. */
 export async function readAudit(db: Database, query: { extensionId?: string; limit: number }): Promise<AuditRow[]> {
-  const which: SQL | undefined =
-    query.extensionId === undefined ? undefined : and(eq(extensionAuditLog.extension_id, query.extensionId));
+  const which = query.extensionId === undefined ? undefined : eq(extensionAuditLog.extension_id, query.extensionId);
   const rows = await db
     .select()
     .from(extensionAuditLog)

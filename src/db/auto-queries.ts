@@ -3,25 +3,24 @@
 // O1. A change is applied only to the revision it was decided on: whoever came in between has decided.
 import { sql } from 'drizzle-orm';
 import type { AutoChange } from '../actors/ports.js';
+import { asActor } from './audit-queries.js';
 import type { Database } from './client.js';
 
 /** The name that the trigger on `enabled` knows: nobody else's write leaves `auto_disabled` standing. */
 const AUTO_MANAGER = 'system:auto-manager';
 
 /** Implements ApplyAutoChange of the ports. */
-export function applyAutoChange(
+export async function applyAutoChange(
   db: Database,
   change: AutoChange,
 ): Promise<{ readonly applied: true; readonly revision: number } | { readonly applied: false }> {
   const disable = change.change === 'auto_disable';
-  return db.transaction(async (tx) => {
-    await tx.execute(sql`
-      select set_config('extreg.actor', ${AUTO_MANAGER}, true), set_config('extreg.reason', ${change.reason}, true)`);
-    const [row] = await tx.execute<{ revision: string }>(sql`
-      update extensions set enabled = ${!disable}, auto_disabled = ${disable}, updated_by = ${AUTO_MANAGER}
-      where id = ${change.extension_id} and revision = ${change.revision}
-        and ${disable ? sql`coalesce(enabled, true)` : sql`auto_disabled`}
-      returning revision`);
-    return row === undefined ? { applied: false } : { applied: true, revision: Number(row.revision) };
-  });
+  const [row] = await db.execute<{ revision: number }>(sql`
+    with ${asActor(AUTO_MANAGER, change.reason)}
+    update extensions set enabled = ${!disable}, auto_disabled = ${disable}, updated_by = ${AUTO_MANAGER}
+    from actor
+    where id = ${change.extension_id} and revision = ${change.revision}
+      and ${disable ? sql`coalesce(enabled, true)` : sql`auto_disabled`}
+    returning revision::float8 as revision`);
+  return row === undefined ? { applied: false } : { applied: true, revision: row.revision };
 }

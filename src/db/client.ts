@@ -2,6 +2,9 @@
 //
 // C1. Where it connects is decided by its arguments alone: no PG* variable of the environment is read.
 // C2. Nothing the server says lands on the console: notices go to the log.
+// C3. Nobody calls the driver's `begin`, `transaction` or `reserve` in a daemon: where such a connection is lost in the middle,
+//     postgres 3.4 throws out of reach of any catch and never connects again (its issues 1066, 1154, 1208). Whatever must
+//     happen together is one statement, or one message of the simple protocol. A test holds the sources to it.
 import { readFileSync } from 'node:fs';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
@@ -35,8 +38,6 @@ export interface ClientOptions {
 }
 
 export type Database = PostgresJsDatabase & { readonly $client: postgres.Sql };
-/** A database, or a transaction of it. */
-export type Queryable = Pick<Database, 'select' | 'execute' | 'insert' | 'delete'>;
 
 /** Opens no connection yet: the first query does. */
 export function openDatabase(connection: DatabaseConnection, options: ClientOptions): Database {

@@ -46,7 +46,11 @@ async function main(): Promise<void> {
   await wire.start();
   report({ kind: 'ready', created });
 
-  parentPort?.once('message', async () => {
+  parentPort?.on('message', async (order: 'ping' | 'close') => {
+    if (order === 'ping') {
+      report({ kind: 'alive' });
+      return;
+    }
     try {
       await wire.stop();
       await database?.close();

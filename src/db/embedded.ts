@@ -1,6 +1,7 @@
 // Opens and closes the embedded database, which lives in a thread and a data directory of its own.
 //
 // E3. A database that is lost after it was opened is told to `onFailure`; it never becomes an uncaught exception.
+// E4. So is one whose thread has not moved for `hungMs`: a statement there cannot be cancelled, only ended with the thread.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -10,6 +11,8 @@ export { DataDirectoryInUseError, DataDirectoryPathError, socketDirectory } from
 
 const IDLE_HOLDER_MS = 30_000;
 const CLOSE_DEADLINE_MS = 10_000;
+const HUNG_MS = 120_000;
+const HUNG_PINGS = 4;
 
 export interface EmbeddedWorkerData {
   readonly dataDir: string;
@@ -19,6 +22,7 @@ export interface EmbeddedWorkerData {
 
 export type EmbeddedReport =
   | { readonly kind: 'ready'; readonly created: boolean }
+  | { readonly kind: 'alive' }
   | { readonly kind: 'in_use' }
   | { readonly kind: 'failed'; readonly error: Error };
 
@@ -36,6 +40,8 @@ export interface EmbeddedOptions {
   readonly onFailure: (error: Error) => void;
   /** How long a connection may sit in a transaction that others wait for; 30 s unless told. */
   readonly idleHolderMs?: number;
+  /** Longest time for one statement; 120 s unless told. */
+  readonly hungMs?: number;
 }
 
 /** Rejects with DataDirectoryInUseError, DataDirectoryPathError or the engine's own error. Makes the directory where it is missing. */
@@ -50,6 +56,8 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
   const worker = new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData, execArgv: [] });
   let state: 'opening' | 'open' | 'closing' | 'failed' = 'opening';
   const ended = new Promise<void>((done) => worker.once('exit', () => done()));
+  // Counted, not timed: after a suspension of the whole machine one ping is overdue, not four.
+  let unanswered = 0;
 
   const created = await new Promise<boolean>((opened, refused) => {
     const fail = (error: Error) => {
@@ -59,6 +67,7 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
     };
     worker.on('message', (message: EmbeddedReport) => {
       if (message.kind === 'failed') fail(message.error);
+      else if (message.kind === 'alive') unanswered = 0;
       else if (message.kind === 'in_use') fail(new DataDirectoryInUseError(resolve(dataDir)));
       else {
         state = 'open';
@@ -66,8 +75,20 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
       }
     });
     worker.on('error', fail);
-    worker.on('exit', () => fail(new Error('the thread of the embedded database ended')));
+    worker.on('exit', () =>
+      fail(new Error('the thread of the embedded database ended, or was ended because it did not move')),
+    );
   });
+  const watch = setInterval(
+    () => {
+      unanswered += 1;
+      if (unanswered > HUNG_PINGS) void worker.terminate();
+      else worker.postMessage('ping');
+    },
+    (options.hungMs ?? HUNG_MS) / HUNG_PINGS,
+  );
+  watch.unref();
+  worker.once('exit', () => clearInterval(watch));
   // Whoever may connect is the superuser.
   chmodSync(join(socketDir, SOCKET_NAME), 0o600);
 

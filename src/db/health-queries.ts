@@ -5,45 +5,22 @@
 // H3. The breaker's columns are written only with an epoch that is not older than the row's.
 // H4. The four threshold columns belong to people and are never written.
 // H5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
-// H6. A rejection means that nothing was written (or that the connection was lost after the commit was sent: unknowable).
+// H6. A rejection means that nothing was written (or that the connection was lost with the answer to the commit: unknowable).
 import { type SQL, sql } from 'drizzle-orm';
 import type { FlushResult, HealthFlushRow } from '../actors/ports.js';
-import type { Database, Queryable } from './client.js';
-import { errorText, isRowError, sqlState } from './database-errors.js';
+import type { Database } from './client.js';
+import { writeOrSplit } from './row-by-row.js';
 
 /** Implements FlushHealth of the ports. */
 export async function flushHealth(db: Database, rows: readonly HealthFlushRow[]): Promise<FlushResult> {
   if (rows.length === 0) return { dropped: [] };
-  try {
-    await writeRows(db, rows);
-    return { dropped: [] };
-  } catch (error) {
-    if (!isRowError(error)) throw error;
-    return flushOneByOne(db, rows);
-  }
+  const refused = await writeOrSplit(rows, (part) => writeRows(db, part));
+  return {
+    dropped: refused.map(({ row, error }) => ({ extension_id: row.extension_id, version: row.version, error })),
+  };
 }
 
-/** In one transaction, so that H6 holds for a connection lost half-way too. */
-function flushOneByOne(db: Database, rows: readonly HealthFlushRow[]): Promise<FlushResult> {
-  return db.transaction(async (tx) => {
-    const dropped: { extension_id: string; version: string; error: string }[] = [];
-    for (const row of rows.toSorted(byId)) {
-      try {
-        await tx.transaction((savepoint) => writeRows(savepoint, [row]));
-      } catch (error) {
-        // A deadlock says nothing about the row.
-        if (!isRowError(error) || sqlState(error)?.startsWith('40')) throw error;
-        dropped.push({ extension_id: row.extension_id, version: row.version, error: errorText(error) });
-      }
-    }
-    return { dropped };
-  });
-}
-
-const byId = (a: HealthFlushRow, b: HealthFlushRow) =>
-  a.extension_id < b.extension_id ? -1 : a.extension_id > b.extension_id ? 1 : a.version < b.version ? -1 : 1;
-
-async function writeRows(db: Queryable, rows: readonly HealthFlushRow[]): Promise<void> {
+async function writeRows(db: Database, rows: readonly HealthFlushRow[]): Promise<void> {
   await db.execute(sql`
     with given as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
-import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Logger } from '../telemetry/log.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './client.js';
 import { sqlState } from './database-errors.js';
@@ -54,7 +54,7 @@ export async function migrateDatabase(connection: DatabaseConnection, log: Logge
     try {
       const versions = await readVersions(db);
       if (versions.found > versions.known) throw new SchemaVersionError(versions.found, versions.known);
-      await migrate(db, { migrationsFolder: MIGRATIONS });
+      await applyMissing(db, versions.found);
       if (versions.found < versions.known)
         log.info({ event: 'database_migrated', component: 'db', from: versions.found, to: versions.known });
       return versions;
@@ -71,6 +71,25 @@ export async function checkSchema(connection: DatabaseConnection, log: Logger): 
   const versions = await withOwnClient(connection, log, readVersions);
   if (versions.found !== versions.known) throw new SchemaVersionError(versions.found, versions.known);
   return versions;
+}
+
+/**
+ * All that is missing in one transaction, kept where Drizzle's migrator keeps it. (That migrator itself uses the driver's
+ * `begin`: C3 of client.ts.)
+ */
+async function applyMissing(db: Database, found: number): Promise<void> {
+  const missing = readMigrationFiles({ migrationsFolder: MIGRATIONS }).slice(found);
+  if (missing.length === 0) return;
+  const statements = [
+    'create schema if not exists drizzle',
+    'create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)',
+    ...missing.flatMap(({ sql: parts, hash, folderMillis }) => [
+      ...parts,
+      `insert into drizzle.__drizzle_migrations (hash, created_at) values ('${hash}', ${folderMillis})`,
+    ]),
+  ];
+  // One message of the simple protocol is one transaction.
+  await db.$client.unsafe(statements.map((statement) => statement.trim().replace(/;$/, '')).join(';\n'));
 }
 
 async function withOwnClient<T>(

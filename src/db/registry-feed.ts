@@ -5,7 +5,8 @@
 // F2. A notification is a hint to look now. Looking every second as well makes losing one cost a second, never a change.
 // F3. It never errors: while the database is away it keeps trying, and says so once.
 // F4. One look at a time; what is asked for meanwhile is answered by the next one.
-// F5. A look that takes too long is given up with its connections: a network that swallows packets must not deafen it.
+// F5. A look that fails or takes too long is given up with its connections: what a lost one leaves behind in the driver, and a
+//     network that swallows packets, must not deafen it.
 import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import type { RegistryFeed } from '../actors/ports.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
@@ -126,7 +127,7 @@ class FeedReader {
   private failed(what: 'changes' | 'snapshot', error: unknown): void {
     if (this.stopped) return;
     if (this.wanted !== 'snapshot') this.wanted = what;
-    if (error instanceof LookOverdueError) this.dropClient();
+    this.dropClient();
     const delay = Math.min(RETRY_MIN_MS * 2 ** this.failures, RETRY_MAX_MS);
     this.failures += 1;
     this.retry = this.scheduler.schedule(() => {
@@ -148,8 +149,8 @@ class FeedReader {
     if (what === 'changes' && this.told !== null) {
       // The usual case costs one small query.
       if ((await readRevision(db)) === this.told) return null;
-      const { revision, complete, entries, removedIds } = await readChanges(db, this.told);
-      if (complete) return revision === this.told ? null : { kind: 'changes', revision, entries, removedIds };
+      const { complete, ...changes } = await readChanges(db, this.told);
+      if (complete) return { kind: 'changes', ...changes };
     }
     const { revision, entries } = await readSnapshot(db);
     return { kind: 'snapshot', revision, entries };

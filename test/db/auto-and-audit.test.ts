@@ -148,11 +148,13 @@ onBoth('runStatement: gives rows, command and count, and is audited under its ac
     ],
   });
   t.like((await readAudit(db, { limit: 1 }))[0], { changed_by: 'cli:alice' });
+  await runStatement(db, "update extensions set subject = 'z'; delete from extensions where id = 'b'", "cli:o'hara");
+  const both = (await readAudit(db, { limit: 3 })).map((row) => `${row.action} by ${row.changed_by}`);
+  t.deepEqual(both.sort(), ["delete by cli:o'hara", "update by cli:o'hara", "update by cli:o'hara"]);
 });
 
 for (const [statement, message] of [
   ['selct 1', /syntax error/],
-  ['select 1; select 2', /multiple commands/],
   ['copy extensions to stdout', /COPY/],
   ["insert into extensions (id, type, subject) values ('a', 'nonsense', 'x')", /check constraint/],
 ] as const)

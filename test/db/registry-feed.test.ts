@@ -3,7 +3,7 @@ import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { Subject } from 'rxjs';
 import { closeDatabase } from '../../src/db/client.js';
 import { registryFeed } from '../../src/db/registry-feed.js';
-import { changedSince, readChanges, readEntries, readSnapshot } from '../../src/db/registry-queries.js';
+import { readChanges, readEntries, readSnapshot } from '../../src/db/registry-queries.js';
 import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
 import { onBothEngines, onPostgres, type TestDatabase, until } from '../helpers/postgres.js';
 
@@ -120,17 +120,46 @@ onBoth('readEntries: tells who switched it last, and leaves out what does not ex
   t.deepEqual(await readEntries(db, []), []);
 });
 
-onBoth('changedSince: names what changed, also under its old id, and null after a gap', async (t, database) => {
+onBoth('readChanges: names what changed, also under its old id, and is incomplete after a gap', async (t, database) => {
   const db = database.open();
   await add(database, 'a', 'x');
   await add(database, 'b', 'x');
   await db.$client`insert into extension_instances (extension_id, instance_id, subject) values ('a', 'i', 'x')`;
   await db.$client`update extensions set id = 'c' where id = 'b'`;
-  t.deepEqual((await changedSince(db, 2))?.sort(), ['a', 'b', 'c']);
-  t.deepEqual(await changedSince(db, 4), []);
+  const ids = ({ entries, removedIds }: Awaited<ReturnType<typeof readChanges>>) => ({
+    entries: entries.map((entry) => entry.extension.id),
+    removedIds,
+  });
+  t.deepEqual(ids(await readChanges(db, 2)), { entries: ['a', 'c'], removedIds: ['b'] });
+  t.deepEqual(ids(await readChanges(db, 3)), { entries: ['c'], removedIds: ['b'] });
   await db.$client`delete from extension_audit_log where revision < 4`;
-  t.is(await changedSince(db, 2), null);
-  t.deepEqual((await changedSince(db, 3))?.sort(), ['b', 'c']);
+  t.false((await readChanges(db, 2)).complete);
+  t.true((await readChanges(db, 3)).complete);
+  t.true((await readChanges(db, 4)).complete);
+});
+
+onBoth('readSnapshot: what changes while it is read is in it', async (t, database) => {
+  const db = database.open();
+  await db.$client`
+    insert into extensions (id, type, subject) select 'e' || n, 'pre', 'old' from generate_series(1, 3000) as n`;
+  let done = false;
+  const reading = readSnapshot(db).finally(() => {
+    done = true;
+  });
+  const writer = database.open(1);
+  for (let n = 1; !done && n <= 3000; n += 1)
+    await writer.$client`update extensions set subject = 'new' where id = ${`e${n}`}`;
+  const { revision, entries } = await reading;
+  t.is(entries.length, 3000);
+  // Every change up to the revision is in, and none after it.
+  t.is(entries.filter((entry) => entry.extension.subject === 'new').length, revision - 1);
+});
+
+onBoth('readChanges: too many to tell at once is incomplete', async (t, database) => {
+  const db = database.open();
+  await db.$client`
+    insert into extensions (id, type, subject) select 'e' || n, 'pre', 'x' from generate_series(1, 1001) as n`;
+  t.like(await readChanges(db, 0), { revision: 1, complete: false });
 });
 
 onBoth('readChanges: is incomplete over a database that is older than what was told', async (t, database) => {

@@ -62,9 +62,18 @@ export function onPostgres(
   test: TestFn,
   state: 'empty' | 'migrated' = 'migrated',
 ): (title: string, body: Body) => void {
-  const engine = engines.postgres;
+  return onOne(test, 'postgres', state);
+}
+
+/** Registers each test on the embedded database alone. */
+export function onPglite(test: TestFn): (title: string, body: Body) => void {
+  return onOne(test, 'pglite', 'migrated');
+}
+
+function onOne(test: TestFn, name: TestDatabase['engine'], state: 'empty' | 'migrated') {
   test.after.always(closeEngines);
-  return (title, body) => test.serial(`${title} (postgres)`, async (t) => body(t, await engine.database(t, state)));
+  return (title: string, body: Body) =>
+    test.serial(`${title} (${name})`, async (t) => body(t, await engines[name].database(t, state)));
 }
 
 /** Resolves with what `look` gives as soon as it gives something; fails the test after the deadline. */
