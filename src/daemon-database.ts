@@ -3,7 +3,7 @@
 // B1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
 // B2. Where it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
 // B3. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
-import { lastValueFrom, Observable, Subject, type Subscription } from 'rxjs';
+import { lastValueFrom, Observable, Subject, Subscription, tap } from 'rxjs';
 import { every } from './actors/actor-supervision.js';
 import type { ApplyAutoChange, Clock, FlushHealth, RegistryFeed, WriteAudit } from './actors/ports.js';
 import { type Config, databasePlaces } from './config.js';
@@ -13,15 +13,14 @@ import { closeDatabase, type Database, type DatabaseConnection, openDatabase } f
 import { errorText } from './db/database-errors.js';
 import { type EmbeddedDatabase, openEmbedded } from './db/embedded.js';
 import { flushHealth } from './db/health-queries.js';
+import { withLastKnown } from './db/last-known-feed.js';
 import { checkSchema, migrateDatabase, SchemaVersionError, ServerVersionError } from './db/migrate.js';
 import { registryFeed } from './db/registry-feed.js';
-import { keepSnapshotFile, readSnapshotFile, snapshotPath } from './db/snapshot-file.js';
+import { keepSnapshotFile, snapshotPath } from './db/snapshot-file.js';
 import type { RegistryUpdate } from './domain/registry-rows.js';
 import type { Logger } from './telemetry/log.js';
 
 export interface RegistryDatabase {
-  /** True where this start made the embedded database. */
-  readonly created: boolean;
   readonly db: Database;
   readonly feed$: RegistryFeed;
   requestSnapshot(): void;
@@ -68,23 +67,11 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
   const kept = lastValueFrom(keeping, { defaultValue: 0 });
   let isAway = true;
   let isFromFile = false;
-  let pruning: Subscription | null = null;
   let fail: (error: Error) => void;
   const failed = new Promise<Error>((resolve) => {
     fail = resolve;
   });
 
-  const fromFile = async (): Promise<RegistryUpdate | null> => {
-    const file = await readSnapshotFile(path, Date.now());
-    if (file.kind === 'found') {
-      const saved_at = new Date(file.savedAtMs).toISOString();
-      dbLog.warn({ event: 'registry_from_snapshot_file', path, saved_at, extensions: file.snapshot.entries.length });
-      return { kind: 'snapshot', ...file.snapshot };
-    }
-    const reason = file.kind === 'none' ? 'there is none yet' : file.reason;
-    dbLog.warn({ event: 'registry_snapshot_file_unusable', path, reason });
-    return null;
-  };
   const stored$ = registryFeed({
     connect: () => open(direct, 'extreg feed', 2),
     snapshotRequests$: requests$,
@@ -103,39 +90,37 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     }
   };
 
-  const feed$: RegistryFeed = new Observable((subscriber) => {
-    let inner: Subscription | null = null;
+  const live$: RegistryFeed = new Observable((subscriber) => {
     const stopped = new AbortController();
-    const fallback = clock.setTimeout(() => {
-      void fromFile().then((update) => {
-        if (update === null || subscriber.closed || inner !== null) return;
-        isFromFile = true;
-        subscriber.next(update);
-      });
-    }, SNAPSHOT_FILE_AFTER_MS);
+    const subscriptions = new Subscription(() => stopped.abort());
     void prepareSchema(direct, config.migrate, clock, log, stopped.signal).then(
       (isPrepared) => {
         if (!isPrepared) return;
-        inner = stored$.subscribe((update) => {
-          clock.clearTimeout(fallback);
-          isFromFile = false;
-          subscriber.next(update);
-        });
+        subscriptions.add(stored$.subscribe(subscriber));
+        subscriptions.add(every(PRUNE_MS, clock).subscribe(() => void prune()));
         void prune();
-        pruning = every(PRUNE_MS, clock).subscribe(() => void prune());
       },
       (error: Error) => fail(error),
     );
-    return () => {
-      stopped.abort();
-      clock.clearTimeout(fallback);
-      inner?.unsubscribe();
-      pruning?.unsubscribe();
-    };
+    return subscriptions;
+  });
+  const feed$ = withLastKnown(live$.pipe(tap(() => (isFromFile = false))), {
+    path,
+    afterMs: SNAPSHOT_FILE_AFTER_MS,
+    wallClock: Date.now,
+    onLooked: (file) => {
+      isFromFile = file.kind === 'found';
+      if (file.kind === 'found') {
+        const saved_at = new Date(file.savedAtMs).toISOString();
+        dbLog.warn({ event: 'registry_from_snapshot_file', path, saved_at, extensions: file.snapshot.entries.length });
+      } else {
+        const reason = file.kind === 'none' ? 'there is none yet' : file.reason;
+        dbLog.warn({ event: 'registry_snapshot_file_unusable', path, reason });
+      }
+    },
   });
 
   return {
-    created: embedded?.created ?? false,
     db,
     feed$,
     requestSnapshot: () => requests$.next(),
@@ -196,10 +181,6 @@ class EmbeddedLife {
     const life = new EmbeddedLife(dataDir, clock, log, current);
     lost = (error) => void life.#reopen(error);
     return life;
-  }
-
-  get created(): boolean {
-    return this.current.created;
   }
 
   get socketDir(): string {

@@ -31,8 +31,6 @@ export interface Daemon {
   readonly natsUrl: string;
   /** Of the embedded server; null where NATS_URL is given. */
   readonly natsToken: string | null;
-  /** True where this start made the embedded database. */
-  readonly createdDatabase: boolean;
   readonly database: RegistryDatabase;
   /** Resolves when invocations are taken. */
   readonly ready: Promise<void>;
@@ -196,7 +194,6 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     httpUrl: http.url,
     natsUrl: nats.url,
     natsToken: nats.token,
-    createdDatabase: database.created,
     database,
     ready,
     failed: database.failed,

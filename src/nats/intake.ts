@@ -11,10 +11,10 @@ import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';
 import { errorBlock, errorBody } from './error-reply.js';
+import type { ExtensionReply } from './extension-reply.js';
 import { type CallerHeaders, headerIn, headerText, headerValue, NO_HEADERS, readCallerHeaders } from './headers.js';
 import { createLimitedWarn, type LimitedWarn } from './limited-log.js';
 import type { Replies } from './replies.js';
-import type { ExtensionReply } from './requester.js';
 import type { PreparedRoute } from './routes.js';
 import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from './subjects.js';
 

@@ -12,7 +12,8 @@ import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } fro
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';
-import { headerText, NO_REPLY_HEADERS, type ReplyHeaders, readReplyHeaders, saysNoResponders } from './headers.js';
+import { ExtensionReply } from './extension-reply.js';
+import { headerText, NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './headers.js';
 import type { IntakeInvocation } from './intake.js';
 import type { RandomHex } from './random-hex.js';
 import type { PreparedRoute } from './routes.js';
@@ -24,25 +25,6 @@ const INBOX_DIGITS = 12;
 const CHECK_DIGITS = 12;
 const HYPHEN = 45;
 const ZERO = 48;
-
-export class ExtensionReply implements Reply {
-  constructor(
-    readonly headers: ReplyHeaders,
-    readonly body: Uint8Array,
-  ) {}
-
-  get serviceErrorCode(): number {
-    return this.headers.serviceErrorCode;
-  }
-
-  get serviceError(): string {
-    return this.headers.serviceError;
-  }
-
-  get retryAfterMs(): number | null {
-    return this.headers.retryAfterMs;
-  }
-}
 
 /** One entry of the pending table; reused for attempt after attempt. */
 class Slot {

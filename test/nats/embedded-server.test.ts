@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import test from 'ava';
 import { type EmbeddedServer, findNatsServer, startEmbeddedServer } from '../../src/nats/embedded-server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { until } from '../helpers/nats-server.js';
+import { processesNaming } from '../helpers/processes.js';
 import { type LogLine, recordingLogger } from './wire-rig.js';
 
 type Context = { teardown(fn: () => unknown): void };
@@ -46,12 +47,7 @@ async function started(
 }
 
 /** Ids of the running processes whose command line holds the text. */
-function running(text: string): number[] {
-  return execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.includes(text) && !/^\s*\d+ Z/.test(line))
-    .map((line) => Number.parseInt(line, 10));
-}
+const running = (text: string): number[] => processesNaming(text).map((process) => process.pid);
 
 const pidOf = (lines: readonly LogLine[], nth: number): number =>
   lines.filter((line) => line.event === 'nats_server_started')[nth]?.pid as number;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { until } from '../helpers/nats-server.js';
-import { canSeeProcesses, processesWith } from './processes.js';
+import { canSeeProcesses, processesWith } from '../helpers/processes.js';
 
 const UP_MS = 60_000;
 const STOP_MS = 5000;
