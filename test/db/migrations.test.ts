@@ -3,6 +3,7 @@ import anyTest, { type TestFn } from 'ava';
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import type { Database } from '../../src/db/client.js';
 import { checkSchema, migrateDatabase, SchemaVersionError } from '../../src/db/migrate.js';
+import { readSnapshot } from '../../src/db/registry-queries.js';
 import * as schema from '../../src/db/schema.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { onBothEngines, onPostgres } from '../helpers/postgres.js';
@@ -97,6 +98,20 @@ onEmpty("migrateDatabase: takes over a predecessor's database without losing a r
     ],
     [{ half_open_request_count: 1, half_open_requests_count: 0 }],
   );
+  const { entries } = await readSnapshot(db);
+  t.like(entries[1], {
+    extension: {
+      id: 'normalize_text',
+      timeout_ms: null,
+      retry: null,
+      enabled: null,
+      version: null,
+      auto_disabled: false,
+    },
+    instances: [{ weight: null, version: null, health_status: 'unknown' }],
+    thresholds: { failure_threshold: null, half_open_max_requests: null },
+  });
+  t.like(entries[0], { extension: { id: 'guard' }, thresholds: { failure_threshold: 9, window_seconds: null } });
   // What a flush inserts must not bring the predecessor's thresholds back.
   await $client`insert into extensions (id, type, subject) values ('fresh', 'pre', 'ext.fresh')`;
   await $client`insert into extension_health (extension_id) values ('fresh')`;

@@ -1,10 +1,11 @@
 // Reading the registry and following it: Q1..Q3 of registry-queries.ts, F1..F5 of registry-feed.ts.
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { Subject } from 'rxjs';
-import { closeDatabase } from '../../src/db/client.js';
+import { closeDatabase, openDatabase } from '../../src/db/client.js';
 import { registryFeed } from '../../src/db/registry-feed.js';
 import { readChanges, readEntries, readSnapshot } from '../../src/db/registry-queries.js';
 import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
+import { silentLogger } from '../../src/telemetry/log.js';
 import { onBothEngines, onPostgres, type TestDatabase, until } from '../helpers/postgres.js';
 
 const test = anyTest as TestFn;
@@ -17,12 +18,8 @@ function follow(t: ExecutionContext, database: TestDatabase, options: { pollMs?:
   const subjects = new Map<string, string>();
   const states: string[] = [];
   const snapshotRequests$ = new Subject<void>();
-  let clients = 0;
   const subscription = registryFeed({
-    connect: () => {
-      clients += 1;
-      return database.open(1);
-    },
+    connect: () => feedClient(database),
     onState: (state) => states.push(state),
     snapshotRequests$,
     ...options,
@@ -33,8 +30,12 @@ function follow(t: ExecutionContext, database: TestDatabase, options: { pollMs?:
     for (const { extension } of update.entries) subjects.set(extension.id, extension.subject);
   });
   t.teardown(() => subscription.unsubscribe());
-  return { updates, subjects, states, snapshotRequests$, clients: () => clients };
+  return { updates, subjects, states, snapshotRequests$ };
 }
+
+/** The feed closes its clients itself. */
+const feedClient = ({ connection }: TestDatabase) =>
+  openDatabase(connection, { max: 1, prepare: true, applicationName: 'feed', log: silentLogger });
 
 const add = (database: TestDatabase, id: string, subject: string) =>
   database.open(1).$client`insert into extensions (id, type, subject) values (${id}, 'pre', ${subject})`;
@@ -316,6 +317,32 @@ onBoth('F3: a database that is away at the start is waited for', async (t, datab
   await until('a notification', () => feed.subjects.has('b'));
 });
 
+onPostgresOnly(
+  'F3: connections killed again and again, in the middle of whatever, lose no change',
+  async (t, database) => {
+    const feed = follow(t, database, { pollMs: 50 });
+    await until('the snapshot', () => feed.updates.length === 1);
+    const killer = database.open(1);
+    const writer = database.open(1);
+    for (let n = 0; n < 60; n += 1) {
+      // The writer is one of those killed: it says so, and tries again.
+      await until('the write', () =>
+        writer.$client`insert into extensions (id, type, subject) values (${`e${n}`}, 'pre', 'x') on conflict do nothing`.then(
+          () => true,
+          () => false,
+        ),
+      );
+      if (n % 4 === 0)
+        await killer.$client`
+        select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+    }
+    await until('all of them', () => feed.subjects.size === 60);
+    await add(database, 'last', 'x');
+    await until('the last one', () => feed.subjects.has('last'));
+    t.is(feed.subjects.size, 61);
+  },
+);
+
 onPostgresOnly('F5: a look that takes too long is given up with its client', async (t, database) => {
   await add(database, 'a', 'ext.1');
   const { $client: blocker } = database.open(1);
@@ -326,7 +353,7 @@ onPostgresOnly('F5: a look that takes too long is given up with its client', asy
   const updates: RegistryUpdate[] = [];
   const subscription = registryFeed({
     connect: () => {
-      const client = database.open(1);
+      const client = feedClient(database);
       clients.push(client);
       return client;
     },
