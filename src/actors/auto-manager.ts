@@ -4,6 +4,8 @@
 // A5. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
 //     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
 // A6. The event is published after the commit, and the row's audit row is made by the commit itself.
+// A7. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
+//     closed all along has nothing to say about it, and the two would undo each other's changes without end.
 import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../domain/auto-management.js';
 import type { JsonObject } from '../domain/extension.js';
 import type { Logger } from '../telemetry/log.js';
@@ -13,7 +15,10 @@ import type { Slot } from './slot.js';
 
 export class AutoManager {
   readonly #owed = new Map<string, AutoChange>();
+  /** A7. Slots whose breaker was not closed here since their row was last on. */
+  readonly #witnessed = new WeakSet<Slot>();
   #writing: Promise<void> | null = null;
+  #applying: AutoChange | null = null;
   autoDisabledTotal = 0;
 
   constructor(
@@ -35,8 +40,11 @@ export class AutoManager {
   consider(slot: Slot): void {
     const service = slot.defaultService;
     if (service === null || service.target.mode === 'failed') return;
-    const change = wantedAutoChange(slot.extension, service.target.publishedState, this.deps.settings);
-    if (change === null) {
+    const state = service.target.publishedState;
+    if (state !== 'closed') this.#witnessed.add(slot);
+    else if (!slot.extension.autoDisabled && this.#applying?.extension_id !== slot.id) this.#witnessed.delete(slot);
+    const change = wantedAutoChange(slot.extension, state, this.deps.settings);
+    if (change === null || (change === 'auto_enable' && !this.#maySwitchOn(slot))) {
       this.#owed.delete(slot.id);
       return;
     }
@@ -57,8 +65,11 @@ export class AutoManager {
 
   async #applyAll(): Promise<void> {
     for (let owed = this.#next(); owed !== undefined; owed = this.#next()) {
+      this.#applying = owed;
       try {
-        const result = await this.deps.apply(owed);
+        const result = await this.deps.apply(owed).finally(() => {
+          this.#applying = null;
+        });
         // Only what was applied is settled: a newer wish may have come meanwhile.
         if (this.#owed.get(owed.extension_id) === owed) this.#owed.delete(owed.extension_id);
         if (result.applied) this.#applied(owed, result.revision);
@@ -74,6 +85,11 @@ export class AutoManager {
         return;
       }
     }
+  }
+
+  /** A7. */
+  #maySwitchOn(slot: Slot): boolean {
+    return slot.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(slot);
   }
 
   #next(): AutoChange | undefined {

@@ -144,3 +144,65 @@ test('A4: a wish that changed while the old one could not be written stands', as
   await world.pass(1000);
   t.like(world.autoChanges[0], { change: 'auto_disable', revision: 2 });
 });
+
+test('A7: two daemons on one registry do not undo each other: one whose breaker was closed all along enables nothing', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  const offByOther = { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager', revision: 2 };
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', offByOther))]));
+  world.callEnding('a', 0);
+  await world.pass(3000, 500);
+  t.deepEqual(world.autoChanges, []);
+  t.is(world.core.autoManager.owed, 0);
+  // The other one enables; what this one disables later is its own to enable.
+  world.feed$.next(
+    changesOf(3, [registryEntry(extensionRow('a', { switched_by: 'system:auto-manager', revision: 3 }))]),
+  );
+  for (let i = 0; i < 5; i++) world.callEnding('a', 500);
+  await world.pass(61_000, 1000);
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  await settle();
+  t.deepEqual(
+    world.autoChanges.map(({ change, revision }) => [change, revision]),
+    [
+      ['auto_disable', 3],
+      ['auto_enable', 4],
+    ],
+  );
+});
+
+test('A7: what another daemon switched off is switched on by one whose own breaker has recovered since', async (t) => {
+  const world = new ActorWorld();
+  world.autoChange = async (change) =>
+    change.change === 'auto_disable' ? { applied: false } : { applied: true, revision: change.revision + 1 };
+  await opened(world);
+  const offByOther = { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager', revision: 2 };
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', offByOther))]));
+  await world.pass(61_000, 1000);
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  await settle();
+  t.like(world.autoChanges, [{ change: 'auto_enable', revision: 2 }]);
+});
+
+test('A7: a breaker that closes while its auto_disable is still being written enables once that is through', async (t) => {
+  const world = new ActorWorld();
+  let commit: () => void = () => {};
+  world.autoChange = (change) => {
+    if (change.change === 'auto_enable') return Promise.resolve({ applied: true, revision: 3 });
+    return new Promise((resolve) => {
+      commit = () => resolve({ applied: true, revision: 2 });
+    });
+  };
+  await opened(world);
+  await world.pass(61_000, 1000);
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  commit();
+  await settle();
+  t.deepEqual(
+    world.autoChanges.map(({ change }) => change),
+    ['auto_disable', 'auto_enable'],
+  );
+});
