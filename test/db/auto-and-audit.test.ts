@@ -5,7 +5,6 @@ import type { AuditFact } from '../../src/actors/ports.js';
 import { pruneAudit, readAudit, writeAudit } from '../../src/db/audit-queries.js';
 import { applyAutoChange } from '../../src/db/auto-queries.js';
 import type { Database } from '../../src/db/client.js';
-import { runStatement } from '../../src/db/sql-statement.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { onBothEngines } from '../helpers/postgres.js';
 
@@ -130,36 +129,3 @@ onBoth('pruneAudit: forgets what is older, and nothing at 0 days', async (t, dat
   t.is(await pruneAudit(db, 9), 0);
   t.is((await readAudit(db, { limit: 10 })).length, 1);
 });
-
-onBoth('runStatement: gives rows, command and count, and is audited under its actor', async (t, database) => {
-  const db = database.open();
-  const inserted = await runStatement(
-    db,
-    "-- a comment\nINSERT INTO extensions (id, type, subject) VALUES\n ('a', 'pre', 'x'), ('b', 'post', 'y');",
-    'cli:alice',
-  );
-  t.deepEqual(inserted, { command: 'INSERT', count: 2, rows: [] });
-  t.deepEqual(await runStatement(db, 'select id, enabled from extensions order by id', 'cli:alice'), {
-    command: 'SELECT',
-    count: 2,
-    rows: [
-      { id: 'a', enabled: true },
-      { id: 'b', enabled: true },
-    ],
-  });
-  t.like((await readAudit(db, { limit: 1 }))[0], { changed_by: 'cli:alice' });
-  await runStatement(db, "update extensions set subject = 'z'; delete from extensions where id = 'b'", "cli:o'hara");
-  const both = (await readAudit(db, { limit: 3 })).map((row) => `${row.action} by ${row.changed_by}`);
-  t.deepEqual(both.sort(), ["delete by cli:o'hara", "update by cli:o'hara", "update by cli:o'hara"]);
-});
-
-for (const [statement, message] of [
-  ['selct 1', /syntax error/],
-  ['copy extensions to stdout', /COPY/],
-  ["insert into extensions (id, type, subject) values ('a', 'nonsense', 'x')", /check constraint/],
-] as const)
-  onBoth(`runStatement: refuses \`${statement}\``, async (t, database) => {
-    const db = database.open();
-    await t.throwsAsync(() => runStatement(db, statement, 'cli:alice'), { message });
-    t.is((await db.$client`select 1 from extensions`).length, 0);
-  });
