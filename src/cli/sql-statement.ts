@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import { closeDatabase, openDatabase } from '../db/client.js';
 import { silentLogger } from '../telemetry/log.js';
 import { withDatabase } from './command-database.js';
+import { CommandError, EXIT } from './command-error.js';
 import { databaseFailure } from './start-errors.js';
 
 export interface StatementResult {
@@ -18,6 +19,11 @@ export interface StatementResult {
 
 /** Rejects with a CommandError where the database refuses the statement or cannot be reached. */
 export function runStatement(config: Config, statement: string): Promise<StatementResult> {
+  if (/^\s*copy\b/i.test(statement))
+    throw new CommandError(
+      EXIT.answeredWithError,
+      'COPY moves data beside the answer, which is not supported here; use psql',
+    );
   return withDatabase(config, { create: false }, async (connection) => {
     const db = openDatabase(connection, { max: 1, prepare: false, applicationName: 'extreg sql', log: silentLogger });
     try {

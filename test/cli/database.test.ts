@@ -41,6 +41,7 @@ test('migrate and sql: make, fill and read the embedded database, also while ano
   for (const [statement, expected] of [
     ['nonsense', /^extreg: SQLSTATE 42601: syntax error/],
     ['select 1; select 2', /^extreg: SQLSTATE 42601: cannot insert multiple commands/],
+    ['copy extensions to stdout', /^extreg: COPY .* use psql\n$/],
     ['select * from nowhere', /^extreg: SQLSTATE 42P01: relation "nowhere" does not exist\n$/],
   ] as const) {
     const { code, stdout, stderr } = await run(['sql', statement], { cwd });
