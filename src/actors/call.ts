@@ -32,6 +32,9 @@ export interface CallDeps {
   readonly onAnswered: (slot: Slot, result: string, durationMs: number) => void;
 }
 
+/** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
+const SHORTER_MS = 0.5;
+
 export class Call implements AttemptListener {
   readonly slot: Slot;
   readonly #deps: CallDeps;
@@ -115,7 +118,7 @@ export class Call implements AttemptListener {
     this.#attempts++;
     this.#isOut = true;
     const remainingMs = this.#invocation.deadlineMs - nowMs;
-    if (remainingMs < version.timeoutMs && this.#deadlineTimer === null)
+    if (remainingMs <= version.timeoutMs - SHORTER_MS && this.#deadlineTimer === null)
       this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
     this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
   }

@@ -77,6 +77,22 @@ test('R2: the caller is answered when its budget ends, and the attempt goes on a
   t.is(world.core.view.one('a')?.health.success_count, 1);
 });
 
+test('a hang without a budget of the caller ends as extension_timeout, whenever it arrived: a sum of two times is rounded', (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(
+    snapshotOf(1, registryEntry(extensionRow('a', { policy: { breaker: { circuit_breaker_enabled: false } } }))),
+  );
+  const codes = new Set<unknown>();
+  for (let n = 0; n < 100; n++) {
+    world.clock.advance(n * 7.123456789);
+    const called = world.call('a');
+    world.clock.advance(1000);
+    world.sent.at(-1)?.end('timeout');
+    codes.add((called.answers[0] as { code: string }).code);
+  }
+  t.deepEqual([...codes], ['extension_timeout']);
+});
+
 test('FM 27: a thousand impatient callers open no breaker', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
