@@ -4,6 +4,8 @@ export const EXIT = {
   /** The other side answered, and the answer is an error. */
   answeredWithError: 1,
   usage: 64,
+  /** A file that cannot be read, written or taken. */
+  file: 65,
   /** The database has a schema that this version does not know. */
   newerSchema: 65,
   unreachable: 69,

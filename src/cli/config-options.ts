@@ -22,6 +22,9 @@ export const DATABASE_SETTINGS: readonly SettingKey[] = [
   ...SETTING_KEYS.filter((key) => key.startsWith('database_') || key.startsWith('db_')),
 ];
 
+/** Settings that decide where the registry is and what it may hold. */
+export const REGISTRY_SETTINGS: readonly SettingKey[] = [...DATABASE_SETTINGS, 'subject_prefix', 'subject_prefixes'];
+
 export const HTTP_SETTINGS: readonly SettingKey[] = ['data_dir', 'http_host', 'http_port'];
 
 /** Adds `--config` and a flag for each of these settings. A boolean also gets its `--no-…`. */

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The command `extreg`: puts the commands together and turns every end into an exit code.
 //
-// X1. 0 ok, 1 answered with an error, 64 wrong usage, 65 a schema too new, 69 unreachable, 70 a bug, 78 configuration.
+// X1. 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken, 69 unreachable, 70 a bug,
+//     78 configuration.
 // X2. An expected failure prints a sentence on standard error; only a bug prints a stack.
 // X3. A reader that goes away (`extreg … | head`) is no failure.
 import { readFileSync } from 'node:fs';
@@ -9,7 +10,9 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.js';
 import { checkConfigCommand } from './check-config.js';
 import { CommandError, EXIT } from './command-error.js';
+import { exportCommand } from './export.js';
 import { healthCommand } from './health.js';
+import { importCommand } from './import.js';
 import { invokeCommand } from './invoke.js';
 import { migrateCommand } from './migrate.js';
 import { serveCommand } from './serve.js';
@@ -35,7 +38,8 @@ const program = new Command('extreg')
 Settings may be given as flags, as environment variables (EXTENSION_REGISTRY_HTTP_PORT for --http-port) or in
 extreg.config.yaml; docs/configuration.md lists them all.
 
-Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 69 unreachable, 78 configuration.`,
+Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken,
+69 unreachable, 78 configuration.`,
   );
 for (const command of [
   serveCommand(),
@@ -44,6 +48,8 @@ for (const command of [
   healthCommand(),
   invokeCommand(),
   sqlCommand(),
+  importCommand(),
+  exportCommand(),
 ])
   program.addCommand(command);
 for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('(--help tells more)');

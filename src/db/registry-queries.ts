@@ -5,13 +5,14 @@
 // Q2. Ages are reckoned by the database's clock.
 // Q3. A threshold column that holds the predecessor's default was set by nobody and counts as null.
 import { type SQL, sql } from 'drizzle-orm';
-import type {
-  BreakerFactsRow,
-  ExtensionRow,
-  InstanceRow,
-  RegistryEntry,
-  ThresholdColumns,
-  VersionRow,
+import {
+  type BreakerFactsRow,
+  type ExtensionRow,
+  type InstanceRow,
+  PREDECESSOR_THRESHOLDS,
+  type RegistryEntry,
+  type ThresholdColumns,
+  type VersionRow,
 } from '../domain/registry-rows.js';
 import type { Database } from './client.js';
 import { registryRevision } from './schema.js';
@@ -20,14 +21,6 @@ import { registryRevision } from './schema.js';
 const PAGE = 1000;
 /** More changes than this are read as a whole registry, in pages. */
 const CHANGES_MAX = 1000;
-
-/** Column defaults of the predecessor's `extension_health`. */
-const PREDECESSOR_DEFAULTS: { readonly [K in keyof ThresholdColumns]: number } = {
-  failure_threshold: 5,
-  error_rate_threshold: 0.5,
-  window_seconds: 60,
-  half_open_max_requests: 3,
-};
 
 export interface RegistrySnapshot {
   readonly revision: number;
@@ -190,7 +183,7 @@ function toEntry({ extension, versions, instances, health, version_health }: Ent
 /** Q3. */
 function decided(given: ThresholdColumns): ThresholdColumns {
   const unlessDefault = (name: keyof ThresholdColumns) =>
-    given[name] === PREDECESSOR_DEFAULTS[name] ? null : given[name];
+    given[name] === PREDECESSOR_THRESHOLDS[name] ? null : given[name];
   return {
     failure_threshold: unlessDefault('failure_threshold'),
     error_rate_threshold: unlessDefault('error_rate_threshold'),

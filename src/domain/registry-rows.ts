@@ -69,6 +69,14 @@ export interface ThresholdColumns {
   readonly half_open_max_requests: number | null;
 }
 
+/** Column defaults of the predecessor's `extension_health`: a column that holds one was set by nobody. */
+export const PREDECESSOR_THRESHOLDS: { readonly [K in keyof ThresholdColumns]: number } = {
+  failure_threshold: 5,
+  error_rate_threshold: 0.5,
+  window_seconds: 60,
+  half_open_max_requests: 3,
+};
+
 /** Everything the registry holds about one extension. */
 export interface RegistryEntry {
   readonly extension: ExtensionRow;

@@ -34,9 +34,9 @@ export interface ParsedEntry {
   readonly refused: readonly RowProblem[];
 }
 
-const DEFAULT_TIMEOUT_MS = 5000;
-const MAX_TIMEOUT_MS = 86_400_000;
-const MAX_RETRY = 100;
+export const DEFAULT_TIMEOUT_MS = 5000;
+export const MAX_TIMEOUT_MS = 86_400_000;
+export const MAX_RETRY = 100;
 
 /** `previous`: the form in force, null where none is. */
 export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: Extension | null): ParsedEntry {

@@ -1,0 +1,35 @@
+// The registry's database for a command that reads or writes the registry: reached, and of the right schema.
+import type { Config } from '../config.js';
+import { closeDatabase, type Database, openDatabase } from '../db/client.js';
+import { checkSchema } from '../db/migrate.js';
+import type { SubjectRules } from '../domain/subject-rules.js';
+import { silentLogger } from '../telemetry/log.js';
+import { withDatabase } from './command-database.js';
+import { databaseFailure, startFailure } from './start-errors.js';
+
+/** Rejects with a CommandError where the database cannot be reached, refuses, or has another schema. */
+export async function withRegistry<T>(
+  config: Config,
+  applicationName: string,
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withDatabase(config, { create: false }, async (connection) => {
+      await checkSchema(connection, silentLogger);
+      const db = openDatabase(connection, { max: 1, prepare: false, applicationName, log: silentLogger });
+      try {
+        return await work(db);
+      } finally {
+        await closeDatabase(db);
+      }
+    });
+  } catch (error) {
+    throw startFailure(error) ?? databaseFailure(error) ?? error;
+  }
+}
+
+/** What the daemon with this configuration asks of a subject. */
+export const subjectRules = (config: Config): SubjectRules => ({
+  ownPrefix: config.subject_prefix,
+  allowedPrefixes: config.subject_prefixes,
+});

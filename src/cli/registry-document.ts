@@ -1,0 +1,202 @@
+// A registry file as text: YAML or JSON, without a digit lost on the way in or out.
+//
+// N1. Text that could mean something else than it says is refused: keys given twice, aliases, tags, several documents.
+// N2. Size and nesting are bounded before anything is built of them.
+import { closeSync, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import {
+  Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  Scalar,
+  type ScalarTag,
+} from 'yaml';
+import {
+  ExactNumber,
+  exactNumber,
+  type Json,
+  JsonSyntaxError,
+  parseExactJson,
+  stringifyExactJson,
+} from '../domain/exact-json.js';
+import { MAX_FILE_DEPTH } from '../domain/registry-file.js';
+import { CommandError, EXIT } from './command-error.js';
+
+export const FILE_FORMATS = ['yaml', 'json'] as const;
+export type FileFormat = (typeof FILE_FORMATS)[number];
+
+/** Some fifty thousand extensions. */
+export const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+const STANDARD_STREAM = '-';
+const FORMAT_OF_ENDING: Readonly<Record<string, FileFormat>> = { '.yaml': 'yaml', '.yml': 'yaml', '.json': 'json' };
+
+/** By what was asked for, else by the file's ending; YAML where there is no file. */
+export function formatOf(file: string, given: string | undefined): FileFormat {
+  if (given !== undefined) {
+    const format = FILE_FORMATS.find((name) => name === given);
+    if (format === undefined)
+      throw new CommandError(EXIT.usage, `--format: expected ${FILE_FORMATS.join(' or ')}, got '${given}'`);
+    return format;
+  }
+  const format = file === STANDARD_STREAM ? 'yaml' : FORMAT_OF_ENDING[extname(file).toLowerCase()];
+  if (format === undefined)
+    throw new CommandError(EXIT.usage, `${file}: expected a name that ends in .yaml, .yml or .json, or --format`);
+  return format;
+}
+
+/** `-`: standard input. Rejects with a CommandError. */
+export async function readRegistryDocument(file: string, format: FileFormat): Promise<Json> {
+  const bytes = file === STANDARD_STREAM ? await standardInput() : readBounded(file);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw malformed(file, 'it is not UTF-8');
+  }
+  try {
+    return format === 'json' ? parseExactJson(text, MAX_FILE_DEPTH) : parseYaml(text);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) throw malformed(file, error.message);
+    throw error;
+  }
+}
+
+export function renderRegistryDocument(tree: Json, format: FileFormat): string {
+  if (format === 'json') return `${stringifyExactJson(tree, 2)}\n`;
+  const document = new Document(tree, {
+    aliasDuplicateObjects: false,
+    compat: 'yaml-1.1',
+    customTags: (tags) => [...tags, EXACT_NUMBER],
+  });
+  return document.toString({ lineWidth: 0 });
+}
+
+/** `-`: standard output. A file is replaced whole or stays as it is. */
+export function writeRegistryDocument(file: string, text: string): void {
+  if (file === STANDARD_STREAM) {
+    process.stdout.write(text);
+    return;
+  }
+  const unfinished = `${file}.${process.pid}.new`;
+  try {
+    writeFileSync(unfinished, text);
+    renameSync(unfinished, file);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw new CommandError(EXIT.file, `${file} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+const malformed = (file: string, reason: string): CommandError =>
+  new CommandError(EXIT.file, `${file === STANDARD_STREAM ? 'standard input' : file} cannot be read: ${reason}`);
+
+const tooLarge = (file: string): CommandError =>
+  malformed(file, `it is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
+
+function readBounded(file: string): Buffer {
+  let descriptor: number | null = null;
+  try {
+    descriptor = openSync(file, 'r');
+    if (fstatSync(descriptor).size > MAX_FILE_BYTES) throw tooLarge(file);
+    return readFileSync(descriptor);
+  } catch (error) {
+    throw error instanceof CommandError ? error : malformed(file, (error as Error).message);
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
+  }
+}
+
+async function standardInput(): Promise<Buffer> {
+  let size = 0;
+  return buffer(
+    (async function* () {
+      for await (const chunk of process.stdin) {
+        size += (chunk as Buffer).length;
+        if (size > MAX_FILE_BYTES) throw tooLarge(STANDARD_STREAM);
+        yield chunk as Buffer;
+      }
+    })(),
+  );
+}
+
+/** Throws JsonSyntaxError. */
+function parseYaml(text: string): Json {
+  const lines = new LineCounter();
+  let document: ReturnType<typeof parseDocument>;
+  try {
+    document = parseDocument(text, {
+      schema: 'core',
+      // Its own check compares every key with every other.
+      uniqueKeys: false,
+      intAsBigInt: true,
+      prettyErrors: false,
+      lineCounter: lines,
+      stringKeys: false,
+    });
+  } catch (error) {
+    if (error instanceof RangeError) throw new JsonSyntaxError('nested too deeply');
+    throw error;
+  }
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem !== undefined) throw new JsonSyntaxError(`${problem.message} at ${place(lines, problem.pos[0])}`);
+  return jsonOf(document.contents, 0, lines);
+}
+
+function jsonOf(node: Node | null, depth: number, lines: LineCounter): Json {
+  const fail = (what: string): never => {
+    throw new JsonSyntaxError(`${what} at ${place(lines, node?.range?.[0] ?? 0)}`);
+  };
+  if (node === null) return null;
+  if (isAlias(node)) return fail(`*${node.source} is an alias, which is not supported`);
+  if (depth > MAX_FILE_DEPTH) return fail(`nested deeper than ${MAX_FILE_DEPTH} levels`);
+  if (isSeq(node)) return node.items.map((item) => jsonOf(item as Node | null, depth + 1, lines));
+  if (isMap(node)) {
+    const entries = new Map<string, Json>();
+    for (const { key, value } of node.items) {
+      if (!isScalar(key)) return fail('a key that is not plain text');
+      const name = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+      if (entries.has(name))
+        throw new JsonSyntaxError(
+          `the key ${JSON.stringify(name)} is given twice at ${place(lines, key.range?.[0] ?? 0)}`,
+        );
+      entries.set(name, jsonOf(value as Node | null, depth + 1, lines));
+    }
+    return Object.fromEntries(entries);
+  }
+  if (!isScalar(node)) return fail('something unknown');
+  const { value, source } = node;
+  if (typeof value === 'bigint') return exactNumber(value === 0n ? '0' : String(value));
+  if (typeof value !== 'number') return value as Json;
+  return Number.isFinite(value) || source?.match(/\d/)
+    ? exactNumber(jsonNumber(source ?? String(value)))
+    : fail(`${source} is not a number that the database can hold`);
+}
+
+/** YAML writes `+.5` and `1.` as well. */
+function jsonNumber(source: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = ''] =
+    /^([-+]?)(\d*)(?:\.(\d*))?([eE][-+]?\d+)?$/.exec(source) ?? [];
+  const digits = whole.replace(/^0+(?=\d)/, '') || '0';
+  return `${sign === '-' ? '-' : ''}${digits}${fraction === '' ? '' : `.${fraction}`}${exponent}`;
+}
+
+function place(lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return `line ${line}, column ${col}`;
+}
+
+const EXACT_NUMBER: ScalarTag = {
+  tag: 'tag:yaml.org,2002:float',
+  default: true,
+  identify: (value) => value instanceof ExactNumber,
+  createNode: (_, value) => new Scalar(value),
+  stringify: ({ value }) => (value as ExactNumber).text,
+  resolve: (text) => text,
+};
