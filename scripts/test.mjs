@@ -3,14 +3,13 @@
 // 1. The last line is `N passed, M failed`, alone on its line; the exit code is AVA's.
 // 2. A run without a single test has failed, and so has one that AVA did not finish.
 import { mkdirSync, rmSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { buildAll } from './build.mjs';
 import { catchSignals, Interrupted, run } from './child-process.mjs';
-import { ensureNatsServer } from './nats-server.mjs';
-import { ensurePostgres } from './postgres.mjs';
 import { fail, say } from './say.mjs';
 import { prepareDataDir, ROOT, setUp } from './setup.mjs';
 import { TapReport } from './tap.mjs';
+import { testEnvironment } from './test-environment.mjs';
 
 const COVERAGE = join(ROOT, 'coverage');
 const RAW_COVERAGE = join(COVERAGE, 'raw');
@@ -21,18 +20,10 @@ async function main(args) {
   const dataDir = resolve(ROOT, process.env.EXTENSION_REGISTRY_DATA_DIR || '.extreg');
   prepareDataDir(dataDir);
   await setUp(buildAll);
-  const natsServer = await ensureNatsServer(dataDir);
-  const postgres = await ensurePostgres(dataDir);
+  const env = { ...(await testEnvironment(dataDir)), NODE_V8_COVERAGE: RAW_COVERAGE };
   const linted = await lint();
   rmSync(COVERAGE, { recursive: true, force: true });
   mkdirSync(RAW_COVERAGE, { recursive: true });
-  const env = {
-    ...withoutSettings(process.env),
-    NODE_ENV: 'test',
-    NODE_V8_COVERAGE: RAW_COVERAGE,
-    NATS_SERVER_BIN: natsServer,
-    PATH: `${postgres}${delimiter}${process.env.PATH}`,
-  };
   const report = new TapReport();
   const code = await runTests(args.map(compiledTest), env, report);
   if (args.length === 0) await reportCoverage();
@@ -41,12 +32,6 @@ async function main(args) {
   if (code !== 0 && report.failed === 0) say(`\nAVA ended with exit code ${code} although no test failed: see above.`);
   say(`\n${report.line}`);
   process.exitCode = code !== 0 ? code : linted && report.passed > 0 ? 0 : 1;
-}
-
-/** What somebody set for a daemon of theirs must reach no daemon of the tests. */
-function withoutSettings(env) {
-  const settings = /^(EXTENSION_|NATS_|DATABASE_URL$|PG)/;
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
 }
 
 /** A test may be named by its source. */

@@ -1,0 +1,22 @@
+// What tests run in: servers found on this machine or fetched, and no settings of whoever runs them.
+import { delimiter } from 'node:path';
+import { ensureNatsServer } from './nats-server.mjs';
+import { ensurePostgres } from './postgres.mjs';
+
+/** The environment of AVA. Rejects with one command to run where a server cannot be had. */
+export async function testEnvironment(dataDir, env = process.env) {
+  const natsServer = await ensureNatsServer(dataDir, env);
+  const postgres = await ensurePostgres(dataDir, env);
+  return {
+    ...withoutSettings(env),
+    NODE_ENV: 'test',
+    NATS_SERVER_BIN: natsServer,
+    PATH: `${postgres}${delimiter}${env.PATH}`,
+  };
+}
+
+/** What somebody set for a daemon of theirs must reach no daemon of the tests. */
+function withoutSettings(env) {
+  const settings = /^(EXTENSION_|NATS_|DATABASE_URL$|PG)/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
+}

@@ -1,0 +1,186 @@
+// What `npm pack` hands out, installed in a directory that knows nothing of this one, and used there by its commands.
+// Whatever is installed and started here runs under the first `node` in PATH.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import test, { type ExecutionContext } from 'ava';
+import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { onPostgres } from '../helpers/postgres.js';
+import { canSeeProcesses, processesNaming } from '../helpers/processes.js';
+
+const READY_MS = 60_000;
+const INSERT = "insert into extensions (id, type, subject) values ('shout', 'pre', 'demo.shout')";
+
+/** Without links: the commands name the installed files by their real path. */
+const elsewhere = mkdtempSync(join(tmpdir(), 'extreg-package-'));
+const installed = join(elsewhere, 'node_modules', 'extension-registry');
+test.after.always(() => rmSync(elsewhere, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  version: string;
+  scripts: Record<string, string>;
+};
+let packed: { filename: string; files: { path: string }[] };
+
+/** Neither settings of a daemon nor what the npm that runs this suite tells its scripts. */
+function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const foreign =
+    /^(EXTENSION_|DATABASE_URL$|NATS_URL$|NATS_TOKEN$|PG|NODE_ENV$|npm_(?!config_)|npm_config_local_prefix$)/;
+  return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name))), ...extra };
+}
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(command: string, args: string[], cwd: string, extra: Record<string, string> = {}): Promise<Run> {
+  const child = spawn(command, args, { cwd, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] });
+  const closed = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = (await closed) as [number | null];
+  return { code, stdout, stderr };
+}
+
+const npx = (cwd: string, args: string[], extra: Record<string, string> = {}): Promise<Run> =>
+  run('npx', ['extreg', ...args], cwd, extra);
+
+/** What is installed is named on the command line of whatever runs from it. */
+const running = () => (canSeeProcesses ? processesNaming(elsewhere) : []);
+
+/** A directory below the installed package, as a user of it has many. */
+function directory(t: ExecutionContext): string {
+  const path = mkdtempSync(join(elsewhere, 'work-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+  return path;
+}
+
+interface Serving {
+  readonly child: ChildProcess;
+  readonly daemon: { http: string; nats: string; nats_token: string | null };
+}
+
+/** `command` serves in `cwd`, on a port of its own; in a process group of its own, as in a terminal. */
+async function serve(
+  t: ExecutionContext,
+  command: readonly [string, ...string[]],
+  cwd: string,
+  extra: Record<string, string> = {},
+): Promise<Serving> {
+  const [program, ...args] = command;
+  const child = spawn(program, [...args, 'serve', '--http-port', '0'], {
+    cwd,
+    env: environment(extra),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const log = Promise.all([text(child.stdout), text(child.stderr)]);
+  t.teardown(() => {
+    for (const { pid } of running()) process.kill(pid, 'SIGKILL');
+  });
+  const file = join(cwd, '.extreg', 'daemon.json');
+  await until('the daemon started', () => existsSync(file) || child.exitCode !== null, READY_MS);
+  if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${(await log).join('')}`);
+  const daemon = JSON.parse(readFileSync(file, 'utf8')) as Serving['daemon'];
+  await until('it is ready', async () => (await fetch(`${daemon.http}/readyz`)).ok, READY_MS);
+  return { child, daemon };
+}
+
+async function answers(t: ExecutionContext, cwd: string, nc: NatsConnection, extra: Record<string, string> = {}) {
+  await startExtension(nc, 'demo.shout', ({ data }) => ({ body: Buffer.from(data).toString().toUpperCase() }));
+  const inserted = await npx(cwd, ['sql', INSERT], extra);
+  t.is(inserted.stdout, 'INSERT 1\n', inserted.stderr);
+  await until(
+    'it answers',
+    async () => (await npx(cwd, ['invoke', 'shout', 'hello'], extra)).stdout === 'HELLO',
+    READY_MS,
+  );
+}
+
+const nothingRuns = () => until('nothing of it runs', () => running().length === 0);
+
+test.before('it is packed and installed', async (t) => {
+  t.timeout(120_000);
+  const pack = await run('npm', ['pack', '--json', '--pack-destination', elsewhere], resolve('.'));
+  t.is(pack.code, 0, pack.stderr);
+  [packed] = JSON.parse(pack.stdout);
+  writeFileSync(join(elsewhere, 'package.json'), '{}');
+  const options = ['--prefer-offline', '--no-audit', '--no-fund'];
+  const install = await run('npm', ['install', join(elsewhere, packed.filename), ...options], elsewhere);
+  t.is(install.code, 0, install.stderr);
+});
+
+test.serial('package: holds what runs and what is to be read, and nothing else', (t) => {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  t.true(sources.length > 50);
+  const code = sources.flatMap((name) => ['js', 'js.map'].map((suffix) => `dist/src/${name.replace(/ts$/, suffix)}`));
+  const held = packed.files.map(({ path }) => path);
+  t.deepEqual(held.filter((path) => path.startsWith('dist/')).sort(), code.sort());
+  const others = held.filter((path) => !path.startsWith('dist/') && !/^(docs|drizzle|examples)\//.test(path));
+  t.deepEqual(others.sort(), [
+    ...['ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'README.md'],
+    ...['bench/RESULTS.md', 'package.json'],
+  ]);
+  for (const folder of ['docs', 'drizzle', 'examples'])
+    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+      if (/\.\w+$/.test(name)) t.true(held.includes(`${folder}/${name}`), `${folder}/${name}`);
+});
+
+test('package: nothing runs while it is installed', (t) => {
+  const scripts = Object.keys(manifest.scripts);
+  t.deepEqual(
+    scripts.filter((name) => /^(pre|post)?install$|^prepare$|^(pre|post)prepare$/.test(name)),
+    [],
+  );
+});
+
+test('package: its README links to nothing that it does not hold', (t) => {
+  const links = [...readFileSync('README.md', 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
+    ([, path = '']) => path,
+  );
+  t.true(links.length > 5);
+  for (const link of links) t.true(existsSync(join(installed, link)), link);
+});
+
+test.serial('package: npx extreg knows its version, in a directory below too', async (t) => {
+  for (const cwd of [elsewhere, directory(t)]) t.is((await npx(cwd, ['--version'])).stdout, `${manifest.version}\n`);
+});
+
+test.serial('package: migrates and serves on the embedded database and nats-server; Ctrl-C ends it', async (t) => {
+  const cwd = directory(t);
+  const migrated = await npx(cwd, ['migrate']);
+  t.regex(migrated.stdout, /^the schema went from version 0 to \d+\n$/, migrated.stderr);
+  const { child, daemon } = await serve(t, ['npx', 'extreg'], cwd);
+  const { nats, nats_token } = daemon;
+  const nc = await connect({ servers: nats, token: nats_token ?? '', maxReconnectAttempts: -1 });
+  t.teardown(() => nc.close());
+  await answers(t, cwd, nc);
+  process.kill(-(child.pid ?? 0), 'SIGINT');
+  await nothingRuns();
+});
+
+onPostgres(test, 'empty')(
+  'package: migrates and serves on a PostgreSQL and a nats-server; SIGTERM ends it',
+  async (t, database) => {
+    const server = await TestServer.start();
+    t.teardown(() => server.stop());
+    if (database.connection.kind !== 'url') throw new Error('a PostgreSQL has an address');
+    const settings = { DATABASE_URL: database.connection.url, NATS_URL: server.url };
+    const cwd = directory(t);
+    const migrated = await npx(cwd, ['migrate'], settings);
+    t.regex(migrated.stdout, /^the schema went from version 0 to \d+\n$/, migrated.stderr);
+    const { child } = await serve(t, [join(elsewhere, 'node_modules', '.bin', 'extreg')], cwd, settings);
+    await answers(t, cwd, await server.connect(), settings);
+    t.false(existsSync(join(cwd, '.extreg', 'pgdata')));
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    t.deepEqual(await exited, [0, null]);
+    await nothingRuns();
+  },
+);
