@@ -20,6 +20,7 @@ import type {
   ApplyAutoChange,
   Clock,
   FlushHealth,
+  InspectionSource,
   PrepareRoute,
   PublishEvent,
   RegistryFeed,
@@ -68,6 +69,7 @@ export class Core {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly view: HealthView;
+  readonly inspection: InspectionSource;
   readonly audit: AuditTrail;
   readonly writer: HealthWriter;
   readonly autoManager: AutoManager;
@@ -101,6 +103,13 @@ export class Core {
     });
     const { slots } = this.supervisor;
     this.view = new HealthView({ slots, clock, wall, autoDisabledTotal: () => this.autoManager.autoDisabledTotal });
+    this.inspection = {
+      extensionIds: () => slots.keys(),
+      targetsOf: (id) => {
+        const slot = slots.get(id);
+        return slot === undefined ? null : [...slot.services].map((service) => service.target);
+      },
+    };
     this.writer = new HealthWriter({
       slots,
       clock,

@@ -1,5 +1,6 @@
 // What the actors need from outside, and what they offer to it, as types. The edges fill these in; the roof connects them.
 import type { Observable } from 'rxjs';
+import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
 import type { RegistryEvent } from '../domain/events.js';
 import type { JsonObject } from '../domain/extension.js';
@@ -215,4 +216,36 @@ export interface MetricsSource {
   extensions(): Iterable<ExtensionSample>;
   /** extension_health_auto_disabled_total. */
   autoDisabledTotal(): number;
+}
+
+// What the actors offer to inspector/
+
+/**
+ * Sees what the actor of one target does, from within its steps: it has to be quick, and one that throws is told no more.
+ * Snapshots hold the windows by reference.
+ */
+export interface ActorObserver {
+  /** An actor is there: when the watch begins, and after each rebuild. `config` is that of its machine. */
+  actorStarted(config: object, snapshot: AnyMachineSnapshot): void;
+  /** `fromItself`: a timer of its own. */
+  eventReceived(event: AnyEventObject, fromItself: boolean): void;
+  /** Also for the end of an actor: status `error` or `stopped`. */
+  snapshotTaken(snapshot: AnyMachineSnapshot, event: AnyEventObject): void;
+}
+
+/** One version of one extension; the same object for as long as it runs. */
+export interface WatchableTarget {
+  readonly extensionId: string;
+  readonly version: string;
+  /** What the breaker is told to be in, without a person's override. */
+  readonly publishedState: BreakerStateName;
+  /** Returns the way to end it. Nothing is attached to an actor that nobody watches. */
+  watch(observer: ActorObserver): () => void;
+}
+
+export interface InspectionSource {
+  /** Ids of the extensions that run. */
+  extensionIds(): Iterable<string>;
+  /** The targets of one extension; null: no such extension. */
+  targetsOf(extensionId: string): readonly WatchableTarget[] | null;
 }

@@ -6,6 +6,8 @@
 // G2. Each admitted attempt is settled exactly once, by `settle`.
 // G3. While the actor has failed nothing is admitted; its facts outlive it and grow older, so the next one resumes where
 //     it would be by then. Commands that come meanwhile change the facts.
+// G4. An actor that is watched also gets its successes as events, at most one per SAMPLE_MS, each with how many it stands
+//     for; one that is not watched gets none.
 import { Observable } from 'rxjs';
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { DecisionWindow } from '../domain/decision-window.js';
@@ -18,7 +20,8 @@ import {
   type BreakerFacts,
   breakerMachine,
 } from '../machines/breaker-machine.js';
-import type { BreakerStateName, Clock } from './ports.js';
+import { ActorInspection } from './actor-inspection.js';
+import type { ActorObserver, BreakerStateName, Clock } from './ports.js';
 
 /** Positive: the permit. Else why not, one of the values below. */
 export type Admission = number;
@@ -48,6 +51,7 @@ export interface TargetOptions {
 }
 
 const LEASE_SLACK_MS = 1000;
+const SAMPLE_MS = 50;
 const NO_FACTS: BreakerFacts = { state: 'closed', openRemainingMs: 0, openedAgoMs: null, trips: 0, epoch: 0 };
 
 export class Target {
@@ -78,6 +82,10 @@ export class Target {
   #openUntilMs = 0;
   #absentSinceMs: number | null = null;
   #hadTraffic = false;
+  readonly #inspection = new ActorInspection();
+  /** Successes that the watched actor has not been told of. */
+  #untoldSuccesses = 0;
+  #lastSampleMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: TargetOptions) {
     this.#options = options;
@@ -121,10 +129,12 @@ export class Target {
         this.#actor = null;
         // What it told with its last breath is not in force.
         this.#told = [];
+        this.#inspection.actorFailed(error);
         subscriber.error(error);
       },
     });
     this.#actor = actor;
+    this.#inspection.actorCreated(actor);
     actor.start();
     this.#follow(actor.getSnapshot());
     return () => {
@@ -180,6 +190,7 @@ export class Target {
       this.send({ type, startedMs, nowMs });
     } else if (outcome === 'success') {
       this.#window.recordSuccess(nowMs);
+      if (this.#inspection.isWatched) this.#sampleSuccess(nowMs);
     } else if (outcome === 'failure') {
       this.#window.recordFailure(nowMs);
       this.send({ type: 'attempt.failed', nowMs });
@@ -239,6 +250,12 @@ export class Target {
     this.send({ type: 'settings.changed', settings, leaseMs: this.#leaseMs, nowMs });
   }
 
+  /** Tells `observer` what the actor does, and the actors after it. Returns the way to end that. */
+  watch(observer: ActorObserver): () => void {
+    this.#untoldSuccesses = 0;
+    return this.#inspection.watch(observer);
+  }
+
   /** What the world is told: isolated shows as open, forced closed as closed, failed as the state it failed in. */
   get publishedState(): BreakerStateName {
     switch (this.#mode) {
@@ -291,6 +308,16 @@ export class Target {
     if (this.probes >= this.#settings.half_open_max_requests) return REFUSED_HALF_OPEN_FULL;
     this.send({ type: 'probe.started', nowMs });
     return this.#generation;
+  }
+
+  /** G4. */
+  #sampleSuccess(nowMs: number): void {
+    this.#untoldSuccesses++;
+    if (nowMs - this.#lastSampleMs < SAMPLE_MS) return;
+    const successes = this.#untoldSuccesses;
+    this.#untoldSuccesses = 0;
+    this.#lastSampleMs = nowMs;
+    this.send({ type: 'attempt.succeeded', successes, nowMs });
   }
 
   #recordHealth(success: boolean, latencyMs: number, nowMs: number): void {

@@ -62,6 +62,8 @@ export interface BreakerContext extends Omit<BreakerInput, 'override' | 'facts' 
 
 export type BreakerEvent =
   | { type: 'attempt.failed'; nowMs: number }
+  /** Sent to an actor that is watched, to be seen: it stands for `successes` that the window already holds. */
+  | { type: 'attempt.succeeded'; successes: number; nowMs: number }
   | { type: 'tick'; nowMs: number }
   | { type: 'open.elapsed'; nowMs: number }
   | { type: 'probe.started'; nowMs: number }
@@ -274,6 +276,8 @@ export const breakerMachine = setup({
           { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
           { guard: 'mayTell', actions: 'tellWarning' },
         ],
+        // Changes nothing, on purpose.
+        'attempt.succeeded': {},
         tick: [
           { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
           { guard: 'mayTell', actions: 'tellWarning' },
@@ -342,6 +346,7 @@ export const breakerMachine = setup({
       entry: ['startGeneration', 'noteClosed'],
       on: {
         'attempt.failed': { guard: 'mayTell', actions: 'tellWarning' },
+        'attempt.succeeded': {},
         tick: { guard: 'mayTell', actions: 'tellWarning' },
         'breaker.release': { target: 'closed', actions: ['countTransition', 'forgetTrips'] },
       },

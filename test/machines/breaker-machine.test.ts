@@ -15,7 +15,10 @@ import { breakerSettings } from '../helpers/breaker-settings.js';
 import { isSafeDelay, SimulatedClock } from '../helpers/simulated-clock.js';
 
 type EventType = BreakerEvent['type'];
-type PlainEvent = Exclude<EventType, 'settings.changed' | `probe.${'succeeded' | 'failed' | 'released'}`>;
+type PlainEvent = Exclude<
+  EventType,
+  'settings.changed' | 'attempt.succeeded' | `probe.${'succeeded' | 'failed' | 'released'}`
+>;
 
 const LEASE_MS = 6000;
 const CLOSED: BreakerFacts = { state: 'closed', openRemainingMs: 0, openedAgoMs: null, trips: 0, epoch: 0 };
@@ -124,6 +127,9 @@ type State = keyof typeof STATES;
 const EVENTS = {
   'attempt.failed': (w: World) => w.fail(1),
   'attempt.failed, rules met': (w: World) => w.fail(5),
+  'attempt.succeeded': (w: World) => {
+    w.actor.send({ type: 'attempt.succeeded', successes: 3, nowMs: w.clock.now() });
+  },
   tick: (w: World) => w.send('tick'),
   'tick, rules met': (w: World) => {
     for (let i = 0; i < 5; i++) w.window.recordFailure(w.clock.now());
