@@ -14,6 +14,7 @@ import { type RegistryDatabase, startDatabase } from './daemon-database.js';
 import { daemonNumbers } from './daemon-numbers.js';
 import { createMetricsPage } from './http/metrics-page.js';
 import { startHttp } from './http/server.js';
+import { InspectionHub } from './inspector/hub.js';
 import { BrokerConnection } from './nats/connection.js';
 import { findNatsServer, startEmbeddedServer } from './nats/embedded-server.js';
 import { createEventPublisher } from './nats/event-publisher.js';
@@ -147,6 +148,12 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     ];
     return { ready: waiting.length === 0, waiting_for: waiting, degraded: database.degraded() };
   };
+  const inspection = new InspectionHub({
+    source: core.inspection,
+    clock,
+    wall: Date.now,
+    log: log.child({ component: 'inspector' }),
+  });
   const http = await startHttp({
     host: config.http_host,
     port: config.http_port,
@@ -155,6 +162,10 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     metrics: createMetricsPage(core.view, () =>
       daemonNumbers({ core, intake, replies, events, readiness: readiness(), connected: nats.connection.connected }),
     ),
+    inspection: {
+      targets: () => inspection.targets(),
+      open: (query, socket) => inspection.open(query, socket),
+    },
     log: log.child({ component: 'http' }),
   });
   started.push(() => http.close());
@@ -169,6 +180,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
 
   const stop = async (): Promise<void> => {
     isDraining = true;
+    inspection.close();
     const step = stepper(log, config.shutdown_timeout_seconds * 1000);
     await step('intake_drained', 0.3, intake.drain());
     await step('calls_finished', 0.8, core.router.idle());

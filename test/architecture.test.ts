@@ -89,7 +89,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   actors: { floors: ['machines', 'domain', 'telemetry'], packages: ['xstate', 'rxjs'], builtins: 'any' },
   db: { ...EDGE, packages: ['drizzle-orm', 'postgres', '@electric-sql/pglite', 'rxjs'] },
   nats: { ...EDGE, packages: ['@nats-io/*'] },
-  http: { ...EDGE, packages: ['fastify', '@fastify/*', 'typebox'] },
+  http: { ...EDGE, packages: ['fastify', '@fastify/*', 'typebox', 'ws'] },
+  inspector: { ...EDGE, packages: ['xstate'] },
   telemetry: { floors: ['domain'], packages: ['pino', 'prom-client'], builtins: 'any' },
 };
 

@@ -12,6 +12,7 @@ export const HTTP_ERRORS = {
   request_timeout: { status: 408, when: 'the request did not arrive in time' },
   payload_too_large: { status: 413, when: 'the body is too large' },
   uri_too_long: { status: 414, when: 'a part of the path is too long' },
+  upgrade_required: { status: 426, when: 'the path is a WebSocket, and the request no valid opening of one' },
   headers_too_large: { status: 431, when: 'the headers are larger than 16 KiB' },
   internal_error: { status: 500, when: 'a fault of the daemon; its log has the cause' },
   shutting_down: { status: 503, when: 'the daemon is stopping' },

@@ -6,9 +6,11 @@ import type { HealthSource, Readiness } from '../actors/ports.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app.js';
 import { healthRoutes } from './health-routes.js';
+import { INSPECT_PATH, type Inspection, inspectRoutes } from './inspect-routes.js';
 import type { MetricsPage } from './metrics-page.js';
 import { metricsRoute } from './metrics-route.js';
 import { probeRoutes } from './probe-routes.js';
+import { acceptWebSockets } from './websocket.js';
 
 export interface HttpOptions {
   readonly host: string;
@@ -17,6 +19,7 @@ export interface HttpOptions {
   readonly health: HealthSource;
   readonly readiness: () => Readiness;
   readonly metrics: MetricsPage;
+  readonly inspection: Inspection;
   readonly log: Logger;
 }
 
@@ -34,12 +37,15 @@ export class HttpStartError extends Error {
 
 const CLOSE_GRACE_MS = 1000;
 
-export async function startHttp({ host, port, health, readiness, metrics, log }: HttpOptions): Promise<HttpServer> {
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { host, port, log, inspection } = options;
   const urlHost = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  const app = createApp(urlHost.toLowerCase(), log);
-  healthRoutes(app, health);
-  probeRoutes(app, readiness);
-  metricsRoute(app, metrics);
+  const listening = urlHost.toLowerCase();
+  const app = createApp(listening, log);
+  healthRoutes(app, options.health);
+  probeRoutes(app, options.readiness);
+  metricsRoute(app, options.metrics);
+  inspectRoutes(app, inspection);
   await app.ready();
   try {
     await app.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
@@ -47,6 +53,7 @@ export async function startHttp({ host, port, health, readiness, metrics, log }:
     await app.close();
     throw new HttpStartError(startProblem(error as NodeJS.ErrnoException, urlHost, port), { cause: error });
   }
+  const sockets = acceptWebSockets(app.server, { path: INSPECT_PATH, listening, open: inspection.open });
   const underWay = watchRequests(app.server);
   const url = `http://${urlHost}:${(app.server.address() as AddressInfo).port}`;
   log.info({ event: 'http_listening', url });
@@ -56,10 +63,11 @@ export async function startHttp({ host, port, health, readiness, metrics, log }:
       const closed = app.close();
       const hurry = new AbortController();
       await Promise.race([
-        underWay.none(),
+        Promise.all([underWay.none(), sockets.close()]),
         delay(CLOSE_GRACE_MS, undefined, { signal: hurry.signal }).catch(() => undefined),
       ]);
       hurry.abort();
+      sockets.terminate();
       app.server.closeAllConnections();
       await closed;
       log.info({ event: 'http_closed' });

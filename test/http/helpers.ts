@@ -100,6 +100,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
     health: healthSource(extensionHealth('normalize_text')),
     readiness: () => ready,
     metrics: createMetricsPage({ extensions: () => [], autoDisabledTotal: () => 0 }, () => daemonNumbers),
+    inspection: { targets: () => [], open: () => () => undefined },
     log: silentLogger,
     ...options,
   });

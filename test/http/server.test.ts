@@ -5,9 +5,9 @@ import { text } from 'node:stream/consumers';
 import test from 'ava';
 import type { Readiness } from '../../src/actors/ports.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
-import { HttpStartError, startHttp } from '../../src/http/server.js';
+import { HttpStartError } from '../../src/http/server.js';
 import { createLogger } from '../../src/telemetry/log.js';
-import { extensionHealth, healthSource, listen, ready, targetHealth } from './helpers.js';
+import { extensionHealth, healthSource, listen, targetHealth } from './helpers.js';
 
 test('health: the report of all extensions goes out as it is, in the order of their ids', async (t) => {
   const source = healthSource(
@@ -231,14 +231,7 @@ test('start: IPv6 stands in brackets in the URL', async (t) => {
 });
 
 test('close: ends idle connections at once and frees the port', async (t) => {
-  const { url, close } = await startHttp({
-    host: '127.0.0.1',
-    port: 0,
-    health: healthSource(),
-    readiness: () => ready,
-    metrics: async function* () {},
-    log: createLogger('silent' as 'info', { write: () => undefined }),
-  });
+  const { url, close } = await listen(t);
   await (await fetch(`${url}/livez`)).text();
   const idle = connect(Number(new URL(url).port), '127.0.0.1');
   await once(idle, 'connect');

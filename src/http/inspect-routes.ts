@@ -1,0 +1,28 @@
+// `GET /inspect/targets`: what can be watched. `/inspect` itself is a WebSocket (websocket.ts).
+import { Type } from 'typebox';
+import type { App } from './app.js';
+import { errorBody, errorBodySchema } from './http-errors.js';
+import type { OpenSocket } from './websocket.js';
+
+export const INSPECT_PATH = '/inspect';
+
+const targetsSchema = Type.Object({
+  targets: Type.Array(Type.Object({ extension_id: Type.String(), version: Type.String(), state: Type.String() })),
+});
+
+/** What the hub of the inspection offers. */
+export interface Inspection {
+  targets(): { extension_id: string; version: string; state: string }[];
+  readonly open: OpenSocket;
+}
+
+export function inspectRoutes(app: App, inspection: Inspection): void {
+  app.get('/inspect/targets', { schema: { response: { 200: targetsSchema } } }, async () => ({
+    targets: inspection.targets(),
+  }));
+
+  app.get(INSPECT_PATH, { schema: { response: { 426: errorBodySchema } } }, async (_, reply) => {
+    reply.code(426).header('upgrade', 'websocket');
+    return errorBody('upgrade_required', 'this path is a WebSocket: ws://<host>/inspect?extension=<id>');
+  });
+}

@@ -1,0 +1,108 @@
+// WebSockets on the admin API's server: who may open one, and how it ends. What goes over it is for whoever takes it.
+//
+// H5. An upgrade that is no WebSocket for this path, or that H1 or H2 refuse, is ignored, as RFC 9110 (7.8) allows: the
+//     request is answered like any other, body and all, so every refusal has the one form of H3.
+// H6. A socket only sends. What it receives is ignored; a frame beyond MAX_FRAME_BYTES ends it with 1009.
+// H7. A peer that does not answer a ping before the next one is cut off.
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { refuseForeign } from './same-site.js';
+
+/** An open socket, as whoever writes to it sees it. */
+export interface FrameSocket {
+  /** Bytes that wait to be sent. */
+  readonly bufferedBytes: number;
+  send(frame: string): void;
+  /** `reason`: at most 123 bytes. */
+  close(code: number, reason: string): void;
+}
+
+/** Takes a socket that was opened with this query; returns what to call once it is closed. */
+export type OpenSocket = (query: URLSearchParams, socket: FrameSocket) => () => void;
+
+export interface WebSocketOptions {
+  readonly path: string;
+  /** As in a URL: IPv6 in brackets. */
+  readonly listening: string;
+  readonly open: OpenSocket;
+  readonly pingMs?: number;
+}
+
+export interface WebSockets {
+  /** Tells every peer 1001 and takes none any more; resolves when all are gone. */
+  close(): Promise<void>;
+  /** Cuts off those that are not gone. */
+  terminate(): void;
+}
+
+const MAX_FRAME_BYTES = 1024;
+const PING_MS = 30_000;
+
+export function acceptWebSockets(
+  server: Server,
+  { path, listening, open, pingMs = PING_MS }: WebSocketOptions,
+): WebSockets {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+  const unanswered = new WeakSet<WebSocket>();
+  let isClosing = false;
+
+  server.on('upgrade', (request, stream, head) => {
+    const { host, origin, upgrade } = request.headers;
+    const [wanted, query] = splitOnce(request.url ?? '', '?');
+    const isOurs = request.method === 'GET' && upgrade?.toLowerCase() === 'websocket' && wanted === path;
+    if (isClosing || !isOurs || refuseForeign(host, origin, listening) !== null)
+      return ignoreUpgrade(server, request, stream, head);
+    sockets.handleUpgrade(request, stream, head, (socket) => {
+      // 'close' follows, and says all that is of use.
+      socket.on('error', () => undefined);
+      socket.on('pong', () => unanswered.delete(socket));
+      socket.on('close', open(new URLSearchParams(query), frameSocket(socket)));
+    });
+  });
+  sockets.on('wsClientError', (_, stream, request) => ignoreUpgrade(server, request, stream, Buffer.alloc(0)));
+
+  // H7.
+  const pings = setInterval(() => {
+    for (const socket of sockets.clients) {
+      if (unanswered.has(socket)) socket.terminate();
+      unanswered.add(socket);
+      socket.ping();
+    }
+  }, pingMs).unref();
+
+  return {
+    close() {
+      isClosing = true;
+      clearInterval(pings);
+      for (const socket of sockets.clients) socket.close(1001, 'the daemon is stopping');
+      return new Promise((resolve) => sockets.close(() => resolve()));
+    },
+    terminate() {
+      for (const socket of sockets.clients) socket.terminate();
+    },
+  };
+}
+
+const frameSocket = (socket: WebSocket): FrameSocket => ({
+  get bufferedBytes() {
+    return socket.bufferedAmount;
+  },
+  send: (frame) => socket.send(frame),
+  close: (code, reason) => socket.close(code, reason),
+});
+
+/** H5. The request goes through the server once more, without what asked for the upgrade. */
+function ignoreUpgrade(server: Server, request: IncomingMessage, stream: Duplex, head: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = request;
+  let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    if (!/^(upgrade|http2-settings)$/i.test(rawHeaders[i] ?? '')) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
+  stream.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
+  server.emit('connection', stream);
+}
+
+function splitOnce(text: string, separator: string): [before: string, after: string] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
+}

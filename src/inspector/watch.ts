@@ -1,0 +1,161 @@
+// One target that somebody watches: what its actor did since the last flush, for all its viewers.
+//
+// Q1. In the actor's own step an item is kept by reference or counted as dropped; nothing is serialised there.
+// Q2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
+//     snapshot, which is never dropped. A snapshot in the same state as the one before it takes that one's place.
+// Q3. Whoever joins gets actor and snapshot as they are, and then only what comes after.
+import { isDeepStrictEqual } from 'node:util';
+import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
+import type { ActorObserver, WallClock, WatchableTarget } from '../actors/ports.js';
+import { actorFrame, eventFrame, type Stamp, snapshotFrame } from './frames.js';
+
+const MAX_KEPT = 10;
+
+/** What all watches together may keep until the next flush. */
+export interface Budget {
+  left: number;
+}
+
+export interface WatchDeps {
+  readonly budget: Budget;
+  readonly wall: WallClock;
+  /** There is something to flush. */
+  readonly onItem: () => void;
+  /** Something could not be made a frame of and is left out; told once for each watch. */
+  readonly onUnreadable: (sessionId: string, error: unknown) => void;
+}
+
+export interface Dropped {
+  events: number;
+  snapshots: number;
+}
+
+type Item =
+  | { kind: 'actor'; config: object; snapshot: AnyMachineSnapshot; atMs: number }
+  | { kind: 'event'; event: AnyEventObject; fromItself: boolean; atMs: number }
+  | { kind: 'snapshot'; event: AnyEventObject; snapshot: AnyMachineSnapshot; atMs: number };
+
+/** What one flush sends, and what it could not. */
+export interface Batch {
+  readonly frames: readonly string[];
+  readonly events: number;
+  readonly snapshots: number;
+  readonly dropped: Readonly<Dropped>;
+}
+
+export class Watch implements ActorObserver {
+  readonly sessionId: string;
+  #kept: Item[] = [];
+  #dropped: Dropped = { events: 0, snapshots: 0 };
+  #actor: { config: object; snapshot: AnyMachineSnapshot } | null = null;
+  #lastEvent: AnyEventObject = { type: 'xstate.init' };
+  #isUnreadable = false;
+  readonly #end: () => void;
+
+  constructor(
+    readonly target: WatchableTarget,
+    private readonly deps: WatchDeps,
+  ) {
+    this.sessionId = `${target.extensionId}@${target.version}`;
+    this.#end = target.watch(this);
+    // Nobody has joined yet.
+    this.#kept = [];
+  }
+
+  /** Detaches from the actor. */
+  end(): void {
+    this.#end();
+  }
+
+  /** Q3. */
+  introduction(): string[] {
+    if (this.#actor === null) return [];
+    const { config, snapshot } = this.#actor;
+    const stamp = this.#stamp(this.deps.wall());
+    return [
+      ...this.#readable(() => actorFrame(stamp, config, snapshot)),
+      ...this.#readable(() => snapshotFrame(stamp, this.#lastEvent, snapshot)),
+    ];
+  }
+
+  actorStarted(config: object, snapshot: AnyMachineSnapshot): void {
+    this.#actor = { config, snapshot };
+    this.#lastEvent = { type: 'xstate.init' };
+    this.#keep({ kind: 'actor', config, snapshot, atMs: this.deps.wall() });
+  }
+
+  eventReceived(event: AnyEventObject, fromItself: boolean): void {
+    if (!this.#hasRoom()) this.#dropped.events++;
+    else this.#keep({ kind: 'event', event, fromItself, atMs: this.deps.wall() });
+  }
+
+  snapshotTaken(snapshot: AnyMachineSnapshot, event: AnyEventObject): void {
+    if (this.#actor !== null) this.#actor = { ...this.#actor, snapshot };
+    this.#lastEvent = event;
+    const at = this.#kept.findLastIndex((item) => item.kind === 'snapshot');
+    const before = this.#kept[at];
+    if (before?.kind === 'snapshot' && (isSameState(before.snapshot, snapshot) || !this.#hasRoom())) {
+      this.#kept.splice(at, 1);
+      this.#dropped.snapshots++;
+    }
+    this.#keep({ kind: 'snapshot', event, snapshot, atMs: this.deps.wall() });
+  }
+
+  /** null: nothing happened. */
+  flush(): Batch | null {
+    const kept = this.#kept;
+    const dropped = this.#dropped;
+    if (kept.length === 0 && dropped.events + dropped.snapshots === 0) return null;
+    this.#kept = [];
+    this.#dropped = { events: 0, snapshots: 0 };
+    return {
+      frames: kept.flatMap((item) => this.#readable(() => this.#frame(item))),
+      events: kept.filter((item) => item.kind === 'event').length,
+      snapshots: kept.filter((item) => item.kind !== 'event').length,
+      dropped,
+    };
+  }
+
+  /** Q2. */
+  #hasRoom(): boolean {
+    return this.#kept.length < MAX_KEPT && this.deps.budget.left > 0;
+  }
+
+  #keep(item: Item): void {
+    this.#kept.push(item);
+    this.deps.budget.left--;
+    this.deps.onItem();
+  }
+
+  #readable(make: () => string): string[] {
+    try {
+      return [make()];
+    } catch (error) {
+      if (!this.#isUnreadable) this.deps.onUnreadable(this.sessionId, error);
+      this.#isUnreadable = true;
+      return [];
+    }
+  }
+
+  #frame(item: Item): string {
+    const stamp = this.#stamp(item.atMs);
+    switch (item.kind) {
+      case 'actor':
+        return actorFrame(stamp, item.config, item.snapshot);
+      case 'event':
+        return eventFrame(stamp, item.event, item.fromItself);
+      case 'snapshot':
+        return snapshotFrame(stamp, item.event, item.snapshot);
+      default:
+        return item satisfies never;
+    }
+  }
+
+  #stamp(atMs: number): Stamp {
+    return { sessionId: this.sessionId, atMs };
+  }
+}
+
+/** The same nodes are active and it is as alive as before. */
+const isSameState = (a: AnyMachineSnapshot, b: AnyMachineSnapshot): boolean =>
+  a.status === b.status && isDeepStrictEqual(a.value, b.value);

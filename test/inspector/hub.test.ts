@@ -1,0 +1,281 @@
+import test from 'ava';
+import {
+  CLOSE,
+  FLUSH_BUDGET,
+  FLUSH_MS,
+  LOOK_MS,
+  MAX_BUFFERED_BYTES,
+  MAX_TARGETS,
+  MAX_VIEWERS,
+} from '../../src/inspector/hub.js';
+import { createLogger } from '../../src/telemetry/log.js';
+import { extensionRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
+import { type Frame, InspectedWorld, type TestViewer, told } from './helpers.js';
+
+const ids = (count: number): string[] => Array.from({ length: count }, (_, i) => `e${String(i).padStart(3, '0')}`);
+
+function started(...names: string[]): InspectedWorld {
+  const world = new InspectedWorld();
+  world.feed$.next(snapshotOf(1, ...names.map((id) => registryEntry(extensionRow(id)))));
+  return world;
+}
+
+const sum = (frames: readonly Frame[], what: 'events' | 'snapshots'): number =>
+  frames.filter((frame) => frame.control === 'dropped').reduce((all, frame) => all + (frame[what] ?? 0), 0);
+
+// Joining
+
+test('Q3: whoever joins late sees the actor as it is', (t) => {
+  const world = started('a');
+  world.calls('a', 5, 500);
+  const viewer = world.view('extension=a');
+  const frames = viewer.taken();
+  t.deepEqual(told(frames), ['watching a@v1', 'actor open', 'snapshot open']);
+  t.is(frames[2]?.snapshot?.context.tripReason, 'failure_count');
+  t.is(frames[1]?.sessionId, 'a@v1');
+});
+
+test('live: failures, the trip, the timer and the probes are seen in their order', (t) => {
+  const world = started('a');
+  const viewer = world.view('extension=a');
+  viewer.taken();
+  for (let i = 0; i < 5; i++) {
+    world.calls('a', 1, 500);
+    world.clock.advance(FLUSH_MS);
+  }
+  t.deepEqual(told(viewer.taken()), [
+    ...Array.from({ length: 4 }, () => ['event attempt.failed', 'snapshot closed']).flat(),
+    'event attempt.failed',
+    'snapshot open',
+  ]);
+  world.clock.advance(60_000);
+  const timer = viewer.taken();
+  t.deepEqual(told(timer), ['event xstate.after.openTime.breaker.open', 'snapshot {"halfOpen":"waiting"}']);
+  t.is(timer[0]?.sourceId, 'a@v1');
+  world.calls('a', 2);
+  world.clock.advance(FLUSH_MS);
+  t.deepEqual(
+    told(viewer.taken()).filter((line) => line.startsWith('snapshot')),
+    ['{"halfOpen":"probing"}', '{"halfOpen":"waiting"}', '{"halfOpen":"probing"}', 'closed'].map(
+      (s) => `snapshot ${s}`,
+    ),
+  );
+});
+
+test('Q3: who joins while others have frames on their way gets none of before', (t) => {
+  const world = started('a');
+  const first = world.view('extension=a');
+  first.taken();
+  world.calls('a', 5, 500);
+  const second = world.view('extension=a');
+  world.clock.advance(FLUSH_MS);
+  t.deepEqual(told(second.taken()), ['watching a@v1', 'actor open', 'snapshot open']);
+  t.is(told(first.taken()).at(-1), 'snapshot open');
+});
+
+test('the time of a frame is that of the event, not that of its sending', (t) => {
+  const world = started('a');
+  const viewer = world.view('extension=a');
+  viewer.taken();
+  world.calls('a', 1, 500);
+  const at = 1_700_000_000_000 + world.clock.now();
+  world.clock.advance(FLUSH_MS);
+  t.deepEqual([...new Set(viewer.taken().map((frame) => frame.createdAt))], [String(at)]);
+});
+
+// Selecting
+
+const selected = test.macro<[query: string, targets: string[]]>({
+  exec(t, query, targets) {
+    const world = new InspectedWorld();
+    world.feed$.next(
+      snapshotOf(
+        1,
+        registryEntry(extensionRow('b')),
+        registryEntry(extensionRow('a'), { versions: [versionRow('a', 'v2', { routing_rules: { tenant_id: 't' } })] }),
+      ),
+    );
+    const viewer = world.view(query);
+    t.deepEqual(viewer.frames[0], { control: 'watching', targets, left_out: 0 });
+    t.is(viewer.frames.length, 1 + 2 * targets.length);
+    t.deepEqual(viewer.closed, []);
+  },
+  title: (_, query, targets) => `selection: '${query}' watches ${targets.join(', ')}`,
+});
+test(selected, 'extension=b', ['b@v1']);
+test(selected, 'extension=a', ['a@v1', 'a@v2']);
+test(selected, 'extension=a&version=v2', ['a@v2']);
+test(selected, 'extension=b&extension=a', ['b@v1', 'a@v1', 'a@v2']);
+test(selected, 'extension=b&extension=b', ['b@v1']);
+test(selected, 'extension=*', ['a@v1', 'a@v2', 'b@v1']);
+
+const refused = test.macro<[query: string, code: number, reason: RegExp]>({
+  exec(t, query, code, reason) {
+    const viewer = started('a', 'b').view(query);
+    t.is(viewer.closed.length, 1);
+    t.is(viewer.closed[0]?.code, code);
+    t.regex(viewer.closed[0]?.reason ?? '', reason);
+    t.true(Buffer.byteLength(viewer.closed[0]?.reason ?? '') <= 123);
+    t.deepEqual(viewer.frames, []);
+  },
+  title: (_, query, code) => `selection: '${query.slice(0, 50)}' is closed with ${code}`,
+});
+test(refused, 'extension=none', CLOSE.notFound, /no extension 'none'/);
+test(refused, 'extension=a&extension=none', CLOSE.notFound, /no extension 'none'/);
+test(refused, `extension=${'x'.repeat(255)}`, CLOSE.notFound, /no extension 'xxx.*…$/);
+test(refused, 'extension=a&version=v9', CLOSE.notFound, /no version 'v9'/);
+test(
+  refused,
+  `extension=a&version=${encodeURIComponent('é😀'.repeat(50))}`,
+  CLOSE.notFound,
+  /no version 'é😀[^\ufffd]*…$/,
+);
+for (const query of [
+  '',
+  'extension=',
+  'extension=a.b',
+  'extension=*&extension=a',
+  'extension=*&version=v1',
+  'extension=a&extension=b&version=v1',
+  'extension=a&version=',
+  'extension=a&version=v1&version=v2',
+  'extension=a&verion=v1',
+])
+  test(refused, query, CLOSE.badRequest, /^expected extension=<id>/);
+
+test('selection: of all extensions the first MAX_TARGETS are watched, and told how many are left out', (t) => {
+  const world = started(...ids(MAX_TARGETS + 5));
+  const { frames } = world.view('extension=*');
+  t.is(frames[0]?.left_out, 5);
+  t.is(frames[0]?.targets?.length, MAX_TARGETS);
+  t.is(frames.length, 1 + 2 * MAX_TARGETS);
+});
+
+test('viewers beyond the limit are told to come later, and may once one has left', (t) => {
+  const world = started('a');
+  const viewers = Array.from({ length: MAX_VIEWERS }, () => world.view('extension=a'));
+  t.is(world.view('extension=a').closed[0]?.code, CLOSE.tryAgainLater);
+  viewers[0]?.left();
+  t.deepEqual(world.view('extension=a').closed, []);
+});
+
+test('targets: every version that can be watched, with its state', (t) => {
+  const world = started('b', 'a');
+  world.calls('a', 5, 500);
+  t.deepEqual(world.hub.targets(), [
+    { extension_id: 'a', version: 'v1', state: 'open' },
+    { extension_id: 'b', version: 'v1', state: 'closed' },
+  ]);
+});
+
+// Too much, too slow, and unreadable
+
+test('what cannot be made a frame of is left out and logged once; the rest goes on', (t) => {
+  const lines: string[] = [];
+  const world = new InspectedWorld(createLogger('info', { write: (line) => lines.push(line) }));
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  const viewer = world.view('extension=a');
+  viewer.taken();
+  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const leaseMs = 1n as unknown as number;
+  for (let i = 0; i < 3; i++)
+    target?.send({ type: 'settings.changed', settings: target.settings, leaseMs, nowMs: world.clock.now() });
+  world.clock.advance(FLUSH_MS);
+  t.deepEqual(viewer.taken(), []);
+  target?.setSettings(target.settings, 1000, world.clock.now());
+  world.clock.advance(FLUSH_MS);
+  t.deepEqual(told(viewer.taken()), ['event settings.changed', 'snapshot closed']);
+  t.is(lines.filter((line) => line.includes('inspection_frame_failed')).length, 1);
+});
+
+test('Q2, Y4: of a flood some events go out, the last snapshot always does, and the rest is counted', (t) => {
+  const world = started('a');
+  world.feed$.next(
+    snapshotOf(
+      2,
+      registryEntry(extensionRow('a', { revision: 2, policy: { breaker: { circuit_breaker_enabled: false } } })),
+    ),
+  );
+  const viewer = world.view('extension=a');
+  viewer.taken();
+  world.calls('a', 1000, 500);
+  world.clock.advance(FLUSH_MS);
+  const frames = viewer.taken();
+  const events = frames.filter((frame) => frame.type === '@xstate.event').length;
+  t.true(events >= 5 && frames.length <= 11, `${frames.length} frames`);
+  t.is(frames.filter((frame) => frame.type === '@xstate.snapshot').length, 1);
+  t.like(frames.at(-1)?.snapshot?.context.window, { failures: 1000 });
+  world.clock.advance(LOOK_MS);
+  const told = viewer.taken();
+  t.is(sum(told, 'events') + events, 1000);
+  t.is(sum(told, 'snapshots') + 1, 1000);
+  world.clock.advance(5 * LOOK_MS);
+  t.deepEqual(viewer.taken(), [], 'told once');
+});
+
+test('Q2: a transition is not merged into the next one while there is room', (t) => {
+  const world = started('a');
+  const viewer = world.view('extension=a');
+  viewer.taken();
+  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  for (const override of ['isolated', null, 'forced_closed'] as const) target?.setOverride(override, world.clock.now());
+  world.clock.advance(FLUSH_MS);
+  t.deepEqual(
+    told(viewer.taken()).filter((line) => line.startsWith('snapshot')),
+    ['snapshot isolated', 'snapshot {"halfOpen":"waiting"}', 'snapshot forcedClosed'],
+  );
+});
+
+test('Y2: all targets together keep to the budget, and none is left without its last state', (t) => {
+  const names = ids(150);
+  const world = started(...names);
+  const viewer = world.view('extension=*');
+  viewer.taken();
+  for (const id of names) world.calls(id, 5, 500);
+  world.clock.advance(FLUSH_MS);
+  const frames = viewer.taken();
+  t.true(frames.length <= FLUSH_BUDGET + 2 * names.length, `${frames.length} frames`);
+  const last = new Map(
+    frames.filter((frame) => frame.snapshot).map((frame) => [frame.sessionId, frame.snapshot?.value]),
+  );
+  t.is(last.size, names.length);
+  t.deepEqual([...new Set(last.values())], ['open']);
+});
+
+test('Y3, Y4: a slow reader is skipped, told what it missed, and shown the state of now', (t) => {
+  const world = started('a', 'b');
+  const slow = world.view('extension=a&extension=b');
+  const quick = world.view('extension=a');
+  slow.taken();
+  quick.taken();
+  slow.bufferedBytes = MAX_BUFFERED_BYTES + 1;
+  world.calls('a', 5, 500);
+  world.clock.advance(10 * LOOK_MS);
+  t.deepEqual(slow.taken(), []);
+  t.is(told(quick.taken()).filter((line) => line === 'snapshot open').length, 1);
+  slow.bufferedBytes = 0;
+  world.clock.advance(LOOK_MS);
+  const frames = slow.taken();
+  t.deepEqual(told(frames).slice(0, 2), ['actor open', 'snapshot open']);
+  t.deepEqual(
+    frames.slice(2).map((frame) => [frame.control, frame.target]),
+    [['dropped', 'a@v1']],
+  );
+  t.is(sum(frames, 'events'), 5);
+  world.clock.advance(60_000);
+  t.is(told(slow.taken()).at(-1), 'snapshot {"halfOpen":"waiting"}', 'and goes on');
+});
+
+// Closing
+
+test('Y6: closing tells every viewer at once and lets go of every target', (t) => {
+  const world = started('a');
+  const armed = world.clock.armed;
+  const viewers: TestViewer[] = [world.view('extension=a'), world.view('extension=*')];
+  world.calls('a', 1, 500);
+  world.hub.close();
+  for (const viewer of viewers) t.deepEqual(viewer.closed, [{ code: 1001, reason: 'the daemon is stopping' }]);
+  t.is(world.clock.armed, armed);
+  t.is(world.view('extension=a').closed[0]?.code, 1001, 'and takes none any more');
+  viewers[0]?.left();
+});
