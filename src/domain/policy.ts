@@ -82,26 +82,45 @@ export type ExtensionPolicy = Readonly<Static<typeof policySchema>>;
 
 const compiled = Compile(policySchema);
 
+/** What a problem names of unknown settings: a policy can hold a megabyte of them. */
+const MAX_NAMED = 8;
+const MAX_NAME_LENGTH = 80;
+
 /** The policy a column holds, or what is wrong with it, each problem with what was expected. null and absent mean {}. */
 export function parsePolicy(value: unknown): { policy: ExtensionPolicy } | { problems: string[] } {
   if (value === null || value === undefined) return { policy: {} };
   if (compiled.Check(value)) return { policy: value };
-  const problems = compiled
-    .Errors(value)
-    .filter((error) => error.keyword !== 'boolean')
-    .map((error) => describeError(error, 'policy'));
+  // The validator stops after eight errors, and counts each unknown name as one.
+  const problems: string[] = [];
+  const known = withoutUnknown(value, policySchema, 'policy', problems);
+  problems.push(...compiled.Errors(known).map((error) => describeError(error, 'policy')));
   return { problems };
 }
 
+/** What is left of a value where every name that its schema does not have is taken out and told. */
+function withoutUnknown(value: unknown, schema: object | undefined, path: string, problems: string[]): unknown {
+  const properties = (schema as { properties?: Record<string, object> } | undefined)?.properties;
+  if (properties === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const unknown = Object.keys(value).filter((name) => !Object.hasOwn(properties, name));
+  if (unknown.length > 0) {
+    const named = unknown.slice(0, MAX_NAMED).map((name) => `'${name.slice(0, MAX_NAME_LENGTH)}'`);
+    const more = unknown.length > MAX_NAMED ? ` and ${unknown.length - MAX_NAMED} more` : '';
+    problems.push(`${path} has no setting ${named.join(', ')}${more}`);
+  }
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => Object.hasOwn(properties, name))
+      .map(([name, part]) => [name, withoutUnknown(part, properties[name], `${path}.${name}`, problems)]),
+  );
+}
+
 /** One sentence for a schema error: `policy.breaker.window_seconds must be >= 1`. */
-export function describeError(
+function describeError(
   error: { instancePath: string; message: string; keyword: string; params: object },
   root: string,
 ): string {
   const path = root + error.instancePath.replaceAll('/', '.');
-  const params = error.params as { additionalProperties?: string[]; allowedValues?: unknown[] };
-  if (error.keyword === 'additionalProperties' && params.additionalProperties)
-    return `${path} has no setting ${params.additionalProperties.map((name) => `'${name}'`).join(', ')}`;
+  const params = error.params as { allowedValues?: unknown[] };
   if (error.keyword === 'enum' && params.allowedValues)
     return `${path} must be one of ${params.allowedValues.join(', ')}`;
   return `${path} ${error.message}`;

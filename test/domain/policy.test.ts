@@ -55,6 +55,22 @@ test(invalid, { deliver_config: 0 }, 'policy.deliver_config must be boolean');
 test(invalid, { max_in_flight: 0 }, 'policy.max_in_flight must be >= 1');
 test(invalid, { max_in_flight: null }, 'policy.max_in_flight must be integer');
 
+test('P1: a policy of a great many unknown settings is refused with a reason, and one that can be read', (t) => {
+  const settings = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`s${i}`, i]));
+  for (const count of [8, 9, 50_000]) {
+    const outer = parsePolicy({ ...settings(count), max_in_flight: 0 }) as { problems: string[] };
+    const more = count > 8 ? ` and ${count - 8} more` : '';
+    t.deepEqual(outer.problems, [
+      `policy has no setting 's0', 's1', 's2', 's3', 's4', 's5', 's6', 's7'${more}`,
+      'policy.max_in_flight must be >= 1',
+    ]);
+    const inner = parsePolicy({ breaker: settings(count) }) as { problems: string[] };
+    t.true(inner.problems[0]?.startsWith("policy.breaker has no setting 's0', 's1'"));
+  }
+  const long = parsePolicy({ ['x'.repeat(1_000_000)]: 1 }) as { problems: string[] };
+  t.deepEqual(long.problems, [`policy has no setting '${'x'.repeat(80)}'`]);
+});
+
 /** FM 12: what would make a breaker that never opens, never closes or opens at once. */
 const outOfRange = test.macro<[setting: string, value: number, expected: string]>({
   exec(t, setting, value, expected) {
