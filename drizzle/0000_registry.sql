@@ -76,6 +76,17 @@ create table if not exists extension_audit_log (
 --> statement-breakpoint
 
 -- 2. Columns that came later: some of the predecessor's own (an old database may lack them), and ours.
+-- What the predecessor switched off by itself is not a person's off; its health row tells the two apart, until ours is there.
+do $$ begin
+  if exists (select from pg_attribute where attrelid = 'extension_health'::regclass and attname = 'auto_disabled' and not attisdropped)
+    and not exists (select from pg_attribute where attrelid = 'extensions'::regclass and attname = 'auto_disabled' and not attisdropped)
+  then
+    alter table extensions add column auto_disabled boolean not null default false;
+    update extensions set auto_disabled = true from extension_health
+      where extension_health.extension_id = extensions.id and extension_health.auto_disabled and not extensions.enabled;
+  end if;
+end $$;
+--> statement-breakpoint
 alter table extensions
   add column if not exists policy jsonb,
   add column if not exists auto_disabled boolean not null default false,

@@ -1,32 +1,129 @@
-// `extreg migrate`: brings the database to the schema of this version.
+// `extreg migrate`: brings the database to the schema of this version, and names the rows that the daemon will refuse.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
-import { loadConfig } from '../config.js';
-import { addConfigOptions, configFlags, DATABASE_SETTINGS } from './config-options.js';
-import { json } from './output.js';
+import { type Config, databasePlaces, loadConfig } from '../config.js';
+import type { DatabaseConnection } from '../db/client.js';
+import type { MigrationPreview } from '../db/migration-preview.js';
+import type { RegistryEntry } from '../domain/registry-rows.js';
+import { addConfigOptions, configFlags, REGISTRY_SETTINGS } from './config-options.js';
+import { json, textTable } from './output.js';
+
+interface MigrateOptions {
+  readonly json?: boolean;
+  readonly dryRun?: boolean;
+}
 
 export function migrateCommand(): Command {
   const command = new Command('migrate')
     .description('bring the database to the schema of this version; makes the embedded one where it is missing')
+    .option('--dry-run', 'say what would be done and which rows the daemon would refuse, and change nothing')
     .option('--json', 'print JSON');
-  return addConfigOptions(command, DATABASE_SETTINGS).action(async (options: Record<string, unknown>) => {
-    const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
-    const [{ migrateDatabase }, { withDatabase }, failures, { silentLogger }] = await Promise.all([
-      import('../db/migrate.js'),
-      import('./command-database.js'),
-      import('./start-errors.js'),
-      import('../telemetry/log.js'),
-    ]);
+  return addConfigOptions(command, REGISTRY_SETTINGS).action(async (options: MigrateOptions) => {
+    const config = loadConfig({ flags: configFlags({ ...options }), env: process.env, cwd: process.cwd() });
+    const failures = await import('./start-errors.js');
     try {
-      const { found, known } = await withDatabase(config, { create: true }, (connection) =>
-        migrateDatabase(connection, silentLogger),
-      );
-      const text =
-        found === known
-          ? `the schema is at version ${known} already`
-          : `the schema went from version ${found} to ${known}`;
-      process.stdout.write(options.json ? json({ from: found, to: known }) : `${text}\n`);
+      process.stdout.write(await (options.dryRun ? preview : migrate)(config, options));
     } catch (error) {
       throw failures.startFailure(error) ?? failures.databaseFailure(error) ?? error;
     }
   });
 }
+
+async function migrate(config: Config, options: MigrateOptions): Promise<string> {
+  const [{ migrateDatabase }, { withDatabase }, { silentLogger }, rows, { subjectRules }] = await Promise.all([
+    import('../db/migrate.js'),
+    import('./command-database.js'),
+    import('../telemetry/log.js'),
+    import('./refused-rows.js'),
+    import('./registry-database.js'),
+  ]);
+  const { found, known, entries } = await withDatabase(config, { create: true }, async (connection) => ({
+    ...(await migrateDatabase(connection, silentLogger)),
+    entries: await readEntries(connection),
+  }));
+  const refused = rows.refusedRows(entries, subjectRules(config));
+  if (options.json) return json({ from: found, to: known, refused: rows.refusedForPrograms(refused) });
+  const text =
+    found === known ? `the schema is at version ${known} already` : `the schema went from version ${found} to ${known}`;
+  return `${text}\n${rows.refusedText(refused)}`;
+}
+
+async function readEntries(connection: DatabaseConnection): Promise<readonly RegistryEntry[]> {
+  const [{ closeDatabase, openDatabase }, { readSnapshot }, { silentLogger }] = await Promise.all([
+    import('../db/client.js'),
+    import('../db/registry-queries.js'),
+    import('../telemetry/log.js'),
+  ]);
+  const db = openDatabase(connection, {
+    max: 1,
+    prepare: false,
+    applicationName: 'extreg migrate',
+    log: silentLogger,
+  });
+  try {
+    return (await readSnapshot(db)).entries;
+  } finally {
+    await closeDatabase(db);
+  }
+}
+
+async function preview(config: Config, options: MigrateOptions): Promise<string> {
+  const [{ previewMigration }, { knownMigrations }, { withDatabase }, { silentLogger }, rows, { subjectRules }] =
+    await Promise.all([
+      import('../db/migration-preview.js'),
+      import('../db/migrate.js'),
+      import('./command-database.js'),
+      import('../telemetry/log.js'),
+      import('./refused-rows.js'),
+      import('./registry-database.js'),
+    ]);
+  const isMissing = databasePlaces(config) === null && !existsSync(join(config.data_dir, 'pgdata'));
+  const found: MigrationPreview = isMissing
+    ? { ...NOTHING, versions: { found: 0, known: knownMigrations().length }, migrations: knownMigrations() }
+    : await withDatabase(config, { create: false }, (connection) => previewMigration(connection, silentLogger));
+  const { versions, migrations, changes } = found;
+  const refused = rows.refusedRows(found.entries, subjectRules(config));
+  if (options.json)
+    return json({
+      dry_run: true,
+      from: versions.found,
+      to: versions.known,
+      makes_database: isMissing,
+      migrations,
+      ...changes,
+      rows: found.rows,
+      refused: rows.refusedForPrograms(refused),
+    });
+  const head = isMissing
+    ? `an embedded database would be made in ${config.data_dir}, with schema version ${versions.known}`
+    : migrations.length === 0
+      ? `the schema is at version ${versions.known} already`
+      : `the schema would go from version ${versions.found} to ${versions.known}: ${migrations.join(', ')}`;
+  const counts = Object.entries(found.rows).map(([table, count]) => [table, String(count)]);
+  return [
+    `${head}; nothing was changed\n`,
+    ...Object.entries(changes).map(([kind, names]: [string, readonly string[]]) =>
+      names.length === 0
+        ? ''
+        : `${kind.replace('_', ' ')}: ${names.length}\n${names.map((name) => `  ${name}\n`).join('')}`,
+    ),
+    ...(counts.length === 0 ? [] : [textTable(['TABLE', 'ROWS'], counts)]),
+    rows.refusedText(refused),
+  ].join('');
+}
+
+const NOTHING = {
+  changes: {
+    tables_added: [],
+    columns_added: [],
+    constraints_added: [],
+    constraints_dropped: [],
+    defaults_set: [],
+    defaults_dropped: [],
+    triggers_added: [],
+    indexes_added: [],
+  },
+  rows: {},
+  entries: [],
+} satisfies Omit<MigrationPreview, 'versions' | 'migrations'>;

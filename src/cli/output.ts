@@ -18,7 +18,7 @@ export function textTable(header: readonly string[], rows: readonly (readonly st
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Bytes that a terminal would obey, or that would break a row, are shown escaped. */
-const singleLine = (text: string): string =>
+export const singleLine = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
     JSON.stringify(char).slice(1, -1).replace('\u007f', '\\u007f'),

@@ -48,16 +48,29 @@ export interface SchemaVersions {
 
 /** Applies what is missing; nothing where nothing is. Rejects with one of the two errors above, or the database's own. */
 export async function migrateDatabase(connection: DatabaseConnection, log: Logger): Promise<SchemaVersions> {
+  return withMigrator(connection, log, async (db, versions) => {
+    const missing = missingStatements(versions.found);
+    // One message of the simple protocol is one transaction.
+    if (missing !== '') await db.$client.unsafe(missing);
+    if (versions.found < versions.known)
+      log.info({ event: 'database_migrated', component: 'db', from: versions.found, to: versions.known });
+    return versions;
+  });
+}
+
+/** G1, G2: `work` is the only migrator, and the schema is none that is newer. */
+export async function withMigrator<T>(
+  connection: DatabaseConnection,
+  log: Logger,
+  work: (db: Database, versions: SchemaVersions) => Promise<T>,
+): Promise<T> {
   return withOwnClient(connection, log, async (db) => {
     await db.execute(sql.raw(`set lock_timeout = '${LOCK_WAIT_SECONDS}s'`));
     await db.execute(sql`select pg_advisory_lock(${LOCK}::bigint)`);
     try {
       const versions = await readVersions(db);
       if (versions.found > versions.known) throw new SchemaVersionError(versions.found, versions.known);
-      await applyMissing(db, versions.found);
-      if (versions.found < versions.known)
-        log.info({ event: 'database_migrated', component: 'db', from: versions.found, to: versions.known });
-      return versions;
+      return await work(db, versions);
     } finally {
       // The embedded database has one session for all, where both would stay; a lost connection has taken both with it.
       await db.execute(sql`select pg_advisory_unlock(${LOCK}::bigint)`).catch(() => undefined);
@@ -73,13 +86,19 @@ export async function checkSchema(connection: DatabaseConnection, log: Logger): 
   return versions;
 }
 
+/** Names of the migrations this daemon knows, in their order; the schema version is how many of them were applied. */
+export function knownMigrations(): string[] {
+  const journal: { entries: { tag: string }[] } = JSON.parse(readFileSync(`${MIGRATIONS}/meta/_journal.json`, 'utf8'));
+  return journal.entries.map((entry) => entry.tag);
+}
+
 /**
- * All that is missing in one transaction, kept where Drizzle's migrator keeps it. (That migrator itself uses the driver's
- * `begin`: C3 of client.ts.)
+ * All that is missing after the first `found` migrations, as statements for one message, '' where nothing is; kept where
+ * Drizzle's migrator keeps it. (That migrator itself uses the driver's `begin`: C3 of client.ts.)
  */
-async function applyMissing(db: Database, found: number): Promise<void> {
+export function missingStatements(found: number): string {
   const missing = readMigrationFiles({ migrationsFolder: MIGRATIONS }).slice(found);
-  if (missing.length === 0) return;
+  if (missing.length === 0) return '';
   const statements = [
     'create schema if not exists drizzle',
     'create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)',
@@ -88,8 +107,7 @@ async function applyMissing(db: Database, found: number): Promise<void> {
       `insert into drizzle.__drizzle_migrations (hash, created_at) values ('${hash}', ${folderMillis})`,
     ]),
   ];
-  // One message of the simple protocol is one transaction.
-  await db.$client.unsafe(statements.map((statement) => statement.trim().replace(/;$/, '')).join(';\n'));
+  return statements.map((statement) => statement.trim().replace(/;$/, '')).join(';\n');
 }
 
 async function withOwnClient<T>(
@@ -110,15 +128,15 @@ async function withOwnClient<T>(
 }
 
 async function readVersions(db: Database): Promise<SchemaVersions> {
-  const journal: { entries: unknown[] } = JSON.parse(readFileSync(`${MIGRATIONS}/meta/_journal.json`, 'utf8'));
+  const known = knownMigrations().length;
   try {
     const [row] = await db.execute<{ applied: number }>(
       sql`select count(*)::int as applied from drizzle.__drizzle_migrations`,
     );
-    return { found: row?.applied ?? 0, known: journal.entries.length };
+    return { found: row?.applied ?? 0, known };
   } catch (error) {
     // undefined table: never migrated
-    if (sqlState(error) === '42P01') return { found: 0, known: journal.entries.length };
+    if (sqlState(error) === '42P01') return { found: 0, known };
     throw error;
   }
 }
