@@ -13,6 +13,7 @@ import { CommandError, EXIT } from './command-error.js';
 import { exportCommand } from './export.js';
 import { healthCommand } from './health.js';
 import { importCommand } from './import.js';
+import { inspectCommand } from './inspect.js';
 import { invokeCommand } from './invoke.js';
 import { migrateCommand } from './migrate.js';
 import { serveCommand } from './serve.js';
@@ -47,6 +48,7 @@ for (const command of [
   checkConfigCommand(),
   healthCommand(),
   invokeCommand(),
+  inspectCommand(),
   sqlCommand(),
   importCommand(),
   exportCommand(),

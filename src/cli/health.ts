@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { type ExplainedConfig, explainConfig } from '../config.js';
+import { explainConfig } from '../config.js';
 import type { ExtensionHealth, HealthReport, TargetHealth } from '../domain/health-report.js';
+import { adminUrl } from './admin-url.js';
 import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, HTTP_SETTINGS } from './config-options.js';
-import { findDaemon, noDaemon } from './daemon-file.js';
 import { json, textTable } from './output.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -19,25 +19,13 @@ export function healthCommand(): Command {
     .option('--json', 'print JSON');
   return addConfigOptions(command, HTTP_SETTINGS).action(
     async (id: string | undefined, options: Record<string, unknown>) => {
-      const base = baseUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
+      const base = adminUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
       const path = id === undefined ? 'health' : `${encodeURIComponent(id)}/health`;
       const body = await getJson(`${base}/admin/extensions/${path}`);
       if (options.json) process.stdout.write(json(body));
       else process.stdout.write(id === undefined ? reportText(body as HealthReport) : oneText(body as ExtensionHealth));
     },
   );
-}
-
-/** An address that was given wins; else the running daemon's own word. */
-function baseUrl({ config, origins }: ExplainedConfig): string {
-  const isGiven = origins.http_port !== 'default' && config.http_port !== 0;
-  if (isGiven) {
-    const host = config.http_host.includes(':') ? `[${config.http_host.replace(/[[\]]/g, '')}]` : config.http_host;
-    return `http://${host}:${config.http_port}`;
-  }
-  const daemon = findDaemon(config.data_dir);
-  if (daemon === null) throw noDaemon(config.data_dir);
-  return daemon.http;
 }
 
 /** Not by fetch(), which refuses some ports that a daemon may well have. */

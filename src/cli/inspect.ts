@@ -1,0 +1,51 @@
+// `extreg inspect [id]`: where the statechart of an extension can be watched, or with --follow what it does, a frame a line.
+import { Command } from 'commander';
+import { WebSocket } from 'ws';
+import { explainConfig } from '../config.js';
+import { adminUrl } from './admin-url.js';
+import { CommandError, EXIT } from './command-error.js';
+import { addConfigOptions, configFlags, HTTP_SETTINGS } from './config-options.js';
+
+export function inspectCommand(): Command {
+  const command = new Command('inspect')
+    .description('print the WebSocket that shows what an extension does, in the format of @statelyai/inspect')
+    .argument('[id]', 'extension, or one version of it as <id>@<version>; without: all')
+    .option('--follow', 'connect to it and print each frame as a line of JSON, until the daemon stops');
+  return addConfigOptions(command, HTTP_SETTINGS).action(
+    async (id: string | undefined, options: Record<string, unknown>) => {
+      const base = adminUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
+      const url = `${base.replace(/^http/, 'ws')}/inspect?${selection(id)}`;
+      if (options.follow) await follow(url);
+      else process.stdout.write(`${url}\n`);
+    },
+  );
+}
+
+function selection(id: string | undefined): string {
+  if (id === undefined) return 'extension=*';
+  // No extension id has an '@'.
+  const [extension = '', ...version] = id.split('@');
+  const chosen = `extension=${encodeURIComponent(extension)}`;
+  return version.length === 0 ? chosen : `${chosen}&version=${encodeURIComponent(version.join('@'))}`;
+}
+
+/** Resolves when the daemon stops, or nobody reads any more. */
+function follow(url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url);
+    let problem = 'the connection was lost';
+    process.stdout.once('error', () => {
+      socket.terminate();
+      resolve();
+    });
+    socket.on('error', (error) => {
+      problem = error.message;
+    });
+    socket.on('message', (frame) => process.stdout.write(`${frame}\n`));
+    socket.on('close', (code, reason) => {
+      if (code === 1001) resolve();
+      else if (code >= 4000) reject(new CommandError(EXIT.answeredWithError, String(reason)));
+      else reject(new CommandError(EXIT.unreachable, `${url}: ${String(reason) || problem}`));
+    });
+  });
+}
