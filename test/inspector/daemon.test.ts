@@ -61,8 +61,8 @@ test.serial(
       () => lines.includes('"attempt.succeeded"') && lines.includes('"value":"open"'),
     );
     const afterwards = await run(['inspect', 'echo', '--follow'], cli);
-  t.is(afterwards.code, 69);
-  t.regex(afterwards.stderr, /^extreg: no daemon runs on .*\n$/);
-  for (const line of lines.trim().split('\n')) t.notThrows(() => JSON.parse(line));
+    t.is(afterwards.code, 69);
+    t.regex(afterwards.stderr, /^extreg: no daemon runs on .*\n$/);
+    for (const line of lines.trim().split('\n')) t.notThrows(() => JSON.parse(line));
   },
 );
