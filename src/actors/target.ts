@@ -252,7 +252,7 @@ export class Target {
 
   /** Tells `observer` what the actor does, and the actors after it. Returns the way to end that. */
   watch(observer: ActorObserver): () => void {
-    this.#untoldSuccesses = 0;
+    if (!this.#inspection.isWatched) this.#untoldSuccesses = 0;
     return this.#inspection.watch(observer);
   }
 
