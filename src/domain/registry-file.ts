@@ -218,10 +218,18 @@ function refusedByDaemon(
   const of = (kind: RowKind) => children.filter((row) => row.kind === kind);
   const { refused } = parseEntry(
     {
-      extension: { id, ...columnsOf(extension), auto_disabled: false, switched_by: null, revision: 0 } as ExtensionRow,
-      versions: of('version').map((row) => ({ id, version: row.name, ...columnsOf(row), revision: 0 }) as VersionRow),
+      extension: {
+        id,
+        ...columnsOf(extension, rules),
+        auto_disabled: false,
+        switched_by: null,
+        revision: 0,
+      } as ExtensionRow,
+      versions: of('version').map(
+        (row) => ({ id, version: row.name, ...columnsOf(row, rules), revision: 0 }) as VersionRow,
+      ),
       instances: of('instance').map(
-        (row) => ({ extension_id: id, instance_id: row.name, ...columnsOf(row), revision: 0 }) as InstanceRow,
+        (row) => ({ extension_id: id, instance_id: row.name, ...columnsOf(row, rules), revision: 0 }) as InstanceRow,
       ),
       facts: null,
       versionFacts: {},
@@ -241,14 +249,16 @@ function refusedByDaemon(
   }
 }
 
-/** What must be given and was told to be wrong or missing: nothing is to be said of it twice. */
-const STAND_IN: Readonly<Record<string, Json>> = { type: 'pre', subject: 'none' };
-
-/** Y3. */
-const columnsOf = ({ kind, fields }: FileRow): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(
+/** Y3. What must be given and is wrong or missing was told: something in order stands in for it. */
+function columnsOf({ kind, fields }: FileRow, rules: SubjectRules): Readonly<Record<string, unknown>> {
+  const standIn: Readonly<Record<string, Json>> = {
+    type: 'pre',
+    subject: [...rules.allowedPrefixes.slice(0, 1), 'none'].join('.'),
+  };
+  return Object.fromEntries(
     Object.keys(ROW_FIELDS[kind]).map((field) => [
       field,
-      withoutExactNumbers(fields[field] ?? defaultOf(kind, field) ?? STAND_IN[field] ?? null),
+      withoutExactNumbers(fields[field] ?? defaultOf(kind, field) ?? standIn[field] ?? null),
     ]),
   );
+}

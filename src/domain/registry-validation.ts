@@ -63,13 +63,12 @@ export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: 
     ),
   );
   const { columns, problems: columnProblems } = parseThresholds(entry.thresholds);
-  const refuse = (problems: readonly string[]) =>
-    refused.push({ extensionId: entry.extension.id, revision: entry.extension.revision, problems });
-  if (columnProblems.length > 0) refuse(columnProblems);
-
   const own = parseExtension(entry.extension, rules);
+  // One problem for the row and its columns elsewhere: what is told once is told by its id.
+  const problems = [...columnProblems, ...('value' in own ? [] : own.problems)];
+  if (problems.length > 0)
+    refused.push({ extensionId: entry.extension.id, revision: entry.extension.revision, problems });
   if ('value' in own) return { extension: { ...own.value, versions, instances }, thresholds: columns, refused };
-  refuse(own.problems);
   if (previous === null) return { extension: null, thresholds: columns, refused };
   return {
     extension: { ...previous, ...switches(entry.extension, previous.breakerOverride), versions, instances },

@@ -366,6 +366,15 @@ test('thresholds: a column out of range counts as not set and is told; the other
   t.not(extension, null);
 });
 
+test('thresholds: bad columns and a bad row of one extension are one problem, so that it is told once', (t) => {
+  const thresholds = { ...NO_COLUMNS, failure_threshold: 0 };
+  const { refused } = parse(registryEntry(extensionRow('a', { subject: 'ext.*' }), { thresholds }));
+  t.deepEqual(
+    refused.map((row) => row.problems.map((problem) => problem.split(' must')[0])),
+    [['extension_health: failure_threshold', 'subject']],
+  );
+});
+
 const serving = test.macro<
   [
     when: string,
