@@ -228,7 +228,7 @@ test('closing the server waits a second for a peer that does not answer', async 
 test('H7: a peer that answers no ping is cut off, one that does is kept', async (t) => {
   const app = createApp('127.0.0.1', silentLogger);
   let gone = 0;
-  acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => gone++, pingMs: 100 });
+  acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => gone++, pingMs: 400 });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const silent = open(t, url, PATH, { autoPong: false });
