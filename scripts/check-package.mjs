@@ -30,8 +30,7 @@ async function main([release = OTHER_RELEASE]) {
 
 /** Size, and how many files of which folder. */
 async function tellContents() {
-  const output = await npm(['pack', '--dry-run', '--json'], ROOT);
-  const [{ filename, size, unpackedSize, files }] = JSON.parse(output.slice(output.indexOf('[')));
+  const [{ filename, size, unpackedSize, files }] = JSON.parse(await npm(['pack', '--dry-run', '--json'], ROOT));
   say(`${filename}: ${kibibytes(size)}, unpacked ${kibibytes(unpackedSize)}, ${files.length} files\n`);
   const folders = new Map();
   for (const file of files) {
@@ -53,13 +52,17 @@ async function fetchNode(directory, release) {
   return join(directory, 'node_modules', 'node', 'bin', 'node');
 }
 
+/** What it printed on standard output. */
 async function npm(args, cwd) {
-  const { code, output } = await run('npm', [...args, '--loglevel=error'], {
+  const lines = [];
+  const { code } = await run('npm', [...args, '--silent'], {
     cwd,
     env: installEnvironment(process.env),
+    showErrors: true,
+    onLine: (line) => lines.push(line),
   });
-  if (code !== 0) throw new SetupError(output.trim(), 1);
-  return output;
+  if (code !== 0) throw new SetupError(`npm ${args[0]} failed with exit code ${code}.`, 1);
+  return lines.join('\n');
 }
 
 /** The test runs under this Node; what it installs and starts, under that one. */

@@ -1,4 +1,4 @@
-// The reference extensions as child processes of `npm start`.
+// The reference extensions as child processes of a script.
 //
 // X1. They end with this process however it ends: their standard input closes then.
 // X2. One that ends by itself is started again, at once and then with growing pauses.

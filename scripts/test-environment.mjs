@@ -1,5 +1,6 @@
 // What tests run in: servers found on this machine or fetched, and no settings of whoever runs them.
 import { delimiter } from 'node:path';
+import { withoutSettings } from './environment.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
 import { ensurePostgres } from './postgres.mjs';
 
@@ -8,15 +9,10 @@ export async function testEnvironment(dataDir, env = process.env) {
   const natsServer = await ensureNatsServer(dataDir, env);
   const postgres = await ensurePostgres(dataDir, env);
   return {
+    // What somebody set for a daemon of theirs must reach no daemon of the tests.
     ...withoutSettings(env),
     NODE_ENV: 'test',
     NATS_SERVER_BIN: natsServer,
     PATH: `${postgres}${delimiter}${env.PATH}`,
   };
-}
-
-/** What somebody set for a daemon of theirs must reach no daemon of the tests. */
-function withoutSettings(env) {
-  const settings = /^(EXTENSION_|NATS_|DATABASE_URL$|PG)/;
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
 }
