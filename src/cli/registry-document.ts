@@ -11,8 +11,10 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
+  Parser,
   parseDocument,
   Scalar,
   type ScalarTag,
@@ -128,26 +130,32 @@ async function standardInput(): Promise<Buffer> {
 
 /** Throws JsonSyntaxError. */
 function parseYaml(text: string): Json {
+  refuseDeepNesting(text);
   const lines = new LineCounter();
-  let document: ReturnType<typeof parseDocument>;
-  try {
-    document = parseDocument(text, {
-      schema: 'core',
-      // Its own check compares every key with every other.
-      uniqueKeys: false,
-      intAsBigInt: true,
-      prettyErrors: false,
-      lineCounter: lines,
-      stringKeys: false,
-    });
-  } catch (error) {
-    if (error instanceof RangeError) throw new JsonSyntaxError('nested too deeply');
-    throw error;
-  }
+  const document = parseDocument(text, {
+    schema: 'core',
+    // Its own check compares every key with every other.
+    uniqueKeys: false,
+    intAsBigInt: true,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) throw new JsonSyntaxError(`${problem.message} at ${place(lines, problem.pos[0])}`);
   return jsonOf(document.contents, 0, lines);
 }
+
+/** N2. What composes the document goes as deep as the text does, down to where the process dies. What cuts it does not. */
+function refuseDeepNesting(text: string): void {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length > MAX_OPEN_TOKENS) throw new JsonSyntaxError(`nested deeper than ${MAX_FILE_DEPTH} levels`);
+  }
+}
+
+/** A level of nesting is one or two tokens that are not ended. */
+const MAX_OPEN_TOKENS = 3 * MAX_FILE_DEPTH;
 
 function jsonOf(node: Node | null, depth: number, lines: LineCounter): Json {
   const fail = (what: string): never => {
@@ -155,7 +163,8 @@ function jsonOf(node: Node | null, depth: number, lines: LineCounter): Json {
   };
   if (node === null) return null;
   if (isAlias(node)) return fail(`*${node.source} is an alias, which is not supported`);
-  if (depth > MAX_FILE_DEPTH) return fail(`nested deeper than ${MAX_FILE_DEPTH} levels`);
+  if (node.tag !== undefined) return fail(`${node.tag} is a tag, which is not supported`);
+  if (!isScalar(node) && depth >= MAX_FILE_DEPTH) return fail(`nested deeper than ${MAX_FILE_DEPTH} levels`);
   if (isSeq(node)) return node.items.map((item) => jsonOf(item as Node | null, depth + 1, lines));
   if (isMap(node)) {
     const entries = new Map<string, Json>();
