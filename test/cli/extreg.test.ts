@@ -4,7 +4,7 @@ import test from 'ava';
 import { SETTING_KEYS } from '../../src/config-schema.js';
 import { directory, run, start } from './run.js';
 
-const COMMANDS = ['serve', 'migrate', 'check-config', 'health', 'invoke', 'sql'];
+const COMMANDS = ['serve', 'migrate', 'check-config', 'health', 'invoke', 'sql', 'import', 'export'];
 
 test('extreg --version: is that of the package', async (t) => {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
