@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { run } from '../cli/run.js';
+import { readmeBlocks, shapeOf } from '../docs/readme.js';
 import { until } from '../helpers/nats-server.js';
 import { canSeeProcesses } from '../helpers/processes.js';
 import { NpmProcess } from './npm-process.js';
@@ -58,6 +59,7 @@ serial('demo: an extension hangs, its breaker opens, it is disabled, heals and i
     t.true(found >= 0, `${part}, in its place`);
     at = found + part.length;
   }
+  t.regex(output, shapeOf(readmeBlocks().find(({ section }) => section === 'Demo')?.text ?? 'no block'));
   t.notRegex(output, /FAILED|undefined|NaN|\[object/);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: piped, it must be plain
   t.notRegex(output, /\u001b/);
