@@ -127,12 +127,13 @@ export class Slot {
     this.#lives.clear();
   }
 
-  /** S3. Each decision of a person starts a new generation. */
+  /** S3. Each decision of a person starts a new generation; an override stays what it is (S2). */
   #obeySwitch(before: Extension, after: Extension, nowMs: number): void {
     if (before.enabled === after.enabled && before.autoDisabled === after.autoDisabled) return;
     const isOff = !after.enabled && !after.autoDisabled;
     if (!isOff && after.switchedBy === AUTO_MANAGER) return;
-    const type = isOff || !after.enabled ? 'breaker.renew' : before.autoDisabled ? 'breaker.probe' : 'breaker.reset';
+    const isKept = isOff || !after.enabled || after.breakerOverride !== null;
+    const type = isKept ? 'breaker.renew' : before.autoDisabled ? 'breaker.probe' : 'breaker.reset';
     for (const { target } of this.#services.values()) target.send({ type, nowMs });
   }
 

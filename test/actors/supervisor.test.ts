@@ -298,3 +298,22 @@ test('overrides: isolate, release, force closed and release do what the verb tab
   for (let i = 0; i < 5; i++) world.callEnding('a', 500);
   t.is(state(), 'open');
 });
+
+test('S2: who disables and enables an extension leaves its override in force', (t) => {
+  const world = new ActorWorld();
+  let revision = 1;
+  const change = (row: object) => {
+    revision++;
+    world.feed$.next(changesOf(revision, [registryEntry(extensionRow('a', { ...row, revision }))]));
+  };
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  change({ breaker_override: 'isolated' });
+  change({ breaker_override: 'isolated', enabled: false });
+  change({ breaker_override: 'isolated', enabled: true });
+  t.is(reasonOf(world.call('a')), 'isolated');
+  change({ breaker_override: 'forced_closed' });
+  change({ breaker_override: 'forced_closed', enabled: false });
+  change({ breaker_override: 'forced_closed', enabled: true });
+  for (let i = 0; i < 50; i++) world.callEnding('a', 500);
+  t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
+});
