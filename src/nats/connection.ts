@@ -100,28 +100,29 @@ export class BrokerConnection implements SubscriptionHost {
     return true;
   }
 
-  /** Everything published so far has reached the server. Rejects where the connection is lost meanwhile. */
+  /**
+   * Resolves when everything published so far has reached the server, and everything that the server had for us by then has
+   * been taken. Never rejects: it ends after two seconds too, and where the connection is lost.
+   */
   async flush(): Promise<void> {
+    const nc = this.#nc;
+    if (nc === null || !this.connected || nc.isClosed()) return;
     this.#outbox?.flush();
-    if (this.#nc !== null && this.connected) await this.#nc.flush();
+    const deadline = new AbortController();
+    await Promise.race([
+      nc.flush().catch(() => undefined),
+      delay(FLUSH_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
+    ]);
+    deadline.abort();
   }
 
   /** Sends what is still to be sent, then ends the connection for good. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    const nc = this.#nc;
-    if (nc !== null && this.connected && !nc.isClosed()) {
-      this.#outbox?.flush();
-      const deadline = new AbortController();
-      await Promise.race([
-        nc.flush().catch(() => undefined),
-        delay(FLUSH_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
-      ]);
-      deadline.abort();
-    }
+    await this.flush();
     this.#closing.abort();
     for (const subscription of [...this.#subscriptions]) subscription.unsubscribe();
-    if (nc !== null && !nc.isClosed()) await nc.close();
+    if (this.#nc !== null && !this.#nc.isClosed()) await this.#nc.close();
     this.#setState('disconnected');
   }
 

@@ -2,7 +2,8 @@
 //
 // Q1. Every attempt ends exactly once; a late or second reply to it, or to what had its slot before, is dropped and counted.
 // Q2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
-// Q3. A timer that fires more than 50 ms late lets one round of I/O pass first: after a stall of our own the replies are there.
+// Q3. A timer that fires more than 50 ms late first takes in everything that the server has for us: after a stall of our own
+//     the replies are there, and there can be more of them than one round of I/O takes.
 // Q4. No subscription callback ends in a throw, whatever a listener does.
 // Q5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
 // Q6. A slot's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
@@ -58,6 +59,7 @@ export class Requester {
   readonly #free: Slot[] = [];
   readonly #inbox: BrokerSubscription;
   readonly #base: string;
+  #catchingUp: Promise<void> | null = null;
   #strayReplies = 0;
 
   constructor(
@@ -148,9 +150,20 @@ export class Requester {
     if (lateMs < 0) return this.#arm(slot, Math.max(1, Math.ceil(-lateMs)));
     if (lateMs <= LATE_TIMER_MS) return this.#end(slot, 'timeout', null);
     const { check } = slot;
-    setImmediate(() => {
+    void this.#caughtUp().then(() => {
       if (slot.listener !== null && slot.check === check) this.#end(slot, 'timeout', null);
     });
+  }
+
+  /** Q3. Asked once for all timers of a turn. */
+  #caughtUp(): Promise<void> {
+    if (this.#catchingUp === null) {
+      this.#catchingUp = this.connection.flush();
+      setImmediate(() => {
+        this.#catchingUp = null;
+      });
+    }
+    return this.#catchingUp;
   }
 
   #reply(message: Msg): void {

@@ -4,7 +4,7 @@
 // P2. Where both were killed at once, the next start in the same directory ends what they left.
 // P3. Secrets go into the configuration file, readable by the owner alone, never onto a command line.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -116,6 +116,13 @@ function endOrphans(directory: string, configFile: string): void {
 /** Command line '' where there is no such process. */
 function processOf(pid: number): { parent: number; command: string } {
   try {
+    if (existsSync('/proc/self/stat')) {
+      // `<pid> (<name, which may hold anything>) <state> <parent> …`
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return { parent: Number(parent), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') };
+    }
+    // A minimal Linux has no `ps`; whoever has no /proc has one.
     const line = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], { encoding: 'utf8' }).trim();
     return { parent: Number.parseInt(line, 10), command: line };
   } catch {

@@ -154,7 +154,13 @@ test('P2: what a daemon and a keeper left that were killed at once ends with the
   child.kill('SIGKILL');
   await until('the end of both', () => running(dataDir).length === 1);
   t.deepEqual(running(dataDir), [orphan]);
-  const { server } = await started(t, dataDir, await freePort());
+  const port = await freePort();
+  // A minimal machine has no `ps`; what was left is ended before the first await.
+  const { PATH } = process.env;
+  process.env.PATH = '';
+  const starting = started(t, dataDir, port);
+  process.env.PATH = PATH;
+  const { server } = await starting;
   t.false(running(dataDir).includes(orphan));
   t.is(running(dataDir).length, 2);
   await server.stop();

@@ -129,7 +129,7 @@ test.serial('Q6: a timer that fires early is armed for what is left', async (t) 
   t.deepEqual(seen.kinds, ['timeout']);
 });
 
-test.serial('Q3: a reply that lies in the buffer when a late timer fires still counts', async (t) => {
+test.serial('Q3: a late timer waits for what the server still has for us, and a reply among that counts', async (t) => {
   const clock = new SimulatedClock();
   const { rig, invocation } = await caught(t, { clock });
   let release: () => void = () => undefined;
@@ -138,20 +138,41 @@ test.serial('Q3: a reply that lies in the buffer when a late timer fires still c
     return null;
   });
   t.teardown(() => extension.stop());
-  const stalled = new Ends();
-  rig.requester.send(rig.route, invocation, 1, 100, 100, stalled);
-  await until('the request', () => extension.received.length === 1);
+  let caughtUp: () => void = () => undefined;
+  let asked = 0;
+  const flush = rig.connection.flush.bind(rig.connection);
+  t.teardown(() => {
+    rig.connection.flush = flush;
+  });
+  rig.connection.flush = () => {
+    asked += 1;
+    return new Promise((resolve) => {
+      caughtUp = resolve;
+    });
+  };
+  const stalled = [new Ends(), new Ends()];
+  for (const ends of stalled) rig.requester.send(rig.route, invocation, 1, 100, 100, ends);
+  await until('the requests', () => extension.received.length === 2);
   clock.stall(151);
   clock.advance(0);
-  t.deepEqual(stalled.kinds, [], 'late: not judged yet');
+  t.is(asked, 1, 'once for all timers of a turn');
   release();
-  await until('an end', () => stalled.kinds.length === 1);
+  await until('an end', () => stalled.some((ends) => ends.kinds.length === 1));
+  caughtUp();
+  await until('both ends', () => stalled.every((ends) => ends.kinds.length === 1));
+  t.deepEqual(stalled.map((ends) => ends.kinds).sort(), [['reply'], ['timeout']]);
+});
 
+test.serial('Q3: a timer that is late for another reason still ends its attempt', async (t) => {
+  const clock = new SimulatedClock();
+  const { rig, invocation } = await caught(t, { clock });
+  const extension = await startExtension(t.context.caller, 'ext.normalize', () => null);
+  t.teardown(() => extension.stop());
   const hung = new Ends();
   rig.requester.send(rig.route, invocation, 2, 100, 100, hung);
   clock.stall(300);
   clock.advance(0);
-  t.deepEqual(hung.kinds, []);
+  t.deepEqual(hung.kinds, [], 'not judged yet');
   await until('the timeout', () => hung.kinds.length === 1);
   t.deepEqual(hung.kinds, ['timeout']);
 });

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import test from 'ava';
+import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
+import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { processesNaming } from '../helpers/processes.js';
+
+const CALLS = 1000;
+const BODY = 'x'.repeat(8000);
+const TIMEOUT_MS = 1000;
+
+test('FM 17, 19: a stall of the daemon longer than the timeout charges nobody: megabytes of replies that wait for it count', async (t) => {
+  const server = await TestServer.start();
+  t.teardown(() => server.stop());
+  const daemon = await DaemonProcess.startReady(t, { NATS_URL: server.url });
+  const [caller, callee] = [await server.connect(), await server.connect()];
+  const extension = await startExtension(callee, 'ext.echo', (request) => ({ body: request.data }));
+  await daemon.sql()`insert into extensions (id, type, subject, timeout_ms) values ('echo', 'pre', 'ext.echo', ${TIMEOUT_MS})`;
+  await until('the extension is called', async () => (await invoke(caller, 'echo')).error === '');
+  const answers = Array.from({ length: CALLS }, () => invoke(caller, 'echo', BODY));
+  await until('some calls are out', () => extension.received.length > 50);
+  daemon.child.kill('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, 2 * TIMEOUT_MS));
+  daemon.child.kill('SIGCONT');
+  const errors = (await Promise.all(answers)).filter((answer) => answer.error !== '');
+  t.deepEqual(errors, []);
+  t.like((await daemon.health('echo')).health, { circuit_breaker_state: 'closed', failure_count: 0 });
+});
+
+test('D4: a nats-server of its own that is frozen, with its keeper, ends with the daemon all the same', async (t) => {
+  const daemon = await DaemonProcess.startReady(t);
+  const conf = join(daemon.dataDir, 'nats', 'nats-server.conf');
+  const frozen = processesNaming(conf);
+  t.teardown(() => {
+    for (const { pid } of processesNaming(conf)) process.kill(pid, 'SIGKILL');
+  });
+  t.is(frozen.length, 2, 'server and keeper');
+  for (const { pid } of frozen) process.kill(pid, 'SIGSTOP');
+  t.is(await daemon.stop(), 0);
+  t.deepEqual(processesNaming(conf), []);
+  t.like(
+    daemon.log.find((line) => line.step === 'nats_closed'),
+    { result: 'done' },
+  );
+});
