@@ -5,6 +5,7 @@
 // S2. Precedence of the gates: disabled by a person > isolated > forced closed > breaker.
 // S3. What a person switched on while its breaker was not closed is probed at once; what the auto-manager switched on
 //     is taken as the consequence it is.
+// S4. A version that becomes the default answers for itself: what the one before it did is not held against it.
 import { isDeepStrictEqual } from 'node:util';
 import type { Subscription } from 'rxjs';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
@@ -22,7 +23,7 @@ import { callableVersions, defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted, BreakerFacts } from '../machines/breaker-machine.js';
 import { keepAlive } from './actor-supervision.js';
 import type { Clock, PrepareRoute, Route } from './ports.js';
-import { Target } from './target.js';
+import { NO_FACTS, Target } from './target.js';
 
 /** A version that can be called: what it is, what guards it, and where it answers. */
 export interface Service {
@@ -174,15 +175,19 @@ export class Slot {
     settings: BreakerSettings,
     entry: RegistryEntry,
   ): Target {
-    const row = isDefault ? entry.facts : (entry.versionFacts[version.version] ?? null);
+    // The published row tells of the version that is the default until now, and of none that takes its place.
+    const before = isDefault ? this.#default : null;
+    const own = entry.versionFacts[version.version] ?? null;
+    const row = isDefault && before === null ? entry.facts : own;
     this.stored.set(version.version, row);
+    const facts = row === null ? null : factsOf(row, settings);
     return new Target({
       extensionId: extension.id,
       version: version.version,
       settings,
       timeoutMs: version.timeoutMs,
       override: extension.breakerOverride,
-      facts: row === null ? null : factsOf(row, settings),
+      facts: before === null ? facts : succeeding(facts, before.target.facts().epoch, entry.facts?.epoch ?? 0),
       mustProve: isDefault && extension.autoDisabled,
       clock: this.#deps.clock,
       random: this.#deps.random,
@@ -221,6 +226,12 @@ export class Slot {
     if (extension.policy.deliver_config === false || Object.keys(config).length === 0) return null;
     return Buffer.byteLength(JSON.stringify(config)) > MAX_CONFIG_BYTES ? null : config;
   }
+}
+
+/** Facts of a target that takes over the published row, where only a later epoch counts. */
+function succeeding(own: BreakerFacts | null, ...epochs: readonly number[]): BreakerFacts {
+  const facts = own ?? NO_FACTS;
+  return { ...facts, epoch: Math.max(facts.epoch, ...epochs) + 1 };
 }
 
 /** Stored facts, against the settings of today: never open longer than they allow. */

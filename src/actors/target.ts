@@ -52,7 +52,7 @@ export interface TargetOptions {
 
 const LEASE_SLACK_MS = 1000;
 const SAMPLE_MS = 50;
-const NO_FACTS: BreakerFacts = { state: 'closed', openRemainingMs: 0, openedAgoMs: null, trips: 0, epoch: 0 };
+export const NO_FACTS: BreakerFacts = { state: 'closed', openRemainingMs: 0, openedAgoMs: null, trips: 0, epoch: 0 };
 
 export class Target {
   readonly extensionId: string;

@@ -317,3 +317,24 @@ test('S2: who disables and enables an extension leaves its override in force', (
   for (let i = 0; i < 50; i++) world.callEnding('a', 500);
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
 });
+
+test('S4: a version that replaces an open default is tried at once, and takes over the published row', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  for (let i = 0; i < 5; i++) world.callEnding('a', 500);
+  await world.pass(50);
+  const facts = factsRow({ state: 'open', open_remaining_ms: 60_000, trips: 1, epoch: 1 });
+  const row = extensionRow('a', {
+    enabled: false,
+    auto_disabled: true,
+    revision: 2,
+    switched_by: 'system:auto-manager',
+  });
+  world.feed$.next(changesOf(3, [registryEntry(row, { facts, versions: [versionRow('a', 'v2')] })]));
+  t.is(world.callEnding('a', 0).answers[0], 'ok');
+  t.is(world.sent.at(-1)?.route.subject, 'ext.a.v2');
+  await world.pass(1000);
+  t.like(world.flushed.at(-1), { version: 'v2', published: true, circuit_breaker_state: 'half_open', trips: 0 });
+  t.true((world.flushed.at(-1)?.epoch ?? 0) > 1);
+  t.is(world.core.view.one('a')?.health.failure_count, 0);
+});
