@@ -68,12 +68,15 @@ export class Slot {
   readonly #services = new Map<string, Service>();
   readonly #lives = new Map<string, Subscription>();
   #extension: Extension;
+  /** Of the row as the feed told it last; that of `#extension` is ahead of it after a write of the auto-manager. */
+  #toldRevision: number;
   #default: Service | null = null;
   #gate: UnavailableReason | null = null;
 
   constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: SlotDeps) {
     this.id = extension.id;
     this.#extension = extension;
+    this.#toldRevision = extension.revision;
     this.#deps = deps;
     this.#build(extension, registered, entry);
   }
@@ -97,8 +100,11 @@ export class Slot {
   }
 
   /** A change from the registry. */
-  apply(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry): void {
+  apply(read: Extension, registered: RegisteredExtension, entry: RegistryEntry): void {
     const before = this.#extension;
+    // The row as it was told before, so something that belongs to it changed: what we wrote meanwhile is newer.
+    const extension = read.revision === this.#toldRevision ? { ...read, ...switchesOf(before) } : read;
+    this.#toldRevision = read.revision;
     this.#extension = extension;
     this.#build(extension, registered, entry);
     const nowMs = this.#deps.clock.now();
@@ -227,6 +233,13 @@ export class Slot {
     return Buffer.byteLength(JSON.stringify(config)) > MAX_CONFIG_BYTES ? null : config;
   }
 }
+
+const switchesOf = ({ enabled, autoDisabled, switchedBy, revision }: Extension) => ({
+  enabled,
+  autoDisabled,
+  switchedBy,
+  revision,
+});
 
 /** Facts of a target that takes over the published row, where only a later epoch counts. */
 function succeeding(own: BreakerFacts | null, ...epochs: readonly number[]): BreakerFacts {

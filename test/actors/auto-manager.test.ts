@@ -1,6 +1,6 @@
 import test from 'ava';
-import { ActorWorld, settle } from '../helpers/actor-world.js';
-import { changesOf, extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
+import { ActorWorld, reasonOf, settle } from '../helpers/actor-world.js';
+import { changesOf, extensionRow, instanceRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
 
 async function opened(world = new ActorWorld()): Promise<ActorWorld> {
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
@@ -205,4 +205,17 @@ test('A7: a breaker that closes while its auto_disable is still being written en
     world.autoChanges.map(({ change }) => change),
     ['auto_disable', 'auto_enable'],
   );
+});
+
+test('A5: a row that was read before its auto_disable was written is no decision of a person', async (t) => {
+  const world = await opened();
+  const instances = [instanceRow('a', 'i1')];
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', { switched_by: 'ada' }), { instances })]));
+  t.is(reasonOf(world.call('a')), 'circuit_open');
+  t.true(world.core.view.one('a')?.auto_disabled);
+  t.is(world.core.autoManager.owed, 0);
+  world.feed$.next(
+    changesOf(4, [registryEntry(extensionRow('a', { revision: 4, switched_by: 'ada' }), { instances })]),
+  );
+  t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'half_open');
 });
