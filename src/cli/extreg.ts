@@ -5,6 +5,7 @@
 //     78 configuration.
 // X2. An expected failure prints a sentence on standard error; only a bug prints a stack.
 // X3. A reader that goes away (`extreg … | head`) is no failure.
+// X4. All that was printed has left before the process ends, however slow its reader: a pipe takes 64 KiB at a time.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.js';
@@ -61,6 +62,8 @@ try {
 } catch (error) {
   process.exitCode = told(error);
 }
+// X4; a reader that went away has an answer too.
+for (const stream of [process.stdout, process.stderr]) await new Promise((written) => stream.write('', written));
 // Handles that a library left open must not keep a finished command alive.
 process.exit();
 

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { onBothEngines, type TestDatabase } from '../helpers/postgres.js';
-import { directory, run } from './run.js';
+import { directory, run, start } from './run.js';
 
 const test = anyTest as TestFn;
 const onMigrated = onBothEngines(test);
@@ -31,6 +31,7 @@ function commands(t: ExecutionContext, { connection }: TestDatabase) {
       : { EXTENSION_REGISTRY_DATA_DIR: connection.kind === 'embedded' ? connection.socketDir : '' };
   return {
     cwd,
+    start: (args: string[]) => start(args, { cwd, env }),
     extreg: (args: string[], input?: string) => run(args, { cwd, env, ...(input === undefined ? {} : { input }) }),
   };
 }
@@ -143,6 +144,21 @@ onMigrated('export: what an import would refuse is in the file, and told', async
   extensions."a.b".subject must be plain tokens joined by dots, without wildcards, got "x.>"
 `,
   );
+});
+
+onMigrated('X4: an export larger than a pipe is whole, however slow its reader', async (t, database) => {
+  const { cwd, extreg, start } = commands(t, database);
+  await database.open().$client`
+    insert into extensions (id, type, subject) select 'e' || i, 'pre', 'x.' || i from generate_series(1, 3000) as i`;
+  await extreg(['export', 'all.yaml']);
+  const child = start(['export']);
+  let size = 0;
+  for await (const chunk of child.stdout) {
+    size += (chunk as Buffer).length;
+    await new Promise((resume) => setImmediate(resume));
+  }
+  t.is(size, statSync(join(cwd, 'all.yaml')).size);
+  t.true(size > 300_000);
 });
 
 const misuse = test.macro<[args: string[], code: number, expected: RegExp]>({
