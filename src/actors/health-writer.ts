@@ -19,6 +19,8 @@ export class HealthWriter {
   readonly #flushed = new WeakMap<Target, Flushed>();
   readonly #urgent = new Set<Target>();
   #flushing: Promise<void> | null = null;
+  /** What comes after `#flushing`; null: nobody asked for it yet. */
+  #following: Promise<void> | null = null;
   dropped = 0;
 
   constructor(
@@ -37,13 +39,22 @@ export class HealthWriter {
   }
 
   /** Writes everything that is owed as of now; resolves when it is written, dropped, or the database is away. */
-  async flush(): Promise<void> {
-    while (this.#flushing !== null) await this.#flushing;
+  flush(): Promise<void> {
+    if (this.#flushing === null) return this.#begin();
+    // One that has not begun yet takes everything along: whoever asks while the database hangs shares it.
+    this.#following ??= this.#flushing.then(() => {
+      this.#following = null;
+      return this.flush();
+    });
+    return this.#following;
+  }
+
+  #begin(): Promise<void> {
     this.#flushing = this.#flushOnce().finally(() => {
       this.#flushing = null;
+      if (this.#urgent.size > 0) void this.flush();
     });
-    await this.#flushing;
-    if (this.#urgent.size > 0) void this.flush();
+    return this.#flushing;
   }
 
   async #flushOnce(): Promise<void> {

@@ -87,6 +87,36 @@ test('F2: a transition during a flush is written by the next one, at once', asyn
   );
 });
 
+test('F2: ticks that pass while the database hangs share the flush that follows', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  let flushes = 0;
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  world.flush = async () => {
+    flushes++;
+    await gate;
+    return { dropped: [] };
+  };
+  world.callEnding('a', 0);
+  await world.pass(1000, 1000);
+  const asked = world.core.writer.flush();
+  for (let tick = 0; tick < 60; tick++) {
+    world.callEnding('a', 0);
+    await world.pass(1000, 1000);
+    t.is(world.core.writer.flush(), asked);
+  }
+  release();
+  await asked;
+  t.is(flushes, 2);
+  t.deepEqual(
+    world.flushed.map((row) => row.success_delta),
+    [1, 60],
+  );
+});
+
 test('another version than the default is written as such', async (t) => {
   const world = new ActorWorld();
   const versions = [versionRow('a', 'v1'), versionRow('a', 'v2', { routing_rules: { tenant_id: 'x' } })];
