@@ -30,7 +30,7 @@ let packed: { filename: string; files: { path: string }[] };
 /** Neither settings of a daemon nor what the npm that runs this suite tells its scripts. */
 function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
   const foreign =
-    /^(EXTENSION_|DATABASE_URL$|NATS_URL$|NATS_TOKEN$|PG|NODE_ENV$|npm_(?!config_)|npm_config_local_prefix$)/;
+    /^(EXTENSION_|DATABASE_URL$|NATS_URL$|NATS_TOKEN$|PG|NODE_ENV$|NODE_V8_COVERAGE$|npm_(?!config_)|npm_config_local_prefix$)/;
   return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name))), ...extra };
 }
 
