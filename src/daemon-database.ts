@@ -213,10 +213,12 @@ class EmbeddedLife {
 /** Resolves after `ms`, or when it is told to stop. */
 function pause(ms: number, clock: Clock, stopped: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = clock.setTimeout(() => resolve(), ms);
-    stopped.addEventListener('abort', () => {
+    const end = (): void => {
       clock.clearTimeout(timer);
+      stopped.removeEventListener('abort', end);
       resolve();
-    });
+    };
+    const timer = clock.setTimeout(end, ms);
+    stopped.addEventListener('abort', end);
   });
 }
