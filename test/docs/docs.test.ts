@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config.js';
@@ -42,4 +44,27 @@ test('docs/errors.md: its example has a code and a reason of the tables', (t) =>
   t.true(Object.hasOwn(ERROR_TABLE, error.code));
   t.true(Object.hasOwn(UNAVAILABLE_REASONS, error.details.reason));
   t.deepEqual(Object.keys(error), ['code', 'message', 'extension_id', 'retryable', 'retry_after_ms', 'details']);
+});
+
+test('ARCHITECTURE.md: its invariants are those that the files of domain, machines, actors and inspector state', (t) => {
+  const page = readDocument('../ARCHITECTURE.md');
+  const listed = new Map<string, string[]>();
+  for (const [, letter, first, last, cell = ''] of page.matchAll(/^\| ([A-Z])(\d+)(?:–[A-Z](\d+))? \| (.+?) \|/gm)) {
+    const numbers = Array.from({ length: Number(last ?? first) - Number(first) + 1 }, (_, i) => Number(first) + i);
+    const files = [...cell.matchAll(/`(.+?)`/g)].map(([, file]) => file).join();
+    listed.set(files, [...(listed.get(files) ?? []), ...numbers.map((number) => `${letter}${number}`)]);
+  }
+  const source = (path: string) => fileURLToPath(new URL(`../../../src/${path}`, import.meta.url));
+  const statedBy = (file: string) =>
+    [...readFileSync(source(file), 'utf8').matchAll(/^\/\/ ([A-Z]\d+)\./gm)].map(([, id]) => id);
+  for (const [files, ids] of listed) t.deepEqual(files.split(',').flatMap(statedBy), ids, files);
+  const all = ['domain', 'machines', 'actors', 'inspector'].flatMap((floor) =>
+    readdirSync(source(floor)).map((name) => `${floor}/${name}`),
+  );
+  const stating = all.filter((file) => statedBy(file).length > 0);
+  t.deepEqual(
+    stating.filter((file) => ![...listed.keys()].join().split(',').includes(file)),
+    [],
+  );
+  t.true(stating.length > 25, 'the files were looked at');
 });
