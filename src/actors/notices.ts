@@ -3,7 +3,7 @@
 // N1. A notice is logged in full before anything else, so that nothing that happened depends on NATS or the database.
 import type { EventKind, Evidence, RegistryEvent } from '../domain/events.js';
 import type { JsonObject } from '../domain/extension.js';
-import type { TripEvidence } from '../machines/breaker-machine.js';
+import type { TripEvidence } from '../domain/trip-evidence.js';
 import type { Logger } from '../telemetry/log.js';
 import type { AuditFact, Clock, PublishEvent, WallClock } from './ports.js';
 

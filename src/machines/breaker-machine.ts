@@ -13,6 +13,7 @@ import { assign, emit, enqueueActions, setup } from 'xstate';
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import { evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/trip.js';
+import { evidenceOf, type TripEvidence } from '../domain/trip-evidence.js';
 
 /** What a breaker was before: from the database, or from the actor that failed. */
 export interface BreakerFacts {
@@ -78,15 +79,6 @@ export type BreakerEvent =
   | { type: 'subject.changed'; nowMs: number }
   | { type: 'settings.changed'; settings: BreakerSettings; leaseMs: number; nowMs: number };
 
-export interface TripEvidence {
-  readonly failures: number;
-  readonly outcomes: number;
-  readonly errorRate: number | null;
-  readonly windowMs: number;
-  readonly firstFailureMs: number | null;
-  readonly lastFailureMs: number | null;
-}
-
 export type BreakerEmitted =
   | { type: 'breaker.opened'; reason: TripReason; evidence: TripEvidence; reopened: boolean; nowMs: number }
   | { type: 'breaker.half_opened'; nowMs: number }
@@ -101,17 +93,6 @@ const delay = (ms: number): number => (ms > 0 ? Math.min(Math.ceil(ms), MAX_DELA
 
 const timeOf = (event: { type: string }, context: BreakerContext): number =>
   'nowMs' in event ? (event.nowMs as number) : context.now();
-
-function evidenceOf(window: DecisionWindow, nowMs: number): TripEvidence {
-  return {
-    failures: window.failures(nowMs),
-    outcomes: window.outcomes(nowMs),
-    errorRate: window.errorRate(nowMs),
-    windowMs: window.windowMs,
-    firstFailureMs: window.firstFailureMs(nowMs),
-    lastFailureMs: window.lastFailureMs(nowMs),
-  };
-}
 
 /** Evidence of a trip that one probe decided: the window is empty by then. */
 const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => ({
