@@ -63,9 +63,3 @@ export interface Extension {
   readonly versions: readonly Version[];
   readonly instances: readonly Instance[];
 }
-
-/** What a breaker guards: one version of one extension. */
-export interface TargetId {
-  readonly extensionId: string;
-  readonly version: string;
-}
