@@ -109,7 +109,7 @@ export class Call implements AttemptListener {
       this.#member = this.#pick(pool, nowMs);
       if (this.#member === null) {
         target.settle(permit, 'neutral', 0, nowMs, nowMs);
-        return this.#refuse(unavailable(this.#absent === null ? 'no_instance' : 'no_responders', this.slot.id), nowMs);
+        return this.#refuse(this.#unavailable(this.#absent === null ? 'no_instance' : 'no_responders'), nowMs);
       }
       this.#route = this.#member.value;
     }
@@ -135,7 +135,7 @@ export class Call implements AttemptListener {
     this.#absent.push(this.#route.subject);
     const { pool } = this.#service;
     if (pool === null || this.#absent.length >= pool.size || nowMs >= this.#invocation.deadlineMs)
-      return this.#refuse(unavailable('no_responders', this.slot.id), nowMs);
+      return this.#refuse(this.#unavailable('no_responders'), nowMs);
     this.#attempt(nowMs);
   }
 
@@ -151,8 +151,12 @@ export class Call implements AttemptListener {
 
   readonly #onRetry = (): void => {
     this.#retryTimer = null;
+    const nowMs = this.#deps.clock.now();
+    const { gate } = this.slot;
     try {
-      this.#attempt(this.#deps.clock.now());
+      // A person may have switched it off since the call was admitted.
+      if (gate !== null) this.#refuse(this.#unavailable(gate), nowMs);
+      else this.#attempt(nowMs);
     } catch (error) {
       this.#abort(error);
     }
@@ -204,19 +208,24 @@ export class Call implements AttemptListener {
 
   #refusalOf(permit: Admission, nowMs: number): InvocationError {
     const { target } = this.#service;
-    const id = this.slot.id;
     switch (permit) {
       case REFUSED_OPEN:
-        return unavailable('circuit_open', id, Math.ceil(target.openRemainingMs(nowMs)));
+        return this.#unavailable('circuit_open', Math.ceil(target.openRemainingMs(nowMs)));
       case REFUSED_HALF_OPEN_FULL:
-        return unavailable('half_open_full', id, this.#service.version.timeoutMs);
+        return this.#unavailable('half_open_full', this.#service.version.timeoutMs);
       case REFUSED_ISOLATED:
-        return unavailable('isolated', id);
+        return this.#unavailable('isolated');
       case REFUSED_ACTOR_FAILED:
-        return unavailable('actor_failed', id);
+        return this.#unavailable('actor_failed');
       default:
         throw new RangeError(`no refusal has the number ${permit}`);
     }
+  }
+
+  /** Nothing is sent any more; what was sent before and failed may have been executed all the same. */
+  #unavailable(reason: UnavailableReason, retryAfterMs?: number): InvocationError {
+    const error = unavailable(reason, this.slot.id, retryAfterMs);
+    return this.#failed === null ? error : { ...error, retryable: 'maybe_executed' };
   }
 
   #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
@@ -235,7 +244,7 @@ export class Call implements AttemptListener {
           message: `${id} did not answer within ${timeoutMs} ms in ${this.#attempts} attempt(s)`,
         };
       case 'no_responders':
-        return unavailable('no_responders', id);
+        return this.#unavailable('no_responders');
       case 'disconnected':
         return { code: 'not_connected', message: 'the daemon lost its connection to NATS while the call was out' };
       case 'not_permitted':

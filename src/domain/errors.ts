@@ -13,7 +13,11 @@ export const ERROR_TABLE = {
   },
   overloaded: { status: 429, retryable: 'yes', when: '`max_in_flight` of the extension or the daemon' },
   extension_error: { status: 502, retryable: 'maybe_executed', when: 'a service error of 500 or more, after retries' },
-  extension_unavailable: { status: 503, retryable: 'yes', when: 'nothing was sent; `details.reason` says why' },
+  extension_unavailable: {
+    status: 503,
+    retryable: 'yes',
+    when: 'nothing was sent, or no further attempt (then maybe executed); `details.reason` says why',
+  },
   not_connected: { status: 503, retryable: 'maybe_executed', when: 'our own fault: disconnected, draining' },
   extension_timeout: {
     status: 504,

@@ -1,6 +1,13 @@
 import test from 'ava';
 import { ActorWorld, reasonOf, settle } from '../helpers/actor-world.js';
-import { extensionRow, instanceRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
+import {
+  changesOf,
+  extensionRow,
+  instanceRow,
+  registryEntry,
+  snapshotOf,
+  versionRow,
+} from '../helpers/registry-rows.js';
 
 test('an unknown extension is refused with extension_not_found, once', (t) => {
   const world = new ActorWorld();
@@ -129,6 +136,7 @@ test('FM 33: an open breaker ends the retry loop, and each attempt is counted on
   }
   t.is(world.sent.length, 2);
   t.is(reasonOf(called), 'circuit_open');
+  t.like(called.answers[0], { retryable: 'maybe_executed' }, 'the attempts before were sent');
   t.is(world.core.view.one('a')?.health.failure_count, 2);
 });
 
@@ -143,6 +151,28 @@ test('FM 33: under a total outage retries stay within a fifth of the calls and t
   }
   t.true(world.sent.length <= 200 * 1.2 + 3, `${world.sent.length} attempts for 200 calls`);
   t.true(world.sent.length > 200, 'some retries are made');
+});
+
+test('no responders at a retry: what was sent before may have been executed', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { retry: 1 }))));
+  const called = world.call('a');
+  world.sent[0]?.end('timeout');
+  await world.pass(50);
+  world.sent[1]?.end('no_responders');
+  t.like(called.answers[0], { retryable: 'maybe_executed', details: { reason: 'no_responders' } });
+});
+
+test('S2: what a person disables meanwhile is not tried again', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { retry: 1 }))));
+  const called = world.call('a');
+  world.sent[0]?.end('timeout');
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', { retry: 1, enabled: false, revision: 2 }))]));
+  await world.pass(50);
+  t.is(world.sent.length, 1);
+  t.like(called.answers, [{ retryable: 'maybe_executed', details: { reason: 'disabled' } }]);
+  t.is(world.core.router.inFlight, 0);
 });
 
 test('no responders: the attempt moves to another instance at once, outside retry', (t) => {
