@@ -124,9 +124,9 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     db,
     feed$,
     requestSnapshot: () => requests$.next(),
-    flushHealth: (rows) => flushHealth(db, rows),
-    applyAutoChange: (change) => applyAutoChange(db, change),
-    writeAudit: (facts) => writeAudit(db, facts, log),
+    flushHealth: (rows) => flushHealth(db, rows).catch(inShort),
+    applyAutoChange: (change) => applyAutoChange(db, change).catch(inShort),
+    writeAudit: (facts) => writeAudit(db, facts, log).catch(inShort),
     remember: (update) => {
       // What came from the file need not go there again.
       if (!isFromFile) remembered$.next(update);
@@ -140,6 +140,11 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
       await embedded?.close();
     },
   };
+}
+
+/** What is tried again every second must not be logged with its query and all the rows of it, which is how it comes. */
+function inShort(error: unknown): never {
+  throw new Error(errorText(error));
 }
 
 /** B1. False: it was told to stop before the schema was ready. Rejects where the schema does not fit. */
