@@ -61,6 +61,7 @@ export class Requester {
   readonly #base: string;
   #catchingUp: Promise<void> | null = null;
   #strayReplies = 0;
+  #isClosed = false;
 
   constructor(
     private readonly connection: BrokerConnection,
@@ -87,7 +88,7 @@ export class Requester {
   ): void {
     const prepared = route as PreparedRoute;
     const call = invocation as IntakeInvocation;
-    if (!this.connection.connected) return this.#tell(listener, 'disconnected', null);
+    if (this.#isClosed || !this.connection.connected) return this.#tell(listener, 'disconnected', null);
     // Without an inbox of ours a reply could not arrive.
     if (!prepared.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
     const block = prepared.requestBlock(
@@ -121,8 +122,9 @@ export class Requester {
     return { pending: this.#slots.length - this.#free.length, strayReplies: this.#strayReplies };
   }
 
-  /** Ends what is pending as 'disconnected' and listens no more. */
+  /** Ends what is pending, and whatever is sent from now on, as 'disconnected', and listens no more. */
   close(): void {
+    this.#isClosed = true;
     this.#inbox.unsubscribe();
     this.#endAll('disconnected', null);
     for (const slot of this.#slots) {

@@ -285,8 +285,9 @@ test.serial('requester: after close() attempts have ended and none is taken', as
   t.teardown(() => extension.stop());
   const seen = new Ends();
   rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
-  await rig.close();
+  rig.requester.close();
   t.deepEqual(seen.kinds, ['disconnected']);
+  t.true(rig.connection.connected, 'a call that waits for its retry when the daemon stops gets its answer still');
   rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
   t.deepEqual(seen.kinds, ['disconnected', 'disconnected']);
 });
