@@ -187,6 +187,11 @@ function checkTogether(
   if (areFine('max_budget_ms', 'min_budget_ms') && config.max_budget_ms < config.min_budget_ms)
     complain('max_budget_ms', `expected at least min_budget_ms (${config.min_budget_ms}), got ${config.max_budget_ms}`);
 
+  for (const key of ['database_url', 'database_direct_url'] as const) {
+    const certificate = areFine(key) ? rootCertificateOf(config[key] ?? '') : null;
+    const why = certificate === null ? null : whyUnreadable(certificate);
+    if (why !== null) complain(key, `sslrootcert: expected a readable file, got '${certificate}': ${why}`);
+  }
   if (!isGiven('database_url') && !isGiven('db_host'))
     for (const key of DATABASE_PARTS.filter(isGiven))
       complain(key, 'expected a database it belongs to (database_url or db_host), got none');
@@ -280,6 +285,12 @@ function placeOfUrl(url: string, config: Config): DatabaseConnection {
       : (/^(\[[^\]]*\]|[^:/?,]*)/.exec(url.replace(/^[a-z]+:\/\/([^/?]*@)?/i, ''))?.[1] ?? '');
   const mode = config.db_sslmode ?? defaultSslMode(host);
   return { kind: 'url', url: `${url}${query >= 0 ? '&' : '?'}sslmode=${mode}` };
+}
+
+/** The file that a URL's `sslrootcert` names; null where it names none. */
+function rootCertificateOf(url: string): string | null {
+  const path = new URLSearchParams(url.split('?', 2)[1]).get('sslrootcert');
+  return path === 'system' ? null : path;
 }
 
 /** What does not leave the host needs no TLS. */

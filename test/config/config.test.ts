@@ -385,6 +385,17 @@ test(
   /expected one login/,
 );
 
+test('a root certificate that a database URL names must be readable', (t) => {
+  const url = 'postgres://h/x?sslrootcert=';
+  t.deepEqual(problemsOf({ env: { DATABASE_URL: `${url}/none/ca.pem` } }), [
+    "database_url (environment DATABASE_URL): sslrootcert: expected a readable file, got '/none/ca.pem': no such file",
+  ]);
+  t.deepEqual(problemsOf({ flags: { database_url: 'postgres://h/x', database_direct_url: `${url}/` } }), [
+    "database_direct_url (flag --database-direct-url): sslrootcert: expected a readable file, got '/': not a file",
+  ]);
+  t.notThrows(() => load({ env: { DATABASE_URL: `${url}system` } }));
+});
+
 test('files must be readable, and are found from the working directory', (t) => {
   const cwd = directory(t, { cert: '', key: '', ca: '' });
   mkdirSync(join(cwd, 'folder'));
