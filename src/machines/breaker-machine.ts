@@ -264,6 +264,8 @@ export const breakerMachine = setup({
           { guard: 'mayTell', actions: 'tellWarning' },
         ],
         'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+        // There is nothing to tell: it did not close.
+        'breaker.reset': { target: 'closed', reenter: true, actions: ['forgetTrips', 'countTransition'] },
       },
     },
     open: {

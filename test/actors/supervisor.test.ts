@@ -338,3 +338,14 @@ test('S4: a version that replaces an open default is tried at once, and takes ov
   t.true((world.flushed.at(-1)?.epoch ?? 0) > 1);
   t.is(world.core.view.one('a')?.health.failure_count, 0);
 });
+
+test('who disables and enables an extension whose breaker is closed is told of no breaker that closed', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', { enabled: false, revision: 2 }))]));
+  world.feed$.next(changesOf(3, [registryEntry(extensionRow('a', { revision: 3 }))]));
+  await world.pass(1000);
+  t.is(world.callEnding('a', 0).answers[0], 'ok');
+  t.deepEqual(world.kinds(), []);
+  t.deepEqual(world.audits, []);
+});

@@ -181,6 +181,7 @@ const EFFECTS: Readonly<Record<State, Readonly<Partial<Record<EventName, Effect>
     'attempt.failed, rules met': TRIPPED,
     'tick, rules met': TRIPPED,
     'breaker.probe': HALF_OPENED,
+    'breaker.reset': { renews: true, counts: true },
   },
   open: {
     ...VERBS,
