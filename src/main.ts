@@ -244,9 +244,12 @@ async function startNats(config: Config, log: Logger): Promise<Nats> {
     return { connection, url: config.nats_url, token: config.nats_token, stop: () => connection.close() };
   }
   const binary = findNatsServer(config.data_dir, process.env);
+  const named = process.env.NATS_SERVER_BIN;
   if (binary === null)
     throw new NatsServerMissingError(
-      'there is no nats-server on this machine: install one (apt-get install nats-server), or set NATS_URL',
+      named
+        ? `NATS_SERVER_BIN: expected an executable file, got '${named}'`
+        : 'there is no nats-server on this machine: install one (apt-get install nats-server), or set NATS_URL',
     );
   const server = await startEmbeddedServer({ dataDir: config.data_dir, log, binary });
   const connection = BrokerConnection.open({ url: server.url, name, token: server.token, reconnectMaxMs: 250 }, log);
