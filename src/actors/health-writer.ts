@@ -12,6 +12,8 @@ interface Flushed {
   successes: number;
   failures: number;
   epoch: number;
+  /** Whether the row says so; null: this process has not written it yet. */
+  autoDisabled: boolean | null;
 }
 
 export class HealthWriter {
@@ -88,14 +90,14 @@ export class HealthWriter {
       successes: before.successes + row.success_delta,
       failures: before.failures + row.failure_delta,
       epoch: row.epoch,
+      autoDisabled: row.auto_disabled,
     });
   }
 
   /** A target that was never flushed is as its stored row has it. */
   #flushedOf(slot: Slot, target: Target): Flushed {
-    return (
-      this.#flushed.get(target) ?? { successes: 0, failures: 0, epoch: slot.stored.get(target.version)?.epoch ?? 0 }
-    );
+    const epoch = slot.stored.get(target.version)?.epoch ?? 0;
+    return this.#flushed.get(target) ?? { successes: 0, failures: 0, epoch, autoDisabled: null };
   }
 }
 
@@ -104,7 +106,9 @@ function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs:
   const successes = target.counters.successes - before.successes;
   const failures = target.counters.failures - before.failures;
   const facts = target.facts();
-  if (successes + failures === 0 && facts.epoch === before.epoch) return null;
+  const { autoDisabled } = slot.extension;
+  const isCopyTrue = before.autoDisabled === null || before.autoDisabled === autoDisabled;
+  if (successes + failures === 0 && facts.epoch === before.epoch && isCopyTrue) return null;
   const reading = target.health.read(nowMs);
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {
@@ -129,6 +133,6 @@ function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs:
     trips: facts.trips,
     epoch: facts.epoch,
     half_open_requests_count: target.probes,
-    auto_disabled: slot.extension.autoDisabled,
+    auto_disabled: autoDisabled,
   };
 }

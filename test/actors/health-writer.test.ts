@@ -65,7 +65,7 @@ test("a breaker's transition does not wait for the tick", async (t) => {
 });
 
 test('F2: a transition during a flush is written by the next one, at once', async (t) => {
-  const world = new ActorWorld();
+  const world = new ActorWorld({ autoDisableOnCircuitOpen: false });
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a')), registryEntry(extensionRow('b'))));
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -142,4 +142,20 @@ test('stopping writes what is owed', async (t) => {
   world.callEnding('a', 0);
   await world.core.stop();
   t.is(world.flushed.length, 1);
+});
+
+test('the copy of auto_disabled is true again after the last change, also where no further call comes', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  for (let i = 0; i < 5; i++) world.callEnding('a', 500);
+  await world.pass(2000, 500);
+  t.true(world.flushed.at(-1)?.auto_disabled);
+  await world.pass(60_000, 1000);
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  await world.pass(2000, 500);
+  t.like(world.flushed.at(-1), { auto_disabled: false, circuit_breaker_state: 'closed' });
+  const written = world.flushed.length;
+  await world.pass(5000, 500);
+  t.is(world.flushed.length, written, 'and then there is nothing more to write');
 });
