@@ -83,7 +83,12 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   let isDraining = false;
   let listening: () => void;
   const ready = new Promise<void>((resolve) => {
-    listening = resolve;
+    listening = () => {
+      // Asked again with every update; told once.
+      listening = () => undefined;
+      log.info({ event: 'daemon_ready', revision: core.supervisor.revision, extensions: core.supervisor.slots.size });
+      resolve();
+    };
   });
   const core = new Core(
     {
@@ -100,7 +105,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
         // D2.
         if (isDraining) return;
         intake.start();
-        void nats.connection.firstConnected.then(listening);
+        void nats.connection.firstConnected.then(() => listening());
       },
       clock,
       wall: Date.now,

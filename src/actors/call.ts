@@ -89,6 +89,7 @@ export class Call implements AttemptListener {
     const nowMs = clock.now();
     this.#isOut = false;
     const withinGrace = end === 'no_responders' && target.isWithinAbsenceGrace(absenceGraceMs, nowMs);
+    if (end === 'reply' || end === 'timeout') target.notePresence();
     const code = reply === null ? 0 : reply.serviceErrorCode;
     const outcome = classify(end, code, withinGrace);
     target.settle(this.#permit, outcome, nowMs - this.#startedMs, this.#startedMs, nowMs);

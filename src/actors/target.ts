@@ -197,6 +197,11 @@ export class Target {
     }
   }
 
+  /** Somebody received an attempt, whatever became of it. */
+  notePresence(): void {
+    this.#absentSinceMs = null;
+  }
+
   /**
    * Nobody listens on its subject. True: it has succeeded within its window, was there until less than `graceMs` ago and
    * is no probe, so that this is a restart and counts for nothing.
@@ -326,7 +331,6 @@ export class Target {
     if (success) {
       this.counters.successes++;
       this.last.successMs = nowMs;
-      this.#absentSinceMs = null;
     } else {
       this.counters.failures++;
       this.last.failureMs = nowMs;

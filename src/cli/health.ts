@@ -65,7 +65,7 @@ function reportText({ extensions, summary }: HealthReport): string {
     ['ID', 'TYPE', 'VERSION', 'ENABLED', ...HEADER],
     extensions.map((one) => [one.id, one.type, one.version, enabledText(one), ...targetCells(one.health)]),
   );
-  return `${table}\n${summary.total} extensions: ${summary.enabled} enabled, ${summary.healthy} healthy, ${summary.unhealthy} unhealthy\n`;
+  return `${table}\n${summary.total} ${summary.total === 1 ? 'extension' : 'extensions'}: ${summary.enabled} enabled, ${summary.healthy} healthy, ${summary.unhealthy} unhealthy\n`;
 }
 
 function oneText(one: ExtensionHealth): string {

@@ -211,6 +211,19 @@ test('FM 32: a rolling restart, absent for less than the grace, trips nothing', 
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'open', 'absent for longer than the grace');
 });
 
+test('FM 32: an error shows that somebody is there again, so the next restart has a grace of its own', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  for (let i = 0; i < 20; i++) world.callEnding('a', 0);
+  world.callEnding('a', 'no_responders');
+  await world.pass(1000);
+  world.callEnding('a', 500);
+  await world.pass(5000);
+  for (let i = 0; i < 50; i++) world.callEnding('a', 'no_responders');
+  t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
+  t.is(world.core.view.one('a')?.health.failure_count, 1);
+});
+
 test('an extension whose instances are all drained refuses with no_instance and keeps no permit', (t) => {
   const world = new ActorWorld();
   const instances = [instanceRow('a', 'i1', { weight: 0 }), instanceRow('a', 'i2', { enabled: false })];

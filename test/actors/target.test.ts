@@ -571,12 +571,12 @@ test(
 test(
   grace,
   'FM 32',
-  'where a success came between two absences',
+  'where somebody was there between two absences',
   (w) => {
     w.call('success');
     absent(w);
     w.clock.advance(1500);
-    w.call('success');
+    w.target.notePresence();
     w.clock.advance(1500);
   },
   true,

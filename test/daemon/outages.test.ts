@@ -160,8 +160,10 @@ test.serial('a start without NATS lives, is not ready, and takes calls as soon a
     const answer = await daemon.fetch('/readyz');
     return answer.status === 503 && ((await answer.json()) as { waiting_for: string[] }).waiting_for.join() === 'nats';
   });
+  t.false(daemon.has('daemon_ready'));
   await server.restart();
   await daemon.ready();
+  await until('the log says so', () => daemon.has('daemon_ready'));
   const nc = await server.connect();
   t.is((await invoke(nc, 'nobody')).error, 'extension_not_found');
 });
