@@ -140,7 +140,14 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 export const firstLine = (error: unknown): string =>
   String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
 
-export const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+/** False too where it cannot be looked at: whoever uses it then says why. */
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
 
 /** `, did you mean 'x'?` for the nearest name within a third of its length; '' where none is near. */
 function didYouMean(got: string, names: Iterable<string>, spell: (name: string) => string = (name) => name): string {

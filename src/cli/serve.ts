@@ -20,7 +20,7 @@ export function serveCommand(): Command {
       { NatsServerMissingError, startDaemon },
       { stopOnSignals },
       { createLogger },
-      { startFailure },
+      { dataDirectoryFailure, startFailure },
       { destination },
     ] = await Promise.all([
       import('../main.js'),
@@ -58,7 +58,7 @@ export function serveCommand(): Command {
       log.fatal({ event: 'daemon_failed', err: error });
       await written(output);
       if (error instanceof NatsServerMissingError) throw new CommandError(EXIT.unreachable, error.message);
-      throw startFailure(error) ?? error;
+      throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
     }
   });
 }

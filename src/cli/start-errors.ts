@@ -18,6 +18,18 @@ export function startFailure(error: unknown): CommandError | null {
   return null;
 }
 
+/** The machine does not let a daemon use its data directory. null: it is something else. */
+export function dataDirectoryFailure(error: unknown): CommandError | null {
+  const refusal = error instanceof Error ? FILE_REFUSAL.exec(error.message) : null;
+  if (refusal === null) return null;
+  const exitCode = NO_ROOM.has(refusal[1] as string) ? EXIT.unreachable : EXIT.configuration;
+  return new CommandError(exitCode, `the data directory cannot be used: ${refusal[0]}`);
+}
+
+/** By the message, which begins with the code: what comes from another thread has lost its `code`. */
+const FILE_REFUSAL = /^(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST|ENOSPC|EDQUOT): .*/;
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 /** A failed query: what the database said, or that it said nothing. null: it is neither. */
 export function databaseFailure(error: unknown): CommandError | null {
   const state = sqlState(error);

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import test from 'ava';
+import { EXIT } from '../../src/cli/command-error.js';
+import { dataDirectoryFailure } from '../../src/cli/start-errors.js';
 import { startExtension, until } from '../helpers/nats-server.js';
 import { directory, run, start } from './run.js';
 
@@ -84,3 +86,19 @@ test('serve: the daemon runs, every command reaches it, and SIGTERM ends it in o
 
 /** It is there, and the whole of it. */
 const isWritten = (file: string): boolean => existsSync(file) && readFileSync(file, 'utf8').endsWith('}\n');
+
+test('serve: a data directory that cannot be made or written is told in a sentence', async (t) => {
+  const cwd = directory(t);
+  const file = join(cwd, 'file');
+  writeFileSync(file, '');
+  const inFile = await run(['serve', '--http-port', '0', '--data-dir', join(file, 'data')], { cwd });
+  t.is(inFile.code, 78);
+  t.regex(inFile.stderr, /^extreg: the data directory cannot be used: ENOTDIR: .*\/file\/data'\n$/);
+  // From the thread of the embedded database.
+  t.is(
+    dataDirectoryFailure(new Error("EACCES: permission denied, mkdir '/data/.takeover'"))?.exitCode,
+    EXIT.configuration,
+  );
+  t.is(dataDirectoryFailure(new Error('ENOSPC: no space left on device, write'))?.exitCode, EXIT.unreachable);
+  t.is(dataDirectoryFailure(new Error('the query says EACCES: no')), null);
+});
