@@ -9,6 +9,7 @@ import { fail, say } from './say.mjs';
 import { prepareDataDir, ROOT, setUp } from './setup.mjs';
 
 const STILL_WAITING_MS = 3000;
+const WRONG_USAGE = 64;
 const SIGNED = { actor: 'npm start', reason: 'first start' };
 
 async function main(args) {
@@ -38,7 +39,10 @@ async function readFlags(args) {
     compiled('cli/config-options.js'),
     compiled('config-schema.js'),
   ]);
-  return configFlags(addConfigOptions(new Command('npm start --'), SETTING_KEYS).parse(args, { from: 'user' }).opts());
+  const command = addConfigOptions(new Command('npm start --'), SETTING_KEYS)
+    .showHelpAfterError('(settings follow two dashes: npm start -- --http-port 9000; npm start -- --help lists them)')
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE));
+  return configFlags(command.parse(args, { from: 'user' }).opts());
 }
 
 /** Says where it is, after the extensions have been called once. */

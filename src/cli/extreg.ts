@@ -41,7 +41,7 @@ Settings may be given as flags, as environment variables (EXTENSION_REGISTRY_HTT
 extreg.config.yaml; docs/configuration.md lists them all.
 
 Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken,
-69 unreachable, 78 configuration.`,
+69 unreachable, 70 a fault of its own, 78 configuration.`,
   );
 for (const command of [
   serveCommand(),

@@ -126,7 +126,9 @@ function problemOf(reply: Msg): { readonly ours: boolean; readonly text: string 
   const message = reply.headers?.get('Nats-Service-Error') ?? '';
   if (ours === '') return { ours: false, text: `the extension answered ${status}: ${message}` };
   const reason = reasonOf(reply.data);
-  return { ours: true, text: `${ours}: ${message}${reason === '' || message.includes(reason) ? '' : ` (${reason})`}` };
+  const told = reason === '' || message.includes(reason) ? '' : ` (${reason})`;
+  const hint = reason === 'row_invalid' ? "; 'extreg migrate --dry-run' says why" : '';
+  return { ours: true, text: `${ours}: ${message}${told}${hint}` };
 }
 
 /** `details.reason` of an error of ours; '' without. */

@@ -38,7 +38,7 @@ export const UNAVAILABLE_REASONS = {
   auto_disabled: 'disabled automatically, and `auto_enable_on_circuit_close` is off',
   no_instance: 'it has instances and none of them is usable',
   no_responders: 'nobody listens on its subject',
-  row_invalid: 'its row in the registry is not valid',
+  row_invalid: 'its row in the registry is not valid; `extreg migrate --dry-run` says why',
   actor_failed: 'its actor failed too often; it is tried again every minute',
 } as const;
 

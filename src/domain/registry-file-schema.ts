@@ -42,7 +42,9 @@ const THRESHOLD_FIELDS = {
 } as const;
 
 const EXTENSION_FIELDS: Fields = {
-  type: Type.Enum([...EXTENSION_TYPES], { description: 'What kind of extension it is.' }),
+  type: Type.Enum([...EXTENSION_TYPES], {
+    description: 'What kind of extension it is: one of pre, validator, post and provider.',
+  }),
   ...CALL_FIELDS,
   version: Type.String({
     minLength: 1,

@@ -99,7 +99,7 @@ function startProblem(error: NodeJS.ErrnoException, host: string, port: number):
   const address = `http://${host}:${port}`;
   switch (error.code) {
     case 'EADDRINUSE':
-      return `${address} is in use by another process; choose another port with http_port (0 = one that is free)`;
+      return `${address} is in use by another process; choose another port with http_port (--http-port 0: one that is free)`;
     case 'EACCES':
       return `${address} may not be listened on by this user; choose a port above 1023 with http_port`;
     case 'EADDRNOTAVAIL':

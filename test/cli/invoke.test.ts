@@ -104,6 +104,18 @@ test('invoke: an error of the daemon is told with code, message and reason', asy
   });
 });
 
+test('invoke: a row that is not valid is told with the command that says why', async (t) => {
+  const { invoke } = await answering(t, () => ({
+    body: '{"error":{"code":"extension_unavailable","details":{"reason":"row_invalid"}}}',
+    headers: { ...daemonError().headers, 'Nats-Service-Error': 'a cannot be called: row_invalid' },
+  }));
+  t.deepEqual(await invoke(['a']), {
+    code: 1,
+    stdout: '',
+    stderr: "extreg: extension_unavailable: a cannot be called: row_invalid; 'extreg migrate --dry-run' says why\n",
+  });
+});
+
 test('invoke --json: an error is told in the JSON too', async (t) => {
   const { invoke } = await answering(t, daemonError);
   const { code, stdout } = await invoke(['a', '--json']);

@@ -103,3 +103,10 @@ serial('a setting that is wrong is told with exit code 78, and nothing is starte
   t.regex(start.output, /http_port \(flag --http-port\): expected .*, got .?nonsense/);
   await start.nothingIsLeft(t);
 });
+
+serial('a setting without the two dashes is wrong usage, and told how it is given', async (t) => {
+  const start = npmStart(t, ['--http-port', '9000']);
+  t.deepEqual(await start.ended(), [64, null]);
+  t.regex(start.output, /npm start -- --http-port 9000/);
+  await start.nothingIsLeft(t);
+});
