@@ -77,6 +77,8 @@ export function renderRegistryDocument(tree: Json, format: FileFormat): string {
     compat: 'yaml-1.1',
     customTags: (tags) => [...tags, EXACT_NUMBER],
   });
+  // A block that begins with a blank, alone at the root, is written with an indent that reads back as less.
+  if (isScalar(document.contents)) document.contents.type = Scalar.QUOTE_DOUBLE;
   return document.toString({ lineWidth: 0 });
 }
 

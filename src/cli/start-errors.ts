@@ -1,7 +1,7 @@
 // Why a database or a daemon did not start, as an exit code and a sentence.
 
 import { errorText, sqlState } from '../db/database-errors.js';
-import { DataDirectoryInUseError, DataDirectoryPathError } from '../db/embedded.js';
+import { DatabaseDamagedError, DataDirectoryInUseError, DataDirectoryPathError } from '../db/embedded.js';
 import { SchemaVersionError, ServerVersionError } from '../db/migrate.js';
 import { HttpStartError } from '../http/server.js';
 import { CommandError, EXIT } from './command-error.js';
@@ -13,8 +13,9 @@ export function startFailure(error: unknown): CommandError | null {
     return new CommandError(error.found > error.known ? EXIT.newerSchema : EXIT.configuration, error.message);
   if (error instanceof ServerVersionError || error instanceof DataDirectoryPathError)
     return new CommandError(EXIT.configuration, error.message);
-  if (error instanceof DataDirectoryInUseError || error instanceof HttpStartError)
-    return new CommandError(EXIT.unreachable, error.message);
+  const unreachable = [DataDirectoryInUseError, DatabaseDamagedError, HttpStartError];
+  if (unreachable.some((kind) => error instanceof kind))
+    return new CommandError(EXIT.unreachable, (error as Error).message);
   return null;
 }
 

@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   server.on('error', failed);
 
   const created = await makeDatabase();
-  database = await PGlite.create(join(dataDir, 'pgdata'));
+  database = await openDatabase();
   await wire.start();
   report({ kind: 'ready', created });
 
@@ -60,6 +60,18 @@ async function main(): Promise<void> {
     server.close();
     parentPort?.close();
   });
+}
+
+/** Where what is there cannot be opened, that is told and the thread ends. */
+async function openDatabase(): Promise<PGlite> {
+  try {
+    return await PGlite.create(join(dataDir, 'pgdata'));
+  } catch (error) {
+    // The file system's own refusals have a code and say enough.
+    if ((error as NodeJS.ErrnoException).code !== undefined) throw error;
+    report({ kind: 'damaged', reason: String((error as Error).message).split('\n')[0] ?? '' });
+    process.exit(1);
+  }
 }
 
 /** E2. True where it made one. */

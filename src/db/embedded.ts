@@ -24,7 +24,18 @@ export type EmbeddedReport =
   | { readonly kind: 'ready'; readonly created: boolean }
   | { readonly kind: 'alive' }
   | { readonly kind: 'in_use' }
+  | { readonly kind: 'damaged'; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: Error };
+
+/** The files of the embedded database are there and the engine cannot open them. */
+export class DatabaseDamagedError extends Error {
+  override readonly name = 'DatabaseDamagedError';
+  constructor(path: string, reason: string) {
+    super(
+      `the embedded database in ${path} cannot be opened (${reason}): restore a copy of it, or move it away to begin anew`,
+    );
+  }
+}
 
 export interface EmbeddedDatabase {
   /** For `{ kind: 'embedded', socketDir }`, and for `psql -h`. */
@@ -67,6 +78,7 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
     };
     worker.on('message', (message: EmbeddedReport) => {
       if (message.kind === 'failed') fail(message.error);
+      else if (message.kind === 'damaged') fail(new DatabaseDamagedError(resolve(dataDir, 'pgdata'), message.reason));
       else if (message.kind === 'alive') unanswered = 0;
       else if (message.kind === 'in_use') fail(new DataDirectoryInUseError(resolve(dataDir)));
       else {

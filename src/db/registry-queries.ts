@@ -144,7 +144,8 @@ const EXTENSION = columns(
   ],
   `, 'switched_by', (
     select changed_by from extension_audit_log as log
-    where log.extension_id = extensions.id and log.action in ('enable', 'disable') order by log.changed_at desc limit 1)`,
+    where log.extension_id = extensions.id and log.action in ('enable', 'disable')
+    order by log.revision desc nulls last, log.changed_at desc limit 1)`,
 );
 const VERSION = columns('v', [
   ...['id', 'version', 'subject', 'timeout_ms', 'retry', 'config', 'routing_rules', 'rollout_percent', 'rollout_key'],

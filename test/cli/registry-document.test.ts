@@ -68,6 +68,12 @@ for (const format of ['yaml', 'json'] as const)
     );
   });
 
+test('yaml: a text that begins with a blank and has lines is read as it was, also alone', async (t) => {
+  const file = join(directory(t), 'text.yaml');
+  writeFileSync(file, renderRegistryDocument(' a\n b\n', 'yaml'));
+  t.is(stringifyExactJson(await readRegistryDocument(file, 'yaml')), '" a\\n b\\n"');
+});
+
 const yaml = test.macro<[text: string, expected: string]>({
   exec: async (t, text, expected) => {
     const file = join(directory(t), 'f.yaml');

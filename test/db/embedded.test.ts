@@ -1,6 +1,6 @@
 // The embedded database: L1..L3 of socket-lock.ts, E1..E3 of embedded.ts and its worker, W1..W5 of wire-server.ts.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { closeDatabase, type Database, openDatabase } from '../../src/db/client.js';
 import {
+  DatabaseDamagedError,
   DataDirectoryInUseError,
   DataDirectoryPathError,
   openEmbedded,
@@ -130,6 +131,20 @@ test.serial('E2: a database whose making was interrupted is made anew', async (t
   t.true(embedded.created);
   await embedded.close();
   t.false(existsSync(join(dataDir, 'pgdata.new')));
+});
+
+test.serial('openEmbedded: a database whose files are damaged is told in a sentence, and left as it is', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const first = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
+  await first.close();
+  const control = join(dataDir, 'pgdata', 'global', 'pg_control');
+  writeFileSync(control, 'nonsense');
+  const error = await t.throwsAsync(() => openEmbedded(dataDir, { onFailure: () => t.fail() }), {
+    instanceOf: DatabaseDamagedError,
+  });
+  t.regex(error.message, /pgdata cannot be opened \(.+\): restore a copy of it, or move it away/);
+  t.is(readFileSync(control, 'utf8'), 'nonsense');
+  t.false(existsSync(join(dataDir, SOCKET_NAME)), 'the directory is given back');
 });
 
 test('openEmbedded: tells a path that is too long for a socket, and uses a relative one where that fits', async (t) => {
