@@ -90,6 +90,10 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
     worker.on('exit', () =>
       fail(new Error('the thread of the embedded database ended, or was ended because it did not move')),
     );
+  }).catch(async (error: unknown) => {
+    // Not before the thread has given the directory back.
+    await worker.terminate();
+    throw error;
   });
   const watch = setInterval(
     () => {
