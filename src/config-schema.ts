@@ -170,6 +170,8 @@ export const SETTINGS = {
     alias: 'half_open_max_requests',
   }),
   half_open_successes: setting(BREAKER_SETTINGS.half_open_successes, 2),
+  recovery_ramp_seconds: setting(BREAKER_SETTINGS.recovery_ramp_seconds, 5),
+  ejection_seconds: setting(BREAKER_SETTINGS.ejection_seconds, 30),
   auto_disable_on_circuit_open: setting(
     Type.Boolean({ description: 'Disable an extension (`enabled = false`) when its breaker opens.' }),
     true,
@@ -177,6 +179,14 @@ export const SETTINGS = {
   auto_enable_on_circuit_close: setting(
     Type.Boolean({ description: 'Enable it again when the breaker closes; never what a person disabled.' }),
     true,
+  ),
+  health_based_routing_min_success_rate: setting(
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'Success rate over the health window under which an instance is `degraded`.',
+    }),
+    0.8,
   ),
 
   min_budget_ms: setting(count(1, 60_000, 'Smallest `Extreg-Timeout-Ms` that is accepted.'), 10),

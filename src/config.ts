@@ -247,6 +247,8 @@ export function breakerDefaults(config: Config): BreakerSettings {
     open_max_seconds: config.open_max_seconds,
     half_open_max_requests: config.circuit_breaker_half_open_max_requests,
     half_open_successes: config.half_open_successes,
+    recovery_ramp_seconds: config.recovery_ramp_seconds,
+    ejection_seconds: config.ejection_seconds,
   };
 }
 

@@ -5,7 +5,14 @@
 // B3. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
 import { lastValueFrom, Observable, Subject, Subscription, tap } from 'rxjs';
 import { every } from './actors/actor-supervision.js';
-import type { ApplyAutoChange, Clock, FlushHealth, RegistryFeed, WriteAudit } from './actors/ports.js';
+import type {
+  ApplyAutoChange,
+  Clock,
+  FlushHealth,
+  RegistryFeed,
+  WriteAudit,
+  WriteInstanceStatus,
+} from './actors/ports.js';
 import { type Config, databasePlaces } from './config.js';
 import { pruneAudit, writeAudit } from './db/audit-queries.js';
 import { applyAutoChange } from './db/auto-queries.js';
@@ -13,6 +20,7 @@ import { closeDatabase, type Database, type DatabaseConnection, openDatabase } f
 import { errorText } from './db/database-errors.js';
 import { type EmbeddedDatabase, openEmbedded } from './db/embedded.js';
 import { flushHealth } from './db/health-queries.js';
+import { writeInstanceStatus } from './db/instance-queries.js';
 import { withLastKnown } from './db/last-known-feed.js';
 import { checkSchema, migrateDatabase, SchemaVersionError, ServerVersionError } from './db/migrate.js';
 import { registryFeed } from './db/registry-feed.js';
@@ -25,6 +33,7 @@ export interface RegistryDatabase {
   readonly feed$: RegistryFeed;
   requestSnapshot(): void;
   readonly flushHealth: FlushHealth;
+  readonly writeInstanceStatus: WriteInstanceStatus;
   readonly applyAutoChange: ApplyAutoChange;
   readonly writeAudit: WriteAudit;
   /** The registry that is in force, for the last good snapshot. */
@@ -125,6 +134,7 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     feed$,
     requestSnapshot: () => requests$.next(),
     flushHealth: (rows) => flushHealth(db, rows).catch(inShort),
+    writeInstanceStatus: (rows) => writeInstanceStatus(db, rows).catch(inShort),
     applyAutoChange: (change) => applyAutoChange(db, change).catch(inShort),
     writeAudit: (facts) => writeAudit(db, facts, log).catch(inShort),
     remember: (update) => {

@@ -98,6 +98,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       send: requester.send.bind(requester),
       publish: events.publish,
       flushHealth: database.flushHealth,
+      writeInstanceStatus: database.writeInstanceStatus,
       applyAutoChange: database.applyAutoChange,
       writeAudit: database.writeAudit,
       onApplied: (update) => {
@@ -120,6 +121,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       maxInFlight: config.max_in_flight,
       maxBudgetMs: config.max_budget_ms,
       absenceGraceMs: config.absence_grace_seconds * 1000,
+      minSuccessRate: config.health_based_routing_min_success_rate,
     },
   );
   const intake = new Intake(

@@ -50,7 +50,7 @@ export class AutoManager {
     }
     const { revision } = slot.extension;
     const reason =
-      change === 'auto_disable' ? `circuit opened: ${service.target.tripReason ?? 'restored'}` : 'circuit closed';
+      change === 'auto_disable' ? `circuit opened: ${service.target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
     this.#owed.set(slot.id, { extension_id: slot.id, change, revision, reason });
     void this.flush();
   }

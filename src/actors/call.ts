@@ -4,11 +4,15 @@
 // R2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
 //     unseen: it keeps its permit and its place until it ends, for an extension is judged by its own timeout.
 // R3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
+// R4. Where nobody received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
+//     instance at once and outside `retry`.
 
 import type { InstancePool, Member } from '../domain/balance.js';
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
 import { classify } from '../domain/outcome.js';
 import { retryDelayMs } from '../domain/retry-budget.js';
+import type { Endpoint } from './endpoint.js';
+import { Attempt } from './in-flight.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
 import type { Service, Slot } from './slot.js';
 import {
@@ -17,6 +21,7 @@ import {
   REFUSED_HALF_OPEN_FULL,
   REFUSED_ISOLATED,
   REFUSED_OPEN,
+  REFUSED_RECOVERING,
 } from './target.js';
 
 export interface CallDeps {
@@ -34,21 +39,22 @@ export interface CallDeps {
 
 /** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
 const SHORTER_MS = 0.5;
+const NOBODY: readonly string[] = [];
 
 export class Call implements AttemptListener {
   readonly slot: Slot;
   readonly #deps: CallDeps;
   readonly #invocation: Invocation;
   readonly #service: Service;
+  readonly #attempt = new Attempt();
+  /** Sent so far. */
   #attempts = 0;
-  #permit: Admission = 0;
-  #startedMs = 0;
+  #retries = 0;
   #route: Route;
-  #member: Member<Route> | null = null;
   /** Subjects where nobody was listening: no attempt goes there again; null: none yet. */
-  #absent: string[] | null = null;
+  #absent: readonly string[] | null = null;
   /** Subjects where an attempt failed: a retry prefers others; null: none yet. */
-  #failed: string[] | null = null;
+  #failed: readonly string[] | null = null;
   #isOut = false;
   #isAnswered = false;
   #deadlineTimer: unknown = null;
@@ -72,7 +78,7 @@ export class Call implements AttemptListener {
 
   #begin(): void {
     if (this.#service.version.retry > 0) this.slot.retryBudget.countCall(this.#invocation.arrivedMs);
-    this.#attempt(this.#invocation.arrivedMs);
+    this.#send(this.#invocation.arrivedMs);
   }
 
   attemptEnded(end: AttemptEnd, reply: Reply | null): void {
@@ -86,36 +92,44 @@ export class Call implements AttemptListener {
   #attemptEnded(end: AttemptEnd, reply: Reply | null): void {
     const { clock, absenceGraceMs } = this.#deps;
     const { target } = this.#service;
+    const { endpoint, isReadmission, startedMs } = this.#attempt;
     const nowMs = clock.now();
     this.#isOut = false;
-    const withinGrace = end === 'no_responders' && target.isWithinAbsenceGrace(absenceGraceMs, nowMs);
-    if (end === 'reply' || end === 'timeout') target.notePresence();
+    const withinGrace = end === 'no_responders' && target.isWithinAbsenceGrace(endpoint, absenceGraceMs, nowMs);
+    if (end === 'reply' || end === 'timeout') target.notePresence(endpoint);
     const code = reply === null ? 0 : reply.serviceErrorCode;
     const outcome = classify(end, code, withinGrace);
-    target.settle(this.#permit, outcome, nowMs - this.#startedMs, this.#startedMs, nowMs);
-    if (code === 429 && this.#member !== null && reply?.retryAfterMs)
-      this.#member.restUntilMs = nowMs + reply.retryAfterMs;
+    target.settle(this.#attempt, outcome, nowMs - startedMs, nowMs);
+    if (code === 429 && endpoint !== null && reply?.retryAfterMs) endpoint.restUntilMs = nowMs + reply.retryAfterMs;
     if (this.#isAnswered) return this.#finish();
     if (reply !== null && code < 500) return this.#succeed(reply, nowMs);
-    if (end === 'no_responders') return this.#moveOn(nowMs);
+    if (end === 'no_responders' && this.#moveFrom('absent', nowMs)) return;
+    if (isReadmission && outcome === 'failure' && this.#moveFrom('failed', nowMs)) return;
     if ((end === 'timeout' || code >= 500) && this.#scheduleRetry(nowMs)) return;
     this.#refuse(this.#errorOf(end, reply), nowMs);
   }
 
-  #attempt(nowMs: number): void {
-    const { version, target, pool } = this.#service;
+  #send(nowMs: number): void {
+    const { version, target, pool, ownRoute } = this.#service;
     const permit = target.tryAdmit(nowMs);
     if (permit < 0) return this.#refuse(this.#refusalOf(permit, nowMs), nowMs);
-    if (pool !== null) {
-      this.#member = this.#pick(pool, nowMs);
-      if (this.#member === null) {
-        target.settle(permit, 'neutral', 0, nowMs, nowMs);
+    let endpoint: Endpoint | null = null;
+    let isReadmission = false;
+    if (pool === null) {
+      this.#route = ownRoute;
+    } else {
+      const due = target.rotation.dueForReadmission(nowMs);
+      const trial = due === null || this.#wasTried(due.subject) ? null : pool.on(due);
+      const member = trial ?? this.#pick(pool, nowMs);
+      if (member === null) {
+        target.giveBack(permit, nowMs);
         return this.#refuse(this.#unavailable(this.#absent === null ? 'no_instance' : 'no_responders'), nowMs);
       }
-      this.#route = this.#member.value;
+      isReadmission = trial !== null;
+      endpoint = member.seat;
+      this.#route = member.value;
     }
-    this.#permit = permit;
-    this.#startedMs = nowMs;
+    target.begin(this.#attempt, permit, endpoint, isReadmission, nowMs);
     this.#attempts++;
     this.#isOut = true;
     const remainingMs = this.#invocation.deadlineMs - nowMs;
@@ -124,28 +138,36 @@ export class Call implements AttemptListener {
     this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
   }
 
-  #pick(pool: InstancePool<Route>, nowMs: number): Member<Route> | null {
-    const absent = this.#absent ?? undefined;
-    if (this.#failed === null) return pool.pick(nowMs, absent);
-    return pool.pick(nowMs, [...this.#failed, ...(absent ?? [])]) ?? pool.pick(nowMs, absent);
+  /** Before those that failed, and before those out of rotation, comes everybody else. */
+  #pick(pool: InstancePool<Endpoint, Route>, nowMs: number): Member<Endpoint, Route> | null {
+    const absent = this.#absent ?? NOBODY;
+    if (this.#failed === null) return pool.pick(nowMs, absent, true);
+    return pool.pick(nowMs, [...this.#failed, ...absent], false) ?? pool.pick(nowMs, absent, true);
   }
 
-  /** Nobody received it, so it goes to another instance at once, outside `retry`. */
-  #moveOn(nowMs: number): void {
-    this.#absent ??= [];
-    this.#absent.push(this.#route.subject);
+  #wasTried(subject: string): boolean {
+    return (this.#absent?.includes(subject) || this.#failed?.includes(subject)) ?? false;
+  }
+
+  /** R4. False: there is nowhere to go, or no time. */
+  #moveFrom(why: 'absent' | 'failed', nowMs: number): boolean {
+    const { subject } = this.#route;
+    if (why === 'absent') this.#absent = [...(this.#absent ?? NOBODY), subject];
+    else this.#failed = [...(this.#failed ?? NOBODY), subject];
     const { pool } = this.#service;
-    if (pool === null || this.#absent.length >= pool.size || nowMs >= this.#invocation.deadlineMs)
-      return this.#refuse(this.#unavailable('no_responders'), nowMs);
-    this.#attempt(nowMs);
+    const left = (pool?.size ?? 0) - (this.#absent ?? NOBODY).length - (why === 'failed' ? 1 : 0);
+    if (left <= 0 || nowMs >= this.#invocation.deadlineMs || this.slot.gate !== null) return false;
+    this.#send(nowMs);
+    return true;
   }
 
   /** True: another attempt follows, inside the caller's budget and the extension's retry budget. */
   #scheduleRetry(nowMs: number): boolean {
-    if (this.#attempts > this.#service.version.retry) return false;
-    const delayMs = retryDelayMs(this.#attempts, this.#deps.random());
+    if (this.#retries >= this.#service.version.retry) return false;
+    const delayMs = retryDelayMs(this.#retries + 1, this.#deps.random());
     if (nowMs + delayMs >= this.#invocation.deadlineMs || !this.slot.retryBudget.tryTake(nowMs)) return false;
-    this.#failed = [...(this.#failed ?? []), this.#route.subject];
+    this.#retries++;
+    this.#failed = [...(this.#failed ?? NOBODY), this.#route.subject];
     this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);
     return true;
   }
@@ -157,7 +179,7 @@ export class Call implements AttemptListener {
     try {
       // A person may have switched it off since the call was admitted.
       if (gate !== null) this.#refuse(this.#unavailable(gate), nowMs);
-      else this.#attempt(nowMs);
+      else this.#send(nowMs);
     } catch (error) {
       this.#abort(error);
     }
@@ -214,6 +236,8 @@ export class Call implements AttemptListener {
         return this.#unavailable('circuit_open', Math.ceil(target.openRemainingMs(nowMs)));
       case REFUSED_HALF_OPEN_FULL:
         return this.#unavailable('half_open_full', this.#service.version.timeoutMs);
+      case REFUSED_RECOVERING:
+        return this.#unavailable('recovering', this.#service.version.timeoutMs);
       case REFUSED_ISOLATED:
         return this.#unavailable('isolated');
       case REFUSED_ACTOR_FAILED:

@@ -13,8 +13,10 @@ import type { Logger } from '../telemetry/log.js';
 import { every } from './actor-supervision.js';
 import { AuditTrail } from './audit-trail.js';
 import { AutoManager } from './auto-manager.js';
+import type { Endpoint } from './endpoint.js';
 import { HealthView } from './health-view.js';
 import { HealthWriter } from './health-writer.js';
+import { InstanceStatusWriter } from './instance-status-writer.js';
 import { Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './notices.js';
 import type {
   ApplyAutoChange,
@@ -27,7 +29,9 @@ import type {
   SendAttempt,
   WallClock,
   WriteAudit,
+  WriteInstanceStatus,
 } from './ports.js';
+import type { RotationChange } from './rotation.js';
 import { Router } from './router.js';
 import type { Slot } from './slot.js';
 import { Supervisor } from './supervisor.js';
@@ -41,6 +45,7 @@ export interface CorePorts {
   readonly send: SendAttempt;
   readonly publish: PublishEvent;
   readonly flushHealth: FlushHealth;
+  readonly writeInstanceStatus: WriteInstanceStatus;
   readonly applyAutoChange: ApplyAutoChange;
   readonly writeAudit: WriteAudit;
   /** The registry as it came, once it is in force. */
@@ -61,6 +66,8 @@ export interface CoreSettings {
   readonly maxInFlight: number;
   readonly maxBudgetMs: number;
   readonly absenceGraceMs: number;
+  /** Under it, an instance is degraded, and an extension has a high failure rate; 0..1. */
+  readonly minSuccessRate: number;
 }
 
 const TICK_MS = 1000;
@@ -72,6 +79,7 @@ export class Core {
   readonly inspection: InspectionSource;
   readonly audit: AuditTrail;
   readonly writer: HealthWriter;
+  readonly #instanceStatusWriter: InstanceStatusWriter;
   readonly autoManager: AutoManager;
   readonly #ports: CorePorts;
   readonly #notices: Notices;
@@ -98,11 +106,19 @@ export class Core {
         breakerDefaults: settings.breakerDefaults,
         autoEnableOnCircuitClose: settings.autoEnableOnCircuitClose,
         onBreakerEvent: (slot, target, event) => this.#onBreakerEvent(slot, target, event),
+        onRotation: (slot, target, endpoint, change) => this.#onRotation(slot, target, endpoint, change),
         onActorFailed: (slot, target, error, givenUp) => this.#onActorFailed(slot, target, error, givenUp),
       },
     });
     const { slots } = this.supervisor;
-    this.view = new HealthView({ slots, clock, wall, autoDisabledTotal: () => this.autoManager.autoDisabledTotal });
+    const { minSuccessRate } = settings;
+    this.view = new HealthView({
+      slots,
+      clock,
+      wall,
+      autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
+      minSuccessRate,
+    });
     this.inspection = {
       extensionIds: () => slots.keys(),
       targetsOf: (id) => {
@@ -115,6 +131,13 @@ export class Core {
       clock,
       flush: ports.flushHealth,
       log: log.child({ component: 'health_writer' }),
+    });
+    this.#instanceStatusWriter = new InstanceStatusWriter({
+      slots,
+      clock,
+      write: ports.writeInstanceStatus,
+      minSuccessRate,
+      log: log.child({ component: 'instance_status' }),
     });
     this.autoManager = new AutoManager({
       slots,
@@ -142,6 +165,7 @@ export class Core {
     this.#ticks = every(TICK_MS, this.#ports.clock).subscribe(() => {
       this.supervisor.tick(this.#ports.clock.now());
       void this.writer.flush();
+      void this.#instanceStatusWriter.flush();
       void this.autoManager.flush();
       void this.audit.flush();
     });
@@ -150,7 +174,12 @@ export class Core {
   /** K2. Resolves when everything owed is written, or the database is away, and no actor runs. */
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
-    await Promise.all([this.writer.flush(), this.autoManager.flush(), this.audit.flush()]);
+    await Promise.all([
+      this.writer.flush(),
+      this.#instanceStatusWriter.flush(),
+      this.autoManager.flush(),
+      this.audit.flush(),
+    ]);
     this.supervisor.stop();
   }
 
@@ -196,6 +225,22 @@ export class Core {
     }
     this.writer.transitioned(target);
     if (isDefault) this.autoManager.consider(slot);
+  }
+
+  /** Told for each instance with that subject. */
+  #onRotation(slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange): void {
+    const { clock, wall } = this.#ports;
+    for (const instance of slot.instancesAt(target, endpoint.subject))
+      this.#notices.tell({
+        event: change.type === 'ejected' ? 'instance_ejected' : 'instance_returned',
+        extensionId: slot.id,
+        version: target.version,
+        instance_id: instance.id,
+        actor: SYSTEM_BREAKER,
+        reason: change.reason,
+        ...(change.type === 'ejected' ? { evidence: publicEvidence(change.evidence, clock, wall) } : {}),
+        audited: true,
+      });
   }
 
   #onActorFailed(slot: Slot, target: Target, error: unknown, givenUp: boolean): void {

@@ -1,17 +1,18 @@
 // Reads the slots for the health API and the metrics page. Reading takes no permit and changes no state.
-import type { Extension, Instance } from '../domain/extension.js';
+import type { Instance } from '../domain/extension.js';
 import {
   type ExtensionHealth,
   type HealthReport,
   type HealthSummary,
+  type InstanceHealth,
   summarize,
   type TargetHealth,
 } from '../domain/health-report.js';
-import { instancesOf } from '../domain/registry-validation.js';
 import { defaultVersion } from '../domain/version-choice.js';
-import { isoAt } from './notices.js';
+import { statusOf, worstOf } from './instance-status.js';
+import { isoAt, publicEvidence } from './notices.js';
 import type { Clock, ExtensionSample, HealthSource, MetricsSource, WallClock } from './ports.js';
-import type { Service, Slot } from './slot.js';
+import type { Slot } from './slot.js';
 import type { Target } from './target.js';
 
 const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;
@@ -26,6 +27,8 @@ export class HealthView implements HealthSource, MetricsSource {
       readonly clock: Clock;
       readonly wall: WallClock;
       readonly autoDisabledTotal: () => number;
+      /** Under it an instance is degraded. */
+      readonly minSuccessRate: number;
     },
   ) {}
 
@@ -49,13 +52,32 @@ export class HealthView implements HealthSource, MetricsSource {
         default: service === published,
         ...this.target(slot, service.target),
       })),
-      instances: extension.instances.map((instance) => ({
-        id: instance.id,
-        version: versionOf(extension, instance, slot.services),
-        weight: instance.weight,
-        enabled: instance.enabled,
-        health_status: instance.healthStatus,
-      })),
+      instances: extension.instances.map((instance) => this.#instance(slot, instance)),
+    };
+  }
+
+  #instance(slot: Slot, instance: Instance): InstanceHealth {
+    const { clock, wall, minSuccessRate } = this.deps;
+    const nowMs = clock.now();
+    const serving = slot.servicesOf(instance);
+    const endpoints = serving.map(({ target }) => target.rotation.at(instance.subject));
+    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, minSuccessRate, nowMs)));
+    const out = endpoints.filter((endpoint) => !endpoint.isInRotation);
+    const reading = endpoints[0]?.health.read(nowMs);
+    return {
+      id: instance.id,
+      version: serving.length === 1 ? (serving[0]?.version.version ?? null) : null,
+      weight: instance.weight,
+      enabled: instance.enabled,
+      // Where nothing is known here yet, the row may know more.
+      health_status: status === 'unknown' ? instance.healthStatus : status,
+      ejected_until: out.length === 0 ? null : isoAt(Math.max(...out.map((e) => e.ejectedUntilMs)), clock, wall),
+      success_rate: reading?.successRate ?? null,
+      avg_latency_ms: round(reading?.avgMs ?? null),
+      p50_latency_ms: round(reading?.p50Ms ?? null),
+      p95_latency_ms: round(reading?.p95Ms ?? null),
+      p99_latency_ms: round(reading?.p99Ms ?? null),
+      latency_samples: reading?.samples ?? 0,
     };
   }
 
@@ -88,8 +110,10 @@ export class HealthView implements HealthSource, MetricsSource {
       circuit_breaker_open_until:
         isOpen && facts.openRemainingMs > 0 ? isoAt(nowMs + facts.openRemainingMs, clock, wall) : null,
       circuit_breaker_trips: facts.trips,
-      trip_reason: target.tripReason,
+      trip_reason: target.lastTrip?.reason ?? null,
+      trip_evidence: target.lastTrip === null ? null : publicEvidence(target.lastTrip.evidence, clock, wall),
       half_open_requests_count: target.probes,
+      recovering: target.mode === 'recovering',
     };
   }
 
@@ -161,11 +185,7 @@ const NO_TARGET: TargetHealth = {
   circuit_breaker_open_until: null,
   circuit_breaker_trips: 0,
   trip_reason: null,
+  trip_evidence: null,
   half_open_requests_count: 0,
+  recovering: false,
 };
-
-/** The version an instance serves; null: several, or none that can be called. */
-function versionOf(extension: Extension, instance: Instance, services: Iterable<Service>): string | null {
-  const serving = [...services].filter((s) => instancesOf(extension, s.version).some((i) => i.id === instance.id));
-  return serving.length === 1 ? (serving[0]?.version.version ?? null) : null;
-}

@@ -16,6 +16,7 @@ export interface Notice {
   readonly extensionId: string;
   readonly actor: string;
   readonly version?: string;
+  readonly instance_id?: string;
   readonly revision?: number;
   readonly reason?: string;
   readonly evidence?: Evidence;
@@ -24,7 +25,12 @@ export interface Notice {
   readonly audited: boolean;
 }
 
-const QUIET: ReadonlySet<EventKind> = new Set(['circuit_half_opened', 'circuit_closed', 'auto_enabled']);
+const QUIET: ReadonlySet<EventKind> = new Set([
+  'circuit_half_opened',
+  'circuit_closed',
+  'auto_enabled',
+  'instance_returned',
+]);
 
 export class Notices {
   constructor(
@@ -50,6 +56,7 @@ export class Notices {
       action: notice.event,
       new_values: {
         ...(notice.version === undefined ? {} : { version: notice.version }),
+        ...(notice.instance_id === undefined ? {} : { instance_id: notice.instance_id }),
         ...(notice.evidence === undefined ? {} : { evidence: notice.evidence }),
       },
       changed_by: notice.actor,
@@ -64,6 +71,7 @@ export function publicEvidence(evidence: TripEvidence, clock: Clock, wall: WallC
   return {
     failures: evidence.failures,
     outcomes: evidence.outcomes,
+    overdue: evidence.overdue,
     error_rate: evidence.errorRate,
     window_seconds: evidence.windowMs / 1000,
     first_failure: isoAt(evidence.firstFailureMs, clock, wall),

@@ -3,7 +3,7 @@ import type { Observable } from 'rxjs';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
 import type { RegistryEvent } from '../domain/events.js';
-import type { JsonObject } from '../domain/extension.js';
+import type { HealthStatus, JsonObject } from '../domain/extension.js';
 import type { HealthReport, HealthSummary } from '../domain/health-report.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 
@@ -138,6 +138,18 @@ export interface FlushResult {
 
 /** Writes all rows in one statement; rejects only where the database cannot be reached (nothing was written then). */
 export type FlushHealth = (rows: readonly HealthFlushRow[]) => Promise<FlushResult>;
+
+/** What an instance's row is to say of it. */
+export interface InstanceStatusRow {
+  readonly extension_id: string;
+  readonly instance_id: string;
+  readonly health_status: HealthStatus;
+  /** Since its last attempt settled. */
+  readonly checked_ago_ms: number;
+}
+
+/** Writes all rows in one statement, whatever else happened to them; rejects where the database cannot be reached. */
+export type WriteInstanceStatus = (rows: readonly InstanceStatusRow[]) => Promise<void>;
 
 /** The auto-manager's change of `extensions`: applied only while the row still has `revision`. */
 export interface AutoChange {

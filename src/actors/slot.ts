@@ -22,7 +22,10 @@ import { openMs } from '../domain/trip.js';
 import { callableVersions, defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted, BreakerFacts } from '../machines/breaker-machine.js';
 import { keepAlive } from './actor-supervision.js';
+import type { Endpoint } from './endpoint.js';
+import { InstanceStatuses } from './instance-status.js';
 import type { Clock, PrepareRoute, Route } from './ports.js';
+import type { RotationChange } from './rotation.js';
 import { NO_FACTS, Target } from './target.js';
 
 /** A version that can be called: what it is, what guards it, and where it answers. */
@@ -32,12 +35,13 @@ export interface Service {
   /** Where the version has no instance rows: its own subject. */
   readonly ownRoute: Route;
   /** null: no instance rows, the subject's queue group is the pool. */
-  readonly pool: InstancePool<Route> | null;
+  readonly pool: InstancePool<Endpoint, Route> | null;
+  readonly instances: readonly Instance[];
   /** What routes and pool were made of; while it is the same they stay, and with them the turns of the pool. */
   readonly madeOf: {
     readonly subject: string;
     readonly config: Extension['config'] | null;
-    readonly instances: readonly Instance[];
+    readonly instances: readonly Omit<Instance, 'healthStatus'>[];
   };
 }
 
@@ -48,6 +52,7 @@ export interface SlotDeps {
   readonly breakerDefaults: BreakerSettings;
   readonly autoEnableOnCircuitClose: boolean;
   readonly onBreakerEvent: (slot: Slot, target: Target, event: BreakerEmitted) => void;
+  readonly onRotation: (slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange) => void;
   readonly onActorFailed: (slot: Slot, target: Target, error: unknown, givenUp: boolean) => void;
 }
 
@@ -64,6 +69,7 @@ export class Slot {
   inFlight = 0;
   /** What was stored of each version when this process took it over; null without a row. */
   readonly stored = new Map<string, BreakerFactsRow | null>();
+  readonly instanceStatuses = new InstanceStatuses();
   readonly #deps: SlotDeps;
   readonly #services = new Map<string, Service>();
   readonly #lives = new Map<string, Subscription>();
@@ -92,6 +98,17 @@ export class Slot {
 
   get services(): Iterable<Service> {
     return this.#services.values();
+  }
+
+  /** Those that an instance answers for. */
+  servicesOf({ id }: Instance): Service[] {
+    return [...this.#services.values()].filter(({ instances }) => instances.some((instance) => instance.id === id));
+  }
+
+  /** The instances of a target's version that have this subject. */
+  instancesAt(target: Target, subject: string): readonly Instance[] {
+    const service = [...this.#services.values()].find((one) => one.target === target);
+    return service?.instances.filter((instance) => instance.subject === subject) ?? [];
   }
 
   /** Why no live call may pass, whatever the breakers say; null: none. */
@@ -140,7 +157,7 @@ export class Slot {
     const isOff = !after.enabled && !after.autoDisabled;
     if (!isOff && after.switchedBy === AUTO_MANAGER) return;
     const isKept = isOff || !after.enabled || after.breakerOverride !== null;
-    const type = isKept ? 'breaker.renew' : before.autoDisabled ? 'breaker.probe' : 'breaker.reset';
+    const type = isKept ? 'breaker.renew' : before.autoDisabled ? 'breaker.probe' : 'breaker.enable';
     for (const { target } of this.#services.values()) target.send({ type, nowMs });
   }
 
@@ -165,13 +182,21 @@ export class Slot {
       const previous = this.#services.get(version.version);
       const target = previous?.target ?? this.#newTarget(extension, version, isDefault, settings, entry);
       if (previous !== undefined) this.#renew(previous, version, settings);
-      this.#services.set(version.version, { ...this.#routes(extension, version, previous), version, target });
+      this.#services.set(version.version, this.#service(extension, version, target, previous));
       if (previous !== undefined) continue;
       const onFailed = (error: unknown, givenUp: boolean) => this.#deps.onActorFailed(this, target, error, givenUp);
       this.#lives.set(version.version, keepAlive(target.life$, this.#deps.clock, onFailed).subscribe());
     }
     this.#default = published === null ? null : (this.#services.get(published.version) ?? null);
     this.#gate = this.#gateOf(extension);
+    this.#takeReports(extension);
+  }
+
+  /** Instances that somebody else says are unhealthy. */
+  #takeReports(extension: Extension): void {
+    const nowMs = this.#deps.clock.now();
+    for (const reported of this.instanceStatuses.read(extension.instances))
+      for (const { target } of this.servicesOf(reported)) target.rotation.reportUnhealthy(reported.subject, nowMs);
   }
 
   #newTarget(
@@ -198,6 +223,7 @@ export class Slot {
       clock: this.#deps.clock,
       random: this.#deps.random,
       onEvent: (target, event) => this.#deps.onBreakerEvent(this, target, event),
+      onRotation: (target, endpoint, change) => this.#deps.onRotation(this, target, endpoint, change),
     });
   }
 
@@ -207,10 +233,17 @@ export class Slot {
     if (previous.version.subject !== version.subject) previous.target.send({ type: 'subject.changed', nowMs });
   }
 
-  #routes(extension: Extension, version: Version, previous?: Service): Pick<Service, 'ownRoute' | 'pool' | 'madeOf'> {
+  #service(extension: Extension, version: Version, target: Target, previous?: Service): Service {
     const instances = instancesOf(extension, version);
-    const madeOf = { subject: version.subject, config: this.#configFor(extension, version), instances };
-    if (previous !== undefined && isDeepStrictEqual(previous.madeOf, madeOf)) return previous;
+    const usable = instances.filter((i) => i.enabled && i.weight > 0);
+    target.rotation.keep(new Set(instances.map((i) => i.subject)), new Set(usable.map((i) => i.subject)));
+    const madeOf = {
+      subject: version.subject,
+      config: this.#configFor(extension, version),
+      instances: instances.map(({ healthStatus: _, ...instance }) => instance),
+    };
+    if (previous !== undefined && isDeepStrictEqual(previous.madeOf, madeOf))
+      return { ...previous, version, instances };
     const route = (instanceId: string | null, subject: string): Route =>
       this.#deps.prepareRoute({
         extensionId: extension.id,
@@ -219,11 +252,10 @@ export class Slot {
         subject,
         config: madeOf.config,
       });
-    return {
-      ownRoute: route(null, version.subject),
-      pool: instances.length === 0 ? null : new InstancePool(instances, (i) => route(i.id, i.subject)),
-      madeOf,
-    };
+    const seat = (instance: Instance) => target.rotation.at(instance.subject);
+    const pool = new InstancePool(instances, seat, (instance) => route(instance.id, instance.subject));
+    const ownRoute = route(null, version.subject);
+    return { version, target, instances, madeOf, ownRoute, pool: instances.length === 0 ? null : pool };
   }
 
   /** Version config over extension config; null: nothing to deliver, not wanted, or too large for a header. */

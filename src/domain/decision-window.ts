@@ -4,6 +4,7 @@
 //     window is as long as windowMs less at most one bucket, and never longer.
 // W2. Time only moves on: a time before the newest one seen counts as the newest. Idle gaps of any length empty it.
 // W3. Memory is fixed and recording takes constant time. It is mutated in place by the one slot that owns it.
+// W4. Overdue attempts are held beside the outcomes, never among them: as many as the last look found, fewer as they settle.
 
 export const BUCKETS = 12;
 
@@ -19,6 +20,9 @@ export class DecisionWindow {
   #failureTotal = 0;
   #consecutiveFailures = 0;
   #lastFailureMs: number | null = null;
+  #overdue = 0;
+  #overdueInRow = 0;
+  #row = 0;
 
   constructor(windowMs: number) {
     this.#bucketMs = windowMs / BUCKETS;
@@ -33,6 +37,8 @@ export class DecisionWindow {
     this.#successes[i] = (this.#successes[i] as number) + 1;
     this.#successTotal++;
     this.#consecutiveFailures = 0;
+    this.#overdueInRow = 0;
+    this.#row++;
   }
 
   recordFailure(nowMs: number): void {
@@ -67,6 +73,11 @@ export class DecisionWindow {
     return this.#consecutiveFailures;
   }
 
+  /** Names the present row of failures: another one after each success. */
+  get row(): number {
+    return this.#row;
+  }
+
   /** First failure still in the window, monotonic ms; null without one. */
   firstFailureMs(nowMs: number): number | null {
     this.#advance(nowMs);
@@ -82,6 +93,45 @@ export class DecisionWindow {
     return this.failures(nowMs) > 0 ? this.#lastFailureMs : null;
   }
 
+  /** Attempts that are out and overdue (W4). */
+  get overdue(): number {
+    return this.#overdue;
+  }
+
+  /** Those of them that were sent after the last success: they lengthen a row of failures. */
+  get overdueInRow(): number {
+    return Math.min(this.#overdueInRow, this.#overdue);
+  }
+
+  /** What a look at the attempts that are out has found. */
+  setOverdue(count: number, inRow: number): void {
+    this.#overdue = count;
+    this.#overdueInRow = inRow;
+  }
+
+  /** An attempt that was counted as overdue has ended, and is recorded like any other. */
+  endOverdue(): void {
+    this.#overdue--;
+  }
+
+  /**
+   * Takes out what `part`, a window of the same length, holds: its outcomes, its overdue attempts, and `inRow` failures of
+   * the present row. Within a bucket the time of the first failure stays, though it may have been one that was taken out.
+   */
+  subtract(part: DecisionWindow, inRow: number, nowMs: number): void {
+    this.#advance(nowMs);
+    part.#advance(nowMs);
+    for (let i = 0; i < BUCKETS; i++) {
+      this.#successes[i] = (this.#successes[i] as number) - (part.#successes[i] as number);
+      this.#failures[i] = (this.#failures[i] as number) - (part.#failures[i] as number);
+    }
+    this.#successTotal -= part.#successTotal;
+    this.#failureTotal -= part.#failureTotal;
+    this.#consecutiveFailures -= inRow;
+    this.#overdue -= part.#overdue;
+    this.#overdueInRow = Math.max(this.#overdueInRow - part.#overdueInRow, 0);
+  }
+
   clear(): void {
     this.#successes.fill(0);
     this.#failures.fill(0);
@@ -89,6 +139,8 @@ export class DecisionWindow {
     this.#failureTotal = 0;
     this.#consecutiveFailures = 0;
     this.#lastFailureMs = null;
+    this.#row++;
+    this.setOverdue(0, 0);
   }
 
   /** Changes the length and keeps what the new one can hold: each old bucket goes to where its start falls. */
@@ -136,6 +188,7 @@ export class DecisionWindow {
       successes: this.#successTotal,
       failures: this.#failureTotal,
       consecutive_failures: this.#consecutiveFailures,
+      overdue: this.#overdue,
     };
   }
 

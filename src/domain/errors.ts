@@ -33,6 +33,7 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
 export const UNAVAILABLE_REASONS = {
   circuit_open: 'its breaker is open; `retry_after_ms` says for how long',
   half_open_full: 'half-open and every permit is out',
+  recovering: 'it has just closed, and as many calls are in flight as its slow start allows so far',
   isolated: 'a person isolated it',
   disabled: 'a person disabled it',
   auto_disabled: 'disabled automatically, and `auto_enable_on_circuit_close` is off',

@@ -10,6 +10,8 @@ export const EVENT_KINDS = [
   'auto_disabled',
   'auto_enabled',
   'version_opened',
+  'instance_ejected',
+  'instance_returned',
   'registry_row_rejected',
   'mass_removal_held',
   'actor_failed',
@@ -20,7 +22,9 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 export interface Evidence {
   readonly failures: number;
   readonly outcomes: number;
-  /** failures / outcomes, 0..1; null without outcomes. */
+  /** Attempts out for too long by the look of its latencies; each counts as one that failed. */
+  readonly overdue: number;
+  /** (failures + overdue) / (outcomes + overdue), 0..1; null without any. */
   readonly error_rate: number | null;
   readonly window_seconds: number;
   /** ISO 8601, wall clock; null without a failure in the window. */

@@ -1,4 +1,5 @@
 // The shape of `GET /admin/extensions/health`: the first seed's, with the second seed's fields. Pure.
+import type { Evidence } from './events.js';
 import type { BreakerOverride, ExtensionType, HealthStatus } from './extension.js';
 
 export interface TargetHealth {
@@ -21,9 +22,12 @@ export interface TargetHealth {
   readonly circuit_breaker_opened_at: string | null;
   readonly circuit_breaker_open_until: string | null;
   readonly circuit_breaker_trips: number;
-  /** Why it opened last; null where it never did in this process. */
+  /** Why it opened last, and on what; null where it never did in this process, or since a reset. */
   readonly trip_reason: string | null;
+  readonly trip_evidence: Evidence | null;
   readonly half_open_requests_count: number;
+  /** It has just closed, and lets calls in only as they succeed. */
+  readonly recovering: boolean;
 }
 
 export interface VersionHealth extends TargetHealth {
@@ -38,6 +42,15 @@ export interface InstanceHealth {
   readonly weight: number;
   readonly enabled: boolean;
   readonly health_status: HealthStatus;
+  /** When it may be tried again, ISO 8601; null while it is in rotation. */
+  readonly ejected_until: string | null;
+  /** Of its health window, as the other numbers; instances that share a subject share them. Null without calls. */
+  readonly success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly p50_latency_ms: number | null;
+  readonly p95_latency_ms: number | null;
+  readonly p99_latency_ms: number | null;
+  readonly latency_samples: number;
 }
 
 export interface ExtensionHealth {

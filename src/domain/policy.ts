@@ -62,6 +62,18 @@ export const BREAKER_SETTINGS = {
     maximum: 1000,
     description: 'Successful probes that close it; one failure re-opens.',
   }),
+  recovery_ramp_seconds: Type.Number({
+    minimum: 0,
+    maximum: 3600,
+    description:
+      'Slow start: for this long after closing, calls in flight are limited to `half_open_max_requests` and one more per success, until that is as many as there were before; 0 = off.',
+  }),
+  ejection_seconds: Type.Number({
+    minimum: 0.001,
+    maximum: 86_400,
+    description:
+      'How long an instance that fails while others do not is out of rotation the first time; doubles up to ten times as long.',
+  }),
 } as const;
 
 const breakerSchema = Type.Object(BREAKER_SETTINGS, strict);

@@ -4,6 +4,9 @@ import type { DecisionWindow } from './decision-window.js';
 export interface TripEvidence {
   readonly failures: number;
   readonly outcomes: number;
+  /** Attempts out and overdue, which count as failed ones. */
+  readonly overdue: number;
+  /** (failures + overdue) / (outcomes + overdue), 0..1; null without any. */
   readonly errorRate: number | null;
   readonly windowMs: number;
   readonly firstFailureMs: number | null;
@@ -11,10 +14,14 @@ export interface TripEvidence {
 }
 
 export function evidenceOf(window: DecisionWindow, nowMs: number): TripEvidence {
+  const failures = window.failures(nowMs);
+  const outcomes = window.outcomes(nowMs);
+  const { overdue } = window;
   return {
-    failures: window.failures(nowMs),
-    outcomes: window.outcomes(nowMs),
-    errorRate: window.errorRate(nowMs),
+    failures,
+    outcomes,
+    overdue,
+    errorRate: outcomes + overdue === 0 ? null : (failures + overdue) / (outcomes + overdue),
     windowMs: window.windowMs,
     firstFailureMs: window.firstFailureMs(nowMs),
     lastFailureMs: window.lastFailureMs(nowMs),

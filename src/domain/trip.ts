@@ -4,6 +4,8 @@
 // T2. Count rule `consecutive`: failures in a row, those still in the window, >= failure_threshold; no floor.
 // T3. Rate rule, beside either: failures / outcomes > error_rate_threshold (strictly), from minimum_volume outcomes on.
 // T4. A success never opens: callers evaluate at failures and at ticks only.
+// T5. In all of them an overdue attempt stands for a failed one: (failures + overdue) of (outcomes + overdue), so that a
+//     hang is seen before its timeouts.
 import type { DecisionWindow } from './decision-window.js';
 import type { BreakerSettings } from './policy.js';
 
@@ -17,14 +19,15 @@ export type TripReason =
   | 'lease_over';
 
 export function evaluateTrip(window: DecisionWindow, settings: BreakerSettings, nowMs: number): TripReason | null {
-  const failures = window.failures(nowMs);
+  const failures = window.failures(nowMs) + window.overdue;
   if (failures === 0) return null;
-  const outcomes = window.outcomes(nowMs);
+  const outcomes = window.outcomes(nowMs) + window.overdue;
   // A quotient, not a product: 29 of 100 is 0.29 to the last bit, while 0.29 * 100 is less than 29.
   const rate = failures / outcomes;
   if (settings.failure_rule === 'consecutive') {
     // Failures in a row are the newest outcomes, so those of them in the window are the fewer of the two counts.
-    if (Math.min(window.consecutiveFailures, failures) >= settings.failure_threshold) return 'consecutive_failures';
+    const inRow = window.consecutiveFailures + window.overdueInRow;
+    if (Math.min(inRow, failures) >= settings.failure_threshold) return 'consecutive_failures';
   } else if (failures >= settings.failure_threshold && rate >= settings.failure_rate_floor) {
     return 'failure_count';
   }
@@ -36,7 +39,7 @@ export function evaluateTrip(window: DecisionWindow, settings: BreakerSettings, 
 export function isHighFailureCount(window: DecisionWindow, settings: BreakerSettings, nowMs: number): boolean {
   return (
     settings.failure_rule === 'window' &&
-    window.failures(nowMs) >= settings.failure_threshold &&
+    window.failures(nowMs) + window.overdue >= settings.failure_threshold &&
     evaluateTrip(window, settings, nowMs) === null
   );
 }

@@ -25,7 +25,20 @@ const targetFields = {
   circuit_breaker_open_until: time,
   circuit_breaker_trips: Type.Number(),
   trip_reason: nullable('string'),
+  trip_evidence: Type.Unsafe({
+    type: ['object', 'null'],
+    properties: {
+      failures: Type.Number(),
+      outcomes: Type.Number(),
+      overdue: Type.Number(),
+      error_rate: rate,
+      window_seconds: Type.Number(),
+      first_failure: time,
+      last_failure: time,
+    },
+  }),
   half_open_requests_count: Type.Number(),
+  recovering: Type.Boolean(),
 };
 
 const extensionFields = {
@@ -63,6 +76,13 @@ export const extensionHealthSchema = Type.Object({
       weight: Type.Number(),
       enabled: Type.Boolean(),
       health_status: Type.String(),
+      ejected_until: time,
+      success_rate: rate,
+      avg_latency_ms: ms,
+      p50_latency_ms: ms,
+      p95_latency_ms: ms,
+      p99_latency_ms: ms,
+      latency_samples: Type.Number(),
     }),
   ),
 });

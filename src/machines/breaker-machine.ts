@@ -9,6 +9,8 @@
 // M4. Facts, not snapshots, are restored: `restoring` boots into the state that the facts and the time left call for.
 // M5. Entering a state empties the window and draws a generation as part of the transition itself: ask a live breaker for
 //     its snapshot, never `snapshot.can(event)`, which would do both.
+// M6. After probes closed it, or a person enabled it, it is recovering first: a slow start, which ends with its time or when
+//     its target says that it is through. Whatever closed does, recovering does too.
 import { assign, emit, enqueueActions, setup } from 'xstate';
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { BreakerSettings } from '../domain/policy.js';
@@ -73,6 +75,10 @@ export type BreakerEvent =
   | { type: 'breaker.isolate' | 'breaker.force_close' | 'breaker.release' | 'breaker.reset'; nowMs: number }
   /** Half-open now, whatever it was. */
   | { type: 'breaker.probe'; nowMs: number }
+  /** Closed now, with a slow start, whatever it was. */
+  | { type: 'breaker.enable'; nowMs: number }
+  /** The slow start admits as many calls as there were before. */
+  | { type: 'ramp.completed'; nowMs: number }
   /** A new generation in the same state. */
   | { type: 'breaker.renew'; nowMs: number }
   /** Other code answers now: an open breaker may probe it at once, any other renews. */
@@ -98,6 +104,7 @@ const timeOf = (event: { type: string }, context: BreakerContext): number =>
 const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => ({
   failures: 1,
   outcomes: context.probeSuccesses + 1,
+  overdue: 0,
   errorRate: 1 / (context.probeSuccesses + 1),
   windowMs: context.window.windowMs,
   firstFailureMs: nowMs,
@@ -123,9 +130,11 @@ export const breakerMachine = setup({
     isOpenTimeOver: ({ context, event }) => !(timeOf(event, context) < context.openUntilMs),
     isLastProbe: ({ context }) => context.probeSuccesses + 1 >= context.settings.half_open_successes,
     isOnlyProbe: ({ context }) => context.probes.length <= 1,
+    hasNoRamp: ({ context }) => context.settings.recovery_ramp_seconds === 0,
   },
   delays: {
     openTime: ({ context }) => delay(context.openUntilMs - context.now()),
+    rampTime: ({ context }) => delay(context.settings.recovery_ramp_seconds * 1000),
     lease: ({ context }) => delay((context.probes[0] ?? context.now()) + context.leaseMs - context.now()),
   },
   actions: {
@@ -266,6 +275,16 @@ export const breakerMachine = setup({
         'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
         // There is nothing to tell: it did not close.
         'breaker.reset': { target: 'closed', reenter: true, actions: ['forgetTrips', 'countTransition'] },
+        'breaker.enable': { target: 'closed.recovering', reenter: true, actions: 'countTransition' },
+      },
+      initial: 'steady',
+      states: {
+        recovering: {
+          always: { guard: 'hasNoRamp', target: 'steady' },
+          after: { rampTime: 'steady' },
+          on: { 'ramp.completed': 'steady' },
+        },
+        steady: {},
       },
     },
     open: {
@@ -302,7 +321,7 @@ export const breakerMachine = setup({
             'probe.succeeded': [
               {
                 guard: 'isLastProbe',
-                target: '#breaker.closed',
+                target: '#breaker.closed.recovering',
                 actions: ['endProbe', 'tellRecovered', 'countTransition'],
               },
               { guard: 'isOnlyProbe', target: 'waiting', actions: ['endProbe', 'countProbeSuccess'] },
@@ -339,6 +358,7 @@ export const breakerMachine = setup({
     'breaker.isolate': { target: '.isolated', actions: 'countTransition' },
     'breaker.force_close': { target: '.forcedClosed', actions: 'countTransition' },
     'breaker.reset': { target: '.closed', actions: ['forgetTrips', 'countTransition', 'tellClosedByHand'] },
+    'breaker.enable': { target: '.closed.recovering', actions: ['countTransition', 'tellClosedByHand'] },
     'breaker.renew': { actions: 'startGeneration' },
     'subject.changed': { actions: 'startGeneration' },
     'settings.changed': { actions: 'takeSettings' },

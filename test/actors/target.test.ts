@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { keepAlive } from '../../src/actors/actor-supervision.js';
+import { Attempt as Sent } from '../../src/actors/in-flight.js';
 import type { Clock } from '../../src/actors/ports.js';
 import {
   type Admission,
@@ -25,7 +26,7 @@ type Verb = 'breaker.reset' | 'breaker.probe' | 'breaker.renew' | 'subject.chang
 
 interface Attempt {
   readonly permit: Admission;
-  readonly startedMs: number;
+  readonly sent: Sent;
 }
 
 /** A target with a live actor on a simulated clock. */
@@ -56,6 +57,7 @@ class World {
         this.events.push(event);
         this.modesAtEvents.push(target.mode);
       },
+      onRotation: () => {},
       ...options,
     });
     this.life = keepAlive(this.target.life$, this.clock, (error, givenUp) =>
@@ -72,13 +74,16 @@ class World {
   }
 
   admit(): Attempt {
-    const startedMs = this.clock.now();
-    return { permit: this.target.tryAdmit(startedMs), startedMs };
+    const nowMs = this.clock.now();
+    const permit = this.target.tryAdmit(nowMs);
+    const sent = new Sent();
+    if (permit > 0) this.target.begin(sent, permit, null, false, nowMs);
+    return { permit, sent };
   }
 
-  settle({ permit, startedMs }: Attempt, outcome: Outcome): void {
+  settle({ sent }: Attempt, outcome: Outcome): void {
     const nowMs = this.clock.now();
-    this.target.settle(permit, outcome, nowMs - startedMs, startedMs, nowMs);
+    this.target.settle(sent, outcome, nowMs - sent.startedMs, nowMs);
   }
 
   call(outcome: Outcome): Admission {
@@ -280,7 +285,7 @@ test('FM 3: probes that never settle end with their lease, as a failure, and oth
   t.is(world.admit().permit, REFUSED_HALF_OPEN_FULL);
   world.clock.advance(1);
   t.is(world.mode, 'open');
-  t.is(world.target.tripReason, 'lease_over');
+  t.is(world.target.lastTrip?.reason, 'lease_over');
   world.clock.advance(120_000);
   t.is(world.mode, 'halfOpen');
   for (const attempt of lost) world.settle(attempt, 'success');
@@ -316,7 +321,7 @@ test('FM 11: looking takes no permit and changes nothing', (t) => {
     world.target.facts(),
     world.target.mode,
     world.target.publishedState,
-    world.target.tripReason,
+    world.target.lastTrip?.reason,
     world.target.probes,
     world.target.openRemainingMs(world.clock.now()),
   ];
@@ -389,7 +394,7 @@ test('FM 55: who is told of an event finds it in force', (t) => {
       'breaker.half_opened in halfOpen',
       'breaker.opened in open',
       'breaker.half_opened in halfOpen',
-      'breaker.closed in closed',
+      'breaker.closed in recovering',
       'breaker.half_opened in halfOpen',
       'breaker.closed in closed',
     ],
@@ -518,11 +523,11 @@ const grace = test.macro<[id: string, when: string, prepare: (w: World) => unkno
   exec(t, _, __, prepare, expected) {
     const world = new World();
     prepare(world);
-    t.is(world.target.isWithinAbsenceGrace(GRACE_MS, world.clock.now()), expected);
+    t.is(world.target.isWithinAbsenceGrace(null, GRACE_MS, world.clock.now()), expected);
   },
   title: (_, id, when, __, expected) => `${id}: absence is ${expected ? 'within' : 'beyond'} its grace ${when}`,
 });
-const absent = (w: World) => w.target.isWithinAbsenceGrace(GRACE_MS, w.clock.now());
+const absent = (w: World) => w.target.isWithinAbsenceGrace(null, GRACE_MS, w.clock.now());
 test(grace, 'FM 32', 'right after a success', (w) => w.call('success'), true);
 test(grace, 'FM 32', 'where it never succeeded', () => {}, false);
 test(grace, 'FM 32', 'where it only failed', (w) => w.call('failure'), false);
@@ -576,7 +581,7 @@ test(
     w.call('success');
     absent(w);
     w.clock.advance(1500);
-    w.target.notePresence();
+    w.target.notePresence(null);
     w.clock.advance(1500);
   },
   true,
@@ -586,7 +591,7 @@ test(grace, 'O3', 'in half-open', (w) => w.calls(1, 'success').halfOpen(), false
 test('O3: a grace of 0 ms is none', (t) => {
   const world = new World();
   world.call('success');
-  t.false(world.target.isWithinAbsenceGrace(0, world.clock.now()));
+  t.false(world.target.isWithinAbsenceGrace(null, 0, world.clock.now()));
 });
 
 // G3
@@ -720,7 +725,7 @@ test('G3: what has proved itself once need not do so again after its actor faile
   const world = new World({}, { mustProve: true });
   t.is(world.mode, 'halfOpen');
   world.calls(2, 'success');
-  t.is(world.mode, 'closed');
+  t.is(world.mode, 'recovering');
   world.crash().clock.advance(50);
   t.is(world.mode, 'closed');
 });
@@ -750,6 +755,7 @@ test('G3: what has to prove itself still has to when its first actor could not s
       throw new Error('unused');
     },
     onEvent: () => {},
+    onRotation: () => {},
   });
   t.is(target.tryAdmit(clock.now()), REFUSED_ACTOR_FAILED, 'no actor, no permit');
   isBroken = true;
@@ -783,10 +789,15 @@ test('G3: an opening whose actor failed in the same breath is not told', (t) => 
     },
     random: () => 0,
     onEvent: (_, event) => told.push(event.type),
+    onRotation: () => {},
   });
   const life = keepAlive(target.life$, clock, () => {}).subscribe();
   isBroken = true;
-  for (let i = 0; i < 5; i++) target.settle(target.tryAdmit(clock.now()), 'failure', 1, clock.now(), clock.now());
+  for (let i = 0; i < 5; i++) {
+    const sent = new Sent();
+    target.begin(sent, target.tryAdmit(clock.now()), null, false, clock.now());
+    target.settle(sent, 'failure', 1, clock.now());
+  }
   t.is(target.mode, 'failed');
   isBroken = false;
   clock.advance(50);

@@ -264,5 +264,5 @@ test('toJSON: shows totals and the row of failures', (t) => {
   window.recordSuccess(1);
   window.recordFailure(2);
   window.recordFailure(3);
-  t.is(JSON.stringify(window), '{"successes":1,"failures":2,"consecutive_failures":2}');
+  t.is(JSON.stringify(window), '{"successes":1,"failures":2,"consecutive_failures":2,"overdue":0}');
 });

@@ -42,6 +42,7 @@ test('unavailable reasons: are those of the specification, and each says what it
     'isolated',
     'no_instance',
     'no_responders',
+    'recovering',
     'row_invalid',
   ]);
   t.true(Object.values(UNAVAILABLE_REASONS).every((text) => text.length > 0));

@@ -23,7 +23,9 @@ const target = (changes: Partial<TargetHealth>): TargetHealth => ({
   circuit_breaker_open_until: null,
   circuit_breaker_trips: 0,
   trip_reason: null,
+  trip_evidence: null,
   half_open_requests_count: 0,
+  recovering: false,
   ...changes,
 });
 

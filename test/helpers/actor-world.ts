@@ -8,6 +8,7 @@ import type {
   AutoChange,
   FlushResult,
   HealthFlushRow,
+  InstanceStatusRow,
   Invocation,
   Reply,
   Route,
@@ -44,6 +45,7 @@ export class ActorWorld {
   readonly events: RegistryEvent[] = [];
   readonly audits: AuditFact[] = [];
   readonly flushed: HealthFlushRow[] = [];
+  readonly instanceStatuses: InstanceStatusRow[] = [];
   readonly autoChanges: AutoChange[] = [];
   readonly applied: RegistryUpdate[] = [];
   snapshotRequests = 0;
@@ -78,6 +80,10 @@ export class ActorWorld {
             this.flushed.push(...rows);
             return result;
           }),
+        writeInstanceStatus: (rows) =>
+          online(async () => {
+            this.instanceStatuses.push(...rows);
+          }),
         applyAutoChange: (change) =>
           online(async () => {
             const result = await this.autoChange(change);
@@ -102,6 +108,7 @@ export class ActorWorld {
         maxInFlight: 10_000,
         maxBudgetMs: 60_000,
         absenceGraceMs: 2000,
+        minSuccessRate: 0.8,
         ...settings,
       },
     );

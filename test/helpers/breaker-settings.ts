@@ -13,5 +13,7 @@ export const breakerSettings = (changes: Partial<BreakerSettings> = {}): Breaker
   open_max_seconds: 300,
   half_open_max_requests: 3,
   half_open_successes: 2,
+  recovery_ramp_seconds: 5,
+  ejection_seconds: 30,
   ...changes,
 });

@@ -24,7 +24,9 @@ export const targetHealth: TargetHealth = {
   circuit_breaker_open_until: null,
   circuit_breaker_trips: 0,
   trip_reason: null,
+  trip_evidence: null,
   half_open_requests_count: 0,
+  recovering: false,
 };
 
 export const extensionHealth = (id: string, health: Partial<TargetHealth> = {}): ExtensionHealth => ({
@@ -42,9 +44,40 @@ export function healthSource(...extensions: readonly ExtensionHealth[]): HealthS
     ...one,
     versions: [
       { version: 'v1', enabled: true, default: true, ...one.health },
-      { version: 'v2', enabled: false, default: false, ...one.health, trip_reason: 'error_rate' },
+      {
+        version: 'v2',
+        enabled: false,
+        default: false,
+        ...one.health,
+        trip_reason: 'error_rate',
+        trip_evidence: {
+          failures: 3,
+          outcomes: 5,
+          overdue: 1,
+          error_rate: 0.67,
+          window_seconds: 60,
+          first_failure: '2025-01-27T12:00:00.000Z',
+          last_failure: null,
+        },
+        recovering: true,
+      },
     ],
-    instances: [{ id: 'i-1', version: null, weight: 100, enabled: true, health_status: 'unknown' }],
+    instances: [
+      {
+        id: 'i-1',
+        version: null,
+        weight: 100,
+        enabled: true,
+        health_status: 'unhealthy',
+        ejected_until: '2025-01-27T12:00:30.000Z',
+        success_rate: 0.4,
+        avg_latency_ms: 10,
+        p50_latency_ms: 9.5,
+        p95_latency_ms: 20,
+        p99_latency_ms: null,
+        latency_samples: 12,
+      },
+    ],
   });
   return {
     report: () => ({ extensions, summary: summarize(extensions) }),

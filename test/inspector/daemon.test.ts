@@ -40,7 +40,7 @@ test.serial(
     t.teardown(() => socket.terminate());
     socket.on('message', (data) => frames.push(JSON.parse(String(data)) as Frame));
     await until('both are introduced', () => frames.length === 3 && lines.split('\n').length === 4);
-    t.deepEqual(told(frames), ['watching echo@v1', 'actor closed', 'snapshot closed']);
+    t.deepEqual(told(frames), ['watching echo@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
 
     const secret = 'payload-that-is-nobodys-business';
     t.is((await invoke(nc, 'echo', JSON.stringify({ secret }))).error, '');

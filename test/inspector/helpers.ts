@@ -89,7 +89,7 @@ export class InspectedWorld extends ActorWorld {
   }
 }
 
-/** In short: `event attempt.failed`, `snapshot closed`, `watching a@v1`. */
+/** In short: `event attempt.failed`, `snapshot {"closed":"steady"}`, `watching a@v1`. */
 export const told = (frames: readonly Frame[]): string[] =>
   frames.map((frame) => {
     if (frame.control === 'watching') return `watching ${frame.targets?.join(' ')}`;

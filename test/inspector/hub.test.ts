@@ -44,7 +44,7 @@ test('live: failures, the trip, the timer and the probes are seen in their order
     world.clock.advance(FLUSH_MS);
   }
   t.deepEqual(told(viewer.taken()), [
-    ...Array.from({ length: 4 }, () => ['event attempt.failed', 'snapshot closed']).flat(),
+    ...Array.from({ length: 4 }, () => ['event attempt.failed', 'snapshot {"closed":"steady"}']).flat(),
     'event attempt.failed',
     'snapshot open',
   ]);
@@ -56,9 +56,13 @@ test('live: failures, the trip, the timer and the probes are seen in their order
   world.clock.advance(FLUSH_MS);
   t.deepEqual(
     told(viewer.taken()).filter((line) => line.startsWith('snapshot')),
-    ['{"halfOpen":"probing"}', '{"halfOpen":"waiting"}', '{"halfOpen":"probing"}', 'closed'].map(
-      (s) => `snapshot ${s}`,
-    ),
+    [
+      '{"halfOpen":"probing"}',
+      '{"halfOpen":"waiting"}',
+      '{"halfOpen":"probing"}',
+      '{"closed":"recovering"}',
+      '{"closed":"steady"}',
+    ].map((s) => `snapshot ${s}`),
   );
 });
 
@@ -184,7 +188,7 @@ test('what cannot be made a frame of is left out and logged once; the rest goes 
   t.deepEqual(viewer.taken(), []);
   target?.setSettings(target.settings, 1000, world.clock.now());
   world.clock.advance(FLUSH_MS);
-  t.deepEqual(told(viewer.taken()), ['event settings.changed', 'snapshot closed']);
+  t.deepEqual(told(viewer.taken()), ['event settings.changed', 'snapshot {"closed":"steady"}']);
   t.is(lines.filter((line) => line.includes('inspection_frame_failed')).length, 1);
 });
 

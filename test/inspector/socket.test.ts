@@ -98,7 +98,7 @@ test('H6: what a viewer sends is ignored, and too large a frame ends it', async 
   socket.send('{"type":"breaker.isolate"}');
   socket.send(Buffer.from([0, 1, 2]));
   await until('it is introduced', () => frames.length === 3);
-  t.deepEqual(told(frames), ['watching a@v1', 'actor closed', 'snapshot closed']);
+  t.deepEqual(told(frames), ['watching a@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
   socket.send('x'.repeat(2000));
   t.is((await closed).code, 1009);
 });

@@ -119,14 +119,18 @@ test.serial('N2: an actor that fails shows its error, and its successor as a new
   t.is(snapshot?.snapshot?.status, 'error');
   t.is(snapshot?.snapshot?.error, 'Error: a bug');
   t.is(snapshot?.event?.type, 'xstate.error.actor.a@v1');
-  t.is(snapshot?.snapshot?.value, 'closed', 'the state it failed in');
+  t.deepEqual(snapshot?.snapshot?.value, { closed: 'steady' }, 'the state it failed in');
   t.deepEqual(rest, []);
   await world.pass(1000);
-  t.deepEqual(told(viewer.taken()).slice(0, 3), ['actor closed', 'event xstate.init', 'snapshot closed']);
+  t.deepEqual(told(viewer.taken()).slice(0, 3), [
+    'actor {"closed":"steady"}',
+    'event xstate.init',
+    'snapshot {"closed":"steady"}',
+  ]);
   t.is(attached(), 1, 'nothing is left on the one that failed');
   world.calls('a', 1);
   world.clock.advance(50);
-  t.deepEqual(told(viewer.taken()), ['event attempt.succeeded', 'snapshot closed']);
+  t.deepEqual(told(viewer.taken()), ['event attempt.succeeded', 'snapshot {"closed":"steady"}']);
 });
 
 test.serial('N2: whoever joins while an actor has failed sees the error', (t) => {
@@ -134,8 +138,8 @@ test.serial('N2: whoever joins while an actor has failed sees the error', (t) =>
   world.crash('a');
   t.deepEqual(told(world.view('extension=a').taken()), [
     'watching a@v1',
-    'actor closed error',
-    'snapshot closed error',
+    'actor {"closed":"steady"} error',
+    'snapshot {"closed":"steady"} error',
   ]);
 });
 
@@ -145,11 +149,11 @@ test.serial('N2: an extension that is removed shows as stopped, and is watched a
   viewer.taken();
   world.feed$.next(snapshotOf(2));
   world.clock.advance(1000);
-  t.deepEqual(told(viewer.taken()), ['snapshot closed stopped', 'watching ']);
+  t.deepEqual(told(viewer.taken()), ['snapshot {"closed":"steady"} stopped', 'watching ']);
   t.deepEqual(viewer.closed, []);
   world.feed$.next(snapshotOf(3, registryEntry(extensionRow('a', { revision: 3 }))));
   world.clock.advance(1000);
-  t.deepEqual(told(viewer.taken()), ['watching a@v1', 'actor closed', 'snapshot closed']);
+  t.deepEqual(told(viewer.taken()), ['watching a@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
 });
 
 test.serial('Y5: a version that takes over from another is followed', (t) => {
@@ -160,7 +164,12 @@ test.serial('Y5: a version that takes over from another is followed', (t) => {
   world.feed$.next(snapshotOf(2, registryEntry(row, { versions: [versionRow('a', 'v2')] })));
   world.clock.advance(1000);
   const frames = viewer.taken();
-  t.deepEqual(told(frames), ['snapshot closed stopped', 'watching a@v2', 'actor closed', 'snapshot closed']);
+  t.deepEqual(told(frames), [
+    'snapshot {"closed":"steady"} stopped',
+    'watching a@v2',
+    'actor {"closed":"steady"}',
+    'snapshot {"closed":"steady"}',
+  ]);
   t.deepEqual(
     frames.map((frame) => frame.sessionId),
     ['a@v1', undefined, 'a@v2', 'a@v2'],

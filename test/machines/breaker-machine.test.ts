@@ -59,7 +59,9 @@ class World {
 
   get state(): string {
     const { value } = this.actor.getSnapshot();
-    return typeof value === 'string' ? value : `halfOpen.${value.halfOpen}`;
+    if (typeof value === 'string') return value;
+    if ('halfOpen' in value) return `halfOpen.${value.halfOpen}`;
+    return value.closed === 'steady' ? 'closed' : 'closed.recovering';
   }
 
   get context() {
@@ -116,6 +118,7 @@ class World {
 
 const STATES = {
   closed: (w: World) => w,
+  'closed.recovering': (w: World) => w.recover(),
   open: (w: World) => w.trip(),
   'halfOpen.waiting': (w: World) => w.halfOpen(),
   'halfOpen.probing': (w: World) => w.halfOpen().send('probe.started'),
@@ -146,6 +149,8 @@ const EVENTS = {
   'breaker.release': (w: World) => w.send('breaker.release'),
   'breaker.reset': (w: World) => w.send('breaker.reset'),
   'breaker.probe': (w: World) => w.send('breaker.probe'),
+  'breaker.enable': (w: World) => w.send('breaker.enable'),
+  'ramp.completed': (w: World) => w.send('ramp.completed'),
   'breaker.renew': (w: World) => w.send('breaker.renew'),
   'subject.changed': (w: World) => w.send('subject.changed'),
   'settings.changed': (w: World) => w.change({ failure_threshold: 7 }),
@@ -169,6 +174,7 @@ const VERBS = {
   'breaker.isolate': moved('isolated'),
   'breaker.force_close': moved('forcedClosed'),
   'breaker.reset': moved('closed', 'breaker.closed'),
+  'breaker.enable': moved('closed.recovering', 'breaker.closed'),
   'breaker.renew': RENEWED,
   'subject.changed': RENEWED,
 } as const;
@@ -182,6 +188,16 @@ const EFFECTS: Readonly<Record<State, Readonly<Partial<Record<EventName, Effect>
     'tick, rules met': TRIPPED,
     'breaker.probe': HALF_OPENED,
     'breaker.reset': { renews: true, counts: true },
+    'breaker.enable': { to: 'closed.recovering', renews: true, counts: true },
+  },
+  'closed.recovering': {
+    ...VERBS,
+    'attempt.failed, rules met': TRIPPED,
+    'tick, rules met': TRIPPED,
+    'breaker.probe': HALF_OPENED,
+    'breaker.reset': { to: 'closed', renews: true, counts: true },
+    'breaker.enable': { renews: true, counts: true },
+    'ramp.completed': { to: 'closed' },
   },
   open: {
     ...VERBS,
@@ -369,7 +385,7 @@ test('trips: the open time doubles with each trip in a row, up to its cap', (t) 
 const nextTrip = test.macro<[closedMs: number, expectedTrips: number]>({
   exec(t, closedMs, expectedTrips) {
     const world = new World().recover();
-    t.is(world.state, 'closed');
+    t.is(world.state, 'closed.recovering');
     t.is(world.context.trips, 1);
     world.clock.advance(closedMs);
     world.trip();
@@ -408,6 +424,7 @@ test('opened: tells reason and evidence as they were before the window was empti
       evidence: {
         failures: 5,
         outcomes: 8,
+        overdue: 0,
         errorRate: 5 / 8,
         windowMs: 60_000,
         firstFailureMs: 1_000_000,
@@ -466,6 +483,7 @@ test('opened: a re-opening tells how the probes went', (t) => {
     evidence: {
       failures: 1,
       outcomes: 2,
+      overdue: 0,
       errorRate: 0.5,
       windowMs: 60_000,
       firstFailureMs: world.clock.now(),
@@ -507,7 +525,7 @@ test('M3: it closes at the success that makes the number, not before, and starts
   for (let i = 0; i < 2; i++) world.send('probe.started').endProbe('succeeded');
   t.is(world.state, 'halfOpen.waiting');
   world.send('probe.started').endProbe('succeeded');
-  t.is(world.state, 'closed');
+  t.is(world.state, 'closed.recovering');
   t.is(world.window.outcomes(world.clock.now()), 0);
 });
 
@@ -518,11 +536,11 @@ test('M3: probes side by side count like probes one after the other', (t) => {
   t.is(world.state, 'halfOpen.probing');
   t.is(world.context.probes.length, 1);
   world.endProbe('succeeded');
-  t.is(world.state, 'closed');
+  t.is(world.state, 'closed.recovering');
 });
 
 test('M3: one success closes where one is enough', (t) => {
-  t.is(new World({ half_open_successes: 1 }).recover().state, 'closed');
+  t.is(new World({ half_open_successes: 1 }).recover().state, 'closed.recovering');
 });
 
 test('M3, FM 14: successes of an earlier half-open do not count in the next', (t) => {
@@ -536,7 +554,7 @@ test('M3, FM 14: successes of an earlier half-open do not count in the next', (t
 test('M3: a success that makes the number closes although another probe is still out', (t) => {
   const world = new World().halfOpen().send('probe.started').send('probe.started').send('probe.started');
   world.endProbe('succeeded').endProbe('succeeded');
-  t.is(world.state, 'closed');
+  t.is(world.state, 'closed.recovering');
   t.deepEqual(world.context.probes, []);
   world.clock.advance(LEASE_MS * 2);
   t.is(world.state, 'closed', 'its lease went with the state');
@@ -607,7 +625,7 @@ test('M3, FM 8: with no probe out it stays half-open as long as nobody comes, an
   world.clock.advance(86_400_000);
   t.is(world.state, 'halfOpen.waiting');
   world.send('probe.started').endProbe('succeeded').send('probe.started').endProbe('succeeded');
-  t.is(world.state, 'closed');
+  t.is(world.state, 'closed.recovering');
 });
 
 test('M3: a lease that is shortened applies to the next probe', (t) => {
@@ -624,7 +642,7 @@ test('M3: fewer successes asked for while some are in close with the next', (t) 
   world.change({ half_open_successes: 2 });
   t.is(world.state, 'halfOpen.waiting');
   world.send('probe.started').endProbe('succeeded');
-  t.is(world.state, 'closed');
+  t.is(world.state, 'closed.recovering');
 });
 
 // Settings, in every state
@@ -784,9 +802,41 @@ test('FM 53: a breaker that is stopped leaves no timer behind, from any state', 
   }
 });
 
+// M6
+
+test('M6: after probes closed it, it recovers for exactly its ramp', (t) => {
+  const world = new World().recover();
+  world.clock.advance(4999);
+  t.is(world.state, 'closed.recovering');
+  const { generation, epoch } = world.context;
+  world.clock.advance(1);
+  t.is(world.state, 'closed');
+  t.is(world.context.generation, generation, 'the same generation goes on');
+  t.is(world.context.epoch, epoch, 'the world is told of no transition');
+});
+
+test('M6: with a ramp of 0 it is closed at once, and no timer is armed', (t) => {
+  const world = new World({ recovery_ramp_seconds: 0 }).recover();
+  t.is(world.state, 'closed');
+  t.is(world.clock.armed, 0);
+});
+
+test('M6: a boot, a reset and a release are followed by no slow start', (t) => {
+  t.is(new World().state, 'closed');
+  t.is(new World().trip().send('breaker.reset').state, 'closed');
+  t.is(new World().send('breaker.force_close').send('breaker.release').state, 'closed');
+});
+
+test('M6: trips while recovering count as trips in a row', (t) => {
+  const world = new World().recover().trip();
+  t.is(world.state, 'open');
+  t.is(world.context.trips, 2);
+});
+
 // Paths through the statechart, found by the library and driven on a real actor
 
 const OPEN_TIMER = 'xstate.after.openTime.breaker.open';
+const RAMP_TIMER = 'xstate.after.rampTime.breaker.closed.recovering';
 const LEASE_TIMER = 'xstate.after.lease.breaker.halfOpen.probing';
 
 /** To find paths, the rules are met whenever somebody asks, and every time is over. */
@@ -816,8 +866,10 @@ const OWN_EVENTS = [
   'probe.succeeded',
   'probe.failed',
   'probe.released',
+  'ramp.completed',
   OPEN_TIMER,
   LEASE_TIMER,
+  RAMP_TIMER,
 ].map(at);
 const PERSONS_EVENTS = [
   'breaker.isolate',
@@ -825,6 +877,7 @@ const PERSONS_EVENTS = [
   'breaker.release',
   'breaker.reset',
   'breaker.probe',
+  'breaker.enable',
   'subject.changed',
 ].map(at);
 
@@ -838,9 +891,12 @@ const traversal = (events: readonly BreakerEvent[]) => ({
 });
 
 function drive(t: ExecutionContext, world: World, type: string): void {
-  if (type === OPEN_TIMER || type === LEASE_TIMER) {
+  if (type === OPEN_TIMER || type === LEASE_TIMER || type === RAMP_TIMER) {
     const before = world.state;
-    const endMs = type === OPEN_TIMER ? world.context.openUntilMs : (world.context.probes[0] as number) + LEASE_MS;
+    const { openUntilMs, probes, closedAtMs } = world.context;
+    const rampEndMs = closedAtMs + world.settings.recovery_ramp_seconds * 1000;
+    const endMs =
+      type === OPEN_TIMER ? openUntilMs : type === RAMP_TIMER ? rampEndMs : (probes[0] as number) + LEASE_MS;
     world.clock.advance(endMs - world.clock.now() - 1);
     t.is(world.state, before, `${type} does not fire a millisecond early`);
     world.clock.advance(1);
@@ -871,7 +927,7 @@ function driveAll(t: ExecutionContext, paths: ReturnType<typeof getShortestPaths
 test('paths: the shortest way into every state exists and goes as the statechart says', (t) => {
   const paths = getShortestPaths(breakerMachine, traversal([...OWN_EVENTS, ...PERSONS_EVENTS]));
   const reached = new Set(paths.map((path) => JSON.stringify(path.state.value)));
-  t.is(reached.size, 6);
+  t.is(reached.size, 7);
   t.true(driveAll(t, paths) >= 20);
 });
 

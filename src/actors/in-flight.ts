@@ -1,0 +1,56 @@
+// The attempts of one target that are out, oldest first.
+//
+// U1. Beginning and ending an attempt takes constant time and allocates nothing: the attempts are the links of the list.
+import type { Endpoint } from './endpoint.js';
+
+/** One message to an extension, or to come: owned by whoever sends it, used for one attempt after another. */
+export class Attempt {
+  /** The generation it was admitted in; see target.ts. */
+  permit = 0;
+  /** When it was admitted, monotonic. */
+  startedMs = 0;
+  /** Where it was sent; null where the version has no instance rows. */
+  endpoint: Endpoint | null = null;
+  /** The endpoint's term at that time: one of an earlier term is none of the target's business any more. */
+  term = 0;
+  /** It tries an endpoint that is out of rotation, and counts for that one alone. */
+  isReadmission = false;
+  /** Number of the look that found it overdue; -1: none. */
+  overdueLook = -1;
+  older: Attempt | null = null;
+  newer: Attempt | null = null;
+}
+
+export class InFlight {
+  #oldest: Attempt | null = null;
+  #newest: Attempt | null = null;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get oldest(): Attempt | null {
+    return this.#oldest;
+  }
+
+  add(attempt: Attempt): void {
+    attempt.older = this.#newest;
+    attempt.newer = null;
+    if (this.#newest === null) this.#oldest = attempt;
+    else this.#newest.newer = attempt;
+    this.#newest = attempt;
+    this.#count++;
+  }
+
+  remove(attempt: Attempt): void {
+    const { older, newer } = attempt;
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
+    attempt.older = null;
+    attempt.newer = null;
+    this.#count--;
+  }
+}

@@ -1,0 +1,104 @@
+// What `health_status` says of one extension's instances: written for people and other programs, and read as a report of
+// theirs where it was not written here.
+//
+// R1. A row that says `unhealthy` is a report only where that is news: neither what this daemon wrote or is writing, nor
+//     what the row said before.
+// R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic.
+import type { HealthStatus, Instance } from '../domain/extension.js';
+import type { Endpoint } from './endpoint.js';
+import type { InstanceStatusRow } from './ports.js';
+
+/** Outcomes before a success rate says anything. */
+const MIN_OUTCOMES = 10;
+const REFRESH_MS = 60_000;
+
+interface Known {
+  /** What the row says, as far as is known. */
+  status: HealthStatus;
+  /** What is on its way to it. */
+  writing: HealthStatus | null;
+  writtenMs: number;
+  settledMs: number | null;
+}
+
+/** `minSuccessRate`: under it an instance is degraded. */
+export function statusOf(endpoint: Endpoint, minSuccessRate: number, nowMs: number): HealthStatus {
+  if (!endpoint.isInRotation) return 'unhealthy';
+  const { successes, failures } = endpoint.health.counts(nowMs);
+  const outcomes = successes + failures;
+  if (outcomes === 0) return 'unknown';
+  return outcomes >= MIN_OUTCOMES && successes / outcomes < minSuccessRate ? 'degraded' : 'healthy';
+}
+
+/** An instance that serves several versions is as badly off as it is for the worst of them. */
+export function worstOf(statuses: readonly HealthStatus[]): HealthStatus {
+  for (const status of ['unhealthy', 'degraded', 'healthy'] as const) if (statuses.includes(status)) return status;
+  return 'unknown';
+}
+
+export class InstanceStatuses {
+  readonly #known = new Map<string, Known>();
+
+  /** The rows as the registry has them now; returns the instances that somebody else reports to be unhealthy. */
+  read(instances: readonly Instance[]): Instance[] {
+    const reported: Instance[] = [];
+    for (const instance of instances) {
+      const { id, healthStatus } = instance;
+      const known = this.#known.get(id);
+      const isNews = known === undefined || (known.status !== 'unhealthy' && known.writing !== 'unhealthy');
+      if (healthStatus === 'unhealthy' && isNews) reported.push(instance);
+      if (known === undefined)
+        this.#known.set(id, {
+          status: healthStatus,
+          writing: null,
+          writtenMs: Number.NEGATIVE_INFINITY,
+          settledMs: null,
+        });
+      else if (known.writing === null) known.status = healthStatus;
+    }
+    for (const id of this.#known.keys()) if (!instances.some((instance) => instance.id === id)) this.#known.delete(id);
+    return reported;
+  }
+
+  /** R2. The row that is owed for one instance, null where none is; it counts as being written from then on. */
+  owed(
+    extensionId: string,
+    instanceId: string,
+    endpoints: readonly Endpoint[],
+    minSuccessRate: number,
+    nowMs: number,
+  ): InstanceStatusRow | null {
+    const known = this.#known.get(instanceId);
+    if (known === undefined || known.writing !== null || endpoints.length === 0) return null;
+    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, minSuccessRate, nowMs)));
+    const settledMs = endpoints.reduce<number | null>(
+      (last, e) => (e.settledMs !== null && e.settledMs > (last ?? -1) ? e.settledMs : last),
+      null,
+    );
+    // Nothing is known yet: what the row says is all there is.
+    if (status === 'unknown' && settledMs === null) return null;
+    const isStale = settledMs !== known.settledMs && nowMs - known.writtenMs >= REFRESH_MS;
+    if (status === known.status && !isStale) return null;
+    known.writing = status;
+    known.settledMs = settledMs;
+    known.writtenMs = nowMs;
+    return {
+      extension_id: extensionId,
+      instance_id: instanceId,
+      health_status: status,
+      checked_ago_ms: nowMs - (settledMs ?? nowMs),
+    };
+  }
+
+  /** `written` false: the database is away, and the row is owed again. */
+  settled(instanceId: string, written: boolean): void {
+    const known = this.#known.get(instanceId);
+    if (known?.writing == null) return;
+    if (written) known.status = known.writing;
+    else {
+      known.writtenMs = Number.NEGATIVE_INFINITY;
+      known.settledMs = null;
+    }
+    known.writing = null;
+  }
+}

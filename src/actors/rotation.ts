@@ -1,0 +1,167 @@
+// Which endpoints of one target take calls: ejects those that fail while others do not, and lets them back in.
+//
+// X1. What an ejected endpoint did leaves the target's decision window at that moment, and what is still out to it never
+//     comes in: ejection comes before the breaker.
+// X2. An endpoint that is out is tried by one live call at a time once its time is over. That call counts for the endpoint
+//     alone: a success brings it back, a failure doubles its time.
+// X3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
+// X4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
+import type { DecisionWindow } from '../domain/decision-window.js';
+import { type EjectionReason, ejectionMs, ejectionReason, mayEject } from '../domain/ejection.js';
+import type { Outcome } from '../domain/outcome.js';
+import type { BreakerSettings } from '../domain/policy.js';
+import { evidenceOf, type TripEvidence } from '../domain/trip-evidence.js';
+import { Endpoint } from './endpoint.js';
+import type { Attempt } from './in-flight.js';
+
+export type RotationChange =
+  | { readonly type: 'ejected'; readonly reason: EjectionReason; readonly evidence: TripEvidence }
+  | { readonly type: 'returned'; readonly reason: 'succeeded' | 'reset' };
+
+export interface RotationDeps {
+  /** The target's. */
+  readonly window: DecisionWindow;
+  readonly settings: () => BreakerSettings;
+  /** Called after the change is in force; must not throw. */
+  readonly onChange: (endpoint: Endpoint, change: RotationChange) => void;
+}
+
+export class Rotation {
+  readonly #deps: RotationDeps;
+  readonly #endpoints = new Map<string, Endpoint>();
+  /** Those that may take calls as far as the registry is concerned. */
+  #usable: readonly Endpoint[] = [];
+  #out: readonly Endpoint[] = [];
+
+  constructor(deps: RotationDeps) {
+    this.#deps = deps;
+  }
+
+  get endpoints(): Iterable<Endpoint> {
+    return this.#endpoints.values();
+  }
+
+  /** The endpoint with this subject, for as long as it is kept. */
+  at(subject: string): Endpoint {
+    let endpoint = this.#endpoints.get(subject);
+    if (endpoint === undefined) {
+      endpoint = new Endpoint(subject, this.#deps.window.windowMs);
+      this.#endpoints.set(subject, endpoint);
+    }
+    return endpoint;
+  }
+
+  /** The subjects there are from now on, and those of them that have an enabled instance with weight. */
+  keep(subjects: ReadonlySet<string>, usable: ReadonlySet<string>): void {
+    for (const subject of this.#endpoints.keys()) if (!subjects.has(subject)) this.#endpoints.delete(subject);
+    this.#usable = [...usable].map((subject) => this.at(subject));
+    this.#findOut();
+  }
+
+  /** X2: the one to try now, the longest due first; null: none. */
+  dueForReadmission(nowMs: number): Endpoint | null {
+    let due: Endpoint | null = null;
+    for (const endpoint of this.#out) {
+      if (endpoint.isTried || endpoint.ejectedUntilMs > nowMs) continue;
+      if (due === null || endpoint.ejectedUntilMs < due.ejectedUntilMs) due = endpoint;
+    }
+    return due;
+  }
+
+  /** Takes down an attempt's end. False: it counts for the endpoint alone (X1, X2). */
+  settle(attempt: Attempt, endpoint: Endpoint, outcome: Outcome, nowMs: number): boolean {
+    endpoint.settledMs = nowMs;
+    if (attempt.term !== endpoint.term) return false;
+    if (attempt.isReadmission) {
+      endpoint.isTried = false;
+      if (outcome === 'success') this.#return(endpoint, 'succeeded', nowMs);
+      else if (outcome === 'failure') this.#putOff(endpoint, nowMs);
+      return false;
+    }
+    if (outcome === 'success' && !endpoint.isInRotation) this.#return(endpoint, 'succeeded', nowMs);
+    return true;
+  }
+
+  /** After a failure of `endpoint` or a look at what is overdue. True: it is out now. */
+  ejectIfDue(endpoint: Endpoint, nowMs: number): boolean {
+    if (!endpoint.isInRotation || !this.#usable.includes(endpoint)) return false;
+    const siblings = this.#usable.filter((other) => other !== endpoint && other.isInRotation);
+    const reason = ejectionReason(endpoint, siblings, nowMs);
+    if (reason === null || !mayEject(this.#usable.length, this.#out.length)) return false;
+    this.#eject(endpoint, reason, nowMs);
+    return true;
+  }
+
+  /** Judges all of them, at a tick. */
+  review(nowMs: number): void {
+    for (const endpoint of this.#usable) this.ejectIfDue(endpoint, nowMs);
+  }
+
+  /** Somebody else says that it is unhealthy: it has to prove itself, whatever the others do. */
+  reportUnhealthy(subject: string, nowMs: number): void {
+    const endpoint = this.at(subject);
+    if (endpoint.isInRotation) this.#eject(endpoint, 'reported_unhealthy', nowMs);
+  }
+
+  /** X3. */
+  hasten(nowMs: number): void {
+    for (const endpoint of this.#endpoints.values()) endpoint.ejectedUntilMs = Math.min(endpoint.ejectedUntilMs, nowMs);
+  }
+
+  /** A person's reset: everybody is back, and what they did is forgotten. */
+  reset(nowMs: number): void {
+    for (const endpoint of this.#endpoints.values()) {
+      endpoint.health.clear();
+      endpoint.failuresInRow = 0;
+      endpoint.restUntilMs = Number.NEGATIVE_INFINITY;
+      if (!endpoint.isInRotation) this.#return(endpoint, 'reset', nowMs);
+      endpoint.ejections = 0;
+    }
+  }
+
+  /** The target's decision window is empty: so are its parts. */
+  clearWindows(): void {
+    for (const endpoint of this.#endpoints.values()) endpoint.window.clear();
+  }
+
+  /** The target's decision window may have another length now. */
+  followWindow(nowMs: number): void {
+    const { windowMs } = this.#deps.window;
+    for (const endpoint of this.#endpoints.values()) endpoint.window.resize(windowMs, nowMs);
+  }
+
+  #eject(endpoint: Endpoint, reason: EjectionReason, nowMs: number): void {
+    const { window } = this.#deps;
+    const evidence = evidenceOf(endpoint.window, nowMs);
+    window.subtract(endpoint.window, endpoint.targetRow === window.row ? endpoint.failuresInTargetRow : 0, nowMs);
+    endpoint.window.clear();
+    endpoint.isInRotation = false;
+    endpoint.term++;
+    endpoint.isTried = false;
+    // A whole window in rotation means that the last ejection is over and done with.
+    if (nowMs - endpoint.returnedMs >= window.windowMs) endpoint.ejections = 0;
+    this.#putOff(endpoint, nowMs);
+    this.#findOut();
+    this.#deps.onChange(endpoint, { type: 'ejected', reason, evidence });
+  }
+
+  /** Out for as long as the number of ejections in a row, one more than before, demands. */
+  #putOff(endpoint: Endpoint, nowMs: number): void {
+    endpoint.ejections++;
+    endpoint.ejectedUntilMs = nowMs + ejectionMs(endpoint.ejections, this.#deps.settings().ejection_seconds);
+  }
+
+  #return(endpoint: Endpoint, reason: 'succeeded' | 'reset', nowMs: number): void {
+    endpoint.isInRotation = true;
+    endpoint.term++;
+    endpoint.isTried = false;
+    endpoint.returnedMs = nowMs;
+    endpoint.failuresInRow = 0;
+    this.#findOut();
+    this.#deps.onChange(endpoint, { type: 'returned', reason });
+  }
+
+  #findOut(): void {
+    this.#out = this.#usable.filter((endpoint) => !endpoint.isInRotation);
+  }
+}

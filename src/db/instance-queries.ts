@@ -1,0 +1,26 @@
+// Writes what was measured of instances: `health_status` and `last_health_check`, which make no revision.
+//
+// I1. One statement for a batch, in order of id; an instance that is gone drops out.
+import { sql } from 'drizzle-orm';
+import type { InstanceStatusRow } from '../actors/ports.js';
+import type { Database } from './client.js';
+
+/** Implements WriteInstanceStatus of the ports. */
+export async function writeInstanceStatus(db: Database, rows: readonly InstanceStatusRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await db.execute(sql`
+    with given as (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (
+        extension_id text, instance_id text, health_status text, checked_ago_ms float8)
+    ), locked as (
+      select instance.extension_id, instance.instance_id, given.health_status, given.checked_ago_ms
+      from extension_instances as instance
+      join given on given.extension_id = instance.extension_id and given.instance_id = instance.instance_id
+      order by instance.extension_id, instance.instance_id for update of instance
+    )
+    update extension_instances as instance
+    set health_status = locked.health_status,
+      last_health_check = greatest(instance.last_health_check, now() - locked.checked_ago_ms * interval '1 millisecond')
+    from locked
+    where locked.extension_id = instance.extension_id and locked.instance_id = instance.instance_id`);
+}

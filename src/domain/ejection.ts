@@ -1,0 +1,59 @@
+// When one endpoint of a target (the instances that share a subject) is taken out of rotation, and for how long. Pure.
+//
+// E1. By row: EJECT_ROW failures in a row, overdue attempts among them, since the first of which was sent a sibling succeeded.
+// E2. By rate: from RATE_VOLUME outcomes in the window on, a success rate more than RATE_GAP below its siblings' together.
+// E3. No sibling success, no ejection: then the target fails as a whole and its breaker decides.
+// E4. At most half of a target's endpoints are out, rounded down: 0 of 1, 1 of 2, 1 of 3.
+// E5. The time out doubles with each ejection in a row, up to LONGEST times the first.
+import type { DecisionWindow } from './decision-window.js';
+
+export type EjectionReason = 'failures_in_a_row' | 'success_rate' | 'reported_unhealthy';
+
+/** What one endpoint did lately, as far as an ejection depends on it. */
+export interface Conduct {
+  /** Its outcomes of the target's present generation, overdue attempts beside them. */
+  readonly window: DecisionWindow;
+  /** Failures since its last success. */
+  readonly failuresInRow: number;
+  /** When the first attempt of that row was sent; meaningful only within a row. Monotonic ms, as all times here. */
+  readonly rowSentMs: number;
+  /** -Infinity before the first. */
+  readonly lastSuccessMs: number;
+}
+
+const EJECT_ROW = 3;
+const RATE_VOLUME = 10;
+/** A hair above, because a difference of two quotients is rounded: 0.9 - 0.6 is more than 0.3. */
+const RATE_GAP = 0.3 + 1e-9;
+const LONGEST = 10;
+
+/** `siblings`: the other endpoints of its target that are in rotation. */
+export function ejectionReason(
+  own: Conduct,
+  siblings: Iterable<Conduct>,
+  nowMs: number,
+): Exclude<EjectionReason, 'reported_unhealthy'> | null {
+  const isRow = own.failuresInRow + own.window.overdue >= EJECT_ROW;
+  const outcomes = own.window.outcomes(nowMs) + own.window.overdue;
+  if (!isRow && outcomes < RATE_VOLUME) return null;
+  let succeededMeanwhile = false;
+  let siblingSuccesses = 0;
+  let siblingOutcomes = 0;
+  for (const sibling of siblings) {
+    succeededMeanwhile ||= sibling.lastSuccessMs >= own.rowSentMs;
+    const total = sibling.window.outcomes(nowMs);
+    siblingSuccesses += total - sibling.window.failures(nowMs);
+    siblingOutcomes += total + sibling.window.overdue;
+  }
+  if (isRow && succeededMeanwhile) return 'failures_in_a_row';
+  if (outcomes < RATE_VOLUME || siblingSuccesses === 0) return null;
+  const successes = own.window.outcomes(nowMs) - own.window.failures(nowMs);
+  return siblingSuccesses / siblingOutcomes - successes / outcomes > RATE_GAP ? 'success_rate' : null;
+}
+
+/** E4: whether one more of `endpoints` may go while `out` are out. */
+export const mayEject = (endpoints: number, out: number): boolean => out < Math.floor(endpoints / 2);
+
+/** E5: `ejections` in a row, from 1; `firstSeconds` is `ejection_seconds`. */
+export const ejectionMs = (ejections: number, firstSeconds: number): number =>
+  firstSeconds * 1000 * Math.min(2 ** Math.min(ejections - 1, 30), LONGEST);
