@@ -156,7 +156,7 @@ export class Rotation {
     endpoint.term++;
     endpoint.isTried = false;
     endpoint.returnedMs = nowMs;
-    endpoint.failuresInRow = 0;
+    if (reason === 'succeeded') endpoint.succeeded(nowMs);
     this.#findOut();
     this.#deps.onChange(endpoint, { type: 'returned', reason });
   }

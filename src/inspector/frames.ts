@@ -22,7 +22,7 @@ export const SHOWN_CONTEXT = [
   'closedAtMs',
   'probes',
   'probeSuccesses',
-  'toldAtMs',
+  'warnedAtMs',
 ] as const;
 
 export const SHOWN_INPUT = ['settings', 'leaseMs', 'override', 'facts', 'mustProve'] as const;

@@ -59,8 +59,8 @@ export interface BreakerContext extends Omit<BreakerInput, 'override' | 'facts' 
   /** When each probe that is out was admitted, oldest first. */
   readonly probes: readonly number[];
   readonly probeSuccesses: number;
-  /** When would_open or high_failure_count was last told; they are told once per window. */
-  readonly toldAtMs: number;
+  /** When each warning was last told: at most once per window, and none keeps the other from being told. */
+  readonly warnedAtMs: { readonly wouldOpen: number; readonly highFailureCount: number };
 }
 
 export type BreakerEvent =
@@ -126,7 +126,10 @@ export const breakerMachine = setup({
     shouldTrip: ({ context, event }) =>
       context.settings.circuit_breaker_enabled &&
       evaluateTrip(context.window, context.settings, timeOf(event, context)) !== null,
-    mayTell: ({ context, event }) => timeOf(event, context) - context.toldAtMs >= context.window.windowMs,
+    mayWarn: ({ context, event }) => {
+      const { wouldOpen, highFailureCount } = context.warnedAtMs;
+      return timeOf(event, context) - Math.min(wouldOpen, highFailureCount) >= context.window.windowMs;
+    },
     isOpenTimeOver: ({ context, event }) => !(timeOf(event, context) < context.openUntilMs),
     isLastProbe: ({ context }) => context.probeSuccesses + 1 >= context.settings.half_open_successes,
     isOnlyProbe: ({ context }) => context.probes.length <= 1,
@@ -195,16 +198,18 @@ export const breakerMachine = setup({
       recovered: false,
       nowMs: timeOf(event, context),
     })),
-    /** What it would have done, or how near it is, told at most once per window. */
-    tellWarning: enqueueActions(({ context, event, enqueue }) => {
+    /** What it would have done, or how near it is. */
+    warn: enqueueActions(({ context, event, enqueue }) => {
       const nowMs = timeOf(event, context);
-      const evidence = evidenceOf(context.window, nowMs);
-      const reason = evaluateTrip(context.window, context.settings, nowMs);
-      if (reason !== null) enqueue.emit({ type: 'breaker.would_open', reason, evidence, nowMs });
-      else if (isHighFailureCount(context.window, context.settings, nowMs))
-        enqueue.emit({ type: 'breaker.high_failure_count', evidence, nowMs });
-      else return;
-      enqueue.assign({ toldAtMs: nowMs });
+      const { window, settings, warnedAtMs } = context;
+      const reason = evaluateTrip(window, settings, nowMs);
+      if (reason === null && !isHighFailureCount(window, settings, nowMs)) return;
+      const which = reason === null ? 'highFailureCount' : 'wouldOpen';
+      if (nowMs - warnedAtMs[which] < window.windowMs) return;
+      const evidence = evidenceOf(window, nowMs);
+      if (reason === null) enqueue.emit({ type: 'breaker.high_failure_count', evidence, nowMs });
+      else enqueue.emit({ type: 'breaker.would_open', reason, evidence, nowMs });
+      enqueue.assign({ warnedAtMs: { ...warnedAtMs, [which]: nowMs } });
     }),
     noteClosed: assign({
       closedAtMs: ({ context, event }) => timeOf(event, context),
@@ -245,7 +250,7 @@ export const breakerMachine = setup({
       closedAtMs: input.now(),
       probes: [],
       probeSuccesses: 0,
-      toldAtMs: Number.NEGATIVE_INFINITY,
+      warnedAtMs: { wouldOpen: Number.NEGATIVE_INFINITY, highFailureCount: Number.NEGATIVE_INFINITY },
     };
   },
   initial: 'restoring',
@@ -264,13 +269,13 @@ export const breakerMachine = setup({
       on: {
         'attempt.failed': [
           { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
-          { guard: 'mayTell', actions: 'tellWarning' },
+          { guard: 'mayWarn', actions: 'warn' },
         ],
         // Changes nothing, on purpose.
         'attempt.succeeded': {},
         tick: [
           { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
-          { guard: 'mayTell', actions: 'tellWarning' },
+          { guard: 'mayWarn', actions: 'warn' },
         ],
         'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
         // There is nothing to tell: it did not close.
@@ -347,9 +352,9 @@ export const breakerMachine = setup({
     forcedClosed: {
       entry: ['startGeneration', 'noteClosed'],
       on: {
-        'attempt.failed': { guard: 'mayTell', actions: 'tellWarning' },
+        'attempt.failed': { guard: 'mayWarn', actions: 'warn' },
         'attempt.succeeded': {},
-        tick: { guard: 'mayTell', actions: 'tellWarning' },
+        tick: { guard: 'mayWarn', actions: 'warn' },
         'breaker.release': { target: 'closed', actions: ['countTransition', 'forgetTrips'] },
       },
     },

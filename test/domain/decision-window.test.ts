@@ -266,3 +266,60 @@ test('toJSON: shows totals and the row of failures', (t) => {
   window.recordFailure(3);
   t.is(JSON.stringify(window), '{"successes":1,"failures":2,"consecutive_failures":2,"overdue":0}');
 });
+
+test('W4: overdue attempts are held beside the outcomes; those in a row end with a success, all of them with the generation', (t) => {
+  const window = new DecisionWindow(60_000);
+  window.recordFailure(0);
+  window.setOverdue(5, 3);
+  t.is(window.failures(0), 1);
+  t.is(window.outcomes(0), 1);
+  t.deepEqual([window.overdue, window.overdueInRow], [5, 3]);
+  window.endOverdue();
+  window.endOverdue();
+  window.endOverdue();
+  t.deepEqual([window.overdue, window.overdueInRow], [2, 2]);
+  window.recordSuccess(1);
+  t.deepEqual([window.overdue, window.overdueInRow], [2, 0]);
+  window.clear();
+  t.is(window.overdue, 0);
+});
+
+test('subtract: what is left is what the others did, for any arrivals, gaps and window', (t) => {
+  const outcome = fc.record({
+    gapMs: fc.integer({ min: 0, max: 20_000 }),
+    isPart: fc.boolean(),
+    isSuccess: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 120 }),
+      fc.array(outcome, { maxLength: 60 }),
+      fc.integer({ min: 0, max: 90_000 }),
+      (seconds, outcomes, laterMs) => {
+        const windows = { all: new DecisionWindow(seconds * 1000), part: new DecisionWindow(seconds * 1000) };
+        const others = new DecisionWindow(seconds * 1000);
+        let nowMs = 0;
+        let row = { number: -1, ofPart: 0 };
+        for (const { gapMs, isPart, isSuccess } of outcomes) {
+          nowMs += gapMs;
+          for (const window of [windows.all, isPart ? windows.part : others]) {
+            if (isSuccess) window.recordSuccess(nowMs);
+            else window.recordFailure(nowMs);
+          }
+          if (isSuccess || !isPart) continue;
+          if (row.number !== windows.all.row) row = { number: windows.all.row, ofPart: 0 };
+          row.ofPart++;
+        }
+        nowMs += laterMs;
+        const before = windows.all.consecutiveFailures;
+        const inRow = row.number === windows.all.row ? row.ofPart : 0;
+        windows.all.subtract(windows.part, inRow, nowMs);
+        t.is(windows.all.failures(nowMs), others.failures(nowMs));
+        t.is(windows.all.outcomes(nowMs), others.outcomes(nowMs));
+        t.is(windows.all.consecutiveFailures, before - inRow);
+        t.true(windows.all.consecutiveFailures >= 0);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});

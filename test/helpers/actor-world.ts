@@ -49,6 +49,8 @@ export class ActorWorld {
   readonly autoChanges: AutoChange[] = [];
   readonly applied: RegistryUpdate[] = [];
   snapshotRequests = 0;
+  /** Told of each attempt as it is sent. */
+  onSent: (attempt: SentAttempt) => void = () => {};
   random = 0;
   isDatabaseAway = false;
   /** What the registry answers to a change by the auto-manager. */
@@ -164,7 +166,7 @@ export class ActorWorld {
     remainingMs: number,
     listener: AttemptListener,
   ): void {
-    this.sent.push({
+    const sent: SentAttempt = {
       route,
       attempt,
       timeoutMs,
@@ -178,7 +180,9 @@ export class ActorWorld {
         };
         listener.attemptEnded('reply', reply);
       },
-    });
+    };
+    this.sent.push(sent);
+    this.onSent(sent);
   }
 }
 

@@ -1,0 +1,80 @@
+// What is written of instances: I1 of instance-queries.ts.
+import anyTest, { type TestFn } from 'ava';
+import type { InstanceStatusRow } from '../../src/actors/ports.js';
+import { closeDatabase, type Database } from '../../src/db/client.js';
+import { writeInstanceStatus } from '../../src/db/instance-queries.js';
+import { readRevision } from '../../src/db/registry-queries.js';
+import { onBothEngines } from '../helpers/postgres.js';
+
+const test = anyTest as TestFn;
+const onBoth = onBothEngines(test);
+
+const row = (instance_id: string, changes: Partial<InstanceStatusRow> = {}): InstanceStatusRow => ({
+  extension_id: 'a',
+  instance_id,
+  health_status: 'healthy',
+  checked_ago_ms: 1000,
+  ...changes,
+});
+
+async function withInstances(db: Database, ...ids: string[]): Promise<void> {
+  await db.$client`insert into extensions (id, type, subject) values ('a', 'pre', 'x')`;
+  for (const id of ids)
+    await db.$client`insert into extension_instances (extension_id, instance_id, subject) values ('a', ${id}, ${`x.${id}`})`;
+}
+
+const read = async (db: Database) => {
+  const rows = await db.$client`
+    select instance_id, health_status, revision::int as revision,
+      extract(epoch from now() - last_health_check)::float8 as checked_age
+    from extension_instances order by instance_id`;
+  return rows.map((one) => ({ ...one }));
+};
+
+onBoth('I1: each row gets its status and the time of its last outcome, and no revision', async (t, database) => {
+  const db = database.open();
+  await withInstances(db, 'i1', 'i2', 'i3');
+  const revision = await readRevision(db);
+  const [audited] = await db.$client`select count(*)::int as rows from extension_audit_log`;
+  await writeInstanceStatus(db, [row('i2', { health_status: 'unhealthy' }), row('i1', { checked_ago_ms: 60_000 })]);
+  const rows = await read(db);
+  t.deepEqual(
+    rows.map(({ instance_id, health_status, revision }) => [instance_id, health_status, revision]),
+    [
+      ['i1', 'healthy', 1],
+      ['i2', 'unhealthy', 1],
+      ['i3', 'unknown', 1],
+    ],
+  );
+  t.true(Math.abs(rows[0]?.checked_age - 60) < 20);
+  t.is(rows[2]?.checked_age, null);
+  t.is(await readRevision(db), revision);
+  t.deepEqual((await db.$client`select count(*)::int as rows from extension_audit_log`)[0], audited);
+});
+
+onBoth('I1: the time of the last check only moves forward', async (t, database) => {
+  const db = database.open();
+  await withInstances(db, 'i1');
+  await writeInstanceStatus(db, [row('i1', { checked_ago_ms: 0 })]);
+  await writeInstanceStatus(db, [row('i1', { checked_ago_ms: 3_600_000, health_status: 'degraded' })]);
+  const [one] = await read(db);
+  t.is(one?.health_status, 'degraded');
+  t.true(one?.checked_age < 60);
+});
+
+onBoth('I1: an instance that is gone drops out, and nothing is written for none', async (t, database) => {
+  const db = database.open();
+  await withInstances(db, 'i1');
+  await writeInstanceStatus(db, [row('gone'), row('i1'), row('i1', { extension_id: 'gone' })]);
+  await writeInstanceStatus(db, []);
+  t.deepEqual(
+    (await read(db)).map((one) => one.health_status),
+    ['healthy'],
+  );
+});
+
+onBoth('writeInstanceStatus: rejects while the database is away', async (t, database) => {
+  const db = database.open();
+  await closeDatabase(db);
+  await t.throwsAsync(() => writeInstanceStatus(db, [row('i1')]));
+});
