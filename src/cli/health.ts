@@ -50,8 +50,8 @@ async function getJson(url: string): Promise<unknown> {
 const HEADER = ['STATE', 'SUCCESS', 'AVG ms', 'P95 ms', 'SUCCESSES', 'FAILURES', 'TRIPS', 'LAST FAILURE'];
 
 const targetCells = (health: TargetHealth): string[] => [
-  health.circuit_breaker_state,
-  health.success_rate === null ? '-' : `${(health.success_rate * 100).toFixed(1)} %`,
+  health.recovering ? 'closed, recovering' : health.circuit_breaker_state,
+  percent(health.success_rate),
   number(health.avg_latency_ms),
   number(health.p95_latency_ms),
   String(health.success_count),
@@ -70,17 +70,29 @@ function reportText({ extensions, summary }: HealthReport): string {
 
 function oneText(one: ExtensionHealth): string {
   const { versions = [], instances = [] } = one;
-  const head = `${one.id}  ${one.type}  ${enabledText(one)}${one.health.trip_reason ? `  opened last for: ${one.health.trip_reason}` : ''}\n`;
+  const head = `${one.id}  ${one.type}  ${enabledText(one)}${tripText(one.health)}\n`;
   const versionTable = textTable(
     ['VERSION', 'DEFAULT', 'ENABLED', ...HEADER],
     versions.map((v) => [v.version, yesNo(v.default), yesNo(v.enabled), ...targetCells(v)]),
   );
   if (instances.length === 0) return `${head}\n${versionTable}`;
   const instanceTable = textTable(
-    ['INSTANCE', 'VERSION', 'WEIGHT', 'ENABLED', 'HEALTH'],
-    instances.map((i) => [i.id, i.version ?? '-', String(i.weight), yesNo(i.enabled), i.health_status]),
+    ['INSTANCE', 'VERSION', 'WEIGHT', 'ENABLED', 'HEALTH', 'SUCCESS', 'AVG ms', 'P95 ms', 'OUT UNTIL'],
+    instances.map((i) => [
+      ...[i.id, i.version ?? '-', String(i.weight), yesNo(i.enabled), i.health_status],
+      ...[percent(i.success_rate), number(i.avg_latency_ms), number(i.p95_latency_ms), i.ejected_until ?? '-'],
+    ]),
   );
   return `${head}\n${versionTable}\n${instanceTable}`;
+}
+
+/** Why it opened last, and on what. */
+function tripText({ trip_reason, trip_evidence }: TargetHealth): string {
+  if (trip_reason === null) return '';
+  if (trip_evidence === null) return `  opened last for: ${trip_reason}`;
+  const { failures, overdue, outcomes, window_seconds } = trip_evidence;
+  const hung = overdue === 0 ? '' : ` and ${overdue} overdue`;
+  return `  opened last for: ${trip_reason} (${failures} failures${hung}, of ${outcomes + overdue} in ${window_seconds} s)`;
 }
 
 function enabledText({ enabled, auto_disabled, override }: ExtensionHealth): string {
@@ -89,4 +101,5 @@ function enabledText({ enabled, auto_disabled, override }: ExtensionHealth): str
 }
 
 const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+const percent = (rate: number | null): string => (rate === null ? '-' : `${(rate * 100).toFixed(1)} %`);
 const number = (value: number | null): string => (value === null ? '-' : value.toFixed(1));

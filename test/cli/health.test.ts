@@ -32,8 +32,24 @@ test('health <id>: its versions and instances, and why it opened', async (t) => 
   t.is(code, 0);
   t.regex(stdout, /^normalize_text {2}pre {2}yes {2}opened last for: error_rate\n/);
   t.regex(stdout, /\nv1 +yes +yes +open /);
-  t.regex(stdout, /\nv2 +no +no +open /);
-  t.regex(stdout, /\ni-1 +- +100 +yes +unknown\n/);
+  t.regex(stdout, /\nv2 +no +no +closed, recovering /);
+  t.regex(stdout, /\ni-1 +- +100 +yes +unhealthy +40\.0 % +10\.0 +20\.0 +2025-01-27T12:00:30\.000Z\n/);
+});
+
+test('health <id>: says what it opened on', async (t) => {
+  const trip_evidence = {
+    failures: 3,
+    outcomes: 20,
+    overdue: 2,
+    error_rate: 0.23,
+    window_seconds: 60,
+    first_failure: null,
+    last_failure: null,
+  };
+  const opened = extensionHealth('guard', { trip_reason: 'failure_count', trip_evidence });
+  const { url } = await listen(t, { health: healthSource(opened) });
+  const { stdout } = await run(['health', 'guard', '--http-port', new URL(url).port], { cwd: directory(t) });
+  t.regex(stdout, /opened last for: failure_count \(3 failures and 2 overdue, of 22 in 60 s\)\n/);
 });
 
 test('health --json: what the API says', async (t) => {
