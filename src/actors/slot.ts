@@ -22,11 +22,12 @@ import { openMs } from '../domain/trip.js';
 import { callableVersions, defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted, BreakerFacts } from '../machines/breaker-machine.js';
 import { keepAlive } from './actor-supervision.js';
+import { NO_FACTS } from './breaker-life.js';
 import type { Endpoint } from './endpoint.js';
 import { InstanceStatuses } from './instance-status.js';
 import type { Clock, PrepareRoute, Route } from './ports.js';
 import type { RotationChange } from './rotation.js';
-import { NO_FACTS, Target } from './target.js';
+import { Target } from './target.js';
 
 /** A version that can be called: what it is, what guards it, and where it answers. */
 export interface Service {

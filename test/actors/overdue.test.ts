@@ -13,7 +13,7 @@ function extension(changes = {}): Traffic {
 const health = (world: Traffic) => world.core.view.one('a')?.health;
 const target = (world: Traffic) => world.core.supervisor.slots.get('a')?.defaultService?.target;
 
-test('FM 24, G6: an extension that hangs opens the breaker seconds before its timeouts', async (t) => {
+test('FM 24, Q1: an extension that hangs opens the breaker seconds before its timeouts', async (t) => {
   const world = extension();
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -29,7 +29,7 @@ test('FM 24, G6: an extension that hangs opens the breaker seconds before its ti
   t.is(health(world)?.failure_count, 0, 'T5: they are not recorded');
 });
 
-test('G6: what was overdue and times out later is recorded once, for health alone', async (t) => {
+test('Q1: what was overdue and times out later is recorded once, for health alone', async (t) => {
   const world = extension();
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -42,7 +42,7 @@ test('G6: what was overdue and times out later is recorded once, for health alon
   t.is(world.kinds().filter((kind) => kind === 'circuit_opened').length, 1);
 });
 
-test('G6: an attempt that answers after all is overdue no more, and nothing counts twice', async (t) => {
+test('Q1: an attempt that answers after all is overdue no more, and nothing counts twice', async (t) => {
   const world = extension({ policy: { breaker: { failure_threshold: 50 } } });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 3000 });
@@ -58,7 +58,7 @@ test('G6: an attempt that answers after all is overdue no more, and nothing coun
   t.is(health(world)?.circuit_breaker_state, 'closed');
 });
 
-test('G6: without twenty samples nothing is overdue', async (t) => {
+test('Q2: without twenty samples nothing is overdue', async (t) => {
   const world = extension();
   await world.come('a', 19, 1);
   world.behaviour.set('ext.a', HANGS);
@@ -66,7 +66,7 @@ test('G6: without twenty samples nothing is overdue', async (t) => {
   t.is(health(world)?.circuit_breaker_state, 'closed');
 });
 
-test('G6: a pause of less than a second is no hang, however fast it is else', async (t) => {
+test('Q2: a pause of less than a second is no hang, however fast it is else', async (t) => {
   const world = extension();
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 950 });
@@ -75,7 +75,7 @@ test('G6: a pause of less than a second is no hang, however fast it is else', as
   t.false(world.kinds().includes('high_failure_count'));
 });
 
-test('G6: a slow extension has more time: twice its p99', async (t) => {
+test('Q2: a slow extension has more time: twice its p99', async (t) => {
   const world = extension();
   world.behaviour.set('ext.a', { ends: 0, afterMs: 2000 });
   await world.come('a', 60, 5);
@@ -87,7 +87,7 @@ test('G6: a slow extension has more time: twice its p99', async (t) => {
   t.is(health(world)?.circuit_breaker_state, 'open');
 });
 
-test('G6: where that reaches the timeout, the timeout decides', async (t) => {
+test('Q2: where that reaches the timeout, the timeout decides', async (t) => {
   const world = extension({ timeout_ms: 1000 });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -125,7 +125,7 @@ test('T5: a few that hang among many that answer are no failures in a row', asyn
   t.is(health(world)?.circuit_breaker_state, 'closed');
 });
 
-test('G6: a hang is told in high_failure_count too, where the floor holds it back', async (t) => {
+test('Q1: a hang is told in high_failure_count too, where the floor holds it back', async (t) => {
   const world = extension();
   await world.come('a', 30, 100);
   world.behaviour.set('ext.a', HANGS);
@@ -136,7 +136,7 @@ test('G6: a hang is told in high_failure_count too, where the floor holds it bac
   t.true(world.kinds().includes('high_failure_count'));
 });
 
-test('G6: with circuit_breaker_enabled off, a hang is said and nothing opens', async (t) => {
+test('Q1: with circuit_breaker_enabled off, a hang is said and nothing opens', async (t) => {
   const world = extension({ policy: { breaker: { circuit_breaker_enabled: false } } });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -161,7 +161,7 @@ const recovering = async (concurrency: number, changes = {}): Promise<Traffic> =
   return world;
 };
 
-test('FM 9, G5: a herd that comes as it closes is let in as it succeeds, and refused as recovering beyond', async (t) => {
+test('FM 9, G3: a herd that comes as it closes is let in as it succeeds, and refused as recovering beyond', async (t) => {
   const world = await recovering(40);
   t.true(health(world)?.recovering);
   t.is(health(world)?.circuit_breaker_state, 'closed');
@@ -175,7 +175,7 @@ test('FM 9, G5: a herd that comes as it closes is let in as it succeeds, and ref
   t.is(next.filter((call) => call.answers.length === 0).length, 6, 'one more for each success');
 });
 
-test('G5: it is over once as many are let in as were in flight before it opened', async (t) => {
+test('G3: it is over once as many are let in as were in flight before it opened', async (t) => {
   const world = await recovering(10);
   t.true(health(world)?.recovering);
   await world.come('a', 1, 10);
@@ -186,7 +186,7 @@ test('G5: it is over once as many are let in as were in flight before it opened'
   t.true(herd.every((call) => call.answers.length === 0));
 });
 
-test('G5: its time over, everybody is let in, timer or not', async (t) => {
+test('G3: its time over, everybody is let in, timer or not', async (t) => {
   const world = await recovering(1000);
   world.clock.stall(5001);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 100 });
@@ -194,7 +194,7 @@ test('G5: its time over, everybody is let in, timer or not', async (t) => {
   t.true(herd.every((call) => call.answers.length === 0));
 });
 
-test('G5: a sequential caller never notices, whatever there was before', async (t) => {
+test('G3: a sequential caller never notices, whatever there was before', async (t) => {
   for (const concurrency of [5, 1000]) {
     const world = await recovering(concurrency);
     t.is(okShare(await world.come('a', 10, 20)), 1);
@@ -202,14 +202,14 @@ test('G5: a sequential caller never notices, whatever there was before', async (
   }
 });
 
-test('G5: a ramp of 0 lets the herd in', async (t) => {
+test('G3: a ramp of 0 lets the herd in', async (t) => {
   const world = await recovering(40, { policy: { breaker: { recovery_ramp_seconds: 0 } } });
   t.false(health(world)?.recovering);
   const herd = Array.from({ length: 50 }, () => world.call('a'));
   t.true(herd.every((call) => call.answers.length === 0));
 });
 
-test('G5: what is still out from before it opened takes no place', async (t) => {
+test('G3: what is still out from before it opened takes no place', async (t) => {
   const world = extension({ timeout_ms: 600_000 });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -227,7 +227,7 @@ test('G5: what is still out from before it opened takes no place', async (t) => 
   t.deepEqual(world.call('a').answers, []);
 });
 
-test('G5: refusals of the slow start count against nobody', async (t) => {
+test('G3: refusals of the slow start count against nobody', async (t) => {
   const world = await recovering(100);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 100 });
   const before = { ...target(world)?.counters };

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { keepAlive } from '../../src/actors/actor-supervision.js';
+import type { BreakerMode } from '../../src/actors/breaker-life.js';
 import { Attempt as Sent } from '../../src/actors/in-flight.js';
 import type { Clock } from '../../src/actors/ports.js';
 import {
@@ -10,7 +11,6 @@ import {
   REFUSED_ISOLATED,
   REFUSED_OPEN,
   Target,
-  type TargetMode,
   type TargetOptions,
 } from '../../src/actors/target.js';
 import type { Outcome } from '../../src/domain/outcome.js';
@@ -34,7 +34,7 @@ class World {
   readonly clock: SimulatedClock;
   readonly target: Target;
   readonly events: BreakerEmitted[] = [];
-  readonly modesAtEvents: TargetMode[] = [];
+  readonly modesAtEvents: BreakerMode[] = [];
   readonly failures: { readonly error: unknown; readonly givenUp: boolean }[] = [];
   readonly life;
   settings: BreakerSettings;
@@ -65,7 +65,7 @@ class World {
     ).subscribe();
   }
 
-  get mode(): TargetMode {
+  get mode(): BreakerMode {
     return this.target.mode;
   }
 
@@ -333,7 +333,7 @@ test('FM 11: looking takes no permit and changes nothing', (t) => {
   t.is(world.target.probes, 1);
 });
 
-const verbWithProbes = test.macro<[what: string, act: (w: World) => unknown, expected: TargetMode]>({
+const verbWithProbes = test.macro<[what: string, act: (w: World) => unknown, expected: BreakerMode]>({
   exec(t, _, act, expected) {
     const world = new World().halfOpen();
     const probes = [world.admit(), world.admit(), world.admit()];
@@ -594,9 +594,9 @@ test('O3: a grace of 0 ms is none', (t) => {
   t.false(world.target.isWithinAbsenceGrace(null, 0, world.clock.now()));
 });
 
-// G3
+// L2
 
-test('G3: an actor that throws while tripping fails alone: refused, told, rebuilt, its sibling untouched', (t) => {
+test('L2: an actor that throws while tripping fails alone: refused, told, rebuilt, its sibling untouched', (t) => {
   const clock = new SimulatedClock(1_000_000);
   const world = new World({}, {}, clock);
   const sibling = new World({}, { version: 'v2' }, clock);
@@ -625,7 +625,7 @@ test('G3: an actor that throws while tripping fails alone: refused, told, rebuil
   t.is(world.target.facts().trips, 1);
 });
 
-test('G3: what is out when its actor fails is settled for health only, also after it is rebuilt', (t) => {
+test('L2: what is out when its actor fails is settled for health only, also after it is rebuilt', (t) => {
   const world = new World({ half_open_successes: 1 }).halfOpen();
   const probe = world.admit();
   world.crash();
@@ -639,7 +639,7 @@ test('G3: what is out when its actor fails is settled for health only, also afte
   t.is(world.target.counters.successes, 2);
 });
 
-const survives = test.macro<[now: string, reach: (w: World) => World, expected: TargetMode]>({
+const survives = test.macro<[now: string, reach: (w: World) => World, expected: BreakerMode]>({
   exec(t, _, reach, expected) {
     const world = reach(new World());
     const before = world.target.facts();
@@ -653,7 +653,7 @@ const survives = test.macro<[now: string, reach: (w: World) => World, expected: 
     t.is(after.trips, before.trips);
     t.true(after.epoch >= before.epoch);
   },
-  title: (_, now, __, expected) => `G3: an actor that fails while ${now} comes back ${expected} with its facts`,
+  title: (_, now, __, expected) => `L2: an actor that fails while ${now} comes back ${expected} with its facts`,
 });
 test(survives, 'closed', MODES.closed, 'closed');
 test(survives, 'open', MODES.open, 'open');
@@ -663,7 +663,7 @@ test(survives, 'closed again', MODES.recovered, 'closed');
 test(survives, 'isolated', MODES.isolated, 'isolated');
 test(survives, 'forced closed', MODES.forcedClosed, 'forcedClosed');
 
-test('G3: the end of the open time is the same for the next actor, however long it took to rebuild', (t) => {
+test('L2: the end of the open time is the same for the next actor, however long it took to rebuild', (t) => {
   const world = new World().trip();
   world.clock.advance(10_000);
   world.crash();
@@ -677,7 +677,7 @@ test('G3: the end of the open time is the same for the next actor, however long 
   t.is(world.mode, 'halfOpen');
 });
 
-test('G3: an open time that ends while the actor is down is over for the next', (t) => {
+test('L2: an open time that ends while the actor is down is over for the next', (t) => {
   const world = new World().trip();
   for (let i = 0; i < 6; i++) {
     world.crash();
@@ -689,7 +689,7 @@ test('G3: an open time that ends while the actor is down is over for the next', 
 });
 
 const whileFailed = test.macro<
-  [what: string, reach: (w: World) => World, act: (w: World) => unknown, expected: TargetMode]
+  [what: string, reach: (w: World) => World, act: (w: World) => unknown, expected: BreakerMode]
 >({
   exec(t, _, reach, act, expected) {
     const world = reach(new World()).crash();
@@ -698,7 +698,7 @@ const whileFailed = test.macro<
     world.clock.advance(50);
     t.is(world.mode, expected);
   },
-  title: (_, what, __, ___, expected) => `G3: ${what} while the actor is down is in force for the next: ${expected}`,
+  title: (_, what, __, ___, expected) => `L2: ${what} while the actor is down is in force for the next: ${expected}`,
 });
 test(whileFailed, 'nothing', MODES.open, () => {}, 'open');
 test(whileFailed, 'reset of an open one', MODES.open, (w) => w.send('breaker.reset'), 'closed');
@@ -713,7 +713,7 @@ test(whileFailed, 'forced closed', MODES.open, (w) => w.override('forced_closed'
 test(whileFailed, 'release of an isolated one', MODES.isolated, (w) => w.override(null), 'halfOpen');
 test(whileFailed, 'release of a forced closed one', MODES.forcedClosed, (w) => w.override(null), 'closed');
 
-test('G3: settings that come while the actor is down are those of the next', (t) => {
+test('L2: settings that come while the actor is down are those of the next', (t) => {
   const world = new World().crash();
   world.target.setSettings(breakerSettings({ failure_threshold: 2, minimum_volume: 100 }), 10, world.clock.now());
   world.clock.advance(50);
@@ -721,7 +721,7 @@ test('G3: settings that come while the actor is down are those of the next', (t)
   t.is(world.mode, 'open');
 });
 
-test('G3: what has proved itself once need not do so again after its actor failed', (t) => {
+test('L2: what has proved itself once need not do so again after its actor failed', (t) => {
   const world = new World({}, { mustProve: true });
   t.is(world.mode, 'halfOpen');
   world.calls(2, 'success');
@@ -730,7 +730,7 @@ test('G3: what has proved itself once need not do so again after its actor faile
   t.is(world.mode, 'closed');
 });
 
-test('G3: what has to prove itself still has to when its first actor could not start', (t) => {
+test('L2: what has to prove itself still has to when its first actor could not start', (t) => {
   const clock = new SimulatedClock(1_000_000);
   let isBroken = false;
   const failing: Clock = {
@@ -767,7 +767,7 @@ test('G3: what has to prove itself still has to when its first actor could not s
   t.is(target.mode, 'halfOpen');
 });
 
-test('G3: an opening whose actor failed in the same breath is not told', (t) => {
+test('L2: an opening whose actor failed in the same breath is not told', (t) => {
   const clock = new SimulatedClock(1_000_000);
   let isBroken = false;
   const told: string[] = [];

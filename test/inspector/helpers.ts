@@ -2,6 +2,7 @@
 import { InspectionHub, type Viewer } from '../../src/inspector/hub.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import { ActorWorld } from '../helpers/actor-world.js';
+import { breakerSettings } from '../helpers/breaker-settings.js';
 
 /** A frame as it came, parsed: of the format, or a control frame. */
 export interface Frame {
@@ -75,7 +76,7 @@ export class InspectedWorld extends ActorWorld {
   crash(id: string): void {
     const target = this.core.supervisor.slots.get(id)?.defaultService?.target;
     if (target === undefined) throw new Error(`no extension ${id}`);
-    const { settings } = target;
+    const settings = breakerSettings();
     let crashes = 1;
     const broken = {
       ...settings,

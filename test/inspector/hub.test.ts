@@ -9,6 +9,7 @@ import {
   MAX_VIEWERS,
 } from '../../src/inspector/hub.js';
 import { createLogger } from '../../src/telemetry/log.js';
+import { breakerSettings } from '../helpers/breaker-settings.js';
 import { extensionRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
 import { type Frame, InspectedWorld, type TestViewer, told } from './helpers.js';
 
@@ -183,10 +184,10 @@ test('what cannot be made a frame of is left out and logged once; the rest goes 
   const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
   const leaseMs = 1n as unknown as number;
   for (let i = 0; i < 3; i++)
-    target?.send({ type: 'settings.changed', settings: target.settings, leaseMs, nowMs: world.clock.now() });
+    target?.send({ type: 'settings.changed', settings: breakerSettings(), leaseMs, nowMs: world.clock.now() });
   world.clock.advance(FLUSH_MS);
   t.deepEqual(viewer.taken(), []);
-  target?.setSettings(target.settings, 1000, world.clock.now());
+  target?.setSettings(breakerSettings(), 1000, world.clock.now());
   world.clock.advance(FLUSH_MS);
   t.deepEqual(told(viewer.taken()), ['event settings.changed', 'snapshot {"closed":"steady"}']);
   t.is(lines.filter((line) => line.includes('inspection_frame_failed')).length, 1);

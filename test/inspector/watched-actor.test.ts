@@ -42,7 +42,7 @@ const started = (...ids: string[]): InspectedWorld => {
   return world;
 };
 
-test.serial('G4, N1: an actor that nobody watches has no observer and is sent no success', (t) => {
+test.serial('L3, N1: an actor that nobody watches has no observer and is sent no success', (t) => {
   const { sent, attached } = spy(t);
   const world = started('a', 'b');
   const viewer = world.view('extension=a');
@@ -83,7 +83,7 @@ test.serial('N1: an actor that is removed while it is watched keeps no observer'
   t.is(attached(), 0);
 });
 
-test.serial('G4: successes are sampled, and each sample says how many it stands for', (t) => {
+test.serial('L3: successes are sampled, and each sample says how many it stands for', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();

@@ -1,0 +1,38 @@
+// How many calls a breaker that has just closed lets in: half_open_max_requests in flight, one more per success since, until
+// that is as many as there were before it opened, or its time is over.
+import type { BreakerSettings } from '../domain/policy.js';
+
+export class SlowStart {
+  #limit = 0;
+  #endsMs = 0;
+  #goal = Number.POSITIVE_INFINITY;
+
+  /** It opened, with so many calls in flight. */
+  opened(inFlight: number): void {
+    this.#goal = inFlight;
+  }
+
+  /** How many calls there were before says nothing any more: its time alone ends the next one. */
+  forget(): void {
+    this.#goal = Number.POSITIVE_INFINITY;
+  }
+
+  begin(settings: BreakerSettings, nowMs: number): void {
+    this.#limit = settings.half_open_max_requests;
+    this.#endsMs = nowMs + settings.recovery_ramp_seconds * 1000;
+  }
+
+  succeeded(): void {
+    this.#limit++;
+  }
+
+  /** The timer that ends it may be late. */
+  admits(inFlight: number, nowMs: number): boolean {
+    return inFlight < this.#limit || nowMs >= this.#endsMs;
+  }
+
+  /** It lets in as many as there were. */
+  get isComplete(): boolean {
+    return this.#limit >= this.#goal;
+  }
+}
