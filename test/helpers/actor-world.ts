@@ -36,7 +36,8 @@ export interface Called {
   readonly attempts: number[];
 }
 
-const START_WALL_MS = Date.UTC(2026, 0, 1);
+/** What the wall clock says when the monotonic one is at 0. */
+export const START_WALL_MS = Date.UTC(2026, 0, 1);
 
 export class ActorWorld {
   readonly clock = new SimulatedClock();
