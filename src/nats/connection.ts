@@ -6,10 +6,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
+import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
 import { type ConnectionSettings, connectionOptions, serversOf } from './connection-options.js';
-import { createLimitedWarn, type LimitedWarn } from './limited-log.js';
 import { Outbox } from './outbox.js';
 
 export type ConnectionState = 'connected' | 'disconnected';

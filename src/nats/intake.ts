@@ -7,13 +7,13 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { Clock, HandleInvocation, Invocation, Reply, Route } from '../actors/ports.js';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
+import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';
 import { errorBlock, errorBody } from './error-reply.js';
 import type { ExtensionReply } from './extension-reply.js';
 import { type CallerHeaders, headerIn, headerText, headerValue, NO_HEADERS, readCallerHeaders } from './headers.js';
-import { createLimitedWarn, type LimitedWarn } from './limited-log.js';
 import type { Replies } from './replies.js';
 import type { PreparedRoute } from './routes.js';
 import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from './subjects.js';

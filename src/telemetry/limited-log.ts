@@ -1,5 +1,5 @@
 // A log line that somebody outside can provoke as often as he likes: written at most once per period, with how many were held back.
-import type { Logger } from '../telemetry/log.js';
+import type { Logger } from './log.js';
 
 const PERIOD_MS = 10_000;
 
