@@ -97,7 +97,7 @@ export interface Invocation {
 /** Takes an invocation from the intake; must not throw. */
 export type HandleInvocation = (invocation: Invocation) => void;
 
-/** Publishes an event at once; while disconnected it is dropped and counted (the log has it all the same). */
+/** Takes an event and returns at once. What cannot be sent is dropped and counted; the log has it all the same. */
 export type PublishEvent = (event: RegistryEvent) => void;
 
 // Database (filled in by db/)
