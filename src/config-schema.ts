@@ -5,6 +5,7 @@
 // S2. Units are in the names; a range that a schema states is not stated again in words.
 // S3. null as default means unset; only such settings are ever null in a Config.
 import { type Static, type TSchema, Type } from 'typebox';
+import { EVENT_KINDS, type EventKind } from './domain/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from './domain/policy.js';
 import { LOG_LEVELS } from './telemetry/log.js';
 
@@ -16,8 +17,8 @@ interface Traits {
   readonly env?: string;
   /** Another key for the same setting; both given and different is a problem. */
   readonly alias?: string;
-  /** Never printed. `url`: only the password within it. */
-  readonly secret?: true | 'url';
+  /** Never printed. `url`: only the password within it. `path`: of a list of URLs, all but scheme and host. */
+  readonly secret?: true | 'url' | 'path';
   /** `file`: must be readable at start. Both are resolved against the working directory. */
   readonly path?: 'file' | 'directory';
   /** What is expected, where the schema has only a pattern. */
@@ -47,6 +48,18 @@ export const POSTGRES_URL = '^postgres(ql)?://[^\\s\\u0000-\\u001f]+$';
 const NATS_SERVER =
   '((nats|tls)://)?([^\\s/,@\\u0000-\\u001f]+@)?([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?/?';
 const NATS_URL = `^${NATS_SERVER}(\\s*,\\s*${NATS_SERVER})*$`;
+
+/** What somebody is called for; the rest follows from these, or is for the log. */
+const PAGING_EVENTS: readonly EventKind[] = [
+  'circuit_opened',
+  'circuit_closed',
+  'auto_disabled',
+  'auto_enabled',
+  'version_opened',
+  'registry_row_rejected',
+  'mass_removal_held',
+  'actor_failed',
+];
 
 export const SETTINGS = {
   database_url: setting(
@@ -199,6 +212,23 @@ export const SETTINGS = {
     seconds(0, 3600, 'How long a target that has just succeeded may be without responders before that is a failure.'),
     2,
   ),
+  webhook_urls: setting(
+    Type.Array(Type.String({ pattern: '^https?://[^\\s\\u0000-\\u001f\\u007f]+$', maxLength: 4096 }), {
+      uniqueItems: true,
+      description: 'Where notices for administrators are posted to (docs/webhooks.md).',
+    }),
+    [],
+    { secret: 'path', expected: 'http or https URLs, each once, a comma within one written as %2C' },
+  ),
+  webhook_secret: setting(text('Key that notices are signed with; unset: they are not signed.'), null, {
+    secret: true,
+  }),
+  webhook_events: setting(
+    Type.Array(Type.Enum([...EVENT_KINDS]), { uniqueItems: true, description: 'Kinds of events that are posted.' }),
+    [...PAGING_EVENTS],
+    { expected: `some of ${EVENT_KINDS.join(', ')}` },
+  ),
+  webhook_timeout_ms: setting(count(10, 60_000, 'How long a receiver has to answer one request.'), 5000),
   audit_retention_days: setting(count(0, 36_500, 'Days that rows of the audit trail are kept; 0 = for ever.'), 365),
   shutdown_timeout_seconds: setting(seconds(0.1, 3600, 'How long a stop waits for the calls under way.'), 25),
 } as const satisfies Record<string, Setting>;

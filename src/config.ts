@@ -2,13 +2,14 @@
 //
 // C1. Flag over environment over file over default; empty means unset.
 // C2. Everything wrong is reported at once, each problem with the key, where it came from, what was got and what was expected.
-// C3. Nothing is ignored silently: an unknown key or variable is a problem, and so is a part of a database or a NATS
-//     login without the address it belongs to. (Where there is a whole `database_url`, it wins over the parts.)
+// C3. Nothing is ignored silently: an unknown key or variable is a problem, and so is a part of a database, a NATS
+//     login or the webhooks without the address it belongs to. (Where there is a whole `database_url`, it wins over the parts.)
 // C4. A secret is in no message and no print.
 import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { Value } from 'typebox/value';
+import { masked } from './config-masking.js';
 import {
   type Config,
   expectedText,
@@ -99,6 +100,7 @@ function readValue(given: Given, cwd: string, problems: string[]): unknown {
     return refuse('; put it in quotes, so that it stays as written');
   if (!Value.Check(setting.schema, parsed)) return refuse('');
   if (schemaFields(setting).pattern === POSTGRES_URL && !isDatabaseUrl(String(parsed))) return refuse('');
+  if (given.key === 'webhook_urls' && !(parsed as string[]).every((url) => URL.canParse(url))) return refuse('');
   if (!setting.path) return parsed;
   const path = resolve(cwd, String(parsed));
   if (setting.path === 'file') {
@@ -198,6 +200,8 @@ function checkTogether(
   if (!isGiven('nats_url'))
     for (const key of NATS_PARTS.filter(isGiven))
       complain(key, 'expected nats_url beside it, got none; the embedded server makes its own token');
+  if (!isGiven('webhook_urls'))
+    for (const key of WEBHOOK_PARTS.filter(isGiven)) complain(key, 'expected webhook_urls beside it, got none');
 
   const logins = NATS_LOGINS.filter(isGiven);
   if (logins.length > 1) problems.push(`${logins.join(', ')}: expected one login for NATS, got ${logins.length}`);
@@ -227,6 +231,7 @@ const NATS_PARTS: readonly SettingKey[] = [
   'nats_tls_cert_file',
   'nats_tls_key_file',
 ];
+const WEBHOOK_PARTS: readonly SettingKey[] = ['webhook_secret', 'webhook_events', 'webhook_timeout_ms'];
 
 function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
@@ -309,16 +314,6 @@ function isDatabaseUrl(url: string): boolean {
 /** The configuration as it may be shown. C4. */
 export function printableConfig(config: Config): Record<SettingKey, unknown> {
   return Object.fromEntries(SETTING_KEYS.map((key) => [key, masked(key, config[key])])) as Record<SettingKey, unknown>;
-}
-
-function masked(key: SettingKey, value: unknown): unknown {
-  const { secret } = settingOf(key);
-  if (value === null || secret === undefined) return value;
-  if (secret === true) return '***';
-  const text = String(value).replace(/([?&]password=)[^&]*/gi, '$1***');
-  // Up to the last @, as a password may hold one. A name alone is hidden too: for NATS it is a token.
-  if (text.includes('@')) return text.replace(/^([a-z]+:\/\/)?.*@/i, '$1***@');
-  return text.includes('://') ? text : '***';
 }
 
 const shownValue = (key: SettingKey, value: unknown): string => shown(masked(key, value));

@@ -1,6 +1,7 @@
 // The daemon's own numbers for the metrics page, read from whoever has them.
 import type { Core } from './actors/core.js';
 import type { Readiness } from './actors/ports.js';
+import type { Webhooks } from './http/webhooks.js';
 import type { EventPublisher } from './nats/event-publisher.js';
 import type { Intake } from './nats/intake.js';
 import type { Replies } from './nats/replies.js';
@@ -11,13 +12,15 @@ export function daemonNumbers(parts: {
   readonly intake: Intake;
   readonly replies: Replies;
   readonly events: EventPublisher;
+  readonly webhooks: Webhooks;
   readonly readiness: Readiness;
   readonly connected: boolean;
 }): DaemonNumbers {
-  const { core, intake, replies, events, readiness, connected } = parts;
+  const { core, intake, replies, events, webhooks, readiness, connected } = parts;
   const { total, enabled, healthy, unhealthy } = core.view.summary();
   const counts = intake.counts();
   const owed = replies.counts();
+  const notices = webhooks.counts();
   return {
     extension_registry_ready: readiness.ready ? 1 : 0,
     extension_registry_nats_connected: connected ? 1 : 0,
@@ -31,6 +34,10 @@ export function daemonNumbers(parts: {
     extension_registry_replies_owed: owed.owed,
     extension_registry_replies_dropped_total: owed.dropped,
     extension_registry_events_dropped_total: events.dropped(),
+    extension_registry_webhooks_waiting: notices.waiting,
+    extension_registry_webhooks_delivered_total: notices.delivered,
+    extension_registry_webhooks_failed_total: notices.failed,
+    extension_registry_webhooks_dropped_total: notices.dropped,
     extension_registry_auto_changes_owed: core.autoManager.owed,
     extension_registry_audit_facts_owed: core.audit.owed,
     extension_registry_audit_facts_dropped_total: core.audit.dropped,

@@ -2,7 +2,7 @@
 //
 // D1. The daemon comes up without database and without NATS, says in /readyz what it waits for, and never gives up.
 // D2. The intake listens only once a registry is in force.
-// D3. Stopping: intake, calls, writers and actors, HTTP, NATS, database; each step has a deadline and a log line.
+// D3. Stopping: intake, calls, writers and actors, HTTP, webhooks, NATS, database; each step has a deadline and a log line.
 // D4. What this process started ends with it.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { type RegistryDatabase, startDatabase } from './daemon-database.js';
 import { daemonNumbers } from './daemon-numbers.js';
 import { createMetricsPage } from './http/metrics-page.js';
 import { startHttp } from './http/server.js';
+import { createWebhooks } from './http/webhooks.js';
 import { InspectionHub } from './inspector/hub.js';
 import { BrokerConnection } from './nats/connection.js';
 import { findNatsServer, startEmbeddedServer } from './nats/embedded-server.js';
@@ -78,6 +79,16 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   const requester = new Requester(nats.connection, clock, log, randomHex);
   const replies = new Replies(nats.connection, clock, randomHex);
   const events = createEventPublisher(nats.connection, subjects);
+  const webhooks = createWebhooks({
+    urls: config.webhook_urls,
+    secret: config.webhook_secret,
+    kinds: config.webhook_events,
+    timeoutMs: config.webhook_timeout_ms,
+    clock,
+    wall: Date.now,
+    random: Math.random,
+    log: log.child({ component: 'webhooks' }),
+  });
   const rules = { ownPrefix: config.subject_prefix, allowedPrefixes: config.subject_prefixes };
 
   let isDraining = false;
@@ -96,7 +107,10 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       requestSnapshot: database.requestSnapshot,
       prepareRoute: createPrepareRoute(config.environment, rules),
       send: requester.send.bind(requester),
-      publish: events.publish,
+      publish: (event) => {
+        events.publish(event);
+        webhooks.publish(event);
+      },
       flushHealth: database.flushHealth,
       writeInstanceStatus: database.writeInstanceStatus,
       applyAutoChange: database.applyAutoChange,
@@ -167,7 +181,15 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     health: core.view,
     readiness,
     metrics: createMetricsPage(core.view, () =>
-      daemonNumbers({ core, intake, replies, events, readiness: readiness(), connected: nats.connection.connected }),
+      daemonNumbers({
+        core,
+        intake,
+        replies,
+        events,
+        webhooks,
+        readiness: readiness(),
+        connected: nats.connection.connected,
+      }),
     ),
     inspection: {
       targets: () => inspection.targets(),
@@ -195,6 +217,8 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     requester.close();
     await step('core_stopped', 0.9, core.stop());
     await step('http_closed', 0.92, http.close());
+    await step('webhooks_sent', 0.94, webhooks.drain());
+    webhooks.close();
     micro.close();
     await step(
       'nats_closed',

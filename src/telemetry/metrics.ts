@@ -118,6 +118,26 @@ export const DAEMON_METRICS = {
     help: 'Events that were not published, for want of a connection.',
     labels: [],
   },
+  extension_registry_webhooks_waiting: {
+    type: 'gauge',
+    help: 'Notices waiting for their turn at a receiver.',
+    labels: [],
+  },
+  extension_registry_webhooks_delivered_total: {
+    type: 'counter',
+    help: 'Notices that a receiver answered with 2xx.',
+    labels: [],
+  },
+  extension_registry_webhooks_failed_total: {
+    type: 'counter',
+    help: 'Notices given up: refused by their receiver, or not delivered by the last try.',
+    labels: [],
+  },
+  extension_registry_webhooks_dropped_total: {
+    type: 'counter',
+    help: 'Notices lost because too many waited for a receiver, or because the daemon ended.',
+    labels: [],
+  },
   extension_registry_auto_changes_owed: {
     type: 'gauge',
     help: 'Automatic disables and enables waiting to be written.',

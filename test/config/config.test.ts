@@ -13,6 +13,7 @@ import {
   printableConfig,
 } from '../../src/config.js';
 import { envName, SETTING_KEYS, settingOf } from '../../src/config-schema.js';
+import { EVENT_KINDS } from '../../src/domain/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from '../../src/domain/policy.js';
 
 /** A working directory of its own, with these files. */
@@ -160,6 +161,17 @@ for (const value of ['http://h:1', 'nats://', 'nats://a b', 'nats://h:123456'])
 for (const value of ['0.0.0.0', '::', '192.168.1.1', 'example.com', '127.0.0.1.evil.com'])
   test(refused, 'http_host', value, /expected a loopback address.*without access tokens/);
 test(refused, 'db_host', 'user@host', /expected a host name, an address or the directory of a socket/);
+for (const value of [
+  'ftp://h/x',
+  'h/x',
+  'http://',
+  'http://h:99999/',
+  'https://a b/',
+  'http://h/a,b',
+  'http://h/,http://h/',
+])
+  test(refused, 'webhook_urls', value, /expected http or https URLs, each once/);
+test(refused, 'webhook_urls', 7, /expected http or https URLs/);
 test(refused, 'nope', '1', /^--nope: no such flag$/);
 test(refused, 'http_prt', '1', /^--http-prt: no such flag; did you mean --http-port\?$/);
 
@@ -181,6 +193,10 @@ test(accepted, 'http_host', 'localhost', 'localhost');
 test(accepted, 'http_host', '127.8.9.1', '127.8.9.1');
 test(accepted, 'subject_prefixes', 'a.b, c ,', ['a.b', 'c']);
 test(accepted, 'reply_prefixes', ['_INBOX', '_R_.'], ['_INBOX', '_R_.']);
+test(accepted, 'webhook_urls', 'http://h, https://me:p@[::1]:8/x?t=a%2Cb', [
+  'http://h',
+  'https://me:p@[::1]:8/x?t=a%2Cb',
+]);
 test(accepted, 'subject_prefix', 'my-org.ext_reg.v2', 'my-org.ext_reg.v2');
 test(accepted, 'database_url', 'postgresql://a:1,b:2/db', 'postgresql://a:1,b:2/db');
 test(accepted, 'nats_url', 'nats://a:4222, tls://b/', 'nats://a:4222,tls://b');
@@ -348,6 +364,33 @@ test('C3: a part of a database or of a NATS login needs the address it belongs t
   ]);
 });
 
+test('C3: a part of the webhooks needs the URLs it belongs to', (t) => {
+  const flags = { webhook_secret: 'geheim', webhook_events: 'actor_failed', webhook_timeout_ms: '100' };
+  t.deepEqual(problemsOf({ flags }), [
+    'webhook_secret (flag --webhook-secret): expected webhook_urls beside it, got none',
+    'webhook_events (flag --webhook-events): expected webhook_urls beside it, got none',
+    'webhook_timeout_ms (flag --webhook-timeout-ms): expected webhook_urls beside it, got none',
+  ]);
+  const config = load({ flags: { ...flags, webhook_urls: 'http://h' } });
+  t.deepEqual(
+    [config.webhook_secret, config.webhook_events, config.webhook_timeout_ms],
+    ['geheim', ['actor_failed'], 100],
+  );
+});
+
+const webhookPart = test.macro<[key: string, value: unknown, expected: RegExp]>({
+  exec(t, key, value, expected) {
+    const problems = problemsOf({ flags: { webhook_urls: 'http://h', [key]: value } });
+    t.is(problems.length, 1);
+    t.regex(problems[0] ?? '', expected);
+  },
+  title: (_, key, value) => `webhooks: ${key} ${JSON.stringify(value)} is refused`,
+});
+for (const value of ['circuit_open', 'actor_failed,actor_failed', '*'])
+  test(webhookPart, 'webhook_events', value, new RegExp(`expected some of ${EVENT_KINDS.join(', ')}, got '`));
+for (const value of ['9', '60001', '1.5'])
+  test(webhookPart, 'webhook_timeout_ms', value, /expected an integer from 10 to 60000/);
+
 test('NATS: user and password within the URL go to their settings', (t) => {
   const config = load({ env: { NATS_URL: 'nats://me:p%40ss@a:4222,nats://me:p%40ss@b:4222' } });
   t.is(config.nats_url, 'nats://a:4222,nats://b:4222');
@@ -473,3 +516,26 @@ test('C4: no problem quotes a secret', (t) => {
   t.true(problems.length >= 3);
   t.false(problems.join().includes('geheim'));
 });
+
+const urlsShown = test.macro<[given: unknown, shown: string]>({
+  exec(t, given, shown) {
+    const cwd = directory(t, {
+      'extreg.config.json': JSON.stringify({ extension_registry: { webhook_urls: given } }),
+    });
+    const env = { EXTENSION_REGISTRY_WEBHOOK_TIMEOUT_MS: '1' };
+    const problem = problemsOf({ cwd }).find((one) => one.startsWith('webhook_urls'));
+    const got =
+      problem?.split(', got ')[1] ?? JSON.stringify(printableConfig(load({ cwd })).webhook_urls).replaceAll('"', "'");
+    t.is(got, shown);
+    t.false(problemsOf({ cwd, env }).join().includes('geheim'));
+  },
+  title: (_, given, shown) => `C4: of webhook_urls ${JSON.stringify(given)} no more is shown than ${shown}`,
+});
+test(urlsShown, 'https://geheim:geheim@h:8443/geheim?t=geheim#geheim', "['https://h:8443/***']");
+test(urlsShown, ['http://a/geheim', 'https://b?geheim'], "['http://a/***','https://b/***']");
+test(urlsShown, 'http://a/geheim, geheim', "'***'");
+test(urlsShown, 'https://u:1,geheim@h', "'***'");
+test(urlsShown, 'https://geheim:p/s@h', "'***'");
+test(urlsShown, 'ftp://h/geheim', "'***'");
+test(urlsShown, ['http://a/geheim', 'geheim'], '["http://a/***","***"]');
+test(urlsShown, 'http://a/geheim,http://a/geheim', "'http://a/***, http://a/***'");

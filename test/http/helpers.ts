@@ -121,6 +121,10 @@ export const daemonNumbers: DaemonNumbers = {
   extension_registry_audit_facts_owed: 12,
   extension_registry_audit_facts_dropped_total: 13,
   extension_registry_health_rows_dropped_total: 14,
+  extension_registry_webhooks_waiting: 15,
+  extension_registry_webhooks_delivered_total: 16,
+  extension_registry_webhooks_failed_total: 17,
+  extension_registry_webhooks_dropped_total: 18,
 };
 
 export const ready: Readiness = { ready: true, waiting_for: [], degraded: [] };

@@ -1,0 +1,90 @@
+import { headers } from '@nats-io/nats-core';
+import test from 'ava';
+import type { RegistryEvent } from '../../src/domain/events.js';
+import { signatureOf } from '../../src/http/webhook-request.js';
+import { readDocument } from '../docs/tables.js';
+import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
+import { startExtension, until } from '../helpers/nats-server.js';
+import { hang, startReceiver, status } from '../helpers/webhook-receiver.js';
+
+const SECRET = 'geheim-1';
+
+const broken = () => {
+  const h = headers();
+  h.set('Nats-Service-Error-Code', '500');
+  return { headers: h };
+};
+
+test.serial(
+  'an extension fails: its administrators get signed notices, and nothing of their URL is logged',
+  async (t) => {
+    const receiver = await startReceiver(t, status(200));
+    const daemon = await DaemonProcess.startReady(t, {
+      EXTENSION_REGISTRY_WEBHOOK_URLS: `${receiver.url}/geheim-2?token=geheim-3`,
+      EXTENSION_REGISTRY_WEBHOOK_SECRET: SECRET,
+      EXTENSION_REGISTRY_LOG_LEVEL: 'trace',
+    });
+    const nc = await daemon.connect();
+    await startExtension(nc, 'ext.flaky', broken);
+    await daemon.sql()`insert into extensions (id, type, subject) values ('flaky', 'pre', 'ext.flaky')`;
+    await until('the extension is known', async () => (await daemon.state('flaky')) === 'closed');
+    for (let i = 0; i < 5; i++) t.is((await invoke(nc, 'flaky')).error, 'extension_error');
+    await until('both notices are there', () => receiver.received.length === 2);
+    const notices = receiver.received.map(({ body }) => JSON.parse(body.toString()) as RegistryEvent);
+    t.like(notices[0], {
+      event: 'circuit_opened',
+      extension_id: 'flaky',
+      version: 'v1',
+      actor: 'system:breaker',
+      reason: 'failure_count',
+      evidence: { failures: 5, outcomes: 5, error_rate: 1, window_seconds: 60 },
+    });
+    t.like(notices[1], { event: 'auto_disabled', extension_id: 'flaky', actor: 'system:auto-manager' });
+    const [, example = '{}'] = /^extreg-signature: .*\n\n(.*)$/m.exec(readDocument('webhooks.md')) ?? [];
+    const shape = ({ evidence, ...event }: RegistryEvent) =>
+      [event, evidence ?? {}].map((one) => Object.keys(one).sort());
+    t.deepEqual(shape(JSON.parse(example)), shape(notices[0] as RegistryEvent), 'the example of docs/webhooks.md');
+    for (const [i, { headers, body, path }] of receiver.received.entries()) {
+      const timestamp = headers['extreg-timestamp'] as string;
+      t.is(path, '/hook/geheim-2?token=geheim-3');
+      t.is(headers['extreg-event'], notices[i]?.event);
+      t.true(Math.abs(Date.now() / 1000 - Number(timestamp)) < 300);
+      t.is(headers['extreg-signature'], signatureOf(SECRET, timestamp, body));
+    }
+    await until('both are counted', async () =>
+      /^extension_registry_webhooks_delivered_total 2$/m.test(await (await daemon.fetch('/metrics')).text()),
+    );
+    t.is(await daemon.stop(), 0);
+    t.true(daemon.has('webhook_delivered'));
+    t.deepEqual(
+      daemon.log.filter((line) => JSON.stringify(line).includes('geheim')),
+      [],
+    );
+  },
+);
+
+test.serial('a receiver that hangs holds up neither calls nor, for long, the stop', async (t) => {
+  const receiver = await startReceiver(t, hang);
+  const daemon = await DaemonProcess.startReady(t, {
+    EXTENSION_REGISTRY_WEBHOOK_URLS: receiver.url,
+    EXTENSION_REGISTRY_SHUTDOWN_TIMEOUT_SECONDS: '1',
+  });
+  const nc = await daemon.connect();
+  await startExtension(nc, 'ext.flaky', broken);
+  await startExtension(nc, 'ext.echo', (request) => ({ body: request.data }));
+  await daemon.sql()`insert into extensions (id, type, subject) values ('flaky', 'pre', 'ext.flaky'), ('echo', 'pre', 'ext.echo')`;
+  await until('the extensions are known', async () => (await daemon.state('echo')) === 'closed');
+  for (let i = 0; i < 5; i++) await invoke(nc, 'flaky');
+  await until('the notice hangs', () => receiver.received.length === 1);
+  await until('it is disabled', async () => (await daemon.health('flaky')).auto_disabled);
+  t.is((await invoke(nc, 'echo', 'well')).body, 'well');
+  t.is(await daemon.stop(), 0);
+  t.like(
+    daemon.log.find((line) => line.event === 'webhook_dropped'),
+    { receiver: receiver.host, reason: 'stopped', deliveries: 2 },
+  );
+  t.like(
+    daemon.log.find((line) => line.step === 'webhooks_sent'),
+    { result: 'late' },
+  );
+});
