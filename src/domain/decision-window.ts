@@ -9,12 +9,14 @@
 export const BUCKETS = 12;
 
 export class DecisionWindow {
-  #bucketMs: number;
+  #windowMs: number;
   #successes = new Uint32Array(BUCKETS);
   #failures = new Uint32Array(BUCKETS);
   /** First failure of each bucket, monotonic ms; meaningful only where #failures is above 0. */
   #firstFailureMs = new Float64Array(BUCKETS);
-  /** Number of the newest bucket since the clock's zero. */
+  /** Newest time seen (W2). */
+  #newestMs = 0;
+  /** Number of its bucket since the clock's zero. */
   #newest = 0;
   #successTotal = 0;
   #failureTotal = 0;
@@ -25,11 +27,11 @@ export class DecisionWindow {
   #row = 0;
 
   constructor(windowMs: number) {
-    this.#bucketMs = windowMs / BUCKETS;
+    this.#windowMs = windowMs;
   }
 
   get windowMs(): number {
-    return this.#bucketMs * BUCKETS;
+    return this.#windowMs;
   }
 
   recordSuccess(nowMs: number): void {
@@ -43,11 +45,11 @@ export class DecisionWindow {
 
   recordFailure(nowMs: number): void {
     const i = this.#advance(nowMs);
-    if (this.#failures[i] === 0) this.#firstFailureMs[i] = nowMs;
+    if (this.#failures[i] === 0) this.#firstFailureMs[i] = this.#newestMs;
     this.#failures[i] = (this.#failures[i] as number) + 1;
     this.#failureTotal++;
     this.#consecutiveFailures++;
-    this.#lastFailureMs = nowMs;
+    this.#lastFailureMs = this.#newestMs;
   }
 
   /** Failures in the window as of `nowMs`. */
@@ -145,10 +147,10 @@ export class DecisionWindow {
 
   /** Changes the length and keeps what the new one can hold: each old bucket goes to where its start falls. */
   resize(windowMs: number, nowMs: number): void {
-    if (windowMs === this.windowMs) return;
+    if (windowMs === this.#windowMs) return;
     this.#advance(nowMs);
     const old = {
-      bucketMs: this.#bucketMs,
+      windowMs: this.#windowMs,
       newest: this.#newest,
       successes: this.#successes,
       failures: this.#failures,
@@ -158,16 +160,17 @@ export class DecisionWindow {
       lastFailureMs: this.#lastFailureMs,
       consecutive: this.#consecutiveFailures,
     };
-    this.#bucketMs = windowMs / BUCKETS;
+    this.#windowMs = windowMs;
     this.#successes = new Uint32Array(BUCKETS);
     this.#failures = new Uint32Array(BUCKETS);
     this.#firstFailureMs = new Float64Array(BUCKETS);
     this.#successTotal = 0;
     this.#failureTotal = 0;
-    this.#newest = Math.floor(Math.max(nowMs, old.newest * old.bucketMs) / this.#bucketMs);
+    this.#newest = this.#bucketOf(this.#newestMs);
     for (let age = BUCKETS - 1; age >= 0; age--) {
       const number = old.newest - age;
-      const to = Math.floor((number * old.bucketMs) / this.#bucketMs);
+      // A start that is no whole millisecond may be rounded beyond the newest time.
+      const to = Math.min(Math.floor((number * old.windowMs) / windowMs), this.#newest);
       if (number < 0 || this.#newest - to >= BUCKETS) continue;
       const from = number % BUCKETS;
       const i = to % BUCKETS;
@@ -192,9 +195,15 @@ export class DecisionWindow {
     };
   }
 
+  /** Exact for whole milliseconds: the length of a bucket, windowMs / BUCKETS, is often no number that a double holds. */
+  #bucketOf(ms: number): number {
+    return Math.floor((ms * BUCKETS) / this.#windowMs);
+  }
+
   /** Drops what is too old and returns the index of the bucket for `nowMs`. */
   #advance(nowMs: number): number {
-    const number = Math.floor(nowMs / this.#bucketMs);
+    if (nowMs > this.#newestMs) this.#newestMs = nowMs;
+    const number = this.#bucketOf(this.#newestMs);
     if (number > this.#newest) {
       const steps = Math.min(number - this.#newest, BUCKETS);
       for (let step = 1; step <= steps; step++) {

@@ -1,28 +1,44 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { BUCKETS, DecisionWindow } from '../../src/domain/decision-window.js';
 
 interface Arrival {
   readonly ok: boolean;
   readonly atMs: number;
+  readonly bucket: number;
 }
 
-/** W1 in words: everything that arrived, counted one by one. */
+/** W1 and W2 in words: everything that arrived, counted one by one. */
 class CountedWindow {
-  readonly #arrivals: Arrival[] = [];
-  readonly #bucketMs: number;
+  #arrivals: Arrival[] = [];
+  #windowMs: number;
+  #newestMs = 0;
 
   constructor(windowMs: number) {
-    this.#bucketMs = windowMs / BUCKETS;
+    this.#windowMs = windowMs;
   }
 
-  record(arrival: Arrival): void {
-    this.#arrivals.push(arrival);
+  record(ok: boolean, nowMs: number): void {
+    this.#see(nowMs);
+    this.#arrivals.push({ ok, atMs: this.#newestMs, bucket: this.#bucket });
+  }
+
+  clear(): void {
+    this.#arrivals = [];
+  }
+
+  /** What still counts moves to the bucket in which the start of its old one lies. */
+  resize(windowMs: number, nowMs: number): void {
+    const live = this.#live(nowMs);
+    this.#arrivals = this.#arrivals.map((a) => {
+      const startMs = (a.bucket * this.#windowMs) / BUCKETS;
+      return { ...a, bucket: live.includes(a) ? Math.floor((startMs * BUCKETS) / windowMs) : Number.NEGATIVE_INFINITY };
+    });
+    this.#windowMs = windowMs;
   }
 
   read(nowMs: number) {
-    const bucket = (ms: number) => Math.floor(ms / this.#bucketMs);
-    const live = this.#arrivals.filter((a) => bucket(nowMs) - bucket(a.atMs) < BUCKETS);
+    const live = this.#live(nowMs);
     const failures = live.filter((a) => !a.ok);
     return {
       failures: failures.length,
@@ -30,8 +46,22 @@ class CountedWindow {
       errorRate: live.length === 0 ? null : failures.length / live.length,
       firstFailureMs: failures[0]?.atMs ?? null,
       lastFailureMs: failures.at(-1)?.atMs ?? null,
+      // Also those that count no more.
       consecutive: this.#arrivals.length - 1 - this.#arrivals.findLastIndex((a) => a.ok),
     };
+  }
+
+  get #bucket(): number {
+    return Math.floor((this.#newestMs * BUCKETS) / this.#windowMs);
+  }
+
+  #live(nowMs: number): Arrival[] {
+    this.#see(nowMs);
+    return this.#arrivals.filter((a) => this.#bucket - a.bucket < BUCKETS);
+  }
+
+  #see(nowMs: number): void {
+    this.#newestMs = Math.max(this.#newestMs, nowMs);
   }
 }
 
@@ -67,22 +97,77 @@ const gap = fc.oneof(
 );
 const arrivals = fc.array(fc.record({ ok: fc.boolean(), gap }), { maxLength: 60 });
 
-test('W1, W2: totals, rate and evidence equal a count one by one, for any arrivals, gaps and window', (t) => {
+type Step =
+  | { readonly does: 'record'; readonly ok: boolean; readonly gap: number }
+  | { readonly does: 'read' | 'clear'; readonly gap: number }
+  | { readonly does: 'resize'; readonly windowMs: number; readonly gap: number };
+
+/** Time that passes before a step; below 0 the step comes with a time that is over. */
+const move = fc.oneof({ weight: 5, arbitrary: gap }, { weight: 1, arbitrary: gap.map((share) => -share) });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 20, arbitrary: fc.record({ does: fc.constant('record' as const), ok: fc.boolean(), gap: move }) },
+  { weight: 3, arbitrary: fc.record({ does: fc.constant('read' as const), gap: move }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('clear' as const), gap: move }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('resize' as const), windowMs, gap: move }) },
+);
+
+/** Takes the same steps with a window and with a count one by one, and compares what they say after each. */
+function followsCount(t: ExecutionContext, length: number, startMs: number, steps: readonly Step[], unitMs: number) {
+  const window = new DecisionWindow(length);
+  const counted = new CountedWindow(length);
+  let newestMs = startMs;
+  for (const taken of steps) {
+    const passedMs = taken.gap * window.windowMs;
+    const nowMs = Math.max(newestMs + (unitMs === 0 ? passedMs : Math.round(passedMs / unitMs) * unitMs), 0);
+    newestMs = Math.max(newestMs, nowMs);
+    if (taken.does === 'record') {
+      record(window, taken.ok, nowMs);
+      counted.record(taken.ok, nowMs);
+    } else if (taken.does === 'resize') {
+      window.resize(taken.windowMs, nowMs);
+      counted.resize(taken.windowMs, nowMs);
+    } else if (taken.does === 'clear') {
+      window.clear();
+      counted.clear();
+    }
+    t.deepEqual(readingOf(window, nowMs), counted.read(nowMs));
+  }
+}
+
+test('W1, W2: totals, rate and evidence equal a count one by one, for any arrivals, gaps, lengths and times gone back', (t) => {
+  const startMs = fc.double({ min: 0, max: 1e9, noNaN: true });
+  const steps = fc.array(step, { maxLength: 60 });
   fc.assert(
-    fc.property(windowMs, fc.nat(1e9), arrivals, (length, startMs, list) => {
-      const window = new DecisionWindow(length);
-      const counted = new CountedWindow(length);
-      let nowMs = startMs;
-      for (const { ok, gap } of list) {
-        nowMs += gap * length;
-        t.deepEqual(readingOf(window, nowMs), counted.read(nowMs));
-        record(window, ok, nowMs);
-        counted.record({ ok, atMs: nowMs });
-        t.deepEqual(readingOf(window, nowMs), counted.read(nowMs));
-      }
-    }),
-    { numRuns: 500 },
+    fc.property(windowMs, startMs, steps, (...given) => followsCount(t, ...given, 0)),
+    { numRuns: 1000 },
   );
+});
+
+test('W1, W2, FM 17: so they do where arrivals fall on the very moments at which buckets begin', (t) => {
+  const seconds = fc.integer({ min: 1, max: 48 }).map((s) => s * 1000);
+  const steps = fc.array(step, { maxLength: 60 });
+  fc.assert(
+    fc.property(seconds, fc.nat(1e6), steps, (length, second, list) =>
+      followsCount(t, length, second * 1000, list, 250),
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test('W1, FM 17: a bucket begins exactly at its multiple of the length, for every length a setting may have', (t) => {
+  for (let seconds = 1; seconds <= 3600; seconds++) {
+    const bucketMs = (seconds * 1000) / BUCKETS;
+    for (let bucket = 0; bucket < 300; bucket++) {
+      const startMs = (bucket * seconds * 1000) / BUCKETS;
+      if (!Number.isInteger(startMs)) continue;
+      const window = new DecisionWindow(seconds * 1000);
+      window.recordFailure(startMs);
+      const last = window.failures(startMs + seconds * 1000 - Math.min(bucketMs, 1) / 2);
+      const after = window.failures(startMs + seconds * 1000);
+      if (last !== 1 || after !== 0) t.fail(`${seconds} s, bucket ${bucket}: ${last}, then ${after}`);
+    }
+  }
+  t.pass();
 });
 
 const lifetime = test.macro<[recordedAtMs: number, nowMs: number, counts: boolean]>({
@@ -201,7 +286,7 @@ test('resize: invents nothing, keeps nothing longer than the longest window sinc
   fc.assert(
     fc.property(windowMs, fc.array(step, { maxLength: 60 }), (length, steps) => {
       const window = new DecisionWindow(length);
-      const recorded: Arrival[] = [];
+      const recorded: { readonly ok: boolean; readonly atMs: number }[] = [];
       let nowMs = 0;
       for (const { ok, gap, resizeTo } of steps) {
         nowMs += gap * window.windowMs;
@@ -249,6 +334,31 @@ test('W2: resize with a time that goes back keeps the newest time seen', (t) => 
   window.resize(30_000, 40_000);
   t.is(window.failures(100_000), 1);
   t.is(window.failures(130_000), 0);
+});
+
+test('subtract: leaves what the others did, now and later, for any arrivals', (t) => {
+  const shared = fc.array(fc.record({ ok: fc.boolean(), gap, isPart: fc.boolean() }), { maxLength: 60 });
+  fc.assert(
+    fc.property(windowMs, shared, gap, gap, (length, list, wait, later) => {
+      const [whole, part, others] = [
+        new DecisionWindow(length),
+        new DecisionWindow(length),
+        new DecisionWindow(length),
+      ];
+      let nowMs = 0;
+      for (const { ok, gap, isPart } of list) {
+        nowMs += gap * length;
+        for (const window of [whole, isPart ? part : others]) record(window, ok, nowMs);
+      }
+      nowMs += wait * length;
+      whole.subtract(part, 0, nowMs);
+      for (const atMs of [nowMs, nowMs + later * length]) {
+        t.is(whole.outcomes(atMs), others.outcomes(atMs));
+        t.is(whole.failures(atMs), others.failures(atMs));
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('W3, FM 25: ten million outcomes in one bucket are counted without loss', (t) => {
