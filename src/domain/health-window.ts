@@ -2,8 +2,11 @@
 // metrics and health-based routing. It decides nothing about the breaker.
 //
 // V1. Every settled attempt that is no neutral one is recorded, whatever its generation. Latency is that of both kinds.
-// V2. A slice's histogram is allocated when it is first needed: a target that never had a call holds none.
-import { COUNTERS, counterOf, percentiles } from './latency-histogram.js';
+// V2. Memory is bounded, and taken when it is first needed: a target that never had a call holds none, and one that had
+//     none for a whole window gives it back when it is next read.
+// V3. An attempt recorded at t counts at `now` exactly while floor(now / slice) - floor(t / slice) < SLICES. Time only
+//     moves on: a time before the newest one seen counts as the newest.
+import { LatencyHistogram } from './latency-histogram.js';
 
 export const HEALTH_WINDOW_MS = 300_000;
 const SLICES = 6;
@@ -26,45 +29,48 @@ export interface HealthReading {
 }
 
 interface Slice {
-  /** Number of the slice since the clock's zero; the ring index is number % SLICES. */
-  number: number;
+  /** Number of the slice since the clock's zero; its row in the histogram is number % SLICES. */
+  readonly number: number;
   successes: number;
   failures: number;
   sumMs: number;
-  counts: Uint32Array | null;
 }
 
-/** Merging needs room; one for all, since a reading never yields. */
-const merged = new Uint32Array(COUNTERS);
 const QUANTILES = [0.5, 0.95, 0.99] as const;
 
 export class HealthWindow {
-  readonly #slices: Slice[] = Array.from({ length: SLICES }, () => ({
-    number: -1,
-    successes: 0,
-    failures: 0,
-    sumMs: 0,
-    counts: null,
-  }));
+  /** Those that hold something, oldest first. */
+  readonly #slices: Slice[] = [];
+  #latencies: LatencyHistogram | null = null;
+  /** Number of the newest slice seen. */
+  #newest = 0;
+
+  /** Bytes that the counters of its latencies take. */
+  get byteLength(): number {
+    return this.#latencies?.byteLength ?? 0;
+  }
 
   record(success: boolean, latencyMs: number, nowMs: number): void {
-    const slice = this.#sliceFor(nowMs);
+    this.#advance(nowMs);
+    let slice = this.#slices.at(-1);
+    if (slice?.number !== this.#newest) {
+      slice = { number: this.#newest, successes: 0, failures: 0, sumMs: 0 };
+      this.#slices.push(slice);
+    }
     if (success) slice.successes++;
     else slice.failures++;
     // Below 0 and NaN count as 0, as they do in the histogram.
     slice.sumMs += latencyMs > 0 ? latencyMs : 0;
-    slice.counts ??= new Uint32Array(COUNTERS);
-    const counter = counterOf(latencyMs);
-    slice.counts[counter] = (slice.counts[counter] as number) + 1;
+    this.#latencies ??= new LatencyHistogram(SLICES);
+    this.#latencies.record(latencyMs, this.#newest % SLICES);
   }
 
   /** Outcomes and successes only: cheap enough for a decision per call. */
   counts(nowMs: number): { successes: number; failures: number } {
-    const oldest = Math.floor(nowMs / SLICE_MS) - SLICES;
+    this.#advance(nowMs);
     let successes = 0;
     let failures = 0;
     for (const slice of this.#slices) {
-      if (slice.number <= oldest) continue;
       successes += slice.successes;
       failures += slice.failures;
     }
@@ -74,17 +80,9 @@ export class HealthWindow {
   read(nowMs: number): HealthReading {
     const { successes, failures } = this.counts(nowMs);
     const samples = successes + failures;
-    const oldest = Math.floor(nowMs / SLICE_MS) - SLICES;
-    let sumMs = 0;
-    let start: number | null = null;
-    merged.fill(0);
-    for (const slice of this.#slices) {
-      if (slice.number <= oldest || slice.counts === null || slice.successes + slice.failures === 0) continue;
-      sumMs += slice.sumMs;
-      start = Math.min(start ?? Number.POSITIVE_INFINITY, slice.number * SLICE_MS);
-      for (let i = 0; i < COUNTERS; i++) merged[i] = (merged[i] as number) + (slice.counts[i] as number);
-    }
-    const [p50Ms = null, p95Ms = null, p99Ms = null] = percentiles(merged, samples, QUANTILES);
+    const sumMs = this.#slices.reduce((sum, slice) => sum + slice.sumMs, 0);
+    const [p50Ms = null, p95Ms = null, p99Ms = null] = this.#latencies?.percentiles(QUANTILES) ?? [];
+    const oldest = this.#slices[0];
     return {
       successes,
       failures,
@@ -95,26 +93,25 @@ export class HealthWindow {
       p99Ms,
       samples,
       sumMs,
-      windowStartMs: start,
+      windowStartMs: oldest === undefined ? null : oldest.number * SLICE_MS,
     };
   }
 
   clear(): void {
-    for (const slice of this.#slices) reset(slice, -1);
+    this.#slices.length = 0;
+    this.#latencies = null;
   }
 
-  #sliceFor(nowMs: number): Slice {
+  /** Lets go of the slices that are too old. */
+  #advance(nowMs: number): void {
     const number = Math.floor(nowMs / SLICE_MS);
-    const slice = this.#slices[number % SLICES] as Slice;
-    if (slice.number !== number) reset(slice, number);
-    return slice;
+    if (!(number > this.#newest)) return;
+    this.#newest = number;
+    for (let oldest = this.#slices[0]; oldest !== undefined; oldest = this.#slices[0]) {
+      if (number - oldest.number < SLICES) return;
+      this.#latencies?.clear(oldest.number % SLICES);
+      this.#slices.shift();
+    }
+    this.#latencies = null;
   }
-}
-
-function reset(slice: Slice, number: number): void {
-  slice.number = number;
-  slice.successes = 0;
-  slice.failures = 0;
-  slice.sumMs = 0;
-  slice.counts?.fill(0);
 }
