@@ -53,6 +53,8 @@ export class ActorWorld {
   /** Told of each attempt as it is sent. */
   onSent: (attempt: SentAttempt) => void = () => {};
   random = 0;
+  /** How far the wall clock was set forward, or back below 0. */
+  wallAheadMs = 0;
   isDatabaseAway = false;
   /** What the registry answers to a change by the auto-manager. */
   autoChange = async (change: AutoChange): Promise<{ applied: true; revision: number } | { applied: false }> => ({
@@ -99,7 +101,7 @@ export class ActorWorld {
           }),
         onApplied: (update) => this.applied.push(update),
         clock: this.clock,
-        wall: () => START_WALL_MS + this.clock.now(),
+        wall: () => START_WALL_MS + this.wallAheadMs + this.clock.now(),
         random: () => this.random,
         log: silentLogger,
       },
