@@ -197,7 +197,8 @@ export const SETTINGS = {
     Type.Number({
       minimum: 0,
       maximum: 1,
-      description: 'Success rate over the health window under which an instance is `degraded`.',
+      description:
+        'Success rate over the health window, from 10 outcomes on, under which an instance is `degraded`, and an extension told by `high_failure_rate`.',
     }),
     0.8,
   ),

@@ -17,7 +17,8 @@ export function daemonNumbers(parts: {
   readonly connected: boolean;
 }): DaemonNumbers {
   const { core, intake, replies, events, webhooks, readiness, connected } = parts;
-  const { total, enabled, healthy, unhealthy } = core.view.summary();
+  const { total, enabled, healthy, unhealthy } = core.view.counts();
+  const { last } = core.aggregate;
   const counts = intake.counts();
   const owed = replies.counts();
   const notices = webhooks.counts();
@@ -27,6 +28,9 @@ export function daemonNumbers(parts: {
     extension_registry_database_connected: readiness.degraded.includes('database') ? 0 : 1,
     extension_registry_revision: core.supervisor.revision ?? 0,
     extension_registry_extensions: { total, enabled, healthy, unhealthy },
+    extension_registry_avg_success_rate: last?.avg_success_rate ?? Number.NaN,
+    extension_registry_avg_latency_seconds: secondsOf(last?.avg_latency_ms),
+    extension_registry_avg_p95_latency_seconds: secondsOf(last?.avg_p95_latency_ms),
     extension_registry_in_flight: core.router.inFlight,
     extension_registry_requests_total: counts.accepted,
     extension_registry_errors_total: Object.fromEntries(counts.refused),
@@ -44,3 +48,5 @@ export function daemonNumbers(parts: {
     extension_registry_health_rows_dropped_total: core.writer.dropped,
   };
 }
+
+const secondsOf = (ms: number | null | undefined): number => (ms ?? Number.NaN) / 1000;

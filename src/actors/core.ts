@@ -11,6 +11,7 @@ import type { SubjectRules } from '../domain/subject-rules.js';
 import type { BreakerEmitted } from '../machines/breaker-machine.js';
 import type { Logger } from '../telemetry/log.js';
 import { every } from './actor-supervision.js';
+import { Aggregate } from './aggregate.js';
 import { AuditTrail } from './audit-trail.js';
 import { AutoManager } from './auto-manager.js';
 import type { Endpoint } from './endpoint.js';
@@ -76,6 +77,7 @@ export class Core {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly view: HealthView;
+  readonly aggregate: Aggregate;
   readonly inspection: InspectionSource;
   readonly audit: AuditTrail;
   readonly writer: HealthWriter;
@@ -118,6 +120,15 @@ export class Core {
       wall,
       autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
       minSuccessRate,
+    });
+    this.aggregate = new Aggregate({
+      slots,
+      view: this.view,
+      minSuccessRate,
+      clock,
+      wall,
+      notices: this.#notices,
+      log: log.child({ component: 'aggregate' }),
     });
     this.inspection = {
       extensionIds: () => slots.keys(),
@@ -162,6 +173,7 @@ export class Core {
 
   start(): void {
     this.supervisor.start();
+    this.aggregate.start();
     this.#ticks = every(TICK_MS, this.#ports.clock).subscribe(() => {
       this.supervisor.tick(this.#ports.clock.now());
       void this.writer.flush();
@@ -174,6 +186,7 @@ export class Core {
   /** K2. Resolves when everything owed is written, or the database is away, and no actor runs. */
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
+    this.aggregate.stop();
     await Promise.all([
       this.writer.flush(),
       this.#instanceStatusWriter.flush(),

@@ -2,9 +2,10 @@
 import type { Instance } from '../domain/extension.js';
 import {
   type ExtensionHealth,
+  type HealthCounts,
   type HealthReport,
-  type HealthSummary,
   type InstanceHealth,
+  isHealthy,
   summarize,
   type TargetHealth,
 } from '../domain/health-report.js';
@@ -34,7 +35,7 @@ export class HealthView implements HealthSource, MetricsSource {
 
   report(): HealthReport {
     const extensions = [...this.deps.slots.values()]
-      .map((slot) => this.#extension(slot))
+      .map((slot) => this.extension(slot))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     return { extensions, summary: summarize(extensions) };
   }
@@ -45,7 +46,7 @@ export class HealthView implements HealthSource, MetricsSource {
     const { extension } = slot;
     const published = slot.defaultService;
     return {
-      ...this.#extension(slot),
+      ...this.extension(slot),
       versions: [...slot.services].map((service) => ({
         version: service.version.version,
         enabled: true,
@@ -81,8 +82,16 @@ export class HealthView implements HealthSource, MetricsSource {
     };
   }
 
-  summary(): HealthSummary {
-    return this.report().summary;
+  /** As of now; reads no window, so that it costs little. */
+  counts(): HealthCounts {
+    const total = this.deps.slots.size;
+    let enabled = 0;
+    let healthy = 0;
+    for (const { extension, defaultService } of this.deps.slots.values()) {
+      if (extension.enabled) enabled++;
+      if (isHealthy(extension.enabled, defaultService?.target.publishedState ?? 'closed')) healthy++;
+    }
+    return { total, enabled, healthy, unhealthy: total - healthy };
   }
 
   /** Health of one target; also what an event carries. */
@@ -152,7 +161,7 @@ export class HealthView implements HealthSource, MetricsSource {
     return this.deps.autoDisabledTotal();
   }
 
-  #extension(slot: Slot): ExtensionHealth {
+  extension(slot: Slot): ExtensionHealth {
     const { extension } = slot;
     const target = slot.defaultService?.target;
     return {

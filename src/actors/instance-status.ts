@@ -5,11 +5,10 @@
 //     what the row said before.
 // R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic.
 import type { HealthStatus, Instance } from '../domain/extension.js';
+import { judgeSuccessRate } from '../domain/success-rate.js';
 import type { Endpoint } from './endpoint.js';
 import type { InstanceStatusRow } from './ports.js';
 
-/** Outcomes before a success rate says anything. */
-const MIN_OUTCOMES = 10;
 const REFRESH_MS = 60_000;
 
 interface Known {
@@ -24,10 +23,9 @@ interface Known {
 /** `minSuccessRate`: under it an instance is degraded. */
 export function statusOf(endpoint: Endpoint, minSuccessRate: number, nowMs: number): HealthStatus {
   if (!endpoint.isInRotation) return 'unhealthy';
-  const { successes, failures } = endpoint.health.counts(nowMs);
-  const outcomes = successes + failures;
-  if (outcomes === 0) return 'unknown';
-  return outcomes >= MIN_OUTCOMES && successes / outcomes < minSuccessRate ? 'degraded' : 'healthy';
+  const counts = endpoint.health.counts(nowMs);
+  if (counts.successes + counts.failures === 0) return 'unknown';
+  return judgeSuccessRate(counts, minSuccessRate) === 'low' ? 'degraded' : 'healthy';
 }
 
 /** An instance that serves several versions is as badly off as it is for the worst of them. */

@@ -4,7 +4,7 @@ import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
 import type { RegistryEvent } from '../domain/events.js';
 import type { HealthStatus, JsonObject } from '../domain/extension.js';
-import type { HealthReport, HealthSummary } from '../domain/health-report.js';
+import type { HealthReport } from '../domain/health-report.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 
 /** Monotonic time in milliseconds with fractions, and timers on the same time line. A simulated one drives the tests. */
@@ -195,7 +195,6 @@ export interface HealthSource {
   report(): HealthReport;
   /** null: no such extension. */
   one(extensionId: string): HealthReport['extensions'][number] | null;
-  summary(): HealthSummary;
 }
 
 /** One extension's numbers for the metrics page; counters only grow while the process lives. */

@@ -7,6 +7,7 @@ export const EVENT_KINDS = [
   'circuit_closed',
   'circuit_would_open',
   'high_failure_count',
+  'high_failure_rate',
   'auto_disabled',
   'auto_enabled',
   'version_opened',
@@ -18,7 +19,7 @@ export const EVENT_KINDS = [
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
-/** The numbers a breaker's verdict rests on, from its decision window. */
+/** The numbers a verdict rests on: from the decision window, for `high_failure_rate` from the health window. */
 export interface Evidence {
   readonly failures: number;
   readonly outcomes: number;
@@ -27,7 +28,7 @@ export interface Evidence {
   /** (failures + overdue) / (outcomes + overdue), 0..1; null without any. */
   readonly error_rate: number | null;
   readonly window_seconds: number;
-  /** ISO 8601, wall clock; null without a failure in the window. */
+  /** ISO 8601, wall clock; null without a failure in the window; the health window knows no first one. */
   readonly first_failure: string | null;
   readonly last_failure: string | null;
 }

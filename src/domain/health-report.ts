@@ -67,12 +67,15 @@ export interface ExtensionHealth {
   readonly instances?: readonly InstanceHealth[];
 }
 
-export interface HealthSummary {
+export interface HealthCounts {
   readonly total: number;
   readonly enabled: number;
   /** Enabled and its breaker closed. */
   readonly healthy: number;
   readonly unhealthy: number;
+}
+
+export interface HealthSummary extends HealthCounts {
   /** Means over the extensions with calls in the window; null where none had any. */
   readonly avg_success_rate: number | null;
   readonly avg_latency_ms: number | null;
@@ -89,8 +92,11 @@ const mean = (values: readonly (number | null)[]): number | null => {
   return known.length === 0 ? null : known.reduce((sum, v) => sum + v, 0) / known.length;
 };
 
+export const isHealthy = (enabled: boolean, state: TargetHealth['circuit_breaker_state']): boolean =>
+  enabled && state === 'closed';
+
 export function summarize(extensions: readonly ExtensionHealth[]): HealthSummary {
-  const healthy = extensions.filter((e) => e.enabled && e.health.circuit_breaker_state === 'closed').length;
+  const healthy = extensions.filter((e) => isHealthy(e.enabled, e.health.circuit_breaker_state)).length;
   return {
     total: extensions.length,
     enabled: extensions.filter((e) => e.enabled).length,

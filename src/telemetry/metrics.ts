@@ -87,6 +87,21 @@ export const DAEMON_METRICS = {
     help: 'Extensions by what holds for them: total, enabled, healthy, unhealthy.',
     labels: ['state'],
   },
+  extension_registry_avg_success_rate: {
+    type: 'gauge',
+    help: 'Mean success rate of the extensions with calls, 0 to 1, as of the last minute; NaN without any.',
+    labels: [],
+  },
+  extension_registry_avg_latency_seconds: {
+    type: 'gauge',
+    help: 'Mean of their mean latencies, as of the last minute; NaN without any.',
+    labels: [],
+  },
+  extension_registry_avg_p95_latency_seconds: {
+    type: 'gauge',
+    help: 'Mean of their 95th percentiles, as of the last minute; NaN without any.',
+    labels: [],
+  },
   extension_registry_in_flight: { type: 'gauge', help: 'Calls under way, of all extensions.', labels: [] },
   extension_registry_requests_total: {
     type: 'counter',

@@ -17,7 +17,7 @@ import type {
 import type { InvocationError } from '../../src/domain/errors.js';
 import type { RegistryEvent } from '../../src/domain/events.js';
 import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
-import { silentLogger } from '../../src/telemetry/log.js';
+import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import { breakerSettings } from './breaker-settings.js';
 import { SimulatedClock } from './simulated-clock.js';
 
@@ -64,7 +64,7 @@ export class ActorWorld {
   flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [] });
   readonly core: Core;
 
-  constructor(settings: Partial<CoreSettings> = {}) {
+  constructor(settings: Partial<CoreSettings> = {}, log: Logger = silentLogger) {
     const online = async <T>(work: () => Promise<T>): Promise<T> => {
       if (this.isDatabaseAway) throw new Error('connect ECONNREFUSED');
       return work();
@@ -103,7 +103,7 @@ export class ActorWorld {
         clock: this.clock,
         wall: () => START_WALL_MS + this.wallAheadMs + this.clock.now(),
         random: () => this.random,
-        log: silentLogger,
+        log,
       },
       {
         rules: { ownPrefix: 'extreg.v1', allowedPrefixes: [] },

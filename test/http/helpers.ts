@@ -82,7 +82,6 @@ export function healthSource(...extensions: readonly ExtensionHealth[]): HealthS
   return {
     report: () => ({ extensions, summary: summarize(extensions) }),
     one: (id) => extensions.filter((one) => one.id === id).map(withTargets)[0] ?? null,
-    summary: () => summarize(extensions),
   };
 }
 
@@ -110,6 +109,9 @@ export const daemonNumbers: DaemonNumbers = {
   extension_registry_database_connected: 0,
   extension_registry_revision: 42,
   extension_registry_extensions: { total: 3, enabled: 2, healthy: 1, unhealthy: 2 },
+  extension_registry_avg_success_rate: 0.75,
+  extension_registry_avg_latency_seconds: 0.02,
+  extension_registry_avg_p95_latency_seconds: Number.NaN,
   extension_registry_in_flight: 4,
   extension_registry_requests_total: 5,
   extension_registry_errors_total: { extension_not_found: 6 },
