@@ -58,6 +58,8 @@ const PAGING_EVENTS: readonly EventKind[] = [
   'version_opened',
   'registry_row_rejected',
   'mass_removal_held',
+  'mass_failure',
+  'mass_failure_ended',
   'actor_failed',
 ];
 

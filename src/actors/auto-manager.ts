@@ -1,21 +1,27 @@
 // Switches extensions off and on in the registry as their breakers open and close.
 //
-// A4. Per extension only the latest wanted change is owed; while the database is away it waits.
-// A5. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
+// A5. While the brake holds (brake.ts) nothing is switched off, not even what was owed before. Switching on is not braked.
+// A6. Per extension only the latest wanted change is owed; while the database is away it waits.
+// A7. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
 //     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
-// A6. The event is published after the commit, and the row's audit row is made by the commit itself.
-// A7. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
+// A8. The event is published after the commit, and the row's audit row is made by the commit itself.
+// A9. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
 //     closed all along has nothing to say about it, and the two would undo each other's changes without end.
+// A10. What has to wait (A4, A5) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
+//     was switched off has to prove itself to the new process anyhow.
 import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../domain/auto-management.js';
 import type { JsonObject } from '../domain/extension.js';
 import type { Logger } from '../telemetry/log.js';
+import type { Brake } from './brake.js';
 import type { Notices } from './notices.js';
-import type { ApplyAutoChange, AutoChange } from './ports.js';
+import type { ApplyAutoChange, AutoChange, Clock } from './ports.js';
 import type { Slot } from './slot.js';
 
 export class AutoManager {
   readonly #owed = new Map<string, AutoChange>();
-  /** A7. Slots whose breaker was not closed here since their row was last on. */
+  /** A10. By the extension's id. */
+  readonly #waiting = new Map<string, 'damped' | 'braked'>();
+  /** A9. Slots whose breaker was not closed here since their row was last on. */
   readonly #witnessed = new WeakSet<Slot>();
   #writing: Promise<void> | null = null;
   #applying: AutoChange | null = null;
@@ -25,6 +31,8 @@ export class AutoManager {
     private readonly deps: {
       readonly slots: ReadonlyMap<string, Slot>;
       readonly settings: AutoManagementSettings;
+      readonly clock: Clock;
+      readonly brake: Brake;
       readonly apply: ApplyAutoChange;
       readonly notices: Notices;
       readonly healthOf: (slot: Slot) => JsonObject;
@@ -38,24 +46,39 @@ export class AutoManager {
 
   /** Called after each transition of the default target and each change of the row; asking twice changes nothing. */
   consider(slot: Slot): void {
-    const service = slot.defaultService;
-    if (service === null || service.target.mode === 'failed') return;
-    const state = service.target.publishedState;
+    const nowMs = this.deps.clock.now();
+    this.deps.brake.note(slot, nowMs);
+    const target = slot.defaultService?.target;
+    if (target === undefined || target.mode === 'failed') return;
+    const state = target.publishedState;
     if (state !== 'closed') this.#witnessed.add(slot);
     else if (!slot.extension.autoDisabled && this.#applying?.extension_id !== slot.id) this.#witnessed.delete(slot);
-    const change = wantedAutoChange(slot.extension, state, this.deps.settings);
-    if (change === null || (change === 'auto_enable' && !this.#maySwitchOn(slot))) {
+    const change = wantedAutoChange(slot.extension, state, target.recovery(nowMs), this.deps.settings);
+    if (change === 'damped') this.#waiting.set(slot.id, change);
+    else this.#waiting.delete(slot.id);
+    if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#maySwitchOn(slot))) {
       this.#owed.delete(slot.id);
       return;
     }
     const { revision } = slot.extension;
     const reason =
-      change === 'auto_disable' ? `circuit opened: ${service.target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
+      change === 'auto_disable' ? `circuit opened: ${target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
     this.#owed.set(slot.id, { extension_id: slot.id, change, revision, reason });
     void this.flush();
   }
 
-  /** Applies what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
+  tick(): void {
+    const { holds } = this.deps.brake;
+    for (const [id, why] of this.#waiting) {
+      if (why === 'braked' && holds) continue;
+      const slot = this.deps.slots.get(id);
+      if (slot === undefined) this.#waiting.delete(id);
+      else this.consider(slot);
+    }
+    void this.flush();
+  }
+
+  /** Applies what is owed; resolves when nothing is, or the database is away. */
   flush(): Promise<void> {
     this.#writing ??= this.#applyAll().finally(() => {
       this.#writing = null;
@@ -64,6 +87,8 @@ export class AutoManager {
   }
 
   async #applyAll(): Promise<void> {
+    // Not within the change that asks for it: a snapshot is weighed as a whole (A5).
+    await null;
     for (let owed = this.#next(); owed !== undefined; owed = this.#next()) {
       this.#applying = owed;
       try {
@@ -87,13 +112,19 @@ export class AutoManager {
     }
   }
 
-  /** A7. */
+  /** A9. */
   #maySwitchOn(slot: Slot): boolean {
     return slot.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(slot);
   }
 
   #next(): AutoChange | undefined {
-    return this.#owed.values().next().value;
+    for (const owed of this.#owed.values()) {
+      if (owed.change === 'auto_enable' || !this.deps.brake.holds) return owed;
+      // A5.
+      this.#owed.delete(owed.extension_id);
+      this.#waiting.set(owed.extension_id, 'braked');
+    }
+    return undefined;
   }
 
   #applied(change: AutoChange, revision: number): void {

@@ -7,6 +7,7 @@
 //     for; one that is not watched gets none.
 import { Observable } from 'rxjs';
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
+import type { Recovery } from '../domain/auto-management.js';
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import {
@@ -130,6 +131,12 @@ export class BreakerLife {
   /** Probes that are out. */
   get probes(): number {
     return this.#snapshot?.context.probes.length ?? 0;
+  }
+
+  /** How its recoveries lasted; a new actor knows of none. */
+  recovery(nowMs: number): Recovery {
+    const { recoveries = 0, closedAtMs = nowMs } = this.#snapshot?.context ?? {};
+    return { recoveries, closedForMs: nowMs - closedAtMs, windowMs: this.#options.window.windowMs };
   }
 
   /** Milliseconds until an open breaker may be tried, at least 0. */

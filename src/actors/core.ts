@@ -14,6 +14,7 @@ import { every } from './actor-supervision.js';
 import { Aggregate } from './aggregate.js';
 import { AuditTrail } from './audit-trail.js';
 import { AutoManager } from './auto-manager.js';
+import { Brake } from './brake.js';
 import type { Endpoint } from './endpoint.js';
 import { HealthView } from './health-view.js';
 import { HealthWriter } from './health-writer.js';
@@ -82,6 +83,7 @@ export class Core {
   readonly audit: AuditTrail;
   readonly writer: HealthWriter;
   readonly #instanceStatusWriter: InstanceStatusWriter;
+  readonly brake: Brake;
   readonly autoManager: AutoManager;
   readonly #ports: CorePorts;
   readonly #notices: Notices;
@@ -143,6 +145,7 @@ export class Core {
       flush: ports.flushHealth,
       log: log.child({ component: 'health_writer' }),
     });
+    this.brake = new Brake({ slots, notices: this.#notices });
     this.#instanceStatusWriter = new InstanceStatusWriter({
       slots,
       clock,
@@ -153,6 +156,8 @@ export class Core {
     this.autoManager = new AutoManager({
       slots,
       settings,
+      clock,
+      brake: this.brake,
       apply: ports.applyAutoChange,
       notices: this.#notices,
       healthOf: (slot) => this.#healthOf(slot, slot.defaultService?.target ?? null),
@@ -175,10 +180,12 @@ export class Core {
     this.supervisor.start();
     this.aggregate.start();
     this.#ticks = every(TICK_MS, this.#ports.clock).subscribe(() => {
-      this.supervisor.tick(this.#ports.clock.now());
+      const nowMs = this.#ports.clock.now();
+      this.supervisor.tick(nowMs);
+      this.brake.tick(nowMs);
+      this.autoManager.tick();
       void this.writer.flush();
       void this.#instanceStatusWriter.flush();
-      void this.autoManager.flush();
       void this.audit.flush();
     });
   }

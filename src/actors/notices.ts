@@ -30,6 +30,7 @@ const QUIET: ReadonlySet<EventKind> = new Set([
   'circuit_closed',
   'auto_enabled',
   'instance_returned',
+  'mass_failure_ended',
 ]);
 
 export class Notices {

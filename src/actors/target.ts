@@ -6,6 +6,7 @@
 //     nothing else: a late outcome can neither open, close, nor free a permit.
 // G2. Each admitted attempt is settled exactly once, by `settle`, or its permit given back.
 // G3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
+import type { Recovery } from '../domain/auto-management.js';
 import { DecisionWindow } from '../domain/decision-window.js';
 import { HealthWindow } from '../domain/health-window.js';
 import type { Outcome } from '../domain/outcome.js';
@@ -124,6 +125,16 @@ export class Target {
   /** Probes that are out. */
   get probes(): number {
     return this.#breaker.probes;
+  }
+
+  /** Time since its last outcome; null: it had none in this process. */
+  outcomeAgoMs(nowMs: number): number | null {
+    const { successMs, failureMs } = this.last;
+    return successMs === null && failureMs === null ? null : nowMs - Math.max(successMs ?? 0, failureMs ?? 0);
+  }
+
+  recovery(nowMs: number): Recovery {
+    return this.#breaker.recovery(nowMs);
   }
 
   /** Attempts that are out, those whose caller has his answer already included. */

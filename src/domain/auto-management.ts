@@ -3,6 +3,8 @@
 // A1. Only an extension that is on, and that no person overrides, is switched off, and only while its breaker is open.
 // A2. Only what was switched off automatically is switched on, and only while its breaker is closed.
 // A3. In half-open nothing is wanted: a re-opening changes no row.
+// A4. Damping: a breaker that tripped within one window of its recovery has to stay closed for a window after the next
+//     one before the extension is switched on. So a dependency that flaps makes no rows.
 import type { Extension } from './extension.js';
 
 /** Who the auto-manager is in the audit trail. */
@@ -13,13 +15,28 @@ export interface AutoManagementSettings {
   readonly autoEnableOnCircuitClose: boolean;
 }
 
+/** How a breaker's recoveries lasted. */
+export interface Recovery {
+  /** In a row: each but the last was followed by a trip within a window of it. */
+  readonly recoveries: number;
+  /** How long it has been closed; only read where it is. */
+  readonly closedForMs: number;
+  /** Length of its decision window. */
+  readonly windowMs: number;
+}
+
+/** `damped`: to be switched on, but not yet (A4): ask again later. null: nothing is wanted. */
 export function wantedAutoChange(
   extension: Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride'>,
-  breakerState: 'closed' | 'open' | 'half_open',
+  state: 'closed' | 'open' | 'half_open',
+  recovery: Recovery,
   settings: AutoManagementSettings,
-): 'auto_disable' | 'auto_enable' | null {
+): 'auto_disable' | 'auto_enable' | 'damped' | null {
   if (extension.breakerOverride !== null) return null;
-  if (breakerState === 'open' && extension.enabled && settings.autoDisableOnCircuitOpen) return 'auto_disable';
-  if (breakerState === 'closed' && extension.autoDisabled && settings.autoEnableOnCircuitClose) return 'auto_enable';
+  if (state === 'open' && extension.enabled && settings.autoDisableOnCircuitOpen) return 'auto_disable';
+  if (state === 'closed' && extension.autoDisabled && settings.autoEnableOnCircuitClose)
+    return isDamped(recovery) ? 'damped' : 'auto_enable';
   return null;
 }
+
+const isDamped = ({ recoveries, closedForMs, windowMs }: Recovery): boolean => recoveries > 1 && closedForMs < windowMs;

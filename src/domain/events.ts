@@ -15,6 +15,8 @@ export const EVENT_KINDS = [
   'instance_returned',
   'registry_row_rejected',
   'mass_removal_held',
+  'mass_failure',
+  'mass_failure_ended',
   'actor_failed',
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];

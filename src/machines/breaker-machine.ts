@@ -56,6 +56,8 @@ export interface BreakerContext extends Omit<BreakerInput, 'override' | 'facts' 
   readonly openedAtMs: number | null;
   readonly openUntilMs: number;
   readonly closedAtMs: number;
+  /** Recoveries in a row: each but the last was followed by a trip within a window of it. */
+  readonly recoveries: number;
   /** When each probe that is out was admitted, oldest first. */
   readonly probes: readonly number[];
   readonly probeSuccesses: number;
@@ -159,9 +161,11 @@ export const breakerMachine = setup({
       const nowMs = timeOf(event, context);
       const reason = evaluateTrip(context.window, context.settings, nowMs) ?? 'failure_count';
       // A whole window closed means that the last trip is over and done with.
-      const trips = nowMs - context.closedAtMs >= context.window.windowMs ? 1 : context.trips + 1;
+      const isNew = nowMs - context.closedAtMs >= context.window.windowMs;
+      const trips = isNew ? 1 : context.trips + 1;
       enqueue.assign({
         trips,
+        recoveries: isNew ? 0 : context.recoveries,
         tripReason: reason,
         openedAtMs: nowMs,
         openUntilMs: nowMs + openMs(trips, context.settings, context.random()),
@@ -214,6 +218,8 @@ export const breakerMachine = setup({
     noteClosed: assign({
       closedAtMs: ({ context, event }) => timeOf(event, context),
       openedAtMs: null,
+      // What a person closed is no recovery.
+      recoveries: ({ context, event }) => (event.type === 'probe.succeeded' ? context.recoveries + 1 : 0),
     }),
     forgetTrips: assign({ trips: 0, tripReason: null }),
     addProbe: assign({
@@ -248,6 +254,7 @@ export const breakerMachine = setup({
       openedAtMs: null,
       openUntilMs: Number.NEGATIVE_INFINITY,
       closedAtMs: input.now(),
+      recoveries: 0,
       probes: [],
       probeSuccesses: 0,
       warnedAtMs: { wouldOpen: Number.NEGATIVE_INFINITY, highFailureCount: Number.NEGATIVE_INFINITY },

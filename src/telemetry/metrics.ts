@@ -102,6 +102,11 @@ export const DAEMON_METRICS = {
     help: 'Mean of their 95th percentiles, as of the last minute; NaN without any.',
     labels: [],
   },
+  extension_registry_mass_failure: {
+    type: 'gauge',
+    help: '1 while so many extensions fail at a time that none is disabled automatically.',
+    labels: [],
+  },
   extension_registry_in_flight: { type: 'gauge', help: 'Calls under way, of all extensions.', labels: [] },
   extension_registry_requests_total: {
     type: 'counter',

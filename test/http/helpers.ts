@@ -112,6 +112,7 @@ export const daemonNumbers: DaemonNumbers = {
   extension_registry_avg_success_rate: 0.75,
   extension_registry_avg_latency_seconds: 0.02,
   extension_registry_avg_p95_latency_seconds: Number.NaN,
+  extension_registry_mass_failure: 1,
   extension_registry_in_flight: 4,
   extension_registry_requests_total: 5,
   extension_registry_errors_total: { extension_not_found: 6 },
