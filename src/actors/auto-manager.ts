@@ -6,7 +6,8 @@
 //     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
 // A8. The event is published after the commit, and the row's audit row is made by the commit itself.
 // A9. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
-//     closed all along has nothing to say about it, and the two would undo each other's changes without end.
+//     closed all along has nothing to say about it, and the two would undo each other's changes without end. A write whose
+//     answer was lost may be this one's own.
 // A10. What has to wait (A4, A5) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
 //     was switched off has to prove itself to the new process anyhow.
 import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../domain/auto-management.js';
@@ -23,8 +24,9 @@ export class AutoManager {
   readonly #waiting = new Map<string, 'damped' | 'braked'>();
   /** A9. Slots whose breaker was not closed here since their row was last on. */
   readonly #witnessed = new WeakSet<Slot>();
+  /** Revision that the last write for a slot was decided on. While its row has it, nobody knows what became of the write. */
+  readonly #tried = new WeakMap<Slot, number>();
   #writing: Promise<void> | null = null;
-  #applying: AutoChange | null = null;
   autoDisabledTotal = 0;
 
   constructor(
@@ -52,7 +54,8 @@ export class AutoManager {
     if (target === undefined || target.mode === 'failed') return;
     const state = target.publishedState;
     if (state !== 'closed') this.#witnessed.add(slot);
-    else if (!slot.extension.autoDisabled && this.#applying?.extension_id !== slot.id) this.#witnessed.delete(slot);
+    else if (!slot.extension.autoDisabled && this.#tried.get(slot) !== slot.extension.revision)
+      this.#witnessed.delete(slot);
     const change = wantedAutoChange(slot.extension, state, target.recovery(nowMs), this.deps.settings);
     if (change === 'damped') this.#waiting.set(slot.id, change);
     else this.#waiting.delete(slot.id);
@@ -90,11 +93,10 @@ export class AutoManager {
     // Not within the change that asks for it: a snapshot is weighed as a whole (A5).
     await null;
     for (let owed = this.#next(); owed !== undefined; owed = this.#next()) {
-      this.#applying = owed;
+      const slot = this.deps.slots.get(owed.extension_id);
+      if (slot !== undefined) this.#tried.set(slot, owed.revision);
       try {
-        const result = await this.deps.apply(owed).finally(() => {
-          this.#applying = null;
-        });
+        const result = await this.deps.apply(owed);
         // Only what was applied is settled: a newer wish may have come meanwhile.
         if (this.#owed.get(owed.extension_id) === owed) this.#owed.delete(owed.extension_id);
         if (result.applied) this.#applied(owed, result.revision);

@@ -207,6 +207,23 @@ test('A9: a breaker that closes while its auto_disable is still being written en
   );
 });
 
+test('A9: an auto_disable that was committed while its answer was lost is undone, also where the breaker closes before the row is read', async (t) => {
+  const world = new ActorWorld();
+  world.autoChange = () => Promise.reject(new Error('connection lost'));
+  await opened(world);
+  world.isDatabaseAway = true;
+  await world.pass(61_000, 1000);
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  await settle();
+  world.isDatabaseAway = false;
+  world.autoChange = async (change) => ({ applied: true, revision: change.revision + 1 });
+  const offByUs = { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager', revision: 2 };
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', offByUs))]));
+  await settle();
+  t.like(world.autoChanges, [{ change: 'auto_enable', revision: 2 }]);
+});
+
 test('A7: a row that was read before its auto_disable was written is no decision of a person', async (t) => {
   const world = await opened();
   const instances = [instanceRow('a', 'i1')];
