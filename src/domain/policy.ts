@@ -6,6 +6,7 @@
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { ThresholdColumns } from './registry-rows.js';
+import { MAX_SUBJECT_BYTES } from './subject-rules.js';
 
 /** Largest delay a timer takes without firing at once (2^31 - 1 ms), in whole seconds. */
 export const MAX_TIMER_SECONDS = 2_147_483;
@@ -80,10 +81,40 @@ const breakerSchema = Type.Object(BREAKER_SETTINGS, strict);
 /** Every breaker setting, in the units of its name. */
 export type BreakerSettings = Readonly<Static<typeof breakerSchema>>;
 
+export const DEFAULT_CHECK_INTERVAL_SECONDS = 10;
+
+/** Active checks, by the names they have in `policy.health_check`. */
+export const HEALTH_CHECK_SETTINGS = {
+  subject: Type.String({
+    minLength: 1,
+    maxLength: MAX_SUBJECT_BYTES,
+    description:
+      'Where checks go: one per version, whatever instances there are. Without it: to where calls go, to each subject of the instances that take calls.',
+  }),
+  payload: Type.Unknown({ description: 'Any JSON, the body of a check. Without it the body is empty.' }),
+  interval_seconds: Type.Number({
+    minimum: 0.1,
+    maximum: 86_400,
+    default: DEFAULT_CHECK_INTERVAL_SECONDS,
+    description: 'From the beginning of one round of checks to that of the next.',
+  }),
+  timeout_ms: Type.Integer({
+    minimum: 1,
+    description: "A check that takes longer has failed. Without it, and at most: the version's `timeout_ms`.",
+  }),
+} as const;
+
+const healthCheckSchema = Type.Partial(Type.Object(HEALTH_CHECK_SETTINGS), {
+  ...strict,
+  description: 'Active checks: the daemon asks by itself whether the extension is well. `{}` will do.',
+});
+export type HealthCheckPolicy = Readonly<Static<typeof healthCheckSchema>>;
+
 export const policySchema = Type.Object(
   {
     breaker: Type.Optional(Type.Partial(breakerSchema, strict)),
     deliver_config: Type.Optional(Type.Boolean({ description: 'False: `Extreg-Config` is not sent.' })),
+    health_check: Type.Optional(healthCheckSchema),
     max_in_flight: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Calls of this extension under way at a time.' }),
     ),

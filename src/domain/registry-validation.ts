@@ -121,9 +121,16 @@ function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Ext
   if (version === '') problems.push('version must not be empty');
   const call = parseCall(row, rules, problems);
   const parsedPolicy = parsePolicy(row.policy);
-  if ('problems' in parsedPolicy) problems.push(...parsedPolicy.problems);
+  problems.push(...policyProblems(parsedPolicy, rules));
   if (problems.length > 0 || type === undefined || 'problems' in parsedPolicy) return { problems };
   return { value: { id: row.id, type, version, policy: parsedPolicy.policy, ...call, ...switches(row, null) } };
+}
+
+function policyProblems(parsed: ReturnType<typeof parsePolicy>, rules: SubjectRules): readonly string[] {
+  if ('problems' in parsed) return parsed.problems;
+  const checked = parsed.policy.health_check?.subject;
+  const subject = checked === undefined ? null : subjectProblem(checked, rules);
+  return subject === null ? [] : [`policy.health_check.${subject}`];
 }
 
 function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {

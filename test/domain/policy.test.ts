@@ -15,6 +15,12 @@ test(valid, {});
 test(valid, { breaker: {} });
 test(valid, { deliver_config: false });
 test(valid, { max_in_flight: 1 });
+test(valid, { health_check: {} });
+test(valid, {
+  health_check: { subject: 'ext.a.health', interval_seconds: 0.1, timeout_ms: 1, payload: { deep: [1] } },
+});
+for (const payload of [null, 'ping', 7, false, []])
+  test(valid, { health_check: { payload, interval_seconds: 86_400 } });
 test(valid, { breaker: { circuit_breaker_enabled: false, failure_rule: 'consecutive', window_seconds: 1 } });
 test(valid, { breaker: { failure_rate_floor: 0, error_rate_threshold: 1, open_seconds: 0.001 } });
 test(valid, { breaker: breakerSettings() });
@@ -51,6 +57,18 @@ test(
   { breaker: { circuit_breaker_enabled: 'yes' } },
   'policy.breaker.circuit_breaker_enabled must be boolean',
 );
+test(invalid, { health_check: true }, 'policy.health_check must be object');
+test(invalid, { health_check: { interval: 5 } }, "policy.health_check has no setting 'interval'");
+test(invalid, { health_check: { subject: 7 } }, 'policy.health_check.subject must be string');
+test(invalid, { health_check: { interval_seconds: 0 } }, 'policy.health_check.interval_seconds must be >= 0.1');
+test(invalid, { health_check: { interval_seconds: 86_401 } }, 'policy.health_check.interval_seconds must be <= 86400');
+test(
+  invalid,
+  { health_check: { interval_seconds: Number.NaN } },
+  'policy.health_check.interval_seconds must be number',
+);
+test(invalid, { health_check: { timeout_ms: 0 } }, 'policy.health_check.timeout_ms must be >= 1');
+test(invalid, { health_check: { timeout_ms: 1.5 } }, 'policy.health_check.timeout_ms must be integer');
 test(invalid, { deliver_config: 0 }, 'policy.deliver_config must be boolean');
 test(invalid, { max_in_flight: 0 }, 'policy.max_in_flight must be >= 1');
 test(invalid, { max_in_flight: null }, 'policy.max_in_flight must be integer');

@@ -40,7 +40,7 @@ test(
       type: 'prex',
       subject: 'ext.*',
       timeout: 1,
-      policy: { breaker: { window_seconds: 0, windows: 1 } },
+      policy: { breaker: { window_seconds: 0, windows: 1 }, health_check: { timeout_ms: 0, payload: { any: 1.5 } } },
       thresholds: { failure_threshold: 5, window_seconds: 61.5 },
       versions: {
         v2: { subject: 'ext.v2', timeout_ms: 0, retry: 101 },
@@ -55,6 +55,7 @@ test(
   'extensions.normalize_text.type must be one of pre, validator, post, provider, got "prex"',
   'extensions.normalize_text.policy.breaker.windows is no such field',
   'extensions.normalize_text.policy.breaker.window_seconds must be >= 1, got 0',
+  'extensions.normalize_text.policy.health_check.timeout_ms must be >= 1, got 0',
   'extensions.normalize_text.thresholds.failure_threshold must not be 5, which counts as not set there: say policy.breaker.failure_threshold instead',
   'extensions.normalize_text.thresholds.window_seconds must be integer, got 61.5',
   'extensions.normalize_text.versions.v2.timeout_ms must be >= 1, got 0',
@@ -71,6 +72,12 @@ test(
   'extensions."a.b".config must be object, got "x"',
   'extensions."a.b".id must be 1 to 255 of A-Z a-z 0-9 _ : -, got "a.b"',
   'extensions.c must be a map of fields, got null',
+);
+test(
+  'a health check is sent to no subject that a row may not name',
+  refused,
+  file({ a: { ...plain, policy: { health_check: { subject: 'other.health' } } } }),
+  'extensions.a.policy.health_check.subject must be under ext, got "other.health"',
 );
 test(
   'what no column can hold is told wherever it stands',

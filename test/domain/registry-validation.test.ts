@@ -150,6 +150,25 @@ test(refusedRow, 'negative retries', { retry: -1 }, 'retry must be 0..100, got -
 test(refusedRow, 'too many retries', { retry: 101 }, 'retry must be 0..100, got 101');
 test(refusedRow, 'a list as config', { config: [] }, 'config must be a JSON object, got a list');
 test(refusedRow, 'a text as config', { config: 'x' }, 'config must be a JSON object, got a string');
+const checking = (subject: string) => ({ policy: { health_check: { subject } } });
+test(
+  refusedRow,
+  'checks under the prefix of the daemon',
+  checking('extreg.v1.invoke.a'),
+  'policy.health_check.subject must not be under this daemon\'s own prefix extreg.v1, got "extreg.v1.invoke.a"',
+);
+test(
+  refusedRow,
+  'checks at a wildcard',
+  checking('ext.*'),
+  'policy.health_check.subject must be plain tokens joined by dots, without wildcards, got "ext.*"',
+);
+test(
+  refusedRow,
+  'checks at a subject of NATS',
+  checking('$SYS.REQ'),
+  `policy.health_check.subject must not begin with '$' or '_', got "$SYS.REQ"`,
+);
 test(refusedRow, 'an unknown setting', { policy: { x: 1 } }, "policy has no setting 'x'");
 test(
   refusedRow,
