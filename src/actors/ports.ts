@@ -76,6 +76,11 @@ export type SendAttempt = (
   listener: AttemptListener,
 ) => void;
 
+/**
+ * Sends an active check: headers as of a first attempt, with `Extreg-Probe: 1`; `body` may be empty. It ends like an attempt.
+ */
+export type SendCheck = (route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener) => void;
+
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
 export interface Invocation {
   readonly extensionId: string;

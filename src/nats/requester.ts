@@ -1,4 +1,4 @@
-// The requester: sends attempts to extensions and says how each of them ended.
+// The requester: sends attempts and active checks to extensions and says how each of them ended.
 //
 // Q1. Every attempt ends exactly once; a late or second reply to it, or to what had its slot before, is dropped and counted.
 // Q2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
@@ -88,9 +88,6 @@ export class Requester {
   ): void {
     const prepared = route as PreparedRoute;
     const call = invocation as IntakeInvocation;
-    if (this.#isClosed || !this.connection.connected) return this.#tell(listener, 'disconnected', null);
-    // Without an inbox of ours a reply could not arrive.
-    if (!prepared.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
     const block = prepared.requestBlock(
       call.headers,
       call.tenantHeader,
@@ -99,18 +96,39 @@ export class Requester {
       remainingMs,
       this.randomHex,
     );
-    if (block.length + call.body.length > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
+    // A first attempt leaves in the turn in which its invocation arrived.
+    const sentMs = attempt === 1 ? call.arrivedMs : this.clock.now();
+    this.#publish(prepared, block, call.body, sentMs, timeoutMs, listener);
+  }
+
+  /** SendCheck of the ports. */
+  sendCheck(route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener): void {
+    const prepared = route as PreparedRoute;
+    this.#publish(prepared, prepared.checkBlock(timeoutMs), body, this.clock.now(), timeoutMs, listener);
+  }
+
+  #publish(
+    prepared: PreparedRoute,
+    block: string,
+    body: Uint8Array,
+    sentMs: number,
+    timeoutMs: number,
+    listener: AttemptListener,
+  ): void {
+    if (this.#isClosed || !this.connection.connected) return this.#tell(listener, 'disconnected', null);
+    // Without an inbox of ours a reply could not arrive.
+    if (!prepared.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
+    if (block.length + body.length > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
     const slot = this.#free.pop() ?? this.#grow();
     const check = this.randomHex(CHECK_DIGITS);
     slot.check = check;
-    if (!this.connection.publish(prepared.subject, this.#base + slot.prefix + check, block, call.body)) {
+    if (!this.connection.publish(prepared.subject, this.#base + slot.prefix + check, block, body)) {
       this.#free.push(slot);
       return this.#tell(listener, 'disconnected', null);
     }
     slot.listener = listener;
     slot.subject = prepared.subject;
-    // A first attempt leaves in the turn in which its invocation arrived.
-    slot.dueMs = (attempt === 1 ? call.arrivedMs : this.clock.now()) + timeoutMs;
+    slot.dueMs = sentMs + timeoutMs;
     if (slot.timer !== null) {
       if (slot.timerAtMs <= slot.dueMs) return;
       this.clock.clearTimeout(slot.timer);

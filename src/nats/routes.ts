@@ -64,6 +64,11 @@ export class PreparedRoute implements Route {
     return `${text}${headers.forwarded}\r\n`;
   }
 
+  /** The header block of an active check, which is a first attempt but for one line. */
+  checkBlock(timeoutMs: number): string {
+    return `${this.#firstAttemptHead}${timeoutMs}\r\nExtreg-Probe: 1\r\n\r\n`;
+  }
+
   /** The header block of the answer to the caller; `calledId` is the extension that he asked for. */
   replyBlock(calledId: string, forwarded: string, attempts: number, durationMs: number): string {
     const fallback = calledId === this.extensionId ? '' : `Extreg-Fallback: ${headerValue(this.extensionId)}\r\n`;
