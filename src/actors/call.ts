@@ -9,8 +9,8 @@
 
 import type { InstancePool, Member } from '../domain/balance.js';
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
-import { classify } from '../domain/outcome.js';
 import { retryDelayMs } from '../domain/retry-budget.js';
+import { endAttempt } from './attempt-end.js';
 import type { Endpoint } from './endpoint.js';
 import { Attempt } from './in-flight.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
@@ -90,17 +90,11 @@ export class Call implements AttemptListener {
   }
 
   #attemptEnded(end: AttemptEnd, reply: Reply | null): void {
-    const { clock, absenceGraceMs } = this.#deps;
-    const { target } = this.#service;
-    const { endpoint, isReadmission, startedMs } = this.#attempt;
-    const nowMs = clock.now();
+    const nowMs = this.#deps.clock.now();
+    const { isReadmission } = this.#attempt;
     this.#isOut = false;
-    const withinGrace = end === 'no_responders' && target.isWithinAbsenceGrace(endpoint, absenceGraceMs, nowMs);
-    if (end === 'reply' || end === 'timeout') target.notePresence(endpoint);
+    const outcome = endAttempt(this.#service.target, this.#attempt, end, reply, this.#deps.absenceGraceMs, nowMs);
     const code = reply === null ? 0 : reply.serviceErrorCode;
-    const outcome = classify(end, code, withinGrace);
-    target.settle(this.#attempt, outcome, nowMs - startedMs, nowMs);
-    if (code === 429 && endpoint !== null && reply?.retryAfterMs) endpoint.restUntilMs = nowMs + reply.retryAfterMs;
     if (this.#isAnswered) return this.#finish();
     if (reply !== null && code < 500) return this.#succeed(reply, nowMs);
     if (end === 'no_responders' && this.#moveFrom('absent', nowMs)) return;
