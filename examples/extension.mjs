@@ -2,7 +2,8 @@
 //
 // E1. Every request gets exactly one reply: what `handle` returns, or a service error. (A switch may suppress it.)
 // E2. Nothing thrown reaches the client library: an exception in a subscription callback would stop its reader.
-// E3. SIGTERM and SIGINT drain: no new requests, those begun are answered, then the connection closes.
+// E3. A health check without a body is answered without `handle`; the switches hold for it too, or it would say nothing.
+// E4. SIGTERM and SIGINT drain: no new requests, those begun are answered, then the connection closes.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, headers } from '@nats-io/transport-node';
@@ -60,7 +61,7 @@ export async function serveExtension({ name, version, description, subject: ownS
     inFlight += 1;
     try {
       await faults.beforeReply();
-      send(message, await handle(readEnvelope(message.string())));
+      send(message, isBareCheck(message) ? { status: 'ok' } : await handle(readEnvelope(message.string())));
     } catch (error) {
       if (error === faults.NO_REPLY) return;
       sendError(message, error instanceof ServiceError ? error : new ServiceError(500, 'internal error'));
@@ -118,6 +119,11 @@ export async function serveExtension({ name, version, description, subject: ownS
 
   await connection.flush();
   console.log(`${name} ${version} answers on ${subject} (queue group ${queue})`);
+}
+
+/** The registry asks whether this is well, and says no more. A check with a body is a request like any other. */
+function isBareCheck(message) {
+  return message.data.length === 0 && message.headers?.get('Extreg-Probe') === '1';
 }
 
 function send(message, body, head) {

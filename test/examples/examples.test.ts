@@ -1,4 +1,4 @@
-import type { NatsConnection } from '@nats-io/nats-core';
+import { headers, type NatsConnection } from '@nats-io/nats-core';
 import anyTest, { type TestFn } from 'ava';
 import { TestServer, until } from '../helpers/nats-server.js';
 import { call, startExample } from './example-process.js';
@@ -86,6 +86,24 @@ test.serial('envelope: what is none is answered with service error 400 that repe
   t.false(guard.output().includes('ada@'));
   t.deepEqual((await call(client, GUARD, { payload: 'still here' })).body, { status: 'ok' });
 });
+
+test.serial(
+  'E3: a health check without a body is well while the extension is, and fails where its switches say so',
+  async (t) => {
+    const { server, client } = t.context;
+    await startExample(t, server, 'pii-guard.mjs', { EXTENSION_CONTROL_SUBJECT: 'x.control' });
+    const check = async (body: string) => {
+      const h = headers();
+      h.set('Extreg-Probe', '1');
+      const reply = await client.request(GUARD, body, { headers: h, timeout: 5000 });
+      return [reply.string(), reply.headers?.get('Nats-Service-Error-Code') ?? ''];
+    };
+    t.deepEqual(await check(''), ['{"status":"ok"}', '']);
+    t.is((await check('{"payload":"ada@example.org"}'))[0]?.includes('reject'), true);
+    await call(client, 'x.control', { failure_rate: 1 });
+    t.is((await check(''))[1], '500');
+  },
+);
 
 test.serial('discovery: PING, INFO and STATS as ADR-32 wants them, by name and by id', async (t) => {
   const { server, client } = t.context;
@@ -181,7 +199,7 @@ test.serial('switches: a variable out of range is refused at start', async (t) =
   });
 });
 
-test.serial('E3: SIGTERM drains: what has begun is answered, then it ends with 0', async (t) => {
+test.serial('E4: SIGTERM drains: what has begun is answered, then it ends with 0', async (t) => {
   const { server, client } = t.context;
   const example = await startExample(t, server, 'pii-guard.mjs', { EXTENSION_DELAY_MS: '300' });
   const pending = call(client, GUARD, { payload: 'x' });
@@ -193,7 +211,7 @@ test.serial('E3: SIGTERM drains: what has begun is answered, then it ends with 0
   t.is(await example.ended(), 0);
 });
 
-test.serial('E3: the end of standard input ends it where that is asked for', async (t) => {
+test.serial('E4: the end of standard input ends it where that is asked for', async (t) => {
   const { server } = t.context;
   const example = await startExample(t, server, 'pii-guard.mjs', { EXTENSION_END_WITH_STDIN: '1' });
   example.child.stdin?.end();
