@@ -2,7 +2,8 @@
 //
 // D1. The daemon comes up without database and without NATS, says in /readyz what it waits for, and never gives up.
 // D2. The intake listens only once a registry is in force.
-// D3. Stopping: intake, calls, writers and actors, HTTP, webhooks, NATS, database; each step has a deadline and a log line.
+// D3. Stopping: active checks, intake, calls, writers and actors, HTTP, webhooks, NATS, database; each step that takes time
+//     has a deadline and a log line.
 // D4. What this process started ends with it.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -107,6 +108,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       requestSnapshot: database.requestSnapshot,
       prepareRoute: createPrepareRoute(config.environment, rules),
       send: requester.send.bind(requester),
+      sendCheck: requester.sendCheck.bind(requester),
       publish: (event) => {
         events.publish(event);
         webhooks.publish(event);
@@ -209,6 +211,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
 
   const stop = async (): Promise<void> => {
     isDraining = true;
+    core.prober.stop();
     inspection.close();
     const step = stepper(log, config.shutdown_timeout_seconds * 1000);
     await step('intake_drained', 0.3, intake.drain());

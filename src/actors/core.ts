@@ -29,10 +29,12 @@ import type {
   PublishEvent,
   RegistryFeed,
   SendAttempt,
+  SendCheck,
   WallClock,
   WriteAudit,
   WriteInstanceStatus,
 } from './ports.js';
+import { Prober } from './prober.js';
 import type { RotationChange } from './rotation.js';
 import { Router } from './router.js';
 import type { Slot } from './slot.js';
@@ -45,6 +47,7 @@ export interface CorePorts {
   readonly requestSnapshot: () => void;
   readonly prepareRoute: PrepareRoute;
   readonly send: SendAttempt;
+  readonly sendCheck: SendCheck;
   readonly publish: PublishEvent;
   readonly flushHealth: FlushHealth;
   readonly writeInstanceStatus: WriteInstanceStatus;
@@ -85,6 +88,8 @@ export class Core {
   readonly #instanceStatusWriter: InstanceStatusWriter;
   readonly brake: Brake;
   readonly autoManager: AutoManager;
+  /** Stopped with the rest; the roof may stop it before. */
+  readonly prober: Prober;
   readonly #ports: CorePorts;
   readonly #notices: Notices;
   #ticks: Subscription | null = null;
@@ -101,7 +106,11 @@ export class Core {
       notices: this.#notices,
       log: log.child({ component: 'supervisor' }),
       requestSnapshot: ports.requestSnapshot,
-      onSlotChanged: (slot) => this.autoManager.consider(slot),
+      onSlotChanged: (slot) => {
+        this.autoManager.consider(slot);
+        this.prober.follow(slot);
+      },
+      onSlotStopped: (slot) => this.prober.forget(slot),
       onApplied: ports.onApplied,
       slotDeps: {
         clock,
@@ -163,6 +172,14 @@ export class Core {
       healthOf: (slot) => this.#healthOf(slot, slot.defaultService?.target ?? null),
       log: log.child({ component: 'auto_manager' }),
     });
+    this.prober = new Prober({
+      clock,
+      random,
+      prepareRoute: ports.prepareRoute,
+      sendCheck: ports.sendCheck,
+      absenceGraceMs: settings.absenceGraceMs,
+      log: log.child({ component: 'prober' }),
+    });
     this.router = new Router({
       clock,
       random,
@@ -194,6 +211,7 @@ export class Core {
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();
+    this.prober.stop();
     await Promise.all([
       this.writer.flush(),
       this.#instanceStatusWriter.flush(),

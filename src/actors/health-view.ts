@@ -147,6 +147,7 @@ export class HealthView implements HealthSource, MetricsSource {
         invocations: slot.results,
         duration_buckets: slot.durations.cumulative(),
         duration_sum_seconds: slot.durations.sumSeconds,
+        health_checks: slot.checks,
         versions: [...slot.services]
           .filter((service) => service.target !== target)
           .map((service) => ({

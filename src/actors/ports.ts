@@ -5,6 +5,7 @@ import type { ErrorCode, InvocationError } from '../domain/errors.js';
 import type { RegistryEvent } from '../domain/events.js';
 import type { HealthStatus, JsonObject } from '../domain/extension.js';
 import type { HealthReport } from '../domain/health-report.js';
+import type { Outcome } from '../domain/outcome.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 
 /** Monotonic time in milliseconds with fractions, and timers on the same time line. A simulated one drives the tests. */
@@ -224,6 +225,8 @@ export interface ExtensionSample {
   /** Cumulative counts per upper bound of DURATION_BOUNDS_SECONDS, then all (+Inf). */
   readonly duration_buckets: readonly number[];
   readonly duration_sum_seconds: number;
+  /** Active checks that got a permit and have ended, by outcome. */
+  readonly health_checks: ReadonlyMap<Outcome, number>;
   /** State of every target that is not the default one, by version. */
   readonly versions: readonly { readonly version: string; readonly state: 0 | 1 | 2 }[];
 }

@@ -2,7 +2,7 @@
 //
 // X1. What an ejected endpoint did leaves the target's decision window at that moment, and what is still out to it never
 //     comes in: ejection comes before the breaker.
-// X2. An endpoint that is out is tried by one live call at a time once its time is over. That call counts for the endpoint
+// X2. An endpoint that is out is tried by one call or check at a time once its time is over. That one counts for the endpoint
 //     alone: a success brings it back, a failure doubles its time.
 // X3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
 // X4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
@@ -29,7 +29,6 @@ export interface RotationDeps {
 export class Rotation {
   readonly #deps: RotationDeps;
   readonly #endpoints = new Map<string, Endpoint>();
-  /** Those that may take calls as far as the registry is concerned. */
   #usable: readonly Endpoint[] = [];
   #out: readonly Endpoint[] = [];
 
@@ -39,6 +38,11 @@ export class Rotation {
 
   get endpoints(): Iterable<Endpoint> {
     return this.#endpoints.values();
+  }
+
+  /** Those that may take calls as far as the registry is concerned; another array after each change. */
+  get usable(): readonly Endpoint[] {
+    return this.#usable;
   }
 
   /** The endpoint with this subject, for as long as it is kept. */
@@ -58,11 +62,16 @@ export class Rotation {
     this.#findOut();
   }
 
+  /** X2: of one that is out, whether it may be tried now. */
+  isDue(endpoint: Endpoint, nowMs: number): boolean {
+    return !endpoint.isTried && endpoint.ejectedUntilMs <= nowMs;
+  }
+
   /** X2: the one to try now, the longest due first; null: none. */
   dueForReadmission(nowMs: number): Endpoint | null {
     let due: Endpoint | null = null;
     for (const endpoint of this.#out) {
-      if (endpoint.isTried || endpoint.ejectedUntilMs > nowMs) continue;
+      if (!this.isDue(endpoint, nowMs)) continue;
       if (due === null || endpoint.ejectedUntilMs < due.ejectedUntilMs) due = endpoint;
     }
     return due;

@@ -13,6 +13,7 @@ import { InstancePool } from '../domain/balance.js';
 import { DurationBuckets } from '../domain/duration-buckets.js';
 import type { UnavailableReason } from '../domain/errors.js';
 import type { Extension, Instance, Version } from '../domain/extension.js';
+import type { Outcome } from '../domain/outcome.js';
 import { type BreakerSettings, resolveBreakerSettings } from '../domain/policy.js';
 import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
@@ -66,6 +67,8 @@ export class Slot {
   /** Invocations answered, by `ok` or error code. */
   readonly results = new Map<string, number>();
   readonly durations = new DurationBuckets();
+  /** Active checks that have ended. */
+  readonly checks = new Map<Outcome, number>();
   /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still out. */
   inFlight = 0;
   /** What was stored of each version when this process took it over; null without a row. */
@@ -144,6 +147,10 @@ export class Slot {
   count(result: string, durationMs: number): void {
     this.results.set(result, (this.results.get(result) ?? 0) + 1);
     this.durations.record(durationMs);
+  }
+
+  countCheck(outcome: Outcome): void {
+    this.checks.set(outcome, (this.checks.get(outcome) ?? 0) + 1);
   }
 
   /** Stops every actor. */

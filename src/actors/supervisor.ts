@@ -31,6 +31,8 @@ export interface SupervisorDeps {
   readonly requestSnapshot: () => void;
   /** A slot came or its row changed. */
   readonly onSlotChanged: (slot: Slot) => void;
+  /** Its actors are stopped; it gets no call any more. */
+  readonly onSlotStopped: (slot: Slot) => void;
   /** The registry as it is in force now, after each update. */
   readonly onApplied: (update: RegistryUpdate) => void;
 }
@@ -158,8 +160,11 @@ export class Supervisor {
   }
 
   #stopSlot(id: string): void {
-    this.slots.get(id)?.stop();
+    const slot = this.slots.get(id);
+    if (slot === undefined) return;
+    slot.stop();
     this.slots.delete(id);
+    this.#deps.onSlotStopped(slot);
   }
 
   /** P4. */

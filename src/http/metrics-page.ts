@@ -60,6 +60,15 @@ const single =
   (sample: ExtensionSample): string =>
     sampleLine(name, labelSet(['extension_id'], [sample.extension_id]), read(sample));
 
+const perResult =
+  (name: ExtensionMetric, read: (sample: ExtensionSample) => ReadonlyMap<string, number>) =>
+  (sample: ExtensionSample): string => {
+    let text = '';
+    for (const [result, count] of read(sample))
+      text += sampleLine(name, labelSet(['extension_id', 'result'], [sample.extension_id, result]), count);
+    return text;
+  };
+
 /** How one extension's series of each family are written. */
 const WRITERS: Readonly<Record<ExtensionMetric, (sample: ExtensionSample) => string>> = {
   extension_circuit_breaker_state: single('extension_circuit_breaker_state', (s) => s.state),
@@ -87,16 +96,7 @@ const WRITERS: Readonly<Record<ExtensionMetric, (sample: ExtensionSample) => str
     'extension_last_failure_timestamp_seconds',
     (s) => s.last_failure_timestamp_seconds ?? Number.NaN,
   ),
-  extension_invocations_total: (s) => {
-    let text = '';
-    for (const [result, count] of s.invocations)
-      text += sampleLine(
-        'extension_invocations_total',
-        labelSet(EXTENSION_METRICS.extension_invocations_total.labels, [s.extension_id, result]),
-        count,
-      );
-    return text;
-  },
+  extension_invocations_total: perResult('extension_invocations_total', (s) => s.invocations),
   extension_invocation_duration_seconds: (s) =>
     (s.duration_buckets.at(-1) ?? 0) === 0
       ? ''
@@ -107,4 +107,5 @@ const WRITERS: Readonly<Record<ExtensionMetric, (sample: ExtensionSample) => str
           s.duration_buckets,
           s.duration_sum_seconds,
         ),
+  extension_health_checks_total: perResult('extension_health_checks_total', (s) => s.health_checks),
 };

@@ -69,6 +69,11 @@ export const EXTENSION_METRICS = {
     help: 'Whole time of an invocation in the daemon, retries included; no series before the first.',
     labels: ['extension_id'],
   },
+  extension_health_checks_total: {
+    type: 'counter',
+    help: 'Active checks that got a permit and have ended, by result: success, failure, neutral.',
+    labels: ['extension_id', 'result'],
+  },
 } as const satisfies Record<string, Metric>;
 
 /** Of the daemon as a whole. */

@@ -1,8 +1,9 @@
 // Random schedules of callers, outcomes, timers, stalls, ticks and decisions of people, on the whole core: two versions, a
-// pool of three with a shared subject, retries. Each schedule is told by its seed, so that a failure can be run again.
+// pool of three with a shared subject, retries, in every second one active checks. Each schedule is told by its seed, so that
+// a failure can be run again.
 import test, { type ExecutionContext } from 'ava';
 import type { ExtensionRow, RegistryEntry } from '../../src/domain/registry-rows.js';
-import { ActorWorld, type Called, type SentAttempt, START_WALL_MS } from '../helpers/actor-world.js';
+import { ActorWorld, type Called, type SentAttempt, type SentCheck, START_WALL_MS } from '../helpers/actor-world.js';
 import {
   changesOf,
   extensionRow,
@@ -38,9 +39,11 @@ const ENDS = [
 const NEUTRAL: readonly unknown[] = ['disconnected', 'too_large', 'not_permitted', 429];
 
 interface Out {
-  readonly sent: SentAttempt;
+  readonly sent: SentAttempt | SentCheck;
   isEnded: boolean;
 }
+
+const isCheck = (sent: SentAttempt | SentCheck): boolean => 'body' in sent;
 
 class Schedule {
   readonly world = new ActorWorld();
@@ -68,6 +71,7 @@ class Schedule {
     this.random = seededRandom(seed);
     this.world.random = this.random();
     this.world.onSent = (sent) => this.#sent(sent);
+    this.world.onCheck = (check) => this.#sent(check);
     this.world.feed$.next(snapshotOf(1, this.#entry()));
   }
 
@@ -95,6 +99,7 @@ class Schedule {
       for (const out of this.out) if (!out.isEnded) this.#end(out, 0);
       world.clock.advance(500);
     }
+    for (const out of this.out) if (!out.isEnded) this.#end(out, 0);
     const about = `seed ${this.seed}`;
     t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed', `never wedged, ${about}`);
     t.true(
@@ -116,7 +121,7 @@ class Schedule {
     const extension = extensionRow('a', {
       timeout_ms: 4000,
       retry: 1,
-      policy: POLICY,
+      policy: this.seed % 2 === 0 ? { ...POLICY, health_check: { interval_seconds: 3 } } : POLICY,
       revision: this.revision,
       ...this.row,
     });
@@ -160,13 +165,16 @@ class Schedule {
     for (let i = this.random() < 0.2 ? 5 : 1; i > 0; i--) this.calls.push(this.world.call('a', budgetMs));
   }
 
-  #sent(sent: SentAttempt): void {
+  #sent(sent: SentAttempt | SentCheck): void {
     const { t, world, openedMs } = this;
+    const isSame = (out: Out): boolean =>
+      !out.isEnded && isCheck(out.sent) && out.sent.route.subject === sent.route.subject;
+    if (isCheck(sent)) t.false(this.out.some(isSame), `checks never overlap, seed ${this.seed}`);
     this.out.push({ sent, isEnded: false });
     this.#follow();
     t.is(this.row.enabled ?? true, true, `a person's disable lets nothing through, seed ${this.seed}`);
     t.not(this.row.breaker_override, 'isolated', `isolation lets nothing through, seed ${this.seed}`);
-    if (openedMs !== null && this.row.breaker_override !== 'forced_closed')
+    if (openedMs !== null && sent.route.spec.version === 'v1' && this.row.breaker_override !== 'forced_closed')
       t.true(world.clock.now() >= openedMs + OPEN_MS, `never open shorter than its time, seed ${this.seed}`);
   }
 
@@ -178,6 +186,7 @@ class Schedule {
 
   #end(out: Out, how: (typeof ENDS)[number]): void {
     out.isEnded = true;
+    if (out.sent.route.spec.version !== 'v1') return out.sent.end(how);
     if (how === 'no_responders') this.absences++;
     else if (!NEUTRAL.includes(how)) this.counted++;
     out.sent.end(how, how === 429 ? 1000 : undefined);
@@ -206,14 +215,17 @@ class Schedule {
 
 test(`invariants: ${SCHEDULES} random schedules keep permits, open times, counts and answers, and none is wedged`, (t) => {
   let opened = 0;
+  let checked = 0;
   let ejected = 0;
   for (let seed = 1; seed <= SCHEDULES; seed++) {
     const schedule = new Schedule(t, seed);
     schedule.run();
     schedule.end();
+    checked += schedule.world.checks.length;
     opened += schedule.world.kinds().filter((kind) => kind === 'circuit_opened').length;
     ejected += schedule.world.kinds().filter((kind) => kind === 'instance_ejected').length;
   }
+  t.true(checked > SCHEDULES, `${checked} checks were sent`);
   t.true(opened > SCHEDULES / 2, `${opened} openings were seen`);
   t.true(ejected > SCHEDULES / 20, `${ejected} ejections were seen`);
 });

@@ -10,6 +10,7 @@ import {
   documented,
   errorTable,
   extensionMetricTable,
+  healthCheckTable,
   httpErrorTable,
   readDocument,
   reasonTable,
@@ -29,6 +30,8 @@ test.serial(same, 'errors.md', 'reasons', reasonTable(), 10);
 test.serial(same, 'errors.md', 'http-errors', httpErrorTable(), 10);
 test.serial(same, 'metrics.md', 'extension-metrics', extensionMetricTable(), 12);
 test.serial(same, 'metrics.md', 'daemon-metrics', daemonMetricTable(), 12);
+
+test.serial(same, 'health-checks.md', 'health-check', healthCheckTable(), 4);
 
 test('docs/configuration.md: its example is a file that is accepted', (t) => {
   const [, example = ''] =

@@ -11,6 +11,7 @@ import {
   settingOf,
 } from '../../src/config-schema.js';
 import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/errors.js';
+import { HEALTH_CHECK_SETTINGS } from '../../src/domain/policy.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
 import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';
 
@@ -81,6 +82,31 @@ const metricTable = (metrics: Readonly<Record<string, Metric>>): string =>
 
 export const extensionMetricTable = (): string => metricTable(EXTENSION_METRICS);
 export const daemonMetricTable = (): string => metricTable(DAEMON_METRICS);
+
+export const healthCheckTable = (): string =>
+  table(
+    ['setting', 'default', 'range', 'what it does'],
+    Object.entries(HEALTH_CHECK_SETTINGS).map(([name, schema]) => {
+      const { default: byDefault, minimum, maximum, maxLength, description } = schema as SchemaFields;
+      const range =
+        maxLength !== undefined
+          ? `at most ${maxLength} characters`
+          : minimum === undefined
+            ? '-'
+            : maximum === undefined
+              ? `from ${minimum}`
+              : `${minimum} to ${maximum}`;
+      return [code(name), byDefault === undefined ? '-' : code(String(byDefault)), range, description ?? ''];
+    }),
+  );
+
+interface SchemaFields {
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxLength?: number;
+  readonly description?: string;
+}
 
 const root = new URL('../../../', import.meta.url);
 

@@ -21,13 +21,23 @@ import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import { breakerSettings } from './breaker-settings.js';
 import { SimulatedClock } from './simulated-clock.js';
 
-export interface SentAttempt {
+/** A number is a reply with that service error code, 0 a plain reply. */
+export type Ending = number | Exclude<AttemptEnd, 'reply'>;
+
+interface Sent {
   readonly route: Route & { readonly spec: RouteSpec };
-  readonly attempt: number;
   readonly timeoutMs: number;
+  end(how: Ending, retryAfterMs?: number): void;
+}
+
+export interface SentAttempt extends Sent {
+  readonly attempt: number;
   readonly remainingMs: number;
-  /** Ends it; a number is a reply with that service error code, 0 a plain reply. */
-  end(how: number | Exclude<AttemptEnd, 'reply'>, retryAfterMs?: number): void;
+}
+
+export interface SentCheck extends Sent {
+  readonly body: string;
+  readonly atMs: number;
 }
 
 export interface Called {
@@ -43,6 +53,7 @@ export class ActorWorld {
   readonly clock = new SimulatedClock();
   readonly feed$ = new Subject<RegistryUpdate>();
   readonly sent: SentAttempt[] = [];
+  readonly checks: SentCheck[] = [];
   readonly events: RegistryEvent[] = [];
   readonly audits: AuditFact[] = [];
   readonly flushed: HealthFlushRow[] = [];
@@ -52,6 +63,8 @@ export class ActorWorld {
   snapshotRequests = 0;
   /** Told of each attempt as it is sent. */
   onSent: (attempt: SentAttempt) => void = () => {};
+  /** Likewise of each active check. */
+  onCheck: (check: SentCheck) => void = () => {};
   random = 0;
   /** How far the wall clock was set forward, or back below 0. */
   wallAheadMs = 0;
@@ -76,8 +89,28 @@ export class ActorWorld {
           this.snapshotRequests++;
         },
         prepareRoute: (spec) => ({ subject: spec.subject, spec }) as Route,
-        send: (route, _invocation, attempt, timeoutMs, remainingMs, listener) =>
-          this.#send(route as SentAttempt['route'], attempt, timeoutMs, remainingMs, listener),
+        send: (route, _invocation, attempt, timeoutMs, remainingMs, listener) => {
+          const sent: SentAttempt = {
+            route: route as Sent['route'],
+            attempt,
+            timeoutMs,
+            remainingMs,
+            end: endOf(listener),
+          };
+          this.sent.push(sent);
+          this.onSent(sent);
+        },
+        sendCheck: (route, body, timeoutMs, listener) => {
+          const check: SentCheck = {
+            route: route as Sent['route'],
+            body: Buffer.from(body).toString(),
+            atMs: this.clock.now(),
+            timeoutMs,
+            end: endOf(listener),
+          };
+          this.checks.push(check);
+          this.onCheck(check);
+        },
         publish: (event) => this.events.push(event),
         flushHealth: (rows) =>
           online(async () => {
@@ -151,7 +184,7 @@ export class ActorWorld {
   }
 
   /** A call whose first attempt ends at once. */
-  callEnding(extensionId: string, how: number | Exclude<AttemptEnd, 'reply'>): Called {
+  callEnding(extensionId: string, how: Ending): Called {
     const before = this.sent.length;
     const called = this.call(extensionId);
     this.sent[before]?.end(how);
@@ -161,33 +194,19 @@ export class ActorWorld {
   kinds(): string[] {
     return this.events.map((event) => event.event);
   }
-
-  #send(
-    route: SentAttempt['route'],
-    attempt: number,
-    timeoutMs: number,
-    remainingMs: number,
-    listener: AttemptListener,
-  ): void {
-    const sent: SentAttempt = {
-      route,
-      attempt,
-      timeoutMs,
-      remainingMs,
-      end: (how, retryAfterMs) => {
-        if (typeof how !== 'number') return listener.attemptEnded(how, null);
-        const reply: Reply = {
-          serviceErrorCode: how,
-          serviceError: how === 0 ? '' : 'no',
-          retryAfterMs: retryAfterMs ?? null,
-        };
-        listener.attemptEnded('reply', reply);
-      },
-    };
-    this.sent.push(sent);
-    this.onSent(sent);
-  }
 }
+
+const endOf =
+  (listener: AttemptListener) =>
+  (how: Ending, retryAfterMs?: number): void => {
+    if (typeof how !== 'number') return listener.attemptEnded(how, null);
+    const reply: Reply = {
+      serviceErrorCode: how,
+      serviceError: how === 0 ? '' : 'no',
+      retryAfterMs: retryAfterMs ?? null,
+    };
+    listener.attemptEnded('reply', reply);
+  };
 
 /** Lets promises that are ready go on. */
 export async function settle(): Promise<void> {

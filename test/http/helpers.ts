@@ -99,6 +99,7 @@ export const extensionSample = (extension_id: string, sample: Partial<ExtensionS
   invocations: new Map(),
   duration_buckets: new Array<number>(17).fill(0),
   duration_sum_seconds: 0,
+  health_checks: new Map(),
   versions: [],
   ...sample,
 });

@@ -25,6 +25,10 @@ const busy = extensionSample('normalize_text', {
   ]),
   duration_buckets: durations.cumulative(),
   duration_sum_seconds: durations.sumSeconds,
+  health_checks: new Map([
+    ['success', 8],
+    ['neutral', 1],
+  ]),
   versions: [
     { version: 'v2', state: 2 },
     { version: 'we"ird\\\nname', state: 0 },
