@@ -113,6 +113,17 @@ const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => 
   lastFailureMs: nowMs,
 });
 
+/** `reason`: why it would open; null: the count is high. null in all: nothing to warn of, or that was told in this window. */
+function warningDue(
+  { window, settings, warnedAtMs }: BreakerContext,
+  nowMs: number,
+): { which: keyof BreakerContext['warnedAtMs']; reason: TripReason | null } | null {
+  const reason = evaluateTrip(window, settings, nowMs);
+  if (reason === null && !isHighFailureCount(window, settings, nowMs)) return null;
+  const which = reason === null ? 'highFailureCount' : 'wouldOpen';
+  return nowMs - warnedAtMs[which] < window.windowMs ? null : { which, reason };
+}
+
 export const breakerMachine = setup({
   types: {
     context: {} as BreakerContext,
@@ -128,10 +139,8 @@ export const breakerMachine = setup({
     shouldTrip: ({ context, event }) =>
       context.settings.circuit_breaker_enabled &&
       evaluateTrip(context.window, context.settings, timeOf(event, context)) !== null,
-    mayWarn: ({ context, event }) => {
-      const { wouldOpen, highFailureCount } = context.warnedAtMs;
-      return timeOf(event, context) - Math.min(wouldOpen, highFailureCount) >= context.window.windowMs;
-    },
+    // Asked before the action: most failures and ticks warn of nothing, and a transition costs as much as all the rest.
+    hasWarning: ({ context, event }) => warningDue(context, timeOf(event, context)) !== null,
     isOpenTimeOver: ({ context, event }) => !(timeOf(event, context) < context.openUntilMs),
     isLastProbe: ({ context }) => context.probeSuccesses + 1 >= context.settings.half_open_successes,
     isOnlyProbe: ({ context }) => context.probes.length <= 1,
@@ -205,15 +214,13 @@ export const breakerMachine = setup({
     /** What it would have done, or how near it is. */
     warn: enqueueActions(({ context, event, enqueue }) => {
       const nowMs = timeOf(event, context);
-      const { window, settings, warnedAtMs } = context;
-      const reason = evaluateTrip(window, settings, nowMs);
-      if (reason === null && !isHighFailureCount(window, settings, nowMs)) return;
-      const which = reason === null ? 'highFailureCount' : 'wouldOpen';
-      if (nowMs - warnedAtMs[which] < window.windowMs) return;
-      const evidence = evidenceOf(window, nowMs);
+      const warning = warningDue(context, nowMs);
+      if (warning === null) return;
+      const { which, reason } = warning;
+      const evidence = evidenceOf(context.window, nowMs);
       if (reason === null) enqueue.emit({ type: 'breaker.high_failure_count', evidence, nowMs });
       else enqueue.emit({ type: 'breaker.would_open', reason, evidence, nowMs });
-      enqueue.assign({ warnedAtMs: { ...warnedAtMs, [which]: nowMs } });
+      enqueue.assign({ warnedAtMs: { ...context.warnedAtMs, [which]: nowMs } });
     }),
     noteClosed: assign({
       closedAtMs: ({ context, event }) => timeOf(event, context),
@@ -276,13 +283,13 @@ export const breakerMachine = setup({
       on: {
         'attempt.failed': [
           { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
-          { guard: 'mayWarn', actions: 'warn' },
+          { guard: 'hasWarning', actions: 'warn' },
         ],
         // Changes nothing, on purpose.
         'attempt.succeeded': {},
         tick: [
           { guard: 'shouldTrip', target: 'open', actions: ['trip', 'countTransition'] },
-          { guard: 'mayWarn', actions: 'warn' },
+          { guard: 'hasWarning', actions: 'warn' },
         ],
         'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
         // There is nothing to tell: it did not close.
@@ -359,9 +366,9 @@ export const breakerMachine = setup({
     forcedClosed: {
       entry: ['startGeneration', 'noteClosed'],
       on: {
-        'attempt.failed': { guard: 'mayWarn', actions: 'warn' },
+        'attempt.failed': { guard: 'hasWarning', actions: 'warn' },
         'attempt.succeeded': {},
-        tick: { guard: 'mayWarn', actions: 'warn' },
+        tick: { guard: 'hasWarning', actions: 'warn' },
         'breaker.release': { target: 'closed', actions: ['countTransition', 'forgetTrips'] },
       },
     },

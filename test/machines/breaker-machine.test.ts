@@ -710,6 +710,21 @@ test('high_failure_count: told once per window while the floor holds the count b
   t.is(world.state, 'closed');
 });
 
+test('attempt.failed and tick: where there is nothing to warn of they are no transition', (t) => {
+  for (const world of [new World(), new World().send('breaker.force_close')]) {
+    let transitions = 0;
+    world.actor.system.inspect((event) => {
+      if (event.type === '@xstate.microstep') transitions += event._transitions.length;
+    });
+    world.fail(4).send('tick');
+    t.is(transitions, 0);
+    world.succeed(1000).fail(1);
+    t.deepEqual([transitions, world.told], [1, ['breaker.high_failure_count']]);
+    world.fail(1).send('tick');
+    t.is(transitions, 1);
+  }
+});
+
 test('forced closed: lets everything through, records, and says once per window what it would have done', (t) => {
   const world = new World().send('breaker.force_close').fail(5).fail(5).send('tick');
   t.is(world.state, 'forcedClosed');
