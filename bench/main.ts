@@ -1,14 +1,16 @@
-// The orchestrator: one nats-server, one process per role, interleaved rounds, medians, bench/RESULTS.md.
+// The orchestrator: one nats-server, one process per role, interleaved rounds, medians. Writes its section of
+// bench/RESULTS.md.
 // Options: --rounds N, --seconds N, --in-flight 1,64,256, --headers 0,3, --only direct,bare,wire,daemon, --no-write.
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findNatsServer } from '../src/nats/embedded-server.js';
 import { startServerProcess } from '../src/nats/server-process.js';
 import type { Load, Measured } from './generator.js';
+import { machine, packageVersion, writeSection } from './results-file.js';
 import { BARE_SUBJECT, DAEMON_PREFIX, EXTENSION_ID, EXTENSION_SUBJECT, WIRE_PREFIX } from './wire.js';
 
 interface Variant {
@@ -160,18 +162,12 @@ try {
 }
 
 if (!values['no-write']) {
-  const packages = ['@nats-io/nats-core', '@nats-io/transport-node'].map((name) => {
-    const manifest = JSON.parse(readFileSync(here(`../../node_modules/${name}/package.json`), 'utf8')) as {
-      version: string;
-    };
-    return `${name} ${manifest.version}`;
-  });
-  const [cpu] = cpus();
-  const text = `# Benchmark results
+  const packages = ['@nats-io/nats-core', '@nats-io/transport-node'].map(packageVersion);
+  const section = `## The daemon, beside a bare forwarder
 
-Written by \`npm run bench\`; do not edit.
+Written by \`npm run bench\`.
 
-- Machine: ${cpus().length} × ${cpu?.model.trim() ?? 'unknown CPU'}, ${process.platform} ${process.arch}
+- Machine: ${machine()}
 - Node ${process.version}, ${execFileSync(binary, ['--version']).toString().trim()}, ${packages.join(', ')}
 - ${new Date().toISOString().slice(0, 10)}; ${rounds} rounds of ${durationMs / 1000} s each, the variants taking turns; medians
 - Load average of the machine before the start: ${loadBefore.toFixed(1)} (figures taken above 0.5 compare little but the ratios)
@@ -180,7 +176,7 @@ Written by \`npm run bench\`; do not edit.
 |---:|---:|---|---:|---:|---:|---:|---:|
 ${lines.join('\n')}
 
-## What is measured
+### What is measured
 
 - Requester, middle process, extension and nats-server are a process each, all on this machine, over loopback TCP.
 - Bodies are 256 bytes both ways. The extension answers at once with the body it got and no headers.
@@ -190,11 +186,11 @@ ${lines.join('\n')}
   "This daemon" is the whole: registry, routing, breaker (\`failure_rule: consecutive\`, so that noise trips nothing), windows, histograms.
 - CPU is user and system time of the middle process alone. The ratio is the median of the ratios of neighbouring rounds.
 
-## What is not
+### What is not
 
 - Networks, clusters, TLS, authentication, larger bodies, open-loop load (so no queueing delay under overload), and long runs.
 - One request in flight measures wake-ups of the operating system more than any of our code.
 - With fewer cores than processes they compete: absolute figures of this machine say little about another, ratios say more.
 `;
-  writeFileSync(here('../../bench/RESULTS.md'), text);
+  writeSection('daemon', section);
 }
