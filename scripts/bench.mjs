@@ -1,4 +1,5 @@
-// npm run bench: builds what is to be measured, then runs the benchmark with the options given.
+// `npm run bench`, `npm run bench:breaker`: builds what is to be measured, then runs the benchmark of that name in bench/
+// with the options given.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -8,4 +9,5 @@ const build = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-
   stdio: 'inherit',
 });
 if (build.status !== 0) process.exit(build.status ?? 1);
-await import('../dist/bench/main.js');
+const [name] = process.argv.splice(2, 1);
+await import(`../dist/bench/${name}.js`);

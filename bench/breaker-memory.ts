@@ -1,0 +1,218 @@
+// A process of the benchmark, run with --expose-gc: what each of many breakers holds in memory, the timers it keeps, and
+// what all of them cost while nobody calls. Arguments: how many of each, and how long they idle in ms.
+import { createHook } from 'node:async_hooks';
+import { ConsecutiveBreaker, circuitBreaker, handleAll, type IBreaker, SamplingBreaker } from 'cockatiel';
+import CircuitBreaker from 'opossum';
+import { Subject } from 'rxjs';
+import { Core } from '../src/actors/core.js';
+import { Endpoint } from '../src/actors/endpoint.js';
+import { HEALTH_WINDOW_MS } from '../src/domain/health-window.js';
+import type { RegistryEntry, RegistryUpdate } from '../src/domain/registry-rows.js';
+import { createPrepareRoute } from '../src/nats/routes.js';
+import { silentLogger } from '../src/telemetry/log.js';
+import { fillOpossum } from './call-rows.js';
+import { BUSY_CALLS, DEFAULTS, NEVER_MS, runningClock, settleAt, spreadMs, startTarget } from './targets.js';
+
+export interface Held {
+  readonly name: string;
+  /** Of each. */
+  readonly bytes: number;
+  readonly timers: number;
+  /** What all of them take of a processor, 0..1; null where that was not measured. */
+  readonly idleShare: number | null;
+}
+
+/** Something there are many of. `make` holds them until the function that it returns is called. */
+interface Kind {
+  readonly name: string;
+  readonly make: (count: number) => () => void;
+  /** Measured while nobody calls, too. */
+  readonly idles: boolean;
+}
+
+const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: [] };
+
+/** The running daemon without its edges, with so many extensions and so many instances of each. */
+function startCore(count: number, instances: number): () => void {
+  const feed$ = new Subject<RegistryUpdate>();
+  const core = new Core(
+    {
+      feed$,
+      requestSnapshot: () => undefined,
+      prepareRoute: createPrepareRoute(null, RULES),
+      send: () => undefined,
+      publish: () => undefined,
+      flushHealth: async () => ({ dropped: [] }),
+      writeInstanceStatus: async () => undefined,
+      applyAutoChange: async () => ({ applied: false }),
+      writeAudit: async () => undefined,
+      onApplied: () => undefined,
+      clock: runningClock,
+      wall: Date.now,
+      random: Math.random,
+      log: silentLogger,
+    },
+    {
+      rules: RULES,
+      breakerDefaults: DEFAULTS,
+      autoDisableOnCircuitOpen: true,
+      autoEnableOnCircuitClose: true,
+      maxInFlight: 10_000,
+      maxBudgetMs: 60_000,
+      absenceGraceMs: 2000,
+      minSuccessRate: 0.8,
+    },
+  );
+  core.start();
+  feed$.next({
+    kind: 'snapshot',
+    revision: 1,
+    entries: Array.from({ length: count }, (_, i) => entry(`extension-${i}`, instances)),
+  });
+  return () => void core.stop();
+}
+
+const entry = (id: string, instances: number): RegistryEntry => ({
+  extension: {
+    id,
+    type: 'pre',
+    subject: `ext.${id}`,
+    timeout_ms: 5000,
+    retry: 0,
+    enabled: true,
+    version: 'v1',
+    config: {},
+    metadata: {},
+    policy: null,
+    auto_disabled: false,
+    breaker_override: null,
+    switched_by: null,
+    revision: 1,
+  },
+  versions: [],
+  instances: Array.from({ length: instances }, (_, i) => ({
+    extension_id: id,
+    instance_id: `${id}-${i}`,
+    subject: `ext.${id}.${i}`,
+    weight: 100,
+    enabled: true,
+    health_status: null,
+    version: null,
+    revision: 1,
+  })),
+  facts: null,
+  versionFacts: {},
+  thresholds: null,
+});
+
+/** `make` is called for each. */
+const each = <T>(name: string, make: () => T, stop: (one: T) => void = () => undefined): Kind => ({
+  name,
+  make: (count) => {
+    const all = Array.from({ length: count }, make);
+    return () => all.forEach(stop);
+  },
+  idles: false,
+});
+
+/** When the i-th of a busy one's calls ended: spread over the health window. */
+const endedMs = (i: number): number => ((i + 0.5) / BUSY_CALLS) * HEALTH_WINDOW_MS;
+
+function busyTarget(): unknown {
+  const target = startTarget(runningClock);
+  for (let i = 0; i < BUSY_CALLS; i++) settleAt(target, 'success', spreadMs(i), endedMs(i));
+  return target;
+}
+
+function busyEndpoint(): unknown {
+  const endpoint = new Endpoint('ext.busy.1', DEFAULTS.window_seconds * 1000);
+  for (let i = 0; i < BUSY_CALLS; i++) {
+    endpoint.window.recordSuccess(endedMs(i));
+    endpoint.health.record(true, spreadMs(i), endedMs(i));
+  }
+  return endpoint;
+}
+
+function busyOpossum(): CircuitBreaker {
+  const breaker = new CircuitBreaker(async () => 1);
+  fillOpossum(breaker, BUSY_CALLS);
+  return breaker;
+}
+
+const shutdown = (breaker: CircuitBreaker): void => breaker.shutdown();
+const policy = (breaker: IBreaker): unknown => circuitBreaker(handleAll, { halfOpenAfter: NEVER_MS, breaker });
+
+const KINDS: readonly Kind[] = [
+  each('this daemon: target with its actor, idle', () => startTarget(runningClock)),
+  each('this daemon: target with its actor, busy', busyTarget),
+  each('this daemon: endpoint, idle', () => new Endpoint('ext.idle.1', DEFAULTS.window_seconds * 1000)),
+  each('this daemon: endpoint, busy', busyEndpoint),
+  {
+    name: 'this daemon: extension, idle (row, slot, target, actor, route)',
+    make: (count) => startCore(count, 0),
+    idles: true,
+  },
+  { name: 'this daemon: extension with 3 instances, idle', make: (count) => startCore(count, 3), idles: false },
+  { ...each('opossum, idle', () => new CircuitBreaker(async () => 1), shutdown), idles: true },
+  each('opossum, busy', busyOpossum, shutdown),
+  each('cockatiel, consecutive', () => policy(new ConsecutiveBreaker(5))),
+  {
+    ...each('cockatiel, sampling', () => policy(new SamplingBreaker({ threshold: 0.5, duration: 60_000 }))),
+    idles: true,
+  },
+];
+
+/** Bytes on the heap and in array buffers, garbage left out. */
+async function bytesInUse(): Promise<number> {
+  for (let i = 0; i < 2; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    globalThis.gc?.();
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** Timers that each keeps running; those that do not keep the process alive count too. */
+function timersOf({ make }: Kind): number {
+  const sample = 50;
+  const timers = new Set<number>();
+  const hook = createHook({
+    init: (id, type) => {
+      if (type === 'Timeout') timers.add(id);
+    },
+    destroy: (id) => timers.delete(id),
+  }).enable();
+  const stop = make(sample);
+  hook.disable();
+  const found = timers.size;
+  stop();
+  // One for all of them, such as a tick, is not one of each.
+  return Math.floor(found / sample);
+}
+
+async function idleShare(idleMs: number): Promise<number> {
+  const pass = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  // What making them left to do belongs to making them.
+  await pass(idleMs / 2);
+  const begunMs = performance.now();
+  const before = process.cpuUsage();
+  await pass(idleMs);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / (performance.now() - begunMs);
+}
+
+async function measure(kind: Kind, count: number, idleMs: number): Promise<Held> {
+  const timers = timersOf(kind);
+  const before = await bytesInUse();
+  const stop = kind.make(count);
+  const bytes = ((await bytesInUse()) - before) / count;
+  const share = kind.idles ? await idleShare(idleMs) : null;
+  stop();
+  return { name: kind.name, bytes, timers, idleShare: share };
+}
+
+if (globalThis.gc === undefined) throw new Error('run with --expose-gc');
+const [count = 0, idleMs = 0] = process.argv.slice(2).map(Number);
+const held: Held[] = [];
+for (const kind of KINDS) held.push(await measure(kind, count, idleMs));
+process.send?.(held);
