@@ -41,6 +41,7 @@ function startCore(count: number, instances: number): () => void {
       requestSnapshot: () => undefined,
       prepareRoute: createPrepareRoute(null, RULES),
       send: () => undefined,
+      sendCheck: () => undefined,
       publish: () => undefined,
       flushHealth: async () => ({ dropped: [] }),
       writeInstanceStatus: async () => undefined,
