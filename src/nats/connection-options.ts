@@ -2,6 +2,8 @@
 //
 // N1. Files are read again at each attempt to connect, so that a rotated one is used.
 // N2. It never gives up by itself, also not after two refusals of the same credentials.
+// N3. A server that has not answered for 6 s is left: one that stands still for less loses no call, and where there are
+//     several, one that hangs for good costs no more than that.
 import { readFileSync } from 'node:fs';
 import {
   type Authenticator,
@@ -14,7 +16,9 @@ import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import { INBOX_PREFIX } from './subjects.js';
 
 const CONNECT_TIMEOUT_MS = 5000;
-const PING_INTERVAL_MS = 5000;
+/** Often, so that it is known of a server that stands still while the attempts that it holds up are out. */
+const PING_INTERVAL_MS = 250;
+const MAX_UNANSWERED_PINGS = 24;
 
 export interface ConnectionSettings {
   /** `nats://` or `tls://` addresses, several separated by commas; user and password or a token may stand within. */
@@ -56,7 +60,7 @@ export function connectionOptions(settings: ConnectionSettings, delayMs: () => n
     maxReconnectAttempts: -1,
     ignoreAuthErrorAbort: true,
     pingInterval: PING_INTERVAL_MS,
-    maxPingOut: 2,
+    maxPingOut: MAX_UNANSWERED_PINGS,
     timeout: CONNECT_TIMEOUT_MS,
     noAsyncTraces: true,
     inboxPrefix: INBOX_PREFIX,

@@ -2,9 +2,13 @@
 //
 // C1. Nothing is published while disconnected: nats.js would buffer it without bound and then lose it.
 // C2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
-// C3. A state or denial listener that throws keeps no other from hearing.
+// C3. A listener that throws keeps no other from hearing.
+// C4. One round trip is out at a time; who asks meanwhile shares the next. Each ends: with the server's answer, or with the
+//     connection.
+// C5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '@nats-io/nats-core';
+import type { NatsConnectionImpl } from '@nats-io/nats-core/internal';
 import { connect } from '@nats-io/transport-node';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
@@ -14,9 +18,13 @@ import { Outbox } from './outbox.js';
 
 export type ConnectionState = 'connected' | 'disconnected';
 
+type RoundTripEnd = (completed: boolean) => void;
+
 const FIRST_DELAY_MS = 50;
 const DEFAULT_RECONNECT_MAX_MS = 15_000;
 const FLUSH_DEADLINE_MS = 2000;
+/** Our own stall can keep us from reading the answer to one ping, never to two. */
+const UNANSWERED_PINGS = 2;
 const DEFAULT_MAX_PAYLOAD = 1_048_576;
 
 export class BrokerConnection implements SubscriptionHost {
@@ -34,6 +42,10 @@ export class BrokerConnection implements SubscriptionHost {
   readonly #subscriptions = new Set<BrokerSubscription>();
   readonly #stateListeners: ((state: ConnectionState) => void)[] = [];
   readonly #deniedListeners: ((subject: string) => void)[] = [];
+  readonly #stallListeners: (() => void)[] = [];
+  /** C4. Who waits for the round trip that is out, and for the one after it. */
+  #asked: RoundTripEnd[] = [];
+  #asking: RoundTripEnd[] = [];
   readonly #closing = new AbortController();
   readonly #warnConnect: LimitedWarn;
   readonly #warnDenied: LimitedWarn;
@@ -65,6 +77,11 @@ export class BrokerConnection implements SubscriptionHost {
   /** The server did not let us publish to this subject. */
   onPublishDenied(listener: (subject: string) => void): void {
     this.#deniedListeners.push(listener);
+  }
+
+  /** The server has not answered for a while, half a second at least; told again every quarter of a second until it does. */
+  onStall(listener: () => void): void {
+    this.#stallListeners.push(listener);
   }
 
   /** Takes effect at the next connect where there is none now, and again after each one. */
@@ -101,16 +118,22 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   /**
-   * Resolves when everything published so far has reached the server, and everything that the server had for us by then has
-   * been taken. Never rejects: it ends after two seconds too, and where the connection is lost.
+   * C4. True: everything published so far has reached the server, and everything that the server had for us by then has been
+   * taken in. False: there is no connection, or it was lost meanwhile. Never rejects; waits while the server stands still.
    */
+  roundTrip(): Promise<boolean> {
+    if (!this.connected) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#asking.push(resolve);
+      if (this.#asked.length === 0) this.#ask();
+    });
+  }
+
+  /** A round trip that is waited for two seconds at most. Never rejects. */
   async flush(): Promise<void> {
-    const nc = this.#nc;
-    if (nc === null || !this.connected || nc.isClosed()) return;
-    this.#outbox?.flush();
     const deadline = new AbortController();
     await Promise.race([
-      nc.flush().catch(() => undefined),
+      this.roundTrip(),
       delay(FLUSH_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
     ]);
     deadline.abort();
@@ -157,8 +180,31 @@ export class BrokerConnection implements SubscriptionHost {
     this.#setState('connected');
   }
 
+  #ask(): void {
+    const asked = this.#asking;
+    this.#asked = asked;
+    this.#asking = [];
+    this.#outbox?.flush();
+    this.#nc?.flush().then(
+      () => {
+        // Of a connection that was lost meanwhile.
+        if (this.#asked !== asked) return;
+        this.#asked = [];
+        if (this.#asking.length > 0) this.#ask();
+        for (const end of asked) end(true);
+      },
+      // The connection is lost: its state ends the round trip.
+      () => undefined,
+    );
+  }
+
   #take(nc: NatsConnection, status: Status): void {
     switch (status.type) {
+      case 'ping':
+        if (status.pendingPings <= UNANSWERED_PINGS) break;
+        if (status.pendingPings === UNANSWERED_PINGS + 1) this.log.warn({ event: 'nats_trouble', kind: 'stalled' });
+        for (const listener of this.#stallListeners) this.#tell(listener, undefined);
+        break;
       case 'disconnect':
         this.log.warn({ event: 'nats_disconnected', server: status.server });
         this.#setState('disconnected');
@@ -178,6 +224,10 @@ export class BrokerConnection implements SubscriptionHost {
         } else this.#warnConnect({ servers: [nc.getServer()], error: describe(status.error) });
         break;
       case 'staleConnection':
+        this.log.warn({ event: 'nats_trouble', kind: status.type });
+        // C5. The client first waits until all that it has written is gone, which a server that stands still may never read.
+        (nc as NatsConnectionImpl).protocol.transport.discard();
+        break;
       case 'slowConsumer':
         this.log.warn({ event: 'nats_trouble', kind: status.type });
         break;
@@ -192,6 +242,11 @@ export class BrokerConnection implements SubscriptionHost {
     this.connected = connected;
     this.#outbox?.clear();
     for (const listener of this.#stateListeners) this.#tell(listener, state);
+    if (connected) return;
+    const lost = [...this.#asked, ...this.#asking];
+    this.#asked = [];
+    this.#asking = [];
+    for (const end of lost) end(false);
   }
 
   #tell<T>(listener: (value: T) => void, value: T): void {

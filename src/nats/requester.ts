@@ -2,11 +2,13 @@
 //
 // Q1. Every attempt ends exactly once; a late or second reply to it, or to what had its slot before, is dropped and counted.
 // Q2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
-// Q3. A timer that fires more than 50 ms late first takes in everything that the server has for us: after a stall of our own
-//     the replies are there, and there can be more of them than one round of I/O takes.
+// Q3. A timeout counts once a round trip to the server that began after it was due has been completed: until then the reply
+//     may be in the buffer. While the server does not answer, the attempt stays out until it does, or the connection is lost.
 // Q4. No subscription callback ends in a throw, whatever a listener does.
 // Q5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
 // Q6. A slot's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
+// Q7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
+//     stood still with it, and whoever answers when the server goes on has failed nobody.
 import type { Msg } from '@nats-io/nats-core';
 import type { MsgImpl } from '@nats-io/nats-core/internal';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports.js';
@@ -20,7 +22,8 @@ import type { RandomHex } from './random-hex.js';
 import type { PreparedRoute } from './routes.js';
 import { INBOX_PREFIX } from './subjects.js';
 
-const LATE_TIMER_MS = 50;
+/** Q7. A round trip that takes this long, or as long as the attempt's own time, says that the server stood still. */
+const STALL_MS = 500;
 const INBOX_DIGITS = 12;
 /** 48 bits: a guess, or a late reply to a reused slot, has a chance of 1 in 3e14. */
 const CHECK_DIGITS = 12;
@@ -32,7 +35,10 @@ class Slot {
   listener: AttemptListener | null = null;
   subject = '';
   check = '';
+  timeoutMs = 0;
   dueMs = 0;
+  /** Q7. */
+  stall: 'none' | 'seen' | 'made_good' = 'none';
   timer: unknown = null;
   timerAtMs = 0;
   readonly onTimer: () => void;
@@ -59,8 +65,9 @@ export class Requester {
   readonly #free: Slot[] = [];
   readonly #inbox: BrokerSubscription;
   readonly #base: string;
-  #catchingUp: Promise<void> | null = null;
   #strayReplies = 0;
+  /** As AfterRoundTrip tells it. */
+  #stalledUntilMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
   constructor(
@@ -73,6 +80,10 @@ export class Requester {
     this.#inbox = connection.subscribe(`${this.#base}*`, null, (message) => this.#reply(message));
     connection.onState((state) => {
       if (state === 'disconnected') this.#endAll('disconnected', null);
+    });
+    connection.onStall(() => {
+      this.#stalledUntilMs = clock.now();
+      for (const slot of this.#slots) if (slot.stall === 'none') slot.stall = 'seen';
     });
     connection.onPublishDenied((subject) => this.#endAll('not_permitted', subject));
   }
@@ -128,12 +139,24 @@ export class Requester {
     }
     slot.listener = listener;
     slot.subject = prepared.subject;
+    slot.timeoutMs = timeoutMs;
+    slot.stall = 'none';
     slot.dueMs = sentMs + timeoutMs;
     if (slot.timer !== null) {
       if (slot.timerAtMs <= slot.dueMs) return;
       this.clock.clearTimeout(slot.timer);
     }
     this.#arm(slot, timeoutMs);
+  }
+
+  /** AfterRoundTrip of the ports. */
+  afterRoundTrip(then: (stalledUntilMs: number) => void): void {
+    const askedMs = this.clock.now();
+    void this.connection.roundTrip().then(() => {
+      const nowMs = this.clock.now();
+      if (nowMs - askedMs >= STALL_MS) this.#stalledUntilMs = nowMs;
+      then(this.#stalledUntilMs);
+    });
   }
 
   counts(): RequesterCounts {
@@ -166,24 +189,23 @@ export class Requester {
   #timerFired(slot: Slot): void {
     slot.timer = null;
     if (slot.listener === null) return;
-    const lateMs = this.clock.now() - slot.dueMs;
-    if (lateMs < 0) return this.#arm(slot, Math.max(1, Math.ceil(-lateMs)));
-    if (lateMs <= LATE_TIMER_MS) return this.#end(slot, 'timeout', null);
+    const askedMs = this.clock.now();
+    const leftMs = slot.dueMs - askedMs;
+    if (leftMs > 0) return this.#arm(slot, Math.max(1, Math.ceil(leftMs)));
     const { check } = slot;
-    void this.#caughtUp().then(() => {
-      if (slot.listener !== null && slot.check === check) this.#end(slot, 'timeout', null);
+    void this.connection.roundTrip().then((completed) => {
+      if (slot.listener === null || slot.check !== check) return;
+      if (!completed) this.#end(slot, 'disconnected', null);
+      else this.#due(slot, this.clock.now() - askedMs);
     });
   }
 
-  /** Q3. Asked once for all timers of a turn. */
-  #caughtUp(): Promise<void> {
-    if (this.#catchingUp === null) {
-      this.#catchingUp = this.connection.flush();
-      setImmediate(() => {
-        this.#catchingUp = null;
-      });
-    }
-    return this.#catchingUp;
+  #due(slot: Slot, roundTripMs: number): void {
+    const stoodStill = slot.stall === 'seen' || roundTripMs >= Math.min(STALL_MS, slot.timeoutMs);
+    if (!stoodStill || slot.stall === 'made_good') return this.#end(slot, 'timeout', null);
+    slot.stall = 'made_good';
+    slot.dueMs = this.clock.now() + slot.timeoutMs;
+    this.#arm(slot, slot.timeoutMs);
   }
 
   #reply(message: Msg): void {

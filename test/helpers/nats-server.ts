@@ -1,6 +1,6 @@
 // A real nats-server for one test file, on a free loopback port; it ends with the test process however that ends.
 // Beside it what a test needs on the other side: a caller, and an extension that answers.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
@@ -12,6 +12,7 @@ const ANY_FREE_PORT = -1;
 
 export class TestServer {
   readonly #clients: NatsConnection[] = [];
+  #isFrozen = false;
 
   private constructor(
     private readonly binary: string,
@@ -50,6 +51,19 @@ export class TestServer {
     await this.process.exited;
   }
 
+  /** It stands still, connections and all, until thaw(). Resolves when the last of its threads has stopped. */
+  async freeze(): Promise<void> {
+    const { pid } = this.process;
+    this.#isFrozen = true;
+    process.kill(pid, 'SIGSTOP');
+    await until('the server stands still', () => threadStates(pid).every((state) => state === 'T'));
+  }
+
+  thaw(): void {
+    this.#isFrozen = false;
+    process.kill(this.process.pid, 'SIGCONT');
+  }
+
   /** Starts it again on the same port, with another configuration where one is given. */
   async restart(config = this.config): Promise<void> {
     this.config = config;
@@ -58,10 +72,21 @@ export class TestServer {
   }
 
   async stop(): Promise<void> {
+    if (this.#isFrozen) this.thaw();
     for (const client of this.#clients) await client.close();
     await this.process.stop();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** As `/proc` tells them; none where there is no `/proc`. */
+function threadStates(pid: number): string[] {
+  if (!existsSync('/proc/self/task')) return [];
+  // `<pid> (<name, which may hold anything>) <state> …`
+  return readdirSync(`/proc/${pid}/task`).map((id) => {
+    const stat = readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8');
+    return stat.charAt(stat.lastIndexOf(')') + 2);
+  });
 }
 
 /** What a fake extension sends back; null: nothing, the call hangs. */

@@ -72,8 +72,10 @@ test.serial('requester: an attempt without an answer ends when its time is over,
   const seen = new Ends();
   rig.requester.send(rig.route, invocation, 1, 1000, 1000, seen);
   clock.advance(999);
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(seen.kinds, []);
   clock.advance(1);
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(seen.kinds, ['timeout']);
   t.is(rig.requester.counts().pending, 0);
 });
@@ -104,14 +106,18 @@ test.serial('Q6: a slot used again keeps its timer, and ends each attempt at its
   t.is(clock.delays.length, 1, 'the second attempt started no timer');
   const long = await attempt(1000);
   clock.advance(500);
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(long.kinds, [], 'the timer of the first attempt ended nothing');
   clock.advance(499);
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(long.kinds, []);
   clock.advance(1);
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(long.kinds, ['timeout']);
   await answered(await attempt(1000));
   const short = await attempt(100);
   clock.advance(100);
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(short.kinds, ['timeout'], 'a shorter attempt does not wait for the longer timer');
 });
 
@@ -124,58 +130,123 @@ test.serial('Q6: a timer that fires early is armed for what is left', async (t) 
   rig.requester.send(rig.route, invocation, 1, 1000, 1000, seen);
   clock.advance(990);
   t.true(clock.fireEarly());
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(seen.kinds, []);
   clock.advance(10);
+  t.true(await rig.connection.roundTrip());
   t.deepEqual(seen.kinds, ['timeout']);
 });
 
-test.serial('Q3: a late timer waits for what the server still has for us, and a reply among that counts', async (t) => {
-  const clock = new SimulatedClock();
-  const { rig, invocation } = await caught(t, { clock });
-  let release: () => void = () => undefined;
-  const extension = await startExtension(t.context.caller, 'ext.normalize', (request) => {
-    release = () => request.respond('in the buffer');
-    return null;
-  });
-  t.teardown(() => extension.stop());
-  let caughtUp: () => void = () => undefined;
-  let asked = 0;
-  const flush = rig.connection.flush.bind(rig.connection);
-  t.teardown(() => {
-    rig.connection.flush = flush;
-  });
-  rig.connection.flush = () => {
-    asked += 1;
-    return new Promise((resolve) => {
-      caughtUp = resolve;
-    });
-  };
-  const stalled = [new Ends(), new Ends()];
-  for (const ends of stalled) rig.requester.send(rig.route, invocation, 1, 100, 100, ends);
-  await until('the requests', () => extension.received.length === 2);
-  clock.stall(151);
-  clock.advance(0);
-  t.is(asked, 1, 'once for all timers of a turn');
-  release();
-  await until('an end', () => stalled.some((ends) => ends.kinds.length === 1));
-  caughtUp();
-  await until('both ends', () => stalled.every((ends) => ends.kinds.length === 1));
-  t.deepEqual(stalled.map((ends) => ends.kinds).sort(), [['reply'], ['timeout']]);
-});
-
-test.serial('Q3: a timer that is late for another reason still ends its attempt', async (t) => {
+/** A rig whose round trips complete when the test says so, and an extension that holds what it got. */
+async function held(t: Context) {
   const clock = new SimulatedClock();
   const { rig, invocation } = await caught(t, { clock });
   const extension = await startExtension(t.context.caller, 'ext.normalize', () => null);
   t.teardown(() => extension.stop());
-  const hung = new Ends();
-  rig.requester.send(rig.route, invocation, 2, 100, 100, hung);
-  clock.stall(300);
-  clock.advance(0);
+  const trips: ((completed: boolean) => void)[] = [];
+  const roundTrip = rig.connection.roundTrip.bind(rig.connection);
+  t.teardown(() => {
+    rig.connection.roundTrip = roundTrip;
+  });
+  rig.connection.roundTrip = () => new Promise((resolve) => void trips.push(resolve));
+  const attempt = async (timeoutMs: number): Promise<Ends> => {
+    const ends = new Ends();
+    const count = extension.received.length;
+    rig.requester.send(rig.route, invocation, 2, timeoutMs, timeoutMs, ends);
+    await until('the request', () => extension.received.length > count);
+    return ends;
+  };
+  const complete = async (completed = true): Promise<void> => {
+    for (const end of trips.splice(0)) end(completed);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { rig, clock, extension, trips, attempt, complete };
+}
+
+test.serial('Q3: a timeout waits for a round trip, and a reply that comes before its end counts', async (t) => {
+  const { clock, extension, trips, attempt, complete } = await held(t);
+  const [answered, hung] = [await attempt(100), await attempt(100)];
+  clock.advance(99);
+  t.is(trips.length, 0);
+  clock.advance(1);
+  t.is(trips.length, 2, 'one is asked for by each');
+  extension.received[0]?.respond('in the buffer');
+  await until('the reply', () => answered.kinds.length === 1);
   t.deepEqual(hung.kinds, [], 'not judged yet');
-  await until('the timeout', () => hung.kinds.length === 1);
-  t.deepEqual(hung.kinds, ['timeout']);
+  await complete();
+  t.deepEqual([answered.kinds, hung.kinds], [['reply'], ['timeout']]);
 });
+
+test.serial(
+  'Q3: an attempt that was answered while it waited is not ended again, nor is the next one in its slot',
+  async (t) => {
+    const { rig, clock, extension, attempt, complete } = await held(t);
+    const first = await attempt(100);
+    clock.advance(100);
+    extension.received[0]?.respond('x');
+    await until('the reply', () => first.kinds.length === 1);
+    const second = await attempt(100);
+    t.is(rig.requester.counts().pending, 1, 'the slot is used again');
+    await complete();
+    t.deepEqual([first.kinds, second.kinds], [['reply'], []]);
+    clock.advance(100);
+    await complete();
+    t.deepEqual(second.kinds, ['timeout']);
+  },
+);
+
+test.serial('Q3: an attempt whose round trip is lost with the connection ends as disconnected', async (t) => {
+  const { clock, attempt, complete } = await held(t);
+  const ends = await attempt(100);
+  clock.advance(100);
+  await complete(false);
+  t.deepEqual(ends.kinds, ['disconnected']);
+});
+
+const stallOf = test.macro<[timeoutMs: number, roundTripMs: number, stoodStill: boolean]>({
+  exec: async (t, timeoutMs, roundTripMs, stoodStill) => {
+    const { clock, attempt, complete } = await held(t as Context);
+    const ends = await attempt(timeoutMs);
+    clock.advance(timeoutMs);
+    clock.advance(roundTripMs);
+    await complete();
+    t.deepEqual(ends.kinds, stoodStill ? [] : ['timeout']);
+    if (!stoodStill) return;
+    clock.advance(timeoutMs - 1);
+    await complete();
+    t.deepEqual(ends.kinds, [], 'it has its whole time again');
+    clock.advance(1);
+    clock.advance(roundTripMs);
+    await complete();
+    t.deepEqual(ends.kinds, ['timeout'], 'once');
+  },
+  title: (_, timeoutMs, roundTripMs, stoodStill) =>
+    `Q7: of ${timeoutMs} ms, a round trip of ${roundTripMs} ms ${stoodStill ? 'starts them once more' : 'is none of the server standing still'}`,
+});
+test.serial(stallOf, 5000, 499, false);
+test.serial(stallOf, 5000, 500, true);
+test.serial(stallOf, 5000, 7000, true);
+test.serial(stallOf, 100, 99, false);
+test.serial(stallOf, 100, 100, true);
+
+test.serial(
+  'Q7: an attempt that was out while the server stood still has its time once more, one sent after that has not',
+  async (t) => {
+    const { rig, clock, extension, attempt, complete } = await held(t);
+    const [answered, hung] = [await attempt(1000), await attempt(1000)];
+    rig.stall();
+    const later = await attempt(1000);
+    clock.advance(1000);
+    await complete();
+    t.deepEqual([answered.kinds, hung.kinds, later.kinds], [[], [], ['timeout']]);
+    extension.received[0]?.respond('the server goes on');
+    await until('the reply', () => answered.kinds.length === 1);
+    rig.stall();
+    clock.advance(1000);
+    await complete();
+    t.deepEqual([answered.kinds, hung.kinds], [['reply'], ['timeout']]);
+  },
+);
 
 test.serial('Q1: a late reply to a slot used again is dropped, and so is a second one', async (t) => {
   const clock = new SimulatedClock();
@@ -190,6 +261,7 @@ test.serial('Q1: a late reply to a slot used again is dropped, and so is a secon
   rig.requester.send(rig.route, invocation, 1, 100, 100, first);
   await until('the first request', () => requests.length === 1);
   clock.advance(100);
+  await until('the timeout', () => first.kinds.length === 1);
   const second = new Ends();
   rig.requester.send(rig.route, invocation, 2, 100, 100, second);
   await until('the second request', () => requests.length === 2);

@@ -89,6 +89,8 @@ export class Rig {
   readonly timeoutMs: number;
   /** What succeed() returned, in order. */
   readonly outcomes: (ErrorCode | null)[] = [];
+  /** What the requester does when the connection says that the server stands still. */
+  stall: () => void = () => undefined;
   readonly #clock: Clock;
 
   constructor(server: TestServer, options: RigOptions = {}) {
@@ -101,6 +103,11 @@ export class Rig {
       { url: server.url, name: 'rig', reconnectMaxMs: 50, ...options.connection },
       log,
     );
+    const onStall = this.connection.onStall.bind(this.connection);
+    this.connection.onStall = (listener) => {
+      this.stall = listener;
+      onStall(listener);
+    };
     this.replies = new Replies(this.connection, clock, randomHex);
     this.requester = new Requester(this.connection, clock, log, randomHex);
     this.route = this.prepare(options.environment ?? null, {
