@@ -4,6 +4,8 @@
 // K1. What a breaker decides is told and logged at once, then written; nothing waits for the database.
 // K2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush, then
 //     actors stop.
+// K3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
+//     for them stands for those that come meanwhile.
 import type { Subscription } from 'rxjs';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
@@ -21,6 +23,7 @@ import { HealthWriter } from './health-writer.js';
 import { InstanceStatusWriter } from './instance-status-writer.js';
 import { Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './notices.js';
 import type {
+  AfterRoundTrip,
   ApplyAutoChange,
   Clock,
   FlushHealth,
@@ -48,6 +51,7 @@ export interface CorePorts {
   readonly prepareRoute: PrepareRoute;
   readonly send: SendAttempt;
   readonly sendCheck: SendCheck;
+  readonly afterRoundTrip: AfterRoundTrip;
   readonly publish: PublishEvent;
   readonly flushHealth: FlushHealth;
   readonly writeInstanceStatus: WriteInstanceStatus;
@@ -93,6 +97,7 @@ export class Core {
   readonly #ports: CorePorts;
   readonly #notices: Notices;
   #ticks: Subscription | null = null;
+  #isTickWaiting = false;
 
   constructor(ports: CorePorts, settings: CoreSettings) {
     const { clock, wall, random, log } = ports;
@@ -197,10 +202,7 @@ export class Core {
     this.supervisor.start();
     this.aggregate.start();
     this.#ticks = every(TICK_MS, this.#ports.clock).subscribe(() => {
-      const nowMs = this.#ports.clock.now();
-      this.supervisor.tick(nowMs);
-      this.brake.tick(nowMs);
-      this.autoManager.tick();
+      this.#evaluate();
       void this.writer.flush();
       void this.#instanceStatusWriter.flush();
       void this.audit.flush();
@@ -219,6 +221,19 @@ export class Core {
       this.audit.flush(),
     ]);
     this.supervisor.stop();
+  }
+
+  /** K3. */
+  #evaluate(): void {
+    if (this.#isTickWaiting) return;
+    this.#isTickWaiting = true;
+    this.#ports.afterRoundTrip((stalledUntilMs) => {
+      this.#isTickWaiting = false;
+      const nowMs = this.#ports.clock.now();
+      this.supervisor.tick(nowMs, stalledUntilMs);
+      this.brake.tick(nowMs);
+      this.autoManager.tick();
+    });
   }
 
   #onBreakerEvent(slot: Slot, target: Target, event: BreakerEmitted): void {

@@ -4,6 +4,7 @@
 //     longer counted. So the count is never more than the last look found.
 // Q2. None is where that time is not told by MIN_SAMPLES at least, or where it reaches the timeout; and none within MIN_MS: a
 //     pause of the extension shorter than that is no hang, however fast it is else.
+// Q3. The time until NATS last stood still is held against nobody: what was out then has all of its time from there on.
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { HealthWindow } from '../domain/health-window.js';
 import type { Endpoint } from './endpoint.js';
@@ -32,6 +33,7 @@ export class OverdueLook {
     generation: number,
     timeoutMs: number,
     lastSuccessMs: number,
+    stalledUntilMs: number,
     nowMs: number,
   ): void {
     this.#look++;
@@ -40,7 +42,7 @@ export class OverdueLook {
     let count = 0;
     let inRow = 0;
     for (let attempt = this.inFlight.oldest; attempt !== null; attempt = attempt.newer) {
-      if (nowMs - attempt.startedMs <= afterMs) break;
+      if (nowMs - Math.max(attempt.startedMs, stalledUntilMs) <= afterMs) break;
       if (attempt.isReadmission || !isOfTarget(attempt, generation)) continue;
       attempt.overdueLook = this.#look;
       const isInRow = attempt.startedMs >= lastSuccessMs;

@@ -82,6 +82,14 @@ export type SendAttempt = (
  */
 export type SendCheck = (route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener) => void;
 
+/**
+ * Runs `then` once, when everything that NATS had for us by now has been taken in: after a stall of our own, replies are in
+ * the buffer. While NATS does not answer it waits; without a connection nothing is on its way, and it runs at once.
+ * `stalledUntilMs`: until when NATS stood still last, monotonic; -Infinity where it never did. What was out then may have
+ * stood still with it. How often it is asked at a time is the caller's business. `then` must not throw.
+ */
+export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
+
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
 export interface Invocation {
   readonly extensionId: string;

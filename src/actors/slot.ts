@@ -140,8 +140,8 @@ export class Slot {
     this.#gate = this.#gateOf(this.#extension);
   }
 
-  tick(nowMs: number): void {
-    for (const { target } of this.#services.values()) target.tick(nowMs);
+  tick(nowMs: number, stalledUntilMs: number): void {
+    for (const { target } of this.#services.values()) target.tick(nowMs, stalledUntilMs);
   }
 
   count(result: string, durationMs: number): void {

@@ -82,8 +82,9 @@ export class Supervisor {
     this.#deps.requestSnapshot();
   }
 
-  tick(nowMs: number): void {
-    for (const slot of this.slots.values()) slot.tick(nowMs);
+  /** `stalledUntilMs`: see AfterRoundTrip. */
+  tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
+    for (const slot of this.slots.values()) slot.tick(nowMs, stalledUntilMs);
   }
 
   /** Stops every actor. */

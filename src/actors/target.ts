@@ -248,13 +248,13 @@ export class Target {
   }
 
   /** Looks for what is overdue and evaluates the rules, where there was traffic since the last tick or anything is out. */
-  tick(nowMs: number): void {
+  tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
     if (!this.#hadTraffic && this.#inFlight.count === 0) return;
     this.#hadTraffic = false;
     const { mode, generation } = this.#breaker;
     if (mode !== 'closed' && mode !== 'recovering' && mode !== 'forcedClosed') return;
     const lastSuccessMs = this.last.successMs ?? Number.NEGATIVE_INFINITY;
-    this.#overdue.take(this.rotation.endpoints, generation, this.#timeoutMs, lastSuccessMs, nowMs);
+    this.#overdue.take(this.rotation.endpoints, generation, this.#timeoutMs, lastSuccessMs, stalledUntilMs, nowMs);
     this.rotation.review(nowMs);
     this.#breaker.send({ type: 'tick', nowMs });
   }

@@ -97,6 +97,23 @@ test('Q2: where that reaches the timeout, the timeout decides', async (t) => {
   t.true((opened?.evidence?.failures ?? 0) >= 5);
 });
 
+test('FM 31, Q3: what was out while NATS stood still is not overdue until it has had its time from then on', async (t) => {
+  const world = extension();
+  await world.come('a', 30, 20);
+  world.behaviour.set('ext.a', HANGS);
+  for (let i = 0; i < 40; i++) world.call('a');
+  world.isNatsStalled = true;
+  await world.pass(5000);
+  world.isNatsStalled = false;
+  world.stalledUntilMs = world.clock.now();
+  for (const then of world.roundTrips.splice(0)) then(world.stalledUntilMs);
+  t.is(health(world)?.circuit_breaker_state, 'closed', 'right after it');
+  await world.pass(1000);
+  t.is(health(world)?.circuit_breaker_state, 'closed', 'within their time');
+  await world.pass(1000);
+  t.is(health(world)?.trip_evidence?.overdue, 40, 'they do hang');
+});
+
 test('FM 22: attempts in flight do not dilute the rate', async (t) => {
   const world = extension({ policy: { breaker: { failure_threshold: 1000 } } });
   world.behaviour.set('ext.a', { ends: 0, afterMs: 900 });

@@ -69,6 +69,10 @@ export class ActorWorld {
   /** How far the wall clock was set forward, or back below 0. */
   wallAheadMs = 0;
   isDatabaseAway = false;
+  /** While true, what asks for a round trip waits in `roundTrips`. */
+  isNatsStalled = false;
+  stalledUntilMs = Number.NEGATIVE_INFINITY;
+  readonly roundTrips: ((stalledUntilMs: number) => void)[] = [];
   /** What the registry answers to a change by the auto-manager. */
   autoChange = async (change: AutoChange): Promise<{ applied: true; revision: number } | { applied: false }> => ({
     applied: true,
@@ -110,6 +114,10 @@ export class ActorWorld {
           };
           this.checks.push(check);
           this.onCheck(check);
+        },
+        afterRoundTrip: (then) => {
+          if (this.isNatsStalled) this.roundTrips.push(then);
+          else then(this.stalledUntilMs);
         },
         publish: (event) => this.events.push(event),
         flushHealth: (rows) =>
