@@ -1,0 +1,211 @@
+// The daemon's core with its real NATS edges on a real nats-server, and the registry, the clock and the database of the
+// test's choice. Each rig has subjects of its own, so several share one server.
+import type { Msg, NatsConnection } from '@nats-io/nats-core';
+import { Subject } from 'rxjs';
+import { Core, type CoreSettings } from '../../src/actors/core.js';
+import type { Clock } from '../../src/actors/ports.js';
+import type { Target } from '../../src/actors/target.js';
+import type { RegistryEvent } from '../../src/domain/events.js';
+import type { BreakerSettings } from '../../src/domain/policy.js';
+import type { RegistryEntry, RegistryUpdate } from '../../src/domain/registry-rows.js';
+import { BrokerConnection } from '../../src/nats/connection.js';
+import type { ConnectionSettings } from '../../src/nats/connection-options.js';
+import { Intake } from '../../src/nats/intake.js';
+import { createRandomHex } from '../../src/nats/random-hex.js';
+import { Replies } from '../../src/nats/replies.js';
+import { Requester } from '../../src/nats/requester.js';
+import { createPrepareRoute } from '../../src/nats/routes.js';
+import { Subjects } from '../../src/nats/subjects.js';
+import { silentLogger } from '../../src/telemetry/log.js';
+import { breakerSettings } from '../helpers/breaker-settings.js';
+import { type TestServer, until } from '../helpers/nats-server.js';
+import { snapshotOf } from '../helpers/registry-rows.js';
+import { rawBlock, systemClock } from './wire-rig.js';
+
+export interface CoreRigOptions {
+  readonly clock?: Clock;
+  readonly breaker?: Partial<BreakerSettings>;
+  readonly settings?: Partial<CoreSettings>;
+  readonly connection?: Partial<ConnectionSettings>;
+}
+
+/** One call and everything that came back for it; more than one reply is a bug. */
+export interface Called {
+  readonly replies: Msg[];
+}
+
+/** What a caller was told. */
+export interface Told {
+  /** `Extreg-Error`; '' where the extension answered. */
+  readonly error: string;
+  /** `Nats-Service-Error-Code`; '' without. */
+  readonly status: string;
+  readonly body: string;
+  readonly retryable: boolean | null;
+  readonly details: Readonly<Record<string, unknown>> | null;
+}
+
+export interface Counts {
+  readonly successes: number;
+  readonly failures: number;
+}
+
+let rigs = 0;
+
+export class CoreRig {
+  readonly core: Core;
+  readonly connection: BrokerConnection;
+  readonly requester: Requester;
+  readonly intake: Intake;
+  readonly events: RegistryEvent[] = [];
+  readonly #replies: Replies;
+  readonly #prefix: string;
+
+  private constructor(
+    server: TestServer,
+    readonly number: number,
+    private readonly caller: NatsConnection,
+    entries: readonly RegistryEntry[],
+    { clock = systemClock, breaker, settings, connection }: CoreRigOptions,
+  ) {
+    const subjects = new Subjects(`extreg.t${number}`);
+    this.#prefix = `extreg.t${number}.invoke`;
+    const rules = { ownPrefix: 'extreg', allowedPrefixes: [] };
+    const randomHex = createRandomHex();
+    this.connection = BrokerConnection.open(
+      { url: server.url, name: `core-rig-${number}`, reconnectMaxMs: 50, ...connection },
+      silentLogger,
+    );
+    this.requester = new Requester(this.connection, clock, silentLogger, randomHex);
+    this.#replies = new Replies(this.connection, clock, randomHex);
+    const feed$ = new Subject<RegistryUpdate>();
+    this.core = new Core(
+      {
+        feed$,
+        requestSnapshot: () => undefined,
+        prepareRoute: createPrepareRoute(null, rules),
+        send: this.requester.send.bind(this.requester),
+        afterRoundTrip: this.requester.afterRoundTrip.bind(this.requester),
+        publish: (event) => this.events.push(event),
+        flushHealth: async () => ({ dropped: [] }),
+        writeInstanceStatus: async () => undefined,
+        applyAutoChange: async ({ revision }) => ({ applied: true, revision: revision + 1 }),
+        writeAudit: async () => undefined,
+        onApplied: () => undefined,
+        clock,
+        wall: Date.now,
+        random: () => 0,
+        log: silentLogger,
+      },
+      {
+        rules,
+        breakerDefaults: breakerSettings(breaker),
+        autoDisableOnCircuitOpen: true,
+        autoEnableOnCircuitClose: true,
+        maxInFlight: 10_000,
+        maxBudgetMs: 60_000,
+        absenceGraceMs: 2000,
+        minSuccessRate: 0.8,
+        ...settings,
+      },
+    );
+    this.intake = new Intake(
+      this.connection,
+      this.#replies,
+      subjects,
+      clock,
+      silentLogger,
+      {
+        replyPrefixes: ['_INBOX'],
+        minBudgetMs: 10,
+        maxBudgetMs: 60_000,
+        maxBodyBytes: null,
+        environmentIsConfigured: false,
+      },
+      this.core.router.handle,
+    );
+    this.core.start();
+    feed$.next(snapshotOf(1, ...entries));
+    this.intake.start();
+  }
+
+  /** `entriesOf` is told the subject that an extension of this rig listens on. `caller` is for calls, kept open. */
+  static async start(
+    t: { teardown(fn: () => unknown): void },
+    server: TestServer,
+    caller: NatsConnection,
+    entriesOf: (subjectOf: (name: string) => string) => readonly RegistryEntry[],
+    options: CoreRigOptions = {},
+  ): Promise<CoreRig> {
+    rigs += 1;
+    const number = rigs;
+    const rig = new CoreRig(server, number, caller, entriesOf(subjectIn(number)), options);
+    t.teardown(() => rig.#close());
+    await rig.connection.firstConnected;
+    await rig.connection.flush();
+    return rig;
+  }
+
+  subjectOf(name: string): string {
+    return subjectIn(this.number)(name);
+  }
+
+  /** `headers`: `name: value` each. */
+  call(extensionId: string, body: Uint8Array | string = 'body', headers: readonly string[] = []): Called {
+    const called: Called = { replies: [] };
+    const inbox = `_INBOX.t${this.number}.${Math.random().toString(36).slice(2)}`;
+    this.caller.subscribe(inbox, { callback: (_, message) => void called.replies.push(message) });
+    const lines = headers.map((line) => `${line}\r\n`).join('');
+    this.caller.publish(`${this.#prefix}.${extensionId}`, body, {
+      reply: inbox,
+      ...(lines === '' ? {} : { headers: rawBlock(`NATS/1.0\r\n${lines}\r\n`) }),
+    });
+    return called;
+  }
+
+  async told(called: Called): Promise<Told> {
+    await until('the reply', () => called.replies.length > 0);
+    return toldBy(called.replies[0] as Msg);
+  }
+
+  target(extensionId: string): Target {
+    const target = this.core.supervisor.slots.get(extensionId)?.defaultService?.target;
+    if (target === undefined) throw new Error(`${extensionId} has no default target`);
+    return target;
+  }
+
+  counts(extensionId: string): Counts {
+    const { successes, failures } = this.target(extensionId).counters;
+    return { successes, failures };
+  }
+
+  /** Calls that hold a place. */
+  inFlight(extensionId: string): number {
+    return this.core.supervisor.slots.get(extensionId)?.inFlight ?? 0;
+  }
+
+  async #close(): Promise<void> {
+    this.requester.close();
+    this.#replies.close();
+    await this.core.stop();
+    await this.connection.close();
+  }
+}
+
+const subjectIn =
+  (number: number) =>
+  (name: string): string =>
+    `ext.t${number}.${name}`;
+
+function toldBy(message: Msg): Told {
+  const error = message.headers?.get('Extreg-Error') ?? '';
+  const body = message.string();
+  const ours = error === '' ? null : (JSON.parse(body) as { error: { retryable: boolean; details?: object } }).error;
+  return {
+    error,
+    status: message.headers?.get('Nats-Service-Error-Code') ?? '',
+    body,
+    retryable: ours?.retryable ?? null,
+    details: ours === null ? null : { ...ours.details },
+  };
+}
