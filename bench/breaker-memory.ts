@@ -42,6 +42,7 @@ function startCore(count: number, instances: number): () => void {
       prepareRoute: createPrepareRoute(null, RULES),
       send: () => undefined,
       sendCheck: () => undefined,
+      afterRoundTrip: (then) => then(Number.NEGATIVE_INFINITY),
       publish: () => undefined,
       flushHealth: async () => ({ dropped: [] }),
       writeInstanceStatus: async () => undefined,
