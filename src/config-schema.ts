@@ -61,6 +61,7 @@ const PAGING_EVENTS: readonly EventKind[] = [
   'mass_failure',
   'mass_failure_ended',
   'actor_failed',
+  'verb_void',
 ];
 
 export const SETTINGS = {

@@ -7,6 +7,7 @@ import { lastValueFrom, Observable, Subject, Subscription, tap } from 'rxjs';
 import { every } from './actors/actor-supervision.js';
 import type {
   ApplyAutoChange,
+  ApplyVerb,
   Clock,
   FlushHealth,
   RegistryFeed,
@@ -25,6 +26,7 @@ import { withLastKnown } from './db/last-known-feed.js';
 import { checkSchema, migrateDatabase, SchemaVersionError, ServerVersionError } from './db/migrate.js';
 import { registryFeed } from './db/registry-feed.js';
 import { keepSnapshotFile, snapshotPath } from './db/snapshot-file.js';
+import { applyVerb } from './db/verb-queries.js';
 import type { RegistryUpdate } from './domain/registry-rows.js';
 import type { Logger } from './telemetry/log.js';
 
@@ -35,6 +37,7 @@ export interface RegistryDatabase {
   readonly flushHealth: FlushHealth;
   readonly writeInstanceStatus: WriteInstanceStatus;
   readonly applyAutoChange: ApplyAutoChange;
+  readonly applyVerb: ApplyVerb;
   readonly writeAudit: WriteAudit;
   /** The registry that is in force, for the last good snapshot. */
   remember(update: RegistryUpdate): void;
@@ -136,6 +139,7 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     flushHealth: (rows) => flushHealth(db, rows).catch(inShort),
     writeInstanceStatus: (rows) => writeInstanceStatus(db, rows).catch(inShort),
     applyAutoChange: (change) => applyAutoChange(db, change).catch(inShort),
+    applyVerb: (command) => applyVerb(db, command).catch(inShort),
     writeAudit: (facts) => writeAudit(db, facts, log).catch(inShort),
     remember: (update) => {
       // What came from the file need not go there again.

@@ -44,6 +44,7 @@ export function daemonNumbers(parts: {
     extension_registry_webhooks_failed_total: notices.failed,
     extension_registry_webhooks_dropped_total: notices.dropped,
     extension_registry_auto_changes_owed: core.autoManager.owed,
+    extension_registry_verbs_owed: core.operator.owed,
     extension_registry_audit_facts_owed: core.audit.owed,
     extension_registry_audit_facts_dropped_total: core.audit.dropped,
     extension_registry_health_rows_dropped_total: core.writer.dropped,

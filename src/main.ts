@@ -5,7 +5,7 @@
 // D3. Stopping: active checks, intake, calls, writers and actors, HTTP, webhooks, NATS, database; each step that takes time
 //     has a deadline and a log line.
 // D4. What this process started ends with it.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Core } from './actors/core.js';
@@ -117,6 +117,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       flushHealth: database.flushHealth,
       writeInstanceStatus: database.writeInstanceStatus,
       applyAutoChange: database.applyAutoChange,
+      applyVerb: database.applyVerb,
       writeAudit: database.writeAudit,
       onApplied: (update) => {
         database.remember(update);
@@ -128,6 +129,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       clock,
       wall: Date.now,
       random: Math.random,
+      newId: randomUUID,
       log,
     },
     {
@@ -182,6 +184,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     host: config.http_host,
     port: config.http_port,
     health: core.view,
+    executeVerb: core.operator.execute,
     readiness,
     metrics: createMetricsPage(core.view, () =>
       daemonNumbers({

@@ -12,6 +12,7 @@
 //     was switched off has to prove itself to the new process anyhow.
 import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../domain/auto-management.js';
 import type { JsonObject } from '../domain/extension.js';
+import { overrideOf } from '../domain/verbs.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Brake } from './brake.js';
 import type { Notices } from './notices.js';
@@ -38,6 +39,8 @@ export class AutoManager {
       readonly apply: ApplyAutoChange;
       readonly notices: Notices;
       readonly healthOf: (slot: Slot) => JsonObject;
+      /** A person's verb waits to be written to the extension: it moves the row's revision, so it goes first. */
+      readonly isHeld: (extensionId: string) => boolean;
       readonly log: Logger;
     },
   ) {}
@@ -56,7 +59,8 @@ export class AutoManager {
     if (state !== 'closed') this.#witnessed.add(slot);
     else if (!slot.extension.autoDisabled && this.#tried.get(slot) !== slot.extension.revision)
       this.#witnessed.delete(slot);
-    const change = wantedAutoChange(slot.extension, state, target.recovery(nowMs), this.deps.settings);
+    const row = { ...slot.extension, breakerOverride: overrideOf(slot.extension, target.version) };
+    const change = wantedAutoChange(row, state, target.recovery(nowMs), this.deps.settings);
     if (change === 'damped') this.#waiting.set(slot.id, change);
     else this.#waiting.delete(slot.id);
     if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#maySwitchOn(slot))) {
@@ -121,6 +125,7 @@ export class AutoManager {
 
   #next(): AutoChange | undefined {
     for (const owed of this.#owed.values()) {
+      if (this.deps.isHeld(owed.extension_id)) continue;
       if (owed.change === 'auto_enable' || !this.deps.brake.holds) return owed;
       // A5.
       this.#owed.delete(owed.extension_id);

@@ -2,8 +2,8 @@
 // main.ts gives it real edges; tests give it simulated ones.
 //
 // K1. What a breaker decides is told and logged at once, then written; nothing waits for the database.
-// K2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush, then
-//     actors stop.
+// K2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush (a person's
+//     verbs before automatic changes, facts last), then actors stop.
 // K3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
 //     for them stands for those that come meanwhile.
 import type { Subscription } from 'rxjs';
@@ -22,9 +22,11 @@ import { HealthView } from './health-view.js';
 import { HealthWriter } from './health-writer.js';
 import { InstanceStatusWriter } from './instance-status-writer.js';
 import { Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './notices.js';
+import { Operator } from './operator.js';
 import type {
   AfterRoundTrip,
   ApplyAutoChange,
+  ApplyVerb,
   Clock,
   FlushHealth,
   InspectionSource,
@@ -56,6 +58,7 @@ export interface CorePorts {
   readonly flushHealth: FlushHealth;
   readonly writeInstanceStatus: WriteInstanceStatus;
   readonly applyAutoChange: ApplyAutoChange;
+  readonly applyVerb: ApplyVerb;
   readonly writeAudit: WriteAudit;
   /** The registry as it came, once it is in force. */
   readonly onApplied: (update: RegistryUpdate) => void;
@@ -63,6 +66,8 @@ export interface CorePorts {
   readonly wall: WallClock;
   /** 0..1 */
   readonly random: () => number;
+  /** A UUID, random. */
+  readonly newId: () => string;
   readonly log: Logger;
 }
 
@@ -94,6 +99,7 @@ export class Core {
   readonly autoManager: AutoManager;
   /** Stopped with the rest; the roof may stop it before. */
   readonly prober: Prober;
+  readonly operator: Operator;
   readonly #ports: CorePorts;
   readonly #notices: Notices;
   #ticks: Subscription | null = null;
@@ -175,6 +181,7 @@ export class Core {
       apply: ports.applyAutoChange,
       notices: this.#notices,
       healthOf: (slot) => this.#healthOf(slot, slot.defaultService?.target ?? null),
+      isHeld: (id) => this.operator.owes(id),
       log: log.child({ component: 'auto_manager' }),
     });
     this.prober = new Prober({
@@ -184,6 +191,16 @@ export class Core {
       sendCheck: ports.sendCheck,
       absenceGraceMs: settings.absenceGraceMs,
       log: log.child({ component: 'prober' }),
+    });
+    this.operator = new Operator({
+      slots,
+      apply: ports.applyVerb,
+      revision: () => this.supervisor.revision,
+      newId: ports.newId,
+      clock,
+      notices: this.#notices,
+      onChanged: (slot) => this.autoManager.consider(slot),
+      log: log.child({ component: 'operator' }),
     });
     this.router = new Router({
       clock,
@@ -205,6 +222,7 @@ export class Core {
       this.#evaluate();
       void this.writer.flush();
       void this.#instanceStatusWriter.flush();
+      void this.operator.flush();
       void this.audit.flush();
     });
   }
@@ -214,12 +232,8 @@ export class Core {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();
     this.prober.stop();
-    await Promise.all([
-      this.writer.flush(),
-      this.#instanceStatusWriter.flush(),
-      this.autoManager.flush(),
-      this.audit.flush(),
-    ]);
+    const decisions = this.operator.flush().then(() => Promise.all([this.autoManager.flush(), this.audit.flush()]));
+    await Promise.all([this.writer.flush(), this.#instanceStatusWriter.flush(), decisions]);
     this.supervisor.stop();
   }
 

@@ -9,6 +9,7 @@ import {
   summarize,
   type TargetHealth,
 } from '../domain/health-report.js';
+import { overrideOf } from '../domain/verbs.js';
 import { defaultVersion } from '../domain/version-choice.js';
 import { statusOf, worstOf } from './instance-status.js';
 import { isoAt, publicEvidence } from './notices.js';
@@ -51,6 +52,7 @@ export class HealthView implements HealthSource, MetricsSource {
         version: service.version.version,
         enabled: true,
         default: service === published,
+        override: overrideOf(extension, service.version.version),
         ...this.target(slot, service.target),
       })),
       instances: extension.instances.map((instance) => this.#instance(slot, instance)),

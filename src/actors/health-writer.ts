@@ -86,6 +86,7 @@ export class HealthWriter {
 
   #settle(slot: Slot, target: Target, row: HealthFlushRow): void {
     const before = this.#flushedOf(slot, target);
+    if (row.published) slot.publishedVersion = row.version;
     this.#flushed.set(target, {
       successes: before.successes + row.success_delta,
       failures: before.failures + row.failure_delta,
@@ -108,13 +109,16 @@ function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs:
   const facts = target.facts();
   const { autoDisabled } = slot.extension;
   const isCopyTrue = before.autoDisabled === null || before.autoDisabled === autoDisabled;
-  if (successes + failures === 0 && facts.epoch === before.epoch && isCopyTrue) return null;
+  const published = slot.defaultService?.target === target;
+  // Another version is the default now: its facts take the place of this one's in the published row, or the other way round.
+  const isInPlace = slot.publishedVersion === null || published === (slot.publishedVersion === version.version);
+  if (successes + failures === 0 && facts.epoch === before.epoch && isCopyTrue && isInPlace) return null;
   const reading = target.health.read(nowMs);
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {
     extension_id: slot.id,
     version: version.version,
-    published: slot.defaultService?.target === target,
+    published,
     success_delta: successes,
     failure_delta: failures,
     last_success_ago_ms: ago(target.last.successMs),

@@ -3,10 +3,11 @@ import type { Observable } from 'rxjs';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
 import type { RegistryEvent } from '../domain/events.js';
-import type { HealthStatus, JsonObject } from '../domain/extension.js';
+import type { BreakerOverride, HealthStatus, JsonObject } from '../domain/extension.js';
 import type { HealthReport } from '../domain/health-report.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
+import type { Verb } from '../domain/verbs.js';
 
 /** Monotonic time in milliseconds with fractions, and timers on the same time line. A simulated one drives the tests. */
 export interface Clock {
@@ -178,6 +179,48 @@ export type ApplyAutoChange = (
   change: AutoChange,
 ) => Promise<{ readonly applied: true; readonly revision: number } | { readonly applied: false }>;
 
+/** A person's verb for an extension or a version of it, as the database is told it. */
+export interface VerbCommand {
+  /** A UUID, which its audit row gets: sent twice, it is done once. */
+  readonly id: string;
+  readonly extension_id: string;
+  /** null: the whole extension. */
+  readonly version: string | null;
+  readonly verb: Verb;
+  /** `admin`, `admin:<name>` */
+  readonly actor: string;
+  readonly reason: string;
+  /** null: it is decided now. Else it was decided earlier, and counts only if no other person has decided since. */
+  readonly decidedEarlier: {
+    /** Revision of the registry that whoever decided had seen. */
+    readonly revision: number;
+    /** Ids of verbs that went before it from the same place: they are no other person's. */
+    readonly after: readonly string[];
+  } | null;
+}
+
+/** The switches of the row that a verb wrote. */
+export interface WrittenRow {
+  readonly enabled: boolean;
+  readonly autoDisabled: boolean;
+  readonly breakerOverride: BreakerOverride | null;
+  readonly breakerResets: number;
+  /** Of the row, not of the registry. */
+  readonly revision: number;
+}
+
+export type VerbResult =
+  /** `version` null: the extension's own row was written. Of a version, `autoDisabled` is its extension's. */
+  | { readonly kind: 'applied'; readonly version: string | null; readonly row: WrittenRow }
+  /** Somebody decided since; nothing was written. */
+  | { readonly kind: 'void'; readonly action: string; readonly by: string | null }
+  | { readonly kind: 'extension_not_found' }
+  /** `isOwnRow`: it is what the extension's own row stands for, beside version rows. */
+  | { readonly kind: 'version_not_found'; readonly isOwnRow: boolean };
+
+/** Rejects while the database is away or the row is locked for long; whether it was written is unknown where the answer was lost. */
+export type ApplyVerb = (command: VerbCommand) => Promise<VerbResult>;
+
 /** A fact for the audit trail that is no change of the registry (a trip, a rejected row). */
 export interface AuditFact {
   readonly extension_id: string;
@@ -244,6 +287,32 @@ export interface MetricsSource {
   /** extension_health_auto_disabled_total. */
   autoDisabledTotal(): number;
 }
+
+export interface VerbOrder {
+  readonly extensionId: string;
+  /** null: every target of the extension. */
+  readonly version: string | null;
+  readonly verb: Verb;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export type VerbAnswer =
+  | {
+      readonly kind: 'in_force';
+      /** Of the row that was written; null while it is owed. */
+      readonly revision: number | null;
+      /** The database is away: it is written when it is back, unless somebody decides otherwise before. */
+      readonly owed: boolean;
+      readonly enabled: boolean;
+      readonly autoDisabled: boolean;
+      readonly override: BreakerOverride | null;
+      /** null: nothing runs that has a breaker. */
+      readonly breakerState: BreakerStateName | null;
+    }
+  | { readonly kind: 'extension_not_found' | 'version_not_found' | 'database_unavailable'; readonly message: string };
+
+export type ExecuteVerb = (order: VerbOrder) => Promise<VerbAnswer>;
 
 // What the actors offer to inspector/
 

@@ -3,8 +3,9 @@
 // S1. A target lives as long as its version is callable. A change of subject, policy or instances keeps the same target
 //     object, its windows and its actor.
 // S2. Precedence of the gates: disabled by a person > isolated > forced closed > breaker.
-// S3. What a person switched on while its breaker was not closed is probed at once; what the auto-manager switched on
-//     is taken as the consequence it is.
+// S3. Each decision of a person starts a new generation. What he switched on that was off automatically is probed at once,
+//     anything else that he put back begins closed and empty; what the auto-manager switched on is taken as the
+//     consequence it is.
 // S4. A version that becomes the default answers for itself: what the one before it did is not held against it.
 import { isDeepStrictEqual } from 'node:util';
 import type { Subscription } from 'rxjs';
@@ -19,15 +20,16 @@ import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
 import { instancesOf } from '../domain/registry-validation.js';
 import { RetryBudget } from '../domain/retry-budget.js';
-import { openMs } from '../domain/trip.js';
+import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../domain/verbs.js';
 import { callableVersions, defaultVersion } from '../domain/version-choice.js';
-import type { BreakerEmitted, BreakerFacts } from '../machines/breaker-machine.js';
+import type { BreakerEmitted } from '../machines/breaker-machine.js';
 import { keepAlive } from './actor-supervision.js';
-import { NO_FACTS } from './breaker-life.js';
 import type { Endpoint } from './endpoint.js';
 import { InstanceStatuses } from './instance-status.js';
-import type { Clock, PrepareRoute, Route } from './ports.js';
+import type { Clock, PrepareRoute, Route, WrittenRow } from './ports.js';
 import type { RotationChange } from './rotation.js';
+import { RowInForce } from './row-in-force.js';
+import { factsOf, putBacks, putBackToClosed, storedRow } from './stored-facts.js';
 import { Target } from './target.js';
 
 /** A version that can be called: what it is, what guards it, and where it answers. */
@@ -74,21 +76,29 @@ export class Slot {
   /** What was stored of each version when this process took it over; null without a row. */
   readonly stored = new Map<string, BreakerFactsRow | null>();
   readonly instanceStatuses = new InstanceStatuses();
+  /** Version whose breaker the extension's published row holds; null: there is no such row, as far as is known. */
+  publishedVersion: string | null;
   readonly #deps: SlotDeps;
   readonly #services = new Map<string, Service>();
   readonly #lives = new Map<string, Subscription>();
+  readonly #rows: RowInForce;
+  #registered: RegisteredExtension;
+  #entry: RegistryEntry;
+  /** As the targets and the gate have it. */
   #extension: Extension;
-  /** Of the row as the feed told it last; that of `#extension` is ahead of it after a write of the auto-manager. */
-  #toldRevision: number;
   #default: Service | null = null;
   #gate: UnavailableReason | null = null;
 
   constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: SlotDeps) {
     this.id = extension.id;
+    this.#rows = new RowInForce(extension);
+    this.#registered = registered;
+    this.#entry = entry;
     this.#extension = extension;
-    this.#toldRevision = extension.revision;
+    this.publishedVersion = entry.facts && (entry.facts.version ?? defaultVersion(extension)?.version ?? null);
     this.#deps = deps;
     this.#build(extension, registered, entry);
+    this.#takeReports(extension);
   }
 
   get extension(): Extension {
@@ -122,22 +132,44 @@ export class Slot {
 
   /** A change from the registry. */
   apply(read: Extension, registered: RegisteredExtension, entry: RegistryEntry): void {
-    const before = this.#extension;
-    // The row as it was told before, so something that belongs to it changed: what we wrote meanwhile is newer.
-    const extension = read.revision === this.#toldRevision ? { ...read, ...switchesOf(before) } : read;
-    this.#toldRevision = read.revision;
-    this.#extension = extension;
-    this.#build(extension, registered, entry);
-    const nowMs = this.#deps.clock.now();
-    for (const { target } of this.#services.values()) target.setOverride(extension.breakerOverride, nowMs);
-    this.#obeySwitch(before, extension, nowMs);
+    this.#registered = registered;
+    this.#entry = entry;
+    this.#rows.tell(read);
+    this.#change();
+    this.#takeReports(read);
   }
 
   /** The auto-manager's own write, known here before the feed tells it. */
   noteAutoChange(enabled: boolean, revision: number): void {
-    if (revision <= this.#extension.revision) return;
-    this.#extension = { ...this.#extension, enabled, autoDisabled: !enabled, switchedBy: AUTO_MANAGER, revision };
-    this.#gate = this.#gateOf(this.#extension);
+    const switches = { enabled, autoDisabled: !enabled, switchedBy: AUTO_MANAGER, revision };
+    if (this.#rows.write(null, switches)) this.#change();
+  }
+
+  /** A verb was written to a version's row, or to the extension's own (null); known here before the feed tells it. */
+  noteVerb(version: string | null, row: WrittenRow, decision: Decision): void {
+    this.#forget(version);
+    const isNews = this.#rows.write(version, { ...row, ...trailAfter(decision) });
+    this.#change(isNews ? { version } : null);
+  }
+
+  /** A verb that is in force at once, and owed to the database. */
+  owe(version: string | null, decision: Decision<BreakerVerb>): void {
+    this.#forget(version);
+    this.#rows.owe(version, decision);
+    this.#change({ version });
+  }
+
+  /** A verb was written late: that which is owed (`isOwed`), which is in force already, or one that was decided before it. */
+  noteLateVerb(version: string | null, row: WrittenRow, decision: Decision, isOwed: boolean): void {
+    if (isOwed) this.#rows.settle(version);
+    this.#rows.write(version, { ...row, ...trailAfter(decision) });
+    this.#change();
+  }
+
+  /** What is owed will not be written. */
+  forgive(version: string | null): void {
+    this.#rows.settle(version);
+    this.#change();
   }
 
   tick(nowMs: number, stalledUntilMs: number): void {
@@ -159,14 +191,38 @@ export class Slot {
     this.#lives.clear();
   }
 
-  /** S3. Each decision of a person starts a new generation; an override stays what it is (S2). */
-  #obeySwitch(before: Extension, after: Extension, nowMs: number): void {
-    if (before.enabled === after.enabled && before.autoDisabled === after.autoDisabled) return;
-    const isOff = !after.enabled && !after.autoDisabled;
-    if (!isOff && after.switchedBy === AUTO_MANAGER) return;
-    const isKept = isOff || !after.enabled || after.breakerOverride !== null;
-    const type = isKept ? 'breaker.renew' : before.autoDisabled ? 'breaker.probe' : 'breaker.enable';
-    for (const { target } of this.#services.values()) target.send({ type, nowMs });
+  /** What was owed gives way to a new decision, which is compared with what was before both. */
+  #forget(version: string | null): void {
+    this.#rows.settle(version);
+    this.#extension = this.#rows.extension;
+  }
+
+  /** Takes over what is in force now. `decided`: a verb for this version (null: for all) is the reason. */
+  #change(decided: { readonly version: string | null } | null = null): void {
+    const { extension } = this.#rows;
+    const before = this.#extension;
+    this.#build(extension, this.#registered, this.#entry);
+    this.#extension = extension;
+    const nowMs = this.#deps.clock.now();
+    for (const service of this.#services.values()) {
+      const isMeant = decided !== null && (decided.version ?? service.version.version) === service.version.version;
+      this.#obey(service, before, extension, isMeant, nowMs);
+    }
+  }
+
+  /** S3; an override stays what it is (S2). */
+  #obey({ version, target }: Service, before: Extension, after: Extension, isMeant: boolean, nowMs: number): void {
+    const override = overrideOf(after, version.version);
+    const effect = effectOf(before, after, version.version) ?? (isMeant ? 'renew' : null);
+    // First, so that what was isolated is not half-open in between.
+    const isReset = effect === 'reset' && override === null;
+    if (isReset) target.send({ type: 'breaker.reset', nowMs });
+    target.setOverride(override, nowMs);
+    if (effect === null || isReset) return;
+    // It was the default that was switched off automatically: the others need no probing where they are closed.
+    const isSound = this.#default?.target !== target && target.publishedState === 'closed';
+    const isKept = override !== null || (effect === 'probe' && isSound);
+    target.send({ type: isKept ? 'breaker.renew' : `breaker.${effect}`, nowMs });
   }
 
   #gateOf(extension: Extension): UnavailableReason | null {
@@ -197,7 +253,6 @@ export class Slot {
     }
     this.#default = published === null ? null : (this.#services.get(published.version) ?? null);
     this.#gate = this.#gateOf(extension);
-    this.#takeReports(extension);
   }
 
   /** Instances that somebody else says are unhealthy. */
@@ -214,19 +269,19 @@ export class Slot {
     settings: BreakerSettings,
     entry: RegistryEntry,
   ): Target {
-    // The published row tells of the version that is the default until now, and of none that takes its place.
-    const before = isDefault ? this.#default : null;
-    const own = entry.versionFacts[version.version] ?? null;
-    const row = isDefault && before === null ? entry.facts : own;
+    // S4: what is published tells of the version that is the default until now.
+    const row = storedRow(entry, version, isDefault && this.#default === null);
     this.stored.set(version.version, row);
-    const facts = row === null ? null : factsOf(row, settings);
+    // Until now it was disabled: a person enabled it.
+    const isEnabledNow = extension !== this.#extension && !isEnabled(this.#extension, version.version);
+    const facts = row === null ? null : factsOf(row, settings, putBacks(entry, version));
     return new Target({
       extensionId: extension.id,
       version: version.version,
       settings,
       timeoutMs: version.timeoutMs,
-      override: extension.breakerOverride,
-      facts: before === null ? facts : succeeding(facts, before.target.facts().epoch, entry.facts?.epoch ?? 0),
+      override: overrideOf(extension, version.version),
+      facts: isEnabledNow ? putBackToClosed(row) : facts,
       mustProve: isDefault && extension.autoDisabled,
       clock: this.#deps.clock,
       random: this.#deps.random,
@@ -274,29 +329,6 @@ export class Slot {
   }
 }
 
-const switchesOf = ({ enabled, autoDisabled, switchedBy, revision }: Extension) => ({
-  enabled,
-  autoDisabled,
-  switchedBy,
-  revision,
-});
-
-/** Facts of a target that takes over the published row, where only a later epoch counts. */
-function succeeding(own: BreakerFacts | null, ...epochs: readonly number[]): BreakerFacts {
-  const facts = own ?? NO_FACTS;
-  return { ...facts, epoch: Math.max(facts.epoch, ...epochs) + 1 };
-}
-
-/** Stored facts, against the settings of today: never open longer than they allow. */
-function factsOf(row: BreakerFactsRow, settings: BreakerSettings): BreakerFacts {
-  const state = row.state === 'open' || row.state === 'half_open' ? row.state : 'closed';
-  const longest = openMs(row.trips, settings, 1);
-  const remaining = row.open_remaining_ms ?? openMs(1, settings, 0) - (row.opened_ago_ms ?? 0);
-  return {
-    state,
-    openRemainingMs: Math.min(remaining, longest),
-    openedAgoMs: row.opened_ago_ms,
-    trips: row.trips,
-    epoch: row.epoch,
-  };
-}
+/** False: its row says that it is disabled. */
+const isEnabled = (extension: Extension, version: string): boolean =>
+  extension.versions.find((v) => v.version === version)?.enabled ?? true;

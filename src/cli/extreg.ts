@@ -19,6 +19,7 @@ import { invokeCommand } from './invoke.js';
 import { migrateCommand } from './migrate.js';
 import { serveCommand } from './serve.js';
 import { sqlCommand } from './sql.js';
+import { verbCommands } from './verbs.js';
 
 const BUG = 70;
 
@@ -34,6 +35,8 @@ const program = new Command('extreg')
   .description(description ?? '')
   .version(version ?? '')
   .helpCommand(true)
+  // So that --version after a verb is the verb's.
+  .enablePositionalOptions()
   .addHelpText(
     'after',
     `
@@ -48,6 +51,7 @@ for (const command of [
   migrateCommand(),
   checkConfigCommand(),
   healthCommand(),
+  ...verbCommands(),
   invokeCommand(),
   inspectCommand(),
   sqlCommand(),

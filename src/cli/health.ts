@@ -1,16 +1,11 @@
 // `extreg health [id]`: what GET /admin/extensions/health says, as a table.
-import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { explainConfig } from '../config.js';
 import type { ExtensionHealth, HealthReport, TargetHealth } from '../domain/health-report.js';
+import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';
-import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, HTTP_SETTINGS } from './config-options.js';
 import { json, textTable } from './output.js';
-
-const REQUEST_TIMEOUT_MS = 10_000;
 
 export function healthCommand(): Command {
   const command = new Command('health')
@@ -21,31 +16,14 @@ export function healthCommand(): Command {
     async (id: string | undefined, options: Record<string, unknown>) => {
       const base = adminUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
       const path = id === undefined ? 'health' : `${encodeURIComponent(id)}/health`;
-      const body = await getJson(`${base}/admin/extensions/${path}`);
+      const body = await adminJson(`${base}/admin/extensions/${path}`);
       if (options.json) process.stdout.write(json(body));
       else process.stdout.write(id === undefined ? reportText(body as HealthReport) : oneText(body as ExtensionHealth));
     },
   );
 }
 
-/** Not by fetch(), which refuses some ports that a daemon may well have. */
-async function getJson(url: string): Promise<unknown> {
-  const noAnswer = (reason: string) => new CommandError(EXIT.unreachable, `${url} gave no answer: ${reason}`);
-  let status: number;
-  let body: unknown;
-  try {
-    const sent = get(url, { agent: false, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    status = response.statusCode ?? 0;
-    body = JSON.parse(await text(response));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw noAnswer('what listens there is no extension registry');
-    throw noAnswer((error as Error).message);
-  }
-  if (status === 200) return body;
-  const { error } = body as { error?: { code?: string; message?: string } };
-  throw new CommandError(EXIT.answeredWithError, `${error?.code ?? status}: ${error?.message ?? 'no reason given'}`);
-}
+type Enabled = Pick<ExtensionHealth, 'enabled' | 'override'> & { readonly auto_disabled?: boolean };
 
 const HEADER = ['STATE', 'SUCCESS', 'AVG ms', 'P95 ms', 'SUCCESSES', 'FAILURES', 'TRIPS', 'LAST FAILURE'];
 
@@ -73,7 +51,7 @@ function oneText(one: ExtensionHealth): string {
   const head = `${one.id}  ${one.type}  ${enabledText(one)}${tripText(one.health)}\n`;
   const versionTable = textTable(
     ['VERSION', 'DEFAULT', 'ENABLED', ...HEADER],
-    versions.map((v) => [v.version, yesNo(v.default), yesNo(v.enabled), ...targetCells(v)]),
+    versions.map((v) => [v.version, yesNo(v.default), enabledText(v), ...targetCells(v)]),
   );
   if (instances.length === 0) return `${head}\n${versionTable}`;
   const instanceTable = textTable(
@@ -95,7 +73,7 @@ function tripText({ trip_reason, trip_evidence }: TargetHealth): string {
   return `  opened last for: ${trip_reason} (${failures} failures${hung}, of ${outcomes + overdue} in ${window_seconds} s)`;
 }
 
-function enabledText({ enabled, auto_disabled, override }: ExtensionHealth): string {
+function enabledText({ enabled, auto_disabled = false, override }: Enabled): string {
   const text = auto_disabled ? 'auto-disabled' : yesNo(enabled);
   return override === null ? text : `${text}, ${override}`;
 }

@@ -1,5 +1,4 @@
 // `extreg import <file>`: makes the registry what a file says, in one transaction.
-import { userInfo } from 'node:os';
 import { Command, Option } from 'commander';
 import { loadConfig } from '../config.js';
 import { stringifyExactJson } from '../domain/exact-json.js';
@@ -8,6 +7,7 @@ import { diffRegistryFile, type FileDiff, massPruneProblem } from '../domain/reg
 import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, REGISTRY_SETTINGS } from './config-options.js';
 import { changeLines, changesForPrograms, countText } from './registry-changes.js';
+import { userName } from './user-name.js';
 
 /** How often the difference is taken anew because somebody changed the registry in between. */
 const ATTEMPTS = 5;
@@ -76,15 +76,6 @@ function actorOf(given: string | undefined): string {
   if (actor.startsWith('system:'))
     throw new CommandError(EXIT.usage, `--as: names that begin with system: are the daemon's, got '${actor}'`);
   return actor;
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // An account that the system has no name for.
-    return String(process.getuid?.() ?? 'unknown');
-  }
 }
 
 const problemText = (file: string, problems: readonly string[]): string =>

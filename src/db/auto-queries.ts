@@ -3,11 +3,9 @@
 // O1. A change is applied only to the revision it was decided on: whoever came in between has decided.
 import { sql } from 'drizzle-orm';
 import type { AutoChange } from '../actors/ports.js';
+import { AUTO_MANAGER } from '../domain/auto-management.js';
 import { asActor } from './audit-queries.js';
 import type { Database } from './client.js';
-
-/** The name that the trigger on `enabled` knows: nobody else's write leaves `auto_disabled` standing. */
-const AUTO_MANAGER = 'system:auto-manager';
 
 /** Implements ApplyAutoChange of the ports. */
 export async function applyAutoChange(

@@ -2,7 +2,8 @@
 //
 // H1. One statement for a batch, in order of id, so that two replicas never wait for each other in a circle.
 // H2. Counts are added to the row's, times only move forward, latencies are the latest.
-// H3. The breaker's columns are written only with an epoch that is not older than the row's.
+// H3. The breaker's columns are written only with an epoch that is not older than the row's, or by another version than the
+//     row's: epochs of two targets say nothing about each other. The published row names the version they are of.
 // H4. The four threshold columns belong to people and are never written.
 // H5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
 // H6. A rejection means that nothing was written (or that the connection was lost with the answer to the commit: unknowable).
@@ -39,22 +40,30 @@ async function writeRows(db: Database, rows: readonly HealthFlushRow[]): Promise
         now() + open_remaining_ms * interval '1 millisecond' as open_until
       from given join extensions on extensions.id = given.extension_id
     ), other_targets as (
-      ${upsert('extension_version_health', 'extension_id, version', 'not published')}
+      ${upsert('extension_version_health', ['extension_id', 'version'], 'not published')}
     )
-    ${upsert('extension_health', 'extension_id', 'published')}`);
+    ${upsert('extension_health', ['extension_id'], 'published')}`);
 }
 
-/** The same for both tables, whose measured columns have the same names. */
-function upsert(table: string, key: string, which: string): SQL {
-  const breaker = [
-    'circuit_breaker_state',
-    'circuit_breaker_opened_at',
-    'circuit_breaker_open_until',
-    'circuit_breaker_trips',
-    'circuit_breaker_epoch',
-    'half_open_requests_count',
-    'auto_disabled',
-  ];
+/** The same for both tables, whose measured columns have the same names; each column of `breaker` with what it gets. */
+function upsert(table: string, keys: readonly string[], which: string): SQL {
+  const key = keys.join(', ');
+  const isPublished = !keys.includes('version');
+  const breaker = {
+    circuit_breaker_state: 'circuit_breaker_state',
+    circuit_breaker_opened_at: 'opened_at',
+    circuit_breaker_open_until: 'open_until',
+    circuit_breaker_trips: 'trips',
+    circuit_breaker_epoch: 'epoch',
+    half_open_requests_count: 'half_open_requests_count',
+    auto_disabled: 'auto_disabled',
+    ...(isPublished ? { version: 'version' } : {}),
+  };
+  // A row that names no version is of nobody knows which: it counts as the same.
+  const isTaken = [
+    'excluded.circuit_breaker_epoch >= coalesce(kept.circuit_breaker_epoch, 0)',
+    ...(isPublished ? ['excluded.version <> kept.version'] : []),
+  ].join(' or ');
   const latest = [
     'avg_latency_ms',
     'p50_latency_ms',
@@ -65,10 +74,9 @@ function upsert(table: string, key: string, which: string): SQL {
   ];
   return sql.raw(`
     insert into ${table} as kept (${key}, success_count, failure_count, last_success, last_failure, last_latency_ms,
-      ${latest.join(', ')}, latency_samples_window_start, ${breaker.join(', ')}, updated_at)
+      ${latest.join(', ')}, latency_samples_window_start, ${Object.keys(breaker).join(', ')}, updated_at)
     select ${key}, success_delta, failure_delta, last_success, last_failure, last_latency_ms,
-      ${latest.join(', ')}, window_start,
-      circuit_breaker_state, opened_at, open_until, trips, epoch, half_open_requests_count, auto_disabled, now()
+      ${latest.join(', ')}, window_start, ${Object.values(breaker).join(', ')}, now()
     from measured where ${which} order by ${key}
     on conflict (${key}) do update set
       success_count = coalesce(kept.success_count, 0) + excluded.success_count,
@@ -78,12 +86,8 @@ function upsert(table: string, key: string, which: string): SQL {
       last_latency_ms = coalesce(excluded.last_latency_ms, kept.last_latency_ms),
       ${latest.map((column) => `${column} = excluded.${column}`).join(', ')},
       latency_samples_window_start = coalesce(excluded.latency_samples_window_start, kept.latency_samples_window_start),
-      ${breaker
-        .map(
-          (column) =>
-            `${column} = case when excluded.circuit_breaker_epoch >= coalesce(kept.circuit_breaker_epoch, 0) ` +
-            `then excluded.${column} else kept.${column} end`,
-        )
+      ${Object.keys(breaker)
+        .map((column) => `${column} = case when ${isTaken} then excluded.${column} else kept.${column} end`)
         .join(',\n      ')},
       updated_at = now()`);
 }

@@ -5,11 +5,13 @@
 // Q2. Ages are reckoned by the database's clock.
 // Q3. A threshold column that holds the predecessor's default was set by nobody and counts as null.
 import { type SQL, sql } from 'drizzle-orm';
+import { AUTO_MANAGER } from '../domain/auto-management.js';
 import {
   type BreakerFactsRow,
   type ExtensionRow,
   type InstanceRow,
   PREDECESSOR_THRESHOLDS,
+  type PublishedFactsRow,
   type RegistryEntry,
   type ThresholdColumns,
   type VersionRow,
@@ -102,7 +104,7 @@ export async function readChanges(db: Database, revision: number): Promise<Regis
   };
 }
 
-type HealthRow = BreakerFactsRow & ThresholdColumns;
+type HealthRow = PublishedFactsRow & ThresholdColumns;
 
 interface EntryRow extends Record<string, unknown> {
   readonly extension: ExtensionRow;
@@ -123,9 +125,10 @@ function columns(table: string, names: readonly string[], more = ''): string {
   return `jsonb_build_object(${names.map((name) => `'${name}', ${table}.${name}`).join(', ')}${more})`;
 }
 
+const milliseconds = (interval: string) => `round(extract(epoch from ${interval}) * 1000)`;
+
 /** Q2. */
 function facts(table: string): string {
-  const milliseconds = (interval: string) => `round(extract(epoch from ${interval}) * 1000)`;
   const instant = (name: string) => `to_char(${table}.${name} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   return `
     'state', ${table}.circuit_breaker_state,
@@ -136,21 +139,39 @@ function facts(table: string): string {
     'last_success', ${instant('last_success')}, 'last_failure', ${instant('last_failure')}`;
 }
 
+/** What the newest of these audit rows says. */
+const newest = (what: string, which: string) => `(
+  select ${what} from extension_audit_log as log where ${which}
+  order by log.revision desc nulls last, log.changed_at desc limit 1)`;
+const putBack = (to: string) =>
+  `jsonb_build_object('id', log.id, 'to', ${to}, 'ago_ms', ${milliseconds('clock_timestamp() - log.changed_at')})`;
+const SWITCHED = `log.extension_id = extensions.id and log.action in ('enable', 'disable', 'reset')`;
+const WAS_AUTO_DISABLED = `log.action = 'enable' and (log.old_values ->> 'auto_disabled')::boolean`;
 const EXTENSION = columns(
   'extensions',
   [
     ...['id', 'type', 'subject', 'timeout_ms', 'retry', 'enabled', 'version', 'config', 'metadata', 'policy'],
-    ...['auto_disabled', 'breaker_override', 'revision'],
+    ...['auto_disabled', 'breaker_override', 'breaker_resets', 'revision'],
   ],
-  `, 'switched_by', (
-    select changed_by from extension_audit_log as log
-    where log.extension_id = extensions.id and log.action in ('enable', 'disable')
-    order by log.revision desc nulls last, log.changed_at desc limit 1)`,
+  `, 'switched_by', ${newest('log.changed_by', SWITCHED)},
+  'put_back', ${newest(
+    `case when log.action <> 'disable' and log.changed_by is distinct from '${AUTO_MANAGER}'
+      then ${putBack(`case when ${WAS_AUTO_DISABLED} then 'half_open' else 'closed' end`)} end`,
+    SWITCHED,
+  )}`,
 );
-const VERSION = columns('v', [
-  ...['id', 'version', 'subject', 'timeout_ms', 'retry', 'config', 'routing_rules', 'rollout_percent', 'rollout_key'],
-  ...['enabled', 'revision'],
-]);
+const VERSION = columns(
+  'v',
+  [
+    ...['id', 'version', 'subject', 'timeout_ms', 'retry', 'config', 'routing_rules', 'rollout_percent', 'rollout_key'],
+    ...['enabled', 'breaker_override', 'breaker_resets', 'revision'],
+  ],
+  `, 'put_back', ${newest(
+    putBack("'closed'"),
+    `log.extension_id = v.id and log.action in ('version_enable', 'version_reset')
+      and log.new_values ->> 'version' = v.version`,
+  )}`,
+);
 const INSTANCE = columns('i', [
   ...['extension_id', 'instance_id', 'subject', 'weight', 'enabled', 'health_status', 'version', 'revision'],
 ]);
@@ -162,7 +183,7 @@ const ENTRY: SQL = sql.raw(`
     from extension_versions as v where v.id = extensions.id) as versions,
   (select coalesce(jsonb_agg(${INSTANCE} order by i.instance_id), '[]')
     from extension_instances as i where i.extension_id = extensions.id) as instances,
-  (select jsonb_build_object(${facts('h')},
+  (select jsonb_build_object('version', h.version, ${facts('h')},
       'failure_threshold', h.circuit_breaker_failure_threshold,
       'error_rate_threshold', h.circuit_breaker_error_rate_threshold,
       'window_seconds', h.circuit_breaker_window_seconds,

@@ -38,6 +38,7 @@ export const extensions = pgTable('extensions', {
   auto_disabled: boolean('auto_disabled').notNull().default(false),
   breaker_override: varchar('breaker_override', { length: 16 }),
   revision: count('revision').notNull().default(1),
+  breaker_resets: integer('breaker_resets').notNull().default(0),
 });
 
 export const extensionVersions = pgTable(
@@ -58,6 +59,8 @@ export const extensionVersions = pgTable(
     rollout_percent: numeric('rollout_percent', { precision: 5, scale: 2, mode: 'number' }),
     rollout_key: varchar('rollout_key', { length: 255 }),
     revision: count('revision').notNull().default(1),
+    breaker_override: varchar('breaker_override', { length: 16 }),
+    breaker_resets: integer('breaker_resets').notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.id, table.version] })],
 );
@@ -113,6 +116,8 @@ export const extensionHealth = pgTable('extension_health', {
   circuit_breaker_open_until: instant('circuit_breaker_open_until'),
   circuit_breaker_trips: integer('circuit_breaker_trips').notNull().default(0),
   circuit_breaker_epoch: count('circuit_breaker_epoch').notNull().default(0),
+  /** Whose breaker it is; null: written before there was this column. */
+  version: varchar('version', { length: 32 }),
 });
 
 /** The same facts for every other target, by version name. */

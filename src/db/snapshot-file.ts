@@ -6,7 +6,7 @@ import { constants } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { auditTime, concatMap, type Observable, type SchedulerLike, scan } from 'rxjs';
-import type { BreakerFactsRow, RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
+import type { BreakerFactsRow, PutBack, RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
 import type { RegistrySnapshot } from './registry-queries.js';
 
 const FORMAT = 1;
@@ -58,10 +58,19 @@ export async function readSnapshotFile(path: string, nowMs: number): Promise<Sna
 function ageEntry(entry: RegistryEntry, elapsedMs: number): RegistryEntry {
   const versionFacts: Record<string, BreakerFactsRow> = Object.create(null);
   for (const [version, facts] of Object.entries(entry.versionFacts)) versionFacts[version] = age(facts, elapsedMs);
-  return { ...entry, facts: entry.facts && age(entry.facts, elapsedMs), versionFacts };
+  // A file that an older daemon wrote has no put_back.
+  const aged = <Row extends { readonly put_back: PutBack | null }>(row: Row): Row =>
+    row.put_back ? { ...row, put_back: { ...row.put_back, ago_ms: row.put_back.ago_ms + elapsedMs } } : row;
+  return {
+    ...entry,
+    extension: aged(entry.extension),
+    versions: entry.versions.map(aged),
+    facts: entry.facts && age(entry.facts, elapsedMs),
+    versionFacts,
+  };
 }
 
-function age(facts: BreakerFactsRow, elapsedMs: number): BreakerFactsRow {
+function age<Facts extends BreakerFactsRow>(facts: Facts, elapsedMs: number): Facts {
   return {
     ...facts,
     opened_ago_ms: facts.opened_ago_ms === null ? null : facts.opened_ago_ms + elapsedMs,

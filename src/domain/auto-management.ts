@@ -7,7 +7,7 @@
 //     one before the extension is switched on. So a dependency that flaps makes no rows.
 import type { Extension } from './extension.js';
 
-/** Who the auto-manager is in the audit trail. */
+/** Who the auto-manager is in the audit trail. The trigger on `enabled` knows it: any other's write clears `auto_disabled`. */
 export const AUTO_MANAGER = 'system:auto-manager';
 
 export interface AutoManagementSettings {

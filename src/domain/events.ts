@@ -18,6 +18,7 @@ export const EVENT_KINDS = [
   'mass_failure',
   'mass_failure_ended',
   'actor_failed',
+  'verb_void',
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 

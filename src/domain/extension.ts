@@ -39,6 +39,14 @@ export interface Version {
   readonly rolloutPercent: number | null;
   readonly rolloutKey: string | null;
   readonly enabled: boolean;
+  /** Beside that of the extension. */
+  readonly breakerOverride: BreakerOverride | null;
+  /** How often a person reset it: one that sees the number grow resets its own breaker. */
+  readonly breakerResets: number;
+  /** Id of the audit row by which a person enabled or reset it last; null without one. */
+  readonly putBackId: string | null;
+  /** Revision of the version's own row. */
+  readonly revision: number;
 }
 
 export interface Extension {
@@ -51,6 +59,10 @@ export interface Extension {
   /** True: the daemon switched it off because its breaker opened. Never true for what a person decided. */
   readonly autoDisabled: boolean;
   readonly breakerOverride: BreakerOverride | null;
+  /** How often a person reset it: one that sees the number grow resets its own breakers. */
+  readonly breakerResets: number;
+  /** Id of the audit row that says who switched it last, where a person enabled or reset it by that; else null. */
+  readonly putBackId: string | null;
   /** Who switched it on or off last, as the audit trail has it; null where it never was switched. */
   readonly switchedBy: string | null;
   /** Name of the version that the extension's own row stands for. */

@@ -34,6 +34,8 @@ export interface VersionHealth extends TargetHealth {
   readonly version: string;
   readonly enabled: boolean;
   readonly default: boolean;
+  /** In force over its breaker: its own or its extension's. */
+  readonly override: BreakerOverride | null;
 }
 
 export interface InstanceHealth {

@@ -34,6 +34,13 @@ const JSON_FIELDS = {
   metadata: Type.Unknown({ description: 'Yours: any JSON.', default: {} }),
 } as const;
 
+const OVERRIDE_FIELD = {
+  breaker_override: nullable({
+    enum: ['isolated', 'forced_closed', null],
+    description: 'What a person set over the breaker.',
+  }),
+} as const;
+
 const THRESHOLD_FIELDS = {
   failure_threshold: BREAKER_SETTINGS.failure_threshold,
   error_rate_threshold: BREAKER_SETTINGS.error_rate_threshold,
@@ -52,10 +59,7 @@ const EXTENSION_FIELDS: Fields = {
     default: 'v1',
     description: "Name of the version that the extension's own row stands for.",
   }),
-  breaker_override: nullable({
-    enum: ['isolated', 'forced_closed', null],
-    description: 'What a person set over the breaker.',
-  }),
+  ...OVERRIDE_FIELD,
   ...JSON_FIELDS,
   policy: Type.Object(policySchema.properties, {
     ...strict,
@@ -71,6 +75,7 @@ const EXTENSION_FIELDS: Fields = {
 };
 const VERSION_FIELDS: Fields = {
   ...CALL_FIELDS,
+  ...OVERRIDE_FIELD,
   ...JSON_FIELDS,
   routing_rules: jsonObject('All keys must match; a list means any of.'),
   rollout_percent: nullable({

@@ -222,11 +222,21 @@ function refusedByDaemon(
         id,
         ...columnsOf(extension, rules),
         auto_disabled: false,
+        breaker_resets: 0,
         switched_by: null,
+        put_back: null,
         revision: 0,
       } as ExtensionRow,
       versions: of('version').map(
-        (row) => ({ id, version: row.name, ...columnsOf(row, rules), revision: 0 }) as VersionRow,
+        (row) =>
+          ({
+            id,
+            version: row.name,
+            ...columnsOf(row, rules),
+            breaker_resets: 0,
+            put_back: null,
+            revision: 0,
+          }) as VersionRow,
       ),
       instances: of('instance').map(
         (row) => ({ extension_id: id, instance_id: row.name, ...columnsOf(row, rules), revision: 0 }) as InstanceRow,

@@ -14,8 +14,11 @@ export interface ExtensionRow {
   readonly policy: unknown;
   readonly auto_disabled: boolean;
   readonly breaker_override: string | null;
-  /** `changed_by` of the newest audit row of this extension with action `enable` or `disable`; null without one. */
+  readonly breaker_resets: number;
+  /** `changed_by` of the newest audit row of this extension with action `enable`, `disable` or `reset`; null without one. */
   readonly switched_by: string | null;
+  /** Where that row is a person's `enable` or `reset`. */
+  readonly put_back: PutBack | null;
   readonly revision: number;
 }
 
@@ -30,6 +33,10 @@ export interface VersionRow {
   readonly rollout_percent: number | null;
   readonly rollout_key: string | null;
   readonly enabled: boolean | null;
+  readonly breaker_override: string | null;
+  readonly breaker_resets: number;
+  /** By the newest audit row of this version with action `version_enable` or `version_reset`. */
+  readonly put_back: PutBack | null;
   readonly revision: number;
 }
 
@@ -42,6 +49,15 @@ export interface InstanceRow {
   readonly health_status: string | null;
   readonly version: string | null;
   readonly revision: number;
+}
+
+/** A person enabled or reset a breaker: what was stored of it from before does not count any more. */
+export interface PutBack {
+  /** Of the audit row. */
+  readonly id: string;
+  readonly to: 'closed' | 'half_open';
+  /** Milliseconds since, by the database's clock. */
+  readonly ago_ms: number;
 }
 
 /** Breaker facts of one target as stored. Points in time come as ages against the database's clock, so clocks need not agree. */
@@ -60,6 +76,9 @@ export interface BreakerFactsRow {
   readonly last_success: string | null;
   readonly last_failure: string | null;
 }
+
+/** Facts of the extension's published target; `version` names it, null where the row is older than that column. */
+export type PublishedFactsRow = BreakerFactsRow & { readonly version: string | null };
 
 /** Thresholds a person set in `extension_health`; null where the column holds the predecessor's default or nothing. */
 export interface ThresholdColumns {
@@ -83,7 +102,7 @@ export interface RegistryEntry {
   readonly versions: readonly VersionRow[];
   readonly instances: readonly InstanceRow[];
   /** Facts of the extension's published target (`extension_health`); null without a row. */
-  readonly facts: BreakerFactsRow | null;
+  readonly facts: PublishedFactsRow | null;
   /** Facts of the other targets by version name (`extension_version_health`). */
   readonly versionFacts: Readonly<Record<string, BreakerFactsRow>>;
   readonly thresholds: ThresholdColumns | null;

@@ -1,8 +1,8 @@
 // Rows as the database holds them become nouns, or problems that say what was expected and what was got.
 //
 // L1. Last known good: what makes a running row invalid is refused, and the last valid form of that row stays in force.
-// L2. A person's switches (enabled, auto_disabled, breaker_override) always count, also on a row that is refused: the
-//     way to turn an extension off must not depend on the rest of its row.
+// L2. A person's switches (enabled, auto_disabled, breaker_override, breaker_resets) always count, also on a row that is
+//     refused: the way to turn an extension or a version off must not depend on the rest of its row.
 // L3. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
 import { Value } from 'typebox/value';
 import {
@@ -41,14 +41,15 @@ export const MAX_RETRY = 100;
 /** `previous`: the form in force, null where none is. */
 export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: Extension | null): ParsedEntry {
   const refused: RowProblem[] = [];
-  const versions = entry.versions.flatMap((row) =>
-    keepValid(
+  const versions = entry.versions.flatMap((row) => {
+    const before = previous?.versions.find((v) => v.version === row.version);
+    return keepValid(
       parseVersion(row, rules),
-      previous?.versions.find((v) => v.version === row.version),
+      before && { ...before, ...versionSwitches(row, before.breakerOverride) },
       (problems) =>
         refused.push({ extensionId: entry.extension.id, version: row.version, revision: row.revision, problems }),
-    ),
-  );
+    );
+  });
   const instances = entry.instances.flatMap((row) =>
     keepValid(
       parseInstance(row, rules),
@@ -99,12 +100,21 @@ function keepValid<T>(parsed: Parsed<T>, previous: T | undefined, refuse: (probl
 function switches(
   row: ExtensionRow,
   override: BreakerOverride | null,
-): Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride' | 'switchedBy' | 'revision'> {
+): ReturnType<typeof versionSwitches> & Pick<Extension, 'autoDisabled' | 'switchedBy'> {
+  return { ...versionSwitches(row, override), autoDisabled: row.auto_disabled, switchedBy: row.switched_by };
+}
+
+function versionSwitches(
+  row: ExtensionRow | VersionRow,
+  override: BreakerOverride | null,
+): Pick<Version, 'enabled' | 'breakerOverride' | 'breakerResets' | 'putBackId' | 'revision'> {
+  // A snapshot that an older daemon wrote lacks what came later.
+  const given = row.breaker_override ?? null;
   return {
     enabled: row.enabled ?? true,
-    autoDisabled: row.auto_disabled,
-    breakerOverride: isOverride(row.breaker_override) ? row.breaker_override : override,
-    switchedBy: row.switched_by,
+    breakerOverride: isOverride(given) ? given : override,
+    breakerResets: row.breaker_resets ?? 0,
+    putBackId: row.put_back?.id ?? null,
     revision: row.revision,
   };
 }
@@ -115,8 +125,8 @@ function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Ext
   const type = EXTENSION_TYPES.find((t) => t === row.type);
   if (type === undefined)
     problems.push(`type must be one of ${EXTENSION_TYPES.join(', ')}, got ${JSON.stringify(row.type)}`);
-  if (!isOverride(row.breaker_override))
-    problems.push(`breaker_override must be isolated or forced_closed, got ${JSON.stringify(row.breaker_override)}`);
+  const overrideWrong = overrideProblem(row);
+  if (overrideWrong !== null) problems.push(overrideWrong);
   const version = row.version ?? 'v1';
   if (version === '') problems.push('version must not be empty');
   const call = parseCall(row, rules, problems);
@@ -143,6 +153,8 @@ function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
     for (const [key, rule] of Object.entries(routingRules))
       if (!(Array.isArray(rule) ? rule : [rule]).every(isScalar))
         problems.push(`routing_rules.${key} must be a string, number or boolean, or a list of those`);
+  const overrideWrong = overrideProblem(row);
+  if (overrideWrong !== null) problems.push(overrideWrong);
   const percent = row.rollout_percent;
   if (percent !== null && !(percent >= 0 && percent <= 100))
     problems.push(`rollout_percent must be 0..100, got ${percent}`);
@@ -154,7 +166,7 @@ function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
       routingRules: routingRules as JsonObject,
       rolloutPercent: percent,
       rolloutKey: row.rollout_key,
-      enabled: row.enabled ?? true,
+      ...versionSwitches(row, null),
     },
   };
 }
@@ -227,6 +239,8 @@ const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isOverride = (value: string | null): value is BreakerOverride | null =>
   value === null || value === 'isolated' || value === 'forced_closed';
+const overrideProblem = ({ breaker_override: given }: ExtensionRow | VersionRow): string | null =>
+  isOverride(given ?? null) ? null : `breaker_override must be isolated or forced_closed, got ${JSON.stringify(given)}`;
 const isScalar = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
 const kindOf = (value: unknown): string =>
   Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`;

@@ -32,3 +32,4 @@ export function subjectProblem(subject: unknown, rules: SubjectRules): string | 
 }
 
 export const isExtensionId = (id: string): boolean => EXTENSION_ID.test(id);
+export const NO_ID = 'an extension id is 1 to 255 of A-Z, a-z, 0-9, _, : and -';

@@ -48,6 +48,10 @@ function ownRow(extension: Extension): Version | null {
     rolloutPercent: null,
     rolloutKey: null,
     enabled: true,
+    breakerOverride: null,
+    breakerResets: 0,
+    putBackId: null,
+    revision: extension.revision,
   };
 }
 

@@ -43,6 +43,8 @@ export function createApp(listening: string, log: Logger): App {
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error), error.message),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
+  // A form of another site may send text without asking first (CORS); JSON it may not.
+  app.removeContentTypeParser('text/plain');
   const methodsByPath = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const methods = methodsByPath.get(url) ?? new Set();
@@ -107,6 +109,8 @@ function codeOf(error: FastifyError): HttpErrorCode {
       return 'payload_too_large';
     case 414:
       return 'uri_too_long';
+    case 415:
+      return 'unsupported_media_type';
     case 503:
       return 'shutting_down';
     default:

@@ -1,7 +1,7 @@
 // `GET /admin/extensions/health` and `GET /admin/extensions/:id/health`.
 import { Type } from 'typebox';
 import type { HealthSource } from '../actors/ports.js';
-import { isExtensionId } from '../domain/subject-rules.js';
+import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import type { App } from './app.js';
 import { extensionHealthSchema, healthReportSchema } from './health-schema.js';
 import { errorBody, errorBodySchema } from './http-errors.js';
@@ -43,7 +43,7 @@ export function healthRoutes(app: App, health: HealthSource): void {
       const { id } = request.params;
       if (!isExtensionId(id)) {
         reply.code(400);
-        return errorBody('invalid_request', 'an extension id is 1 to 255 of A-Z, a-z, 0-9, _, : and -');
+        return errorBody('invalid_request', NO_ID);
       }
       const one = health.one(id);
       if (one === null) {

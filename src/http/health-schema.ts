@@ -67,7 +67,13 @@ export const healthReportSchema = Type.Object({
 export const extensionHealthSchema = Type.Object({
   ...extensionFields,
   versions: Type.Array(
-    Type.Object({ version: Type.String(), enabled: Type.Boolean(), default: Type.Boolean(), ...targetFields }),
+    Type.Object({
+      version: Type.String(),
+      enabled: Type.Boolean(),
+      default: Type.Boolean(),
+      override: nullable('string'),
+      ...targetFields,
+    }),
   ),
   instances: Type.Array(
     Type.Object({

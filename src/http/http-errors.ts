@@ -7,14 +7,17 @@ export const HTTP_ERRORS = {
   host_not_allowed: { status: 403, when: 'the Host header names neither loopback nor the listening address' },
   origin_not_allowed: { status: 403, when: 'a page of another origin asks' },
   extension_not_found: { status: 404, when: 'no such extension' },
+  version_not_found: { status: 404, when: 'no such version of the extension' },
   route_not_found: { status: 404, when: 'no such path' },
   method_not_allowed: { status: 405, when: 'the path has no such method; `Allow` names those it has' },
   request_timeout: { status: 408, when: 'the request did not arrive in time' },
   payload_too_large: { status: 413, when: 'the body is too large' },
   uri_too_long: { status: 414, when: 'a part of the path is too long' },
+  unsupported_media_type: { status: 415, when: 'the body is not `application/json`' },
   upgrade_required: { status: 426, when: 'the path is a WebSocket, and the request no valid opening of one' },
   headers_too_large: { status: 431, when: 'the headers are larger than 16 KiB' },
   internal_error: { status: 500, when: 'a fault of the daemon; its log has the cause' },
+  database_unavailable: { status: 503, when: 'the database is away, and this needs it; `/readyz` says so too' },
   shutting_down: { status: 503, when: 'the daemon is stopping' },
 } as const satisfies Record<string, { status: number; when: string }>;
 

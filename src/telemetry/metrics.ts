@@ -168,6 +168,11 @@ export const DAEMON_METRICS = {
     help: 'Automatic disables and enables waiting to be written.',
     labels: [],
   },
+  extension_registry_verbs_owed: {
+    type: 'gauge',
+    help: "Operators' verbs that are in force and waiting to be written.",
+    labels: [],
+  },
   extension_registry_audit_facts_owed: {
     type: 'gauge',
     help: 'Facts waiting to be written to the audit trail.',

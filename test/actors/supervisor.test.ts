@@ -335,7 +335,6 @@ test('S4: a version that replaces an open default is tried at once, and takes ov
   t.is(world.sent.at(-1)?.route.subject, 'ext.a.v2');
   await world.pass(1000);
   t.like(world.flushed.at(-1), { version: 'v2', published: true, circuit_breaker_state: 'half_open', trips: 0 });
-  t.true((world.flushed.at(-1)?.epoch ?? 0) > 1);
   t.is(world.core.view.one('a')?.health.failure_count, 0);
 });
 

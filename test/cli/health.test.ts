@@ -32,7 +32,7 @@ test('health <id>: its versions and instances, and why it opened', async (t) => 
   t.is(code, 0);
   t.regex(stdout, /^normalize_text {2}pre {2}yes {2}opened last for: error_rate\n/);
   t.regex(stdout, /\nv1 +yes +yes +open /);
-  t.regex(stdout, /\nv2 +no +no +closed, recovering /);
+  t.regex(stdout, /\nv2 +no +no, isolated +closed, recovering /);
   t.regex(stdout, /\ni-1 +- +100 +yes +unhealthy +40\.0 % +10\.0 +20\.0 +2025-01-27T12:00:30\.000Z\n/);
 });
 

@@ -123,6 +123,21 @@ onBoth(
   },
 );
 
+onBoth('H3: another version than that of the row is written whatever its epoch, and named', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  await db.$client`insert into extension_health (extension_id, circuit_breaker_epoch) values ('a', 5)`;
+  const open = { circuit_breaker_state: 'open', opened_ago_ms: 0, open_remaining_ms: 60_000, trips: 2 } as const;
+  await flushHealth(db, [row({ ...open, epoch: 4 })]);
+  t.like(await health(db), { version: null, circuit_breaker_state: 'closed', epoch: 5 });
+  await flushHealth(db, [row({ ...open, epoch: 5 })]);
+  t.like(await health(db), { version: 'v1', circuit_breaker_state: 'open', epoch: 5 });
+  await flushHealth(db, [row({ version: 'v2', epoch: 1 })]);
+  t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', circuit_breaker_trips: 0, epoch: 1 });
+  await flushHealth(db, [row({ ...open, version: 'v2', epoch: 0 })]);
+  t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', epoch: 1 });
+});
+
 onBoth('H4: the threshold columns are never written', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a', 'b');

@@ -31,7 +31,7 @@ const REGISTRY = `{"format": 1, "extensions": {
     "config": {"big": 12345678901234567890, "small": 0.10, "huge": 1e400, "deep": [[[{"a": [true, null, ""]}]]], "__proto__": {"x": 1}, "10": 1, "9": 2},
     "policy": {"breaker": {"open_seconds": 0.50}, "max_in_flight": 3},
     "thresholds": {"failure_threshold": 9, "error_rate_threshold": 0.25, "window_seconds": 61, "half_open_max_requests": 4},
-    "versions": {"v1": {"subject": "x.v1", "timeout_ms": 1, "retry": 1, "enabled": false, "config": {"a": 1.0},
+    "versions": {"v1": {"subject": "x.v1", "timeout_ms": 1, "retry": 1, "enabled": false, "breaker_override": "forced_closed", "config": {"a": 1.0},
         "metadata": "text", "routing_rules": {"tenant_id": ["a", 7]}, "rollout_percent": 33.33, "rollout_key": "k"},
       "V 1.0-ü": {"subject": "x.v1"}},
     "instances": {"i/1": {"subject": "x.i", "weight": 0, "enabled": false, "version": "v1"}, "j": {"subject": "x.j"}}},

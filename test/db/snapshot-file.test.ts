@@ -13,6 +13,7 @@ import {
 } from '../../src/db/snapshot-file.js';
 import type { RegistryEntry, RegistryUpdate } from '../../src/domain/registry-rows.js';
 import { temporaryDirectory, until } from '../helpers/postgres.js';
+import { versionRow } from '../helpers/registry-rows.js';
 
 function entry(id: string, openedAgoMs: number | null = null): RegistryEntry {
   const facts = {
@@ -40,12 +41,14 @@ function entry(id: string, openedAgoMs: number | null = null): RegistryEntry {
       policy: null,
       auto_disabled: false,
       breaker_override: null,
+      breaker_resets: 0,
       switched_by: null,
+      put_back: openedAgoMs === null ? null : { id: 'x', to: 'closed', ago_ms: openedAgoMs / 2 },
       revision: 1,
     },
-    versions: [],
+    versions: [versionRow(id, 'v2', { put_back: { id: 'x', to: 'closed', ago_ms: 1000 } })],
     instances: [],
-    facts,
+    facts: { ...facts, version: 'v1' },
     versionFacts: { v2: facts },
     thresholds: null,
   };
@@ -66,14 +69,16 @@ test('S1: is written whole, private, and read back', async (t) => {
 test('readSnapshotFile: ages go on while the daemon is down, also backwards clocks make none younger', async (t) => {
   const path = snapshotPath(temporaryDirectory(t));
   await writeSnapshotFile(path, { revision: 7, entries: [entry('a', 10_000)] }, 1_000_000);
-  for (const [nowMs, opened, remaining] of [
-    [1_040_000, 50_000, 10_000],
-    [900_000, 10_000, 50_000],
+  for (const [nowMs, opened, remaining, putBack, versionPutBack] of [
+    [1_040_000, 50_000, 10_000, 45_000, 41_000],
+    [900_000, 10_000, 50_000, 5000, 1000],
   ] as const) {
     const file = await readSnapshotFile(path, nowMs);
     const [found] = file.kind === 'found' ? file.snapshot.entries : [];
     t.like(found?.facts, { opened_ago_ms: opened, open_remaining_ms: remaining });
     t.like(found?.versionFacts.v2, { opened_ago_ms: opened, open_remaining_ms: remaining });
+    t.is(found?.extension.put_back?.ago_ms, putBack);
+    t.is(found?.versions[0]?.put_back?.ago_ms, versionPutBack);
   }
 });
 

@@ -113,7 +113,15 @@ const FULL: Json = file({
     policy: { max_in_flight: 3 },
     thresholds: { window_seconds: 61 },
     versions: {
-      v1: { subject: 'ext.v1', timeout_ms: 9, retry: 1, enabled: true, rollout_percent: 1.5, rollout_key: 'k' },
+      v1: {
+        subject: 'ext.v1',
+        timeout_ms: 9,
+        retry: 1,
+        enabled: true,
+        breaker_override: 'forced_closed',
+        rollout_percent: 1.5,
+        rollout_key: 'k',
+      },
     },
     instances: { i: { subject: 'ext.i', weight: 0, enabled: false, version: 'v1' } },
   },

@@ -36,6 +36,8 @@ test('L3: null in every nullable column means its default', (t) => {
       enabled: true,
       autoDisabled: false,
       breakerOverride: null,
+      breakerResets: 0,
+      putBackId: null,
       switchedBy: null,
       version: 'v1',
       config: {},
@@ -52,6 +54,10 @@ test('L3: null in every nullable column means its default', (t) => {
           rolloutPercent: null,
           rolloutKey: null,
           enabled: true,
+          breakerOverride: null,
+          breakerResets: 0,
+          putBackId: null,
+          revision: 1,
         },
       ],
       instances: [{ id: 'i', subject: 'ext.a.i', weight: 100, enabled: true, healthStatus: 'unknown', version: null }],
@@ -71,6 +77,7 @@ test('L3: what a row says is taken over in every column', (t) => {
         enabled: false,
         auto_disabled: true,
         breaker_override: 'forced_closed',
+        breaker_resets: 4,
         switched_by: 'ann',
         version: 'v7',
         config: { key: 'x' },
@@ -85,6 +92,9 @@ test('L3: what a row says is taken over in every column', (t) => {
             rollout_percent: 100,
             rollout_key: 'tenant_id',
             enabled: false,
+            breaker_override: 'isolated',
+            breaker_resets: 5,
+            revision: 6,
           }),
         ],
         instances: [instanceRow('a', 'i', { weight: 0, enabled: false, health_status: 'unhealthy', version: 'v8' })],
@@ -98,6 +108,7 @@ test('L3: what a row says is taken over in every column', (t) => {
     enabled: false,
     autoDisabled: true,
     breakerOverride: 'forced_closed',
+    breakerResets: 4,
     switchedBy: 'ann',
     version: 'v7',
     config: { key: 'x' },
@@ -110,6 +121,9 @@ test('L3: what a row says is taken over in every column', (t) => {
     rolloutPercent: 100,
     rolloutKey: 'tenant_id',
     enabled: false,
+    breakerOverride: 'isolated',
+    breakerResets: 5,
+    revision: 6,
   });
   t.like(extension.instances[0], { weight: 0, enabled: false, healthStatus: 'unhealthy', version: 'v8' });
 });
@@ -341,6 +355,43 @@ test(
   { enabled: true, autoDisabled: false, breakerOverride: 'forced_closed' },
 );
 test(switched, { breaker_override: null }, { enabled: true, autoDisabled: false, breakerOverride: null });
+
+const switchedVersion = test.macro<
+  [changes: Partial<VersionRow>, expected: Pick<Version, 'enabled' | 'breakerOverride' | 'breakerResets'>]
+>({
+  exec(t, changes, expected) {
+    const good = versionRow('a', 'v2', { breaker_override: 'isolated' });
+    const before = valid(registryEntry(extensionRow('a'), { versions: [good] }));
+    const bad = { ...good, subject: 'ext.>', timeout_ms: 7, revision: 9, ...changes };
+    const { extension } = parse(registryEntry(extensionRow('a'), { versions: [bad] }), before);
+    t.deepEqual(extension?.versions, [{ ...(before.versions[0] as Version), revision: 9, ...expected }]);
+  },
+  title: (_, changes) => `L2: ${JSON.stringify(changes)} counts on a version that is refused for its subject`,
+});
+test(switchedVersion, { enabled: false }, { enabled: false, breakerOverride: 'isolated', breakerResets: 0 });
+test(switchedVersion, { breaker_override: null }, { enabled: true, breakerOverride: null, breakerResets: 0 });
+test(switchedVersion, { breaker_resets: 3 }, { enabled: true, breakerOverride: 'isolated', breakerResets: 3 });
+test(switchedVersion, { breaker_override: 'ajar' }, { enabled: true, breakerOverride: 'isolated', breakerResets: 0 });
+
+test('a version whose override is none of the two is refused', (t) => {
+  const entry = registryEntry(extensionRow('a'), { versions: [versionRow('a', 'v2', { breaker_override: 'ajar' })] });
+  t.deepEqual(parse(entry).refused, [
+    {
+      extensionId: 'a',
+      version: 'v2',
+      revision: 1,
+      problems: ['breaker_override must be isolated or forced_closed, got "ajar"'],
+    },
+  ]);
+});
+
+test('rows of a snapshot that an older daemon wrote have neither overrides of versions nor resets', (t) => {
+  const { breaker_resets: _, ...extension } = extensionRow('a');
+  const { breaker_override: __, breaker_resets: ___, ...version } = versionRow('a', 'v2');
+  const old = valid(registryEntry(extension as ExtensionRow, { versions: [version as VersionRow] }));
+  t.is(old.breakerResets, 0);
+  t.like(old.versions[0], { breakerOverride: null, breakerResets: 0 });
+});
 
 test('L1: an override that is none does not release the isolation in force', (t) => {
   const before = valid(registryEntry(extensionRow('a', { breaker_override: 'isolated' })));

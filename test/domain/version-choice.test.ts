@@ -64,6 +64,10 @@ const version = (of: string, changes: Partial<Version> = {}): Version => ({
   rolloutPercent: null,
   rolloutKey: null,
   enabled: true,
+  breakerOverride: null,
+  breakerResets: 0,
+  putBackId: null,
+  revision: 1,
   ...changes,
 });
 
@@ -76,6 +80,8 @@ const extension = (versions: readonly Version[], ownVersion = 'v1'): Extension =
   enabled: true,
   autoDisabled: false,
   breakerOverride: null,
+  breakerResets: 0,
+  putBackId: null,
   switchedBy: null,
   version: ownVersion,
   config: { of: 'the extension' },
@@ -141,6 +147,10 @@ test('C1: the own row as a version has the subject, timeout and retries of the e
     rolloutPercent: null,
     rolloutKey: null,
     enabled: true,
+    breakerOverride: null,
+    breakerResets: 0,
+    putBackId: null,
+    revision: 1,
   });
 });
 

@@ -13,6 +13,8 @@ import type {
   Reply,
   Route,
   RouteSpec,
+  VerbCommand,
+  VerbResult,
 } from '../../src/actors/ports.js';
 import type { InvocationError } from '../../src/domain/errors.js';
 import type { RegistryEvent } from '../../src/domain/events.js';
@@ -59,6 +61,7 @@ export class ActorWorld {
   readonly flushed: HealthFlushRow[] = [];
   readonly instanceStatuses: InstanceStatusRow[] = [];
   readonly autoChanges: AutoChange[] = [];
+  readonly verbs: VerbCommand[] = [];
   readonly applied: RegistryUpdate[] = [];
   snapshotRequests = 0;
   /** Told of each attempt as it is sent. */
@@ -78,8 +81,11 @@ export class ActorWorld {
     applied: true,
     revision: change.revision + 1,
   });
+  /** What the registry answers to a verb. */
+  verb = async (_command: VerbCommand): Promise<VerbResult> => ({ kind: 'extension_not_found' });
   flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [] });
   readonly core: Core;
+  #ids = 0;
 
   constructor(settings: Partial<CoreSettings> = {}, log: Logger = silentLogger) {
     const online = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -136,6 +142,11 @@ export class ActorWorld {
             if (result.applied) this.autoChanges.push(change);
             return result;
           }),
+        applyVerb: (command) =>
+          online(async () => {
+            this.verbs.push(command);
+            return this.verb(command);
+          }),
         writeAudit: (facts) =>
           online(async () => {
             this.audits.push(...facts);
@@ -144,6 +155,7 @@ export class ActorWorld {
         clock: this.clock,
         wall: () => START_WALL_MS + this.wallAheadMs + this.clock.now(),
         random: () => this.random,
+        newId: () => `verb-${++this.#ids}`,
         log,
       },
       {

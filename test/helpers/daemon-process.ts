@@ -12,6 +12,7 @@ import { openDatabase } from '../../src/db/client.js';
 import { openEmbedded, socketDirectory } from '../../src/db/embedded.js';
 import { migrateDatabase } from '../../src/db/migrate.js';
 import type { ExtensionHealth } from '../../src/domain/health-report.js';
+import type { Verb } from '../../src/domain/verbs.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { until } from './nats-server.js';
 
@@ -86,8 +87,24 @@ export class DaemonProcess {
     await until('the daemon is ready', async () => (await this.fetch('/readyz')).status === 200, 60_000);
   }
 
+  /** Of the admin API. */
+  get url(): string {
+    return this.#file?.http ?? '';
+  }
+
   fetch(path: string): Promise<Response> {
-    return fetch(`${this.#file?.http}${path}`);
+    return fetch(`${this.url}${path}`);
+  }
+
+  /** What a verb is answered; of one that is refused, its error. */
+  async tell(id: string, verb: Verb, version?: string): Promise<Readonly<Record<string, unknown>>> {
+    const response = await fetch(`${this.url}/admin/extensions/${id}/${verb}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: 'a test', by: 'ada', ...(version === undefined ? {} : { version }) }),
+    });
+    const answer = (await response.json()) as Record<string, unknown>;
+    return response.status === 200 ? answer : (answer.error as Record<string, unknown>);
   }
 
   async health(id: string): Promise<ExtensionHealth> {

@@ -23,7 +23,7 @@ import { fileURLToPath } from 'node:url';
 import type { ExecutionContext, TestFn } from 'ava';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../../src/db/client.js';
 import { type EmbeddedDatabase, openEmbedded } from '../../src/db/embedded.js';
-import { migrateDatabase } from '../../src/db/migrate.js';
+import { knownMigrations, migrateDatabase } from '../../src/db/migrate.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -239,7 +239,7 @@ const RESET = `
   truncate extensions, extension_versions, extension_instances, extension_health, extension_version_health, extension_audit_log;
   delete from extension_audit_log;
   update registry_revision set revision = 0;
-  delete from drizzle.__drizzle_migrations where id > 1`;
+  delete from drizzle.__drizzle_migrations where id > ${knownMigrations().length}`;
 
 class PgliteEngine implements Engine {
   /** The migrated database, emptied between tests: opening one takes longer than most tests. */

@@ -1,8 +1,8 @@
 // Rows of the registry for tests: valid and plain unless a test says otherwise.
 import type {
-  BreakerFactsRow,
   ExtensionRow,
   InstanceRow,
+  PublishedFactsRow,
   RegistryEntry,
   RegistryUpdate,
   VersionRow,
@@ -21,7 +21,9 @@ export const extensionRow = (id: string, changes: Partial<ExtensionRow> = {}): E
   policy: null,
   auto_disabled: false,
   breaker_override: null,
+  breaker_resets: 0,
   switched_by: null,
+  put_back: null,
   revision: 1,
   ...changes,
 });
@@ -37,6 +39,9 @@ export const versionRow = (id: string, version: string, changes: Partial<Version
   rollout_percent: null,
   rollout_key: null,
   enabled: true,
+  breaker_override: null,
+  breaker_resets: 0,
+  put_back: null,
   revision: 1,
   ...changes,
 });
@@ -53,7 +58,9 @@ export const instanceRow = (id: string, instance: string, changes: Partial<Insta
   ...changes,
 });
 
-export const factsRow = (changes: Partial<BreakerFactsRow> = {}): BreakerFactsRow => ({
+/** Of the published target, or of another, which has no name in it. */
+export const factsRow = (changes: Partial<PublishedFactsRow> = {}): PublishedFactsRow => ({
+  version: null,
   state: 'closed',
   opened_ago_ms: null,
   open_remaining_ms: null,

@@ -43,11 +43,12 @@ export function healthSource(...extensions: readonly ExtensionHealth[]): HealthS
   const withTargets = (one: ExtensionHealth): ExtensionHealth => ({
     ...one,
     versions: [
-      { version: 'v1', enabled: true, default: true, ...one.health },
+      { version: 'v1', enabled: true, default: true, override: one.override, ...one.health },
       {
         version: 'v2',
         enabled: false,
         default: false,
+        override: 'isolated',
         ...one.health,
         trip_reason: 'error_rate',
         trip_evidence: {
@@ -122,6 +123,7 @@ export const daemonNumbers: DaemonNumbers = {
   extension_registry_replies_dropped_total: 9,
   extension_registry_events_dropped_total: 10,
   extension_registry_auto_changes_owed: 11,
+  extension_registry_verbs_owed: 15,
   extension_registry_audit_facts_owed: 12,
   extension_registry_audit_facts_dropped_total: 13,
   extension_registry_health_rows_dropped_total: 14,
@@ -139,6 +141,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
     host: '127.0.0.1',
     port: 0,
     health: healthSource(extensionHealth('normalize_text')),
+    executeVerb: async () => ({ kind: 'extension_not_found', message: 'none' }),
     readiness: () => ready,
     metrics: createMetricsPage({ extensions: () => [], autoDisabledTotal: () => 0 }, () => daemonNumbers),
     inspection: { targets: () => [], open: () => () => undefined },

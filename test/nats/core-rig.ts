@@ -91,6 +91,8 @@ export class CoreRig {
         flushHealth: async () => ({ dropped: [] }),
         writeInstanceStatus: async () => undefined,
         applyAutoChange: async ({ revision }) => ({ applied: true, revision: revision + 1 }),
+        applyVerb: () => Promise.reject(new Error('no database')),
+        newId: () => '',
         writeAudit: async () => undefined,
         onApplied: () => undefined,
         clock,

@@ -1,0 +1,269 @@
+// Carries out what a person tells an extension or one version of it.
+//
+// V7. A verb is in force here as soon as its row is written; the feed's later telling of it changes nothing.
+// V8. While the database is away, what concerns breakers alone is in force at once and owed: of each row the latest verb. It
+//     is written when the database is back, and before automatic changes of that extension.
+// V9. What is owed is void where another person has decided something about the extension since: that is told, and what
+//     the registry says is in force.
+// V10. Of one extension one write is under way at a time, in the order of the decisions. One that does not answer is waited
+//     for, because it may still be written; meanwhile the database counts as away.
+import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../domain/verbs.js';
+import type { Logger } from '../telemetry/log.js';
+import { type Notices, SYSTEM_REGISTRY } from './notices.js';
+import type { ApplyVerb, Clock, ExecuteVerb, VerbAnswer, VerbCommand, VerbOrder, VerbResult } from './ports.js';
+import type { Slot } from './slot.js';
+
+/** How long whoever asks waits for the database. */
+const ANSWER_MS = 5000;
+/** Ids of an extension's own verbs that are remembered: more than can be on their way at a time. */
+const REMEMBERED = 32;
+
+interface OwedVerb {
+  readonly command: VerbCommand;
+  readonly verb: BreakerVerb;
+  /** Of the registry, when it was decided. */
+  readonly revision: number;
+}
+
+type Late = 'late';
+
+export class Operator {
+  /** By row, in the order of the decisions. */
+  readonly #owed = new Map<string, OwedVerb>();
+  /** V10. By extension: settles when the last write that was asked for has. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
+  readonly #sent = new Map<string, string[]>();
+  #flushing: Promise<void> | null = null;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly apply: ApplyVerb;
+      /** Of the registry in force; null before the first snapshot. */
+      readonly revision: () => number | null;
+      /** A UUID. */
+      readonly newId: () => string;
+      readonly clock: Clock;
+      readonly notices: Notices;
+      readonly onChanged: (slot: Slot) => void;
+      readonly log: Logger;
+    },
+  ) {}
+
+  get owed(): number {
+    return this.#owed.size;
+  }
+
+  readonly owes = (extensionId: string): boolean => this.#owedOf(extensionId).length > 0;
+
+  readonly execute: ExecuteVerb = async (order) => {
+    const command = commandOf(order, this.deps.newId());
+    let isLate = false;
+    const turn = this.#inTurn(command.extension_id, () => this.#write(command, () => isLate));
+    const result = await this.#soon(turn).catch((error: Error) => error);
+    if (!(result instanceof Error) && result !== 'late' && result !== null && result.kind !== 'void')
+      return this.#answer(command, result);
+    isLate = true;
+    return this.#owe(command, result instanceof Error ? result.message : 'no answer yet; it may still be written');
+  };
+
+  /** Writes what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flushAll().finally(() => {
+      this.#flushing = null;
+    });
+    return this.#flushing;
+  }
+
+  async #flushAll(): Promise<void> {
+    for (const id of this.#sent.keys()) if (!this.deps.slots.has(id) && !this.owes(id)) this.#sent.delete(id);
+    for (const [row, owed] of [...this.#owed]) {
+      const id = owed.command.extension_id;
+      // V10. Whoever has the turn writes it, or the next tick does.
+      if (this.#turns.has(id)) continue;
+      try {
+        if ((await this.#soon(this.#inTurn(id, () => this.#writeOwed(row, owed)))) !== 'late') continue;
+        this.deps.log.warn({ event: 'verb_delayed', owed: this.#owed.size, error: 'no answer' });
+      } catch (error) {
+        // To the end: one that cannot be written must not keep those of other extensions waiting.
+        if (this.#owed.get(row) === owed) {
+          this.#owed.delete(row);
+          this.#owed.set(row, owed);
+        }
+        this.deps.log.warn({ event: 'verb_delayed', owed: this.#owed.size, error: String(error) });
+      }
+      return;
+    }
+  }
+
+  /** null: it is too late to write it. Rejects while the database is away. */
+  async #write(command: VerbCommand, isLate: () => boolean): Promise<VerbResult | null> {
+    if (isLate()) return null;
+    const id = command.extension_id;
+    const slot = this.deps.slots.get(id);
+    const scope = slot === undefined ? 'none' : scopeOf(slot.extension, command.version);
+    for (const [row, owed] of this.#owedOf(id))
+      if (scope === 'none' || owed.command.version !== scope.version) await this.#writeOwed(row, owed);
+    if (isLate()) return null;
+    const result = await this.#send(command);
+    if (result.kind === 'applied') this.#written(command, result, isLate());
+    return result;
+  }
+
+  #send(command: VerbCommand): Promise<VerbResult> {
+    const { id, extension_id } = command;
+    const sent = (this.#sent.get(extension_id) ?? []).filter((one) => one !== id);
+    this.#sent.set(extension_id, [...sent, id].slice(-REMEMBERED));
+    return this.deps.apply(command);
+  }
+
+  #written(command: VerbCommand, { version, row }: VerbResult & { kind: 'applied' }, isLate: boolean): void {
+    const { id, extension_id } = command;
+    const name = rowName(extension_id, version);
+    const isOwed = this.#owed.get(name)?.command.id === id;
+    this.deps.log.info({ event: 'verb_written', ...logged(command), revision: row.revision });
+    if (!isLate || isOwed) this.#owed.delete(name);
+    const slot = this.deps.slots.get(extension_id);
+    if (slot === undefined) return;
+    if (isLate) slot.noteLateVerb(version, row, command, isOwed);
+    else slot.noteVerb(version, row, command);
+    this.deps.onChanged(slot);
+  }
+
+  async #writeOwed(row: string, owed: OwedVerb): Promise<void> {
+    const { command, revision } = owed;
+    if (this.#owed.get(row) !== owed) return;
+    const after = this.#sent.get(command.extension_id) ?? [];
+    const result = await this.#send({ ...command, decidedEarlier: { revision, after } });
+    if (result.kind === 'applied') this.#written(command, result, true);
+    else if (this.#owed.get(row) === owed) this.#void(row, owed, result);
+  }
+
+  /** V9. */
+  #void(row: string, { command }: OwedVerb, result: VerbResult): void {
+    const { extension_id, version, verb, actor, reason } = command;
+    this.#owed.delete(row);
+    const why = result.kind === 'void' ? `${result.by ?? 'somebody'} decided ${result.action} since` : result.kind;
+    this.deps.notices.tell({
+      event: 'verb_void',
+      extensionId: extension_id,
+      ...(version === null ? {} : { version }),
+      actor: SYSTEM_REGISTRY,
+      reason: `${verb} by ${actor} (${reason}) was not written: ${why}`,
+      audited: true,
+    });
+    const slot = this.deps.slots.get(extension_id);
+    if (slot === undefined) return;
+    slot.forgive(version);
+    this.deps.onChanged(slot);
+  }
+
+  /** V8. */
+  #owe(command: VerbCommand, error: string): VerbAnswer {
+    const { id, extension_id, verb, actor } = command;
+    const slot = this.deps.slots.get(extension_id);
+    const revision = this.deps.revision();
+    this.deps.log.warn({ event: 'verb_without_database', ...logged(command), error });
+    if (!isBreakerVerb(verb) || slot === undefined || revision === null)
+      return { kind: 'database_unavailable', message: `${verb} needs the database: ${error}` };
+    const scope = scopeOf(slot.extension, command.version);
+    if (scope === 'none') return versionNotFound(command, command.version === slot.extension.version);
+    const row = rowName(extension_id, scope.version);
+    this.#owed.delete(row);
+    this.#owed.set(row, { command: { ...command, version: scope.version }, verb, revision });
+    slot.owe(scope.version, { id, verb, actor });
+    this.deps.onChanged(slot);
+    return { kind: 'in_force', revision: null, owed: true, ...(inForce(slot, scope.version) as InForce) };
+  }
+
+  #answer(command: VerbCommand, result: Exclude<VerbResult, { kind: 'void' }>): VerbAnswer {
+    switch (result.kind) {
+      case 'applied': {
+        const { version, row } = result;
+        const { enabled, autoDisabled, breakerOverride: override, revision } = row;
+        const slot = this.deps.slots.get(command.extension_id);
+        // What nothing runs of, because its row is not valid, is as it was written.
+        const here = (slot && inForce(slot, version)) ?? { enabled, autoDisabled, override, breakerState: null };
+        return { kind: 'in_force', revision, owed: false, ...here };
+      }
+      case 'version_not_found':
+        return versionNotFound(command, result.isOwnRow);
+      case 'extension_not_found':
+        return { kind: 'extension_not_found', message: `no extension '${command.extension_id}'` };
+      default:
+        return result satisfies never;
+    }
+  }
+
+  #owedOf(extensionId: string): [string, OwedVerb][] {
+    return [...this.#owed].filter(([, { command }]) => command.extension_id === extensionId);
+  }
+
+  /** V10. */
+  #inTurn<T>(extensionId: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(extensionId) ?? Promise.resolve()).then(work);
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(extensionId, settled);
+    void settled.then(() => {
+      if (this.#turns.get(extensionId) === settled) this.#turns.delete(extensionId);
+    });
+    return turn;
+  }
+
+  async #soon<T>(work: Promise<T>): Promise<T | Late> {
+    const { clock } = this.deps;
+    let timer: unknown;
+    const late = new Promise<Late>((resolve) => {
+      timer = clock.setTimeout(() => resolve('late'), ANSWER_MS);
+    });
+    return Promise.race([work, late]).finally(() => clock.clearTimeout(timer));
+  }
+}
+
+const commandOf = ({ extensionId, version, verb, actor, reason }: VerbOrder, id: string): VerbCommand => ({
+  id,
+  extension_id: extensionId,
+  version,
+  verb,
+  actor,
+  reason,
+  decidedEarlier: null,
+});
+
+/** No id of an extension has an '@'. */
+const rowName = (extensionId: string, version: string | null): string =>
+  version === null ? extensionId : `${extensionId}@${version}`;
+
+const logged = ({ extension_id, version, verb, actor, reason }: VerbCommand) => ({
+  extension_id,
+  ...(version === null ? {} : { version }),
+  verb,
+  actor,
+  reason,
+});
+
+type InForce = Pick<VerbAnswer & { kind: 'in_force' }, 'enabled' | 'autoDisabled' | 'override' | 'breakerState'>;
+
+/** null: no such version. */
+function inForce({ extension, services, defaultService }: Slot, version: string | null): InForce | null {
+  const row = version === null ? extension : extension.versions.find((v) => v.version === version);
+  if (row === undefined) return null;
+  const service = version === null ? defaultService : [...services].find((s) => s.version.version === version);
+  return {
+    enabled: row.enabled,
+    autoDisabled: extension.autoDisabled,
+    override: version === null ? row.breakerOverride : overrideOf(extension, version),
+    breakerState: service?.target.publishedState ?? null,
+  };
+}
+
+function versionNotFound({ extension_id, version }: VerbCommand, isOwnRow: boolean): VerbAnswer {
+  const message = isOwnRow
+    ? `version '${version}' is the own row of ${extension_id}, beside which there are others: give it a version row, or name no version`
+    : `no version '${version}' of ${extension_id}`;
+  return { kind: 'version_not_found', message };
+}

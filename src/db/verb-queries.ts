@@ -1,0 +1,127 @@
+// A person's verb, written.
+//
+// B1. Its audit row has the verb's id, name, actor and reason, also where the row was like that before. A verb whose id is
+//     in the trail was done, and is not done again.
+// B2. A verb that was decided earlier is void where another person has decided anything about the extension since. One
+//     statement reads row and trail at one moment, and writes only to the row that it has read: where somebody was in
+//     between, it is sent again.
+import { type SQL, sql } from 'drizzle-orm';
+import type { VerbCommand, VerbResult, WrittenRow } from '../actors/ports.js';
+import { AUTO_MANAGER } from '../domain/auto-management.js';
+import type { BreakerOverride } from '../domain/extension.js';
+import { actionOf, OVERRIDE_AFTER, VERBS, type Verb } from '../domain/verbs.js';
+import { asActor } from './audit-queries.js';
+import type { Database } from './client.js';
+
+/** How long somebody else may hold the row: shorter than whoever asked for the verb waits. */
+const LOCK_TIMEOUT = '4s';
+/** How often somebody may be in between. */
+const ATTEMPTS = 10;
+
+/** What a person decides about an extension or its versions; that it comes or goes is a decision too. */
+const DECISIONS = sql.raw(
+  [...VERBS.flatMap((verb) => [actionOf(verb), `version_${actionOf(verb)}`]), 'create', 'delete']
+    .map((action) => `'${action}'`)
+    .join(', '),
+);
+
+interface Row {
+  readonly enabled: boolean;
+  readonly auto_disabled: boolean;
+  readonly breaker_override: BreakerOverride | null;
+  readonly breaker_resets: number;
+  readonly revision: number;
+}
+
+interface Answer extends Record<string, unknown> {
+  /** Of the version row; null: the extension's own row is meant. */
+  readonly version: string | null;
+  readonly is_known: boolean;
+  readonly is_own_row: boolean;
+  readonly is_done: boolean;
+  readonly decision: { readonly action: string; readonly by: string | null } | null;
+  readonly read: Row;
+  readonly written: Row | null;
+}
+
+/** Implements ApplyVerb of the ports. */
+export async function applyVerb(db: Database, command: VerbCommand): Promise<VerbResult> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const result = await tryVerb(db, command);
+    if (result !== null) return result;
+  }
+  throw new Error(`somebody else changes ${command.extension_id} all the time`);
+}
+
+/** null: somebody was in between. */
+async function tryVerb(db: Database, command: VerbCommand): Promise<VerbResult | null> {
+  const { id, extension_id, version, verb, decidedEarlier } = command;
+  const since = decidedEarlier?.revision ?? null;
+  const isNow = sql`${decidedEarlier === null}::boolean`;
+  const own = JSON.stringify([id, ...(decidedEarlier?.after ?? [])]);
+  const [answer] = await db.execute<Answer>(sql`
+    with ${asActor(command.actor, command.reason)}, told as materialized (
+      select set_config('extreg.verb', ${actionOf(verb)}, true), set_config('extreg.id', ${id}, true),
+        set_config('lock_timeout', ${LOCK_TIMEOUT}, true) from actor
+    ), seen as materialized (
+      select v.version, e.revision as extension_revision, v.revision as version_revision,
+        ${version}::text is null or v.version is not null or (e.version = ${version} and not has_versions) as is_known,
+        coalesce(e.version = ${version}, false) as is_own_row,
+        exists (select from extension_audit_log where id = ${id}::uuid) as is_done,
+        (select jsonb_build_object('action', action, 'by', changed_by) from extension_audit_log
+          where extension_id = e.id and revision > ${since}::bigint and changed_by is distinct from ${AUTO_MANAGER}
+            and (action in (${DECISIONS}) or action in ('version_create', 'version_delete')
+              and coalesce(new_values, old_values) ->> 'version' = ${version})
+            and id not in (select value::uuid from jsonb_array_elements_text(${own}::jsonb))
+          order by revision desc limit 1) as decision,
+        case when v.version is null then ${row('e')} else ${row('v')} end as read
+      from told, extensions as e left join extension_versions as v on v.id = e.id and v.version = ${version}
+        cross join lateral (select exists (select from extension_versions where id = e.id) as has_versions) as known
+      where e.id = ${extension_id}
+    ), writing as (
+      select * from seen where is_known and not is_done and decision is null
+    ), written_extension as (
+      update extensions as e set ${change('e', verb)}, updated_by = ${command.actor} from writing
+      where e.id = ${extension_id} and writing.version is null and (${isNow} or e.revision = writing.extension_revision)
+      returning ${row('e')} as row
+    ), written_version as (
+      update extension_versions as v set ${change('v', verb)} from writing, extensions as e
+      where v.id = ${extension_id} and e.id = v.id and v.version = writing.version
+        and (${isNow} or v.revision = writing.version_revision)
+      returning ${row('v')} as row
+    )
+    select seen.*, (select row from written_extension union all select row from written_version) as written from seen`);
+  if (answer === undefined) return { kind: 'extension_not_found' };
+  if (!answer.is_known) return { kind: 'version_not_found', isOwnRow: answer.is_own_row };
+  if (answer.is_done) return { kind: 'applied', version: answer.version, row: writtenRow(answer.read) };
+  if (answer.decision !== null) return { kind: 'void', ...answer.decision };
+  return answer.written && { kind: 'applied', version: answer.version, row: writtenRow(answer.written) };
+}
+
+/** The switches of an extension (`e`) or of a version of it (`v`). */
+function row(table: 'e' | 'v'): SQL {
+  return sql.raw(`jsonb_build_object('enabled', coalesce(${table}.enabled, true), 'auto_disabled', e.auto_disabled,
+    'breaker_override', ${table}.breaker_override, 'breaker_resets', ${table}.breaker_resets, 'revision', ${table}.revision)`);
+}
+
+/** What the triggers add: a person's `enabled` clears auto_disabled, a reset switches on what was switched off automatically. */
+function change(table: 'e' | 'v', verb: Verb): SQL {
+  switch (verb) {
+    case 'enable':
+      return sql`enabled = true`;
+    case 'disable':
+      return sql`enabled = false`;
+    case 'reset':
+      return sql`breaker_override = null, breaker_resets = ${sql.raw(table)}.breaker_resets + 1`;
+    default:
+      return sql`breaker_override = ${OVERRIDE_AFTER[verb]}`;
+  }
+}
+
+const writtenRow = (found: Row): WrittenRow => ({
+  enabled: found.enabled,
+  autoDisabled: found.auto_disabled,
+  breakerOverride: found.breaker_override,
+  breakerResets: found.breaker_resets,
+  revision: found.revision,
+});

@@ -1,0 +1,86 @@
+// docs/operating.md does what it says: its commands print what it shows, its SQL is what the verbs are.
+import { spawn } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import test from 'ava';
+import { VERBS } from '../../src/domain/verbs.js';
+import { directory, EXTREG } from '../cli/run.js';
+import { DaemonProcess } from '../helpers/daemon-process.js';
+import { until } from '../helpers/nats-server.js';
+import { readDocument } from './tables.js';
+
+const DOCUMENT = readDocument('operating.md');
+const blocks = (language: string): string[] =>
+  [...DOCUMENT.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, block = '']) => block);
+
+test('docs/operating.md: its table has every verb', (t) => {
+  const listed = [...DOCUMENT.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, verb]) => verb);
+  t.deepEqual(listed.sort(), [...VERBS].sort());
+});
+
+/** `curl -s URL -H … -d …`, wherever there is none. */
+const CURL = `
+const [, , , url, , header, , body] = process.argv;
+const [name, value] = header.split(': ');
+process.stdout.write(await (await fetch(url, { method: 'POST', headers: { [name]: value }, body })).text());
+`;
+
+test('docs/operating.md: its commands print what it says, and its SQL does what it says', async (t) => {
+  const cwd = directory(t);
+  const daemon = await DaemonProcess.startReady(t);
+  const sql = daemon.sql();
+  await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
+  await sql`insert into extension_versions (id, version, subject)
+    values ('normalize_text', 'v1', 'ext.a'), ('normalize_text', 'v2', 'ext.a2')`;
+  await until('it is known', async () => ((await daemon.health('normalize_text')).versions?.length ?? 0) === 2);
+
+  writeFileSync(join(cwd, 'curl.mjs'), CURL);
+  const executables = {
+    npx: `shift\nexec "${process.execPath}" "${EXTREG}" "$@"`,
+    curl: `exec "${process.execPath}" "${join(cwd, 'curl.mjs')}" "$@"`,
+  };
+  for (const [name, script] of Object.entries(executables)) {
+    writeFileSync(join(cwd, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(cwd, name), 0o755);
+  }
+  const { url } = daemon;
+  const [console = ''] = blocks('console');
+  const steps = console.split(/^\$ /m).slice(1);
+  t.is(steps.length, 5);
+  for (const step of steps) {
+    const [command = ''] = step.split('\n');
+    const child = spawn('sh', ['-c', command.replace('http://127.0.0.1:8420', url)], {
+      cwd,
+      env: { PATH: `${cwd}:${process.env.PATH}`, EXTENSION_REGISTRY_DATA_DIR: daemon.dataDir },
+    });
+    const [stdout] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    const expected = step.slice(command.length + 1);
+    t.is(likeAda(stdout).trimEnd(), expected.trimEnd(), command);
+  }
+
+  const [statements = '', transaction = ''] = blocks('sql');
+  for (const line of statements.trim().split('\n')) {
+    const [statement = '', action] = line.split(/ *-- /);
+    await sql.unsafe(statement);
+    const [row] =
+      await sql`select action, changed_by from extension_audit_log where revision > 0 order by revision desc limit 1`;
+    t.deepEqual({ ...row }, { action, changed_by: 'db:postgres' });
+  }
+  t.is(statements.trim().split('\n').length, VERBS.length);
+  await sql.unsafe(transaction);
+  const [row] =
+    await sql`select action, changed_by, reason from extension_audit_log where revision > 0 order by revision desc limit 1`;
+  t.deepEqual({ ...row }, { action: 'isolate', changed_by: 'ada', reason: 'returns garbage' });
+});
+
+/** Whoever runs the tests is called ada; columns are as wide as their widest cell. */
+function likeAda(printed: string): string {
+  const user = `admin:${userInfo().username}`;
+  const width = Math.max(user.length, 'changed_by'.length, 'admin:ada'.length);
+  return printed
+    .replaceAll(user.padEnd(width), 'admin:ada'.padEnd('changed_by'.length))
+    .replaceAll('changed_by'.padEnd(width), 'changed_by')
+    .replaceAll('admin:ada'.padEnd(width), 'admin:ada'.padEnd('changed_by'.length));
+}
