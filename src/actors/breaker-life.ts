@@ -10,12 +10,8 @@ import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import type { Recovery } from '../domain/auto-management.js';
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { BreakerSettings } from '../domain/policy.js';
-import {
-  type BreakerEmitted,
-  type BreakerEvent,
-  type BreakerFacts,
-  breakerMachine,
-} from '../machines/breaker-machine.js';
+import { breakerMachine } from '../machines/breaker-machine.js';
+import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../machines/breaker-types.js';
 import { ActorInspection } from './actor-inspection.js';
 import type { ActorObserver, BreakerStateName, Clock } from './ports.js';
 

@@ -10,7 +10,7 @@ import type { Subscription } from 'rxjs';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
-import type { BreakerEmitted } from '../machines/breaker-machine.js';
+import type { BreakerEmitted } from '../machines/breaker-types.js';
 import type { Logger } from '../telemetry/log.js';
 import { every } from './actor-supervision.js';
 import { Aggregate } from './aggregate.js';

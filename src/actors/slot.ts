@@ -22,7 +22,7 @@ import { instancesOf } from '../domain/registry-validation.js';
 import { RetryBudget } from '../domain/retry-budget.js';
 import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../domain/verbs.js';
 import { callableVersions, defaultVersion } from '../domain/version-choice.js';
-import type { BreakerEmitted } from '../machines/breaker-machine.js';
+import type { BreakerEmitted } from '../machines/breaker-types.js';
 import { keepAlive } from './actor-supervision.js';
 import type { Endpoint } from './endpoint.js';
 import { InstanceStatuses } from './instance-status.js';

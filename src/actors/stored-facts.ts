@@ -7,7 +7,7 @@ import type { Version } from '../domain/extension.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { BreakerFactsRow, PutBack, RegistryEntry } from '../domain/registry-rows.js';
 import { openMs } from '../domain/trip.js';
-import type { BreakerFacts } from '../machines/breaker-machine.js';
+import type { BreakerFacts } from '../machines/breaker-types.js';
 import { NO_FACTS } from './breaker-life.js';
 
 /** S5. `isPublished`: it is the default of a daemon that begins. null: nothing is stored of it. */

@@ -13,7 +13,7 @@ import type { Outcome } from '../domain/outcome.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { TripReason } from '../domain/trip.js';
 import type { TripEvidence } from '../domain/trip-evidence.js';
-import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../machines/breaker-machine.js';
+import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../machines/breaker-types.js';
 import { BreakerLife, type BreakerLifeOptions, type BreakerMode } from './breaker-life.js';
 import type { Endpoint } from './endpoint.js';
 import { type Attempt, InFlight } from './in-flight.js';
@@ -71,7 +71,8 @@ export class Target {
   /** Attempts of the present generation that are out, and of the one before when it ended. */
   #outNow = 0;
   #outBefore = 0;
-  #absentSinceMs: number | null = null;
+  /** Of whoever listens on the version's own subject, where there are no instances; see Endpoint. */
+  readonly #presence: Pick<Endpoint, 'absentSinceMs'> = { absentSinceMs: null };
   #hadTraffic = false;
   #lastTrip: Trip | null = null;
 
@@ -226,8 +227,7 @@ export class Target {
 
   /** Somebody received an attempt, whatever became of it. */
   notePresence(endpoint: Endpoint | null): void {
-    if (endpoint === null) this.#absentSinceMs = null;
-    else endpoint.absentSinceMs = null;
+    (endpoint ?? this.#presence).absentSinceMs = null;
   }
 
   /**
@@ -235,15 +235,14 @@ export class Target {
    * and it is no probe, so that this is a restart and counts for nothing.
    */
   isWithinAbsenceGrace(endpoint: Endpoint | null, graceMs: number, nowMs: number): boolean {
-    const sinceMs = (endpoint === null ? this.#absentSinceMs : endpoint.absentSinceMs) ?? nowMs;
-    if (endpoint === null) this.#absentSinceMs = sinceMs;
-    else endpoint.absentSinceMs = sinceMs;
+    const place = endpoint ?? this.#presence;
+    place.absentSinceMs ??= nowMs;
     const lastSuccess = this.last.successMs;
     return (
       this.#breaker.mode !== 'halfOpen' &&
       lastSuccess !== null &&
       nowMs - lastSuccess <= this.#window.windowMs &&
-      nowMs - sinceMs < graceMs
+      nowMs - place.absentSinceMs < graceMs
     );
   }
 

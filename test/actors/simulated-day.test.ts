@@ -4,7 +4,7 @@ import { every, keepAlive } from '../../src/actors/actor-supervision.js';
 import { Attempt } from '../../src/actors/in-flight.js';
 import { Target } from '../../src/actors/target.js';
 import type { BreakerSettings } from '../../src/domain/policy.js';
-import type { BreakerEmitted } from '../../src/machines/breaker-machine.js';
+import type { BreakerEmitted } from '../../src/machines/breaker-types.js';
 import { ActorWorld, reasonOf } from '../helpers/actor-world.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';

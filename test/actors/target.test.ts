@@ -15,7 +15,7 @@ import {
 } from '../../src/actors/target.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { BreakerSettings } from '../../src/domain/policy.js';
-import type { BreakerEmitted, BreakerFacts } from '../../src/machines/breaker-machine.js';
+import type { BreakerEmitted, BreakerFacts } from '../../src/machines/breaker-types.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 

@@ -4,13 +4,8 @@ import { getShortestPaths, getSimplePaths } from 'xstate/graph';
 import { DecisionWindow } from '../../src/domain/decision-window.js';
 import type { BreakerSettings } from '../../src/domain/policy.js';
 import type { TripReason } from '../../src/domain/trip.js';
-import {
-  type BreakerEmitted,
-  type BreakerEvent,
-  type BreakerFacts,
-  type BreakerInput,
-  breakerMachine,
-} from '../../src/machines/breaker-machine.js';
+import { breakerMachine } from '../../src/machines/breaker-machine.js';
+import type { BreakerEmitted, BreakerEvent, BreakerFacts, BreakerInput } from '../../src/machines/breaker-types.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { isSafeDelay, SimulatedClock } from '../helpers/simulated-clock.js';
 
