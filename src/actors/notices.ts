@@ -1,6 +1,7 @@
 // Tells what happened: one log line, one NATS event and, for what belongs there, one audit fact per notice.
 //
 // N1. A notice is logged in full before anything else, so that nothing that happened depends on NATS or the database.
+// N2. A publisher that throws is logged, and ends neither the notice nor the step of the breaker that is told of.
 import type { EventKind, Evidence, RegistryEvent } from '../domain/events.js';
 import type { JsonObject } from '../domain/extension.js';
 import type { TripEvidence } from '../domain/trip-evidence.js';
@@ -50,7 +51,7 @@ export class Notices {
     const { at: _, ...fields } = event;
     if (QUIET.has(notice.event)) this.deps.log.info(fields);
     else this.deps.log.warn(fields);
-    this.deps.publish(event);
+    this.#publish(event);
     if (!audited) return;
     this.deps.audit({
       extension_id: extensionId,
@@ -64,6 +65,15 @@ export class Notices {
       reason: notice.reason ?? null,
       at_ms: atMs,
     });
+  }
+
+  /** N2. */
+  #publish(event: RegistryEvent): void {
+    try {
+      this.deps.publish(event);
+    } catch (error) {
+      this.deps.log.error({ event: 'notice_not_published', kind: event.event, error: String(error) });
+    }
   }
 }
 

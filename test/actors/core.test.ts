@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ActorWorld } from '../helpers/actor-world.js';
+import { ActorWorld, reasonOf, START_WALL_MS, settle } from '../helpers/actor-world.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
 
@@ -45,4 +45,83 @@ test('K3: ticks go on after one that waited', async (t) => {
   world.roundTrips.shift()?.(world.clock.now());
   await world.pass(1000);
   t.is(world.roundTrips.length, 1);
+});
+
+test('N2, FM 34: a publisher that throws costs its event and nothing else: verdict, count, audit and answer stand', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  world.events.push = () => {
+    throw new Error('no publisher');
+  };
+  const calls = Array.from({ length: 5 }, () => world.callEnding('a', 500));
+  await settle();
+  t.is(stateOf(world), 'open');
+  t.true(calls.every((call) => call.answers.length === 1));
+  t.like(calls[4]?.answers[0], { code: 'extension_error' }, 'the error of the extension, not ours');
+  t.is(world.core.view.one('a')?.health.failure_count, 5);
+  t.deepEqual(
+    world.audits.map((fact) => fact.action),
+    ['circuit_opened'],
+  );
+  t.deepEqual(
+    world.autoChanges.map((change) => change.change),
+    ['auto_disable'],
+  );
+  t.is(world.core.router.inFlight, 0);
+});
+
+test('FM 57: a database that never answers delays no verdict, no event and no call', async (t) => {
+  const world = new ActorWorld();
+  const never = new Promise<never>(() => {});
+  world.flush = () => never;
+  world.autoChange = () => never;
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a')), registryEntry(extensionRow('b'))));
+  for (let i = 0; i < 5; i++) world.callEnding('a', 500);
+  t.is(stateOf(world), 'open');
+  t.deepEqual(world.kinds(), ['circuit_opened']);
+  await world.pass(30_000);
+  t.deepEqual(world.callEnding('b', 0).answers, ['ok']);
+  t.is(reasonOf(world.call('a')), 'circuit_open');
+  await world.pass(31_000);
+  for (let i = 0; i < 2; i++) world.callEnding('a', 0);
+  t.is(stateOf(world), 'closed');
+  t.deepEqual(world.kinds(), ['circuit_opened', 'circuit_half_opened', 'circuit_closed']);
+  t.true(world.core.autoManager.owed <= 1, 'only the latest wish is owed');
+});
+
+test('FM 54: two thousand extensions that come, are called and go leave no series, no timer and no target behind', async (t) => {
+  const world = new ActorWorld();
+  const idle = world.clock.armed;
+  for (let round = 1; round <= 2; round++) {
+    const ids = Array.from({ length: 2000 }, (_, i) => `r${round}-${i}`);
+    world.feed$.next(snapshotOf(round * 2, ...ids.map((id) => registryEntry(extensionRow(id)))));
+    for (const id of ids) world.callEnding(id, 0);
+    for (const id of ids.slice(0, 100)) for (let i = 0; i < 5; i++) world.callEnding(id, 500);
+    await settle();
+    t.is([...world.core.view.extensions()].length, 2000);
+    t.true(world.clock.armed > idle);
+    world.core.supervisor.reload(true);
+    world.feed$.next(snapshotOf(round * 2 + 1));
+    t.deepEqual([...world.core.view.extensions()], []);
+    t.is(world.core.supervisor.slots.size, 0);
+    t.is(world.clock.armed, idle, 'its breakers have taken their timers along');
+    await settle();
+    t.is(world.core.autoManager.owed, 0);
+  }
+});
+
+test('FM 10: a hundred replicas whose breakers opened in the same moment half-open apart, none of them early', (t) => {
+  const halfOpened = Array.from({ length: 100 }, (_, i) => {
+    const world = new ActorWorld();
+    world.random = (i + 0.5) / 100;
+    world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+    for (let n = 0; n < 5; n++) world.callEnding('a', 500);
+    world.clock.advance(70_000);
+    const event = world.events.find((one) => one.event === 'circuit_half_opened');
+    world.core.supervisor.stop();
+    return Date.parse(event?.at ?? '') - START_WALL_MS;
+  });
+  t.true(Math.min(...halfOpened) >= 60_000);
+  t.true(Math.max(...halfOpened) <= 66_000);
+  t.is(new Set(halfOpened).size, 100);
 });
