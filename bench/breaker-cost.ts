@@ -10,7 +10,7 @@ import { attemptRows } from './attempt-rows.js';
 import type { Held } from './breaker-memory.js';
 import { callRow, callRows, contenders, OPOSSUM_LATENCIES, samplesRow, samplesRows } from './call-rows.js';
 import { machine, packageVersion, writeSection } from './results-file.js';
-import { BUSY_CALLS } from './targets.js';
+import { BUSY_CALLS, OPOSSUM_BUSY_CALLS } from './targets.js';
 import { measure } from './turns.js';
 
 const { values } = parseArgs({
@@ -61,7 +61,7 @@ Written by \`npm run bench:breaker\`.
 
 - Machine: ${machine()}
 - Node ${process.version}, ${['xstate', 'opossum', 'cockatiel'].map(packageVersion).join(', ')}
-- ${rounds} rounds, each row ${turnMs} ms in each, all rows taking turns in one process; medians
+- ${rounds} rounds, each row ${turnMs} ms in each, all rows taking turns in one process; the lower quartile counts
 - Load average of the machine before the start: ${loadBefore.toFixed(1)}
 
 What this daemon does for an attempt, nanoseconds of processor time:
@@ -93,8 +93,8 @@ ${table(
     ),
   ]),
 )}
-Memory of each of ${count}, the timers that each keeps running, and what all of them take of a processor while nobody
-calls, over ${idleMs / 1000} s:
+Memory of each of ${count} (busy: ${count / 10}), the timers that each keeps running, and what all of them take of a
+processor while nobody calls, over ${idleMs / 1000} s:
 
 ${table(
   ['what', 'bytes', 'timers', '% of a processor'],
@@ -108,7 +108,7 @@ ${table(
 ### What is measured
 
 - Processor time of the process, user and system, garbage collection included, so that what else the machine does counts
-  less; on an idle machine it is the time that passes.
+  less; on an idle machine it is the time that passes. It only ever makes a round slower: hence the lower quartile.
 - The steps take the time as an argument and wait for nothing: no promise, no clock, no message. "With an instance": the
   version has two, one takes the calls. The failure is below every threshold: the actor looks at its window and stays
   closed. The cycle is seven attempts and four transitions with their timers; it runs some hundred times, too rarely for
@@ -119,8 +119,9 @@ ${table(
   and answers a refusal with a value; opossum and cockatiel reject with an error. Failures find them closed and leave them
   so. opossum's default is a timer for each call; ours has its timeouts where messages are sent, cockatiel's are a policy
   of their own: neither is in here. opossum's failures are measured with ${OPOSSUM_LATENCIES} latencies in its window.
-- Memory is V8's heap and array buffers after collection, divided by ${count}. Busy: ${BUSY_CALLS} calls, latencies spread over six
-  octaves (1 to 64 ms), ours spread over the five minutes of the health window, opossum's in the ten seconds of its own.
+- Memory is V8's heap and array buffers after collection, divided by their number. Busy: 20 calls a second, so ${BUSY_CALLS} in
+  the five minutes of our health window and ${OPOSSUM_BUSY_CALLS} in the ten seconds of opossum's, latencies spread over six octaves (1
+  to 64 ms). Ours grows with the octaves that it has seen, and once more where one counter of a slice passes 255, or 65 535.
 - Idle: extensions in a running daemon without its edges (ticks, writers and all), opossum with its defaults.
 
 ### What is not

@@ -11,7 +11,16 @@ import type { RegistryEntry, RegistryUpdate } from '../src/domain/registry-rows.
 import { createPrepareRoute } from '../src/nats/routes.js';
 import { silentLogger } from '../src/telemetry/log.js';
 import { fillOpossum } from './call-rows.js';
-import { BUSY_CALLS, DEFAULTS, NEVER_MS, runningClock, settleAt, spreadMs, startTarget } from './targets.js';
+import {
+  BUSY_CALLS,
+  DEFAULTS,
+  NEVER_MS,
+  OPOSSUM_BUSY_CALLS,
+  runningClock,
+  settleAt,
+  spreadMs,
+  startTarget,
+} from './targets.js';
 
 export interface Held {
   readonly name: string;
@@ -25,6 +34,8 @@ export interface Held {
 /** Something there are many of. `make` holds them until the function that it returns is called. */
 interface Kind {
   readonly name: string;
+  /** Made busy, which takes its time: then there are a tenth as many. */
+  readonly isBusy: boolean;
   readonly make: (count: number) => () => void;
   /** Measured while nobody calls, too. */
   readonly idles: boolean;
@@ -114,11 +125,20 @@ const entry = (id: string, instances: number): RegistryEntry => ({
 /** `make` is called for each. */
 const each = <T>(name: string, make: () => T, stop: (one: T) => void = () => undefined): Kind => ({
   name,
+  isBusy: false,
+  idles: false,
   make: (count) => {
     const all = Array.from({ length: count }, make);
     return () => all.forEach(stop);
   },
+});
+const busy = (kind: Kind): Kind => ({ ...kind, isBusy: true });
+const idling = (kind: Kind): Kind => ({ ...kind, idles: true });
+const core = (name: string, instances: number): Kind => ({
+  name,
+  isBusy: false,
   idles: false,
+  make: (count) => startCore(count, instances),
 });
 
 /** When the i-th of a busy one's calls ended: spread over the health window. */
@@ -141,7 +161,7 @@ function busyEndpoint(): unknown {
 
 function busyOpossum(): CircuitBreaker {
   const breaker = new CircuitBreaker(async () => 1);
-  fillOpossum(breaker, BUSY_CALLS);
+  fillOpossum(breaker, OPOSSUM_BUSY_CALLS);
   return breaker;
 }
 
@@ -150,22 +170,15 @@ const policy = (breaker: IBreaker): unknown => circuitBreaker(handleAll, { halfO
 
 const KINDS: readonly Kind[] = [
   each('this daemon: target with its actor, idle', () => startTarget(runningClock)),
-  each('this daemon: target with its actor, busy', busyTarget),
+  busy(each('this daemon: target with its actor, busy', busyTarget)),
   each('this daemon: endpoint, idle', () => new Endpoint('ext.idle.1', DEFAULTS.window_seconds * 1000)),
-  each('this daemon: endpoint, busy', busyEndpoint),
-  {
-    name: 'this daemon: extension, idle (row, slot, target, actor, route)',
-    make: (count) => startCore(count, 0),
-    idles: true,
-  },
-  { name: 'this daemon: extension with 3 instances, idle', make: (count) => startCore(count, 3), idles: false },
-  { ...each('opossum, idle', () => new CircuitBreaker(async () => 1), shutdown), idles: true },
-  each('opossum, busy', busyOpossum, shutdown),
+  busy(each('this daemon: endpoint, busy', busyEndpoint)),
+  idling(core('this daemon: extension, idle (row, slot, target, actor, route)', 0)),
+  core('this daemon: extension with 3 instances, idle', 3),
+  idling(each('opossum, idle', () => new CircuitBreaker(async () => 1), shutdown)),
+  busy(each('opossum, busy', busyOpossum, shutdown)),
   each('cockatiel, consecutive', () => policy(new ConsecutiveBreaker(5))),
-  {
-    ...each('cockatiel, sampling', () => policy(new SamplingBreaker({ threshold: 0.5, duration: 60_000 }))),
-    idles: true,
-  },
+  idling(each('cockatiel, sampling', () => policy(new SamplingBreaker({ threshold: 0.5, duration: 60_000 })))),
 ];
 
 /** Bytes on the heap and in array buffers, garbage left out. */
@@ -207,7 +220,8 @@ async function idleShare(idleMs: number): Promise<number> {
   return (user + system) / 1000 / (performance.now() - begunMs);
 }
 
-async function measure(kind: Kind, count: number, idleMs: number): Promise<Held> {
+async function measure(kind: Kind, of: number, idleMs: number): Promise<Held> {
+  const count = kind.isBusy ? of / 10 : of;
   const timers = timersOf(kind);
   const before = await bytesInUse();
   const stop = kind.make(count);

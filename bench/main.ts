@@ -11,7 +11,6 @@ import { findNatsServer } from '../src/nats/embedded-server.js';
 import { startServerProcess } from '../src/nats/server-process.js';
 import type { Load, Measured } from './generator.js';
 import { machine, packageVersion, writeSection } from './results-file.js';
-import { median } from './turns.js';
 import { BARE_SUBJECT, DAEMON_PREFIX, EXTENSION_ID, EXTENSION_SUBJECT, WIRE_PREFIX } from './wire.js';
 
 interface Variant {
@@ -91,6 +90,9 @@ class Role {
 interface Round extends Measured {
   readonly cpuMicros: number;
 }
+
+const median = (list: readonly number[]): number =>
+  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
 const directory = mkdtempSync(join(tmpdir(), 'extreg-bench-'));
 const binary = findNatsServer('', process.env);

@@ -65,8 +65,9 @@ export function trip(target: Target, nowMs: number): void {
   while (target.mode !== 'open') settleAt(target, 'failure', 1, nowMs);
 }
 
-/** Calls that a busy breaker has had. */
-export const BUSY_CALLS = 240;
+/** Calls that a busy breaker has had, at 20 a second: in our health window, and in the window of opossum. */
+export const BUSY_CALLS = 6000;
+export const OPOSSUM_BUSY_CALLS = 200;
 
 /** The i-th of latencies that are spread over six octaves, 1 to 64 ms. */
 export const spreadMs = (i: number): number => 2 ** ((i * 0.618_033_988_75 * 6) % 6);
