@@ -114,6 +114,7 @@ export class BreakerLife {
     this.#follow(actor.getSnapshot());
     return () => {
       this.#keep(this.facts());
+      this.mode = 'failed';
       this.#actor = null;
       actor.stop();
     };

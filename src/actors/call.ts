@@ -45,7 +45,7 @@ export class Call implements AttemptListener {
   readonly slot: Slot;
   readonly #deps: CallDeps;
   readonly #invocation: Invocation;
-  readonly #service: Service;
+  #service: Service;
   readonly #attempt = new Attempt();
   /** Sent so far. */
   #attempts = 0;
@@ -89,7 +89,16 @@ export class Call implements AttemptListener {
     }
   }
 
+  /** R2: its timeout is no longer what ends the caller's wait. */
+  attemptDelayed(): void {
+    if (this.#isAnswered || this.#deadlineTimer !== null) return;
+    const { clock } = this.#deps;
+    const leftMs = Math.max(this.#invocation.deadlineMs - clock.now(), 0);
+    this.#deadlineTimer = clock.setTimeout(this.#onDeadline, leftMs);
+  }
+
   #attemptEnded(end: AttemptEnd, reply: Reply | null): void {
+    if (!this.#isOut) return;
     const nowMs = this.#deps.clock.now();
     const { isReadmission } = this.#attempt;
     this.#isOut = false;
@@ -148,6 +157,7 @@ export class Call implements AttemptListener {
     const { subject } = this.#route;
     if (why === 'absent') this.#absent = [...(this.#absent ?? NOBODY), subject];
     else this.#failed = [...(this.#failed ?? NOBODY), subject];
+    if (!this.#renewService()) return false;
     const { pool } = this.#service;
     const left = (pool?.size ?? 0) - (this.#absent ?? NOBODY).length - (why === 'failed' ? 1 : 0);
     if (left <= 0 || nowMs >= this.#invocation.deadlineMs || this.slot.gate !== null) return false;
@@ -173,6 +183,7 @@ export class Call implements AttemptListener {
     try {
       // A person may have switched it off since the call was admitted.
       if (gate !== null) this.#refuse(this.#unavailable(gate), nowMs);
+      else if (!this.#renewService()) this.#refuse(this.#unavailable('disabled'), nowMs);
       else this.#send(nowMs);
     } catch (error) {
       this.#abort(error);
@@ -212,15 +223,22 @@ export class Call implements AttemptListener {
     this.#deps.onFinished(this);
   }
 
-  /** R2 holds also where this code is wrong. */
+  /** The version may have been switched off since, and its instances may be others. False: it is gone. */
+  #renewService(): boolean {
+    const service = this.slot.service(this.#service.version.version);
+    if (service === null) return false;
+    this.#service = service;
+    return true;
+  }
+
+  /** R2 and R3 hold also where this code is wrong. */
   #abort(error: unknown): void {
+    const nowMs = this.#deps.clock.now();
     this.#deps.onError(this.slot.id, error);
-    if (this.#isAnswered) return;
+    if (this.#isOut) this.#service.target.settle(this.#attempt, 'neutral', 0, nowMs);
     this.#isOut = false;
-    this.#refuse(
-      { code: 'not_connected', message: 'the daemon failed to handle this call; see its log' },
-      this.#deps.clock.now(),
-    );
+    if (this.#isAnswered) return this.#finish();
+    this.#refuse({ code: 'not_connected', message: 'the daemon failed to handle this call; see its log' }, nowMs);
   }
 
   #refusalOf(permit: Admission, nowMs: number): InvocationError {

@@ -117,10 +117,7 @@ export class Core {
       notices: this.#notices,
       log: log.child({ component: 'supervisor' }),
       requestSnapshot: ports.requestSnapshot,
-      onSlotChanged: (slot) => {
-        this.autoManager.consider(slot);
-        this.prober.follow(slot);
-      },
+      onSlotChanged: (slot) => this.#slotChanged(slot),
       onSlotStopped: (slot) => this.prober.forget(slot),
       onApplied: ports.onApplied,
       slotDeps: {
@@ -199,7 +196,7 @@ export class Core {
       newId: ports.newId,
       clock,
       notices: this.#notices,
-      onChanged: (slot) => this.autoManager.consider(slot),
+      onChanged: (slot) => this.#slotChanged(slot),
       log: log.child({ component: 'operator' }),
     });
     this.router = new Router({
@@ -232,9 +229,14 @@ export class Core {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();
     this.prober.stop();
-    const decisions = this.operator.flush().then(() => Promise.all([this.autoManager.flush(), this.audit.flush()]));
+    const decisions = this.operator.stop().then(() => Promise.all([this.autoManager.flush(), this.audit.flush()]));
     await Promise.all([this.writer.flush(), this.#instanceStatusWriter.flush(), decisions]);
     this.supervisor.stop();
+  }
+
+  #slotChanged(slot: Slot): void {
+    this.autoManager.consider(slot);
+    this.prober.follow(slot);
   }
 
   /** K3. */

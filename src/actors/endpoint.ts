@@ -29,6 +29,8 @@ export class Endpoint implements Conduct {
   /** In a row, for the doubling. */
   ejections = 0;
   returnedMs = Number.NEGATIVE_INFINITY;
+  /** It is out because somebody else says so, and nothing has shown it here yet. */
+  isReported = false;
   /** The attempt that tries it is out. */
   isTried = false;
   /** When its last attempt settled; null before the first. */

@@ -17,6 +17,8 @@ export class Attempt {
   isReadmission = false;
   /** Number of the look that found it overdue; -1: none. */
   overdueLook = -1;
+  /** That look found it to lengthen a row of failures. */
+  isOverdueInRow = false;
   older: Attempt | null = null;
   newer: Attempt | null = null;
 }

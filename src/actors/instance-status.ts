@@ -2,14 +2,16 @@
 // theirs where it was not written here.
 //
 // R1. A row that says `unhealthy` is a report only where that is news: neither what this daemon wrote or is writing, nor
-//     what the row said before.
-// R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic.
+//     what the row said before, nor a reading that may be older than what it wrote less than STALE_MS ago.
+// R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
+//     here, or else two daemons would pass each other's reports to and fro. A reset takes an `unhealthy` back.
 import type { HealthStatus, Instance } from '../domain/extension.js';
 import { judgeSuccessRate } from '../domain/success-rate.js';
 import type { Endpoint } from './endpoint.js';
 import type { InstanceStatusRow } from './ports.js';
 
 const REFRESH_MS = 60_000;
+const STALE_MS = 30_000;
 
 interface Known {
   /** What the row says, as far as is known. */
@@ -38,12 +40,14 @@ export class InstanceStatuses {
   readonly #known = new Map<string, Known>();
 
   /** The rows as the registry has them now; returns the instances that somebody else reports to be unhealthy. */
-  read(instances: readonly Instance[]): Instance[] {
+  read(instances: readonly Instance[], nowMs: number): Instance[] {
     const reported: Instance[] = [];
     for (const instance of instances) {
       const { id, healthStatus } = instance;
       const known = this.#known.get(id);
-      const isNews = known === undefined || (known.status !== 'unhealthy' && known.writing !== 'unhealthy');
+      const isNews =
+        known === undefined ||
+        (known.status !== 'unhealthy' && known.writing !== 'unhealthy' && nowMs - known.writtenMs >= STALE_MS);
       if (healthStatus === 'unhealthy' && isNews) reported.push(instance);
       if (known === undefined)
         this.#known.set(id, {
@@ -52,7 +56,7 @@ export class InstanceStatuses {
           writtenMs: Number.NEGATIVE_INFINITY,
           settledMs: null,
         });
-      else if (known.writing === null) known.status = healthStatus;
+      else if (known.writing === null && (isNews || healthStatus !== 'unhealthy')) known.status = healthStatus;
     }
     for (const id of this.#known.keys()) if (!instances.some((instance) => instance.id === id)) this.#known.delete(id);
     return reported;
@@ -73,8 +77,8 @@ export class InstanceStatuses {
       (last, e) => (e.settledMs !== null && e.settledMs > (last ?? -1) ? e.settledMs : last),
       null,
     );
-    // Nothing is known yet: what the row says is all there is.
-    if (status === 'unknown' && settledMs === null) return null;
+    if (endpoints.some((endpoint) => endpoint.isReported)) return null;
+    if (settledMs === null && !(status === 'unknown' && known.status === 'unhealthy')) return null;
     const isStale = settledMs !== known.settledMs && nowMs - known.writtenMs >= REFRESH_MS;
     if (status === known.status && !isStale) return null;
     known.writing = status;

@@ -35,6 +35,7 @@ export class Operator {
   /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
   readonly #sent = new Map<string, string[]>();
   #flushing: Promise<void> | null = null;
+  #isStopping = false;
 
   constructor(
     private readonly deps: {
@@ -76,6 +77,14 @@ export class Operator {
     return this.#flushing;
   }
 
+  /** Writes what is owed; takes nothing more that could only be owed, and says what is lost. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.flush();
+    for (const { command } of this.#owed.values())
+      this.deps.log.warn({ event: 'verb_lost', ...logged(command), error: 'the daemon stops without the database' });
+  }
+
   async #flushAll(): Promise<void> {
     for (const id of this.#sent.keys()) if (!this.deps.slots.has(id) && !this.owes(id)) this.#sent.delete(id);
     for (const [row, owed] of [...this.#owed]) {
@@ -103,8 +112,10 @@ export class Operator {
     const id = command.extension_id;
     const slot = this.deps.slots.get(id);
     const scope = slot === undefined ? 'none' : scopeOf(slot.extension, command.version);
+    // Of the same row the later verb takes the place of the earlier, but only where both are of the breaker's.
     for (const [row, owed] of this.#owedOf(id))
-      if (scope === 'none' || owed.command.version !== scope.version) await this.#writeOwed(row, owed);
+      if (scope === 'none' || owed.command.version !== scope.version || !isBreakerVerb(command.verb))
+        await this.#writeOwed(row, owed);
     if (isLate()) return null;
     const result = await this.#send(command);
     if (result.kind === 'applied') this.#written(command, result, isLate());
@@ -165,7 +176,7 @@ export class Operator {
     const slot = this.deps.slots.get(extension_id);
     const revision = this.deps.revision();
     this.deps.log.warn({ event: 'verb_without_database', ...logged(command), error });
-    if (!isBreakerVerb(verb) || slot === undefined || revision === null)
+    if (this.#isStopping || !isBreakerVerb(verb) || slot === undefined || revision === null)
       return { kind: 'database_unavailable', message: `${verb} needs the database: ${error}` };
     const scope = scopeOf(slot.extension, command.version);
     if (scope === 'none') return versionNotFound(command, command.version === slot.extension.version);

@@ -46,6 +46,7 @@ export class OverdueLook {
       if (attempt.isReadmission || !isOfTarget(attempt, generation)) continue;
       attempt.overdueLook = this.#look;
       const isInRow = attempt.startedMs >= lastSuccessMs;
+      attempt.isOverdueInRow = isInRow;
       count++;
       if (isInRow) inRow++;
       attempt.endpoint?.countOverdue(attempt.startedMs, isInRow);
@@ -56,8 +57,8 @@ export class OverdueLook {
   /** The attempt has ended. */
   end(attempt: Attempt, generation: number): void {
     if (attempt.overdueLook !== this.#look || !isOfTarget(attempt, generation)) return;
-    this.window.endOverdue();
-    attempt.endpoint?.window.endOverdue();
+    this.window.endOverdue(attempt.isOverdueInRow);
+    attempt.endpoint?.window.endOverdue(attempt.isOverdueInRow);
   }
 
   /** Q2. */

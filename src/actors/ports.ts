@@ -32,7 +32,7 @@ export interface RouteSpec {
   /** null: the version has no instance rows; its subject's queue group is the pool. */
   readonly instanceId: string | null;
   readonly subject: string;
-  /** `Extreg-Config`, delivered where not null; its JSON is at most 8 KiB (validated at load). */
+  /** `Extreg-Config`, delivered where not null; one whose JSON is over 8 KiB is not delivered. */
   readonly config: JsonObject | null;
 }
 
@@ -63,6 +63,8 @@ export type AttemptEnd =
 export interface AttemptListener {
   /** Exactly once per attempt, possibly before `send` returns. `reply` is null unless `end` is 'reply'. Must not throw. */
   attemptEnded(end: AttemptEnd, reply: Reply | null): void;
+  /** NATS stood still, so it may end later than its timeout. At most once, before the end; must not throw. */
+  attemptDelayed?(): void;
 }
 
 /**

@@ -192,9 +192,24 @@ class TargetChecks {
     const attempt = new Attempt();
     this.#target.begin(attempt, permit, endpoint, endpoint !== null && !endpoint.isInRotation, nowMs);
     this.#out++;
-    this.#deps.sendCheck(route, body, timeoutMs, {
-      attemptEnded: (end, reply) => this.#ended(attempt, route, end, reply),
-    });
+    let isOut = true;
+    try {
+      this.#deps.sendCheck(route, body, timeoutMs, {
+        attemptEnded: (end, reply) => {
+          if (!isOut) return;
+          isOut = false;
+          this.#ended(attempt, route, end, reply);
+        },
+      });
+    } catch (error) {
+      // What could not be sent for a fault of ours keeps neither its permit nor the next round away.
+      if (isOut) {
+        isOut = false;
+        this.#out--;
+        this.#target.settle(attempt, 'neutral', 0, nowMs);
+      }
+      throw error;
+    }
     return true;
   }
 

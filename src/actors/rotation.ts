@@ -81,6 +81,7 @@ export class Rotation {
   settle(attempt: Attempt, endpoint: Endpoint, outcome: Outcome, nowMs: number): boolean {
     endpoint.settledMs = nowMs;
     if (attempt.term !== endpoint.term) return false;
+    if (outcome !== 'neutral') endpoint.isReported = false;
     if (attempt.isReadmission) {
       endpoint.isTried = false;
       if (outcome === 'success') this.#return(endpoint, 'succeeded', nowMs);
@@ -106,10 +107,15 @@ export class Rotation {
     for (const endpoint of this.#usable) this.ejectIfDue(endpoint, nowMs);
   }
 
-  /** Somebody else says that it is unhealthy: it has to prove itself, whatever the others do. */
-  reportUnhealthy(subject: string, nowMs: number): void {
+  /**
+   * Somebody else says that it is unhealthy: it has to prove itself. `limited`: only as far as E4 of domain/ejection.ts lets
+   * one more go, so that daemons which read each other's reports do not take all of them out.
+   */
+  reportUnhealthy(subject: string, limited: boolean, nowMs: number): void {
     const endpoint = this.at(subject);
-    if (endpoint.isInRotation) this.#eject(endpoint, 'reported_unhealthy', nowMs);
+    if (!endpoint.isInRotation || (limited && !mayEject(this.#usable.length, this.#out.length))) return;
+    this.#eject(endpoint, 'reported_unhealthy', nowMs);
+    endpoint.isReported = true;
   }
 
   /** X3. */
@@ -162,6 +168,7 @@ export class Rotation {
 
   #return(endpoint: Endpoint, reason: 'succeeded' | 'reset', nowMs: number): void {
     endpoint.isInRotation = true;
+    endpoint.isReported = false;
     endpoint.term++;
     endpoint.isTried = false;
     endpoint.returnedMs = nowMs;

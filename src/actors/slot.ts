@@ -98,7 +98,7 @@ export class Slot {
     this.publishedVersion = entry.facts && (entry.facts.version ?? defaultVersion(extension)?.version ?? null);
     this.#deps = deps;
     this.#build(extension, registered, entry);
-    this.#takeReports(extension);
+    this.#takeReports(extension, false);
   }
 
   get extension(): Extension {
@@ -112,6 +112,11 @@ export class Slot {
 
   get services(): Iterable<Service> {
     return this.#services.values();
+  }
+
+  /** null: no such version, or it is disabled. */
+  service(version: string): Service | null {
+    return this.#services.get(version) ?? null;
   }
 
   /** Those that an instance answers for. */
@@ -136,7 +141,7 @@ export class Slot {
     this.#entry = entry;
     this.#rows.tell(read);
     this.#change();
-    this.#takeReports(read);
+    this.#takeReports(read, true);
   }
 
   /** The auto-manager's own write, known here before the feed tells it. */
@@ -256,10 +261,11 @@ export class Slot {
   }
 
   /** Instances that somebody else says are unhealthy. */
-  #takeReports(extension: Extension): void {
+  #takeReports(extension: Extension, limited: boolean): void {
     const nowMs = this.#deps.clock.now();
-    for (const reported of this.instanceStatuses.read(extension.instances))
-      for (const { target } of this.servicesOf(reported)) target.rotation.reportUnhealthy(reported.subject, nowMs);
+    for (const reported of this.instanceStatuses.read(extension.instances, nowMs))
+      for (const { target } of this.servicesOf(reported))
+        target.rotation.reportUnhealthy(reported.subject, limited, nowMs);
   }
 
   #newTarget(

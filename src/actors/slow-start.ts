@@ -7,9 +7,10 @@ export class SlowStart {
   #endsMs = 0;
   #goal = Number.POSITIVE_INFINITY;
 
-  /** It opened, with so many calls in flight. */
-  opened(inFlight: number): void {
-    this.#goal = inFlight;
+  /** It opened, with so many calls in flight. Those that an unfinished slow start had let in are no measure of before. */
+  opened(inFlight: number, nowMs: number): void {
+    const isUnfinished = this.#limit > 0 && !this.isComplete && nowMs < this.#endsMs;
+    this.#goal = isUnfinished ? Math.max(this.#goal, inFlight) : inFlight;
   }
 
   /** How many calls there were before says nothing any more: its time alone ends the next one. */

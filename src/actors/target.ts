@@ -47,7 +47,11 @@ export interface Trip {
   readonly evidence: TripEvidence;
 }
 
-const LEASE_SLACK_MS = 1000;
+/**
+ * An attempt always ends: by its timeout, which waits for a round trip to NATS and, where NATS stood still, runs once more, or
+ * with the connection, which is given up after six seconds of silence. The lease is for what does not end all the same.
+ */
+const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
 
 export class Target {
   readonly extensionId: string;
@@ -94,7 +98,7 @@ export class Target {
       id: `${options.extensionId}@${options.version}`,
       window: this.#window,
       settings,
-      leaseMs: timeoutMs + LEASE_SLACK_MS,
+      leaseMs: leaseMsOf(timeoutMs),
       override,
       facts,
       mustProve,
@@ -277,7 +281,7 @@ export class Target {
   setSettings(settings: BreakerSettings, timeoutMs: number, nowMs: number): void {
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
-    this.#breaker.setSettings(settings, timeoutMs + LEASE_SLACK_MS, nowMs);
+    this.#breaker.setSettings(settings, leaseMsOf(timeoutMs), nowMs);
     this.rotation.followWindow(nowMs);
   }
 
@@ -353,8 +357,8 @@ export class Target {
     if (event.type === 'breaker.opened') {
       this.counters.trips++;
       this.#lastTrip = { reason: event.reason, evidence: event.evidence };
-      // The attempt whose failure opened it is no longer among them.
-      if (!event.reopened) this.#slowStart.opened(this.#outBefore + 1);
+      // The attempt whose failure opened it, where one did, is no longer among them.
+      if (!event.reopened) this.#slowStart.opened(this.#outBefore + 1, event.nowMs);
       this.rotation.hasten(event.nowMs);
     }
     if (event.type === 'breaker.closed' && event.recovered) this.counters.recoveries++;

@@ -111,9 +111,10 @@ export class DecisionWindow {
     this.#overdueInRow = inRow;
   }
 
-  /** An attempt that was counted as overdue has ended, and is recorded like any other. */
-  endOverdue(): void {
+  /** An attempt that was counted as overdue has ended, and is recorded like any other. `inRow`: it was counted so, too. */
+  endOverdue(inRow: boolean): void {
     this.#overdue--;
+    if (inRow && this.#overdueInRow > 0) this.#overdueInRow--;
   }
 
   /**

@@ -72,7 +72,7 @@ export interface BreakerFactsRow {
   /** Lifetime counts. */
   readonly success_count: number;
   readonly failure_count: number;
-  /** ISO 8601; null where it is not known (`extension_version_health` does not keep it). */
+  /** ISO 8601; null where it is not known. */
   readonly last_success: string | null;
   readonly last_failure: string | null;
 }

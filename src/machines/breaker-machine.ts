@@ -143,6 +143,8 @@ export const breakerMachine = setup({
       else enqueue.emit({ type: 'breaker.would_open', reason, evidence, nowMs });
       enqueue.assign({ warnedAtMs: { ...context.warnedAtMs, [which]: nowMs } });
     }),
+    /** The world is told that it is open: since when belongs to it. */
+    noteIsolated: assign({ openedAtMs: ({ context, event }) => context.openedAtMs ?? timeOf(event, context) }),
     noteClosed: assign({
       closedAtMs: ({ context, event }) => timeOf(event, context),
       openedAtMs: null,
@@ -179,7 +181,7 @@ export const breakerMachine = setup({
       epoch: facts.epoch,
       trips: facts.trips,
       tripReason: null,
-      openedAtMs: null,
+      openedAtMs: facts.openedAgoMs === null ? null : input.now() - facts.openedAgoMs,
       openUntilMs: Number.NEGATIVE_INFINITY,
       closedAtMs: input.now(),
       recoveries: 0,
@@ -278,7 +280,7 @@ export const breakerMachine = setup({
     },
     /** A person keeps every call away, probes too. */
     isolated: {
-      entry: 'startGeneration',
+      entry: ['startGeneration', 'noteIsolated'],
       on: {
         'breaker.release': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
       },

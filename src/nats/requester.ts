@@ -204,6 +204,7 @@ export class Requester {
     const stoodStill = slot.stall === 'seen' || roundTripMs >= Math.min(STALL_MS, slot.timeoutMs);
     if (!stoodStill || slot.stall === 'made_good') return this.#end(slot, 'timeout', null);
     slot.stall = 'made_good';
+    slot.listener?.attemptDelayed?.();
     slot.dueMs = this.clock.now() + slot.timeoutMs;
     this.#arm(slot, slot.timeoutMs);
   }

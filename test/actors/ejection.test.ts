@@ -366,7 +366,7 @@ test('R1: a row that says unhealthy starts out of rotation and is tried like any
 
 test('R1: somebody else writes unhealthy while it runs: it is ejected; the same row read again changes nothing', async (t) => {
   const world = pool(2);
-  await world.come('a', 2, 10);
+  await world.come('a', 35, 10);
   const reported = [
     instanceRow('a', 'i1', { health_status: 'unhealthy' }),
     instanceRow('a', 'i2', { health_status: 'healthy' }),

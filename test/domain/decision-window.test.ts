@@ -384,9 +384,10 @@ test('W4: overdue attempts are held beside the outcomes; those in a row end with
   t.is(window.failures(0), 1);
   t.is(window.outcomes(0), 1);
   t.deepEqual([window.overdue, window.overdueInRow], [5, 3]);
-  window.endOverdue();
-  window.endOverdue();
-  window.endOverdue();
+  window.endOverdue(false);
+  t.deepEqual([window.overdue, window.overdueInRow], [4, 3]);
+  window.endOverdue(true);
+  window.endOverdue(false);
   t.deepEqual([window.overdue, window.overdueInRow], [2, 2]);
   window.recordSuccess(1);
   t.deepEqual([window.overdue, window.overdueInRow], [2, 0]);
