@@ -139,7 +139,7 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     flushHealth: (rows) => flushHealth(db, rows).catch(inShort),
     writeInstanceStatus: (rows) => writeInstanceStatus(db, rows).catch(inShort),
     applyAutoChange: (change) => applyAutoChange(db, change).catch(inShort),
-    applyVerb: (command) => applyVerb(db, command).catch(inShort),
+    applyVerb: (command, remainingMs) => applyVerb(db, command, remainingMs).catch(inShort),
     writeAudit: (facts) => writeAudit(db, facts, log).catch(inShort),
     remember: (update) => {
       // What came from the file need not go there again.

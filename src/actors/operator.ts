@@ -5,15 +5,15 @@
 //     is written when the database is back, and before automatic changes of that extension.
 // V9. What is owed is void where another person has decided something about the extension since: that is told, and what
 //     the registry says is in force.
-// V10. Of one extension one write is under way at a time, in the order of the decisions. One that does not answer is waited
-//     for, because it may still be written; meanwhile the database counts as away.
+// V10. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
+//     given up: it was done in that time, which its id tells, or is not done at all.
 import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../domain/verbs.js';
 import type { Logger } from '../telemetry/log.js';
 import { type Notices, SYSTEM_REGISTRY } from './notices.js';
 import type { ApplyVerb, Clock, ExecuteVerb, VerbAnswer, VerbCommand, VerbOrder, VerbResult } from './ports.js';
 import type { Slot } from './slot.js';
 
-/** How long whoever asks waits for the database. */
+/** How long a write may take, and whoever asks for it waits. */
 const ANSWER_MS = 5000;
 /** Ids of an extension's own verbs that are remembered: more than can be on their way at a time. */
 const REMEMBERED = 32;
@@ -25,12 +25,10 @@ interface OwedVerb {
   readonly revision: number;
 }
 
-type Late = 'late';
-
 export class Operator {
   /** By row, in the order of the decisions. */
   readonly #owed = new Map<string, OwedVerb>();
-  /** V10. By extension: settles when the last write that was asked for has. */
+  /** V10. By extension: resolves when the last write that was asked for is done or given up. */
   readonly #turns = new Map<string, Promise<unknown>>();
   /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
   readonly #sent = new Map<string, string[]>();
@@ -58,15 +56,12 @@ export class Operator {
 
   readonly owes = (extensionId: string): boolean => this.#owedOf(extensionId).length > 0;
 
-  readonly execute: ExecuteVerb = async (order) => {
+  readonly execute: ExecuteVerb = (order) => {
     const command = commandOf(order, this.deps.newId());
-    let isLate = false;
-    const turn = this.#inTurn(command.extension_id, () => this.#write(command, () => isLate));
-    const result = await this.#soon(turn).catch((error: Error) => error);
-    if (!(result instanceof Error) && result !== 'late' && result !== null && result.kind !== 'void')
-      return this.#answer(command, result);
-    isLate = true;
-    return this.#owe(command, result instanceof Error ? result.message : 'no answer yet; it may still be written');
+    return this.#inTurn(command.extension_id, async (deadlineMs) => {
+      const result = await this.#until(deadlineMs, this.#write(command, deadlineMs)).catch((error: Error) => error);
+      return result instanceof Error ? this.#owe(command, result.message) : this.#answer(command, result);
+    });
   };
 
   /** Writes what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
@@ -89,44 +84,39 @@ export class Operator {
     for (const id of this.#sent.keys()) if (!this.deps.slots.has(id) && !this.owes(id)) this.#sent.delete(id);
     for (const [row, owed] of [...this.#owed]) {
       const id = owed.command.extension_id;
-      // V10. Whoever has the turn writes it, or the next tick does.
-      if (this.#turns.has(id)) continue;
-      try {
-        if ((await this.#soon(this.#inTurn(id, () => this.#writeOwed(row, owed)))) !== 'late') continue;
-        this.deps.log.warn({ event: 'verb_delayed', owed: this.#owed.size, error: 'no answer' });
-      } catch (error) {
-        // To the end: one that cannot be written must not keep those of other extensions waiting.
-        if (this.#owed.get(row) === owed) {
-          this.#owed.delete(row);
-          this.#owed.set(row, owed);
-        }
-        this.deps.log.warn({ event: 'verb_delayed', owed: this.#owed.size, error: String(error) });
+      const error = await this.#inTurn(id, (deadlineMs) =>
+        this.#until(deadlineMs, this.#writeOwed(row, owed, deadlineMs)).catch((reason: Error) => reason),
+      );
+      if (error === undefined) continue;
+      // To the end: one that cannot be written must not keep those of other extensions waiting.
+      if (this.#owed.get(row) === owed) {
+        this.#owed.delete(row);
+        this.#owed.set(row, owed);
       }
+      this.deps.log.warn({ event: 'verb_delayed', owed: this.#owed.size, error: String(error) });
       return;
     }
   }
 
-  /** null: it is too late to write it. Rejects while the database is away. */
-  async #write(command: VerbCommand, isLate: () => boolean): Promise<VerbResult | null> {
-    if (isLate()) return null;
+  /** Rejects while the database is away. */
+  async #write(command: VerbCommand, deadlineMs: number): Promise<VerbResult> {
     const id = command.extension_id;
     const slot = this.deps.slots.get(id);
     const scope = slot === undefined ? 'none' : scopeOf(slot.extension, command.version);
     // Of the same row the later verb takes the place of the earlier, but only where both are of the breaker's.
     for (const [row, owed] of this.#owedOf(id))
       if (scope === 'none' || owed.command.version !== scope.version || !isBreakerVerb(command.verb))
-        await this.#writeOwed(row, owed);
-    if (isLate()) return null;
-    const result = await this.#send(command);
-    if (result.kind === 'applied') this.#written(command, result, isLate());
+        await this.#writeOwed(row, owed, deadlineMs);
+    const result = await this.#send(command, deadlineMs);
+    if (result.kind === 'applied') this.#written(command, result, this.deps.clock.now() >= deadlineMs);
     return result;
   }
 
-  #send(command: VerbCommand): Promise<VerbResult> {
+  #send(command: VerbCommand, deadlineMs: number): Promise<VerbResult> {
     const { id, extension_id } = command;
     const sent = (this.#sent.get(extension_id) ?? []).filter((one) => one !== id);
     this.#sent.set(extension_id, [...sent, id].slice(-REMEMBERED));
-    return this.deps.apply(command);
+    return this.deps.apply(command, () => deadlineMs - this.deps.clock.now());
   }
 
   #written(command: VerbCommand, { version, row }: VerbResult & { kind: 'applied' }, isLate: boolean): void {
@@ -142,11 +132,11 @@ export class Operator {
     this.deps.onChanged(slot);
   }
 
-  async #writeOwed(row: string, owed: OwedVerb): Promise<void> {
+  async #writeOwed(row: string, owed: OwedVerb, deadlineMs: number): Promise<void> {
     const { command, revision } = owed;
     if (this.#owed.get(row) !== owed) return;
     const after = this.#sent.get(command.extension_id) ?? [];
-    const result = await this.#send({ ...command, decidedEarlier: { revision, after } });
+    const result = await this.#send({ ...command, decidedEarlier: { revision, after } }, deadlineMs);
     if (result.kind === 'applied') this.#written(command, result, true);
     else if (this.#owed.get(row) === owed) this.#void(row, owed, result);
   }
@@ -188,7 +178,7 @@ export class Operator {
     return { kind: 'in_force', revision: null, owed: true, ...(inForce(slot, scope.version) as InForce) };
   }
 
-  #answer(command: VerbCommand, result: Exclude<VerbResult, { kind: 'void' }>): VerbAnswer {
+  #answer(command: VerbCommand, result: VerbResult): VerbAnswer {
     switch (result.kind) {
       case 'applied': {
         const { version, row } = result;
@@ -202,6 +192,8 @@ export class Operator {
         return versionNotFound(command, result.isOwnRow);
       case 'extension_not_found':
         return { kind: 'extension_not_found', message: `no extension '${command.extension_id}'` };
+      case 'void':
+        throw new Error(`a verb that is decided now is not void: ${command.verb} of ${command.extension_id}`);
       default:
         return result satisfies never;
     }
@@ -211,25 +203,26 @@ export class Operator {
     return [...this.#owed].filter(([, { command }]) => command.extension_id === extensionId);
   }
 
-  /** V10. */
-  #inTurn<T>(extensionId: string, work: () => Promise<T>): Promise<T> {
-    const turn = (this.#turns.get(extensionId) ?? Promise.resolve()).then(work);
-    const settled = turn.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#turns.set(extensionId, settled);
-    void settled.then(() => {
-      if (this.#turns.get(extensionId) === settled) this.#turns.delete(extensionId);
-    });
+  /** V10. `work` ends with its deadline. */
+  #inTurn<T>(extensionId: string, work: (deadlineMs: number) => Promise<T>): Promise<T> {
+    const deadlineMs = this.deps.clock.now() + ANSWER_MS;
+    const turn = (this.#turns.get(extensionId) ?? Promise.resolve()).then(() => work(deadlineMs));
+    const ended = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#turns.get(extensionId) === ended) this.#turns.delete(extensionId);
+      });
+    this.#turns.set(extensionId, ended);
     return turn;
   }
 
-  async #soon<T>(work: Promise<T>): Promise<T | Late> {
+  /** Rejects where the work does, or is not done in time. */
+  #until<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
     const { clock } = this.deps;
     let timer: unknown;
-    const late = new Promise<Late>((resolve) => {
-      timer = clock.setTimeout(() => resolve('late'), ANSWER_MS);
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`no answer within ${ANSWER_MS / 1000} s; it may have been written`);
+      timer = clock.setTimeout(() => reject(error), deadlineMs - clock.now());
     });
     return Promise.race([work, late]).finally(() => clock.clearTimeout(timer));
   }

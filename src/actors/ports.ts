@@ -220,8 +220,11 @@ export type VerbResult =
   /** `isOwnRow`: it is what the extension's own row stands for, beside version rows. */
   | { readonly kind: 'version_not_found'; readonly isOwnRow: boolean };
 
-/** Rejects while the database is away or the row is locked for long; whether it was written is unknown where the answer was lost. */
-export type ApplyVerb = (command: VerbCommand) => Promise<VerbResult>;
+/**
+ * `remainingMs`: how long whoever asks still waits; when that is over, nothing is written any more. Rejects while the database
+ * is away, or somebody holds the row for too long; where an answer was lost, it may have been written.
+ */
+export type ApplyVerb = (command: VerbCommand, remainingMs: () => number) => Promise<VerbResult>;
 
 /** A fact for the audit trail that is no change of the registry (a trip, a rejected row). */
 export interface AuditFact {

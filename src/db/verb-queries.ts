@@ -5,18 +5,19 @@
 // B2. A verb that was decided earlier is void where another person has decided anything about the extension since. One
 //     statement reads row and trail at one moment, and writes only to the row that it has read: where somebody was in
 //     between, it is sent again.
+// B3. Nothing is written after the time that whoever asks waits: the statement says by when, by the database's clock.
 import { type SQL, sql } from 'drizzle-orm';
-import type { VerbCommand, VerbResult, WrittenRow } from '../actors/ports.js';
+import type { ApplyVerb, VerbCommand, VerbResult, WrittenRow } from '../actors/ports.js';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import type { BreakerOverride } from '../domain/extension.js';
 import { actionOf, OVERRIDE_AFTER, VERBS, type Verb } from '../domain/verbs.js';
 import { asActor } from './audit-queries.js';
 import type { Database } from './client.js';
 
-/** How long somebody else may hold the row: shorter than whoever asked for the verb waits. */
-const LOCK_TIMEOUT = '4s';
 /** How often somebody may be in between. */
 const ATTEMPTS = 10;
+/** B3. What the time left is for: to begin, to wait for whoever has the row, for whoever waits before us, and to commit. */
+const PARTS = 4;
 
 /** What a person decides about an extension or its versions; that it comes or goes is a decision too. */
 const DECISIONS = sql.raw(
@@ -39,22 +40,29 @@ interface Answer extends Record<string, unknown> {
   readonly is_known: boolean;
   readonly is_own_row: boolean;
   readonly is_done: boolean;
+  readonly is_late: boolean;
   readonly decision: { readonly action: string; readonly by: string | null } | null;
   readonly read: Row;
   readonly written: Row | null;
 }
 
 /** Implements ApplyVerb of the ports. */
-export async function applyVerb(db: Database, command: VerbCommand): Promise<VerbResult> {
+export async function applyVerb(db: Database, command: VerbCommand, remainingMs: () => number): ReturnType<ApplyVerb> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const result = await tryVerb(db, command);
+    if (remainingMs() <= 0) throw new Error(TOO_LATE);
+    const [clock] = await db.execute<{ now: number }>(sql`select extract(epoch from clock_timestamp())::float8 as now`);
+    const partMs = remainingMs() / PARTS;
+    if (partMs <= 0) throw new Error(TOO_LATE);
+    const result = await tryVerb(db, command, (clock?.now ?? 0) + partMs / 1000, Math.ceil(partMs));
     if (result !== null) return result;
   }
   throw new Error(`somebody else changes ${command.extension_id} all the time`);
 }
 
-/** null: somebody was in between. */
-async function tryVerb(db: Database, command: VerbCommand): Promise<VerbResult | null> {
+const TOO_LATE = 'the database took too long; nothing was written';
+
+/** `by`: the last moment to begin, by the database's clock in seconds. null: somebody was in between. */
+async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: number): Promise<VerbResult | null> {
   const { id, extension_id, version, verb, decidedEarlier } = command;
   const since = decidedEarlier?.revision ?? null;
   const isNow = sql`${decidedEarlier === null}::boolean`;
@@ -62,12 +70,13 @@ async function tryVerb(db: Database, command: VerbCommand): Promise<VerbResult |
   const [answer] = await db.execute<Answer>(sql`
     with ${asActor(command.actor, command.reason)}, told as materialized (
       select set_config('extreg.verb', ${actionOf(verb)}, true), set_config('extreg.id', ${id}, true),
-        set_config('lock_timeout', ${LOCK_TIMEOUT}, true) from actor
+        set_config('lock_timeout', ${String(lockMs)}, true) from actor
     ), seen as materialized (
       select v.version, e.revision as extension_revision, v.revision as version_revision,
         ${version}::text is null or v.version is not null or (e.version = ${version} and not has_versions) as is_known,
         coalesce(e.version = ${version}, false) as is_own_row,
         exists (select from extension_audit_log where id = ${id}::uuid) as is_done,
+        clock_timestamp() > to_timestamp(${by}::float8) as is_late,
         (select jsonb_build_object('action', action, 'by', changed_by) from extension_audit_log
           where extension_id = e.id and revision > ${since}::bigint and changed_by is distinct from ${AUTO_MANAGER}
             and (action in (${DECISIONS}) or action in ('version_create', 'version_delete')
@@ -79,7 +88,7 @@ async function tryVerb(db: Database, command: VerbCommand): Promise<VerbResult |
         cross join lateral (select exists (select from extension_versions where id = e.id) as has_versions) as known
       where e.id = ${extension_id}
     ), writing as (
-      select * from seen where is_known and not is_done and decision is null
+      select * from seen where is_known and not is_done and decision is null and not is_late
     ), written_extension as (
       update extensions as e set ${change('e', verb)}, updated_by = ${command.actor} from writing
       where e.id = ${extension_id} and writing.version is null and (${isNow} or e.revision = writing.extension_revision)
@@ -95,6 +104,7 @@ async function tryVerb(db: Database, command: VerbCommand): Promise<VerbResult |
   if (!answer.is_known) return { kind: 'version_not_found', isOwnRow: answer.is_own_row };
   if (answer.is_done) return { kind: 'applied', version: answer.version, row: writtenRow(answer.read) };
   if (answer.decision !== null) return { kind: 'void', ...answer.decision };
+  if (answer.is_late) throw new Error(TOO_LATE);
   return answer.written && { kind: 'applied', version: answer.version, row: writtenRow(answer.written) };
 }
 

@@ -6,7 +6,7 @@ import { readAudit } from '../../src/db/audit-queries.js';
 import { applyAutoChange } from '../../src/db/auto-queries.js';
 import type { Database } from '../../src/db/client.js';
 import { readEntries, readRevision } from '../../src/db/registry-queries.js';
-import { applyVerb } from '../../src/db/verb-queries.js';
+import { applyVerb as applyVerbInTime } from '../../src/db/verb-queries.js';
 import type { Verb } from '../../src/domain/verbs.js';
 import { onBothEngines, onPostgres, until } from '../helpers/postgres.js';
 
@@ -24,6 +24,9 @@ const command = (verb: Verb, over: Partial<VerbCommand> = {}): VerbCommand => ({
   decidedEarlier: null,
   ...over,
 });
+
+/** With time enough for any machine. */
+const applyVerb = (db: Database, told: VerbCommand) => applyVerbInTime(db, told, () => 60_000);
 
 async function withExtension({ $client }: Database, ...versions: string[]): Promise<void> {
   await $client`insert into extensions (id, type, subject) values ('a', 'pre', 'x')`;
@@ -335,12 +338,25 @@ onPostgresOnly(
     const { $client: holder } = database.open(1);
     await holder`begin`;
     await holder`select from extensions for update`;
-    await t.throwsAsync(() => applyVerb(db, command('isolate')), { message: /Failed query/ });
+    await t.throwsAsync(() => applyVerbInTime(db, command('isolate'), () => 1000), { message: /Failed query/ });
     await holder`rollback`;
     t.deepEqual(await switches(db), asRow(ON));
     t.is((await readAudit(db, { extensionId: 'a', limit: 10 })).length, 1);
   },
 );
+
+onBoth('B3: nothing is written when the time is over, wherever it was spent', async (t, database) => {
+  const db = database.open();
+  await withExtension(db, 'v2');
+  for (const left of [[0], [1000, 0], [1000, 0.001]])
+    for (const version of [null, 'v2']) {
+      const remaining = [...left];
+      const late = applyVerbInTime(db, command('isolate', { version }), () => remaining.shift() ?? 0);
+      await t.throwsAsync(late, { message: 'the database took too long; nothing was written' });
+    }
+  t.deepEqual(await switches(db), asRow(ON));
+  t.is(await readRevision(db), 2);
+});
 
 /** Resolves once somebody waits for a lock. */
 async function waiting({ $client }: Database, count: number): Promise<void> {

@@ -2,6 +2,7 @@
 import { Subject } from 'rxjs';
 import { Core, type CoreSettings } from '../../src/actors/core.js';
 import type {
+  ApplyVerb,
   AttemptEnd,
   AttemptListener,
   AuditFact,
@@ -14,7 +15,6 @@ import type {
   Route,
   RouteSpec,
   VerbCommand,
-  VerbResult,
 } from '../../src/actors/ports.js';
 import type { InvocationError } from '../../src/domain/errors.js';
 import type { RegistryEvent } from '../../src/domain/events.js';
@@ -82,7 +82,7 @@ export class ActorWorld {
     revision: change.revision + 1,
   });
   /** What the registry answers to a verb. */
-  verb = async (_command: VerbCommand): Promise<VerbResult> => ({ kind: 'extension_not_found' });
+  verb: ApplyVerb = async () => ({ kind: 'extension_not_found' });
   flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [] });
   readonly core: Core;
   #ids = 0;
@@ -142,10 +142,10 @@ export class ActorWorld {
             if (result.applied) this.autoChanges.push(change);
             return result;
           }),
-        applyVerb: (command) =>
+        applyVerb: (command, remainingMs) =>
           online(async () => {
             this.verbs.push(command);
-            return this.verb(command);
+            return this.verb(command, remainingMs);
           }),
         writeAudit: (facts) =>
           online(async () => {
