@@ -5,6 +5,7 @@
 -- M7. What is done under `extreg.verb` is a decision also where it changes nothing: the row's revision moves, and the audit
 --     row has the verb's name. Under `extreg.id` it has that id too, so that a decision that is sent twice is made once.
 -- M8. A health row says whose breaker it holds.
+-- M9. A health_status that no daemon wrote is a report: it makes a revision, so it reaches every daemon at once.
 alter table extensions
   add column if not exists breaker_resets integer not null default 0;
 --> statement-breakpoint
@@ -38,10 +39,16 @@ create trigger extreg_person_resets before update of breaker_resets on extension
   for each row execute function extreg_person_resets();
 --> statement-breakpoint
 
--- As in 0000, and M7.
+-- M9. health_status is measured where a daemon writes it, and a report where anybody else does: that is a change.
+create or replace function extreg_measured() returns text[] language sql stable as $$
+  select case when current_setting('extreg.actor', true) = 'system:health' then array['health_status'] else array[]::text[] end
+$$;
+--> statement-breakpoint
+
+-- As in 0000, and M7, M9.
 create or replace function extreg_touch() returns trigger language plpgsql as $$
 declare
-  dull constant text[] := array['health_status', 'last_health_check', 'updated_at', 'revision'];
+  dull constant text[] := array['last_health_check', 'updated_at', 'revision'] || extreg_measured();
 begin
   if to_jsonb(new) - dull = to_jsonb(old) - dull and coalesce(current_setting('extreg.verb', true), '') = '' then
     new.revision := old.revision;
@@ -55,10 +62,10 @@ begin
 end $$;
 --> statement-breakpoint
 
--- As in 0000, and M6, M7.
+-- As in 0000, and M6, M7, M9.
 create or replace function extreg_record() returns trigger language plpgsql security definer set search_path from current as $$
 declare
-  dull constant text[] := array['health_status', 'last_health_check', 'updated_at', 'revision'];
+  dull constant text[] := array['last_health_check', 'updated_at', 'revision'] || extreg_measured();
   before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
   after jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
   actor text := coalesce(nullif(current_setting('extreg.actor', true), ''), 'db:' || session_user);

@@ -48,13 +48,25 @@ export class HealthView implements HealthSource, MetricsSource {
     const published = slot.defaultService;
     return {
       ...this.extension(slot),
-      versions: [...slot.services].map((service) => ({
-        version: service.version.version,
-        enabled: true,
-        default: service === published,
-        override: overrideOf(extension, service.version.version),
-        ...this.target(slot, service.target),
-      })),
+      versions: [
+        ...[...slot.services].map((service) => ({
+          version: service.version.version,
+          enabled: true,
+          default: service === published,
+          override: overrideOf(extension, service.version.version),
+          ...this.target(slot, service.target),
+        })),
+        // Nothing runs of these, and whoever switches one on should see what is set over it.
+        ...extension.versions
+          .filter(({ version, enabled }) => !enabled && slot.service(version) === null)
+          .map(({ version }) => ({
+            version,
+            enabled: false,
+            default: false,
+            override: overrideOf(extension, version),
+            ...NO_TARGET,
+          })),
+      ],
       instances: extension.instances.map((instance) => this.#instance(slot, instance)),
     };
   }

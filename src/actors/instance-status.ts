@@ -1,8 +1,8 @@
 // What `health_status` says of one extension's instances: written for people and other programs, and read as a report of
 // theirs where it was not written here.
 //
-// R1. A row that says `unhealthy` is a report only where that is news: neither what this daemon wrote or is writing, nor
-//     what the row said before, nor a reading that may be older than what it wrote less than STALE_MS ago.
+// R1. A row that says `unhealthy` is a report where it is the first that is read of it, or where its revision has moved since:
+//     what a daemon writes, this one or another, moves none.
 // R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
 //     here, or else two daemons would pass each other's reports to and fro. A reset takes an `unhealthy` back.
 import type { HealthStatus, Instance } from '../domain/extension.js';
@@ -11,9 +11,9 @@ import type { Endpoint } from './endpoint.js';
 import type { InstanceStatusRow } from './ports.js';
 
 const REFRESH_MS = 60_000;
-const STALE_MS = 30_000;
 
 interface Known {
+  revision: number;
   /** What the row says, as far as is known. */
   status: HealthStatus;
   /** What is on its way to it. */
@@ -40,23 +40,27 @@ export class InstanceStatuses {
   readonly #known = new Map<string, Known>();
 
   /** The rows as the registry has them now; returns the instances that somebody else reports to be unhealthy. */
-  read(instances: readonly Instance[], nowMs: number): Instance[] {
+  read(instances: readonly Instance[]): Instance[] {
     const reported: Instance[] = [];
     for (const instance of instances) {
-      const { id, healthStatus } = instance;
+      const { id, healthStatus, revision } = instance;
       const known = this.#known.get(id);
       const isNews =
         known === undefined ||
-        (known.status !== 'unhealthy' && known.writing !== 'unhealthy' && nowMs - known.writtenMs >= STALE_MS);
+        (revision > known.revision && known.status !== 'unhealthy' && known.writing !== 'unhealthy');
       if (healthStatus === 'unhealthy' && isNews) reported.push(instance);
       if (known === undefined)
         this.#known.set(id, {
+          revision,
           status: healthStatus,
           writing: null,
           writtenMs: Number.NEGATIVE_INFINITY,
           settledMs: null,
         });
-      else if (known.writing === null && (isNews || healthStatus !== 'unhealthy')) known.status = healthStatus;
+      else {
+        known.revision = Math.max(revision, known.revision);
+        if (known.writing === null) known.status = healthStatus;
+      }
     }
     for (const id of this.#known.keys()) if (!instances.some((instance) => instance.id === id)) this.#known.delete(id);
     return reported;

@@ -45,7 +45,7 @@ export interface Service {
   readonly madeOf: {
     readonly subject: string;
     readonly config: Extension['config'] | null;
-    readonly instances: readonly Omit<Instance, 'healthStatus'>[];
+    readonly instances: readonly Omit<Instance, 'healthStatus' | 'revision'>[];
   };
 }
 
@@ -263,7 +263,7 @@ export class Slot {
   /** Instances that somebody else says are unhealthy. */
   #takeReports(extension: Extension, limited: boolean): void {
     const nowMs = this.#deps.clock.now();
-    for (const reported of this.instanceStatuses.read(extension.instances, nowMs))
+    for (const reported of this.instanceStatuses.read(extension.instances))
       for (const { target } of this.servicesOf(reported))
         target.rotation.reportUnhealthy(reported.subject, limited, nowMs);
   }
@@ -309,7 +309,7 @@ export class Slot {
     const madeOf = {
       subject: version.subject,
       config: this.#configFor(extension, version),
-      instances: instances.map(({ healthStatus: _, ...instance }) => instance),
+      instances: instances.map(({ healthStatus: _, revision: __, ...instance }) => instance),
     };
     if (previous !== undefined && isDeepStrictEqual(previous.madeOf, madeOf))
       return { ...previous, version, instances };

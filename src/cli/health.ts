@@ -70,7 +70,8 @@ function tripText({ trip_reason, trip_evidence }: TargetHealth): string {
   if (trip_evidence === null) return `  opened last for: ${trip_reason}`;
   const { failures, overdue, outcomes, window_seconds } = trip_evidence;
   const hung = overdue === 0 ? '' : ` and ${overdue} overdue`;
-  return `  opened last for: ${trip_reason} (${failures} failures${hung}, of ${outcomes + overdue} in ${window_seconds} s)`;
+  const failed = `${failures} ${failures === 1 ? 'failure' : 'failures'}${hung}`;
+  return `  opened last for: ${trip_reason} (${failed} of ${outcomes + overdue} in ${window_seconds} s)`;
 }
 
 function enabledText({ enabled, auto_disabled = false, override }: Enabled): string {

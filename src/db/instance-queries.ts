@@ -1,15 +1,17 @@
 // Writes what was measured of instances: `health_status` and `last_health_check`, which make no revision.
 //
 // I1. One statement for a batch, in order of id; an instance that is gone drops out.
+// I2. It says that it is a daemon's, by the name that the triggers know: whoever else writes `health_status` reports.
 import { sql } from 'drizzle-orm';
 import type { InstanceStatusRow } from '../actors/ports.js';
+import { asActor } from './audit-queries.js';
 import type { Database } from './client.js';
 
 /** Implements WriteInstanceStatus of the ports. */
 export async function writeInstanceStatus(db: Database, rows: readonly InstanceStatusRow[]): Promise<void> {
   if (rows.length === 0) return;
   await db.execute(sql`
-    with given as (
+    with ${asActor('system:health', 'measured')}, given as (
       select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given (
         extension_id text, instance_id text, health_status text, checked_ago_ms float8)
     ), locked as (
@@ -21,6 +23,6 @@ export async function writeInstanceStatus(db: Database, rows: readonly InstanceS
     update extension_instances as instance
     set health_status = locked.health_status,
       last_health_check = greatest(instance.last_health_check, now() - locked.checked_ago_ms * interval '1 millisecond')
-    from locked
+    from locked, actor
     where locked.extension_id = instance.extension_id and locked.instance_id = instance.instance_id`);
 }

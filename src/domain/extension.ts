@@ -21,6 +21,8 @@ export interface Instance {
   readonly weight: number;
   readonly enabled: boolean;
   readonly healthStatus: HealthStatus;
+  /** Of its row; what a daemon measures of it makes none. */
+  readonly revision: number;
   /** The version this instance serves; null: every version with the same subject, else the extension's own version. */
   readonly version: string | null;
 }

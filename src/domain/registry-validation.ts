@@ -189,6 +189,7 @@ function parseInstance(row: InstanceRow, rules: SubjectRules): Parsed<Instance> 
       enabled: row.enabled ?? true,
       healthStatus: HEALTH_STATUSES.find((s) => s === row.health_status) ?? 'unknown',
       version: row.version,
+      revision: row.revision,
     },
   };
 }

@@ -74,9 +74,15 @@ export function createApp(listening: string, log: Logger): App {
     const code = codeOf(error);
     if (code === 'internal_error')
       log.error({ event: 'http_request_failed', route: request.routeOptions.url ?? null, err: error });
-    return sendError(reply, code, code === 'internal_error' ? 'a fault of the daemon; see its log' : error.message);
+    return sendError(reply, code, messageOf(error, code, request.headers['content-type']));
   });
   return app;
+}
+
+function messageOf(error: FastifyError, code: HttpErrorCode, contentType: string | undefined): string {
+  if (code === 'internal_error') return 'a fault of the daemon; see its log';
+  if (error.statusCode === 415) return `content-type must be application/json, got ${contentType ?? 'none'}`;
+  return error.message;
 }
 
 function sendError(reply: FastifyReply, code: HttpErrorCode, message: string): FastifyReply {

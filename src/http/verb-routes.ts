@@ -1,6 +1,6 @@
 // `POST /admin/extensions/:id/<verb>`: what an operator tells an extension or one version of it.
 //
-// H8. Nothing of a change is converted: it has the types of its schema, or it is refused.
+// H16. Nothing of a change is converted: it has the types of its schema, or it is refused.
 import { type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { ExecuteVerb } from '../actors/ports.js';
@@ -82,13 +82,29 @@ function verbRoute(app: App, verb: Verb, execute: ExecuteVerb): void {
   );
 }
 
-/** H8. */
+/** H16. */
 function strictly(schema: TSchema): (given: unknown) => { value: unknown } | { error: Error } {
   const validator = Compile(schema);
   return (given) => {
     const [first] = validator.Errors(given);
-    return first === undefined ? { value: given } : { error: new Error(`body${first.instancePath} ${first.message}`) };
+    return first === undefined ? { value: given } : { error: new Error(problemOf(first, given)) };
   };
+}
+
+/** In words that say what to do: a pattern does not. */
+function problemOf(
+  { instancePath, keyword, message }: { instancePath: string; keyword: string; message: string },
+  given: unknown,
+) {
+  if (instancePath === '' && keyword === 'type') return 'the body must be a JSON object with a reason';
+  if (keyword === 'pattern')
+    return `body${instancePath} must not be blank, nor hold control characters where it is a name`;
+  if (message === 'schema is false' || keyword === 'additionalProperties') {
+    const known = new Set(Object.keys(bodySchema.properties));
+    const foreign = Object.keys(given as object).filter((name) => !known.has(name));
+    return `the body has no field ${foreign.map((name) => `'${name.slice(0, 80)}'`).join(', ')}; it takes ${[...known].join(', ')}`;
+  }
+  return `body${instancePath} ${message}`;
 }
 
 function storageProblems(texts: Readonly<Record<string, string | null | undefined>>): string | null {

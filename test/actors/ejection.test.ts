@@ -368,7 +368,7 @@ test('R1: somebody else writes unhealthy while it runs: it is ejected; the same 
   const world = pool(2);
   await world.come('a', 35, 10);
   const reported = [
-    instanceRow('a', 'i1', { health_status: 'unhealthy' }),
+    instanceRow('a', 'i1', { health_status: 'unhealthy', revision: 2 }),
     instanceRow('a', 'i2', { health_status: 'healthy' }),
   ];
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { instances: reported })));
@@ -379,6 +379,26 @@ test('R1: somebody else writes unhealthy while it runs: it is ejected; the same 
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { instances: reported })));
   t.is(view(world).statuses?.[0], 'healthy');
   t.is(world.kinds().length, 2);
+});
+
+test('R1: what another daemon wrote is no report: it moves no revision', async (t) => {
+  const world = pool(2);
+  await world.come('a', 2, 10);
+  for (const health_status of ['unhealthy', 'healthy', 'unhealthy']) {
+    const rows = [instanceRow('a', 'i1', { health_status }), instanceRow('a', 'i2', { health_status: 'healthy' })];
+    world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { instances: rows })));
+    await world.come('a', 1, 10);
+  }
+  t.deepEqual(world.kinds(), []);
+});
+
+test('R1: reports that come while it runs take at most half of the instances out', async (t) => {
+  const world = pool(4);
+  await world.come('a', 2, 20);
+  const rows = [1, 2, 3, 4].map((n) => instanceRow('a', `i${n}`, { health_status: 'unhealthy', revision: 2 }));
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { instances: rows })));
+  t.is(world.kinds().filter((kind) => kind === 'instance_ejected').length, 2);
+  t.is(okShare(await world.come('a', 2, 20)), 1);
 });
 
 test('R1: what this daemon wrote itself is no report', async (t) => {

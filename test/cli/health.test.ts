@@ -49,7 +49,7 @@ test('health <id>: says what it opened on', async (t) => {
   const opened = extensionHealth('guard', { trip_reason: 'failure_count', trip_evidence });
   const { url } = await listen(t, { health: healthSource(opened) });
   const { stdout } = await run(['health', 'guard', '--http-port', new URL(url).port], { cwd: directory(t) });
-  t.regex(stdout, /opened last for: failure_count \(3 failures and 2 overdue, of 22 in 60 s\)\n/);
+  t.regex(stdout, /opened last for: failure_count \(3 failures and 2 overdue of 22 in 60 s\)\n/);
 });
 
 test('health --json: what the API says', async (t) => {

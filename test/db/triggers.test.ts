@@ -1,6 +1,8 @@
 // What the database itself does when somebody changes the registry: M1..M5 of drizzle/0000_registry.sql.
+
 import anyTest, { type TestFn } from 'ava';
 import type { Database } from '../../src/db/client.js';
+import { writeInstanceStatus } from '../../src/db/instance-queries.js';
 import { onBothEngines, onPostgres } from '../helpers/postgres.js';
 
 const test = anyTest as TestFn;
@@ -173,7 +175,7 @@ onBoth('M4: what is only measured, and what changes nothing, makes no revision',
   await addExtension(db, 'a');
   await $client`insert into extension_instances (extension_id, instance_id, subject) values ('a', 'one', 'ext.a')`;
   const before = await actions(db);
-  await $client`update extension_instances set health_status = 'unhealthy', last_health_check = now()`;
+  await $client`update extension_instances set health_status = health_status, last_health_check = now()`;
   await $client`update extensions set updated_at = now() + interval '1 hour', revision = 99`;
   await $client`update extensions set enabled = enabled, subject = subject`;
   await $client`insert into extension_health (extension_id, circuit_breaker_state) values ('a', 'open')`;
@@ -181,6 +183,28 @@ onBoth('M4: what is only measured, and what changes nothing, makes no revision',
   t.deepEqual(await actions(db), before);
   t.deepEqual([...(await $client`select revision::int from extensions`)], [{ revision: 1 }]);
 });
+
+onBoth(
+  'M9: a health_status is a change where somebody reports it, and none where a daemon measured it',
+  async (t, database) => {
+    const db = database.open();
+    const { $client } = db;
+    await addExtension(db, 'a');
+    await $client`insert into extension_instances (extension_id, instance_id, subject) values ('a', 'one', 'ext.a')`;
+    const before = await actions(db);
+    const row = { extension_id: 'a', instance_id: 'one', health_status: 'healthy', checked_ago_ms: 0 } as const;
+    await writeInstanceStatus(db, [row]);
+    t.deepEqual(await actions(db), before);
+    await $client`update extension_instances set health_status = 'unhealthy'`;
+    t.is((await actions(db)).length, before.length + 1);
+    await writeInstanceStatus(db, [row]);
+    t.is((await actions(db)).length, before.length + 1);
+    t.deepEqual(
+      [...(await $client`select health_status, revision::int from extension_instances`)],
+      [{ health_status: 'healthy', revision: 2 }],
+    );
+  },
+);
 
 onBoth('extreg_touch: moves revision and updated_at, whatever the statement says about them', async (t, database) => {
   const db = database.open();

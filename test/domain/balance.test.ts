@@ -10,6 +10,7 @@ const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
   enabled: true,
   healthStatus: 'healthy',
   version: null,
+  revision: 1,
   ...changes,
 });
 

@@ -1,4 +1,4 @@
-// `POST /admin/extensions/:id/<verb>`: H8 of verb-routes.ts, and what goes in and comes out.
+// `POST /admin/extensions/:id/<verb>`: H16 of verb-routes.ts, and what goes in and comes out.
 import test from 'ava';
 import type { VerbAnswer, VerbOrder } from '../../src/actors/ports.js';
 import { VERBS } from '../../src/domain/verbs.js';
@@ -98,7 +98,7 @@ const refused = test.macro<
     t.is(response.status, HTTP_ERRORS[code].status);
     t.regex(answer.error.message, message);
   },
-  title: (_, what, __, code) => `H8: ${what} is answered ${code}`,
+  title: (_, what, __, code) => `H16: ${what} is answered ${code}`,
 });
 const bad = (what: string, body: unknown, message: RegExp) =>
   test(refused, what, JSON.stringify(body), 'invalid_request', message);
@@ -118,7 +118,7 @@ bad('an empty by', { reason: 'x', by: '' }, /body\/by/);
 bad('a by that is too long', { reason: 'x', by: 'x'.repeat(201) }, /body\/by/);
 bad('a by with a line break', { reason: 'x', by: 'a\nb' }, /body\/by/);
 bad('a field that is none', { reason: 'x', versoin: 'v2' }, /body/);
-bad('a list', ['x'], /body must be object/);
+bad('a list', ['x'], /the body must be a JSON object with a reason/);
 test(refused, 'no body', null, 'invalid_request', /./, {});
 test(refused, 'an empty body', '', 'invalid_request', /./);
 test(refused, 'half a body', '{"reason":', 'invalid_request', /./);
