@@ -609,3 +609,15 @@ test('V7: an extension whose row is not valid is written all the same', async (t
     breakerState: null,
   });
 });
+
+test('V8: enable and disable do not drop what is owed of the same row: it is written before them', async (t) => {
+  for (const verb of ['enable', 'disable'] as const) {
+    const world = new World();
+    world.isDatabaseAway = true;
+    t.like(await world.say('isolate'), { kind: 'in_force', owed: true });
+    world.isDatabaseAway = false;
+    t.like(await world.say(verb), { kind: 'in_force', owed: false, override: 'isolated' });
+    t.is(world.row.breaker_override, 'isolated');
+    t.is(world.core.operator.owed, 0);
+  }
+});

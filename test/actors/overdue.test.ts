@@ -211,6 +211,26 @@ test('G3: its time over, everybody is let in, timer or not', async (t) => {
   t.true(herd.every((call) => call.answers.length === 0));
 });
 
+test('G3: a trip in an unfinished slow start keeps what there was before it as the goal', async (t) => {
+  const world = await recovering(40);
+  world.behaviour.set('ext.a', FAILS);
+  for (let i = 0; i < 5; i++) {
+    world.call('a');
+    await world.pass(50);
+  }
+  t.is(health(world)?.circuit_breaker_state, 'open');
+  world.behaviour.set('ext.a', WORKS);
+  await world.pass(120_000);
+  for (let i = 0; i < 2; i++) {
+    world.call('a');
+    await world.pass(50);
+  }
+  t.true(health(world)?.recovering);
+  world.behaviour.set('ext.a', { ends: 0, afterMs: 100 });
+  const herd = Array.from({ length: 50 }, () => world.call('a'));
+  t.is(herd.filter((call) => call.answers.length === 0).length, 3);
+});
+
 test('G3: a sequential caller never notices, whatever there was before', async (t) => {
   for (const concurrency of [5, 1000]) {
     const world = await recovering(concurrency);

@@ -175,6 +175,51 @@ test('S2: what a person disables meanwhile is not tried again', async (t) => {
   t.is(world.core.router.inFlight, 0);
 });
 
+test('S2: a version that a person disables meanwhile is not tried again', async (t) => {
+  const world = new ActorWorld();
+  const told = (revision: number, enabled: boolean) =>
+    registryEntry(extensionRow('a', { retry: 1 }), {
+      versions: [versionRow('a', 'v1'), versionRow('a', 'v2', { retry: 1, enabled, revision })],
+    });
+  world.feed$.next(snapshotOf(1, told(1, true)));
+  const called = world.call('a');
+  t.is(world.sent[0]?.route.spec.version, 'v2');
+  world.sent[0]?.end('timeout');
+  world.feed$.next(changesOf(2, [told(2, false)]));
+  await world.pass(50);
+  t.is(world.sent.length, 1);
+  t.like(called.answers, [{ retryable: 'maybe_executed', details: { reason: 'disabled' } }]);
+});
+
+test('a retry uses the instances there are by then', async (t) => {
+  const world = new ActorWorld();
+  const told = (revision: number, weight: number) =>
+    registryEntry(extensionRow('a', { retry: 1 }), {
+      instances: [instanceRow('a', 'i1'), instanceRow('a', 'i2', { weight, revision }), instanceRow('a', 'i3')],
+    });
+  world.feed$.next(snapshotOf(1, told(1, 100)));
+  world.call('a');
+  world.sent[0]?.end('timeout');
+  world.feed$.next(changesOf(2, [told(2, 0)]));
+  await world.pass(50);
+  t.is(world.sent[1]?.route.spec.instanceId, 'i3');
+});
+
+test('R2: where NATS stood still and an attempt gets its time once more, the caller is answered when his budget ends', (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  const called = world.call('a');
+  world.clock.advance(1200);
+  t.deepEqual(called.answers, [], 'the timeout would have ended it');
+  world.sent[0]?.delay();
+  world.clock.advance(0);
+  t.like(called.answers[0], { code: 'deadline_exceeded' });
+  t.is(world.core.router.inFlight, 1, 'its attempt is out still');
+  world.sent[0]?.end(0);
+  t.is(world.core.router.inFlight, 0);
+  t.is(called.answers.length, 1);
+});
+
 test('no responders: the attempt moves to another instance at once, outside retry', (t) => {
   const world = new ActorWorld();
   const instances = [instanceRow('a', 'i1'), instanceRow('a', 'i2'), instanceRow('a', 'i3')];

@@ -35,6 +35,8 @@ interface Sent {
 export interface SentAttempt extends Sent {
   readonly attempt: number;
   readonly remainingMs: number;
+  /** NATS stood still: it may end later than its timeout. */
+  delay(): void;
 }
 
 export interface SentCheck extends Sent {
@@ -106,6 +108,7 @@ export class ActorWorld {
             timeoutMs,
             remainingMs,
             end: endOf(listener),
+            delay: () => listener.attemptDelayed?.(),
           };
           this.sent.push(sent);
           this.onSent(sent);
