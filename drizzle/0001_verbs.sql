@@ -45,8 +45,8 @@ create or replace function extreg_measured() returns text[] language sql stable 
 $$;
 --> statement-breakpoint
 
--- As in 0000, and M7, M9.
-create or replace function extreg_touch() returns trigger language plpgsql as $$
+-- As in 0000, and M7, M9. Whoever writes may look for functions elsewhere.
+create or replace function extreg_touch() returns trigger language plpgsql set search_path from current as $$
 declare
   dull constant text[] := array['last_health_check', 'updated_at', 'revision'] || extreg_measured();
 begin

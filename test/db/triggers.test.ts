@@ -268,3 +268,19 @@ onPostgresOnly('M1: whoever may change a table is audited, with no rights on the
   await clerk.$client`update extensions set subject = 'ext.b'`;
   t.like((await trail(db)).at(-1), { action: 'update', changed_by: 'db:clerk' });
 });
+
+onBoth('M1: a client that looks elsewhere for its functions may write all the same', async (t, database) => {
+  const db = database.open(1);
+  const { $client } = db;
+  await addExtension(db, 'a');
+  await $client`insert into extension_versions (id, version, subject) values ('a', 'v2', 'ext.a.v2')`;
+  await $client.begin(async (tx) => {
+    await tx`set local search_path = ''`;
+    await tx`update public.extensions set enabled = false, breaker_resets = breaker_resets + 1`;
+    await tx`update public.extension_versions set breaker_override = 'isolated'`;
+    await tx`insert into public.extension_instances (extension_id, instance_id, subject) values ('a', 'one', 'ext.a')`;
+    await tx`update public.extension_instances set health_status = 'unhealthy'`;
+    await tx`delete from public.extension_versions`;
+  });
+  t.is((await trail(db)).length, 7);
+});
