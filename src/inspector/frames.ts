@@ -16,6 +16,7 @@ export const SHOWN_CONTEXT = [
   'generation',
   'epoch',
   'trips',
+  'recoveries',
   'tripReason',
   'openedAtMs',
   'openUntilMs',

@@ -158,7 +158,9 @@ test('every enabled version has a target of its own, and the published one is th
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { versions })));
   const view = world.core.view.one('a');
   t.is(view?.version, 'v10');
-  t.deepEqual(view?.versions?.map((v) => v.version).sort(), ['v1', 'v10', 'v11', 'v9']);
+  const named = (enabled: boolean) => view?.versions?.filter((v) => v.enabled === enabled).map((v) => v.version);
+  t.deepEqual(named(true)?.sort(), ['v1', 'v10', 'v11', 'v9']);
+  t.deepEqual(named(false), ['v12'], 'shown, though nothing runs of it');
   world.callEnding('a', 0);
   t.is(world.sent[0]?.route.subject, 'ext.a.v10');
 });

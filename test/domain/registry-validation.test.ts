@@ -60,7 +60,17 @@ test('L3: null in every nullable column means its default', (t) => {
           revision: 1,
         },
       ],
-      instances: [{ id: 'i', subject: 'ext.a.i', weight: 100, enabled: true, healthStatus: 'unknown', version: null }],
+      instances: [
+        {
+          id: 'i',
+          subject: 'ext.a.i',
+          weight: 100,
+          enabled: true,
+          healthStatus: 'unknown',
+          revision: 1,
+          version: null,
+        },
+      ],
     },
     thresholds: null,
     refused: [],
