@@ -432,3 +432,16 @@ test('no usable instance refuses with no_instance, ejected or not', async (t) =>
   t.is(reasonOf(world.call('a')), 'no_instance');
   t.is(world.core.supervisor.slots.get('a')?.defaultService?.target.inFlight, 0);
 });
+
+test('R2: a reset takes an unhealthy row back, also where nobody has called the instance', async (t) => {
+  const world = pool(2, { health_status: 'unhealthy' });
+  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  await world.pass(2000);
+  t.deepEqual(world.instanceStatuses, [], 'a report is not measured here');
+  target?.send({ type: 'breaker.reset', nowMs: world.clock.now() });
+  await world.pass(2000);
+  t.deepEqual(
+    world.instanceStatuses.map((row) => `${row.instance_id} ${row.health_status}`),
+    ['i1 unknown'],
+  );
+});

@@ -621,3 +621,12 @@ test('V8: enable and disable do not drop what is owed of the same row: it is wri
     t.is(world.core.operator.owed, 0);
   }
 });
+
+test('V8: a daemon that stops takes nothing more that could only be owed', async (t) => {
+  const world = new World();
+  world.isDatabaseAway = true;
+  await world.say('isolate');
+  await world.core.operator.stop();
+  t.like(await world.say('reset'), { kind: 'database_unavailable' });
+  t.is(reasonOf(world.call('a')), 'isolated', 'what was in force stays');
+});

@@ -603,3 +603,19 @@ test('C6: a timer that fires early brings no second check', async (t) => {
   await world.pass(9000);
   t.is(world.checks.length, 1);
 });
+
+test('FM 4: a check that cannot be sent for a fault of ours keeps neither its permit nor the next round away', async (t) => {
+  const world = checked();
+  await trip(world);
+  world.onCheck = () => {
+    throw new TypeError('a bug');
+  };
+  await world.pass(70_000);
+  t.is(state(world), 'half_open', 'no verdict');
+  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  t.is(target?.inFlight, 0);
+  t.is(target?.probes, 0);
+  world.onCheck = (check) => check.end(0);
+  await world.pass(21_000);
+  t.is(state(world), 'closed');
+});

@@ -1039,3 +1039,13 @@ test('invariants: events come in an order that makes sense, under any interleavi
     { numRuns: 300, seed: 20_260_102 },
   );
 });
+
+test('an isolated breaker, which the world is told is open, says since when', (t) => {
+  const world = new World().override('isolated');
+  world.clock.advance(7000);
+  t.is(world.target.facts().openedAgoMs, 7000);
+  const open = new World().trip();
+  open.clock.advance(1000);
+  open.override('isolated').clock.advance(1000);
+  t.is(open.target.facts().openedAgoMs, 2000, 'where it was open before, since then');
+});
