@@ -1,6 +1,6 @@
 // The daemon's own numbers for the metrics page, read from whoever has them.
 import type { Core } from './actors/core.js';
-import type { Readiness } from './actors/ports.js';
+import type { Readiness } from './actors/offers.js';
 import type { Webhooks } from './http/webhooks.js';
 import type { EventPublisher } from './nats/event-publisher.js';
 import type { Intake } from './nats/intake.js';

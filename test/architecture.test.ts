@@ -70,21 +70,21 @@ function targetOf(file: SourceFile, { specifier }: Import): string | null {
 
 const floorOf = (path: string): string | null => FILES.find((file) => file.path === path)?.floor ?? null;
 
-const PORTS = 'src/actors/ports.ts';
+const PORTS = ['src/actors/ports.ts', 'src/actors/offers.ts'];
 
 interface Rule {
   /** Floors below that it may import; its own it may always. */
   readonly floors: readonly string[];
   readonly packages: readonly string[];
   readonly builtins: readonly string[] | 'any';
-  /** Types of what the actors need from outside. */
+  /** Types of what the actors need from outside, and of what they offer. */
   readonly typesOfPorts?: true;
 }
 
 const EDGE = { floors: ['domain', 'telemetry'], builtins: 'any', typesOfPorts: true } as const;
 
 const RULES: Readonly<Record<string, Rule>> = {
-  domain: { floors: [], packages: ['typebox'], builtins: ['node:util'] },
+  domain: { floors: [], packages: ['murmurhash', 'typebox'], builtins: ['node:util'] },
   machines: { floors: ['domain'], packages: ['xstate'], builtins: [] },
   actors: { floors: ['machines', 'domain', 'telemetry'], packages: ['xstate', 'rxjs'], builtins: 'any' },
   db: { ...EDGE, packages: ['drizzle-orm', 'postgres', '@electric-sql/pglite', 'rxjs'] },
@@ -117,8 +117,8 @@ function forbidden(file: SourceFile, imported: Import, rule: Rule): string | nul
   }
   const floor = floorOf(target);
   if (floor === file.floor || (floor !== null && rule.floors.includes(floor))) return null;
-  if (rule.typesOfPorts && target === PORTS)
-    return imported.isTypeOnly ? null : `${file.path} imports more than types from ${PORTS}`;
+  if (rule.typesOfPorts && PORTS.includes(target))
+    return imported.isTypeOnly ? null : `${file.path} imports more than types from ${target}`;
   return `${file.path} imports ${target}`;
 }
 

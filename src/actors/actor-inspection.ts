@@ -6,7 +6,7 @@
 // N3. An observer that throws is told no more. Within an actor's step its error would reach whoever sent the event, and
 //     the actor would never take another one.
 import type { AnyActor, AnyMachineSnapshot, AnyStateMachine, InspectionEvent, Subscription } from 'xstate';
-import type { ActorObserver } from './ports.js';
+import type { ActorObserver } from './offers.js';
 
 export class ActorInspection {
   /** Read at each success of a target, therefore a field. */

@@ -13,7 +13,8 @@ import type { BreakerSettings } from '../domain/policy.js';
 import { breakerMachine } from '../machines/breaker-machine.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../machines/breaker-types.js';
 import { ActorInspection } from './actor-inspection.js';
-import type { ActorObserver, BreakerStateName, Clock } from './ports.js';
+import type { ActorObserver } from './offers.js';
+import type { BreakerStateName, Clock } from './ports.js';
 
 export type BreakerMode = 'closed' | 'recovering' | 'open' | 'halfOpen' | 'isolated' | 'forcedClosed' | 'failed';
 type Override = 'isolated' | 'forced_closed' | null;

@@ -22,6 +22,7 @@ import { HealthView } from './health-view.js';
 import { HealthWriter } from './health-writer.js';
 import { InstanceStatusWriter } from './instance-status-writer.js';
 import { Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './notices.js';
+import type { InspectionSource } from './offers.js';
 import { Operator } from './operator.js';
 import type {
   AfterRoundTrip,
@@ -29,7 +30,6 @@ import type {
   ApplyVerb,
   Clock,
   FlushHealth,
-  InspectionSource,
   PrepareRoute,
   PublishEvent,
   RegistryFeed,

@@ -13,7 +13,8 @@ import { overrideOf } from '../domain/verbs.js';
 import { defaultVersion } from '../domain/version-choice.js';
 import { statusOf, worstOf } from './instance-status.js';
 import { isoAt, publicEvidence } from './notices.js';
-import type { Clock, ExtensionSample, HealthSource, MetricsSource, WallClock } from './ports.js';
+import type { ExtensionSample, HealthSource, MetricsSource } from './offers.js';
+import type { Clock, WallClock } from './ports.js';
 import type { Slot } from './slot.js';
 import type { Target } from './target.js';
 

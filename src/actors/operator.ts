@@ -10,7 +10,8 @@
 import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../domain/verbs.js';
 import type { Logger } from '../telemetry/log.js';
 import { type Notices, SYSTEM_REGISTRY } from './notices.js';
-import type { ApplyVerb, Clock, ExecuteVerb, VerbAnswer, VerbCommand, VerbOrder, VerbResult } from './ports.js';
+import type { ExecuteVerb, VerbAnswer, VerbOrder } from './offers.js';
+import type { ApplyVerb, Clock, VerbCommand, VerbResult } from './ports.js';
 import type { Slot } from './slot.js';
 
 /** How long a write may take, and whoever asks for it waits. */

@@ -1,12 +1,10 @@
-// What the actors need from outside, and what they offer to it, as types. The edges fill these in; the roof connects them.
+// What the actors need from outside, as types. The edges fill these in; the roof connects them.
 import type { Observable } from 'rxjs';
-import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
 import type { RegistryEvent } from '../domain/events.js';
 import type { BreakerOverride, HealthStatus, JsonObject } from '../domain/extension.js';
-import type { HealthReport } from '../domain/health-report.js';
-import type { Outcome } from '../domain/outcome.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
+import type { Context } from '../domain/routing-rules.js';
 import type { Verb } from '../domain/verbs.js';
 
 /** Monotonic time in milliseconds with fractions, and timers on the same time line. A simulated one drives the tests. */
@@ -106,6 +104,11 @@ export interface Invocation {
   deadlineMs: number;
   /** Value of a header of the caller, exactly as spelled; null where it is absent. */
   header(name: string): string | null;
+  /**
+   * What the caller says of itself, as far as it is believed: a value for each of `keys` that it gives one. An error where
+   * that cannot be known, which the caller is to be told instead of a guess.
+   */
+  context(keys: readonly string[]): Context | InvocationError;
   /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */
   succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null;
   refuse(error: InvocationError): void;
@@ -242,111 +245,3 @@ export type WriteAudit = (facts: readonly AuditFact[]) => Promise<void>;
 
 /** Cold; errors never reach it: it retries by itself. The first update is a snapshot. */
 export type RegistryFeed = Observable<RegistryUpdate>;
-
-// What the actors offer to http/, nats/ and cli/
-
-export interface Readiness {
-  readonly ready: boolean;
-  /** Why not ready: `nats`, `registry`, `draining`. */
-  readonly waiting_for: readonly string[];
-  /** What is away while we serve all the same: `database`, `registry_snapshot_file`. */
-  readonly degraded: readonly string[];
-}
-
-export interface HealthSource {
-  report(): HealthReport;
-  /** null: no such extension. */
-  one(extensionId: string): HealthReport['extensions'][number] | null;
-}
-
-/** One extension's numbers for the metrics page; counters only grow while the process lives. */
-export interface ExtensionSample {
-  readonly extension_id: string;
-  /** 0 closed, 1 open, 2 half-open; isolated counts as 1, forced closed as 0. */
-  readonly state: 0 | 1 | 2;
-  readonly failures_total: number;
-  /** Times the breaker closed after having been open. */
-  readonly recoveries_total: number;
-  /** Times it opened, re-opening from half-open included. */
-  readonly trips_total: number;
-  /** Health window; null without calls. */
-  readonly success_rate: number | null;
-  readonly avg_latency_ms: number | null;
-  readonly auto_disabled: boolean;
-  readonly in_flight: number;
-  /** Epoch seconds; null without one. */
-  readonly last_failure_timestamp_seconds: number | null;
-  /** Invocations answered, by result: `ok`, or the error code they were refused with. */
-  readonly invocations: ReadonlyMap<string, number>;
-  /** Cumulative counts per upper bound of DURATION_BOUNDS_SECONDS, then all (+Inf). */
-  readonly duration_buckets: readonly number[];
-  readonly duration_sum_seconds: number;
-  /** Active checks that got a permit and have ended, by outcome. */
-  readonly health_checks: ReadonlyMap<Outcome, number>;
-  /** State of every target that is not the default one, by version. */
-  readonly versions: readonly { readonly version: string; readonly state: 0 | 1 | 2 }[];
-}
-
-export interface MetricsSource {
-  extensions(): Iterable<ExtensionSample>;
-  /** extension_health_auto_disabled_total. */
-  autoDisabledTotal(): number;
-}
-
-export interface VerbOrder {
-  readonly extensionId: string;
-  /** null: every target of the extension. */
-  readonly version: string | null;
-  readonly verb: Verb;
-  readonly reason: string;
-  readonly actor: string;
-}
-
-export type VerbAnswer =
-  | {
-      readonly kind: 'in_force';
-      /** Of the row that was written; null while it is owed. */
-      readonly revision: number | null;
-      /** The database is away: it is written when it is back, unless somebody decides otherwise before. */
-      readonly owed: boolean;
-      readonly enabled: boolean;
-      readonly autoDisabled: boolean;
-      readonly override: BreakerOverride | null;
-      /** null: nothing runs that has a breaker. */
-      readonly breakerState: BreakerStateName | null;
-    }
-  | { readonly kind: 'extension_not_found' | 'version_not_found' | 'database_unavailable'; readonly message: string };
-
-export type ExecuteVerb = (order: VerbOrder) => Promise<VerbAnswer>;
-
-// What the actors offer to inspector/
-
-/**
- * Sees what the actor of one target does, from within its steps: it has to be quick, and one that throws is told no more.
- * Snapshots hold the windows by reference.
- */
-export interface ActorObserver {
-  /** An actor is there: when the watch begins, and after each rebuild. `config` is that of its machine. */
-  actorStarted(config: object, snapshot: AnyMachineSnapshot): void;
-  /** `fromItself`: a timer of its own. */
-  eventReceived(event: AnyEventObject, fromItself: boolean): void;
-  /** Also for the end of an actor: status `error` or `stopped`. */
-  snapshotTaken(snapshot: AnyMachineSnapshot, event: AnyEventObject): void;
-}
-
-/** One version of one extension; the same object for as long as it runs. */
-export interface WatchableTarget {
-  readonly extensionId: string;
-  readonly version: string;
-  /** What the breaker is told to be in, without a person's override. */
-  readonly publishedState: BreakerStateName;
-  /** Returns the way to end it. Nothing is attached to an actor that nobody watches. */
-  watch(observer: ActorObserver): () => void;
-}
-
-export interface InspectionSource {
-  /** Ids of the extensions that run. */
-  extensionIds(): Iterable<string>;
-  /** The targets of one extension; null: no such extension. */
-  targetsOf(extensionId: string): readonly WatchableTarget[] | null;
-}

@@ -17,8 +17,9 @@ import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../machines/bre
 import { BreakerLife, type BreakerLifeOptions, type BreakerMode } from './breaker-life.js';
 import type { Endpoint } from './endpoint.js';
 import { type Attempt, InFlight } from './in-flight.js';
+import type { ActorObserver } from './offers.js';
 import { OverdueLook } from './overdue.js';
-import type { ActorObserver, BreakerStateName } from './ports.js';
+import type { BreakerStateName } from './ports.js';
 import { Rotation, type RotationChange } from './rotation.js';
 import { SlowStart } from './slow-start.js';
 

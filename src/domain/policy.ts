@@ -110,13 +110,63 @@ const healthCheckSchema = Type.Partial(Type.Object(HEALTH_CHECK_SETTINGS), {
 });
 export type HealthCheckPolicy = Readonly<Static<typeof healthCheckSchema>>;
 
+/** How the calls of a version are spread over its instances. */
+export const BALANCERS = ['weighted_round_robin', 'least_inflight', 'consistent_hash'] as const;
+export type Balancer = (typeof BALANCERS)[number];
+export const MAX_FALLBACKS = 8;
+
+/** What retries may cost, by the names they have in `policy.retry`. */
+export const RETRY_BUDGET_SETTINGS = {
+  budget_share: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 0.2,
+    description: 'Retries of the last ten seconds, as a share of the calls in them.',
+  }),
+  budget_reserve: Type.Integer({
+    minimum: 0,
+    maximum: 1000,
+    default: 3,
+    description: 'Retries in ten seconds that are granted however few calls there were.',
+  }),
+} as const;
+
 export const policySchema = Type.Object(
   {
+    balancer: Type.Optional(
+      Type.Enum([...BALANCERS], {
+        description:
+          'How calls are spread over the instances of a version: by weight in turn (the default), to the less busy of two, or by a hash of the routing key.',
+      }),
+    ),
     breaker: Type.Optional(Type.Partial(breakerSchema, strict)),
     deliver_config: Type.Optional(Type.Boolean({ description: 'False: `Extreg-Config` is not sent.' })),
+    fallback: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
+        maxItems: MAX_FALLBACKS,
+        uniqueItems: true,
+        description:
+          'Extensions of the same type that take the calls, in this order, where no version of this one does.',
+      }),
+    ),
     health_check: Type.Optional(healthCheckSchema),
     max_in_flight: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Calls of this extension under way at a time.' }),
+    ),
+    panic: Type.Optional(
+      Type.Enum(['any_enabled', 'fail'], {
+        description:
+          'Where every instance of a version is out of rotation: use them all the same (the default), or refuse with `no_instance`.',
+      }),
+    ),
+    retry: Type.Optional(
+      Type.Partial(Type.Object(RETRY_BUDGET_SETTINGS), { ...strict, description: 'What retries may cost.' }),
+    ),
+    rules_fallback: Type.Optional(
+      Type.Boolean({
+        description:
+          'True: where a version that rules chose takes no call, others and `fallback` may. Else such a call is refused.',
+      }),
     ),
   },
   strict,

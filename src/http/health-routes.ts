@@ -1,6 +1,6 @@
 // `GET /admin/extensions/health` and `GET /admin/extensions/:id/health`.
 import { Type } from 'typebox';
-import type { HealthSource } from '../actors/ports.js';
+import type { HealthSource } from '../actors/offers.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import type { App } from './app.js';
 import { extensionHealthSchema, healthReportSchema } from './health-schema.js';

@@ -3,7 +3,7 @@
 // M4. However many extensions there are, the event loop is never held for longer than one chunk.
 // M5. The series of one family stand together, as the format demands; a scrape is one reading of every extension.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ExtensionSample, MetricsSource } from '../actors/ports.js';
+import type { ExtensionSample, MetricsSource } from '../actors/offers.js';
 import { DURATION_BOUNDS_SECONDS } from '../domain/duration-buckets.js';
 import { DAEMON_METRICS, type DaemonNumbers, EXTENSION_METRICS, type Metric } from '../telemetry/metrics.js';
 import { familyHeader, histogramLines, labelSet, sampleLine } from '../telemetry/metrics-text.js';

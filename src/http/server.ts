@@ -2,7 +2,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExecuteVerb, HealthSource, Readiness } from '../actors/ports.js';
+import type { ExecuteVerb, HealthSource, Readiness } from '../actors/offers.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app.js';
 import { healthRoutes } from './health-routes.js';

@@ -3,7 +3,7 @@
 // H16. Nothing of a change is converted: it has the types of its schema, or it is refused.
 import { type TSchema, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { ExecuteVerb } from '../actors/ports.js';
+import type { ExecuteVerb } from '../actors/offers.js';
 import { storageProblem } from '../domain/exact-json.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import { VERBS, type Verb } from '../domain/verbs.js';

@@ -6,7 +6,8 @@
 // Q3. Whoever joins gets actor and snapshot as they are, and then only what comes after.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
-import type { ActorObserver, WallClock, WatchableTarget } from '../actors/ports.js';
+import type { ActorObserver, WatchableTarget } from '../actors/offers.js';
+import type { WallClock } from '../actors/ports.js';
 import { actorFrame, eventFrame, type Stamp, snapshotFrame } from './frames.js';
 
 const MAX_KEPT = 10;

@@ -7,6 +7,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { Clock, HandleInvocation, Invocation, Reply, Route } from '../actors/ports.js';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
+import { type Context, NO_CONTEXT } from '../domain/routing-rules.js';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
@@ -70,6 +71,10 @@ class IntakeInvocation implements Invocation {
 
   header(name: string): string | null {
     return headerIn(this.text, name);
+  }
+
+  context(_keys: readonly string[]): Context | InvocationError {
+    return NO_CONTEXT;
   }
 
   succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null {

@@ -1,7 +1,7 @@
 // `extreg enable`, `disable`, `isolate`, `force-closed`, `release`, `reset`: what they send, print and end with.
 import { userInfo } from 'node:os';
 import test from 'ava';
-import type { VerbAnswer, VerbOrder } from '../../src/actors/ports.js';
+import type { VerbAnswer, VerbOrder } from '../../src/actors/offers.js';
 import { VERBS } from '../../src/domain/verbs.js';
 import { listen } from '../http/helpers.js';
 import { directory, run, writeDaemonFile } from './run.js';

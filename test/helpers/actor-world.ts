@@ -184,7 +184,7 @@ export class ActorWorld {
     }
   }
 
-  call(extensionId: string, budgetMs: number | null = null): Called {
+  call(extensionId: string, budgetMs: number | null = null, context: Readonly<Record<string, string>> = {}): Called {
     const called: Called = { answers: [], attempts: [] };
     const invocation: Invocation = {
       extensionId,
@@ -193,6 +193,7 @@ export class ActorWorld {
       budgetMs,
       deadlineMs: Number.POSITIVE_INFINITY,
       header: () => null,
+      context: (keys) => new Map(Object.entries(context).filter(([key]) => keys.includes(key))),
       succeed: (_route, _reply, attempts) => {
         called.answers.push('ok');
         called.attempts.push(attempts);

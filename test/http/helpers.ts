@@ -1,6 +1,6 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
-import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports.js';
+import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/offers.js';
 import { type ExtensionHealth, summarize, type TargetHealth } from '../../src/domain/health-report.js';
 import { createMetricsPage } from '../../src/http/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';

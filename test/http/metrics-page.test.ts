@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { ExtensionSample } from '../../src/actors/ports.js';
+import type { ExtensionSample } from '../../src/actors/offers.js';
 import { DURATION_BOUNDS_SECONDS, DurationBuckets } from '../../src/domain/duration-buckets.js';
 import { createMetricsPage } from '../../src/http/metrics-page.js';
 import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
-import type { Readiness } from '../../src/actors/ports.js';
+import type { Readiness } from '../../src/actors/offers.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
 import { HttpStartError } from '../../src/http/server.js';
 import { createLogger } from '../../src/telemetry/log.js';

@@ -1,6 +1,6 @@
 // `POST /admin/extensions/:id/<verb>`: H16 of verb-routes.ts, and what goes in and comes out.
 import test from 'ava';
-import type { VerbAnswer, VerbOrder } from '../../src/actors/ports.js';
+import type { VerbAnswer, VerbOrder } from '../../src/actors/offers.js';
 import { VERBS } from '../../src/domain/verbs.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
 import { listen } from './helpers.js';

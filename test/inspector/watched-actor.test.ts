@@ -1,7 +1,7 @@
 // What a watch does to an actor, and that there is none without one.
 import test, { type ExecutionContext } from 'ava';
 import { Actor, type AnyActor, type AnyEventObject } from 'xstate';
-import type { ActorObserver } from '../../src/actors/ports.js';
+import type { ActorObserver } from '../../src/actors/offers.js';
 import { extensionRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
 import { InspectedWorld, told } from './helpers.js';
 

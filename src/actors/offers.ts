@@ -1,0 +1,113 @@
+// What the actors offer to the edges and the command line, as types; the roof hands it over.
+import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
+import type { BreakerOverride } from '../domain/extension.js';
+import type { HealthReport } from '../domain/health-report.js';
+import type { Outcome } from '../domain/outcome.js';
+import type { Verb } from '../domain/verbs.js';
+import type { BreakerStateName } from './ports.js';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not ready: `nats`, `registry`, `draining`. */
+  readonly waiting_for: readonly string[];
+  /** What is away while we serve all the same: `database`, `registry_snapshot_file`. */
+  readonly degraded: readonly string[];
+}
+
+export interface HealthSource {
+  report(): HealthReport;
+  /** null: no such extension. */
+  one(extensionId: string): HealthReport['extensions'][number] | null;
+}
+
+/** One extension's numbers for the metrics page; counters only grow while the process lives. */
+export interface ExtensionSample {
+  readonly extension_id: string;
+  /** 0 closed, 1 open, 2 half-open; isolated counts as 1, forced closed as 0. */
+  readonly state: 0 | 1 | 2;
+  readonly failures_total: number;
+  /** Times the breaker closed after having been open. */
+  readonly recoveries_total: number;
+  /** Times it opened, re-opening from half-open included. */
+  readonly trips_total: number;
+  /** Health window; null without calls. */
+  readonly success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly auto_disabled: boolean;
+  readonly in_flight: number;
+  /** Epoch seconds; null without one. */
+  readonly last_failure_timestamp_seconds: number | null;
+  /** Invocations answered, by result: `ok`, or the error code they were refused with. */
+  readonly invocations: ReadonlyMap<string, number>;
+  /** Cumulative counts per upper bound of DURATION_BOUNDS_SECONDS, then all (+Inf). */
+  readonly duration_buckets: readonly number[];
+  readonly duration_sum_seconds: number;
+  /** Active checks that got a permit and have ended, by outcome. */
+  readonly health_checks: ReadonlyMap<Outcome, number>;
+  /** State of every target that is not the default one, by version. */
+  readonly versions: readonly { readonly version: string; readonly state: 0 | 1 | 2 }[];
+}
+
+export interface MetricsSource {
+  extensions(): Iterable<ExtensionSample>;
+  /** extension_health_auto_disabled_total. */
+  autoDisabledTotal(): number;
+}
+
+export interface VerbOrder {
+  readonly extensionId: string;
+  /** null: every target of the extension. */
+  readonly version: string | null;
+  readonly verb: Verb;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export type VerbAnswer =
+  | {
+      readonly kind: 'in_force';
+      /** Of the row that was written; null while it is owed. */
+      readonly revision: number | null;
+      /** The database is away: it is written when it is back, unless somebody decides otherwise before. */
+      readonly owed: boolean;
+      readonly enabled: boolean;
+      readonly autoDisabled: boolean;
+      readonly override: BreakerOverride | null;
+      /** null: nothing runs that has a breaker. */
+      readonly breakerState: BreakerStateName | null;
+    }
+  | { readonly kind: 'extension_not_found' | 'version_not_found' | 'database_unavailable'; readonly message: string };
+
+export type ExecuteVerb = (order: VerbOrder) => Promise<VerbAnswer>;
+
+// For inspector/
+
+/**
+ * Sees what the actor of one target does, from within its steps: it has to be quick, and one that throws is told no more.
+ * Snapshots hold the windows by reference.
+ */
+export interface ActorObserver {
+  /** An actor is there: when the watch begins, and after each rebuild. `config` is that of its machine. */
+  actorStarted(config: object, snapshot: AnyMachineSnapshot): void;
+  /** `fromItself`: a timer of its own. */
+  eventReceived(event: AnyEventObject, fromItself: boolean): void;
+  /** Also for the end of an actor: status `error` or `stopped`. */
+  snapshotTaken(snapshot: AnyMachineSnapshot, event: AnyEventObject): void;
+}
+
+/** One version of one extension; the same object for as long as it runs. */
+export interface WatchableTarget {
+  readonly extensionId: string;
+  readonly version: string;
+  /** What the breaker is told to be in, without a person's override. */
+  readonly publishedState: BreakerStateName;
+  /** Returns the way to end it. Nothing is attached to an actor that nobody watches. */
+  watch(observer: ActorObserver): () => void;
+}
+
+export interface InspectionSource {
+  /** Ids of the extensions that run. */
+  extensionIds(): Iterable<string>;
+  /** The targets of one extension; null: no such extension. */
+  targetsOf(extensionId: string): readonly WatchableTarget[] | null;
+}
