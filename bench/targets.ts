@@ -1,8 +1,8 @@
 // What the benchmark of the breaker measures of ours: targets with default settings and a running actor, latencies for
 // them, and the one call that is shaped like those of other breakers.
-import { unavailable } from '../src/actors/call.js';
 import { Attempt } from '../src/actors/in-flight.js';
 import type { Clock } from '../src/actors/ports.js';
+import { unavailable } from '../src/actors/refusals.js';
 import { Target } from '../src/actors/target.js';
 import { breakerDefaults, loadConfig } from '../src/config.js';
 import type { InvocationError } from '../src/domain/errors.js';

@@ -196,12 +196,19 @@ export const SETTINGS = {
     Type.Boolean({ description: 'Enable it again when the breaker closes; never what a person disabled.' }),
     true,
   ),
+  health_based_routing_enabled: setting(
+    Type.Boolean({
+      description:
+        'Where the default version of an extension takes no call, or fails too often, other versions and `policy.fallback` take them.',
+    }),
+    true,
+  ),
   health_based_routing_min_success_rate: setting(
     Type.Number({
       minimum: 0,
       maximum: 1,
       description:
-        'Success rate over the health window, from 10 outcomes on, under which an instance is `degraded`, and an extension told by `high_failure_rate`.',
+        'Success rate over the health window, from 10 outcomes on, under which a default version is passed over nine times of ten where another takes the call, an instance is `degraded`, and an extension told by `high_failure_rate`.',
     }),
     0.8,
   ),

@@ -1,4 +1,4 @@
-// One invocation from admission to its one reply: attempts, retries, deadline.
+// One invocation from admission to its one reply: candidates, attempts, retries, deadline.
 //
 // R1. Between admission and the request there is no await and no I/O but the publish itself.
 // R2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
@@ -6,29 +6,28 @@
 // R3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
 // R4. Where nobody received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
 //     instance at once and outside `retry`.
+// R5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
+// R6. What serves in another extension's place holds a place of its own extension too.
 
 import type { InstancePool, Member } from '../domain/balance.js';
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
-import { retryDelayMs } from '../domain/retry-budget.js';
+import type { Version } from '../domain/extension.js';
+import { MAX_RETRY_DELAY_MS, retryDelayMs } from '../domain/retry-budget.js';
+import type { Choice } from '../domain/routing-table.js';
 import { endAttempt } from './attempt-end.js';
+import { type Candidate, type CandidateDeps, candidatesFor, isAlone, type Why } from './candidates.js';
 import type { Endpoint } from './endpoint.js';
 import { Attempt } from './in-flight.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
+import { errorOfEnd, overloaded, refusalOf, unavailable } from './refusals.js';
 import type { Service, Slot } from './slot.js';
-import {
-  type Admission,
-  REFUSED_ACTOR_FAILED,
-  REFUSED_HALF_OPEN_FULL,
-  REFUSED_ISOLATED,
-  REFUSED_OPEN,
-  REFUSED_RECOVERING,
-} from './target.js';
 
 export interface CallDeps {
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly candidates: CandidateDeps;
   readonly send: SendAttempt;
   readonly absenceGraceMs: number;
+  readonly maxBudgetMs: number;
   /** A bug of ours ended a call; its caller has an answer all the same. */
   readonly onError: (extensionId: string, error: unknown) => void;
   /** The call holds no place any more. */
@@ -42,10 +41,20 @@ const SHORTER_MS = 0.5;
 const NOBODY: readonly string[] = [];
 
 export class Call implements AttemptListener {
+  /** Of the extension that was called. */
   readonly slot: Slot;
   readonly #deps: CallDeps;
   readonly #invocation: Invocation;
+  readonly #choice: Choice;
+  /** Who may take it if this one does not; null: nobody else. */
+  #others: Iterator<Candidate, void> | null = null;
+  /** Whose version serves it. */
+  #serving: Slot;
   #service: Service;
+  /** R6: the slot of an extension that holds a place for it, beside the one that was called; itself: none does. */
+  #holding: Slot;
+  /** Why the version chosen did not take it, or the first that was asked in its place. */
+  #refusal: InvocationError | null = null;
   readonly #attempt = new Attempt();
   /** Sent so far. */
   #attempts = 0;
@@ -60,9 +69,12 @@ export class Call implements AttemptListener {
   #deadlineTimer: unknown = null;
   #retryTimer: unknown = null;
 
-  constructor(deps: CallDeps, slot: Slot, service: Service, invocation: Invocation) {
+  constructor(deps: CallDeps, slot: Slot, choice: Choice, service: Service, invocation: Invocation) {
     this.#deps = deps;
     this.slot = slot;
+    this.#choice = choice;
+    this.#serving = slot;
+    this.#holding = slot;
     this.#service = service;
     this.#invocation = invocation;
     this.#route = service.ownRoute;
@@ -77,8 +89,19 @@ export class Call implements AttemptListener {
   }
 
   #begin(): void {
-    if (this.#service.version.retry > 0) this.slot.retryBudget.countCall(this.#invocation.arrivedMs);
-    this.#send(this.#invocation.arrivedMs);
+    const { candidates } = this.#deps;
+    const { arrivedMs, context } = this.#invocation;
+    let isTaken: boolean;
+    if (isAlone(this.slot, this.#choice, candidates)) {
+      isTaken = this.#ask(this.slot, this.#service, this.#choice.by, arrivedMs);
+    } else {
+      this.#others = candidatesFor(this.slot, this.#choice, context, candidates, arrivedMs);
+      isTaken = this.#askOthers(arrivedMs);
+    }
+    if (isTaken) return;
+    const { gate } = this.slot;
+    const own = gate === null ? this.#refusal : this.#unavailable(gate);
+    this.#refuse(own ?? this.#unavailable('no_version'), arrivedMs);
   }
 
   attemptEnded(end: AttemptEnd, reply: Reply | null): void {
@@ -106,19 +129,53 @@ export class Call implements AttemptListener {
     const code = reply === null ? 0 : reply.serviceErrorCode;
     if (this.#isAnswered) return this.#finish();
     if (reply !== null && code < 500) return this.#succeed(reply, nowMs);
-    if (end === 'no_responders' && this.#moveFrom('absent', nowMs)) return;
+    if (end === 'no_responders' && (this.#moveFrom('absent', nowMs) || this.#moveOn(nowMs))) return;
     if (isReadmission && outcome === 'failure' && this.#moveFrom('failed', nowMs)) return;
     if ((end === 'timeout' || code >= 500) && this.#scheduleRetry(nowMs)) return;
     this.#refuse(this.#errorOf(end, reply), nowMs);
   }
 
+  /** R5. True: one of them has it now. */
+  #askOthers(nowMs: number): boolean {
+    for (let next = this.#others?.next(); next !== undefined && !next.done; next = this.#others?.next())
+      if (this.#ask(next.value.slot, next.value.service, next.value.why, nowMs)) return true;
+    return false;
+  }
+
+  /** True: a first attempt to this candidate is out, or has ended already. */
+  #ask(serving: Slot, service: Service, why: Why, nowMs: number): boolean {
+    const limit = serving.extension.policy.max_in_flight;
+    if (serving !== this.slot && serving !== this.#holding && limit !== undefined && serving.inFlight >= limit) {
+      this.#refusal ??= overloaded(serving.id, limit);
+      return false;
+    }
+    this.#serving = serving;
+    this.#service = service;
+    const refusal = this.#trySend(nowMs, why);
+    if (this.#refusal === null || why === this.#choice.by) this.#refusal = refusal;
+    return refusal === null;
+  }
+
   #send(nowMs: number): void {
+    const refusal = this.#trySend(nowMs, null);
+    if (refusal !== null) this.#refuse(refusal, nowMs);
+  }
+
+  /** null: sent. `why`: what made the version a candidate, where this is its first attempt of this call. */
+  #trySend(nowMs: number, why: Why | null): InvocationError | null {
     const { version, target, pool, ownRoute } = this.#service;
     const permit = target.tryAdmit(nowMs);
-    if (permit < 0) return this.#refuse(this.#refusalOf(permit, nowMs), nowMs);
+    if (permit < 0) {
+      const { reason, retryAfterMs } = refusalOf(permit, this.#service, nowMs);
+      return this.#unavailable(reason, retryAfterMs);
+    }
     let endpoint: Endpoint | null = null;
     let isReadmission = false;
     if (pool === null) {
+      if (this.#absent?.includes(ownRoute.subject)) {
+        target.giveBack(permit, nowMs);
+        return this.#unavailable('no_responders');
+      }
       this.#route = ownRoute;
     } else {
       const due = target.rotation.dueForReadmission(nowMs);
@@ -126,12 +183,13 @@ export class Call implements AttemptListener {
       const member = trial ?? this.#pick(pool, nowMs);
       if (member === null) {
         target.giveBack(permit, nowMs);
-        return this.#refuse(this.#unavailable(this.#absent === null ? 'no_instance' : 'no_responders'), nowMs);
+        return this.#unavailable(this.#absent === null ? 'no_instance' : 'no_responders');
       }
       isReadmission = trial !== null;
       endpoint = member.seat;
       this.#route = member.value;
     }
+    if (why !== null) this.#taken(why);
     target.begin(this.#attempt, permit, endpoint, isReadmission, nowMs);
     this.#attempts++;
     this.#isOut = true;
@@ -139,13 +197,42 @@ export class Call implements AttemptListener {
     if (remainingMs <= version.timeoutMs - SHORTER_MS && this.#deadlineTimer === null)
       this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
     this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
+    return null;
+  }
+
+  /** Before its first attempt to a candidate. */
+  #taken(why: Why): void {
+    const { version, target } = this.#service;
+    const serving = this.#serving;
+    const invocation = this.#invocation;
+    target.calls[why]++;
+    invocation.deadlineMs = invocation.arrivedMs + (invocation.budgetMs ?? this.#budgetMs(version));
+    if (version.retry > 0) serving.retryBudget.countCall(invocation.arrivedMs);
+    if (serving === this.#holding) return;
+    this.#letGo();
+    if (serving === this.slot) return;
+    serving.inFlight++;
+    this.#holding = serving;
+    this.slot.countFallback(serving.id);
+  }
+
+  /** How long a caller waits that names no time: as long as attempts and the waits between them may take. */
+  #budgetMs({ timeoutMs, retry }: Version): number {
+    return Math.min((retry + 1) * timeoutMs + retry * MAX_RETRY_DELAY_MS, this.#deps.maxBudgetMs);
+  }
+
+  /** R6. */
+  #letGo(): void {
+    if (this.#holding !== this.slot) this.#holding.inFlight--;
+    this.#holding = this.slot;
   }
 
   /** Before those that failed, and before those out of rotation, comes everybody else. */
   #pick(pool: InstancePool<Endpoint, Route>, nowMs: number): Member<Endpoint, Route> | null {
     const absent = this.#absent ?? NOBODY;
-    if (this.#failed === null) return pool.pick(nowMs, absent, true);
-    return pool.pick(nowMs, [...this.#failed, ...absent], false) ?? pool.pick(nowMs, absent, true);
+    const mayPanic = this.#serving.extension.policy.panic !== 'fail';
+    if (this.#failed === null) return pool.pick(nowMs, absent, mayPanic);
+    return pool.pick(nowMs, [...this.#failed, ...absent], false) ?? pool.pick(nowMs, absent, mayPanic);
   }
 
   #wasTried(subject: string): boolean {
@@ -157,19 +244,31 @@ export class Call implements AttemptListener {
     const { subject } = this.#route;
     if (why === 'absent') this.#absent = [...(this.#absent ?? NOBODY), subject];
     else this.#failed = [...(this.#failed ?? NOBODY), subject];
-    if (!this.#renewService()) return false;
+    if (nowMs >= this.#invocation.deadlineMs || this.#gate !== null || !this.#renewService()) return false;
+    const absent = this.#absent ?? NOBODY;
     const { pool } = this.#service;
-    const left = (pool?.size ?? 0) - (this.#absent ?? NOBODY).length - (why === 'failed' ? 1 : 0);
-    if (left <= 0 || nowMs >= this.#invocation.deadlineMs || this.slot.gate !== null) return false;
-    this.#send(nowMs);
-    return true;
+    const others = pool?.hasOutside(why === 'failed' ? [...absent, subject] : absent);
+    return others === true && this.#trySend(nowMs, null) === null;
+  }
+
+  /** R5, after an attempt that nobody received. */
+  #moveOn(nowMs: number): boolean {
+    if (this.#failed !== null || this.#gate === 'disabled' || nowMs >= this.#invocation.deadlineMs) return false;
+    const serving = this.#serving;
+    const service = this.#service;
+    if (this.#askOthers(nowMs)) return true;
+    this.#serving = serving;
+    this.#service = service;
+    return false;
   }
 
   /** True: another attempt follows, inside the caller's budget and the extension's retry budget. */
   #scheduleRetry(nowMs: number): boolean {
     if (this.#retries >= this.#service.version.retry) return false;
-    const delayMs = retryDelayMs(this.#retries + 1, this.#deps.random());
-    if (nowMs + delayMs >= this.#invocation.deadlineMs || !this.slot.retryBudget.tryTake(nowMs)) return false;
+    const delayMs = retryDelayMs(this.#retries + 1, this.#deps.candidates.random());
+    const { retryBudget, extension } = this.#serving;
+    if (nowMs + delayMs >= this.#invocation.deadlineMs || !retryBudget.tryTake(nowMs, extension.policy.retry))
+      return false;
     this.#retries++;
     this.#failed = [...(this.#failed ?? NOBODY), this.#route.subject];
     this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);
@@ -179,7 +278,7 @@ export class Call implements AttemptListener {
   readonly #onRetry = (): void => {
     this.#retryTimer = null;
     const nowMs = this.#deps.clock.now();
-    const { gate } = this.slot;
+    const gate = this.#gate;
     try {
       // A person may have switched it off since the call was admitted.
       if (gate !== null) this.#refuse(this.#unavailable(gate), nowMs);
@@ -220,12 +319,18 @@ export class Call implements AttemptListener {
   }
 
   #finish(): void {
+    this.#letGo();
     this.#deps.onFinished(this);
+  }
+
+  /** Why nothing more may be sent for it: by a person's word on what was called, or on what serves in its place. */
+  get #gate(): UnavailableReason | null {
+    return this.slot.gate === 'disabled' ? 'disabled' : this.#serving.gate;
   }
 
   /** The version may have been switched off since, and its instances may be others. False: it is gone. */
   #renewService(): boolean {
-    const service = this.slot.service(this.#service.version.version);
+    const service = this.#serving.service(this.#service.version.version);
     if (service === null) return false;
     this.#service = service;
     return true;
@@ -241,73 +346,15 @@ export class Call implements AttemptListener {
     this.#refuse({ code: 'not_connected', message: 'the daemon failed to handle this call; see its log' }, nowMs);
   }
 
-  #refusalOf(permit: Admission, nowMs: number): InvocationError {
-    const { target } = this.#service;
-    switch (permit) {
-      case REFUSED_OPEN:
-        return this.#unavailable('circuit_open', Math.ceil(target.openRemainingMs(nowMs)));
-      case REFUSED_HALF_OPEN_FULL:
-        return this.#unavailable('half_open_full', this.#service.version.timeoutMs);
-      case REFUSED_RECOVERING:
-        return this.#unavailable('recovering', this.#service.version.timeoutMs);
-      case REFUSED_ISOLATED:
-        return this.#unavailable('isolated');
-      case REFUSED_ACTOR_FAILED:
-        return this.#unavailable('actor_failed');
-      default:
-        throw new RangeError(`no refusal has the number ${permit}`);
-    }
+  #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
+    if (end === 'no_responders') return this.#unavailable(end);
+    const { timeoutMs } = this.#service.version;
+    return errorOfEnd(end, reply, this.#serving.id, timeoutMs, this.#route.subject, this.#attempts);
   }
 
   /** Nothing is sent any more; what was sent before and failed may have been executed all the same. */
   #unavailable(reason: UnavailableReason, retryAfterMs?: number): InvocationError {
-    const error = unavailable(reason, this.slot.id, retryAfterMs);
+    const error = unavailable(reason, this.#serving.id, retryAfterMs);
     return this.#failed === null ? error : { ...error, retryable: 'maybe_executed' };
   }
-
-  #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
-    const { timeoutMs } = this.#service.version;
-    const id = this.slot.id;
-    switch (end) {
-      case 'reply':
-        return {
-          code: 'extension_error',
-          message: `${id} answered with service error ${reply?.serviceErrorCode} in ${this.#attempts} attempt(s)`,
-          details: { extension_code: reply?.serviceErrorCode, extension_error: reply?.serviceError },
-        };
-      case 'timeout':
-        return {
-          code: 'extension_timeout',
-          message: `${id} did not answer within ${timeoutMs} ms in ${this.#attempts} attempt(s)`,
-        };
-      case 'no_responders':
-        return this.#unavailable('no_responders');
-      case 'disconnected':
-        return { code: 'not_connected', message: 'the daemon lost its connection to NATS while the call was out' };
-      case 'not_permitted':
-        return {
-          code: 'not_connected',
-          message: `NATS does not let the daemon publish to ${this.#route.subject}`,
-          details: { reason: 'not_permitted' },
-          retryable: 'no',
-        };
-      case 'too_large':
-        return {
-          code: 'payload_too_large',
-          message: "body and headers together are over the NATS server's limit",
-          details: { direction: 'request' },
-        };
-      default:
-        return end satisfies never;
-    }
-  }
-}
-
-export function unavailable(reason: UnavailableReason, extensionId: string, retryAfterMs?: number): InvocationError {
-  return {
-    code: 'extension_unavailable',
-    message: `${extensionId} cannot be called: ${reason}`,
-    details: { reason },
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
 }

@@ -80,7 +80,9 @@ export interface CoreSettings {
   readonly maxInFlight: number;
   readonly maxBudgetMs: number;
   readonly absenceGraceMs: number;
-  /** Under it, an instance is degraded, and an extension has a high failure rate; 0..1. */
+  /** Whether a default version that takes no call, or fails too often, is passed over. */
+  readonly healthBasedRouting: boolean;
+  /** Under it, a default version is passed over, an instance is degraded, and an extension has a high failure rate; 0..1. */
   readonly minSuccessRate: number;
 }
 
@@ -205,6 +207,8 @@ export class Core {
       send: ports.send,
       slots,
       isInvalid: this.supervisor.isInvalid,
+      healthBasedRouting: settings.healthBasedRouting,
+      minSuccessRate,
       maxInFlight: settings.maxInFlight,
       maxBudgetMs: settings.maxBudgetMs,
       absenceGraceMs: settings.absenceGraceMs,

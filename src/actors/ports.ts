@@ -91,6 +91,12 @@ export type SendCheck = (route: Route, body: Uint8Array, timeoutMs: number, list
  */
 export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 
+/** What a caller says of itself, as far as it is believed; read only where it is asked for. */
+export interface CallContext extends Context {
+  /** Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. */
+  readonly problem: InvocationError | null;
+}
+
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
 export interface Invocation {
   readonly extensionId: string;
@@ -104,11 +110,7 @@ export interface Invocation {
   deadlineMs: number;
   /** Value of a header of the caller, exactly as spelled; null where it is absent. */
   header(name: string): string | null;
-  /**
-   * What the caller says of itself, as far as it is believed: a value for each of `keys` that it gives one. An error where
-   * that cannot be known, which the caller is to be told instead of a guess.
-   */
-  context(keys: readonly string[]): Context | InvocationError;
+  readonly context: CallContext;
   /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */
   succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null;
   refuse(error: InvocationError): void;

@@ -3,16 +3,17 @@
 // I1. Every invocation handed over is answered exactly once, also when something in here throws.
 // I2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
 import type { InvocationError } from '../domain/errors.js';
+import { NO_CONTEXT } from '../domain/routing-rules.js';
 import type { Logger } from '../telemetry/log.js';
-import { Call, type CallDeps, unavailable } from './call.js';
+import { Call, type CallDeps } from './call.js';
+import type { CandidateDeps } from './candidates.js';
 import type { Clock, HandleInvocation, Invocation, SendAttempt } from './ports.js';
+import { overloaded, unavailable } from './refusals.js';
 import type { Slot } from './slot.js';
 
-export interface RouterOptions {
+export interface RouterOptions extends CandidateDeps {
   readonly clock: Clock;
-  readonly random: () => number;
   readonly send: SendAttempt;
-  readonly slots: ReadonlyMap<string, Slot>;
   /** Extensions whose row is invalid and never was valid here. */
   readonly isInvalid: (extensionId: string) => boolean;
   readonly maxInFlight: number;
@@ -20,9 +21,6 @@ export interface RouterOptions {
   readonly absenceGraceMs: number;
   readonly log: Logger;
 }
-
-/** Longest wait between two attempts, for the default budget. */
-const MAX_RETRY_DELAY_MS = 1000;
 
 export class Router {
   readonly #options: RouterOptions;
@@ -36,9 +34,10 @@ export class Router {
     const isDebug = options.log.isLevelEnabled('debug');
     this.#callDeps = {
       clock: options.clock,
-      random: options.random,
+      candidates: options,
       send: options.send,
       absenceGraceMs: options.absenceGraceMs,
+      maxBudgetMs: options.maxBudgetMs,
       onError: (extensionId, error) =>
         options.log.error({
           event: 'call_failed',
@@ -73,18 +72,18 @@ export class Router {
     if (this.#inFlight >= maxInFlight) return this.#refuse(slot, invocation, overloaded('the daemon', maxInFlight));
     const limit = slot.extension.policy.max_in_flight;
     if (limit !== undefined && slot.inFlight >= limit) return this.#refuse(slot, invocation, overloaded(id, limit));
-    if (slot.gate !== null) return this.#refuse(slot, invocation, unavailable(slot.gate, id));
-    const service = slot.defaultService;
-    if (service === null) return this.#refuse(slot, invocation, unavailable('disabled', id));
+    if (slot.gate === 'disabled') return this.#refuse(slot, invocation, unavailable('disabled', id));
+    const { table } = slot;
+    const choice = table.choose(table.readsContext ? invocation.context : NO_CONTEXT, this.#options.random);
+    if (table.readsContext && invocation.context.problem !== null)
+      return this.#refuse(slot, invocation, invocation.context.problem);
+    const service = choice === null ? null : slot.service(choice.version);
+    if (choice === null || service === null) return this.#refuse(slot, invocation, unavailable(table.noneReason, id));
 
-    const { timeoutMs, retry } = service.version;
-    const budgetMs =
-      invocation.budgetMs ?? Math.min((retry + 1) * timeoutMs + retry * MAX_RETRY_DELAY_MS, this.#options.maxBudgetMs);
-    invocation.deadlineMs = invocation.arrivedMs + budgetMs;
     this.#inFlight++;
     slot.inFlight++;
     this.#unanswered++;
-    new Call(this.#callDeps, slot, service, invocation).begin();
+    new Call(this.#callDeps, slot, choice, service, invocation).begin();
   };
 
   /** Resolves when every accepted call has its answer; at once when none waits. */
@@ -109,8 +108,3 @@ export class Router {
     );
   }
 }
-
-const overloaded = (who: string, limit: number): InvocationError => ({
-  code: 'overloaded',
-  message: `${who} has ${limit} calls under way, which is max_in_flight`,
-});

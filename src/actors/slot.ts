@@ -20,6 +20,7 @@ import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
 import { instancesOf } from '../domain/registry-validation.js';
 import { RetryBudget } from '../domain/retry-budget.js';
+import { RoutingTable } from '../domain/routing-table.js';
 import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../domain/verbs.js';
 import { callableVersions, defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
@@ -69,6 +70,8 @@ export class Slot {
   /** Invocations answered, by `ok` or error code. */
   readonly results = new Map<string, number>();
   readonly durations = new DurationBuckets();
+  /** Calls that an extension of `policy.fallback` took, by its id. */
+  readonly fallbacks = new Map<string, number>();
   /** Active checks that have ended. */
   readonly checks = new Map<Outcome, number>();
   /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still out. */
@@ -87,6 +90,7 @@ export class Slot {
   /** As the targets and the gate have it. */
   #extension: Extension;
   #default: Service | null = null;
+  #table: RoutingTable;
   #gate: UnavailableReason | null = null;
 
   constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: SlotDeps) {
@@ -97,6 +101,7 @@ export class Slot {
     this.#extension = extension;
     this.publishedVersion = entry.facts && (entry.facts.version ?? defaultVersion(extension)?.version ?? null);
     this.#deps = deps;
+    this.#table = new RoutingTable(extension);
     this.#build(extension, registered, entry);
     this.#takeReports(extension, false);
   }
@@ -108,6 +113,11 @@ export class Slot {
   /** The default version's service; null: every version that could be it is disabled. */
   get defaultService(): Service | null {
     return this.#default;
+  }
+
+  /** Which version a call asks for. */
+  get table(): RoutingTable {
+    return this.#table;
   }
 
   get services(): Iterable<Service> {
@@ -186,6 +196,10 @@ export class Slot {
     this.durations.record(durationMs);
   }
 
+  countFallback(to: string): void {
+    this.fallbacks.set(to, (this.fallbacks.get(to) ?? 0) + 1);
+  }
+
   countCheck(outcome: Outcome): void {
     this.checks.set(outcome, (this.checks.get(outcome) ?? 0) + 1);
   }
@@ -258,6 +272,7 @@ export class Slot {
     }
     this.#default = published === null ? null : (this.#services.get(published.version) ?? null);
     this.#gate = this.#gateOf(extension);
+    this.#table = new RoutingTable(extension);
   }
 
   /** Instances that somebody else says are unhealthy. */

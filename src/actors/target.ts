@@ -14,7 +14,16 @@ import type { BreakerSettings } from '../domain/policy.js';
 import type { TripReason } from '../domain/trip.js';
 import type { TripEvidence } from '../domain/trip-evidence.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../machines/breaker-types.js';
+import {
+  type Admission,
+  REFUSED_ACTOR_FAILED,
+  REFUSED_HALF_OPEN_FULL,
+  REFUSED_ISOLATED,
+  REFUSED_OPEN,
+  REFUSED_RECOVERING,
+} from './admission.js';
 import { BreakerLife, type BreakerLifeOptions, type BreakerMode } from './breaker-life.js';
+import type { Why } from './candidates.js';
 import type { Endpoint } from './endpoint.js';
 import { type Attempt, InFlight } from './in-flight.js';
 import type { ActorObserver } from './offers.js';
@@ -23,13 +32,8 @@ import type { BreakerStateName } from './ports.js';
 import { Rotation, type RotationChange } from './rotation.js';
 import { SlowStart } from './slow-start.js';
 
-/** Positive: the permit. Else why not, one of the values below. */
-export type Admission = number;
-export const REFUSED_OPEN = -1;
-export const REFUSED_HALF_OPEN_FULL = -2;
-export const REFUSED_ISOLATED = -3;
-export const REFUSED_ACTOR_FAILED = -4;
-export const REFUSED_RECOVERING = -5;
+/** One call in so many. */
+const TRIAL_EVERY = 10;
 
 export interface TargetOptions
   extends Pick<BreakerLifeOptions, 'settings' | 'override' | 'facts' | 'mustProve' | 'clock' | 'random'> {
@@ -60,6 +64,8 @@ export class Target {
   readonly health = new HealthWindow();
   readonly rotation: Rotation;
   readonly counters = { successes: 0, failures: 0, trips: 0, recoveries: 0 };
+  /** Calls that began with it, by what made them. */
+  readonly calls: Record<Why, number> = { rules: 0, rollout: 0, default: 0, stand_in: 0, fallback: 0 };
   readonly last: { successMs: number | null; failureMs: number | null; latencyMs: number | null } = {
     successMs: null,
     failureMs: null,
@@ -79,6 +85,7 @@ export class Target {
   /** Of whoever listens on the version's own subject, where there are no instances; see Endpoint. */
   readonly #presence: Pick<Endpoint, 'absentSinceMs'> = { absentSinceMs: null };
   #hadTraffic = false;
+  #passedOver = 0;
   #lastTrip: Trip | null = null;
 
   constructor(options: TargetOptions) {
@@ -162,23 +169,20 @@ export class Target {
     return this.#breaker.watch(observer);
   }
 
-  /** Permit (positive) or refusal; takes a probe's permit where half-open. Whoever gets one begins an attempt or gives it back. */
-  tryAdmit(nowMs: number): Admission {
-    this.#hadTraffic = true;
+  /** What `tryAdmit` would say and take nothing: a refusal, or 0 where there is a permit. */
+  refusal(nowMs: number): Admission {
     const breaker = this.#breaker;
     switch (breaker.mode) {
       case 'closed':
       case 'forcedClosed':
-        return breaker.generation;
+        return 0;
       case 'recovering':
-        return this.#slowStart.admits(this.#outNow, nowMs) ? breaker.generation : REFUSED_RECOVERING;
+        return this.#slowStart.admits(this.#outNow, nowMs) ? 0 : REFUSED_RECOVERING;
       case 'open':
-        if (nowMs < breaker.openUntilMs) return REFUSED_OPEN;
-        // The clock says it is over; the timer that shows it may be late (M2).
-        breaker.send({ type: 'open.elapsed', nowMs });
-        return this.#admitProbe(nowMs);
+        return nowMs < breaker.openUntilMs ? REFUSED_OPEN : 0;
       case 'halfOpen':
-        return this.#admitProbe(nowMs);
+        if (!breaker.isRunning) return REFUSED_OPEN;
+        return breaker.probes < this.#settings.half_open_max_requests ? 0 : REFUSED_HALF_OPEN_FULL;
       case 'isolated':
         return REFUSED_ISOLATED;
       case 'failed':
@@ -186,6 +190,29 @@ export class Target {
       default:
         return breaker.mode satisfies never;
     }
+  }
+
+  /** Permit (positive) or refusal; takes a probe's permit where half-open. Whoever gets one begins an attempt or gives it back. */
+  tryAdmit(nowMs: number): Admission {
+    this.#hadTraffic = true;
+    // The clock says that its time is over; the timer that shows it may be late (M2).
+    if (this.#breaker.mode === 'open' && nowMs >= this.#breaker.openUntilMs)
+      this.#breaker.send({ type: 'open.elapsed', nowMs });
+    const refusal = this.refusal(nowMs);
+    return refusal === 0 ? this.#takePermit(nowMs) : refusal;
+  }
+
+  #takePermit(nowMs: number): Admission {
+    const breaker = this.#breaker;
+    if (breaker.mode === 'open') return REFUSED_OPEN;
+    if (breaker.mode === 'halfOpen') breaker.send({ type: 'probe.started', nowMs });
+    return breaker.generation;
+  }
+
+  /** True for one of ten calls: a version that is passed over for its success rate still gets those. */
+  isTrialDue(): boolean {
+    this.#passedOver = (this.#passedOver + 1) % TRIAL_EVERY;
+    return this.#passedOver === 0;
   }
 
   /** The attempt is sent now, to `endpoint` where the version has instances. G2: `settle` ends it. */
@@ -284,14 +311,6 @@ export class Target {
     this.#timeoutMs = timeoutMs;
     this.#breaker.setSettings(settings, leaseMsOf(timeoutMs), nowMs);
     this.rotation.followWindow(nowMs);
-  }
-
-  #admitProbe(nowMs: number): Admission {
-    const breaker = this.#breaker;
-    if (breaker.mode !== 'halfOpen' || !breaker.isRunning) return REFUSED_OPEN;
-    if (breaker.probes >= this.#settings.half_open_max_requests) return REFUSED_HALF_OPEN_FULL;
-    breaker.send({ type: 'probe.started', nowMs });
-    return breaker.generation;
   }
 
   #settleProbe(attempt: Attempt, outcome: Outcome, nowMs: number): void {

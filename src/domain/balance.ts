@@ -36,6 +36,11 @@ export class InstancePool<T extends Seat, V> {
     return this.#members.length;
   }
 
+  /** True: some member has a subject that is none of these. */
+  hasOutside(subjects: readonly string[]): boolean {
+    return this.#members.some(({ instance }) => !subjects.includes(instance.subject));
+  }
+
   /** Some member with this seat; null: none has it. */
   on(seat: T): Member<T, V> | null {
     return this.#members.find((member) => member.seat === seat) ?? null;

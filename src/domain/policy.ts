@@ -115,21 +115,29 @@ export const BALANCERS = ['weighted_round_robin', 'least_inflight', 'consistent_
 export type Balancer = (typeof BALANCERS)[number];
 export const MAX_FALLBACKS = 8;
 
+export const DEFAULT_RETRY_BUDGET = { share: 0.2, reserve: 3 } as const;
+
 /** What retries may cost, by the names they have in `policy.retry`. */
 export const RETRY_BUDGET_SETTINGS = {
   budget_share: Type.Number({
     minimum: 0,
     maximum: 1,
-    default: 0.2,
+    default: DEFAULT_RETRY_BUDGET.share,
     description: 'Retries of the last ten seconds, as a share of the calls in them.',
   }),
   budget_reserve: Type.Integer({
     minimum: 0,
     maximum: 1000,
-    default: 3,
+    default: DEFAULT_RETRY_BUDGET.reserve,
     description: 'Retries in ten seconds that are granted however few calls there were.',
   }),
 } as const;
+
+const retrySchema = Type.Partial(Type.Object(RETRY_BUDGET_SETTINGS), {
+  ...strict,
+  description: 'What retries may cost.',
+});
+export type RetryPolicy = Readonly<Static<typeof retrySchema>>;
 
 export const policySchema = Type.Object(
   {
@@ -159,9 +167,7 @@ export const policySchema = Type.Object(
           'Where every instance of a version is out of rotation: use them all the same (the default), or refuse with `no_instance`.',
       }),
     ),
-    retry: Type.Optional(
-      Type.Partial(Type.Object(RETRY_BUDGET_SETTINGS), { ...strict, description: 'What retries may cost.' }),
-    ),
+    retry: Type.Optional(retrySchema),
     rules_fallback: Type.Optional(
       Type.Boolean({
         description:

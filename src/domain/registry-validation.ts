@@ -14,6 +14,7 @@ import {
   type JsonObject,
   type Version,
 } from './extension.js';
+import { type FallbackPeer, fallbackProblems } from './fallbacks.js';
 import { BREAKER_SETTINGS, parsePolicy } from './policy.js';
 import type { ExtensionRow, InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
 import { isExtensionId, type SubjectRules, subjectProblem } from './subject-rules.js';
@@ -38,8 +39,13 @@ export const DEFAULT_TIMEOUT_MS = 5000;
 export const MAX_TIMEOUT_MS = 86_400_000;
 export const MAX_RETRY = 100;
 
-/** `previous`: the form in force, null where none is. */
-export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: Extension | null): ParsedEntry {
+/** `previous`: the form in force, null where none is. `peer`: what the registry says of another extension. */
+export function parseEntry(
+  entry: RegistryEntry,
+  rules: SubjectRules,
+  previous: Extension | null,
+  peer: (id: string) => FallbackPeer | null = () => null,
+): ParsedEntry {
   const refused: RowProblem[] = [];
   const versions = entry.versions.flatMap((row) => {
     const before = previous?.versions.find((v) => v.version === row.version);
@@ -64,7 +70,7 @@ export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: 
     ),
   );
   const { columns, problems: columnProblems } = parseThresholds(entry.thresholds);
-  const own = parseExtension(entry.extension, rules);
+  const own = parseExtension(entry.extension, rules, peer);
   // One problem for the row and its columns elsewhere: what is told once is told by its id.
   const problems = [...columnProblems, ...('value' in own ? [] : own.problems)];
   if (problems.length > 0)
@@ -119,7 +125,11 @@ function versionSwitches(
   };
 }
 
-function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Extension, 'versions' | 'instances'>> {
+function parseExtension(
+  row: ExtensionRow,
+  rules: SubjectRules,
+  peer: (id: string) => FallbackPeer | null,
+): Parsed<Omit<Extension, 'versions' | 'instances'>> {
   const problems: string[] = [];
   if (!isExtensionId(row.id)) problems.push(`id must be 1 to 255 of A-Z a-z 0-9 _ : -, got ${JSON.stringify(row.id)}`);
   const type = EXTENSION_TYPES.find((t) => t === row.type);
@@ -132,15 +142,22 @@ function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Ext
   const call = parseCall(row, rules, problems);
   const parsedPolicy = parsePolicy(row.policy);
   problems.push(...policyProblems(parsedPolicy, rules));
+  if (type !== undefined && 'policy' in parsedPolicy)
+    problems.push(...fallbackProblems(row.id, type, parsedPolicy.policy.fallback ?? [], peer));
   if (problems.length > 0 || type === undefined || 'problems' in parsedPolicy) return { problems };
   return { value: { id: row.id, type, version, policy: parsedPolicy.policy, ...call, ...switches(row, null) } };
 }
 
 function policyProblems(parsed: ReturnType<typeof parsePolicy>, rules: SubjectRules): readonly string[] {
   if ('problems' in parsed) return parsed.problems;
-  const checked = parsed.policy.health_check?.subject;
-  const subject = checked === undefined ? null : subjectProblem(checked, rules);
-  return subject === null ? [] : [`policy.health_check.${subject}`];
+  const { health_check: check, fallback = [] } = parsed.policy;
+  const subject = check?.subject === undefined ? null : subjectProblem(check.subject, rules);
+  return [
+    ...(subject === null ? [] : [`policy.health_check.${subject}`]),
+    ...fallback
+      .filter((id) => !isExtensionId(id))
+      .map((id) => `policy.fallback must hold extension ids, got ${JSON.stringify(id)}`),
+  ];
 }
 
 function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {

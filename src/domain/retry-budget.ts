@@ -1,10 +1,11 @@
-// How many retries an extension may spend: a fifth of its calls of the last ten seconds, and always three.
+// How many retries an extension may spend: a share of its calls of the last ten seconds (a fifth), and always a few (three).
 //
-// R1. A retry is granted only while those of the last ten seconds are fewer than RESERVE or a fifth of the calls in them,
-//     so an outage is not multiplied.
+// R1. A retry is granted only while those of the last ten seconds are fewer than the reserve or than that share of the calls
+//     in them, so an outage is not multiplied.
+import { DEFAULT_RETRY_BUDGET, type RetryPolicy } from './policy.js';
+
 const SECONDS = 10;
-const RESERVE = 3;
-const SHARE = 0.2;
+const { share: SHARE, reserve: RESERVE } = DEFAULT_RETRY_BUDGET;
 
 export class RetryBudget {
   readonly #calls = new Uint32Array(SECONDS);
@@ -20,9 +21,12 @@ export class RetryBudget {
   }
 
   /** Takes one retry from the budget; false: it is spent. */
-  tryTake(nowMs: number): boolean {
+  tryTake(
+    nowMs: number,
+    { budget_reserve: reserve = RESERVE, budget_share: share = SHARE }: RetryPolicy = {},
+  ): boolean {
     const i = this.#advance(nowMs);
-    if (this.#retryTotal >= Math.max(RESERVE, this.#callTotal * SHARE)) return false;
+    if (this.#retryTotal >= Math.max(reserve, this.#callTotal * share)) return false;
     this.#retries[i] = (this.#retries[i] as number) + 1;
     this.#retryTotal++;
     return true;
@@ -45,7 +49,10 @@ export class RetryBudget {
   }
 }
 
+const MIN_RETRY_DELAY_MS = 25;
+export const MAX_RETRY_DELAY_MS = 1000;
+
 /** Wait before retry number `retry` (from 1), in ms: exponential from 25 ms to 1 s, full jitter by `random` (0..1). */
 export function retryDelayMs(retry: number, random: number): number {
-  return Math.min(25 * 2 ** (retry - 1), 1000) * random;
+  return Math.min(MIN_RETRY_DELAY_MS * 2 ** (retry - 1), MAX_RETRY_DELAY_MS) * random;
 }

@@ -1,13 +1,15 @@
 // Which callers a version's rules take, decided by the context of a call.
 //
-// N1. All keys of the rules must match; a list means any of it; a key that the context does not have matches nothing.
-// N2. Strings, numbers and booleans compare as text: 1 is "1", true is "true".
-// N3. Rules are read once per change of the registry. Empty rules are no rules: they take nobody by themselves.
+// RR1. All keys of the rules must match; a list means any of it; a key that the context does not have matches nothing.
+// RR2. Strings, numbers and booleans compare as text: 1 is "1", true is "true".
+// RR3. Rules are read once per change of the registry. Empty rules are no rules: they take nobody by themselves.
 
 /** Values by key: `tenant_id`, `policy_id`, `environment`, `routing_key` and whatever else rules ask for. None is empty. */
-export type Context = ReadonlyMap<string, string>;
+export interface Context {
+  get(key: string): string | undefined;
+}
 
-export const NO_CONTEXT: Context = new Map();
+export const NO_CONTEXT: Context = new Map<string, string>();
 
 export interface Condition {
   readonly key: string;

@@ -5,9 +5,8 @@
 // I3. Nothing is parsed but the subject and the headers; the body passes untouched.
 // I4. What is refused here reaches neither the router nor an extension.
 import type { Msg } from '@nats-io/nats-core';
-import type { Clock, HandleInvocation, Invocation, Reply, Route } from '../actors/ports.js';
+import type { CallContext, Clock, HandleInvocation, Invocation, Reply, Route } from '../actors/ports.js';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
-import { type Context, NO_CONTEXT } from '../domain/routing-rules.js';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
@@ -73,8 +72,8 @@ class IntakeInvocation implements Invocation {
     return headerIn(this.text, name);
   }
 
-  context(_keys: readonly string[]): Context | InvocationError {
-    return NO_CONTEXT;
+  get context(): CallContext {
+    return { get: () => undefined, problem: null };
   }
 
   succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null {

@@ -1,18 +1,17 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { keepAlive } from '../../src/actors/actor-supervision.js';
-import type { BreakerMode } from '../../src/actors/breaker-life.js';
-import { Attempt as Sent } from '../../src/actors/in-flight.js';
-import type { Clock } from '../../src/actors/ports.js';
 import {
   type Admission,
   REFUSED_ACTOR_FAILED,
   REFUSED_HALF_OPEN_FULL,
   REFUSED_ISOLATED,
   REFUSED_OPEN,
-  Target,
-  type TargetOptions,
-} from '../../src/actors/target.js';
+} from '../../src/actors/admission.js';
+import type { BreakerMode } from '../../src/actors/breaker-life.js';
+import { Attempt as Sent } from '../../src/actors/in-flight.js';
+import type { Clock } from '../../src/actors/ports.js';
+import { Target, type TargetOptions } from '../../src/actors/target.js';
 import type { Outcome } from '../../src/domain/outcome.js';
 import type { BreakerSettings } from '../../src/domain/policy.js';
 import type { BreakerEmitted, BreakerFacts } from '../../src/machines/breaker-types.js';

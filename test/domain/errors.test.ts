@@ -42,6 +42,7 @@ test('unavailable reasons: are those of the specification, and each says what it
     'isolated',
     'no_instance',
     'no_responders',
+    'no_version',
     'recovering',
     'row_invalid',
   ]);

@@ -15,6 +15,8 @@ test(valid, {});
 test(valid, { breaker: {} });
 test(valid, { deliver_config: false });
 test(valid, { max_in_flight: 1 });
+test(valid, { balancer: 'least_inflight', panic: 'fail', fallback: ['b', 'c'], rules_fallback: true });
+test(valid, { retry: { budget_share: 0, budget_reserve: 0 } });
 test(valid, { health_check: {} });
 test(valid, {
   health_check: { subject: 'ext.a.health', interval_seconds: 0.1, timeout_ms: 1, payload: { deep: [1] } },
@@ -38,7 +40,17 @@ test(invalid, false, 'policy must be object');
 test(invalid, { breaker: null }, 'policy.breaker must be object');
 test(invalid, { breaker: [] }, 'policy.breaker must be object');
 test(invalid, { breakers: {} }, "policy has no setting 'breakers'");
-test(invalid, { balancer: 'consistent_hash', fallback: [] }, "policy has no setting 'balancer', 'fallback'");
+test(invalid, { balance: 'consistent_hash', fallbacks: [] }, "policy has no setting 'balance', 'fallbacks'");
+test(
+  invalid,
+  { balancer: 'random' },
+  'policy.balancer must be one of weighted_round_robin, least_inflight, consistent_hash',
+);
+test(invalid, { panic: 'always' }, 'policy.panic must be one of any_enabled, fail');
+test(invalid, { fallback: 'b' }, 'policy.fallback must be array');
+test(invalid, { fallback: ['b', 'b'] }, 'policy.fallback must not have duplicate items');
+test(invalid, { retry: { budget_share: 1.5 } }, 'policy.retry.budget_share must be <= 1');
+test(invalid, { retry: { budget: 1 } }, "policy.retry has no setting 'budget'");
 test(invalid, { breaker: { treshold: 3 } }, "policy.breaker has no setting 'treshold'");
 test(
   invalid,

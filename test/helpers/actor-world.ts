@@ -169,6 +169,7 @@ export class ActorWorld {
         maxInFlight: 10_000,
         maxBudgetMs: 60_000,
         absenceGraceMs: 2000,
+        healthBasedRouting: true,
         minSuccessRate: 0.8,
         ...settings,
       },
@@ -193,7 +194,7 @@ export class ActorWorld {
       budgetMs,
       deadlineMs: Number.POSITIVE_INFINITY,
       header: () => null,
-      context: (keys) => new Map(Object.entries(context).filter(([key]) => keys.includes(key))),
+      context: { get: (key) => context[key], problem: null },
       succeed: (_route, _reply, attempts) => {
         called.answers.push('ok');
         called.attempts.push(attempts);

@@ -1,0 +1,140 @@
+// Which version of an extension a call asks for: rules, rollout and default, compiled once per change of the registry.
+//
+// RT1. Rules come first: of the versions whose rules the context meets, the one with the most conditions, then the highest.
+// RT2. Then the rollout: each version with a percentage gets that share of the keys, the default the rest. Raising one
+//      version only adds keys to it; a key gives the same version on every replica, and keys of two extensions are
+//      independent. Without a default, the versions share everything in the proportion of their percentages.
+// RT3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
+import type { Extension, Version } from './extension.js';
+import { hashOf, scoreOf } from './rendezvous.js';
+import { type Condition, type Context, compileRules, unmetCondition } from './routing-rules.js';
+import { compareVersions, defaultVersion } from './version-choice.js';
+
+/** What chose a version. */
+export type ChosenBy = 'rules' | 'rollout' | 'default';
+
+export interface Choice {
+  readonly version: string;
+  readonly by: ChosenBy;
+}
+
+export interface RuledVersion {
+  readonly choice: Choice;
+  readonly conditions: readonly Condition[];
+}
+
+export interface RolloutShare {
+  readonly choice: Choice;
+  /** 0..100; of a default version, what the others leave. */
+  readonly percent: number;
+  readonly hash: number;
+}
+
+/** Context keys that a rollout is by: the first that has a value. */
+const DEFAULT_ROLLOUT_KEYS: readonly string[] = ['tenant_id', 'routing_key'];
+const ALL_PERCENT = 100;
+
+export class RoutingTable {
+  /** RT1: in the order in which they are asked. */
+  readonly ruled: readonly RuledVersion[];
+  /** RT2; empty where no version has a percentage. */
+  readonly shares: readonly RolloutShare[];
+  readonly rolloutKeys: readonly string[];
+  readonly default: Choice | null;
+  /** Versions without rules or percentage that are not the default, the highest first. */
+  readonly standIns: readonly string[];
+  /** Why no version takes a call that `choose` finds none for. */
+  readonly noneReason: 'disabled' | 'no_version';
+  readonly #extensionId: string;
+
+  constructor(extension: Extension) {
+    this.#extensionId = extension.id;
+    this.noneReason = extension.versions.some((version) => !version.enabled && !hasRules(version))
+      ? 'disabled'
+      : 'no_version';
+    const enabled = extension.versions.filter((version) => version.enabled);
+    const unruled = enabled.filter((version) => !hasRules(version));
+    this.ruled = enabled
+      .filter(hasRules)
+      .map(({ version, routingRules }) => ({
+        choice: { version, by: 'rules' as const },
+        conditions: compileRules(routingRules),
+      }))
+      .toSorted(
+        (a, b) => b.conditions.length - a.conditions.length || compareVersions(b.choice.version, a.choice.version),
+      );
+    const byDefault = defaultVersion(extension);
+    this.default = byDefault && { version: byDefault.version, by: 'default' };
+    const inRollout = unruled.filter((version) => version.rolloutPercent !== null);
+    this.shares = sharesOf(inRollout, this.default);
+    const rolloutKey = inRollout.find((version) => version.rolloutKey !== null)?.rolloutKey ?? null;
+    this.rolloutKeys = rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey];
+    this.standIns = unruled
+      .filter(({ version, rolloutPercent }) => rolloutPercent === null && version !== byDefault?.version)
+      .map(({ version }) => version)
+      .toSorted((a, b) => compareVersions(b, a));
+  }
+
+  /** False: `choose` reads nothing of the context. */
+  get readsContext(): boolean {
+    return this.ruled.length > 0 || this.shares.length > 0;
+  }
+
+  /** null: no version takes this call. `random` (0..1) decides a rollout where the context has no key for it. */
+  choose(context: Context, random: () => number): Choice | null {
+    for (const { choice, conditions } of this.ruled) if (unmetCondition(conditions, context) === null) return choice;
+    if (this.shares.length === 0) return this.default;
+    const key = this.rolloutKey(context);
+    return key === null ? this.#drawn(random()) : this.#sharedOut(key.value);
+  }
+
+  /** The value that decides this call's place in the rollout; null: chance does. */
+  rolloutKey(context: Context): { readonly name: string; readonly value: string } | null {
+    for (const name of this.rolloutKeys) {
+      const value = context.get(name);
+      if (value !== undefined) return { name, value };
+    }
+    return null;
+  }
+
+  /** RT2. */
+  #sharedOut(key: string): Choice | null {
+    // With the extension's id in it, a tenant that is first in one rollout is not first in all of them.
+    const keyHash = hashOf(`${this.#extensionId}\n${key}`);
+    let best: Choice | null = null;
+    let bestScore = 0;
+    for (const { choice, percent, hash } of this.shares) {
+      const score = scoreOf(keyHash, hash, percent);
+      if (score <= bestScore) continue;
+      best = choice;
+      bestScore = score;
+    }
+    return best;
+  }
+
+  #drawn(random: number): Choice | null {
+    let left = random * this.shares.reduce((sum, { percent }) => sum + percent, 0);
+    let last: Choice | null = null;
+    for (const { choice, percent } of this.shares) {
+      if (percent === 0) continue;
+      last = choice;
+      left -= percent;
+      if (left < 0) break;
+    }
+    return last;
+  }
+}
+
+const hasRules = ({ routingRules }: Version): boolean => Object.keys(routingRules).length > 0;
+
+function sharesOf(inRollout: readonly Version[], byDefault: Choice | null): RolloutShare[] {
+  if (inRollout.length === 0) return [];
+  const shares = inRollout.map(({ version, rolloutPercent }) =>
+    shareOf({ version, by: 'rollout' }, rolloutPercent ?? 0),
+  );
+  // In hundredths, as the column holds them: 33.33 + 33.33 + 33.34 leaves nothing.
+  const taken = shares.reduce((sum, { percent }) => sum + Math.round(percent * 100), 0) / 100;
+  return byDefault === null ? shares : [...shares, shareOf(byDefault, Math.max(ALL_PERCENT - taken, 0))];
+}
+
+const shareOf = (choice: Choice, percent: number): RolloutShare => ({ choice, percent, hash: hashOf(choice.version) });
