@@ -22,6 +22,15 @@ import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, Send
 import { errorOfEnd, overloaded, refusalOf, unavailable } from './refusals.js';
 import type { Service, Slot } from './slot.js';
 
+/** What a call begins with. */
+export interface Decided {
+  /** Of the extension that was called. */
+  readonly slot: Slot;
+  readonly choice: Choice;
+  /** The version chosen. */
+  readonly service: Service;
+}
+
 export interface CallDeps {
   readonly clock: Clock;
   readonly candidates: CandidateDeps;
@@ -69,7 +78,7 @@ export class Call implements AttemptListener {
   #deadlineTimer: unknown = null;
   #retryTimer: unknown = null;
 
-  constructor(deps: CallDeps, slot: Slot, choice: Choice, service: Service, invocation: Invocation) {
+  constructor(deps: CallDeps, { slot, choice, service }: Decided, invocation: Invocation) {
     this.#deps = deps;
     this.slot = slot;
     this.#choice = choice;
@@ -347,7 +356,7 @@ export class Call implements AttemptListener {
   }
 
   #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
-    if (end === 'no_responders') return this.#unavailable(end);
+    if (end === 'no_responders') return this.#failed === null ? unavailable(end, this.slot.id) : this.#unavailable(end);
     const { timeoutMs } = this.#service.version;
     return errorOfEnd(end, reply, this.#serving.id, timeoutMs, this.#route.subject, this.#attempts);
   }

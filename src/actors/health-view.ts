@@ -11,6 +11,7 @@ import {
 } from '../domain/health-report.js';
 import { overrideOf } from '../domain/verbs.js';
 import { defaultVersion } from '../domain/version-choice.js';
+import { WHYS } from './candidates.js';
 import { statusOf, worstOf } from './instance-status.js';
 import { isoAt, publicEvidence } from './notices.js';
 import type { ExtensionSample, HealthSource, MetricsSource } from './offers.js';
@@ -163,6 +164,10 @@ export class HealthView implements HealthSource, MetricsSource {
         duration_buckets: slot.durations.cumulative(),
         duration_sum_seconds: slot.durations.sumSeconds,
         health_checks: slot.checks,
+        fallbacks: slot.fallbacks,
+        routed: [...slot.services].flatMap(({ version, target: { calls } }) =>
+          WHYS.filter((by) => calls[by] > 0).map((by) => ({ version: version.version, by, calls: calls[by] })),
+        ),
         versions: [...slot.services]
           .filter((service) => service.target !== target)
           .map((service) => ({

@@ -1,9 +1,11 @@
 // What the actors offer to the edges and the command line, as types; the roof hands it over.
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
+import type { Explanation } from '../domain/explanation.js';
 import type { BreakerOverride } from '../domain/extension.js';
 import type { HealthReport } from '../domain/health-report.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { Verb } from '../domain/verbs.js';
+import type { Why } from './candidates.js';
 import type { BreakerStateName } from './ports.js';
 
 export interface Readiness {
@@ -44,6 +46,10 @@ export interface ExtensionSample {
   readonly duration_sum_seconds: number;
   /** Active checks that got a permit and have ended, by outcome. */
   readonly health_checks: ReadonlyMap<Outcome, number>;
+  /** Calls that an extension of `policy.fallback` took in its place, by that one's id. */
+  readonly fallbacks: ReadonlyMap<string, number>;
+  /** Calls by the version that took them and what made it take them. */
+  readonly routed: readonly { readonly version: string; readonly by: Why; readonly calls: number }[];
   /** State of every target that is not the default one, by version. */
   readonly versions: readonly { readonly version: string; readonly state: 0 | 1 | 2 }[];
 }
@@ -53,6 +59,12 @@ export interface MetricsSource {
   /** extension_health_auto_disabled_total. */
   autoDisabledTotal(): number;
 }
+
+/**
+ * What would become of a call with this context, as of now, by the router's own code; nothing is changed by it. null: there is no
+ * such extension.
+ */
+export type Explain = (extensionId: string, context: Readonly<Record<string, string>>) => Explanation | null;
 
 export interface VerbOrder {
   readonly extensionId: string;

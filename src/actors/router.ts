@@ -3,13 +3,11 @@
 // I1. Every invocation handed over is answered exactly once, also when something in here throws.
 // I2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
 import type { InvocationError } from '../domain/errors.js';
-import { NO_CONTEXT } from '../domain/routing-rules.js';
 import type { Logger } from '../telemetry/log.js';
-import { Call, type CallDeps } from './call.js';
+import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
-import type { Clock, HandleInvocation, Invocation, SendAttempt } from './ports.js';
+import type { CallContext, Clock, HandleInvocation, Invocation, SendAttempt } from './ports.js';
 import { overloaded, unavailable } from './refusals.js';
-import type { Slot } from './slot.js';
 
 export interface RouterOptions extends CandidateDeps {
   readonly clock: Clock;
@@ -62,29 +60,29 @@ export class Router {
   }
 
   readonly handle: HandleInvocation = (invocation) => {
-    const { slots, isInvalid, maxInFlight } = this.#options;
-    const id = invocation.extensionId;
-    const slot = slots.get(id);
-    if (slot === undefined) {
-      this.#refuseUnknown(invocation, isInvalid(id));
-      return;
-    }
-    if (this.#inFlight >= maxInFlight) return this.#refuse(slot, invocation, overloaded('the daemon', maxInFlight));
-    const limit = slot.extension.policy.max_in_flight;
-    if (limit !== undefined && slot.inFlight >= limit) return this.#refuse(slot, invocation, overloaded(id, limit));
-    if (slot.gate === 'disabled') return this.#refuse(slot, invocation, unavailable('disabled', id));
-    const { table } = slot;
-    const choice = table.choose(table.readsContext ? invocation.context : NO_CONTEXT, this.#options.random);
-    if (table.readsContext && invocation.context.problem !== null)
-      return this.#refuse(slot, invocation, invocation.context.problem);
-    const service = choice === null ? null : slot.service(choice.version);
-    if (choice === null || service === null) return this.#refuse(slot, invocation, unavailable(table.noneReason, id));
-
+    const decision = this.decide(invocation.extensionId, invocation.context);
+    if ('code' in decision) return this.#refuse(invocation, decision);
     this.#inFlight++;
-    slot.inFlight++;
+    decision.slot.inFlight++;
     this.#unanswered++;
-    new Call(this.#callDeps, slot, choice, service, invocation).begin();
+    new Call(this.#callDeps, decision, invocation).begin();
   };
+
+  /** The version that a call asks for, or why it is refused before anybody is asked. Changes nothing. */
+  decide(id: string, context: CallContext): Decided | InvocationError {
+    const { slots, isInvalid, maxInFlight, random } = this.#options;
+    const slot = slots.get(id);
+    if (slot === undefined) return isInvalid(id) ? unavailable('row_invalid', id) : notFound(id);
+    if (this.#inFlight >= maxInFlight) return overloaded('the daemon', maxInFlight);
+    const { max_in_flight: limit } = slot.extension.policy;
+    if (limit !== undefined && slot.inFlight >= limit) return overloaded(id, limit);
+    if (slot.gate === 'disabled') return unavailable('disabled', id);
+    const { table } = slot;
+    const choice = table.choose(context, random);
+    if (context.problem !== null) return context.problem;
+    const service = choice === null ? null : slot.service(choice.version);
+    return choice === null || service === null ? unavailable(table.noneReason, id) : { slot, choice, service };
+  }
 
   /** Resolves when every accepted call has its answer; at once when none waits. */
   idle(): Promise<void> {
@@ -94,17 +92,14 @@ export class Router {
     });
   }
 
-  #refuse(slot: Slot, invocation: Invocation, error: InvocationError): void {
+  #refuse(invocation: Invocation, error: InvocationError): void {
     invocation.refuse(error);
-    slot.count(error.code, this.#options.clock.now() - invocation.arrivedMs);
-  }
-
-  #refuseUnknown(invocation: Invocation, isInvalid: boolean): void {
-    const id = invocation.extensionId;
-    invocation.refuse(
-      isInvalid
-        ? unavailable('row_invalid', id)
-        : { code: 'extension_not_found', message: `there is no extension ${id}` },
-    );
+    const slot = this.#options.slots.get(invocation.extensionId);
+    slot?.count(error.code, this.#options.clock.now() - invocation.arrivedMs);
   }
 }
+
+const notFound = (id: string): InvocationError => ({
+  code: 'extension_not_found',
+  message: `there is no extension ${id}`,
+});

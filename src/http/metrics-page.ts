@@ -107,5 +107,25 @@ const WRITERS: Readonly<Record<ExtensionMetric, (sample: ExtensionSample) => str
           s.duration_buckets,
           s.duration_sum_seconds,
         ),
+  extension_version_calls_total: (s) =>
+    s.routed
+      .map(({ version, by, calls }) =>
+        sampleLine(
+          'extension_version_calls_total',
+          labelSet(EXTENSION_METRICS.extension_version_calls_total.labels, [s.extension_id, version, by]),
+          calls,
+        ),
+      )
+      .join(''),
+  extension_fallbacks_total: (s) =>
+    [...s.fallbacks]
+      .map(([fallback, calls]) =>
+        sampleLine(
+          'extension_fallbacks_total',
+          labelSet(EXTENSION_METRICS.extension_fallbacks_total.labels, [s.extension_id, fallback]),
+          calls,
+        ),
+      )
+      .join(''),
   extension_health_checks_total: perResult('extension_health_checks_total', (s) => s.health_checks),
 };

@@ -69,6 +69,16 @@ export const EXTENSION_METRICS = {
     help: 'Whole time of an invocation in the daemon, retries included; no series before the first.',
     labels: ['extension_id'],
   },
+  extension_version_calls_total: {
+    type: 'counter',
+    help: 'Calls that a version took, by what made it take them: rules, rollout, default, stand_in, fallback.',
+    labels: ['extension_id', 'version', 'by'],
+  },
+  extension_fallbacks_total: {
+    type: 'counter',
+    help: 'Calls of an extension that another one took in its place (policy.fallback).',
+    labels: ['extension_id', 'fallback'],
+  },
   extension_health_checks_total: {
     type: 'counter',
     help: 'Active checks that got a permit and have ended, by result: success, failure, neutral.',

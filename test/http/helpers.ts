@@ -101,6 +101,8 @@ export const extensionSample = (extension_id: string, sample: Partial<ExtensionS
   duration_buckets: new Array<number>(17).fill(0),
   duration_sum_seconds: 0,
   health_checks: new Map(),
+  fallbacks: new Map(),
+  routed: [],
   versions: [],
   ...sample,
 });

@@ -29,6 +29,11 @@ const busy = extensionSample('normalize_text', {
     ['success', 8],
     ['neutral', 1],
   ]),
+  fallbacks: new Map([['normalize_lite', 6]]),
+  routed: [
+    { version: 'v2', by: 'rules', calls: 3 },
+    { version: 'v2', by: 'stand_in', calls: 1 },
+  ],
   versions: [
     { version: 'v2', state: 2 },
     { version: 'we"ird\\\nname', state: 0 },
@@ -80,6 +85,9 @@ test('metrics: the numbers of an extension are those of its sample', async (t) =
   t.is(of('extension_invocations_total', { result: 'ok' }), 5);
   t.is(of('extension_invocations_total', { result: 'extension_timeout' }), 2);
   t.is(of('extension_version_circuit_breaker_state', { version: 'v2' }), 2);
+  t.is(of('extension_version_calls_total', { version: 'v2', by: 'rules' }), 3);
+  t.is(of('extension_version_calls_total', { version: 'v2', by: 'stand_in' }), 1);
+  t.is(of('extension_fallbacks_total', { fallback: 'normalize_lite' }), 6);
   t.is(value(families, 'extension_health_auto_disabled_total'), 3);
   t.is(value(families, 'extension_registry_revision'), 42);
   t.is(value(families, 'extension_registry_extensions', { state: 'healthy' }), 1);
@@ -116,7 +124,7 @@ test('metrics: a label value keeps quotes, backslashes and line ends', async (t)
 
 test('M2: no label is a tenant, a request or a subject', (t) => {
   const labels = new Set(Object.values({ ...DAEMON_METRICS, ...EXTENSION_METRICS }).flatMap((metric) => metric.labels));
-  t.deepEqual([...labels].sort(), ['code', 'extension_id', 'result', 'state', 'version']);
+  t.deepEqual([...labels].sort(), ['by', 'code', 'extension_id', 'fallback', 'result', 'state', 'version']);
 });
 
 test('M4: a scrape of many extensions lets other work through', async (t) => {
