@@ -19,6 +19,10 @@ export function endAttempt(
   const code = reply === null ? 0 : reply.serviceErrorCode;
   const outcome = classify(end, code, withinGrace);
   target.settle(attempt, outcome, nowMs - startedMs, nowMs);
-  if (code === 429 && endpoint !== null && reply?.retryAfterMs) endpoint.restUntilMs = nowMs + reply.retryAfterMs;
+  if (code === 429 && endpoint !== null) {
+    // It refuses at once, and would look idle to a balancer.
+    endpoint.recent.record(false, nowMs);
+    if (reply?.retryAfterMs) endpoint.restUntilMs = nowMs + reply.retryAfterMs;
+  }
   return outcome;
 }

@@ -1,14 +1,20 @@
 // One endpoint of a target: the instances that share a subject, among which NATS picks. What is known of it, what it did
 // lately and whether it is in rotation; rotation.ts decides.
+import type { Seat } from '../domain/balance.js';
 import { DecisionWindow } from '../domain/decision-window.js';
 import type { Conduct } from '../domain/ejection.js';
 import { HealthWindow } from '../domain/health-window.js';
+import { RecentSuccess } from '../domain/recent-success.js';
 
-export class Endpoint implements Conduct {
+export class Endpoint implements Conduct, Seat {
   readonly subject: string;
   readonly window: DecisionWindow;
   /** Every settled attempt of the last five minutes. */
   readonly health = new HealthWindow();
+  /** For the balancer alone: every settled attempt, and each refusal for being busy. */
+  readonly recent = new RecentSuccess();
+  /** Attempts that are out to it, of whatever term, generation and purpose. */
+  inFlight = 0;
   isInRotation = true;
   /** It asked not to be called until then (429 with Retry-After). Monotonic ms, as all times here. */
   restUntilMs = Number.NEGATIVE_INFINITY;
@@ -39,6 +45,10 @@ export class Endpoint implements Conduct {
   constructor(subject: string, windowMs: number) {
     this.subject = subject;
     this.window = new DecisionWindow(windowMs);
+  }
+
+  successRate(nowMs: number): number {
+    return this.recent.rate(nowMs);
   }
 
   succeeded(nowMs: number): void {

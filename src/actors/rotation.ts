@@ -127,6 +127,7 @@ export class Rotation {
   reset(nowMs: number): void {
     for (const endpoint of this.#endpoints.values()) {
       endpoint.health.clear();
+      endpoint.recent.clear();
       endpoint.failuresInRow = 0;
       endpoint.restUntilMs = Number.NEGATIVE_INFINITY;
       if (!endpoint.isInRotation) this.#return(endpoint, 'reset', nowMs);

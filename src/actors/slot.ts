@@ -15,7 +15,7 @@ import { DurationBuckets } from '../domain/duration-buckets.js';
 import type { UnavailableReason } from '../domain/errors.js';
 import type { Extension, Instance, Version } from '../domain/extension.js';
 import type { Outcome } from '../domain/outcome.js';
-import { type BreakerSettings, resolveBreakerSettings } from '../domain/policy.js';
+import { type Balancer, type BreakerSettings, resolveBreakerSettings } from '../domain/policy.js';
 import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
 import { instancesOf } from '../domain/registry-validation.js';
@@ -46,6 +46,7 @@ export interface Service {
   readonly madeOf: {
     readonly subject: string;
     readonly config: Extension['config'] | null;
+    readonly balancer: Balancer;
     readonly instances: readonly Omit<Instance, 'healthStatus' | 'revision'>[];
   };
 }
@@ -324,6 +325,7 @@ export class Slot {
     const madeOf = {
       subject: version.subject,
       config: this.#configFor(extension, version),
+      balancer: extension.policy.balancer ?? 'weighted_round_robin',
       instances: instances.map(({ healthStatus: _, revision: __, ...instance }) => instance),
     };
     if (previous !== undefined && isDeepStrictEqual(previous.madeOf, madeOf))
@@ -337,7 +339,8 @@ export class Slot {
         config: madeOf.config,
       });
     const seat = (instance: Instance) => target.rotation.at(instance.subject);
-    const pool = new InstancePool(instances, seat, (instance) => route(instance.id, instance.subject));
+    const value = (instance: Instance) => route(instance.id, instance.subject);
+    const pool = new InstancePool(instances, madeOf.balancer, seat, value, this.#deps.random);
     const ownRoute = route(null, version.subject);
     return { version, target, instances, madeOf, ownRoute, pool: instances.length === 0 ? null : pool };
   }

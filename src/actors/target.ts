@@ -224,6 +224,7 @@ export class Target {
     attempt.overdueLook = -1;
     if (endpoint !== null) {
       attempt.term = endpoint.term;
+      endpoint.inFlight++;
       if (isReadmission) endpoint.isTried = true;
     }
     this.#inFlight.add(attempt);
@@ -244,9 +245,12 @@ export class Target {
     this.#inFlight.remove(attempt);
     if (permit === generation) this.#outNow--;
     this.#overdue.end(attempt, generation);
+    if (endpoint !== null) endpoint.inFlight--;
     if (outcome !== 'neutral') {
-      this.#recordHealth(outcome === 'success', latencyMs, nowMs);
-      endpoint?.health.record(outcome === 'success', latencyMs, nowMs);
+      const isSuccess = outcome === 'success';
+      this.#recordHealth(isSuccess, latencyMs, nowMs);
+      endpoint?.health.record(isSuccess, latencyMs, nowMs);
+      endpoint?.recent.record(isSuccess, nowMs);
     }
     const counts = endpoint === null || this.rotation.settle(attempt, endpoint, outcome, nowMs);
     // G1.

@@ -1,75 +1,269 @@
-// Which instance of a version takes a call: smooth weighted round-robin, after nginx ngx_http_upstream_round_robin.c.
+// Which instance of a version takes a call, by one of three balancers:
+// weighted_round_robin  smooth, after nginx ngx_http_upstream_round_robin.c;
+// least_inflight        power of two choices (Mitzenmacher): of two drawn by weight the one that is less busy for its weight;
+// consistent_hash       weighted rendezvous on the call's key (rendezvous.ts); round-robin where it has none.
 //
-// B1. Over any full cycle with unchanged members each member gets exactly its weight's share, spread evenly.
+// B1. Round-robin: over any full cycle with unchanged members each member gets exactly its weight's share, spread evenly.
 // B2. Weight 0 and disabled members get nothing. Members out of rotation get nothing while others are usable; whether they
 //     do where none is (panic policy `any_enabled`) is for the caller to say.
 // B3. A member that asked for rest (429 with Retry-After) is passed over until then, unless all of them did.
+// B4. Each pool begins at a random point of its cycle, so that replicas, which all see a change at once, do not pick in
+//     lock-step.
+// B5. Least in flight: being empty because it fails fast gains a member nothing. One that fails gets its weight's share at most.
+// B6. By hash, who is passed over loses his keys to the others for as long, and no other key moves.
 import type { Instance } from './extension.js';
+import type { Balancer } from './policy.js';
+import { hashOf, scoreOf } from './rendezvous.js';
 
 /** What instances share that are one to whoever watches over them. */
 export interface Seat {
   readonly isInRotation: boolean;
   /** Monotonic ms until which it asked not to be called (B3). */
   readonly restUntilMs: number;
+  /** Attempts that are out to it. */
+  readonly inFlight: number;
+  /** Share of what it was asked lately that went well, 0..1; 1 where nothing is known. */
+  successRate(nowMs: number): number;
 }
 
 export interface Member<T extends Seat, V> {
   readonly instance: Instance;
   readonly seat: T;
   readonly value: V;
+  /** What its score for a key is made of. */
+  readonly hash: number;
+  /** Sum over the usable members of its seat. */
+  readonly seatWeight: number;
   /** Smooth round-robin's running weight. */
   current: number;
 }
 
-export class InstancePool<T extends Seat, V> {
-  readonly #members: Member<T, V>[];
+/** What one pick depends on. Nobody keeps it: a caller may use one for all his picks. */
+export interface Draw {
+  readonly nowMs: number;
+  /** Subjects that this call tried in vain. */
+  readonly avoid: readonly string[];
+  /** Where nobody is left in rotation, those that are out will do (B2). */
+  readonly mayPanic: boolean;
+  /** `hashOf` the call's routing key; null: it has none. */
+  readonly keyHash: number | null;
+  /** 0..1, 1 excluded. */
+  readonly random: () => number;
+}
 
-  /** `instances`: those that serve one version, in any order; `value`: what the caller wants to get back with a pick. */
-  constructor(instances: readonly Instance[], seat: (instance: Instance) => T, value: (instance: Instance) => V) {
-    this.#members = instances
-      .filter((i) => i.enabled && i.weight > 0)
-      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-      .map((instance) => ({ instance, seat: seat(instance), value: value(instance), current: 0 }));
+/** How a member stands, whoever is picked. */
+export interface Standing {
+  readonly instance: Instance;
+  readonly isInRotation: boolean;
+  readonly isResting: boolean;
+}
+
+/** Under this share of the other's success rate a member yields to it: the minimum success rate of health-based routing. */
+const FAILING = 0.8;
+/** From this share on it may take what was drawn for the other: more than time alone gives back to one that failed. */
+const SOUND = 0.95;
+/** Visits of members that a pool may spend on finding the point where it begins: about a tenth of a millisecond. */
+const MAX_VISITS = 50_000;
+
+export class InstancePool<T extends Seat, V> {
+  readonly #balancer: Balancer;
+  /** In the order of round-robin's ties. */
+  #members: readonly Member<T, V>[];
+
+  /**
+   * `instances`: those that serve one version, in any order; `value`: what the caller wants to get back with a pick;
+   * `random`: 0..1, decides where the pool begins (B4) and is not kept.
+   */
+  constructor(
+    instances: readonly Instance[],
+    balancer: Balancer,
+    seat: (instance: Instance) => T,
+    value: (instance: Instance) => V,
+    random: () => number,
+  ) {
+    this.#balancer = balancer;
+    const usable = instances.filter((i) => i.enabled && i.weight > 0).toSorted(byId);
+    const weights = new Map<T, number>();
+    for (const instance of usable) weights.set(seat(instance), (weights.get(seat(instance)) ?? 0) + instance.weight);
+    this.#members = shuffled(usable, random).map((instance) => ({
+      instance,
+      seat: seat(instance),
+      value: value(instance),
+      hash: hashOf(`instance ${instance.id}`),
+      seatWeight: weights.get(seat(instance)) as number,
+      current: 0,
+    }));
+    this.#turnTo(random());
   }
 
   get size(): number {
     return this.#members.length;
   }
 
-  /** True: some member has a subject that is none of these. */
-  hasOutside(subjects: readonly string[]): boolean {
-    return this.#members.some(({ instance }) => !subjects.includes(instance.subject));
-  }
-
-  /** Some member with this seat; null: none has it. */
+  /** The first by id of the members with this seat; null: none has it. */
   on(seat: T): Member<T, V> | null {
-    return this.#members.find((member) => member.seat === seat) ?? null;
+    let first: Member<T, V> | null = null;
+    for (const member of this.#members)
+      if (member.seat === seat && (first === null || byId(member.instance, first.instance) < 0)) first = member;
+    return first;
   }
 
-  /**
-   * null: no usable member outside `avoid`, subjects already tried in vain by this call. Ties go to the first by id.
-   * `mayPanic`: where none is left in rotation, those that are out will do.
-   */
-  pick(nowMs: number, avoid: readonly string[], mayPanic: boolean): Member<T, V> | null {
+  /** Every member with weight, by id. */
+  standings(nowMs: number): Standing[] {
+    return this.#members
+      .map(({ instance, seat }) => ({
+        instance,
+        isInRotation: seat.isInRotation,
+        isResting: seat.restUntilMs > nowMs,
+      }))
+      .toSorted((a, b) => byId(a.instance, b.instance));
+  }
+
+  /** One that picks as this one does from now on, and whose picks take no turns of this one. */
+  fork(): InstancePool<T, V> {
+    const fork = new InstancePool<T, V>([], this.#balancer, unasked, unasked, () => 0);
+    fork.#members = this.#members.map((member) => ({ ...member }));
+    return fork;
+  }
+
+  /** null: no usable member outside `avoid`. */
+  pick(draw: Draw): Member<T, V> | null {
+    const { nowMs, avoid, mayPanic } = draw;
     if (this.#members.length === 1) {
       const only = this.#members[0] as Member<T, V>;
       return avoid.includes(only.instance.subject) || !(only.seat.isInRotation || mayPanic) ? null : only;
     }
-    const rested = this.#pickAmong(nowMs, avoid, false) ?? this.#pickAmong(Number.POSITIVE_INFINITY, avoid, false);
-    return rested === null && mayPanic ? this.#pickAmong(Number.POSITIVE_INFINITY, avoid, true) : rested;
+    const found = this.#among(draw, nowMs, false) ?? this.#among(draw, Number.POSITIVE_INFINITY, false);
+    return found === null && mayPanic ? this.#among(draw, Number.POSITIVE_INFINITY, true) : found;
   }
 
-  #pickAmong(nowMs: number, avoid: readonly string[], isPanic: boolean): Member<T, V> | null {
+  /** Of those that have rested until `restedMs`. */
+  #among(draw: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
+    switch (this.#balancer) {
+      case 'weighted_round_robin':
+        return this.#inTurn(draw.avoid, restedMs, isPanic);
+      case 'least_inflight':
+        return this.#lessLoaded(draw, restedMs, isPanic);
+      case 'consistent_hash':
+        return draw.keyHash === null
+          ? this.#inTurn(draw.avoid, restedMs, isPanic)
+          : this.#byKey(draw.keyHash, draw.avoid, restedMs, isPanic);
+      default:
+        return this.#balancer satisfies never;
+    }
+  }
+
+  #inTurn(avoid: readonly string[], restedMs: number, isPanic: boolean): Member<T, V> | null {
     let best: Member<T, V> | null = null;
     let total = 0;
     for (const member of this.#members) {
-      const { seat, instance } = member;
-      if (seat.restUntilMs > nowMs || !(seat.isInRotation || isPanic) || avoid.includes(instance.subject)) continue;
-      member.current += instance.weight;
-      total += instance.weight;
+      if (!isFree(member, avoid, restedMs, isPanic)) continue;
+      const { weight } = member.instance;
+      member.current += weight;
+      total += weight;
       if (best === null || member.current > best.current) best = member;
     }
     if (best !== null) best.current -= total;
     return best;
   }
+
+  #byKey(keyHash: number, avoid: readonly string[], restedMs: number, isPanic: boolean): Member<T, V> | null {
+    let best: Member<T, V> | null = null;
+    let bestScore = 0;
+    for (const member of this.#members) {
+      if (!isFree(member, avoid, restedMs, isPanic)) continue;
+      const score = scoreOf(keyHash, member.hash, member.instance.weight);
+      // Equal ones do not depend on the order, which is another on each replica.
+      if (score > bestScore || (score === bestScore && best !== null && byId(member.instance, best.instance) < 0)) {
+        best = member;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  #lessLoaded(draw: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
+    const { avoid, nowMs, random } = draw;
+    let total = 0;
+    for (const member of this.#members) if (isFree(member, avoid, restedMs, isPanic)) total += member.instance.weight;
+    const drawn = this.#drawn(random() * total, null, avoid, restedMs, isPanic);
+    // All members of a seat are free or none is.
+    const others = drawn === null ? 0 : total - drawn.seatWeight;
+    if (drawn === null || others === 0) return drawn;
+    const rival = this.#drawn(random() * others, drawn.seat, avoid, restedMs, isPanic);
+    return rival !== null && yieldsTo(drawn, rival, nowMs) ? rival : drawn;
+  }
+
+  /** The member at that point where the weights of the free ones, but for those at `except`, lie side by side. */
+  #drawn(
+    point: number,
+    except: T | null,
+    avoid: readonly string[],
+    restedMs: number,
+    isPanic: boolean,
+  ): Member<T, V> | null {
+    let left = point;
+    let last: Member<T, V> | null = null;
+    for (const member of this.#members) {
+      if (member.seat === except || !isFree(member, avoid, restedMs, isPanic)) continue;
+      last = member;
+      left -= member.instance.weight;
+      if (left < 0) break;
+    }
+    return last;
+  }
+
+  /**
+   * B4. `point`: 0..1 of the cycle, as far as MAX_VISITS reach; so many members that they do not are spread by the order of
+   * their ties. The turns taken are those of the cycle, so that B1 holds from here as from its beginning.
+   */
+  #turnTo(point: number): void {
+    const weights = this.#members.map(({ instance }) => instance.weight);
+    if (this.#balancer === 'least_inflight' || weights.length < 2) return;
+    const cycle = weights.reduce((a, b) => a + b) / weights.reduce(greatestCommonDivisor);
+    const turns = Math.floor(point * Math.min(cycle, MAX_VISITS / weights.length));
+    for (let i = 0; i < turns; i++) this.#inTurn(NOBODY, Number.POSITIVE_INFINITY, true);
+  }
 }
+
+const NOBODY: readonly string[] = [];
+
+function isFree<T extends Seat, V>(
+  { seat, instance }: Member<T, V>,
+  avoid: readonly string[],
+  restedMs: number,
+  isPanic: boolean,
+): boolean {
+  return seat.restUntilMs <= restedMs && (seat.isInRotation || isPanic) && !avoid.includes(instance.subject);
+}
+
+/**
+ * B5. Calls in flight say how busy a member is only of those that go well: one whose calls fail at once has none. Over its
+ * weight and its success rate they say how busy it would be. The rival takes the call where it is then no busier than the
+ * one drawn is now: idle ones get what is drawn for them, so that their weights alone decide.
+ */
+function yieldsTo<T extends Seat, V>(drawn: Member<T, V>, rival: Member<T, V>, nowMs: number): boolean {
+  const rate = drawn.seat.successRate(nowMs);
+  const rivalRate = rival.seat.successRate(nowMs);
+  if (rivalRate < SOUND * rate) return false;
+  if (rate < FAILING * rivalRate) return true;
+  return (rival.seat.inFlight + 1) * drawn.seatWeight * rate <= drawn.seat.inFlight * rival.seatWeight * rivalRate;
+}
+
+const byId = (a: Instance, b: Instance): number => (a.id < b.id ? -1 : 1);
+
+const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
+
+/** Fisher and Yates; as it was where `random` gives 0. */
+function shuffled<I>(list: readonly I[], random: () => number): I[] {
+  const result = [...list];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = i - Math.floor(random() * (i + 1));
+    [result[i], result[j]] = [result[j] as I, result[i] as I];
+  }
+  return result;
+}
+
+const unasked = (): never => {
+  throw new Error('a pool without instances asks for nothing');
+};

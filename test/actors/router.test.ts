@@ -111,9 +111,9 @@ test('FM 27: a thousand impatient callers open no breaker', (t) => {
 
 test('retry: a failed attempt goes to another instance after its delay, inside the budget', async (t) => {
   const world = new ActorWorld();
-  world.random = 1;
   const instances = [instanceRow('a', 'i1'), instanceRow('a', 'i2')];
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { retry: 1 }), { instances })));
+  world.random = 1;
   const called = world.call('a');
   world.sent[0]?.end(500);
   t.is(world.sent.length, 1, 'not at once');

@@ -1,112 +1,24 @@
 import test from 'ava';
-import fc from 'fast-check';
-import { InstancePool, type Seat } from '../../src/domain/balance.js';
+import type { Draw } from '../../src/domain/balance.js';
 import type { Instance } from '../../src/domain/extension.js';
-
-const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
-  id,
-  subject: `ext.${id}`,
-  weight: 100,
-  enabled: true,
-  healthStatus: 'healthy',
-  version: null,
-  revision: 1,
-  ...changes,
-});
-
-class Place implements Seat {
-  isInRotation = true;
-  restUntilMs = Number.NEGATIVE_INFINITY;
-}
-type Pool = InstancePool<Place, string>;
-
-/** Instances that are unhealthy are out of rotation. */
-const poolOf = (...instances: Instance[]): Pool => {
-  const places = new Map<string, Place>();
-  const seat = ({ subject, healthStatus }: Instance): Place => {
-    const place = places.get(subject) ?? new Place();
-    place.isInRotation = healthStatus !== 'unhealthy';
-    places.set(subject, place);
-    return place;
-  };
-  return new InstancePool(instances, seat, (i) => i.id);
-};
-
-const pick = (pool: Pool, nowMs = 0, avoid: string[] = [], mayPanic = true): string | null =>
-  pool.pick(nowMs, avoid, mayPanic)?.value ?? null;
-
-const picks = (pool: Pool, count: number, nowMs = 0, avoid: string[] = []): (string | null)[] =>
-  Array.from({ length: count }, () => pick(pool, nowMs, avoid));
-
-const countOf = (list: readonly (string | null)[], id: string): number => list.filter((one) => one === id).length;
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-
-const weightLists = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 6 });
-
-test('B1, FM 42: over any full cycle each member gets exactly its weight, wherever the cycle begins', (t) => {
-  fc.assert(
-    fc.property(weightLists, fc.nat(300), (weights, offset) => {
-      const total = weights.reduce((a, b) => a + b, 0);
-      const cycle = total / weights.reduce(gcd);
-      const pool = poolOf(...weights.map((weight, i) => instance(`i${i}`, { weight })));
-      picks(pool, offset);
-      const list = picks(pool, cycle);
-      weights.forEach((weight, i) => {
-        t.is(countOf(list, `i${i}`), (weight * cycle) / total);
-      });
-    }),
-    { numRuns: 200 },
-  );
-});
-
-test('B1, FM 42: 100 to 50 gives 100 and 50 of any 150 consecutive calls', (t) => {
-  const pool = poolOf(instance('a', { weight: 100 }), instance('b', { weight: 50 }));
-  const list = picks(pool, 1000);
-  for (let from = 0; from + 150 <= list.length; from++) {
-    t.is(countOf(list.slice(from, from + 150), 'a'), 100);
-    t.is(countOf(list.slice(from, from + 150), 'b'), 50);
-  }
-});
-
-test('B1, FM 42: nobody is ever a whole call ahead of its share with two members, nor a cycle behind with more', (t) => {
-  fc.assert(
-    fc.property(weightLists, (weights) => {
-      const total = weights.reduce((a, b) => a + b, 0);
-      const pool = poolOf(...weights.map((weight, i) => instance(`i${i}`, { weight })));
-      const counts = weights.map(() => 0);
-      const slack = Math.max(1, weights.length - 1);
-      for (let call = 1; call <= 300; call++) {
-        const i = Number(pick(pool)?.slice(1));
-        counts[i] = (counts[i] as number) + 1;
-        weights.forEach((weight, j) => {
-          const share = (call * weight) / total;
-          t.true(Math.abs((counts[j] as number) - share) <= slack + 1e-9);
-        });
-      }
-    }),
-    { numRuns: 100 },
-  );
-});
-
-const order = test.macro<[weights: Record<string, number>, expected: string]>({
-  exec(t, weights, expected) {
-    const pool = poolOf(...Object.entries(weights).map(([id, weight]) => instance(id, { weight })));
-    t.is(picks(pool, expected.length).join(''), expected);
-  },
-  title: (_, weights, expected) => `B1: ${JSON.stringify(weights)} are picked as ${expected}, without clumps`,
-});
-test(order, { a: 5, b: 1, c: 1 }, 'aabacaaaabacaa');
-test(order, { a: 1, b: 1, c: 1 }, 'abcabc');
-test(order, { c: 1, b: 1, a: 1 }, 'abcabc');
-test(order, { a: 50, b: 50 }, 'abab');
-test(order, { a: 2, b: 1 }, 'abaaba');
-test(order, { a: 7 }, 'aaa');
-
-test('B1: the order of the rows does not matter', (t) => {
-  const instances = [instance('a', { weight: 3 }), instance('b', { weight: 2 }), instance('c', { weight: 1 })];
-  t.deepEqual(picks(poolOf(...instances), 12), picks(poolOf(...instances.toReversed()), 12));
-});
+import { BALANCERS } from '../../src/domain/policy.js';
+import { hashOf } from '../../src/domain/rendezvous.js';
+import { chiSquare, criticalAt } from '../helpers/chi-square.js';
+import {
+  countOf,
+  draw,
+  instance,
+  label,
+  memberOf,
+  Place,
+  type Pool,
+  pick,
+  picks,
+  poolOf,
+  poolWith,
+  weighted,
+} from '../helpers/instance-pools.js';
+import { seededRandom } from '../helpers/seeded-random.js';
 
 interface Case {
   readonly when: string;
@@ -176,16 +88,24 @@ test('B2: without panic nobody is picked where all are out, and one that is out 
   t.deepEqual(picks(half, 5), ['b', 'b', 'b', 'b', 'b']);
 });
 
+test('on: finds the first member by id that has this seat, wherever the turns begin', (t) => {
+  const shared = ['c', 'b', 'a', 'd'].map((id) => instance(id, { subject: 'ext.x' }));
+  for (let seed = 0; seed < 10; seed++) {
+    const pool = poolWith('weighted_round_robin', shared, seededRandom(seed));
+    t.is(pool.on(memberOf(pool)?.seat as Place)?.value, 'a');
+  }
+});
+
 test('on: finds a member by its seat, among those with weight', (t) => {
   const pool = poolOf(instance('a', { weight: 0 }), instance('b'));
-  const seat = pool.pick(0, [], false)?.seat as Place;
+  const seat = memberOf(pool)?.seat as Place;
   t.is(pool.on(seat)?.value, 'b');
   t.is(pool.on(new Place()), null);
 });
 
 test('B3, FM 35: who asked for rest is passed over until then, and keeps its share afterwards', (t) => {
   const pool = poolOf(instance('a'), instance('b'));
-  const first = pool.pick(0, [], false);
+  const first = memberOf(pool);
   t.is(first?.value, 'a');
   if (first) first.seat.restUntilMs = 1000;
   t.deepEqual(picks(pool, 3, 999), ['b', 'b', 'b']);
@@ -197,7 +117,7 @@ test('B3, FM 35: who asked for rest is passed over until then, and keeps its sha
 test('B3: where all of them rest, all of them are used', (t) => {
   const pool = poolOf(instance('a'), instance('b'));
   for (let i = 0; i < 2; i++) {
-    const member = pool.pick(0, [], false);
+    const member = memberOf(pool);
     if (member) member.seat.restUntilMs = 60_000;
   }
   t.deepEqual(picks(pool, 4, 1).sort(), ['a', 'a', 'b', 'b']);
@@ -205,7 +125,7 @@ test('B3: where all of them rest, all of them are used', (t) => {
 
 test('B3: a rest does not take the only member away', (t) => {
   const pool = poolOf(instance('a'));
-  const only = pool.pick(0, [], false);
+  const only = memberOf(pool);
   if (only) only.seat.restUntilMs = 60_000;
   t.is(pick(pool, 1), 'a');
 });
@@ -220,20 +140,151 @@ test('pick: subjects already tried in vain are avoided, and nobody is picked whe
 
 test('pick: rest is no reason to take one that was tried in vain', (t) => {
   const pool = poolOf(instance('a'), instance('b'));
-  const a = pool.pick(0, [], false);
+  const a = memberOf(pool);
   if (a) a.seat.restUntilMs = 60_000;
   t.is(pick(pool, 1, ['ext.b']), 'a');
   t.is(pick(pool, 1, ['ext.a']), 'b');
 });
 
-test('B1: weights hold over a hundred thousand picks with rests and avoided subjects in between, once those are over', (t) => {
-  const pool = poolOf(instance('a', { weight: 100 }), instance('b', { weight: 1 }), instance('c', { weight: 49 }));
-  for (let i = 0; i < 1000; i++) {
-    const member = pool.pick(0, i % 3 === 0 ? ['ext.a'] : [], false);
-    if (member && i % 7 === 0) member.seat.restUntilMs = 1;
-  }
-  const list = picks(pool, 150 * 700, 10);
-  t.true(Math.abs(countOf(list, 'a') - 70_000) <= 2);
-  t.true(Math.abs(countOf(list, 'b') - 700) <= 2);
-  t.true(Math.abs(countOf(list, 'c') - 34_300) <= 2);
+const WEIGHT_SETS: readonly (readonly number[])[] = [
+  [100, 50],
+  [100, 100, 100],
+  [100, 1],
+  [5, 1, 1, 0],
+  [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  Array(50).fill(100),
+];
+for (const balancer of BALANCERS)
+  for (const weights of WEIGHT_SETS)
+    test(`FM 42: ${balancer} shares a hundred thousand picks as ${label(weights)}`, (t) => {
+      const random = seededRandom(weights.length);
+      const pool = poolWith(balancer, weighted(weights), random);
+      const counts = weights.map(() => 0);
+      const one = { ...draw({ random }), keyHash: 0 };
+      for (let i = 0; i < 100_000; i++) {
+        one.keyHash = hashOf(`tenant-${i}`);
+        (counts[Number(pool.pick(one)?.value.slice(1))] as number)++;
+      }
+      const total = weights.reduce((a, b) => a + b);
+      const expected = weights.map((weight) => (100_000 * weight) / total);
+      t.true(chiSquare(counts, expected) < criticalAt(weights.filter((weight) => weight > 0).length - 1));
+    });
+
+const STANDINGS: readonly { when: string; instances: Instance[]; used: string[]; panic: string[] }[] = [
+  { when: 'none is there', instances: [], used: [], panic: [] },
+  { when: 'there is one', instances: [instance('a')], used: ['a'], panic: ['a'] },
+  { when: 'the only one drains', instances: [instance('a', { weight: 0 })], used: [], panic: [] },
+  { when: 'all weights are 0', instances: weighted([0, 0, 0]), used: [], panic: [] },
+  { when: 'one of three drains', instances: weighted([100, 0, 50]), used: ['i0', 'i2'], panic: ['i0', 'i2'] },
+  {
+    when: 'one is ejected',
+    instances: [instance('a', { healthStatus: 'unhealthy' }), instance('b'), instance('c')],
+    used: ['b', 'c'],
+    panic: ['b', 'c'],
+  },
+  {
+    when: 'all are ejected',
+    instances: ['a', 'b', 'c'].map((id) => instance(id, { healthStatus: 'unhealthy' })),
+    used: [],
+    panic: ['a', 'b', 'c'],
+  },
+  {
+    when: 'the only one is ejected',
+    instances: [instance('a', { healthStatus: 'unhealthy' })],
+    used: [],
+    panic: ['a'],
+  },
+  {
+    when: 'one is disabled and one ejected',
+    instances: [instance('a', { enabled: false }), instance('b', { healthStatus: 'unhealthy' }), instance('c')],
+    used: ['c'],
+    panic: ['c'],
+  },
+];
+
+/** Whom a hundred picks with as many keys take. */
+const takers = (pool: Pool, changes: Partial<Draw> = {}): string[] => {
+  const random = seededRandom(9);
+  const list = Array.from({ length: 100 }, (_, i) => pool.pick(draw({ keyHash: hashOf(`${i}`), random, ...changes })));
+  return [...new Set(list.flatMap((member) => (member === null ? [] : [member.value])))].sort();
+};
+
+for (const balancer of BALANCERS) {
+  for (const { when, instances, used, panic } of STANDINGS)
+    test(`B2: ${balancer} uses ${used.join(' and ') || 'nobody'} where ${when}, in panic ${panic.join(' and ') || 'nobody'}`, (t) => {
+      t.deepEqual(takers(poolWith(balancer, instances)), used);
+      t.deepEqual(takers(poolWith(balancer, instances), { mayPanic: true }), panic);
+    });
+
+  test(`B3: ${balancer} passes over who rests, unless all of them do`, (t) => {
+    const pool = poolWith(balancer, [instance('a'), instance('b'), instance('c')]);
+    const rest = (id: string, restUntilMs: number): void => {
+      const seat = pool.pick(draw({ avoid: ['ext.a', 'ext.b', 'ext.c'].filter((one) => one !== `ext.${id}`) }))?.seat;
+      if (seat) seat.restUntilMs = restUntilMs;
+    };
+    rest('a', 1000);
+    t.deepEqual(takers(pool, { nowMs: 999 }), ['b', 'c']);
+    t.deepEqual(takers(pool, { nowMs: 1000 }), ['a', 'b', 'c']);
+    rest('b', 1000);
+    rest('c', 1000);
+    t.deepEqual(takers(pool, { nowMs: 999 }), ['a', 'b', 'c']);
+    t.deepEqual(takers(pool, { nowMs: 999, avoid: ['ext.b'] }), ['a', 'c']);
+  });
+
+  test(`B2, B3: ${balancer} takes one that rests before one that is ejected, and neither where it was tried in vain`, (t) => {
+    const pool = poolWith(balancer, [
+      instance('a', { healthStatus: 'unhealthy' }),
+      instance('b'),
+      instance('c', { subject: 'ext.b' }),
+    ]);
+    const b = pool.pick(draw())?.seat;
+    if (b) b.restUntilMs = 1000;
+    t.deepEqual(takers(pool, { mayPanic: true }), ['b', 'c']);
+    t.deepEqual(takers(pool, { mayPanic: true, avoid: ['ext.b'] }), ['a']);
+    t.deepEqual(takers(pool, { avoid: ['ext.b'] }), []);
+    t.deepEqual(takers(pool, { mayPanic: true, avoid: ['ext.a', 'ext.b'] }), []);
+  });
+
+  test(`fork: picks as the pool of ${balancer} does from then on, and takes no turn of it`, (t) => {
+    const make = () => poolWith(balancer, weighted([5, 3, 2]), seededRandom(3));
+    const pick20 = (pool: Pool) => {
+      const random = seededRandom(4);
+      return Array.from({ length: 20 }, (_, i) => pool.pick(draw({ keyHash: hashOf(`${i}`), random }))?.value);
+    };
+    const [undisturbed, pool] = [make(), make()];
+    t.deepEqual(pick20(pool), pick20(undisturbed));
+    const fork = pool.fork();
+    t.is(fork.size, 3);
+    const next = pick20(fork);
+    t.deepEqual(pick20(pool.fork()), next);
+    pick20(fork);
+    t.deepEqual(pick20(pool), pick20(undisturbed));
+    // It sees what becomes of the members.
+    const member = fork.pick(draw({ keyHash: 1 }));
+    if (member) member.seat.isInRotation = false;
+    t.false(takers(pool).includes(member?.value as string));
+  });
+}
+
+test('standings: every member with weight by id, whatever its state, and none of them loses a turn', (t) => {
+  const instances = [
+    instance('c'),
+    instance('a', { healthStatus: 'unhealthy' }),
+    instance('d', { weight: 0 }),
+    instance('b'),
+    instance('e', { enabled: false }),
+  ];
+  const pool = poolWith('weighted_round_robin', instances, seededRandom(1));
+  const b = pool.pick(draw({ avoid: ['ext.c'] }))?.seat;
+  if (b) b.restUntilMs = 500;
+  const standing = (nowMs: number) =>
+    pool.standings(nowMs).map(({ instance, isInRotation, isResting }) => [instance.id, isInRotation, isResting]);
+  const turns = picks(pool.fork(), 6, 500);
+  t.deepEqual(standing(499), [
+    ['a', false, false],
+    ['b', true, true],
+    ['c', true, false],
+  ]);
+  t.deepEqual(standing(500)[1], ['b', true, false]);
+  t.deepEqual(picks(pool, 6, 500), turns);
 });
