@@ -75,6 +75,7 @@ function startCore(count: number, instances: number): () => void {
       maxInFlight: 10_000,
       maxBudgetMs: 60_000,
       absenceGraceMs: 2000,
+      environment: null,
       healthBasedRouting: true,
       minSuccessRate: 0.8,
     },

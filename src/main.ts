@@ -141,6 +141,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       maxInFlight: config.max_in_flight,
       maxBudgetMs: config.max_budget_ms,
       absenceGraceMs: config.absence_grace_seconds * 1000,
+      environment: config.environment,
       healthBasedRouting: config.health_based_routing_enabled,
       minSuccessRate: config.health_based_routing_min_success_rate,
     },

@@ -9,7 +9,6 @@
 // R5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
 // R6. What serves in another extension's place holds a place of its own extension too.
 
-import type { InstancePool, Member } from '../domain/balance.js';
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
 import type { Version } from '../domain/extension.js';
 import { MAX_RETRY_DELAY_MS, retryDelayMs } from '../domain/retry-budget.js';
@@ -18,8 +17,9 @@ import { endAttempt } from './attempt-end.js';
 import { type Candidate, type CandidateDeps, candidatesFor, isAlone, type Why } from './candidates.js';
 import type { Endpoint } from './endpoint.js';
 import { Attempt } from './in-flight.js';
+import { NOTHING_TRIED, pickInstance, type Tried, trialInstance } from './instance-choice.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
-import { errorOfEnd, overloaded, refusalOf, unavailable } from './refusals.js';
+import { errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
 import type { Service, Slot } from './slot.js';
 
 /** What a call begins with. */
@@ -69,10 +69,7 @@ export class Call implements AttemptListener {
   #attempts = 0;
   #retries = 0;
   #route: Route;
-  /** Subjects where nobody was listening: no attempt goes there again; null: none yet. */
-  #absent: readonly string[] | null = null;
-  /** Subjects where an attempt failed: a retry prefers others; null: none yet. */
-  #failed: readonly string[] | null = null;
+  #tried: Tried = NOTHING_TRIED;
   #isOut = false;
   #isAnswered = false;
   #deadlineTimer: unknown = null;
@@ -153,9 +150,9 @@ export class Call implements AttemptListener {
 
   /** True: a first attempt to this candidate is out, or has ended already. */
   #ask(serving: Slot, service: Service, why: Why, nowMs: number): boolean {
-    const limit = serving.extension.policy.max_in_flight;
-    if (serving !== this.slot && serving !== this.#holding && limit !== undefined && serving.inFlight >= limit) {
-      this.#refusal ??= overloaded(serving.id, limit);
+    const place = serving === this.#holding ? null : placeRefusal(serving, this.slot);
+    if (place !== null) {
+      this.#refusal ??= place;
       return false;
     }
     this.#serving = serving;
@@ -181,18 +178,19 @@ export class Call implements AttemptListener {
     let endpoint: Endpoint | null = null;
     let isReadmission = false;
     if (pool === null) {
-      if (this.#absent?.includes(ownRoute.subject)) {
+      if (this.#tried.absent?.includes(ownRoute.subject)) {
         target.giveBack(permit, nowMs);
         return this.#unavailable('no_responders');
       }
       this.#route = ownRoute;
     } else {
-      const due = target.rotation.dueForReadmission(nowMs);
-      const trial = due === null || this.#wasTried(due.subject) ? null : pool.on(due);
-      const member = trial ?? this.#pick(pool, nowMs);
+      const trial = trialInstance(pool, target, this.#tried, nowMs);
+      const { context } = this.#invocation;
+      const member =
+        trial ?? pickInstance(pool, this.#serving, this.#tried, context, this.#deps.candidates.random, nowMs);
       if (member === null) {
         target.giveBack(permit, nowMs);
-        return this.#unavailable(this.#absent === null ? 'no_instance' : 'no_responders');
+        return this.#unavailable(this.#tried.absent === null ? 'no_instance' : 'no_responders');
       }
       isReadmission = trial !== null;
       endpoint = member.seat;
@@ -236,25 +234,12 @@ export class Call implements AttemptListener {
     this.#holding = this.slot;
   }
 
-  /** Before those that failed, and before those out of rotation, comes everybody else. */
-  #pick(pool: InstancePool<Endpoint, Route>, nowMs: number): Member<Endpoint, Route> | null {
-    const absent = this.#absent ?? NOBODY;
-    const mayPanic = this.#serving.extension.policy.panic !== 'fail';
-    if (this.#failed === null) return pool.pick(nowMs, absent, mayPanic);
-    return pool.pick(nowMs, [...this.#failed, ...absent], false) ?? pool.pick(nowMs, absent, mayPanic);
-  }
-
-  #wasTried(subject: string): boolean {
-    return (this.#absent?.includes(subject) || this.#failed?.includes(subject)) ?? false;
-  }
-
   /** R4. False: there is nowhere to go, or no time. */
   #moveFrom(why: 'absent' | 'failed', nowMs: number): boolean {
     const { subject } = this.#route;
-    if (why === 'absent') this.#absent = [...(this.#absent ?? NOBODY), subject];
-    else this.#failed = [...(this.#failed ?? NOBODY), subject];
+    this.#note(why, subject);
     if (nowMs >= this.#invocation.deadlineMs || this.#gate !== null || !this.#renewService()) return false;
-    const absent = this.#absent ?? NOBODY;
+    const absent = this.#tried.absent ?? NOBODY;
     const { pool } = this.#service;
     const others = pool?.hasOutside(why === 'failed' ? [...absent, subject] : absent);
     return others === true && this.#trySend(nowMs, null) === null;
@@ -262,7 +247,7 @@ export class Call implements AttemptListener {
 
   /** R5, after an attempt that nobody received. */
   #moveOn(nowMs: number): boolean {
-    if (this.#failed !== null || this.#gate === 'disabled' || nowMs >= this.#invocation.deadlineMs) return false;
+    if (this.#tried.failed !== null || this.#gate === 'disabled' || nowMs >= this.#invocation.deadlineMs) return false;
     const serving = this.#serving;
     const service = this.#service;
     if (this.#askOthers(nowMs)) return true;
@@ -279,9 +264,13 @@ export class Call implements AttemptListener {
     if (nowMs + delayMs >= this.#invocation.deadlineMs || !retryBudget.tryTake(nowMs, extension.policy.retry))
       return false;
     this.#retries++;
-    this.#failed = [...(this.#failed ?? NOBODY), this.#route.subject];
+    this.#note('failed', this.#route.subject);
     this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);
     return true;
+  }
+
+  #note(what: keyof Tried, subject: string): void {
+    this.#tried = { ...this.#tried, [what]: [...(this.#tried[what] ?? NOBODY), subject] };
   }
 
   readonly #onRetry = (): void => {
@@ -356,7 +345,8 @@ export class Call implements AttemptListener {
   }
 
   #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
-    if (end === 'no_responders') return this.#failed === null ? unavailable(end, this.slot.id) : this.#unavailable(end);
+    if (end === 'no_responders')
+      return this.#tried.failed === null ? unavailable(end, this.slot.id) : this.#unavailable(end);
     const { timeoutMs } = this.#service.version;
     return errorOfEnd(end, reply, this.#serving.id, timeoutMs, this.#route.subject, this.#attempts);
   }
@@ -364,6 +354,6 @@ export class Call implements AttemptListener {
   /** Nothing is sent any more; what was sent before and failed may have been executed all the same. */
   #unavailable(reason: UnavailableReason, retryAfterMs?: number): InvocationError {
     const error = unavailable(reason, this.#serving.id, retryAfterMs);
-    return this.#failed === null ? error : { ...error, retryable: 'maybe_executed' };
+    return this.#tried.failed === null ? error : { ...error, retryable: 'maybe_executed' };
   }
 }

@@ -18,11 +18,12 @@ import { AuditTrail } from './audit-trail.js';
 import { AutoManager } from './auto-manager.js';
 import { Brake } from './brake.js';
 import type { Endpoint } from './endpoint.js';
+import { createExplain } from './explain.js';
 import { HealthView } from './health-view.js';
 import { HealthWriter } from './health-writer.js';
 import { InstanceStatusWriter } from './instance-status-writer.js';
 import { Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './notices.js';
-import type { InspectionSource } from './offers.js';
+import type { Explain, InspectionSource } from './offers.js';
 import { Operator } from './operator.js';
 import type {
   AfterRoundTrip,
@@ -80,6 +81,8 @@ export interface CoreSettings {
   readonly maxInFlight: number;
   readonly maxBudgetMs: number;
   readonly absenceGraceMs: number;
+  /** What a caller's environment is, whatever he says; null: what he says. */
+  readonly environment: string | null;
   /** Whether a default version that takes no call, or fails too often, is passed over. */
   readonly healthBasedRouting: boolean;
   /** Under it, a default version is passed over, an instance is degraded, and an extension has a high failure rate; 0..1. */
@@ -94,6 +97,7 @@ export class Core {
   readonly view: HealthView;
   readonly aggregate: Aggregate;
   readonly inspection: InspectionSource;
+  readonly explain: Explain;
   readonly audit: AuditTrail;
   readonly writer: HealthWriter;
   readonly #instanceStatusWriter: InstanceStatusWriter;
@@ -201,19 +205,18 @@ export class Core {
       onChanged: (slot) => this.#slotChanged(slot),
       log: log.child({ component: 'operator' }),
     });
+    const candidates = { slots, random, healthBasedRouting: settings.healthBasedRouting, minSuccessRate };
     this.router = new Router({
+      ...candidates,
       clock,
-      random,
       send: ports.send,
-      slots,
       isInvalid: this.supervisor.isInvalid,
-      healthBasedRouting: settings.healthBasedRouting,
-      minSuccessRate,
       maxInFlight: settings.maxInFlight,
       maxBudgetMs: settings.maxBudgetMs,
       absenceGraceMs: settings.absenceGraceMs,
       log: log.child({ component: 'router' }),
     });
+    this.explain = createExplain({ ...candidates, router: this.router, clock, environment: settings.environment });
   }
 
   start(): void {

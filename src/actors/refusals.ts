@@ -9,12 +9,19 @@ import {
   REFUSED_RECOVERING,
 } from './admission.js';
 import type { AttemptEnd, Reply } from './ports.js';
-import type { Service } from './slot.js';
+import type { Service, Slot } from './slot.js';
 
 export const overloaded = (who: string, limit: number): InvocationError => ({
   code: 'overloaded',
   message: `${who} has ${limit} calls under way, which is max_in_flight`,
 });
+
+/** Why an extension has no place for a call of another one; null: it has, or the call is its own. */
+export function placeRefusal(serving: Slot, called: Slot): InvocationError | null {
+  const { max_in_flight: limit } = serving.extension.policy;
+  const isFull = serving !== called && limit !== undefined && serving.inFlight >= limit;
+  return isFull ? overloaded(serving.id, limit) : null;
+}
 
 export function unavailable(reason: UnavailableReason, extensionId: string, retryAfterMs?: number): InvocationError {
   return {

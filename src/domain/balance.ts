@@ -100,6 +100,11 @@ export class InstancePool<T extends Seat, V> {
     return this.#members.length;
   }
 
+  /** True: some member has a subject that is none of these. */
+  hasOutside(subjects: readonly string[]): boolean {
+    return this.#members.some(({ instance }) => !subjects.includes(instance.subject));
+  }
+
   /** The first by id of the members with this seat; null: none has it. */
   on(seat: T): Member<T, V> | null {
     let first: Member<T, V> | null = null;

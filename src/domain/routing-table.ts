@@ -65,7 +65,9 @@ export class RoutingTable {
       );
     const byDefault = defaultVersion(extension);
     this.default = byDefault && { version: byDefault.version, by: 'default' };
-    const inRollout = unruled.filter((version) => version.rolloutPercent !== null);
+    const inRollout = unruled
+      .filter((version) => version.rolloutPercent !== null)
+      .toSorted((a, b) => compareVersions(a.version, b.version));
     this.shares = sharesOf(inRollout, this.default);
     const rolloutKey = inRollout.find((version) => version.rolloutKey !== null)?.rolloutKey ?? null;
     this.rolloutKeys = rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey];

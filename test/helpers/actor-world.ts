@@ -169,6 +169,7 @@ export class ActorWorld {
         maxInFlight: 10_000,
         maxBudgetMs: 60_000,
         absenceGraceMs: 2000,
+        environment: null,
         healthBasedRouting: true,
         minSuccessRate: 0.8,
         ...settings,

@@ -108,6 +108,7 @@ export class CoreRig {
         maxInFlight: 10_000,
         maxBudgetMs: 60_000,
         absenceGraceMs: 2000,
+        environment: null,
         healthBasedRouting: true,
         minSuccessRate: 0.8,
         ...settings,
