@@ -1,6 +1,6 @@
 // An extension's answer on its way through the daemon: its body as it came, and what was read of its headers.
 import type { Reply } from '../actors/ports.js';
-import type { ReplyHeaders } from './headers.js';
+import type { ReplyHeaders } from './reply-headers.js';
 
 export class ExtensionReply implements Reply {
   constructor(

@@ -8,8 +8,9 @@ import type { Msg } from '@nats-io/nats-core';
 import type { Clock } from '../actors/ports.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';
-import { headerText, saysNoResponders } from './headers.js';
+import { headerText } from './headers.js';
 import type { RandomHex } from './random-hex.js';
+import { saysNoResponders } from './reply-headers.js';
 import { INBOX_PREFIX } from './subjects.js';
 
 const MAX_OWED = 10_000;

@@ -16,9 +16,10 @@ import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';
 import { ExtensionReply } from './extension-reply.js';
-import { headerText, NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './headers.js';
+import { headerText } from './headers.js';
 import type { IntakeInvocation } from './intake.js';
 import type { RandomHex } from './random-hex.js';
+import { NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './reply-headers.js';
 import type { PreparedRoute } from './routes.js';
 import { INBOX_PREFIX } from './subjects.js';
 

@@ -4,7 +4,8 @@
 // R2. A route whose subject no row may name (its own prefix, wildcards, too long) is never published to.
 import type { PrepareRoute, Route, RouteSpec } from '../actors/ports.js';
 import { type SubjectRules, subjectProblem } from '../domain/subject-rules.js';
-import { type CallerHeaders, formatMs, headerValue, STATUS_LINE } from './headers.js';
+import type { CallerHeaders } from './caller-headers.js';
+import { formatMs, headerValue, STATUS_LINE } from './headers.js';
 import type { RandomHex } from './random-hex.js';
 
 const SPAN_ID_DIGITS = 16;

@@ -2,16 +2,10 @@ import { headers, type Msg, MsgHdrsImpl } from '@nats-io/nats-core';
 import { MsgImpl } from '@nats-io/nats-core/internal';
 import test from 'ava';
 import fc from 'fast-check';
-import {
-  formatMs,
-  headerIn,
-  headerText,
-  headerValue,
-  readCallerHeaders,
-  readReplyHeaders,
-  saysNoResponders,
-} from '../../src/nats/headers.js';
+import { readCallerHeaders } from '../../src/nats/caller-headers.js';
+import { formatMs, headerIn, headerText, headerValue } from '../../src/nats/headers.js';
 import { createRandomHex } from '../../src/nats/random-hex.js';
+import { readReplyHeaders, saysNoResponders } from '../../src/nats/reply-headers.js';
 import { createPrepareRoute } from '../../src/nats/routes.js';
 
 const RUNS = { numRuns: 500 };

@@ -1,0 +1,136 @@
+// What of a caller's header block reaches the extension, and what it says to the daemon. K1 to K3 of headers.ts.
+//
+// K4. A context header given twice is refused: two readers could believe different ones.
+import {
+  afterStatusLine,
+  colonOf,
+  endsWithEmptyLine,
+  lineEndOf,
+  startsWithIgnoringCase,
+  trimmedValue,
+} from './headers.js';
+
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRACE_ID_END = 36;
+const PARENT_ID_END = 52;
+
+/** What a caller's header block says to the daemon, and what of it the extension is to get. */
+export interface CallerHeaders {
+  /** Why the block is refused; null where it is not. */
+  readonly problem: string | null;
+  /** Lines for the extension, each with its CRLF. */
+  readonly forwarded: string;
+  /** `Extreg-Timeout-Ms` as given; null without one. */
+  readonly timeoutMs: string | null;
+  /** `Extreg-Hops` as given; null without one. */
+  readonly hops: string | null;
+  /** A valid traceparent in two pieces, between which a child's span id belongs; both '' without one. */
+  readonly traceBefore: string;
+  readonly traceAfter: string;
+}
+
+export const NO_HEADERS: CallerHeaders = {
+  problem: null,
+  forwarded: '',
+  timeoutMs: null,
+  hops: null,
+  traceBefore: '',
+  traceAfter: '',
+};
+
+const refused = (problem: string): CallerHeaders => ({ ...NO_HEADERS, problem });
+const givenTwice = (name: string): CallerHeaders => refused(`header ${name} must be given once, got it twice`);
+
+const TENANT = 1;
+const ENVIRONMENT = 2;
+const TIMEOUT = 4;
+const HOPS = 8;
+const TRACE = 16;
+/** What stands behind `Extreg-` in the headers that are read or passed on. */
+const NAME_BITS: ReadonlyMap<string, number> = new Map([
+  ['Tenant-Id', TENANT],
+  ['Environment', ENVIRONMENT],
+  ['Timeout-Ms', TIMEOUT],
+  ['Hops', HOPS],
+  ['Policy-Id', 32],
+  ['Routing-Key', 64],
+]);
+
+/**
+ * Reads a caller's block, K1 to K4. `replaced` names context headers that the daemon sets itself for this call
+ * (the tenant of the subject, the configured environment): the caller's line is left out.
+ */
+export function readCallerHeaders(
+  text: string,
+  replaced: { readonly tenant: boolean; readonly environment: boolean },
+): CallerHeaders {
+  if (text === '') return NO_HEADERS;
+  const first = afterStatusLine(text);
+  const end = text.length - 2;
+  if (first === -1 || end < first) return refused('header block is malformed: it must begin with a line NATS/1.0');
+  let forwarded = '';
+  let keepFrom = first;
+  let timeoutMs: string | null = null;
+  let hops: string | null = null;
+  let traceBefore = '';
+  let traceAfter = '';
+  let seenBits = 0;
+  let seenOthers: Set<string> | null = null;
+  let start = first;
+  while (start < end) {
+    const colon = colonOf(text, start);
+    const lineEnd = colon === -1 ? -1 : lineEndOf(text, colon);
+    if (lineEnd === -1)
+      return refused(
+        'header block is malformed: each line must be `name: value`, the name printable ASCII without blanks',
+      );
+    let keep = true;
+    switch (text.charCodeAt(start) | 32) {
+      case 110: // n
+        keep = !startsWithIgnoringCase(text, start, 'nats-');
+        break;
+      case 101: // e
+        if (!startsWithIgnoringCase(text, start, 'extreg-')) break;
+        keep = false;
+        if (text.startsWith('Extreg-', start)) {
+          const name = text.slice(start + 7, colon);
+          const bit = NAME_BITS.get(name) ?? 0;
+          if (bit === 0) {
+            if (!name.startsWith('Ctx-')) break;
+            seenOthers ??= new Set();
+            if (seenOthers.has(name)) return givenTwice(`Extreg-${name}`);
+            seenOthers.add(name);
+            keep = true;
+            break;
+          }
+          if ((seenBits & bit) !== 0) return givenTwice(`Extreg-${name}`);
+          seenBits |= bit;
+          if (bit === TIMEOUT) timeoutMs = trimmedValue(text, colon, lineEnd);
+          else if (bit === HOPS) hops = trimmedValue(text, colon, lineEnd);
+          else keep = !((replaced.tenant && bit === TENANT) || (replaced.environment && bit === ENVIRONMENT));
+        }
+        break;
+      case 116: {
+        // t
+        if (colon - start !== 11 || !text.startsWith('traceparent', start)) break;
+        if ((seenBits & TRACE) !== 0) return givenTwice('traceparent');
+        seenBits |= TRACE;
+        const value = trimmedValue(text, colon, lineEnd);
+        if (!TRACEPARENT.test(value)) break;
+        traceBefore = `traceparent: ${value.slice(0, TRACE_ID_END)}`;
+        traceAfter = `${value.slice(PARENT_ID_END)}\r\n`;
+        keep = false;
+        break;
+      }
+    }
+    const next = lineEnd + 2;
+    if (!keep) {
+      if (start > keepFrom) forwarded += text.slice(keepFrom, start);
+      keepFrom = next;
+    }
+    start = next;
+  }
+  if (!endsWithEmptyLine(text, start)) return refused('header block is malformed: it must end with an empty line');
+  if (keepFrom < end) forwarded = forwarded === '' ? text.slice(keepFrom, end) : forwarded + text.slice(keepFrom, end);
+  return { problem: null, forwarded, timeoutMs, hops, traceBefore, traceAfter };
+}
