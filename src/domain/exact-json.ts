@@ -48,6 +48,23 @@ export function withoutExactNumbers(value: Json): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutExactNumbers(inner)]));
 }
 
+const MAX_PLAIN_DIGITS = 1000;
+
+/**
+ * The text that all spellings of a number share, which is also how PostgreSQL writes it: 1.0 and 1e0 are `1`, 1e21 is 1 and
+ * 21 zeros. `text` in JSON's grammar, of any length; what would take more than 1000 digits keeps an exponent.
+ */
+export function numberText(text: string): string {
+  const { sign, digits, exponent } = normalized(text);
+  if (digits === '') return '0';
+  // So large an exponent is not counted with any more.
+  if (!Number.isSafeInteger(exponent)) return text;
+  if (digits.length + Math.abs(exponent) > MAX_PLAIN_DIGITS) return `${sign}${digits}e${exponent}`;
+  if (exponent >= 0) return sign + digits + '0'.repeat(exponent);
+  const padded = digits.padStart(1 - exponent, '0');
+  return `${sign}${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
+}
+
 /** J3. */
 export function isSameJson(a: Json, b: Json): boolean {
   if (isNumber(a) && isNumber(b)) return a === b || decimal(a) === decimal(b);
@@ -84,10 +101,18 @@ const isNumber = (value: Json): value is number | ExactNumber =>
 
 /** One spelling for every number of the same value. */
 function decimal(value: number | ExactNumber): string {
-  const { sign, digits, exponent } = split(typeof value === 'number' ? String(value) : value.text);
-  const significant = digits.replace(/^0+/, '').replace(/0+$/, '');
-  const shift = digits.length - digits.replace(/0+$/, '').length;
-  return significant === '' ? '0' : `${sign}${significant}e${exponent + shift}`;
+  const { sign, digits, exponent } = normalized(typeof value === 'number' ? String(value) : value.text);
+  return digits === '' ? '0' : `${sign}${digits}e${exponent}`;
+}
+
+/** Like split, `digits` without zeros at either end; '' for zero. Linear in the text, which may come from anybody. */
+function normalized(text: string): { sign: string; digits: string; exponent: number } {
+  const { sign, digits, exponent } = split(text);
+  let start = 0;
+  let end = digits.length;
+  while (digits[start] === '0') start += 1;
+  while (end > start && digits[end - 1] === '0') end -= 1;
+  return { sign, digits: digits.slice(start, end), exponent: exponent + digits.length - end };
 }
 
 /** The number is `sign digits × 10^exponent`. */

@@ -4,6 +4,7 @@ import {
   ExactNumber,
   isSameJson,
   JsonSyntaxError,
+  numberText,
   parseExactJson,
   storageProblem,
   stringifyExactJson,
@@ -26,6 +27,43 @@ for (const number of ['12345678901234567890', '0.10', '1e400', '-0', '1E+2', '0.
   test(`J1: ${number} comes out as it went in`, (t) => {
     t.is(stringifyExactJson(parse(`[${number}]`)), `[${number}]`);
   });
+
+const text = test.macro<[number: string, expected: string]>({
+  exec(t, number, expected) {
+    t.is(numberText(number), expected);
+  },
+  title: (_, number, expected) => `numberText: ${number} is ${expected.slice(0, 40)}`,
+});
+test(text, '0', '0');
+test(text, '-0.000', '0');
+test(text, '0e5', '0');
+test(text, '1', '1');
+test(text, '1.0', '1');
+test(text, '10E-1', '1');
+test(text, '-1.50', '-1.5');
+test(text, '1e+3', '1000');
+test(text, '1e21', `1${'0'.repeat(21)}`);
+test(text, '1e-7', '0.0000001');
+test(text, '-123.456e1', '-1234.56');
+test(text, '12345678901234567890', '12345678901234567890');
+test(text, '1e999', `1${'0'.repeat(999)}`);
+test(text, '1e1000', '1e1000');
+test(text, `1${'0'.repeat(1000)}`, '1e1000');
+test(text, '12e-1000', '12e-1000');
+test(text, '1e99999999999999999999', '1e99999999999999999999');
+
+test('numberText: two numbers have the same text where they are the same number, and only there', (t) => {
+  const digits = fc.stringMatching(/^(0|[1-9][0-9]{0,20})(\.[0-9]{1,5})?(e-?[0-9]{1,4})?$/);
+  fc.assert(
+    fc.property(digits, digits, fc.nat(3), (a, b, shift) => {
+      t.is(numberText(a) === numberText(b), isSameJson(new ExactNumber(a), new ExactNumber(b)));
+      const [mantissa = '', exponent = '0'] = a.split('e');
+      const spelled = `${mantissa}${mantissa.includes('.') ? '' : '.'}${'0'.repeat(shift + 1)}e${exponent}`;
+      t.is(numberText(spelled), numberText(a));
+    }),
+    { numRuns: 1000 },
+  );
+});
 
 const malformed = test.macro<[text: string, expected: string]>({
   exec: (t, text, expected) => {
