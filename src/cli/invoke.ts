@@ -1,21 +1,20 @@
 // `extreg invoke <id> [body]`: one call through the daemon, as any caller would make it.
 import { buffer } from 'node:stream/consumers';
-import { type Msg, type MsgHdrs, headers as newHeaders, RequestError, TimeoutError } from '@nats-io/nats-core';
+import { type Msg, RequestError, TimeoutError } from '@nats-io/nats-core';
 import { Command } from 'commander';
 import { type Config, loadConfig } from '../config.js';
 import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, NATS_SETTINGS } from './config-options.js';
 import { findDaemon, noDaemon } from './daemon-file.js';
+import { collectContext, collectHeader, type InvokeHeaders, invokeHeaders } from './invoke-headers.js';
 import { connectOnce } from './nats-client.js';
 import { json } from './output.js';
 
 /** The daemon answers within the budget; so much longer we wait for that answer. */
 const GRACE_MS = 1000;
 
-interface InvokeOptions {
+interface InvokeOptions extends InvokeHeaders {
   readonly tenant?: string;
-  readonly header: readonly (readonly [string, string])[];
-  readonly timeout?: string;
   readonly verbose?: true;
   readonly json?: true;
 }
@@ -26,24 +25,32 @@ export function invokeCommand(): Command {
     .argument('<id>', 'extension')
     .argument('[body]', "body of the request; '-' reads it from standard input", '')
     .option('--tenant <tenant>', 'tenant, as the last token of the subject')
+    .option('--policy <policy>', 'policy, as Extreg-Policy-Id')
+    .option('--environment <environment>', 'environment, as Extreg-Environment; a daemon that has its own keeps it')
+    .option('--routing-key <key>', 'routing key, as Extreg-Routing-Key')
+    .option(
+      '--context <key=value>',
+      'whatever else routing asks for, as Extreg-Ctx-<key>; may be given again',
+      collectContext,
+      [],
+    )
     .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
     .option('--timeout <ms>', 'budget of the call')
-    .option('-v, --verbose', 'print the headers of the reply on standard error')
+    .option(
+      '-v, --verbose',
+      'print the headers of the reply on standard error, and of an error whether and when to repeat the call',
+    )
     .option('--json', 'print status, headers and body as JSON');
   return addConfigOptions(command, NATS_SETTINGS).action(
     async (id: string, body: string, options: InvokeOptions & Record<string, unknown>) => {
-      const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
+      // Its `--environment` is the caller's word, not the daemon's setting.
+      const flags = configFlags({ ...options, environment: undefined });
+      const config = loadConfig({ flags, env: process.env, cwd: process.cwd() });
       const payload = body === '-' ? await buffer(process.stdin) : Buffer.from(body);
       const reply = await request(config, subjectOf(config, id, options.tenant), payload, options);
       print(reply, options);
     },
   );
-}
-
-function collectHeader(text: string, before: readonly (readonly [string, string])[]) {
-  const equals = text.indexOf('=');
-  if (equals < 1) throw new CommandError(EXIT.usage, `--header: expected name=value, got '${text}'`);
-  return [...before, [text.slice(0, equals), text.slice(equals + 1)] as const];
 }
 
 const PLAIN_TOKEN = /^[^\s.*>]+$/;
@@ -53,13 +60,13 @@ function subjectOf(config: Config, id: string, tenant: string | undefined): stri
     if (!PLAIN_TOKEN.test(token))
       throw new CommandError(
         EXIT.usage,
-        `${what}: expected one subject token without blanks, dots, * and >, got '${token}'`,
+        `${what}: expected one subject token without blanks, dots, * and >, got '${token}'${what === 'tenant' ? '; --header Extreg-Tenant-Id=… takes any' : ''}`,
       );
   return [config.subject_prefix, 'invoke', id, ...(tenant === undefined ? [] : [tenant])].join('.');
 }
 
 async function request(config: Config, subject: string, payload: Buffer, options: InvokeOptions): Promise<Msg> {
-  const headers = requestHeaders(options);
+  const headers = invokeHeaders(options);
   const waitMs = (options.timeout === undefined ? config.max_budget_ms : Number(options.timeout)) + GRACE_MS;
   const daemon = config.nats_url === null ? findDaemon(config.data_dir) : null;
   if (config.nats_url === null && daemon === null) throw noDaemon(config.data_dir);
@@ -75,22 +82,6 @@ async function request(config: Config, subject: string, payload: Buffer, options
   } finally {
     await nc.close();
   }
-}
-
-function requestHeaders({ header, timeout }: InvokeOptions): MsgHdrs | null {
-  if (timeout !== undefined && !/^[1-9][0-9]{0,8}$/.test(timeout))
-    throw new CommandError(EXIT.usage, `--timeout: expected whole milliseconds above 0, got '${timeout}'`);
-  if (header.length === 0 && timeout === undefined) return null;
-  const headers = newHeaders();
-  for (const [name, value] of header) {
-    try {
-      headers.append(name, value);
-    } catch (error) {
-      throw new CommandError(EXIT.usage, `--header ${name}: ${(error as Error).message}`);
-    }
-  }
-  if (timeout !== undefined) headers.set('Extreg-Timeout-Ms', timeout);
-  return headers;
 }
 
 function print(reply: Msg, { verbose, json: asJson }: InvokeOptions): void {
@@ -112,6 +103,7 @@ function print(reply: Msg, { verbose, json: asJson }: InvokeOptions): void {
     return;
   }
   if (verbose) for (const [name, value] of headers) process.stderr.write(`${name}: ${value}\n`);
+  if (verbose) process.stderr.write(repetition(reply.data, problem));
   // The body of our own errors says no more than the message.
   if (problem?.ours !== true) process.stdout.write(reply.data);
   if (process.stdout.isTTY) process.stdout.write('\n');
@@ -131,14 +123,32 @@ function problemOf(reply: Msg): { readonly ours: boolean; readonly text: string 
   return { ours: true, text: `${ours}: ${message}${told}${hint}` };
 }
 
+/** Whether and when the call that met an error of ours may be made again, in lines like headers; '' where it is not told. */
+function repetition(body: Uint8Array, problem: { readonly ours: boolean } | null): string {
+  if (problem?.ours !== true) return '';
+  const error = errorIn(body);
+  return (['retryable', 'retry_after_ms'] as const)
+    .flatMap((name) => (error[name] === undefined ? [] : [`${name}: ${error[name]}\n`]))
+    .join('');
+}
+
 /** `details.reason` of an error of ours; '' without. */
 function reasonOf(body: Uint8Array): string {
+  const reason = errorIn(body).details?.reason;
+  return typeof reason === 'string' ? reason : '';
+}
+
+interface WireError {
+  readonly retryable?: unknown;
+  readonly retry_after_ms?: unknown;
+  readonly details?: { readonly reason?: unknown };
+}
+
+function errorIn(body: Uint8Array): WireError {
   try {
-    const reason = (JSON.parse(Buffer.from(body).toString()) as { error: { details?: { reason?: unknown } } }).error
-      .details?.reason;
-    return typeof reason === 'string' ? reason : '';
+    return (JSON.parse(Buffer.from(body).toString()) as { error?: WireError }).error ?? {};
   } catch {
-    return '';
+    return {};
   }
 }
 

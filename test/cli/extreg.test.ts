@@ -55,6 +55,22 @@ test(misuse, ['invoke', 'a b'], /id: expected one subject token/);
 test(misuse, ['invoke', 'a', '--tenant', 'x.y'], /tenant: expected one subject token/);
 test(misuse, ['invoke', 'a', '--timeout', '1s'], /--timeout: expected whole milliseconds above 0, got '1s'/);
 test(misuse, ['invoke', 'a', '--header', 'bad name=1'], /--header bad name: /);
+test(misuse, ['invoke', 'a', '--tenant', 'a.b'], /tenant: .*; --header Extreg-Tenant-Id=… takes any/);
+test(misuse, ['invoke', 'a', '--policy', ' '], /--policy: expected a value, got ' '/);
+test(misuse, ['invoke', 'a', '--environment', ''], /--environment: expected a value, got ''/);
+test(misuse, ['invoke', 'a', '--routing-key', 'a\nb'], /--routing-key: expected a value without line ends/);
+test(misuse, ['invoke', 'a', '--context', 'novalue'], /--context: expected key=value, got 'novalue'/);
+test(misuse, ['invoke', 'a', '--context', 'region='], /--context region: expected a value, got ''/);
+test(misuse, ['invoke', 'a', '--context', 'a b=1'], /--context a b: expected a name of printable ASCII/);
+test(misuse, ['invoke', 'a', '--context', 'größe=1'], /--context größe: expected a name of printable ASCII/);
+test(misuse, ['invoke', 'a', '--context', 'a=1', '--context', 'a=2'], /--context a: given twice/);
+test(misuse, ['invoke', 'a', '--context', 'tenant_id=a'], /--context tenant_id: expected --tenant instead/);
+test(misuse, ['invoke', 'a', '--context', 'routing_key=a'], /--context routing_key: expected --routing-key instead/);
+test(
+  misuse,
+  ['invoke', 'a', '--policy', 'p', '--header', 'Extreg-Policy-Id=q'],
+  /--policy and --header Extreg-Policy-Id: expected one of them, got both/,
+);
 
 const misconfigured = test.macro<[args: string[]]>({
   async exec(t, args) {

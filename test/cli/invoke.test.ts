@@ -55,6 +55,25 @@ test('invoke: prints the reply byte for byte, and nothing else', async (t) => {
   t.is(request?.headers?.get('Extreg-Timeout-Ms'), '');
 });
 
+test('invoke: the options of the context travel in their headers, and the key __proto__ like any other', async (t) => {
+  const { received, invoke } = await answering(t, () => ({}));
+  const context = ['--context', 'region=eu', '--context', '__proto__=a=b'];
+  const named = ['--policy', 'strict', '--environment', 'größer', '--routing-key', 'k 1'];
+  t.deepEqual(await invoke(['a', '--tenant', 'acme', ...named, ...context]), { code: 0, stdout: '', stderr: '' });
+  const [request] = received;
+  t.regex(request?.subject ?? '', /\.invoke\.a\.acme$/);
+  t.deepEqual(
+    [...(request?.headers ?? [])].map(([name, values]) => [name, ...values]),
+    [
+      ['Extreg-Policy-Id', 'strict'],
+      ['Extreg-Environment', 'größer'],
+      ['Extreg-Routing-Key', 'k 1'],
+      ['Extreg-Ctx-region', 'eu'],
+      ['Extreg-Ctx-__proto__', 'a=b'],
+    ],
+  );
+});
+
 test('invoke: - reads the body from standard input', async (t) => {
   const { received, invoke } = await answering(t, ({ data }) => ({ body: data }));
   const { code, stdout } = await invoke(['a', '-'], 'größer\n');
@@ -102,6 +121,32 @@ test('invoke: an error of the daemon is told with code, message and reason', asy
     stdout: '',
     stderr: 'extreg: extension_unavailable: its breaker is open (circuit_open)\n',
   });
+});
+
+test('invoke -v: of an error of the daemon, whether and when to repeat the call', async (t) => {
+  const { headers } = daemonError();
+  const body = (error: object) => JSON.stringify({ error: { code: 'extension_unavailable', ...error } });
+  const answers = [body({ retryable: true, retry_after_ms: 1200 }), body({ retryable: false }), 'no JSON'];
+  const { invoke } = await answering(t, () => ({
+    body: answers.shift() ?? '',
+    headers: { ...headers, 'Extreg-Version': 'v2' },
+  }));
+  const told = async () => (await invoke(['a', '-v'])).stderr.split('\n').filter((line) => !line.startsWith('Nats-'));
+  const first = ['Extreg-Error: extension_unavailable', 'Extreg-Version: v2'];
+  const last = ['extreg: extension_unavailable: its breaker is open', ''];
+  t.deepEqual(await told(), [...first, 'retryable: true', 'retry_after_ms: 1200', ...last]);
+  t.deepEqual(await told(), [...first, 'retryable: false', ...last]);
+  t.deepEqual(await told(), [...first, ...last]);
+});
+
+test("invoke -v: what an extension's own error says of repeating it stays in its body", async (t) => {
+  const { invoke } = await answering(t, () => ({
+    body: '{"error":{"retryable":true}}',
+    headers: { 'Nats-Service-Error-Code': '422' },
+  }));
+  const { stdout, stderr } = await invoke(['a', '-v']);
+  t.is(stdout, '{"error":{"retryable":true}}');
+  t.false(stderr.includes('retryable'));
 });
 
 test('invoke: a row that is not valid is told with the command that says why', async (t) => {
