@@ -2,6 +2,7 @@
 // What it costs over the bare forwarder is what the wire contract costs; the rest of the daemon's cost is routing and breakers.
 import type { AttemptEnd, AttemptListener, Invocation, Reply } from '../src/actors/ports.js';
 import { BrokerConnection } from '../src/nats/connection.js';
+import { CONTEXT_SOURCES } from '../src/nats/context.js';
 import { Intake } from '../src/nats/intake.js';
 import { createRandomHex } from '../src/nats/random-hex.js';
 import { Replies } from '../src/nats/replies.js';
@@ -51,7 +52,7 @@ const intake = new Intake(
     minBudgetMs: 10,
     maxBudgetMs: 60_000,
     maxBodyBytes: null,
-    environmentIsConfigured: false,
+    context: { from: CONTEXT_SOURCES, bodyMaxBytes: 65_536, environment: null },
   },
   (invocation) => requester.send(route, invocation, 1, TIMEOUT_MS, TIMEOUT_MS, new Call(invocation)),
 );

@@ -7,6 +7,7 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { EVENT_KINDS, type EventKind } from './domain/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from './domain/policy.js';
+import { CONTEXT_SOURCES } from './nats/context.js';
 import { LOG_LEVELS } from './telemetry/log.js';
 
 export const ENV_PREFIX = 'EXTENSION_REGISTRY_';
@@ -23,6 +24,8 @@ interface Traits {
   readonly path?: 'file' | 'directory';
   /** What is expected, where the schema has only a pattern. */
   readonly expected?: string;
+  /** The word for a list without items, where that is not the default; in a file `[]` means the same. */
+  readonly emptyList?: string;
   /** The default in words, where it depends on something. */
   readonly defaultText?: string;
 }
@@ -143,10 +146,24 @@ export const SETTINGS = {
   environment: setting(
     Type.String({
       pattern: '^[\\x21-\\x7e]{1,64}$',
-      description: "Name of the environment; extensions get it as `Extreg-Environment`, in place of the caller's word.",
+      description:
+        "Name of the environment, for routing and as `Extreg-Environment` for extensions, in place of the caller's word.",
     }),
     null,
     { expected: 'up to 64 printable ASCII characters, such as prod' },
+  ),
+  context_from: setting(
+    Type.Array(Type.Enum([...CONTEXT_SOURCES]), {
+      uniqueItems: true,
+      description:
+        'Which sources of a call are believed when it says who calls, the first that says it over the others; `none` = no source (docs/routing.md).',
+    }),
+    [...CONTEXT_SOURCES],
+    { emptyList: 'none', expected: `some of ${CONTEXT_SOURCES.join(', ')}, each once, or none alone` },
+  ),
+  context_body_max_bytes: setting(
+    count(0, 1_048_576, 'Largest body that is looked into for what routing needs and no header gives; 0 = none is.'),
+    65_536,
   ),
   subject_prefix: setting(
     Type.String({

@@ -74,9 +74,13 @@ function fallback(key: SettingKey, cwd: string): unknown {
   return setting.path && setting.default !== null ? resolve(cwd, String(setting.default)) : setting.default;
 }
 
+/** C1. A list that may be empty on purpose is given when it is written so. */
+const isUnset = ({ key, value }: Given): boolean =>
+  isEmpty(value) && !(Array.isArray(value) && settingOf(key).emptyList !== undefined);
+
 /** The value that one source gives for a key; null where it gives none. Two names with different values are a problem. */
 function strongest(source: readonly Given[], key: SettingKey, problems: string[]): Given | null {
-  const given = source.filter((one) => one.key === key && !isEmpty(one.value));
+  const given = source.filter((one) => one.key === key && !isUnset(one));
   const [first, second] = given;
   if (!first) return null;
   if (second && String(first.value).trim() !== String(second.value).trim())
@@ -120,9 +124,11 @@ const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
 /** Text as the setting's type, strictly: what is not wholly a number stays text, and is refused by the schema. */
 function parseValue(value: unknown, setting: Setting): unknown {
   const { type } = schemaFields(setting);
-  if (type === 'array' && Array.isArray(value)) return value;
+  if (type === 'array' && Array.isArray(value))
+    return value.length === 1 && value[0] === setting.emptyList ? [] : value;
   if (typeof value !== 'string') return value;
   const trimmed = value.trim();
+  if (setting.emptyList !== undefined && trimmed === setting.emptyList) return [];
   if (type === 'array')
     return trimmed
       .split(',')

@@ -157,7 +157,11 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       minBudgetMs: config.min_budget_ms,
       maxBudgetMs: config.max_budget_ms,
       maxBodyBytes: config.max_body_bytes,
-      environmentIsConfigured: config.environment !== null,
+      context: {
+        from: config.context_from,
+        bodyMaxBytes: config.context_body_max_bytes,
+        environment: config.environment,
+      },
     },
     core.router.handle,
   );

@@ -1,6 +1,8 @@
 // What of a caller's header block reaches the extension, and what it says to the daemon. K1 to K3 of headers.ts.
 //
 // K4. A context header given twice is refused: two readers could believe different ones.
+// K5. What cannot set a key of the context does not look to an extension as if it had: `Extreg-Ctx-tenant_id` and its like
+//     are left out, and so is what is not believed.
 import {
   afterStatusLine,
   colonOf,
@@ -56,14 +58,24 @@ const NAME_BITS: ReadonlyMap<string, number> = new Map([
   ['Routing-Key', 64],
 ]);
 
-/**
- * Reads a caller's block, K1 to K4. `replaced` names context headers that the daemon sets itself for this call
- * (the tenant of the subject, the configured environment): the caller's line is left out.
- */
-export function readCallerHeaders(
-  text: string,
-  replaced: { readonly tenant: boolean; readonly environment: boolean },
-): CallerHeaders {
+/** K5. Names behind `Extreg-` that no context travels in. */
+const NO_CONTEXT_NAMES: ReadonlySet<string> = new Set([
+  'Ctx-tenant_id',
+  'Ctx-policy_id',
+  'Ctx-environment',
+  'Ctx-routing_key',
+]);
+
+/** Which context headers of a caller do not pass: those that the daemon sets itself for this call, or does not believe. */
+export interface LeftOut {
+  readonly tenant: boolean;
+  readonly environment: boolean;
+  /** Policy, routing key and every `Extreg-Ctx-…`. */
+  readonly others: boolean;
+}
+
+/** Reads a caller's block, K1 to K5. */
+export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders {
   if (text === '') return NO_HEADERS;
   const first = afterStatusLine(text);
   const end = text.length - 2;
@@ -100,14 +112,14 @@ export function readCallerHeaders(
             seenOthers ??= new Set();
             if (seenOthers.has(name)) return givenTwice(`Extreg-${name}`);
             seenOthers.add(name);
-            keep = true;
+            keep = !leftOut.others && !NO_CONTEXT_NAMES.has(name);
             break;
           }
           if ((seenBits & bit) !== 0) return givenTwice(`Extreg-${name}`);
           seenBits |= bit;
           if (bit === TIMEOUT) timeoutMs = trimmedValue(text, colon, lineEnd);
           else if (bit === HOPS) hops = trimmedValue(text, colon, lineEnd);
-          else keep = !((replaced.tenant && bit === TENANT) || (replaced.environment && bit === ENVIRONMENT));
+          else keep = !(bit === TENANT ? leftOut.tenant : bit === ENVIRONMENT ? leftOut.environment : leftOut.others);
         }
         break;
       case 116: {

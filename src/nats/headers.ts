@@ -21,6 +21,11 @@ const TAB = 9;
 const NAME_CHARACTER = new Uint8Array(256);
 for (let code = 33; code <= 126; code += 1) NAME_CHARACTER[code] = code === 58 ? 0 : 1;
 
+export function isHeaderName(name: string): boolean {
+  for (let i = 0; i < name.length; i += 1) if (NAME_CHARACTER[name.charCodeAt(i)] !== 1) return false;
+  return name !== '';
+}
+
 /** A message's header block as it came over the wire, one character per byte; '' without headers. Never throws. */
 export function headerText(message: Msg): string {
   // The public getter decodes as UTF-8 (lossy) and throws on hostile names, so this reads the raw bytes; a contract test

@@ -2,7 +2,7 @@
 //
 // I1. Every accepted invocation is answered exactly once; a second answer is dropped and logged as a bug.
 // I2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, not accepted.
-// I3. Nothing is parsed but the subject and the headers; the body passes untouched.
+// I3. Nothing is parsed but the subject and the headers, and a body that routing has to ask (context.ts); it passes untouched.
 // I4. What is refused here reaches neither the router nor an extension.
 import type { Msg } from '@nats-io/nats-core';
 import type { CallContext, Clock, HandleInvocation, Invocation, Reply, Route } from '../actors/ports.js';
@@ -12,6 +12,8 @@ import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import { type CallerHeaders, NO_HEADERS, readCallerHeaders } from './caller-headers.js';
 import type { BrokerConnection } from './connection.js';
+import { ContextReader, type ContextSettings, type ContextValues, ReadContext, TENANT_HEADER, withoutHeaders } from './context.js';
+import { BodyContext } from './context-body.js';
 import { errorBlock, errorBody } from './error-reply.js';
 import type { ExtensionReply } from './extension-reply.js';
 import { headerIn, headerText, headerValue } from './headers.js';
@@ -29,8 +31,7 @@ export interface IntakeSettings {
   readonly maxBudgetMs: number;
   /** Largest body accepted, in bytes; null: what the server takes. */
   readonly maxBodyBytes: number | null;
-  /** True where the daemon's configuration names the environment: the caller's header is not passed on. */
-  readonly environmentIsConfigured: boolean;
+  readonly context: ContextSettings;
 }
 
 export interface IntakeCounts {
@@ -54,8 +55,10 @@ class IntakeInvocation implements Invocation {
   hops = 1;
   headers: CallerHeaders = NO_HEADERS;
   answered = false;
-  /** The tenant of the subject as a header value; '' without one. */
-  readonly tenantHeader: string;
+  #context: ReadContext | null = null;
+  #bodyContext: BodyContext | null = null;
+  /** The tenant of the subject as a header value; '' where the extension is not told it. */
+  tenantHeader = '';
 
   constructor(
     private readonly intake: Intake,
@@ -65,16 +68,20 @@ class IntakeInvocation implements Invocation {
     readonly arrivedMs: number,
     readonly text: string,
     readonly body: Uint8Array,
-  ) {
-    this.tenantHeader = tenantId === null ? '' : headerValue(tenantId);
-  }
+  ) {}
 
   header(name: string): string | null {
     return headerIn(this.text, name);
   }
 
+  get bodyContext(): BodyContext {
+    this.#bodyContext ??= new BodyContext(this.body);
+    return this.#bodyContext;
+  }
+
   get context(): CallContext {
-    return { get: () => undefined, problem: null };
+    this.#context ??= new ReadContext((keys) => this.intake.context(this, keys));
+    return this.#context;
   }
 
   succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null {
@@ -97,8 +104,7 @@ export class Intake {
   #subscription: BrokerSubscription | null = null;
   readonly #warnNotAccepted: LimitedWarn;
   readonly #warnLoop: LimitedWarn;
-  readonly #replaced: { readonly tenant: boolean; readonly environment: boolean };
-  readonly #replacedWithTenant: { readonly tenant: boolean; readonly environment: boolean };
+  readonly #context: ContextReader;
 
   constructor(
     private readonly connection: BrokerConnection,
@@ -112,8 +118,7 @@ export class Intake {
     const nowMs = (): number => clock.now();
     this.#warnNotAccepted = createLimitedWarn(log, 'invocation_not_accepted', nowMs);
     this.#warnLoop = createLimitedWarn(log, 'invocation_loop', nowMs);
-    this.#replaced = { tenant: false, environment: settings.environmentIsConfigured };
-    this.#replacedWithTenant = { tenant: true, environment: settings.environmentIsConfigured };
+    this.#context = new ContextReader(settings.context);
   }
 
   /** Begins to take invocations. */
@@ -195,10 +200,12 @@ export class Intake {
         message: `body must be at most ${maxBodyBytes} bytes, got ${invocation.body.length}`,
         details: { direction: 'request', limit_bytes: maxBodyBytes, got_bytes: invocation.body.length },
       };
-    if (invocation.text === '') return null;
+    const { text, tenantId } = invocation;
+    if (tenantId !== null && this.#context.tellsSubject(text)) invocation.tenantHeader = headerValue(tenantId);
+    if (text === '') return null;
     const headers = readCallerHeaders(
-      invocation.text,
-      invocation.tenantId === null ? this.#replaced : this.#replacedWithTenant,
+      text,
+      invocation.tenantHeader === '' ? this.#context.leftOut : this.#context.leftOutWithTenant,
     );
     if (headers.problem !== null) return invalid(headers.problem);
     invocation.headers = headers;
@@ -228,6 +235,21 @@ export class Intake {
       invocation.deadlineMs = invocation.arrivedMs + budgetMs;
     }
     return null;
+  }
+
+  /** For IntakeInvocation. */
+  context(invocation: IntakeInvocation, keys: readonly string[]): ContextValues | InvocationError {
+    const context = this.#context.read(keys, invocation);
+    if ('code' in context) return context;
+    const { headers, tenantHeader, tenantId } = invocation;
+    const contradicted = this.#context.contradicted(context, (name) =>
+      name === TENANT_HEADER && tenantHeader !== '' ? tenantId : headerIn(`\r\n${headers.forwarded}`, name),
+    );
+    if (contradicted.length > 0) {
+      invocation.headers = withoutHeaders(headers, contradicted);
+      if (contradicted.includes(TENANT_HEADER)) invocation.tenantHeader = '';
+    }
+    return context;
   }
 
   /** For IntakeInvocation. */

@@ -39,7 +39,7 @@ export class PreparedRoute implements Route {
     this.#replyHead = `${STATUS_LINE}${version}${instance}Extreg-Attempts: `;
   }
 
-  /** The header block of one attempt. `tenant` is the subject's, as a header value; '' where the subject names none. */
+  /** The header block of one attempt. `tenant` is the subject's, as a header value; '' where the extension is not told it. */
   requestBlock(
     headers: CallerHeaders,
     tenant: string,

@@ -88,6 +88,22 @@ test('a file that is named is used instead, by flag before environment, and must
   t.regex(problemsOf({ cwd, flags: { config: 'c.yaml' } })[0] ?? '', /^c\.yaml: expected a readable .*ENOENT/);
 });
 
+test('C1: nothing can be believed on purpose: none in every source, and [] in a file', (t) => {
+  const file = (text: string) =>
+    directory(t, { 'extreg.config.yaml': `extension_registry:\n  context_from: ${text}\n` });
+  t.deepEqual(load({ flags: { context_from: 'none' } }).context_from, []);
+  t.deepEqual(load({ env: { EXTENSION_REGISTRY_CONTEXT_FROM: ' none ' } }).context_from, []);
+  t.deepEqual(load({ cwd: file('none') }).context_from, []);
+  t.deepEqual(load({ cwd: file('[none]') }).context_from, []);
+  const { config, origins } = explainConfig({ flags: {}, env: {}, cwd: file('[]') });
+  t.deepEqual(config.context_from, []);
+  t.is(origins.context_from, 'file extreg.config.yaml');
+  for (const empty of ['', "''"])
+    t.deepEqual(load({ cwd: file(empty) }).context_from, ['subject', 'header', 'body'], 'empty means unset');
+  t.deepEqual(load({ env: { EXTENSION_REGISTRY_CONTEXT_FROM: '' } }).context_from, ['subject', 'header', 'body']);
+  t.deepEqual(load({ flags: { context_from: 'body, header' } }).context_from, ['body', 'header']);
+});
+
 test('an empty file and an empty section give nothing', (t) => {
   t.deepEqual(problemsOf({ cwd: directory(t, { 'extreg.config.yaml': '# nothing\n' }) }), []);
   t.deepEqual(problemsOf({ cwd: directory(t, { 'extreg.config.yaml': 'extension_registry:\n' }) }), []);
@@ -154,6 +170,10 @@ for (const value of ['a..b', 'a b', 'a.*', 'a.>', '.a', 'a.', '_INBOX', '$SYS', 
   test(refused, 'subject_prefix', value, /expected subject tokens of letters/);
 for (const value of ['a.*', 'a,b..c']) test(refused, 'subject_prefixes', value, /expected subject tokens/);
 test(refused, 'reply_prefixes', '>', /expected beginnings of subjects/);
+test(refused, 'context_from', 'subject,cookie', /expected some of subject, header, body, each once, or none alone/);
+test(refused, 'context_from', 'header,header', /each once/);
+test(refused, 'context_from', 'none,header', /none alone/);
+test(refused, 'context_body_max_bytes', '1048577', /an integer from 0 to 1048576/);
 for (const value of ['mysql://h/x', 'localhost:5432', 'postgres://', 'postgres:///x', 'postgres://h:99999/x'])
   test(refused, 'database_url', value, /expected postgres:\/\/user:password@host:port\/name, got /);
 for (const value of ['http://h:1', 'nats://', 'nats://a b', 'nats://h:123456'])
@@ -193,6 +213,7 @@ test(accepted, 'http_host', 'localhost', 'localhost');
 test(accepted, 'http_host', '127.8.9.1', '127.8.9.1');
 test(accepted, 'subject_prefixes', 'a.b, c ,', ['a.b', 'c']);
 test(accepted, 'reply_prefixes', ['_INBOX', '_R_.'], ['_INBOX', '_R_.']);
+test(accepted, 'context_body_max_bytes', '0', 0);
 test(accepted, 'webhook_urls', 'http://h, https://me:p@[::1]:8/x?t=a%2Cb', [
   'http://h',
   'https://me:p@[::1]:8/x?t=a%2Cb',

@@ -10,6 +10,7 @@ import type { BreakerSettings } from '../../src/domain/policy.js';
 import type { RegistryEntry, RegistryUpdate } from '../../src/domain/registry-rows.js';
 import { BrokerConnection } from '../../src/nats/connection.js';
 import type { ConnectionSettings } from '../../src/nats/connection-options.js';
+import { CONTEXT_SOURCES } from '../../src/nats/context.js';
 import { Intake } from '../../src/nats/intake.js';
 import { createRandomHex } from '../../src/nats/random-hex.js';
 import { Replies } from '../../src/nats/replies.js';
@@ -125,7 +126,7 @@ export class CoreRig {
         minBudgetMs: 10,
         maxBudgetMs: 60_000,
         maxBodyBytes: null,
-        environmentIsConfigured: false,
+        context: { from: CONTEXT_SOURCES, bodyMaxBytes: 65_536, environment: null },
       },
       this.core.router.handle,
     );

@@ -14,6 +14,7 @@ import type {
 import type { ErrorCode } from '../../src/domain/errors.js';
 import { BrokerConnection } from '../../src/nats/connection.js';
 import type { ConnectionSettings } from '../../src/nats/connection-options.js';
+import { CONTEXT_SOURCES, type ContextSource } from '../../src/nats/context.js';
 import { Intake, type IntakeSettings } from '../../src/nats/intake.js';
 import { createRandomHex } from '../../src/nats/random-hex.js';
 import { Replies } from '../../src/nats/replies.js';
@@ -71,6 +72,8 @@ export interface RigOptions {
   readonly settings?: Partial<IntakeSettings>;
   readonly route?: Partial<RouteSpec>;
   readonly environment?: string;
+  readonly contextFrom?: readonly ContextSource[];
+  readonly contextBodyMaxBytes?: number;
   readonly clock?: Clock;
   readonly log?: Logger;
   readonly connection?: Partial<ConnectionSettings>;
@@ -130,7 +133,11 @@ export class Rig {
         minBudgetMs: 10,
         maxBudgetMs: 60_000,
         maxBodyBytes: null,
-        environmentIsConfigured: options.environment !== undefined,
+        context: {
+          from: options.contextFrom ?? CONTEXT_SOURCES,
+          bodyMaxBytes: options.contextBodyMaxBytes ?? 65_536,
+          environment: options.environment ?? null,
+        },
         ...options.settings,
       },
       handle,
