@@ -71,7 +71,9 @@ export class BodyContext {
     if (this.#top === undefined) {
       const text = jsonText(this.#body);
       this.#top =
-        text === null ? null : new Members(text, text.indexOf('{'), (name) => name === METADATA || TOP_MEMBERS.has(name));
+        text === null
+          ? null
+          : new Members(text, text.indexOf('{'), (name) => name === METADATA || TOP_MEMBERS.has(name));
     }
     return this.#top;
   }

@@ -138,7 +138,11 @@ export class ContextReader {
     });
   }
 
-  #readBody(keys: readonly string[], { body, bodyContext }: Claims, values: Map<string, string>): InvocationError | null {
+  #readBody(
+    keys: readonly string[],
+    { body, bodyContext }: Claims,
+    values: Map<string, string>,
+  ): InvocationError | null {
     if (!isJsonObject(body)) return null;
     if (body.length > this.#bodyMaxBytes) return this.#contextNeeded(keys, body.length);
     const twice = bodyContext.read(keys, values);

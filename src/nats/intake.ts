@@ -12,7 +12,14 @@ import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import { type CallerHeaders, NO_HEADERS, readCallerHeaders } from './caller-headers.js';
 import type { BrokerConnection } from './connection.js';
-import { ContextReader, type ContextSettings, type ContextValues, ReadContext, TENANT_HEADER, withoutHeaders } from './context.js';
+import {
+  ContextReader,
+  type ContextSettings,
+  type ContextValues,
+  ReadContext,
+  TENANT_HEADER,
+  withoutHeaders,
+} from './context.js';
 import { BodyContext } from './context-body.js';
 import { errorBlock, errorBody } from './error-reply.js';
 import type { ExtensionReply } from './extension-reply.js';

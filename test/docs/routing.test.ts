@@ -1,5 +1,6 @@
 import test from 'ava';
 import { CONTEXT_SOURCES, ContextReader, contextHeader } from '../../src/nats/context.js';
+import { BodyContext } from '../../src/nats/context-body.js';
 import { readDocument } from './tables.js';
 
 const page = readDocument('routing.md');
@@ -8,7 +9,12 @@ test('docs/routing.md: its example is the error that a large body without the he
   const { error } = JSON.parse(/```json\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as { error: Record<string, unknown> };
   const reader = new ContextReader({ from: CONTEXT_SOURCES, bodyMaxBytes: 65_536, environment: null });
   const body = Buffer.from(`{${' '.repeat(69_998)}}`);
-  const told = reader.read(['tenant_id'], { tenantId: null, text: '', body });
+  const told = reader.read(['tenant_id'], {
+    tenantId: null,
+    text: '',
+    body,
+    bodyContext: new BodyContext(body),
+  });
   const { code, message, details } = error;
   t.deepEqual({ code, message, details } as unknown, told);
 });

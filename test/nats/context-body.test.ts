@@ -1,12 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { isJsonObject, readBodyContext } from '../../src/nats/context-body.js';
+import { BodyContext, isJsonObject } from '../../src/nats/context-body.js';
 
 const RUNS = { numRuns: 500 };
 
 function said(body: string | Uint8Array, ...keys: string[]): Record<string, string> | string {
   const values = new Map<string, string>();
-  return readBodyContext(Buffer.from(body), keys, values) ?? Object.fromEntries(values);
+  return new BodyContext(Buffer.from(body)).read(keys, values) ?? Object.fromEntries(values);
 }
 
 const names = test.macro<[body: string | Uint8Array, keys: string[], expected: Record<string, string> | string]>({
@@ -193,7 +193,7 @@ test('body: for any JSON object, what JSON.parse gives for texts and small numbe
           if (value !== undefined) expected.push([wanted, String(value)]);
         }
         const values = new Map<string, string>();
-        t.is(readBodyContext(Buffer.from(body), keys, values), null);
+        t.is(new BodyContext(Buffer.from(body)).read(keys, values), null);
         t.deepEqual([...values].sort(), expected.sort());
       },
     ),

@@ -3,7 +3,6 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import fc from 'fast-check';
 import type { InvocationError } from '../../src/domain/errors.js';
-import type { Context } from '../../src/domain/routing-rules.js';
 import { CONTEXT_SOURCES, type ContextSource, contextHeader } from '../../src/nats/context.js';
 import { headerValue } from '../../src/nats/headers.js';
 import { startExtension, TestServer } from '../helpers/nats-server.js';
@@ -41,12 +40,18 @@ async function listening(
     received.push(request);
     return { body: request.data };
   });
-  let context: Context | InvocationError | null = null;
+  let context: ReadonlyMap<string, string> | null = null;
   const rig = await Rig.start(server, {
     ...options,
     handle: (rig) => (invocation) => {
-      context = options.asks === false ? null : invocation.context(KEYS);
-      if (context !== null && 'code' in context) invocation.refuse(context);
+      const asked = options.asks === false ? [] : KEYS;
+      const values = asked.map((key) => [key, invocation.context.get(key)] as const);
+      context =
+        options.asks === false
+          ? null
+          : new Map(values.filter((pair): pair is [string, string] => pair[1] !== undefined));
+      const { problem } = invocation.context;
+      if (problem !== null) invocation.refuse(problem);
       else rig.attempt(invocation);
     },
   });
@@ -66,7 +71,7 @@ async function listening(
       t.true(values.length < 2, `${name} is told once`);
       if (values[0] !== undefined) told[name.replace('Extreg-', '')] = values[0];
     }
-    const routing = context === null ? null : (Object.fromEntries(context as Context) as Record<string, string>);
+    const routing = context === null ? null : Object.fromEntries(context);
     return { routing, extension: told, body: Buffer.from(request.data) };
   };
 }

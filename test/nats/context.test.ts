@@ -1,15 +1,16 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { InvocationError } from '../../src/domain/errors.js';
-import type { Context } from '../../src/domain/routing-rules.js';
 import { readCallerHeaders } from '../../src/nats/caller-headers.js';
 import {
   CONTEXT_SOURCES,
   ContextReader,
   type ContextSettings,
   type ContextSource,
+  type ContextValues,
   contextHeader,
 } from '../../src/nats/context.js';
+import { BodyContext } from '../../src/nats/context-body.js';
 import { headerValue } from '../../src/nats/headers.js';
 
 const RUNS = { numRuns: 500 };
@@ -22,10 +23,16 @@ interface Call extends Partial<ContextSettings> {
   readonly body?: string | Uint8Array;
 }
 
-function read(keys: readonly string[], call: Call): Context | InvocationError {
+function read(keys: readonly string[], call: Call): ContextValues | InvocationError {
   const { tenant = null, headers = [], body = '', from = CONTEXT_SOURCES, bodyMaxBytes = 65_536 } = call;
   const reader = new ContextReader({ from, bodyMaxBytes, environment: call.environment ?? null });
-  return reader.read(keys, { tenantId: tenant, text: block(...headers), body: Buffer.from(body) });
+  const bytes = Buffer.from(body);
+  return reader.read(keys, {
+    tenantId: tenant,
+    text: block(...headers),
+    body: bytes,
+    bodyContext: new BodyContext(bytes),
+  });
 }
 
 /** What is said of the keys; fails the test where the call is refused. */
@@ -260,8 +267,10 @@ test('context: any headers and any body end in a context or a refusal, never in 
       fc.constantFrom(0, 3, 65_536),
       (body, text, from, keys, bodyMaxBytes) => {
         const reader = new ContextReader({ from, bodyMaxBytes, environment: null });
-        t.notThrows(() => reader.read(keys, { tenantId: null, text: block(text), body }));
-        t.notThrows(() => reader.read(keys, { tenantId: 'a', text, body }));
+        t.notThrows(() =>
+          reader.read(keys, { tenantId: null, text: block(text), body, bodyContext: new BodyContext(body) }),
+        );
+        t.notThrows(() => reader.read(keys, { tenantId: 'a', text, body, bodyContext: new BodyContext(body) }));
       },
     ),
     { numRuns: 3000 },
