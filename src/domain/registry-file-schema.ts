@@ -82,12 +82,14 @@ const VERSION_FIELDS: Fields = {
     type: ['number', 'null'],
     minimum: 0,
     maximum: 100,
-    description: 'Share of the calls, with at most two digits after the point.',
+    description:
+      'Share of the calls that no rules take, with at most two digits after the point; not beside routing_rules. Those of enabled versions add up to at most 100.',
   }),
   rollout_key: nullable({
     type: ['string', 'null'],
+    minLength: 1,
     maxLength: 255,
-    description: 'What the share is taken of; null: the tenant.',
+    description: 'What the share is taken of, the same for every version of a rollout; null: the tenant.',
   }),
 };
 const INSTANCE_FIELDS: Fields = {

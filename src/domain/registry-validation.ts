@@ -4,6 +4,7 @@
 // L2. A person's switches (enabled, auto_disabled, breaker_override, breaker_resets) always count, also on a row that is
 //     refused: the way to turn an extension or a version off must not depend on the rest of its row.
 // L3. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
+// L4, in rollout.ts: what the rows of several versions say together.
 import { Value } from 'typebox/value';
 import {
   type BreakerOverride,
@@ -17,6 +18,7 @@ import {
 import { type FallbackPeer, fallbackProblems } from './fallbacks.js';
 import { BREAKER_SETTINGS, parsePolicy } from './policy.js';
 import type { ExtensionRow, InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
+import { rolloutInForce, rolloutKeyProblem } from './rollout.js';
 import { isExtensionId, type SubjectRules, subjectProblem } from './subject-rules.js';
 
 export interface RowProblem {
@@ -47,7 +49,7 @@ export function parseEntry(
   peer: (id: string) => FallbackPeer | null = () => null,
 ): ParsedEntry {
   const refused: RowProblem[] = [];
-  const versions = entry.versions.flatMap((row) => {
+  const valid = entry.versions.flatMap((row) => {
     const before = previous?.versions.find((v) => v.version === row.version);
     return keepValid(
       parseVersion(row, rules),
@@ -56,6 +58,8 @@ export function parseEntry(
         refused.push({ extensionId: entry.extension.id, version: row.version, revision: row.revision, problems }),
     );
   });
+  const { versions, ...rollout } = rolloutInForce(valid, previous?.versions ?? []);
+  for (const name of rollout.refused) addProblems(refused, entry, name, rollout.problems);
   const instances = entry.instances.flatMap((row) =>
     keepValid(
       parseInstance(row, rules),
@@ -82,6 +86,19 @@ export function parseEntry(
     thresholds: columns,
     refused,
   };
+}
+
+/** One problem for a row: what is told once is told by its id. */
+function addProblems(refused: RowProblem[], entry: RegistryEntry, version: string, problems: readonly string[]): void {
+  const told = refused.findIndex((row) => row.version === version);
+  const row = entry.versions.find((v) => v.version === version);
+  const before = refused[told] ?? {
+    extensionId: entry.extension.id,
+    version,
+    revision: row?.revision ?? 0,
+    problems: [],
+  };
+  refused.splice(told < 0 ? refused.length : told, 1, { ...before, problems: [...before.problems, ...problems] });
 }
 
 /** Who answers for a version: by name, else by subject, else the instances that fit no version serve `extensions.version`. */
@@ -175,6 +192,10 @@ function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
   const percent = row.rollout_percent;
   if (percent !== null && !(percent >= 0 && percent <= 100))
     problems.push(`rollout_percent must be 0..100, got ${percent}`);
+  if (percent !== null && isObject(routingRules) && Object.keys(routingRules).length > 0)
+    problems.push('rollout_percent must be null: a version has routing rules or a rollout percentage, not both');
+  const keyWrong = rolloutKeyProblem(row.rollout_key);
+  if (keyWrong !== null) problems.push(keyWrong);
   if (problems.length > 0) return { problems };
   return {
     value: {

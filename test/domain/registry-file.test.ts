@@ -100,6 +100,29 @@ test(
   'extensions.a.versions.v.rollout_percent must have at most two digits after the point, got 33.333',
 );
 
+test(
+  'what versions say together of a rollout is refused',
+  refused,
+  file({
+    a: {
+      ...plain,
+      versions: {
+        v2: { subject: 'ext.v2', rollout_percent: 60 },
+        v3: { subject: 'ext.v3', rollout_percent: 50 },
+        v4: { subject: 'ext.v4', rollout_percent: 50, enabled: false },
+        v5: { subject: 'ext.v5', rollout_percent: 5, routing_rules: { tenant_id: 't' } },
+        v6: { subject: 'ext.v6', rollout_key: ' ' },
+        v7: { subject: 'ext.v7', rollout_key: '' },
+      },
+    },
+  }),
+  'extensions.a.versions.v7.rollout_key must not have fewer than 1 characters, got ""',
+  'extensions.a.versions.v5.rollout_percent must be null: a version has routing rules or a rollout percentage, not both',
+  'extensions.a.versions.v6.rollout_key must be 1 to 255 characters and not blank, got " "',
+  'extensions.a.versions.v2.rollout_percent of all versions must add up to at most 100, got 110: v2 60, v3 50',
+  'extensions.a.versions.v3.rollout_percent of all versions must add up to at most 100, got 110: v2 60, v3 50',
+);
+
 const FULL: Json = file({
   a: {
     ...plain,

@@ -99,7 +99,7 @@ test('L3: what a row says is taken over in every column', (t) => {
           versionRow('a', 'v8', {
             config: { model: 'm' },
             routing_rules: { tenant_id: ['t1', 't2'], beta: true, tier: 3 },
-            rollout_percent: 100,
+            rollout_percent: null,
             rollout_key: 'tenant_id',
             enabled: false,
             breaker_override: 'isolated',
@@ -128,7 +128,7 @@ test('L3: what a row says is taken over in every column', (t) => {
   t.like(extension.versions[0], {
     config: { model: 'm' },
     routingRules: { tenant_id: ['t1', 't2'], beta: true, tier: 3 },
-    rolloutPercent: 100,
+    rolloutPercent: null,
     rolloutKey: 'tenant_id',
     enabled: false,
     breakerOverride: 'isolated',
@@ -248,6 +248,19 @@ test(
   { rollout_percent: Number.NaN },
   'rollout_percent must be 0..100, got NaN',
 );
+test(
+  refusedVersion,
+  'rules and a percentage',
+  { routing_rules: { tenant_id: 't' }, rollout_percent: 0 },
+  'rollout_percent must be null: a version has routing rules or a rollout percentage, not both',
+);
+for (const key of ['', ' \t', 'k'.repeat(256)])
+  test(
+    refusedVersion,
+    `${JSON.stringify(key.slice(0, 5))} of ${key.length} characters as a rollout key`,
+    { rollout_key: key },
+    `rollout_key must be 1 to 255 characters and not blank, got ${JSON.stringify(key.slice(0, 80))}`,
+  );
 test(refusedVersion, 'no time', { timeout_ms: 0 }, 'timeout_ms must be 1..86400000, got 0');
 
 const refusedInstance = test.macro<[what: string, changes: Partial<InstanceRow>, problem: string]>({

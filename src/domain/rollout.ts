@@ -1,0 +1,82 @@
+// The rollout of an extension: which share of its calls each version takes, and which percentages cannot be in force together.
+//
+// A version is in the rollout when it is enabled, has no rules and has a percentage; null is no percentage.
+//
+// L4. The percentages in force of one extension add up to at most 100, reckoned in hundredths, and have one rollout key.
+//     Rows that would have it otherwise are refused: what each version had in force stays, and one that took no calls
+//     before takes none.
+import type { Extension, Version } from './extension.js';
+import { defaultVersion } from './version-choice.js';
+
+const WHOLE = 10_000;
+const MAX_KEY_LENGTH = 255;
+
+const hundredths = (percent: number): number => Math.round(percent * 100);
+const hasNoRules = ({ routingRules }: Version): boolean => Object.keys(routingRules).length === 0;
+const isOpen = (version: Version): boolean => version.enabled && hasNoRules(version);
+const isInRollout = (version: Version): version is Version & { readonly rolloutPercent: number } =>
+  isOpen(version) && version.rolloutPercent !== null;
+
+/** What is wrong with a percentage that a person gives; null: nothing. */
+export function percentProblem(percent: number): string | null {
+  if (percent >= 0 && percent <= 100 && Number(percent.toFixed(2)) === percent) return null;
+  return `must be a number from 0 to 100 with at most two digits after the point, got ${percent}`;
+}
+
+/** What is wrong with `rollout_key` of a row; null: nothing. */
+export function rolloutKeyProblem(key: string | null): string | null {
+  if (key === null || (key.trim() !== '' && [...key].length <= MAX_KEY_LENGTH)) return null;
+  return `rollout_key must be 1 to ${MAX_KEY_LENGTH} characters and not blank, got ${JSON.stringify(key.slice(0, 80))}`;
+}
+
+export interface RolloutInForce {
+  readonly versions: readonly Version[];
+  /** Why some of them do not have what their rows say; empty: all have it. */
+  readonly problems: readonly string[];
+  /** Names of those. */
+  readonly refused: readonly string[];
+}
+
+/** L4. `versions`: as their rows say, with a person's switches; `previous`: those in force until now. */
+export function rolloutInForce(versions: readonly Version[], previous: readonly Version[]): RolloutInForce {
+  const problems = problemsOf(versions.filter(isInRollout));
+  if (problems.length === 0) return { versions, problems, refused: [] };
+  const refused: string[] = [];
+  const kept = versions.map((version) => {
+    if (!isInRollout(version)) return version;
+    const before = previous.find((v) => v.version === version.version);
+    const { rolloutPercent, rolloutKey } =
+      before !== undefined && isOpen(before) ? before : { rolloutPercent: 0, rolloutKey: null };
+    if (rolloutPercent === version.rolloutPercent && rolloutKey === version.rolloutKey) return version;
+    refused.push(version.version);
+    return { ...version, rolloutPercent, rolloutKey };
+  });
+  return { versions: kept, problems, refused };
+}
+
+function problemsOf(inRollout: readonly (Version & { readonly rolloutPercent: number })[]): string[] {
+  const problems: string[] = [];
+  const sum = inRollout.reduce((total, { rolloutPercent }) => total + hundredths(rolloutPercent), 0);
+  if (sum > WHOLE) {
+    const each = inRollout.map(({ version, rolloutPercent }) => `${version} ${rolloutPercent}`).join(', ');
+    problems.push(`rollout_percent of all versions must add up to at most 100, got ${sum / 100}: ${each}`);
+  }
+  const keyed = inRollout.filter(({ rolloutKey }) => rolloutKey !== null);
+  if (new Set(keyed.map(({ rolloutKey }) => rolloutKey)).size > 1) {
+    const each = keyed.map(({ version, rolloutKey }) => `${version} ${JSON.stringify(rolloutKey)}`).join(', ');
+    problems.push(`rollout_key must be one for all versions in the rollout, got ${each}`);
+  }
+  return problems;
+}
+
+/**
+ * Percent of the calls that no rules take, by version: for each enabled version without rules, and for the default, which may
+ * stand for the extension's own row. They add up to 100, but where there is no default.
+ */
+export function sharesOf(extension: Extension): ReadonlyMap<string, number> {
+  const taken = extension.versions.filter(isInRollout);
+  const left = WHOLE - taken.reduce((total, { rolloutPercent }) => total + hundredths(rolloutPercent), 0);
+  const shares = new Map(extension.versions.filter(isOpen).map((v) => [v.version, v.rolloutPercent ?? 0]));
+  const first = defaultVersion(extension);
+  return first === null ? shares : shares.set(first.version, Math.max(left, 0) / 100);
+}
