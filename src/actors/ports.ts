@@ -231,6 +231,70 @@ export type VerbResult =
  */
 export type ApplyVerb = (command: VerbCommand, remainingMs: () => number) => Promise<VerbResult>;
 
+/** The rollout percentage that a person gives a version. */
+export interface RolloutCommand {
+  /** A UUID, which its audit row gets: sent twice, it is done once. */
+  readonly id: string;
+  readonly extension_id: string;
+  readonly version: string;
+  /** 0..100 with at most two digits after the point; null: taken out of the rollout. */
+  readonly percent: number | null;
+  /** `admin`, `admin:<name>` */
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** `revision` is that of the registry, which has the percentage from there on. */
+export type RolloutResult =
+  | { readonly kind: 'written'; readonly was: number | null; readonly revision: number }
+  /** It was there already. */
+  | { readonly kind: 'unchanged'; readonly revision: number }
+  | { readonly kind: 'extension_not_found' | 'version_has_rules' }
+  /** `isOwnRow`: it is what the extension's own row stands for. */
+  | { readonly kind: 'version_not_found'; readonly isOwnRow: boolean }
+  /** `others`: the enabled versions in the rollout beside it. */
+  | {
+      readonly kind: 'rollout_over_100' | 'rollout_keys_differ';
+      readonly key: string | null;
+      readonly others: readonly { readonly version: string; readonly percent: number; readonly key: string | null }[];
+    };
+
+/** Like ApplyVerb: `remainingMs` says how long whoever asks still waits; rejects while the database is away. */
+export type SetRollout = (command: RolloutCommand, remainingMs: () => number) => Promise<RolloutResult>;
+
+/** A change of a version's rollout percentage, as the audit trail has it. */
+export interface RolloutChange {
+  readonly version: string;
+  /** `version_rollout`; `version_update` and others where it was changed otherwise. */
+  readonly action: string;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly by: string | null;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly reason: string | null;
+  readonly revision: number;
+}
+
+/** What the rows of an extension say of its rollout. */
+export interface RolloutRows {
+  /** Of the registry, when they were read. */
+  readonly revision: number;
+  /** In order of their names. */
+  readonly versions: readonly {
+    readonly version: string;
+    readonly enabled: boolean;
+    readonly has_rules: boolean;
+    readonly rollout_percent: number | null;
+    readonly rollout_key: string | null;
+  }[];
+  /** Newest first. */
+  readonly history: readonly RolloutChange[];
+}
+
+/** null: no such extension. Rejects while the database is away. */
+export type ReadRollout = (extensionId: string, historyLimit: number) => Promise<RolloutRows | null>;
+
 /** A fact for the audit trail that is no change of the registry (a trip, a rejected row). */
 export interface AuditFact {
   readonly extension_id: string;

@@ -13,6 +13,7 @@ import type { BreakerOverride } from '../domain/extension.js';
 import { actionOf, OVERRIDE_AFTER, VERBS, type Verb } from '../domain/verbs.js';
 import { asActor } from './audit-queries.js';
 import type { Database } from './client.js';
+import { TOO_LATE, timeLeft } from './time-left.js';
 
 /** How often somebody may be in between. */
 const ATTEMPTS = 10;
@@ -49,17 +50,13 @@ interface Answer extends Record<string, unknown> {
 /** Implements ApplyVerb of the ports. */
 export async function applyVerb(db: Database, command: VerbCommand, remainingMs: () => number): ReturnType<ApplyVerb> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    if (remainingMs() <= 0) throw new Error(TOO_LATE);
-    const [clock] = await db.execute<{ now: number }>(sql`select extract(epoch from clock_timestamp())::float8 as now`);
-    const partMs = remainingMs() / PARTS;
-    if (partMs <= 0) throw new Error(TOO_LATE);
-    const result = await tryVerb(db, command, (clock?.now ?? 0) + partMs / 1000, Math.ceil(partMs));
+    const { nowSeconds, leftMs } = await timeLeft(db, remainingMs);
+    const partMs = leftMs / PARTS;
+    const result = await tryVerb(db, command, nowSeconds + partMs / 1000, Math.ceil(partMs));
     if (result !== null) return result;
   }
   throw new Error(`somebody else changes ${command.extension_id} all the time`);
 }
-
-const TOO_LATE = 'the database took too long; nothing was written';
 
 /** `by`: the last moment to begin, by the database's clock in seconds. null: somebody was in between. */
 async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: number): Promise<VerbResult | null> {
