@@ -10,7 +10,9 @@ import type {
   ApplyVerb,
   Clock,
   FlushHealth,
+  ReadRollout,
   RegistryFeed,
+  SetRollout,
   WriteAudit,
   WriteInstanceStatus,
 } from './actors/ports.js';
@@ -25,6 +27,7 @@ import { writeInstanceStatus } from './db/instance-queries.js';
 import { withLastKnown } from './db/last-known-feed.js';
 import { checkSchema, migrateDatabase, SchemaVersionError, ServerVersionError } from './db/migrate.js';
 import { registryFeed } from './db/registry-feed.js';
+import { readRollout, setRollout } from './db/rollout-queries.js';
 import { keepSnapshotFile, snapshotPath } from './db/snapshot-file.js';
 import { applyVerb } from './db/verb-queries.js';
 import type { RegistryUpdate } from './domain/registry-rows.js';
@@ -38,6 +41,8 @@ export interface RegistryDatabase {
   readonly writeInstanceStatus: WriteInstanceStatus;
   readonly applyAutoChange: ApplyAutoChange;
   readonly applyVerb: ApplyVerb;
+  readonly setRollout: SetRollout;
+  readonly readRollout: ReadRollout;
   readonly writeAudit: WriteAudit;
   /** The registry that is in force, for the last good snapshot. */
   remember(update: RegistryUpdate): void;
@@ -140,6 +145,8 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     writeInstanceStatus: (rows) => writeInstanceStatus(db, rows).catch(inShort),
     applyAutoChange: (change) => applyAutoChange(db, change).catch(inShort),
     applyVerb: (command, remainingMs) => applyVerb(db, command, remainingMs).catch(inShort),
+    setRollout: (command, remainingMs) => setRollout(db, command, remainingMs).catch(inShort),
+    readRollout: (extensionId, historyLimit) => readRollout(db, extensionId, historyLimit).catch(inShort),
     writeAudit: (facts) => writeAudit(db, facts, log).catch(inShort),
     remember: (update) => {
       // What came from the file need not go there again.

@@ -14,6 +14,7 @@ import type { Clock } from './actors/ports.js';
 import { breakerDefaults, type Config } from './config.js';
 import { type RegistryDatabase, startDatabase } from './daemon-database.js';
 import { daemonNumbers } from './daemon-numbers.js';
+import { Rollout } from './daemon-rollout.js';
 import { createMetricsPage } from './http/metrics-page.js';
 import { startHttp } from './http/server.js';
 import { createWebhooks } from './http/webhooks.js';
@@ -122,6 +123,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       writeAudit: database.writeAudit,
       onApplied: (update) => {
         database.remember(update);
+        rollout.noteApplied();
         // D2.
         if (isDraining) return;
         intake.start();
@@ -146,6 +148,14 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       minSuccessRate: config.health_based_routing_min_success_rate,
     },
   );
+  const rollout = new Rollout({
+    set: database.setRollout,
+    read: database.readRollout,
+    inForce: core.supervisor,
+    newId: randomUUID,
+    clock,
+    log: log.child({ component: 'rollout' }),
+  });
   const intake = new Intake(
     nats.connection,
     replies,
@@ -192,6 +202,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     port: config.http_port,
     health: core.view,
     executeVerb: core.operator.execute,
+    rollout,
     readiness,
     metrics: createMetricsPage(core.view, () =>
       daemonNumbers({

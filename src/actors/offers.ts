@@ -6,7 +6,7 @@ import type { HealthReport } from '../domain/health-report.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { Verb } from '../domain/verbs.js';
 import type { Why } from './candidates.js';
-import type { BreakerStateName } from './ports.js';
+import type { BreakerStateName, RolloutChange } from './ports.js';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -91,6 +91,67 @@ export type VerbAnswer =
   | { readonly kind: 'extension_not_found' | 'version_not_found' | 'database_unavailable'; readonly message: string };
 
 export type ExecuteVerb = (order: VerbOrder) => Promise<VerbAnswer>;
+
+export interface RolloutOrder {
+  readonly extensionId: string;
+  readonly version: string;
+  /** 0..100 with at most two digits after the point; null: taken out of the rollout. */
+  readonly percent: number | null;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export type RolloutAnswer =
+  | {
+      readonly kind: 'set';
+      /** False: it was there already, and nothing was written. */
+      readonly changed: boolean;
+      readonly was: number | null;
+      /** Of the registry, which has the percentage from there on. */
+      readonly revision: number;
+      /** The percentage is in force on this daemon. */
+      readonly inForce: boolean;
+    }
+  | {
+      readonly kind:
+        | 'extension_not_found'
+        | 'version_not_found'
+        | 'version_has_rules'
+        | 'rollout_over_100'
+        | 'rollout_keys_differ'
+        | 'database_unavailable';
+      readonly message: string;
+    };
+
+export interface RolloutReport {
+  readonly kind: 'report';
+  readonly revision: number;
+  /** The version that takes what is left, on this daemon; null: there is none, or the extension does not run. */
+  readonly defaultVersion: string | null;
+  readonly versions: readonly {
+    readonly version: string;
+    readonly enabled: boolean;
+    readonly hasRules: boolean;
+    /** As its row says. */
+    readonly percent: number | null;
+    readonly key: string | null;
+    /** Percent of the calls that no rules take, in force on this daemon; null: it takes none by a share. */
+    readonly share: number | null;
+  }[];
+  /** Newest first. */
+  readonly history: readonly RolloutChange[];
+}
+
+export interface RolloutDesk {
+  set(order: RolloutOrder): Promise<RolloutAnswer>;
+  /** `historyLimit`: so many changes at most. */
+  report(
+    extensionId: string,
+    historyLimit: number,
+  ): Promise<
+    RolloutReport | { readonly kind: 'extension_not_found' | 'database_unavailable'; readonly message: string }
+  >;
+}
 
 // For inspector/
 

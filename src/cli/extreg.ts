@@ -17,6 +17,7 @@ import { importCommand } from './import.js';
 import { inspectCommand } from './inspect.js';
 import { invokeCommand } from './invoke.js';
 import { migrateCommand } from './migrate.js';
+import { rolloutCommand } from './rollout.js';
 import { serveCommand } from './serve.js';
 import { sqlCommand } from './sql.js';
 import { verbCommands } from './verbs.js';
@@ -52,6 +53,7 @@ for (const command of [
   checkConfigCommand(),
   healthCommand(),
   ...verbCommands(),
+  rolloutCommand(),
   invokeCommand(),
   inspectCommand(),
   sqlCommand(),

@@ -11,6 +11,12 @@ export const HTTP_ERRORS = {
   route_not_found: { status: 404, when: 'no such path' },
   method_not_allowed: { status: 405, when: 'the path has no such method; `Allow` names those it has' },
   request_timeout: { status: 408, when: 'the request did not arrive in time' },
+  version_has_rules: { status: 409, when: 'a version with routing rules cannot have a rollout percentage' },
+  rollout_over_100: {
+    status: 409,
+    when: 'the rollout percentages of the enabled versions would add up to more than 100',
+  },
+  rollout_keys_differ: { status: 409, when: 'the versions in the rollout would have different rollout keys' },
   payload_too_large: { status: 413, when: 'the body is too large' },
   uri_too_long: { status: 414, when: 'a part of the path is too long' },
   unsupported_media_type: { status: 415, when: 'the body is not `application/json`' },

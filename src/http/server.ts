@@ -2,7 +2,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExecuteVerb, HealthSource, Readiness } from '../actors/offers.js';
+import type { ExecuteVerb, HealthSource, Readiness, RolloutDesk } from '../actors/offers.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app.js';
 import { healthRoutes } from './health-routes.js';
@@ -10,6 +10,7 @@ import { INSPECT_PATH, type Inspection, inspectRoutes } from './inspect-routes.j
 import type { MetricsPage } from './metrics-page.js';
 import { metricsRoute } from './metrics-route.js';
 import { probeRoutes } from './probe-routes.js';
+import { rolloutRoutes } from './rollout-routes.js';
 import { verbRoutes } from './verb-routes.js';
 import { acceptWebSockets } from './websocket.js';
 
@@ -19,6 +20,7 @@ export interface HttpOptions {
   readonly port: number;
   readonly health: HealthSource;
   readonly executeVerb: ExecuteVerb;
+  readonly rollout: RolloutDesk;
   readonly readiness: () => Readiness;
   readonly metrics: MetricsPage;
   readonly inspection: Inspection;
@@ -46,6 +48,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const app = createApp(listening, log);
   healthRoutes(app, options.health);
   verbRoutes(app, options.executeVerb);
+  rolloutRoutes(app, options.rollout);
   probeRoutes(app, options.readiness);
   metricsRoute(app, options.metrics);
   inspectRoutes(app, inspection);

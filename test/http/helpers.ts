@@ -144,6 +144,10 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
     port: 0,
     health: healthSource(extensionHealth('normalize_text')),
     executeVerb: async () => ({ kind: 'extension_not_found', message: 'none' }),
+    rollout: {
+      set: async () => ({ kind: 'extension_not_found', message: 'none' }),
+      report: async () => ({ kind: 'extension_not_found', message: 'none' }),
+    },
     readiness: () => ready,
     metrics: createMetricsPage({ extensions: () => [], autoDisabledTotal: () => 0 }, () => daemonNumbers),
     inspection: { targets: () => [], open: () => () => undefined },

@@ -1,4 +1,4 @@
-// `POST /admin/extensions/:id/<verb>`: H16 of verb-routes.ts, and what goes in and comes out.
+// `POST /admin/extensions/:id/<verb>`: H16 of strict-body.ts, and what goes in and comes out.
 import test from 'ava';
 import type { VerbAnswer, VerbOrder } from '../../src/actors/offers.js';
 import { VERBS } from '../../src/domain/verbs.js';
