@@ -4,7 +4,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { VERBS } from '../../src/domain/verbs.js';
 import { directory, EXTREG } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
@@ -27,15 +27,19 @@ const [name, value] = header.split(': ');
 process.stdout.write(await (await fetch(url, { method: 'POST', headers: { [name]: value }, body })).text());
 `;
 
-test('docs/operating.md: its commands print what it says, and its SQL does what it says', async (t) => {
-  const cwd = directory(t);
-  const daemon = await DaemonProcess.startReady(t);
-  const sql = daemon.sql();
-  await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
-  await sql`insert into extension_versions (id, version, subject)
-    values ('normalize_text', 'v1', 'ext.a'), ('normalize_text', 'v2', 'ext.a2')`;
-  await until('it is known', async () => ((await daemon.health('normalize_text')).versions?.length ?? 0) === 2);
+/** Each command of a block with what it prints, in an order that they share. */
+const stepsOf = (console: string): { readonly command: string; readonly expected: string }[] =>
+  console
+    .split(/^\$ /m)
+    .slice(1)
+    .map((step) => {
+      const [command = ''] = step.split('\n');
+      return { command, expected: step.slice(command.length + 1) };
+    });
 
+/** Runs commands of the page, in a shell that finds this project's `extreg` and some `curl`. */
+function shell(t: ExecutionContext, daemon: DaemonProcess): (command: string) => Promise<string> {
+  const cwd = directory(t);
   writeFileSync(join(cwd, 'curl.mjs'), CURL);
   const executables = {
     npx: `shift\nexec "${process.execPath}" "${EXTREG}" "$@"`,
@@ -45,20 +49,29 @@ test('docs/operating.md: its commands print what it says, and its SQL does what 
     writeFileSync(join(cwd, name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(cwd, name), 0o755);
   }
-  const { url } = daemon;
-  const [console = ''] = blocks('console');
-  const steps = console.split(/^\$ /m).slice(1);
-  t.is(steps.length, 5);
-  for (const step of steps) {
-    const [command = ''] = step.split('\n');
-    const child = spawn('sh', ['-c', command.replace('http://127.0.0.1:8420', url)], {
+  return async (command) => {
+    const child = spawn('sh', ['-c', command.replace('http://127.0.0.1:8420', daemon.url)], {
       cwd,
       env: { PATH: `${cwd}:${process.env.PATH}`, EXTENSION_REGISTRY_DATA_DIR: daemon.dataDir },
     });
     const [stdout] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    const expected = step.slice(command.length + 1);
-    t.is(likeAda(stdout).trimEnd(), expected.trimEnd(), command);
-  }
+    return stdout;
+  };
+}
+
+test('docs/operating.md: its commands print what it says, and its SQL does what it says', async (t) => {
+  const daemon = await DaemonProcess.startReady(t);
+  const sql = daemon.sql();
+  await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
+  await sql`insert into extension_versions (id, version, subject)
+    values ('normalize_text', 'v1', 'ext.a'), ('normalize_text', 'v2', 'ext.a2')`;
+  await until('it is known', async () => ((await daemon.health('normalize_text')).versions?.length ?? 0) === 2);
+
+  const run = shell(t, daemon);
+  const [verbs = ''] = blocks('console');
+  const steps = stepsOf(verbs);
+  t.is(steps.length, 5);
+  for (const { command, expected } of steps) t.is(likeAda(await run(command)).trimEnd(), expected.trimEnd(), command);
 
   const [statements = '', transaction = ''] = blocks('sql');
   for (const line of statements.trim().split('\n')) {
@@ -73,6 +86,26 @@ test('docs/operating.md: its commands print what it says, and its SQL does what 
   const [row] =
     await sql`select action, changed_by, reason from extension_audit_log where revision > 0 order by revision desc limit 1`;
   t.deepEqual({ ...row }, { action: 'isolate', changed_by: 'ada', reason: 'returns garbage' });
+});
+
+test('docs/operating.md: a rollout goes as it says', async (t) => {
+  const daemon = await DaemonProcess.startReady(t);
+  const sql = daemon.sql();
+  await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
+  await sql`insert into extension_versions (id, version, subject) values ('normalize_text', 'v1', 'ext.a')`;
+  await sql.unsafe(blocks('postgresql').find((block) => block.includes('rollout_percent')) ?? '');
+  await until('it is known', async () => ((await daemon.health('normalize_text')).versions?.length ?? 0) === 2);
+  const run = shell(t, daemon);
+  const steps = blocks('console').slice(1).flatMap(stepsOf);
+  t.is(steps.length, 8);
+  // Whoever runs it is called ada, at any time; columns are as wide as they are.
+  const plain = (printed: string): string =>
+    printed
+      .replaceAll(`admin:${userInfo().username}`, 'admin:ada')
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'now')
+      .replace(/ {2,}/g, '  ')
+      .trimEnd();
+  for (const { command, expected } of steps) t.is(plain(await run(command)), plain(expected), command);
 });
 
 /** Whoever runs the tests is called ada; columns are as wide as their widest cell. */
