@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { loadConfig } from '../config.js';
 import { stringifyExactJson } from '../domain/exact-json.js';
 import { parseRegistryFile } from '../domain/registry-file.js';
-import { diffRegistryFile, type FileDiff, massPruneProblem } from '../domain/registry-file-diff.js';
+import { diffRegistryFile, type FileDiff, massPruneProblem, rolloutConflicts } from '../domain/registry-file-diff.js';
 import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, REGISTRY_SETTINGS } from './config-options.js';
 import { changeLines, changesForPrograms, countText } from './registry-changes.js';
@@ -52,6 +52,8 @@ export function importCommand(): Command {
       for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
         const stored = await readRegistryRows(db);
         const found = diffRegistryFile(stored, read.rows, { prune: options.prune === true });
+        const conflicts = rolloutConflicts(stored, found);
+        if (conflicts.length > 0) throw new CommandError(EXIT.file, problemText(file, conflicts));
         const tooMuch = options.force ? null : massPruneProblem(stored, found);
         if (tooMuch !== null && !options.dryRun)
           throw new CommandError(EXIT.answeredWithError, `${tooMuch}; nothing was written, --force does it`);

@@ -12,9 +12,12 @@ const WHOLE = 10_000;
 const MAX_KEY_LENGTH = 255;
 
 const hundredths = (percent: number): number => Math.round(percent * 100);
-const hasNoRules = ({ routingRules }: Version): boolean => Object.keys(routingRules).length === 0;
-const isOpen = (version: Version): boolean => version.enabled && hasNoRules(version);
-const isInRollout = (version: Version): version is Version & { readonly rolloutPercent: number } =>
+/** What of a version decides about its share. */
+export type Sharing = Pick<Version, 'version' | 'enabled' | 'routingRules' | 'rolloutPercent' | 'rolloutKey'>;
+
+const hasNoRules = ({ routingRules }: Sharing): boolean => Object.keys(routingRules).length === 0;
+const isOpen = (version: Sharing): boolean => version.enabled && hasNoRules(version);
+const isInRollout = <V extends Sharing>(version: V): version is V & { readonly rolloutPercent: number } =>
   isOpen(version) && version.rolloutPercent !== null;
 
 /** What is wrong with a percentage that a person gives; null: nothing. */
@@ -39,7 +42,7 @@ export interface RolloutInForce {
 
 /** L4. `versions`: as their rows say, with a person's switches; `previous`: those in force until now. */
 export function rolloutInForce(versions: readonly Version[], previous: readonly Version[]): RolloutInForce {
-  const problems = problemsOf(versions.filter(isInRollout));
+  const problems = rolloutProblems(versions);
   if (problems.length === 0) return { versions, problems, refused: [] };
   const refused: string[] = [];
   const kept = versions.map((version) => {
@@ -54,7 +57,9 @@ export function rolloutInForce(versions: readonly Version[], previous: readonly 
   return { versions: kept, problems, refused };
 }
 
-function problemsOf(inRollout: readonly (Version & { readonly rolloutPercent: number })[]): string[] {
+/** Why what these versions of one extension say cannot be in force together; empty: it can. */
+export function rolloutProblems(versions: readonly Sharing[]): string[] {
+  const inRollout = versions.filter(isInRollout);
   const problems: string[] = [];
   const sum = inRollout.reduce((total, { rolloutPercent }) => total + hundredths(rolloutPercent), 0);
   if (sum > WHOLE) {

@@ -189,3 +189,24 @@ test(misuse, ['import', 'none.yaml'], 65, /none\.yaml cannot be read: ENOENT/);
 test(misuse, ['import', 'ok.yaml'], 69, /there is no database in .*; 'extreg migrate' makes one/);
 test(misuse, ['export'], 69, /there is no database in/);
 test(misuse, ['export', 'a.txt'], 64, /expected a name that ends in/);
+
+onMigrated('import: a rollout that does not fit what the file leaves alone is not written', async (t, database) => {
+  const { extreg } = commands(t, database);
+  const of = (version: string, percent: number) =>
+    `{format: 1, extensions: {a: {type: pre, subject: x, versions: {${version}: {subject: x, rollout_percent: ${percent}}}}}}`;
+  t.is((await extreg(['import', '-'], of('v2', 60))).code, 0);
+  for (const options of [[], ['--dry-run']]) {
+    const { code, stdout, stderr } = await extreg(['import', '-', ...options], of('v3', 50));
+    t.is(code, 65);
+    t.is(stdout, '');
+    t.regex(
+      stderr,
+      /nothing was written; 1 problem:\n {2}extensions\.a, with .*: rollout_percent .*, got 110: v2 60, v3 50\n$/,
+    );
+  }
+  const rows = await database.open().$client`select version from extension_versions`;
+  t.deepEqual(
+    rows.map((row) => row.version),
+    ['v2'],
+  );
+});

@@ -96,7 +96,8 @@ test('R5: what is in force already is answered at once, also where nothing was w
 });
 
 test('R5: what is not in force in time is answered all the same', async (t) => {
-  const { rollout, clock, settle } = world(async () => ({ kind: 'written', was: null, revision: 8 }));
+  const { rollout, clock, apply, settle } = world(async () => ({ kind: 'written', was: null, revision: 8 }));
+  apply(7, { v2: 10 });
   const answer = watch(rollout.set(ORDER));
   await settle();
   clock.advance(3000);

@@ -1,7 +1,12 @@
 import test from 'ava';
 import type { Json } from '../../src/domain/exact-json.js';
 import { parseRegistryFile, registryFile } from '../../src/domain/registry-file.js';
-import { diffRegistryFile, massPruneProblem, type StoredRow } from '../../src/domain/registry-file-diff.js';
+import {
+  diffRegistryFile,
+  massPruneProblem,
+  rolloutConflicts,
+  type StoredRow,
+} from '../../src/domain/registry-file-diff.js';
 
 const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: ['ext'] };
 const file = (extensions: Json): Json => ({ format: 1, extensions });
@@ -202,6 +207,53 @@ test('Z2: pruning deletes rows that the file lacks and resets fields that it lac
     ['delete extension', 'delete version v1', 'delete instance i'],
   );
 });
+
+type Versions = Readonly<Record<string, Readonly<Record<string, Json>>>>;
+
+const rollout = test.macro<[stored: Versions, wanted: Versions, expected: readonly string[], prune?: boolean]>({
+  exec(t, stored, wanted, expected, prune = false) {
+    const rowOf = ([name, fields]: [string, Versions[string]]): StoredRow => ({
+      kind: 'version',
+      extensionId: 'a',
+      name,
+      fields: { subject: 'ext.x', ...fields },
+      revision: 1,
+    });
+    const rows = Object.entries(stored).map(rowOf);
+    const diff = diffRegistryFile(rows, Object.entries(wanted).map(rowOf), { prune });
+    t.deepEqual(rolloutConflicts(rows, diff), expected);
+  },
+  title: (title) => `Z4: ${title}`,
+});
+const OVER =
+  'extensions.a, with the versions that the file leaves alone: rollout_percent of all versions must add up to at most 100, got 110: v2 50, v3 60';
+const V2 = { v2: { rollout_percent: 50 } };
+const V3 = { v3: { rollout_percent: 60 } };
+test('a version that comes has to fit those that stay', rollout, V2, V3, [OVER]);
+test('where the others are pruned it fits', rollout, V2, V3, [], true);
+test('a version that is changed has to fit', rollout, { ...V2, v3: { rollout_percent: 5 } }, V3, [OVER]);
+test(
+  'a version that is enabled has to fit',
+  rollout,
+  { ...V2, v3: { rollout_percent: 60, enabled: false } },
+  { v3: { enabled: true } },
+  [OVER],
+);
+test(
+  'a version whose rules go has to fit',
+  rollout,
+  { ...V2, v3: { routing_rules: { t: 1 } } },
+  { v3: { ...V3.v3, routing_rules: {} } },
+  [OVER],
+);
+test('a version that makes room fits', rollout, { ...V2, ...V3 }, { v2: { rollout_percent: 40 } }, []);
+test(
+  'what does not fit already does not stop another change',
+  rollout,
+  { ...V2, ...V3 },
+  { v2: { timeout_ms: 7 } },
+  [],
+);
 
 const massPrune = test.macro<[all: number, kept: number, expected: string | null]>({
   exec: (t, all, kept, expected) => {

@@ -52,10 +52,10 @@ test(readings, 'percentages that add up to 100 are taken, in hundredths', [
     { v2: { percent: 33.33 }, v3: { percent: 33.33 }, v4: { percent: 33.34 } },
     { v2: 33.33, v3: 33.33, v4: 33.34 },
   ],
-  // As doubles, these add up to more than 100.
+  // As doubles, these add up to more than 100, and a hundred times each to more than 10 000.
   [
-    { v2: { percent: 99.9 }, v3: { percent: 0.05 }, v4: { percent: 0.05 } },
-    { v2: 99.9, v3: 0.05, v4: 0.05 },
+    { v2: { percent: 0.56 }, v3: { percent: 79.43 }, v4: { percent: 20.01 } },
+    { v2: 0.56, v3: 79.43, v4: 20.01 },
   ],
 ]);
 test(readings, 'a hundredth over 100 is refused', [
