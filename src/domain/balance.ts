@@ -13,7 +13,7 @@
 // B6. By hash, who is passed over loses his keys to the others for as long, and no other key moves.
 import type { Instance } from './extension.js';
 import type { Balancer } from './policy.js';
-import { hashOf, scoreOf } from './rendezvous.js';
+import { hashOf, scoreFrom } from './rendezvous.js';
 
 /** What instances share that are one to whoever watches over them. */
 export interface Seat {
@@ -62,6 +62,8 @@ export interface Standing {
 const FAILING = 0.8;
 /** From this share on it may take what was drawn for the other: more than time alone gives back to one that failed. */
 const SOUND = 0.95;
+/** Draws of a member that may turn out not to be free, before the free ones are looked for. */
+const BLIND_TRIES = 4;
 /** Visits of members that a pool may spend on finding the point where it begins: about a tenth of a millisecond. */
 const MAX_VISITS = 50_000;
 
@@ -69,6 +71,8 @@ export class InstancePool<T extends Seat, V> {
   readonly #balancer: Balancer;
   /** In the order of round-robin's ties. */
   #members: readonly Member<T, V>[];
+  /** Where each of them ends, their weights laid side by side. */
+  #bounds: readonly number[] = [];
 
   /**
    * `instances`: those that serve one version, in any order; `value`: what the caller wants to get back with a pick;
@@ -89,10 +93,12 @@ export class InstancePool<T extends Seat, V> {
       instance,
       seat: seat(instance),
       value: value(instance),
-      hash: hashOf(`instance ${instance.id}`),
+      // A small integer, which the compiler keeps unboxed.
+      hash: hashOf(`instance ${instance.id}`) | 0,
       seatWeight: weights.get(seat(instance)) as number,
       current: 0,
     }));
+    this.#layOut();
     this.#turnTo(random());
   }
 
@@ -128,14 +134,16 @@ export class InstancePool<T extends Seat, V> {
   fork(): InstancePool<T, V> {
     const fork = new InstancePool<T, V>([], this.#balancer, unasked, unasked, () => 0);
     fork.#members = this.#members.map((member) => ({ ...member }));
+    fork.#layOut();
     return fork;
   }
 
   /** null: no usable member outside `avoid`. */
   pick(draw: Draw): Member<T, V> | null {
     const { nowMs, avoid, mayPanic } = draw;
-    if (this.#members.length === 1) {
-      const only = this.#members[0] as Member<T, V>;
+    if (this.#members.length < 2) {
+      const only = this.#members[0];
+      if (only === undefined) return null;
       return avoid.includes(only.instance.subject) || !(only.seat.isInRotation || mayPanic) ? null : only;
     }
     const found = this.#among(draw, nowMs, false) ?? this.#among(draw, Number.POSITIVE_INFINITY, false);
@@ -175,9 +183,10 @@ export class InstancePool<T extends Seat, V> {
   #byKey(keyHash: number, avoid: readonly string[], restedMs: number, isPanic: boolean): Member<T, V> | null {
     let best: Member<T, V> | null = null;
     let bestScore = 0;
+    const key = keyHash | 0;
     for (const member of this.#members) {
       if (!isFree(member, avoid, restedMs, isPanic)) continue;
-      const score = scoreOf(keyHash, member.hash, member.instance.weight);
+      const score = scoreFrom(bestScore, key, member.hash, member.instance.weight);
       // Equal ones do not depend on the order, which is another on each replica.
       if (score > bestScore || (score === bestScore && best !== null && byId(member.instance, best.instance) < 0)) {
         best = member;
@@ -188,26 +197,23 @@ export class InstancePool<T extends Seat, V> {
   }
 
   #lessLoaded(draw: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
-    const { avoid, nowMs, random } = draw;
-    let total = 0;
-    for (const member of this.#members) if (isFree(member, avoid, restedMs, isPanic)) total += member.instance.weight;
-    const drawn = this.#drawn(random() * total, null, avoid, restedMs, isPanic);
-    // All members of a seat are free or none is.
-    const others = drawn === null ? 0 : total - drawn.seatWeight;
-    if (drawn === null || others === 0) return drawn;
-    const rival = this.#drawn(random() * others, drawn.seat, avoid, restedMs, isPanic);
-    return rival !== null && yieldsTo(drawn, rival, nowMs) ? rival : drawn;
+    const drawn = this.#drawn(draw, restedMs, isPanic, null);
+    const rival = drawn === null ? null : this.#drawn(draw, restedMs, isPanic, drawn.seat);
+    return drawn !== null && rival !== null && yieldsTo(drawn, rival, draw.nowMs) ? rival : drawn;
   }
 
-  /** The member at that point where the weights of the free ones, but for those at `except`, lie side by side. */
-  #drawn(
-    point: number,
-    except: T | null,
-    avoid: readonly string[],
-    restedMs: number,
-    isPanic: boolean,
-  ): Member<T, V> | null {
-    let left = point;
+  /** One of the free ones outside the seat `except`, by chance and weight; null: none is free. */
+  #drawn({ avoid, random }: Draw, restedMs: number, isPanic: boolean, except: T | null): Member<T, V> | null {
+    // Among all of them, as long as that finds one that is free: the shares of these are the same.
+    const all = this.#bounds.at(-1) as number;
+    for (let tries = 0; tries < BLIND_TRIES; tries++) {
+      const member = this.#at(random() * all);
+      if (member.seat !== except && isFree(member, avoid, restedMs, isPanic)) return member;
+    }
+    let free = 0;
+    for (const member of this.#members)
+      if (member.seat !== except && isFree(member, avoid, restedMs, isPanic)) free += member.instance.weight;
+    let left = random() * free;
     let last: Member<T, V> | null = null;
     for (const member of this.#members) {
       if (member.seat === except || !isFree(member, avoid, restedMs, isPanic)) continue;
@@ -216,6 +222,26 @@ export class InstancePool<T extends Seat, V> {
       if (left < 0) break;
     }
     return last;
+  }
+
+  /** The member at that point of the line on which all of them lie side by side, each as long as its weight. */
+  #at(point: number): Member<T, V> {
+    let low = 0;
+    let high = this.#bounds.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#bounds[middle] as number) > point) high = middle;
+      else low = middle + 1;
+    }
+    return this.#members[low] as Member<T, V>;
+  }
+
+  #layOut(): void {
+    let end = 0;
+    this.#bounds = this.#members.map(({ instance }) => {
+      end += instance.weight;
+      return end;
+    });
   }
 
   /**
@@ -239,7 +265,8 @@ function isFree<T extends Seat, V>(
   restedMs: number,
   isPanic: boolean,
 ): boolean {
-  return seat.restUntilMs <= restedMs && (seat.isInRotation || isPanic) && !avoid.includes(instance.subject);
+  if (seat.restUntilMs > restedMs || !(seat.isInRotation || isPanic)) return false;
+  return avoid.length === 0 || !avoid.includes(instance.subject);
 }
 
 /**

@@ -15,11 +15,27 @@ export const hashOf = (text: string): number => murmurhash.v3(Buffer.from(text),
  * with its weight's share.
  */
 export function scoreOf(keyHash: number, memberHash: number, weight: number): number {
-  if (!(weight > 0)) return Number.NEGATIVE_INFINITY;
+  return weight > 0 ? -weight / Math.log(uniformOf(keyHash, memberHash)) : Number.NEGATIVE_INFINITY;
+}
+
+/**
+ * What a member with this weight scores for a key, or something below `least` where it scores less: a logarithm costs more
+ * than all the rest and 1 - u, which is never more than -ln(u), rules most members out.
+ */
+export function scoreFrom(least: number, keyHash: number, memberHash: number, weight: number): number {
+  const u = uniformOf(keyHash, memberHash);
+  return weight < least * (1 - u) * ROUNDING ? Number.NEGATIVE_INFINITY : -weight / Math.log(u);
+}
+
+/** So much that no rounding rules out a score that is as great as `least`. */
+const ROUNDING = 1 - 2 ** -40;
+
+/** Strictly between 0 and 1, in steps of 2^-52. */
+function uniformOf(keyHash: number, memberHash: number): number {
   // The key once more: the first half alone is the same for any two pairs with the same difference.
   const first = finalise(keyHash ^ memberHash);
   const second = finalise(first + Math.imul(keyHash, GOLDEN));
-  return -weight / Math.log(((second >>> 0) + ((first >>> 12) + 0.5) / 2 ** 20) / 2 ** 32);
+  return ((second >>> 0) + ((first >>> 12) + 0.5) / 2 ** 20) / 2 ** 32;
 }
 
 /** 2^32 over the golden ratio, odd. */

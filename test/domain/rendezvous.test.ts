@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import murmurhash from 'murmurhash';
-import { hashOf, scoreOf } from '../../src/domain/rendezvous.js';
+import { hashOf, scoreFrom, scoreOf } from '../../src/domain/rendezvous.js';
 import { chiSquare, criticalAt, dependence } from '../helpers/chi-square.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 
@@ -135,6 +135,20 @@ test('K1: a score is finite and above 0 for any hashes, and -Infinity for weight
     }),
   );
   t.is(winner(1, { a: 0, b: 0 }), null);
+});
+
+test('scoreFrom: the score, wherever it is at least so great, and else what is less', (t) => {
+  fc.assert(
+    fc.property(fc.nat(2 ** 32 - 1), fc.nat(2 ** 32 - 1), fc.integer({ min: 1, max: 100 }), (key, member, weight) => {
+      const score = scoreOf(key, member, weight);
+      for (const least of [0, score / 2, score * (1 - 2 ** -50), score])
+        t.is(scoreFrom(least, key, member, weight), score);
+      for (const least of [score * (1 + 2 ** -50), score * 2, score * 1000])
+        t.true(scoreFrom(least, key, member, weight) < least);
+    }),
+    { numRuns: 1000 },
+  );
+  t.is(scoreFrom(1e6, 1, 2, 1), Number.NEGATIVE_INFINITY, 'without a logarithm');
 });
 
 test('K1, FM 44: the order of the members does not matter', (t) => {
