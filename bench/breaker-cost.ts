@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { attemptRows } from './attempt-rows.js';
 import type { Held } from './breaker-memory.js';
 import { callRow, callRows, contenders, OPOSSUM_LATENCIES, samplesRow, samplesRows } from './call-rows.js';
-import { machine, packageVersion, writeSection } from './results-file.js';
+import { machine, nanoseconds, packageVersion, table, writeSection } from './results-file.js';
 import { BUSY_CALLS, OPOSSUM_BUSY_CALLS } from './targets.js';
 import { measure } from './turns.js';
 
@@ -45,15 +45,7 @@ const held = await measureMemory();
 const all = await contenders();
 const attempts = attemptRows();
 const costs = await measure([...attempts, ...all.flatMap(callRows), ...SAMPLES.flatMap(samplesRows)], rounds, turnMs);
-const ns = (name: string): string => {
-  const cost = costs.get(name);
-  return cost === undefined ? '' : cost < 100 ? cost.toFixed(1) : cost.toFixed(0);
-};
-
-const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [header, header.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
-    .map((cells) => `| ${cells.join(' | ')} |\n`)
-    .join('');
+const ns = (name: string): string => nanoseconds(costs.get(name));
 
 const section = `## The breaker, beside opossum and cockatiel
 

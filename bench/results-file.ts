@@ -32,3 +32,13 @@ export function packageVersion(name: string): string {
   };
   return `${name} ${manifest.version}`;
 }
+
+/** With one digit after the point below a hundred; empty where there is none. */
+export const nanoseconds = (cost: number | undefined): string =>
+  cost === undefined ? '' : cost.toFixed(cost < 100 ? 1 : 0);
+
+/** In Markdown; every column but the first holds numbers. */
+export const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [header, header.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |\n`)
+    .join('');

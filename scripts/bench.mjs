@@ -1,4 +1,4 @@
-// `npm run bench`, `npm run bench:breaker`: builds what is to be measured, then runs the benchmark of that name in bench/
+// `npm run bench`, `npm run bench:breaker`, `npm run bench:routing`: builds what is to be measured, then runs the benchmark of that name in bench/
 // with the options given.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

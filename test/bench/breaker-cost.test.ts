@@ -4,30 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { RESULTS_FILE, withSection } from '../../bench/results-file.js';
+import { namesIn, sectionOf, tablesOf } from './results.js';
 
 const BENCHMARK = fileURLToPath(new URL('../../bench/breaker-cost.js', import.meta.url));
 const ROOT = (file: string): string => fileURLToPath(new URL(`../../../${file}`, import.meta.url));
 const SHORT = ['--rounds', '1', '--turn-ms', '0.1', '--count', '100', '--idle-ms', '10', '--no-write'];
-
-interface Table {
-  readonly header: readonly string[];
-  readonly rows: readonly string[][];
-}
-
-const tablesOf = (text: string): Table[] =>
-  [...text.matchAll(/^(\|.*\|)\n\|[ :|-]+\|\n((?:\|.*\|\n)+)/gm)].map(([, header = '', rows = '']) => ({
-    header: cellsOf(header),
-    rows: rows.trimEnd().split('\n').map(cellsOf),
-  }));
-
-const cellsOf = (line: string): string[] =>
-  line
-    .slice(1, -1)
-    .split('|')
-    .map((cell) => cell.trim());
-
-const sectionOf = (text: string, name: string): string =>
-  new RegExp(`<!-- ${name} -->\n([^]*?)<!-- /${name} -->`).exec(text)?.[1] ?? '';
 
 test('bench:breaker: a short run measures every row that bench/RESULTS.md shows', async (t) => {
   const { stdout } = await promisify(execFile)(process.execPath, [BENCHMARK, ...SHORT]);
@@ -37,8 +18,7 @@ test('bench:breaker: a short run measures every row that bench/RESULTS.md shows'
     t.regex(first, /^-?\d+(\.\d+)?$/, name);
     for (const figure of more) t.regex(figure, /^(-?\d+(\.\d+)?)?$/, name);
   }
-  const names = (of: readonly Table[]) => of.map(({ header, rows }) => [header, rows.map(([name]) => name)]);
-  t.deepEqual(names(tablesOf(sectionOf(readFileSync(RESULTS_FILE, 'utf8'), 'breaker'))), names(tables));
+  t.deepEqual(namesIn(tablesOf(sectionOf(readFileSync(RESULTS_FILE, 'utf8'), 'breaker'))), namesIn(tables));
   t.true(rows.length > 25);
 
   // What it counts there is what it finds elsewhere.
@@ -50,7 +30,7 @@ test('bench:breaker: a short run measures every row that bench/RESULTS.md shows'
 test('package.json: each script that runs a benchmark names one that is there, and RESULTS.md tells of it', (t) => {
   const { scripts } = JSON.parse(readFileSync(ROOT('package.json'), 'utf8')) as { scripts: Record<string, string> };
   const benchmarks = Object.entries(scripts).filter(([, command]) => command.includes('scripts/bench.mjs'));
-  t.is(benchmarks.length, 2);
+  t.is(benchmarks.length, 3);
   for (const [script, command] of benchmarks) {
     t.true(existsSync(ROOT(`bench/${command.split(' ').at(-1)}.ts`)), command);
     t.true(readFileSync(RESULTS_FILE, 'utf8').includes(`Written by \`npm run ${script}\`.`), script);
