@@ -202,3 +202,9 @@ test('B5: failures bear on the load: between 0.8 and 1 they count as calls in fl
   for (let i = 0; i < 10; i++) a.recent.record(true, 1e6);
   t.deepEqual([...still(pool, 1e6).keys()], ['i0'], 'successes do');
 });
+
+test('least_inflight: where nearly all are passed over, the weights of those that are left decide all the same', (t) => {
+  const out = Array.from({ length: 20 }, (_, i) => instance(`out${i}`, { healthStatus: 'unhealthy' }));
+  const counts = still(poolWith('least_inflight', [...out, ...weighted([30, 10])]));
+  t.true(chiSquare([counts.get('i0') ?? 0, counts.get('i1') ?? 0], [7500, 2500]) < criticalAt(1));
+});
