@@ -15,6 +15,7 @@ import {
   stringifyExactJson,
   withoutExactNumbers,
 } from './exact-json.js';
+import type { FallbackPeer } from './fallbacks.js';
 import { defaultOf, FILE_FORMAT, MAX_VERSION_LENGTH, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 import { type ExtensionRow, type InstanceRow, PREDECESSOR_THRESHOLDS, type VersionRow } from './registry-rows.js';
 import { parseEntry } from './registry-validation.js';
@@ -42,8 +43,9 @@ export function parseRegistryFile(
   if (tree.format !== FILE_FORMAT) problems.push(`format must be ${FILE_FORMAT}, got ${shown(tree.format)}`);
   problems.push(...unknownKeys(tree, ['$schema', 'format', 'extensions'], []), ...unstorable(tree, []));
   const rows: FileRow[] = [];
-  for (const [id, extension] of entriesOf(tree.extensions, ['extensions'], 'extensions by their ids', problems))
-    readExtension(id, extension, rules, problems, rows);
+  const extensions = new Map(entriesOf(tree.extensions, ['extensions'], 'extensions by their ids', problems));
+  const peer = (id: string): FallbackPeer | null => peerOf(extensions.get(id));
+  for (const [id, extension] of extensions) readExtension(id, extension, rules, peer, problems, rows);
   return problems.length > 0 ? { problems } : { rows };
 }
 
@@ -123,7 +125,22 @@ function unstorable(value: Json, at: Path): string[] {
   });
 }
 
-function readExtension(id: string, given: Json, rules: SubjectRules, problems: string[], rows: FileRow[]): void {
+/** What the file says of another extension, before anybody has looked whether it is right. */
+function peerOf(given: Json | undefined): FallbackPeer | null {
+  if (!isJsonMap(given)) return null;
+  const { type, policy } = given;
+  const fallback = isJsonMap(policy) ? policy.fallback : undefined;
+  return { type: String(type), fallback: Array.isArray(fallback) ? fallback.map(String) : [] };
+}
+
+function readExtension(
+  id: string,
+  given: Json,
+  rules: SubjectRules,
+  peer: (id: string) => FallbackPeer | null,
+  problems: string[],
+  rows: FileRow[],
+): void {
   const at = ['extensions', id];
   if (!isJsonMap(given)) {
     problems.push(`${pathText(at)} must be a map of fields, got ${shown(given)}`);
@@ -143,7 +160,7 @@ function readExtension(id: string, given: Json, rules: SubjectRules, problems: s
       readRow('instance', id, name, fields, [...at, 'instances', name], problems),
     ),
   ];
-  refusedByDaemon(extension, children, rules, at, problems);
+  refusedByDaemon(extension, children, rules, peer, at, problems);
   rows.push(extension, ...children);
 }
 
@@ -211,6 +228,7 @@ function refusedByDaemon(
   extension: FileRow,
   children: readonly FileRow[],
   rules: SubjectRules,
+  peer: (id: string) => FallbackPeer | null,
   at: Path,
   problems: string[],
 ): void {
@@ -247,6 +265,7 @@ function refusedByDaemon(
     },
     rules,
     null,
+    peer,
   );
   for (const row of refused) {
     const child =

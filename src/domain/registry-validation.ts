@@ -185,8 +185,7 @@ function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
   if (!isObject(routingRules)) problems.push(`routing_rules must be a JSON object, got ${kindOf(routingRules)}`);
   else
     for (const [key, rule] of Object.entries(routingRules))
-      if (!(Array.isArray(rule) ? rule : [rule]).every(isScalar))
-        problems.push(`routing_rules.${key} must be a string, number or boolean, or a list of those`);
+      problems.push(...ruleProblems(key, Array.isArray(rule) ? rule : [rule]));
   const overrideWrong = overrideProblem(row);
   if (overrideWrong !== null) problems.push(overrideWrong);
   const percent = row.rollout_percent;
@@ -207,6 +206,15 @@ function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
       ...versionSwitches(row, null),
     },
   };
+}
+
+function ruleProblems(key: string, wanted: readonly unknown[]): string[] {
+  if (key === '') return ['routing_rules must not have an empty key'];
+  if (!wanted.every(isScalar)) return [`routing_rules.${key} must be a string, number or boolean, or a list of those`];
+  // Whoever read the column as a number has lost digits, so that a neighbour would match.
+  const isExact = (one: unknown) => typeof one !== 'number' || Math.abs(one) <= Number.MAX_SAFE_INTEGER;
+  const inexact = wanted.filter((one) => !isExact(one));
+  return inexact.map((one) => `routing_rules.${key} must hold numbers beyond 2^53 as strings, got ${one}`);
 }
 
 function parseInstance(row: InstanceRow, rules: SubjectRules): Parsed<Instance> {

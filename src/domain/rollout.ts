@@ -15,9 +15,9 @@ const hundredths = (percent: number): number => Math.round(percent * 100);
 /** What of a version decides about its share. */
 export type Sharing = Pick<Version, 'version' | 'enabled' | 'routingRules' | 'rolloutPercent' | 'rolloutKey'>;
 
-const hasNoRules = ({ routingRules }: Sharing): boolean => Object.keys(routingRules).length === 0;
+export const hasNoRules = ({ routingRules }: Sharing): boolean => Object.keys(routingRules).length === 0;
 const isOpen = (version: Sharing): boolean => version.enabled && hasNoRules(version);
-const isInRollout = <V extends Sharing>(version: V): version is V & { readonly rolloutPercent: number } =>
+export const isInRollout = <V extends Sharing>(version: V): version is V & { readonly rolloutPercent: number } =>
   isOpen(version) && version.rolloutPercent !== null;
 
 /** What is wrong with a percentage that a person gives; null: nothing. */
@@ -76,12 +76,13 @@ export function rolloutProblems(versions: readonly Sharing[]): string[] {
 
 /**
  * Percent of the calls that no rules take, by version: for each enabled version without rules, and for the default, which may
- * stand for the extension's own row. They add up to 100, but where there is no default.
+ * stand for the extension's own row and has what the others leave. They add up to 100: without a default, the versions in the
+ * rollout share everything in the proportion of their percentages. All 0: nobody takes them.
  */
 export function sharesOf(extension: Extension): ReadonlyMap<string, number> {
-  const taken = extension.versions.filter(isInRollout);
-  const left = WHOLE - taken.reduce((total, { rolloutPercent }) => total + hundredths(rolloutPercent), 0);
-  const shares = new Map(extension.versions.filter(isOpen).map((v) => [v.version, v.rolloutPercent ?? 0]));
+  const taken = extension.versions.filter(isInRollout).reduce((sum, v) => sum + hundredths(v.rolloutPercent), 0);
   const first = defaultVersion(extension);
-  return first === null ? shares : shares.set(first.version, Math.max(left, 0) / 100);
+  const scale = first === null && taken > 0 ? WHOLE / taken : 1;
+  const shares = new Map(extension.versions.filter(isOpen).map((v) => [v.version, (v.rolloutPercent ?? 0) * scale]));
+  return first === null ? shares : shares.set(first.version, Math.max(WHOLE - taken, 0) / 100);
 }

@@ -5,8 +5,9 @@
 //      version only adds keys to it; a key gives the same version on every replica, and keys of two extensions are
 //      independent. Without a default, the versions share everything in the proportion of their percentages.
 // RT3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
-import type { Extension, Version } from './extension.js';
+import type { Extension } from './extension.js';
 import { hashOf, scoreOf } from './rendezvous.js';
+import { hasNoRules, isInRollout, sharesOf } from './rollout.js';
 import { type Condition, type Context, compileRules, unmetCondition } from './routing-rules.js';
 import { compareVersions, defaultVersion } from './version-choice.js';
 
@@ -32,7 +33,6 @@ export interface RolloutShare {
 
 /** Context keys that a rollout is by: the first that has a value. */
 const DEFAULT_ROLLOUT_KEYS: readonly string[] = ['tenant_id', 'routing_key'];
-const ALL_PERCENT = 100;
 
 export class RoutingTable {
   /** RT1: in the order in which they are asked. */
@@ -49,13 +49,12 @@ export class RoutingTable {
 
   constructor(extension: Extension) {
     this.#extensionId = extension.id;
-    this.noneReason = extension.versions.some((version) => !version.enabled && !hasRules(version))
+    this.noneReason = extension.versions.some((version) => !version.enabled && hasNoRules(version))
       ? 'disabled'
       : 'no_version';
     const enabled = extension.versions.filter((version) => version.enabled);
-    const unruled = enabled.filter((version) => !hasRules(version));
     this.ruled = enabled
-      .filter(hasRules)
+      .filter((version) => !hasNoRules(version))
       .map(({ version, routingRules }) => ({
         choice: { version, by: 'rules' as const },
         conditions: compileRules(routingRules),
@@ -63,16 +62,17 @@ export class RoutingTable {
       .toSorted(
         (a, b) => b.conditions.length - a.conditions.length || compareVersions(b.choice.version, a.choice.version),
       );
-    const byDefault = defaultVersion(extension);
-    this.default = byDefault && { version: byDefault.version, by: 'default' };
-    const inRollout = unruled
-      .filter((version) => version.rolloutPercent !== null)
-      .toSorted((a, b) => compareVersions(a.version, b.version));
-    this.shares = sharesOf(inRollout, this.default);
+    const byDefault = defaultVersion(extension)?.version ?? null;
+    this.default = byDefault === null ? null : { version: byDefault, by: 'default' };
+    const inRollout = enabled.filter(isInRollout).toSorted((a, b) => compareVersions(a.version, b.version));
+    this.shares = sharesIn(extension, [
+      ...inRollout.map(({ version }) => ({ version, by: 'rollout' as const })),
+      ...(inRollout.length > 0 && this.default !== null ? [this.default] : []),
+    ]);
     const rolloutKey = inRollout.find((version) => version.rolloutKey !== null)?.rolloutKey ?? null;
     this.rolloutKeys = rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey];
-    this.standIns = unruled
-      .filter(({ version, rolloutPercent }) => rolloutPercent === null && version !== byDefault?.version)
+    this.standIns = enabled
+      .filter((version) => hasNoRules(version) && version.rolloutPercent === null && version.version !== byDefault)
       .map(({ version }) => version)
       .toSorted((a, b) => compareVersions(b, a));
   }
@@ -127,16 +127,11 @@ export class RoutingTable {
   }
 }
 
-const hasRules = ({ routingRules }: Version): boolean => Object.keys(routingRules).length > 0;
-
-function sharesOf(inRollout: readonly Version[], byDefault: Choice | null): RolloutShare[] {
-  if (inRollout.length === 0) return [];
-  const shares = inRollout.map(({ version, rolloutPercent }) =>
-    shareOf({ version, by: 'rollout' }, rolloutPercent ?? 0),
-  );
-  // In hundredths, as the column holds them: 33.33 + 33.33 + 33.34 leaves nothing.
-  const taken = shares.reduce((sum, { percent }) => sum + Math.round(percent * 100), 0) / 100;
-  return byDefault === null ? shares : [...shares, shareOf(byDefault, Math.max(ALL_PERCENT - taken, 0))];
+function sharesIn(extension: Extension, choices: readonly Choice[]): RolloutShare[] {
+  const percents = sharesOf(extension);
+  return choices.map((choice) => ({
+    choice,
+    percent: percents.get(choice.version) ?? 0,
+    hash: hashOf(`version ${choice.version}`),
+  }));
 }
-
-const shareOf = (choice: Choice, percent: number): RolloutShare => ({ choice, percent, hash: hashOf(choice.version) });

@@ -36,6 +36,18 @@ test(
   'format must be 1, got nothing',
   'extensions must be a map of extensions by their ids, got nothing',
 );
+test(
+  'fallbacks that go in a circle, or to another type, within the file',
+  refused,
+  file({
+    a: { ...plain, policy: { fallback: ['b'] } },
+    b: { ...plain, policy: { fallback: ['a', 'c', 'elsewhere'] } },
+    c: { ...plain, type: 'post' },
+  }),
+  'extensions.a.policy.fallback goes in a circle: a -> b -> a',
+  'extensions.b.policy.fallback goes in a circle: b -> a -> b',
+  'extensions.b.policy.fallback must name extensions of type pre, c has post',
+);
 test('a later format is refused', refused, { format: 2, extensions: {} }, 'format must be 1, got 2');
 test(
   'every problem is told, with its path',

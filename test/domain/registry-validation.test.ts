@@ -193,6 +193,13 @@ test(
   checking('$SYS.REQ'),
   `policy.health_check.subject must not begin with '$' or '_', got "$SYS.REQ"`,
 );
+test(
+  refusedRow,
+  'a fallback that is no id',
+  { policy: { fallback: ['b c'] } },
+  'policy.fallback must hold extension ids, got "b c"',
+);
+test(refusedRow, 'a fallback to itself', { policy: { fallback: ['a'] } }, 'policy.fallback goes in a circle: a -> a');
 test(refusedRow, 'an unknown setting', { policy: { x: 1 } }, "policy has no setting 'x'");
 test(
   refusedRow,
@@ -229,6 +236,18 @@ test(
   "the daemon's own subject",
   { subject: 'extreg.v1.invoke.a' },
   'subject must not be under this daemon\'s own prefix extreg.v1, got "extreg.v1.invoke.a"',
+);
+test(
+  refusedVersion,
+  'rules with an empty key',
+  { routing_rules: { '': 'x' } },
+  'routing_rules must not have an empty key',
+);
+test(
+  refusedVersion,
+  'a number in rules that has lost digits',
+  { routing_rules: { tenant_id: ['a', 2 ** 53] } },
+  'routing_rules.tenant_id must hold numbers beyond 2^53 as strings, got 9007199254740992',
 );
 test(refusedVersion, 'a list as rules', { routing_rules: [] }, 'routing_rules must be a JSON object, got a list');
 test(refusedVersion, 'a text as rules', { routing_rules: 'all' }, 'routing_rules must be a JSON object, got a string');

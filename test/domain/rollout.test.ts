@@ -246,10 +246,11 @@ test(
 test(shares, 'the own row is the default where there is no other', { v2: { percent: 30 } }, { v1: 70, v2: 30 });
 test(
   shares,
-  'nobody takes what is left without a default',
+  'without a default the others share everything in proportion',
   { v1: { percent: 20 }, v2: { percent: 30 } },
-  { v1: 20, v2: 30 },
+  { v1: 40, v2: 60 },
 );
+test(shares, 'without a default and with nothing but 0 nobody takes anything', { v1: { percent: 0 } }, { v1: 0 });
 test(
   shares,
   'versions with rules and disabled ones have none, older ones nothing',
