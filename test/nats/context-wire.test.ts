@@ -144,9 +144,10 @@ test.serial(
   async (t) => {
     const listen = await listening(t, { contextBodyMaxBytes: 20 });
     const headers = KEYS.map((key) => contextHeader(key) as string);
-    const details = { reason: 'context_needed', headers, limit_bytes: 20, got_bytes: Buffer.byteLength(BODY) };
-    t.deepEqual(await listen('normalize', [], BODY), details);
-    t.deepEqual(await listen('normalize.s', [], BODY), { ...details, headers: headers.slice(1) });
+    const details = { reason: 'context_needed', limit_bytes: 20, got_bytes: Buffer.byteLength(BODY) };
+    // Of those that are asked for, the first that nothing but the body could give.
+    t.deepEqual(await listen('normalize', [], BODY), { ...details, headers: [headers[0]] });
+    t.deepEqual(await listen('normalize.s', [], BODY), { ...details, headers: [headers[1]] });
     const lines = headers.map((name) => `${name}: x`);
     t.deepEqual(((await listen('normalize', lines, BODY)) as Heard).body, Buffer.from(BODY));
   },
