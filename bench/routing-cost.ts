@@ -1,7 +1,8 @@
-// What routing costs: the pick of an instance by each balancer, beside what could be done in its place, in the same run.
+// What routing costs: the pick of an instance by each balancer, and the choice of a version, beside what could be done in its place, in the same run.
 // Writes its section of bench/RESULTS.md. Options: --rounds N, --turn-ms N, --no-write.
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { CHOICES, choiceRows, fromRows, fromTable } from './choice-rows.js';
 import { HASH_ROW, PICKERS, pickRow, pickRows, SIZES } from './pick-rows.js';
 import { machine, nanoseconds, packageVersion, table, writeSection } from './results-file.js';
 import { measure } from './turns.js';
@@ -17,7 +18,7 @@ const rounds = Number(values.rounds);
 const turnMs = Number(values['turn-ms']);
 
 const loadBefore = loadavg()[0] ?? 0;
-const costs = await measure(pickRows(), rounds, turnMs);
+const costs = await measure([...pickRows(), ...choiceRows()], rounds, turnMs);
 const ns = (name: string): string => nanoseconds(costs.get(name));
 
 const section = `## Routing
@@ -38,6 +39,12 @@ ${table(
 Once per call, where anything is picked by key, nanoseconds of processor time:
 
 ${table(['step', 'ns'], [[HASH_ROW, ns(HASH_ROW)]])}
+The version that a call asks for, nanoseconds of processor time:
+
+${table(
+  ['versions', 'from the table, made once per change', 'from the rows, at each call'],
+  CHOICES.map((shape) => [shape, ns(fromTable(shape)), ns(fromRows(shape))]),
+)}
 ### What is measured
 
 - Processor time of the process, as for the breaker.
@@ -45,6 +52,8 @@ ${table(['step', 'ns'], [[HASH_ROW, ns(HASH_ROW)]])}
   before. Each balancer looks at all of that for every instance.
 - Beside them: a draw by chance and weight that looks at nothing, and a rendezvous without weights that hashes the text of
   the key and of each instance for each call. By key, \`consistent_hash\` needs the hash of the key besides.
+- The version: 64 tenants take turns, most of which no rule names; the context is a map. A rollout hashes the tenant, which is
+  most of what it costs. From the rows: rules are read, matched and put in order for each call; the rollout is not made.
 `;
 console.log(section);
 if (!values['no-write']) writeSection('routing', section);
