@@ -32,8 +32,8 @@ const REGISTRY = `{"format": 1, "extensions": {
     "policy": {"breaker": {"open_seconds": 0.50}, "max_in_flight": 3},
     "thresholds": {"failure_threshold": 9, "error_rate_threshold": 0.25, "window_seconds": 61, "half_open_max_requests": 4},
     "versions": {"v1": {"subject": "x.v1", "timeout_ms": 1, "retry": 1, "enabled": false, "breaker_override": "forced_closed", "config": {"a": 1.0},
-        "metadata": "text", "routing_rules": {"tenant_id": ["a", 7]}, "rollout_percent": 33.33, "rollout_key": "k"},
-      "V 1.0-ü": {"subject": "x.v1"}},
+        "metadata": "text", "routing_rules": {"tenant_id": ["a", 7]}},
+      "V 1.0-ü": {"subject": "x.v1", "rollout_percent": 33.33, "rollout_key": "k"}},
     "instances": {"i/1": {"subject": "x.i", "weight": 0, "enabled": false, "version": "v1"}, "j": {"subject": "x.j"}}},
   "123": {"type": "pre", "subject": "x.n"},
   "plain": {"type": "post", "subject": "x.plain"}}}`;
