@@ -62,14 +62,15 @@ function contextOf(given: Readonly<Record<string, string>>, environment: string 
 
 function aboutVersions(extensionId: string, slot: Slot | undefined, choice: Choice | null, context: ExplainContext) {
   const table = slot?.table;
-  const key = table?.rolloutKey(context) ?? null;
+  const hasRollout = table !== undefined && table.shares.length > 0;
+  // Nothing asks for its key where there is none.
+  const key = hasRollout ? table.rolloutKey(context) : null;
   return {
     extension_id: extensionId,
     context: context.values,
     versions: slot === undefined ? [] : explainVersions(slot, choice, context),
     chosen: choice,
-    rollout:
-      table === undefined || table.shares.length === 0 ? null : { key: key?.name ?? null, value: key?.value ?? null },
+    rollout: hasRollout ? { key: key?.name ?? null, value: key?.value ?? null } : null,
     // Last, since what the versions asked for counts.
     unused: context.unused(),
   };
