@@ -201,6 +201,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     host: config.http_host,
     port: config.http_port,
     health: core.view,
+    explain: core.explain,
     executeVerb: core.operator.execute,
     rollout,
     readiness,

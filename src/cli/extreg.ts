@@ -11,6 +11,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.js';
 import { checkConfigCommand } from './check-config.js';
 import { CommandError, EXIT } from './command-error.js';
+import { explainCommand } from './explain.js';
 import { exportCommand } from './export.js';
 import { healthCommand } from './health.js';
 import { importCommand } from './import.js';
@@ -55,6 +56,7 @@ for (const command of [
   ...verbCommands(),
   rolloutCommand(),
   invokeCommand(),
+  explainCommand(),
   inspectCommand(),
   sqlCommand(),
   importCommand(),

@@ -5,8 +5,9 @@ import { Command } from 'commander';
 import { type Config, loadConfig } from '../config.js';
 import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, NATS_SETTINGS } from './config-options.js';
+import { addContextOptions } from './context-options.js';
 import { findDaemon, noDaemon } from './daemon-file.js';
-import { collectContext, collectHeader, type InvokeHeaders, invokeHeaders } from './invoke-headers.js';
+import { collectHeader, type InvokeHeaders, invokeHeaders } from './invoke-headers.js';
 import { connectOnce } from './nats-client.js';
 import { json } from './output.js';
 
@@ -14,7 +15,6 @@ import { json } from './output.js';
 const GRACE_MS = 1000;
 
 interface InvokeOptions extends InvokeHeaders {
-  readonly tenant?: string;
   readonly verbose?: true;
   readonly json?: true;
 }
@@ -23,17 +23,8 @@ export function invokeCommand(): Command {
   const command = new Command('invoke')
     .description('call an extension through the daemon and print its reply')
     .argument('<id>', 'extension')
-    .argument('[body]', "body of the request; '-' reads it from standard input", '')
-    .option('--tenant <tenant>', 'tenant, as the last token of the subject')
-    .option('--policy <policy>', 'policy, as Extreg-Policy-Id')
-    .option('--environment <environment>', 'environment, as Extreg-Environment; a daemon that has its own keeps it')
-    .option('--routing-key <key>', 'routing key, as Extreg-Routing-Key')
-    .option(
-      '--context <key=value>',
-      'whatever else routing asks for, as Extreg-Ctx-<key>; may be given again',
-      collectContext,
-      [],
-    )
+    .argument('[body]', "body of the request; '-' reads it from standard input", '');
+  addContextOptions(command)
     .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
     .option('--timeout <ms>', 'budget of the call')
     .option(

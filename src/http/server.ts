@@ -2,9 +2,10 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExecuteVerb, HealthSource, Readiness, RolloutDesk } from '../actors/offers.js';
+import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk } from '../actors/offers.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app.js';
+import { explainRoutes } from './explain-routes.js';
 import { healthRoutes } from './health-routes.js';
 import { INSPECT_PATH, type Inspection, inspectRoutes } from './inspect-routes.js';
 import type { MetricsPage } from './metrics-page.js';
@@ -19,6 +20,7 @@ export interface HttpOptions {
   /** 0: one that is free. */
   readonly port: number;
   readonly health: HealthSource;
+  readonly explain: Explain;
   readonly executeVerb: ExecuteVerb;
   readonly rollout: RolloutDesk;
   readonly readiness: () => Readiness;
@@ -47,6 +49,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const listening = urlHost.toLowerCase();
   const app = createApp(listening, log);
   healthRoutes(app, options.health);
+  explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);
   rolloutRoutes(app, options.rollout);
   probeRoutes(app, options.readiness);

@@ -4,7 +4,7 @@ import test from 'ava';
 import { SETTING_KEYS } from '../../src/config-schema.js';
 import { directory, run, start } from './run.js';
 
-const COMMANDS = ['serve', 'migrate', 'check-config', 'health', 'invoke', 'sql', 'import', 'export'];
+const COMMANDS = ['serve', 'migrate', 'check-config', 'health', 'invoke', 'explain', 'sql', 'import', 'export'];
 
 test('extreg --version: is that of the package', async (t) => {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -71,6 +71,11 @@ test(
   ['invoke', 'a', '--policy', 'p', '--header', 'Extreg-Policy-Id=q'],
   /--policy and --header Extreg-Policy-Id: expected one of them, got both/,
 );
+test(misuse, ['explain'], /missing required argument 'id'/);
+test(misuse, ['explain', 'a', '--tenant', ' '], /--tenant: expected a value, got ' '/);
+test(misuse, ['explain', 'a', '--context', 'plan'], /--context: expected key=value, got 'plan'/);
+test(misuse, ['explain', 'a', '--context', 'plan='], /--context plan: expected a value, got ''/);
+test(misuse, ['explain', 'a', '--context', 'policy_id=a'], /--context policy_id: expected --policy instead/);
 
 const misconfigured = test.macro<[args: string[]]>({
   async exec(t, args) {
@@ -97,6 +102,7 @@ test(misconfigured, ['check-config']);
 test(misconfigured, ['check-config', '--print']);
 test(misconfigured, ['health']);
 test(misconfigured, ['invoke', 'a']);
+test(misconfigured, ['explain', 'a']);
 test(misconfigured, ['sql', 'select 1']);
 
 test('check-config: a good configuration is valid', async (t) => {

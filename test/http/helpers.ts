@@ -143,6 +143,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
     host: '127.0.0.1',
     port: 0,
     health: healthSource(extensionHealth('normalize_text')),
+    explain: () => null,
     executeVerb: async () => ({ kind: 'extension_not_found', message: 'none' }),
     rollout: {
       set: async () => ({ kind: 'extension_not_found', message: 'none' }),
