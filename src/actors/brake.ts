@@ -87,6 +87,6 @@ function standingNow(slot: Slot, nowMs: number): Standing {
     state: target.publishedState,
     isIsolated: target.mode === 'isolated',
     enabled: slot.extension.enabled,
-    outcomeAgoMs: target.outcomeAgoMs(nowMs),
+    outcomeAgoMs: target.measured.outcomeAgoMs(nowMs),
   });
 }

@@ -10,8 +10,7 @@
 // R6. What serves in another extension's place holds a place of its own extension too.
 
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
-import type { Version } from '../domain/extension.js';
-import { MAX_RETRY_DELAY_MS, retryDelayMs } from '../domain/retry-budget.js';
+import { longestMs, retryDelayMs } from '../domain/retry-budget.js';
 import type { Choice } from '../domain/routing-table.js';
 import { endAttempt } from './attempt-end.js';
 import { type Candidate, type CandidateDeps, candidatesFor, isAlone, type Why } from './candidates.js';
@@ -20,7 +19,8 @@ import { Attempt } from './in-flight.js';
 import { NOTHING_TRIED, pickInstance, type Tried, trialInstance } from './instance-choice.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
 import { errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
-import type { Service, Slot } from './slot.js';
+import type { Service } from './service.js';
+import type { Slot } from './slot.js';
 
 /** What a call begins with. */
 export interface Decided {
@@ -212,8 +212,9 @@ export class Call implements AttemptListener {
     const { version, target } = this.#service;
     const serving = this.#serving;
     const invocation = this.#invocation;
-    target.calls[why]++;
-    invocation.deadlineMs = invocation.arrivedMs + (invocation.budgetMs ?? this.#budgetMs(version));
+    target.measured.calls[why]++;
+    invocation.deadlineMs =
+      invocation.arrivedMs + (invocation.budgetMs ?? Math.min(longestMs(version), this.#deps.maxBudgetMs));
     if (version.retry > 0) serving.retryBudget.countCall(invocation.arrivedMs);
     if (serving === this.#holding) return;
     this.#letGo();
@@ -221,11 +222,6 @@ export class Call implements AttemptListener {
     serving.inFlight++;
     this.#holding = serving;
     this.slot.countFallback(serving.id);
-  }
-
-  /** How long a caller waits that names no time: as long as attempts and the waits between them may take. */
-  #budgetMs({ timeoutMs, retry }: Version): number {
-    return Math.min((retry + 1) * timeoutMs + retry * MAX_RETRY_DELAY_MS, this.#deps.maxBudgetMs);
   }
 
   /** R6. */

@@ -10,7 +10,8 @@ import { unmetCondition } from '../domain/routing-rules.js';
 import type { Choice, ChosenBy } from '../domain/routing-table.js';
 import { judgeSuccessRate } from '../domain/success-rate.js';
 import type { CallContext } from './ports.js';
-import type { Service, Slot } from './slot.js';
+import type { Service } from './service.js';
+import type { Slot } from './slot.js';
 import type { Target } from './target.js';
 
 /** What made somebody a candidate: the choice, or that it stands in for what was chosen. */
@@ -104,7 +105,7 @@ export function* candidatesFor(
 
 export type SkipReason = 'extension_not_found' | 'other_type' | 'context_needed' | UnavailableReason;
 
-const CALL: Asking = { isTrial: (target) => target.isTrialDue(), onSkipped: () => undefined };
+const CALL: Asking = { isTrial: (target) => target.measured.isTrialDue(), onSkipped: () => undefined };
 
 /** A person's disable is not passed over to anybody; an automatic one leaves it to the extension's own fallbacks. */
 function skipReason(other: Slot, calledFor: Slot): SkipReason | null {

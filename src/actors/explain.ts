@@ -14,7 +14,8 @@ import type { Explain } from './offers.js';
 import type { CallContext, Clock } from './ports.js';
 import { placeRefusal, refusalOf, unavailable } from './refusals.js';
 import type { Router } from './router.js';
-import type { Service, Slot } from './slot.js';
+import type { Service } from './service.js';
+import type { Slot } from './slot.js';
 
 export interface ExplainDeps extends CandidateDeps {
   readonly router: Router;

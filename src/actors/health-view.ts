@@ -165,8 +165,13 @@ export class HealthView implements HealthSource, MetricsSource {
         duration_sum_seconds: slot.durations.sumSeconds,
         health_checks: slot.checks,
         fallbacks: slot.fallbacks,
-        routed: [...slot.services].flatMap(({ version, target: { calls } }) =>
-          WHYS.filter((by) => calls[by] > 0).map((by) => ({ version: version.version, by, calls: calls[by] })),
+        routed: [...slot.services].flatMap(
+          ({
+            version,
+            target: {
+              measured: { calls },
+            },
+          }) => WHYS.filter((by) => calls[by] > 0).map((by) => ({ version: version.version, by, calls: calls[by] })),
         ),
         versions: [...slot.services]
           .filter((service) => service.target !== target)

@@ -5,7 +5,8 @@
 // F2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
 import type { Logger } from '../telemetry/log.js';
 import type { Clock, FlushHealth, HealthFlushRow } from './ports.js';
-import type { Service, Slot } from './slot.js';
+import type { Service } from './service.js';
+import type { Slot } from './slot.js';
 import type { Target } from './target.js';
 
 interface Flushed {

@@ -17,7 +17,8 @@ import { endAttempt } from './attempt-end.js';
 import type { Endpoint } from './endpoint.js';
 import { Attempt } from './in-flight.js';
 import type { AttemptEnd, Clock, PrepareRoute, Reply, Route, SendCheck } from './ports.js';
-import type { Service, Slot } from './slot.js';
+import type { Service } from './service.js';
+import type { Slot } from './slot.js';
 import type { Target } from './target.js';
 
 export interface ProberDeps {

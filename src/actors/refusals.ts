@@ -9,7 +9,8 @@ import {
   REFUSED_RECOVERING,
 } from './admission.js';
 import type { AttemptEnd, Reply } from './ports.js';
-import type { Service, Slot } from './slot.js';
+import type { Service } from './service.js';
+import type { Slot } from './slot.js';
 
 export const overloaded = (who: string, limit: number): InvocationError => ({
   code: 'overloaded',

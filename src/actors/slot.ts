@@ -7,18 +7,15 @@
 //     anything else that he put back begins closed and empty; what the auto-manager switched on is taken as the
 //     consequence it is.
 // S4. A version that becomes the default answers for itself: what the one before it did is not held against it.
-import { isDeepStrictEqual } from 'node:util';
 import type { Subscription } from 'rxjs';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
-import { InstancePool } from '../domain/balance.js';
 import { DurationBuckets } from '../domain/duration-buckets.js';
 import type { UnavailableReason } from '../domain/errors.js';
 import type { Extension, Instance, Version } from '../domain/extension.js';
 import type { Outcome } from '../domain/outcome.js';
-import { type Balancer, type BreakerSettings, resolveBreakerSettings } from '../domain/policy.js';
+import { type BreakerSettings, resolveBreakerSettings } from '../domain/policy.js';
 import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
-import { instancesOf } from '../domain/registry-validation.js';
 import { RetryBudget } from '../domain/retry-budget.js';
 import { RoutingTable } from '../domain/routing-table.js';
 import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../domain/verbs.js';
@@ -27,29 +24,12 @@ import type { BreakerEmitted } from '../machines/breaker-types.js';
 import { keepAlive } from './actor-supervision.js';
 import type { Endpoint } from './endpoint.js';
 import { InstanceStatuses } from './instance-status.js';
-import type { Clock, PrepareRoute, Route, WrittenRow } from './ports.js';
+import type { Clock, PrepareRoute, WrittenRow } from './ports.js';
 import type { RotationChange } from './rotation.js';
 import { RowInForce } from './row-in-force.js';
+import { makeService, type Service } from './service.js';
 import { factsOf, putBacks, putBackToClosed, storedRow } from './stored-facts.js';
 import { Target } from './target.js';
-
-/** A version that can be called: what it is, what guards it, and where it answers. */
-export interface Service {
-  readonly version: Version;
-  readonly target: Target;
-  /** Where the version has no instance rows: its own subject. */
-  readonly ownRoute: Route;
-  /** null: no instance rows, the subject's queue group is the pool. */
-  readonly pool: InstancePool<Endpoint, Route> | null;
-  readonly instances: readonly Instance[];
-  /** What routes and pool were made of; while it is the same they stay, and with them the turns of the pool. */
-  readonly madeOf: {
-    readonly subject: string;
-    readonly config: Extension['config'] | null;
-    readonly balancer: Balancer;
-    readonly instances: readonly Omit<Instance, 'healthStatus' | 'revision'>[];
-  };
-}
 
 export interface SlotDeps {
   readonly clock: Clock;
@@ -61,9 +41,6 @@ export interface SlotDeps {
   readonly onRotation: (slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange) => void;
   readonly onActorFailed: (slot: Slot, target: Target, error: unknown, givenUp: boolean) => void;
 }
-
-/** `Extreg-Config` is delivered up to this size. */
-const MAX_CONFIG_BYTES = 8192;
 
 export class Slot {
   readonly id: string;
@@ -266,7 +243,7 @@ export class Slot {
       const previous = this.#services.get(version.version);
       const target = previous?.target ?? this.#newTarget(extension, version, isDefault, settings, entry);
       if (previous !== undefined) this.#renew(previous, version, settings);
-      this.#services.set(version.version, this.#service(extension, version, target, previous));
+      this.#services.set(version.version, makeService(extension, version, target, this.#deps, previous));
       if (previous !== undefined) continue;
       const onFailed = (error: unknown, givenUp: boolean) => this.#deps.onActorFailed(this, target, error, givenUp);
       this.#lives.set(version.version, keepAlive(target.life$, this.#deps.clock, onFailed).subscribe());
@@ -316,40 +293,6 @@ export class Slot {
     const nowMs = this.#deps.clock.now();
     previous.target.setSettings(settings, version.timeoutMs, nowMs);
     if (previous.version.subject !== version.subject) previous.target.send({ type: 'subject.changed', nowMs });
-  }
-
-  #service(extension: Extension, version: Version, target: Target, previous?: Service): Service {
-    const instances = instancesOf(extension, version);
-    const usable = instances.filter((i) => i.enabled && i.weight > 0);
-    target.rotation.keep(new Set(instances.map((i) => i.subject)), new Set(usable.map((i) => i.subject)));
-    const madeOf = {
-      subject: version.subject,
-      config: this.#configFor(extension, version),
-      balancer: extension.policy.balancer ?? 'weighted_round_robin',
-      instances: instances.map(({ healthStatus: _, revision: __, ...instance }) => instance),
-    };
-    if (previous !== undefined && isDeepStrictEqual(previous.madeOf, madeOf))
-      return { ...previous, version, instances };
-    const route = (instanceId: string | null, subject: string): Route =>
-      this.#deps.prepareRoute({
-        extensionId: extension.id,
-        version: version.version,
-        instanceId,
-        subject,
-        config: madeOf.config,
-      });
-    const seat = (instance: Instance) => target.rotation.at(instance.subject);
-    const value = (instance: Instance) => route(instance.id, instance.subject);
-    const pool = new InstancePool(instances, madeOf.balancer, seat, value, this.#deps.random);
-    const ownRoute = route(null, version.subject);
-    return { version, target, instances, madeOf, ownRoute, pool: instances.length === 0 ? null : pool };
-  }
-
-  /** Version config over extension config; null: nothing to deliver, not wanted, or too large for a header. */
-  #configFor(extension: Extension, version: Version): Extension['config'] | null {
-    const config = { ...extension.config, ...version.config };
-    if (extension.policy.deliver_config === false || Object.keys(config).length === 0) return null;
-    return Buffer.byteLength(JSON.stringify(config)) > MAX_CONFIG_BYTES ? null : config;
   }
 }
 

@@ -8,7 +8,6 @@
 // G3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
 import type { Recovery } from '../domain/auto-management.js';
 import { DecisionWindow } from '../domain/decision-window.js';
-import { HealthWindow } from '../domain/health-window.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { TripReason } from '../domain/trip.js';
@@ -23,17 +22,14 @@ import {
   REFUSED_RECOVERING,
 } from './admission.js';
 import { BreakerLife, type BreakerLifeOptions, type BreakerMode } from './breaker-life.js';
-import type { Why } from './candidates.js';
 import type { Endpoint } from './endpoint.js';
 import { type Attempt, InFlight } from './in-flight.js';
+import { Measured } from './measured.js';
 import type { ActorObserver } from './offers.js';
 import { OverdueLook } from './overdue.js';
 import type { BreakerStateName } from './ports.js';
 import { Rotation, type RotationChange } from './rotation.js';
 import { SlowStart } from './slow-start.js';
-
-/** One call in so many. */
-const TRIAL_EVERY = 10;
 
 export interface TargetOptions
   extends Pick<BreakerLifeOptions, 'settings' | 'override' | 'facts' | 'mustProve' | 'clock' | 'random'> {
@@ -61,16 +57,11 @@ const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
 export class Target {
   readonly extensionId: string;
   readonly version: string;
-  readonly health = new HealthWindow();
+  readonly measured = new Measured();
+  readonly health = this.measured.health;
+  readonly counters = this.measured.counters;
+  readonly last = this.measured.last;
   readonly rotation: Rotation;
-  readonly counters = { successes: 0, failures: 0, trips: 0, recoveries: 0 };
-  /** Calls that began with it, by what made them. */
-  readonly calls: Record<Why, number> = { rules: 0, rollout: 0, default: 0, stand_in: 0, fallback: 0 };
-  readonly last: { successMs: number | null; failureMs: number | null; latencyMs: number | null } = {
-    successMs: null,
-    failureMs: null,
-    latencyMs: null,
-  };
   readonly #options: TargetOptions;
   readonly #window: DecisionWindow;
   readonly #breaker: BreakerLife;
@@ -82,10 +73,7 @@ export class Target {
   /** Attempts of the present generation that are out, and of the one before when it ended. */
   #outNow = 0;
   #outBefore = 0;
-  /** Of whoever listens on the version's own subject, where there are no instances; see Endpoint. */
-  readonly #presence: Pick<Endpoint, 'absentSinceMs'> = { absentSinceMs: null };
   #hadTraffic = false;
-  #passedOver = 0;
   #lastTrip: Trip | null = null;
 
   constructor(options: TargetOptions) {
@@ -138,12 +126,6 @@ export class Target {
   /** Probes that are out. */
   get probes(): number {
     return this.#breaker.probes;
-  }
-
-  /** Time since its last outcome; null: it had none in this process. */
-  outcomeAgoMs(nowMs: number): number | null {
-    const { successMs, failureMs } = this.last;
-    return successMs === null && failureMs === null ? null : nowMs - Math.max(successMs ?? 0, failureMs ?? 0);
   }
 
   recovery(nowMs: number): Recovery {
@@ -209,12 +191,6 @@ export class Target {
     return breaker.generation;
   }
 
-  /** True for one of ten calls: a version that is passed over for its success rate still gets those. */
-  isTrialDue(): boolean {
-    this.#passedOver = (this.#passedOver + 1) % TRIAL_EVERY;
-    return this.#passedOver === 0;
-  }
-
   /** The attempt is sent now, to `endpoint` where the version has instances. G2: `settle` ends it. */
   begin(attempt: Attempt, permit: Admission, endpoint: Endpoint | null, isReadmission: boolean, nowMs: number): void {
     attempt.permit = permit;
@@ -248,7 +224,7 @@ export class Target {
     if (endpoint !== null) endpoint.inFlight--;
     if (outcome !== 'neutral') {
       const isSuccess = outcome === 'success';
-      this.#recordHealth(isSuccess, latencyMs, nowMs);
+      this.measured.record(isSuccess, latencyMs, nowMs);
       endpoint?.health.record(isSuccess, latencyMs, nowMs);
       endpoint?.recent.record(isSuccess, nowMs);
     }
@@ -261,25 +237,10 @@ export class Target {
     else if (outcome === 'failure') this.#failed(attempt, nowMs);
   }
 
-  /** Somebody received an attempt, whatever became of it. */
-  notePresence(endpoint: Endpoint | null): void {
-    (endpoint ?? this.#presence).absentSinceMs = null;
-  }
-
-  /**
-   * Nobody listens there. True: the target has succeeded within its window, somebody was there until less than `graceMs` ago
-   * and it is no probe, so that this is a restart and counts for nothing.
-   */
+  /** Nobody listens there. True: it is a restart (see Measured) and no probe, so that it counts for nothing. */
   isWithinAbsenceGrace(endpoint: Endpoint | null, graceMs: number, nowMs: number): boolean {
-    const place = endpoint ?? this.#presence;
-    place.absentSinceMs ??= nowMs;
-    const lastSuccess = this.last.successMs;
-    return (
-      this.#breaker.mode !== 'halfOpen' &&
-      lastSuccess !== null &&
-      nowMs - lastSuccess <= this.#window.windowMs &&
-      nowMs - place.absentSinceMs < graceMs
-    );
+    const isRestart = this.measured.noteAbsence(endpoint, this.#window.windowMs, graceMs, nowMs);
+    return isRestart && this.#breaker.mode !== 'halfOpen';
   }
 
   /** Looks for what is overdue and evaluates the rules, where there was traffic since the last tick or anything is out. */
@@ -353,18 +314,6 @@ export class Target {
       this.rotation.ejectIfDue(endpoint, nowMs);
     }
     this.#breaker.send({ type: 'attempt.failed', nowMs });
-  }
-
-  #recordHealth(success: boolean, latencyMs: number, nowMs: number): void {
-    this.health.record(success, latencyMs, nowMs);
-    this.last.latencyMs = latencyMs;
-    if (success) {
-      this.counters.successes++;
-      this.last.successMs = nowMs;
-    } else {
-      this.counters.failures++;
-      this.last.failureMs = nowMs;
-    }
   }
 
   #beginGeneration(): void {

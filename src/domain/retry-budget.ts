@@ -50,9 +50,13 @@ export class RetryBudget {
 }
 
 const MIN_RETRY_DELAY_MS = 25;
-export const MAX_RETRY_DELAY_MS = 1000;
+const MAX_RETRY_DELAY_MS = 1000;
 
 /** Wait before retry number `retry` (from 1), in ms: exponential from 25 ms to 1 s, full jitter by `random` (0..1). */
 export function retryDelayMs(retry: number, random: number): number {
   return Math.min(MIN_RETRY_DELAY_MS * 2 ** (retry - 1), MAX_RETRY_DELAY_MS) * random;
 }
+
+/** How long all attempts and the waits between them may take: what a caller waits that names no time. */
+export const longestMs = ({ timeoutMs, retry }: { readonly timeoutMs: number; readonly retry: number }): number =>
+  (retry + 1) * timeoutMs + retry * MAX_RETRY_DELAY_MS;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Target } from '../../src/actors/target.js';
+import { Measured } from '../../src/actors/measured.js';
 import { ActorWorld, reasonOf, settle } from '../helpers/actor-world.js';
 import { changesOf, extensionRow, factsRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
 
@@ -160,15 +160,15 @@ test.serial('E4: N extensions that open at once cost N steps', async (t) => {
   const N = 2000;
   const world = working(N);
   await world.pass(1000, 1000);
-  const { outcomeAgoMs } = Target.prototype;
+  const { outcomeAgoMs } = Measured.prototype;
   let looks = 0;
-  Target.prototype.outcomeAgoMs = function (nowMs) {
+  Measured.prototype.outcomeAgoMs = function (nowMs) {
     looks++;
     return outcomeAgoMs.call(this, nowMs);
   };
   fail(world, ids(N));
   await world.pass(1000, 1000);
-  Target.prototype.outcomeAgoMs = outcomeAgoMs;
+  Measured.prototype.outcomeAgoMs = outcomeAgoMs;
   t.true(world.core.brake.isOn);
   // Its own transition, the count of the tick, and the decision of the tick on what waits.
   t.true(looks >= N && looks <= 3 * N, `${looks} looks`);

@@ -145,7 +145,7 @@ test('CA2: a canary whose breaker opens gives its share to the default at once, 
     world.events.filter(({ event }) => event === 'circuit_opened'),
     [],
   );
-  t.true((targetOf(world, 'a', 'v1')?.calls.stand_in ?? 0) > 0);
+  t.true((targetOf(world, 'a', 'v1')?.measured.calls.stand_in ?? 0) > 0);
 });
 
 test('CA2: isolated, without an instance or without a listener, a canary loses its share likewise', (t) => {

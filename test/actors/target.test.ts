@@ -580,7 +580,7 @@ test(
     w.call('success');
     absent(w);
     w.clock.advance(1500);
-    w.target.notePresence(null);
+    w.target.measured.notePresence(null);
     w.clock.advance(1500);
   },
   true,
