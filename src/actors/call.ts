@@ -11,14 +11,14 @@
 
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
 import { longestMs, retryDelayMs } from '../domain/retry-budget.js';
-import type { Choice } from '../domain/routing-table.js';
+import type { Choice, Why } from '../domain/routing-table.js';
 import { endAttempt } from './attempt-end.js';
-import { type Candidate, type CandidateDeps, candidatesFor, isAlone, type Why } from './candidates.js';
+import { type Candidate, type CandidateDeps, candidatesFor, isAlone } from './candidates.js';
 import type { Endpoint } from './endpoint.js';
 import { Attempt } from './in-flight.js';
 import { NOTHING_TRIED, pickInstance, type Tried, trialInstance } from './instance-choice.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
-import { errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
+import { deadlineExceeded, errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
 import type { Service } from './service.js';
 import type { Slot } from './slot.js';
 
@@ -286,11 +286,7 @@ export class Call implements AttemptListener {
   readonly #onDeadline = (): void => {
     this.#deadlineTimer = null;
     const budgetMs = Math.round(this.#invocation.deadlineMs - this.#invocation.arrivedMs);
-    const error: InvocationError = {
-      code: 'deadline_exceeded',
-      message: `the budget of ${budgetMs} ms ran out after ${this.#attempts} attempt(s)`,
-    };
-    this.#refuse(error, this.#deps.clock.now());
+    this.#refuse(deadlineExceeded(budgetMs, this.#attempts), this.#deps.clock.now());
   };
 
   #succeed(reply: Reply, nowMs: number): void {

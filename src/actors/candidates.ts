@@ -7,16 +7,12 @@
 // CA4. A default version that fails too often is asked last, but for every tenth call, so that it can come back.
 import type { UnavailableReason } from '../domain/errors.js';
 import { unmetCondition } from '../domain/routing-rules.js';
-import type { Choice, ChosenBy } from '../domain/routing-table.js';
+import type { Choice, Why } from '../domain/routing-table.js';
 import { judgeSuccessRate } from '../domain/success-rate.js';
 import type { CallContext } from './ports.js';
 import type { Service } from './service.js';
 import type { Slot } from './slot.js';
 import type { Target } from './target.js';
-
-/** What made somebody a candidate: the choice, or that it stands in for what was chosen. */
-export type Why = ChosenBy | 'stand_in' | 'fallback';
-export const WHYS: readonly Why[] = ['rules', 'rollout', 'default', 'stand_in', 'fallback'];
 
 export interface Candidate {
   readonly slot: Slot;

@@ -9,9 +9,9 @@ import {
   summarize,
   type TargetHealth,
 } from '../domain/health-report.js';
+import { WHYS } from '../domain/routing-table.js';
 import { overrideOf } from '../domain/verbs.js';
 import { defaultVersion } from '../domain/version-choice.js';
-import { WHYS } from './candidates.js';
 import { statusOf, worstOf } from './instance-status.js';
 import { isoAt, publicEvidence } from './notices.js';
 import type { ExtensionSample, HealthSource, MetricsSource } from './offers.js';

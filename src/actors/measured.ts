@@ -1,7 +1,7 @@
 // What is known of one target's attempts, whatever its breaker makes of them: the health window, counts since the process began,
 // what happened last, and who listens.
 import { HealthWindow } from '../domain/health-window.js';
-import type { Why } from './candidates.js';
+import type { Why } from '../domain/routing-table.js';
 import type { Endpoint } from './endpoint.js';
 
 /** One call in so many; see isTrialDue. */

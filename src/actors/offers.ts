@@ -4,8 +4,8 @@ import type { Explanation } from '../domain/explanation.js';
 import type { BreakerOverride } from '../domain/extension.js';
 import type { HealthReport } from '../domain/health-report.js';
 import type { Outcome } from '../domain/outcome.js';
+import type { Why } from '../domain/routing-table.js';
 import type { Verb } from '../domain/verbs.js';
-import type { Why } from './candidates.js';
 import type { BreakerStateName, RolloutChange } from './ports.js';
 
 export interface Readiness {

@@ -33,6 +33,11 @@ export function unavailable(reason: UnavailableReason, extensionId: string, retr
   };
 }
 
+export const deadlineExceeded = (budgetMs: number, attempts: number): InvocationError => ({
+  code: 'deadline_exceeded',
+  message: `the budget of ${budgetMs} ms ran out after ${attempts} attempt(s)`,
+});
+
 /** Why a target gives no permit, and in how many milliseconds asking again may help, where that is known. */
 export function refusalOf(
   refusal: Admission,

@@ -1,5 +1,6 @@
 // What `explain` says of one call: who could take it, who would, and why. JSON as it is, on every wire.
 import type { ErrorCode } from './errors.js';
+import type { ChosenBy, Why } from './routing-table.js';
 
 /** One version of the extension that was asked for. */
 export interface ExplainedVersion {
@@ -34,7 +35,7 @@ export interface ExplainedInstance {
 export interface ExplainedCandidate {
   readonly extension_id: string;
   readonly version: string;
-  readonly why: 'rules' | 'rollout' | 'default' | 'stand_in' | 'fallback';
+  readonly why: Why;
   /** `taken`: it would get this call; `refused`: `reason` says why; `not_asked`: somebody before it takes the call. */
   readonly verdict: 'taken' | 'refused' | 'not_asked';
   /** As `details.reason` of an error; null where it is not refused. */
@@ -55,7 +56,7 @@ export interface Explanation {
   /** Keys of it that nothing here looked at. */
   readonly unused: readonly string[];
   /** null: no version takes such a call, or none is asked. */
-  readonly chosen: { readonly version: string; readonly by: 'rules' | 'rollout' | 'default' } | null;
+  readonly chosen: { readonly version: string; readonly by: ChosenBy } | null;
   /** Null without a rollout. `key` null: the context has none for it, and chance decides each call. */
   readonly rollout: { readonly key: string | null; readonly value: string | null } | null;
   readonly versions: readonly ExplainedVersion[];

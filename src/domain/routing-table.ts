@@ -14,6 +14,10 @@ import { compareVersions, defaultVersion } from './version-choice.js';
 /** What chose a version. */
 export type ChosenBy = 'rules' | 'rollout' | 'default';
 
+/** What made a version take a call: the choice, or that it stands in for what was chosen. */
+export type Why = ChosenBy | 'stand_in' | 'fallback';
+export const WHYS: readonly Why[] = ['rules', 'rollout', 'default', 'stand_in', 'fallback'];
+
 export interface Choice {
   readonly version: string;
   readonly by: ChosenBy;
