@@ -97,17 +97,14 @@ export class Call implements AttemptListener {
   #begin(): void {
     const { candidates } = this.#deps;
     const { arrivedMs, context } = this.#invocation;
-    let isTaken: boolean;
-    if (isAlone(this.slot, this.#choice, candidates)) {
-      isTaken = this.#ask(this.slot, this.#service, this.#choice.by, arrivedMs);
-    } else {
-      this.#others = candidatesFor(this.slot, this.#choice, context, candidates, arrivedMs);
-      isTaken = this.#askOthers(arrivedMs);
-    }
+    const { slot } = this;
+    if (!isAlone(slot, this.#choice, candidates))
+      this.#others = candidatesFor(slot, this.#choice, context, candidates, arrivedMs);
+    const isTaken =
+      this.#others === null ? this.#ask(slot, this.#service, this.#choice.by, arrivedMs) : this.#askOthers(arrivedMs);
     if (isTaken) return;
-    const { gate } = this.slot;
-    const own = gate === null ? this.#refusal : this.#unavailable(gate);
-    this.#refuse(own ?? this.#unavailable('no_version'), arrivedMs);
+    const own = slot.gate === null ? this.#refusal : null;
+    this.#refuse(own ?? unavailable(slot.gate ?? 'no_version', slot.id), arrivedMs);
   }
 
   attemptEnded(end: AttemptEnd, reply: Reply | null): void {
