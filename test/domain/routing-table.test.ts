@@ -149,6 +149,15 @@ test('RT2: without a default the versions share everything in proportion; all 0 
   );
 });
 
+test('RT2: who is in which share is the same in every process and release', (t) => {
+  const table = tableOf({ v1: {}, v2: { rollout_percent: 30 }, v3: { rollout_percent: 30 } });
+  const versions = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'Łódź', '1', '2'].map(
+    (tenant) => table.choose(contextOf({ tenant_id: tenant }), noChance)?.version,
+  );
+  // Another hash would move callers that are in a rollout: a change for whoever has one.
+  t.deepEqual(versions, ['v2', 'v1', 'v3', 'v1', 'v1', 'v1', 'v1', 'v3']);
+});
+
 test('FM 49, RT2: raising one version only adds keys to it', (t) => {
   const of = (percent: number) => tableOf({ v1: {}, v2: { rollout_percent: percent }, v3: { rollout_percent: 20 } });
   let before = of(0);
