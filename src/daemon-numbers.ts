@@ -2,6 +2,7 @@
 import type { Core } from './actors/core.js';
 import type { Readiness } from './actors/offers.js';
 import type { Webhooks } from './http/webhooks.js';
+import type { AdminService } from './nats/admin.js';
 import type { EventPublisher } from './nats/event-publisher.js';
 import type { Intake } from './nats/intake.js';
 import type { Replies } from './nats/replies.js';
@@ -10,13 +11,15 @@ import type { DaemonNumbers } from './telemetry/metrics.js';
 export function daemonNumbers(parts: {
   readonly core: Core;
   readonly intake: Intake;
+  /** null: not served. */
+  readonly admin: AdminService | null;
   readonly replies: Replies;
   readonly events: EventPublisher;
   readonly webhooks: Webhooks;
   readonly readiness: Readiness;
   readonly connected: boolean;
 }): DaemonNumbers {
-  const { core, intake, replies, events, webhooks, readiness, connected } = parts;
+  const { core, intake, admin, replies, events, webhooks, readiness, connected } = parts;
   const { total, enabled, healthy, unhealthy } = core.view.counts();
   const { last } = core.aggregate;
   const counts = intake.counts();
@@ -35,7 +38,7 @@ export function daemonNumbers(parts: {
     extension_registry_in_flight: core.router.inFlight,
     extension_registry_requests_total: counts.accepted,
     extension_registry_errors_total: Object.fromEntries(counts.refused),
-    extension_registry_requests_not_accepted_total: counts.notAccepted,
+    extension_registry_requests_not_accepted_total: counts.notAccepted + (admin?.notAccepted ?? 0),
     extension_registry_replies_owed: owed.owed,
     extension_registry_replies_dropped_total: owed.dropped,
     extension_registry_events_dropped_total: events.dropped(),

@@ -13,14 +13,15 @@ import type { Readiness } from './actors/offers.js';
 import type { Clock } from './actors/ports.js';
 import { breakerDefaults, type Config } from './config.js';
 import { type RegistryDatabase, startDatabase } from './daemon-database.js';
+import { startNats } from './daemon-nats.js';
 import { daemonNumbers } from './daemon-numbers.js';
 import { Rollout } from './daemon-rollout.js';
 import { createMetricsPage } from './http/metrics-page.js';
 import { startHttp } from './http/server.js';
 import { createWebhooks } from './http/webhooks.js';
 import { InspectionHub } from './inspector/hub.js';
-import { BrokerConnection } from './nats/connection.js';
-import { findNatsServer, startEmbeddedServer } from './nats/embedded-server.js';
+import { AdminService } from './nats/admin.js';
+import { adminVerbs } from './nats/admin-verbs.js';
 import { createEventPublisher } from './nats/event-publisher.js';
 import { Intake } from './nats/intake.js';
 import { MicroService } from './nats/micro.js';
@@ -42,11 +43,6 @@ export interface Daemon {
   /** Resolves with the reason when the daemon cannot go on, such as a schema that is newer than it. */
   readonly failed: Promise<Error>;
   stop(): Promise<void>;
-}
-
-/** There is no nats-server to start; `message` says what to do. */
-export class NatsServerMissingError extends Error {
-  override readonly name = 'NatsServerMissingError';
 }
 
 const clock: Clock = {
@@ -127,6 +123,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
         // D2.
         if (isDraining) return;
         intake.start();
+        admin?.start();
         void nats.connection.firstConnected.then(() => listening());
       },
       clock,
@@ -175,6 +172,19 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     },
     core.router.handle,
   );
+  // There are no tokens by which to tell who may ask: only where the token of our own server says it already.
+  const admin = nats.isEmbedded
+    ? new AdminService(
+        nats.connection,
+        replies,
+        subjects,
+        clock,
+        log.child({ component: 'admin' }),
+        config.reply_prefixes,
+        adminVerbs({ health: core.view, explain: core.explain }),
+      )
+    : null;
+  if (admin === null) log.info({ event: 'nats_admin_not_served', reason: 'not_the_embedded_server' });
   const micro = new MicroService(nats.connection, subjects, {
     id: randomBytes(11).toString('hex'),
     version,
@@ -209,6 +219,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       daemonNumbers({
         core,
         intake,
+        admin,
         replies,
         events,
         webhooks,
@@ -237,7 +248,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     core.prober.stop();
     inspection.close();
     const step = stepper(log, config.shutdown_timeout_seconds * 1000);
-    await step('intake_drained', 0.3, intake.drain());
+    await step('intake_drained', 0.3, Promise.all([intake.drain(), admin?.drain()]));
     await step('calls_finished', 0.8, core.router.idle());
     // Whoever still waits is told that it is our fault.
     requester.close();
@@ -269,55 +280,6 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     stop: () => {
       stopping ??= stop();
       return stopping;
-    },
-  };
-}
-
-interface Nats {
-  readonly connection: BrokerConnection;
-  readonly url: string;
-  readonly token: string | null;
-  stop(): Promise<void>;
-}
-
-async function startNats(config: Config, log: Logger): Promise<Nats> {
-  const name = `extreg-${process.pid}`;
-  if (config.nats_url !== null) {
-    const connection = BrokerConnection.open(
-      {
-        url: config.nats_url,
-        name,
-        user: config.nats_user,
-        password: config.nats_password,
-        token: config.nats_token,
-        nkeySeedFile: config.nats_nkey_seed_file,
-        credsFile: config.nats_creds_file,
-        tlsCaFile: config.nats_tls_ca_file,
-        tlsCertFile: config.nats_tls_cert_file,
-        tlsKeyFile: config.nats_tls_key_file,
-      },
-      log,
-    );
-    return { connection, url: config.nats_url, token: config.nats_token, stop: () => connection.close() };
-  }
-  const binary = findNatsServer(config.data_dir, process.env);
-  const named = process.env.NATS_SERVER_BIN;
-  if (binary === null)
-    throw new NatsServerMissingError(
-      named
-        ? `NATS_SERVER_BIN: expected an executable file, got '${named}'`
-        : 'there is no nats-server on this machine: install one (apt-get install nats-server), or set NATS_URL',
-    );
-  const server = await startEmbeddedServer({ dataDir: config.data_dir, log, binary });
-  const connection = BrokerConnection.open({ url: server.url, name, token: server.token, reconnectMaxMs: 250 }, log);
-  await connection.firstConnected;
-  return {
-    connection,
-    url: server.url,
-    token: server.token,
-    stop: async () => {
-      await connection.close();
-      await server.stop();
     },
   };
 }

@@ -17,13 +17,15 @@ export function serveCommand(): Command {
   return addConfigOptions(command, SETTING_KEYS).action(async (options: Record<string, unknown>) => {
     const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
     const [
-      { NatsServerMissingError, startDaemon },
+      { startDaemon },
+      { NatsServerMissingError },
       { stopOnSignals },
       { createLogger },
       { dataDirectoryFailure, startFailure },
       { destination },
     ] = await Promise.all([
       import('../main.js'),
+      import('../daemon-nats.js'),
       import('./signals.js'),
       import('../telemetry/log.js'),
       import('./start-errors.js'),

@@ -30,7 +30,10 @@ export type InvokeAddress =
 export class Subjects {
   /** Takes `…invoke.<id>`, `…invoke.<id>.<tenant>`, and what is too deep, so that it is answered and not lost. */
   readonly invokeAll: string;
+  /** Takes `…admin.<verb>`, and what is too deep. */
+  readonly adminAll: string;
   readonly #invokeStart: number;
+  readonly #adminStart: number;
   readonly #eventPrefix: string;
 
   constructor(
@@ -39,6 +42,8 @@ export class Subjects {
   ) {
     this.invokeAll = `${prefix}.invoke.>`;
     this.#invokeStart = `${prefix}.invoke.`.length;
+    this.adminAll = `${prefix}.admin.>`;
+    this.#adminStart = `${prefix}.admin.`.length;
     this.#eventPrefix = `${prefix}.event.`;
   }
 
@@ -67,6 +72,11 @@ export class Subjects {
         problem: `tenant token must be 1..${MAX_TENANT_LENGTH} characters without blanks and wildcards, got ${JSON.stringify(tenantId.slice(0, 80))}`,
       };
     return { ok: true, extensionId, tenantId };
+  }
+
+  /** The subject is one that `adminAll` matched; what is too deep is no verb that there is. */
+  adminVerb(subject: string): string {
+    return subject.slice(this.#adminStart);
   }
 
   /** An id that is no subject token stands as `_`; the event's body names it in full. */
