@@ -45,8 +45,8 @@ function chosenText({ chosen, rollout }: Explanation): string {
       return `${chosen.version} by rules`;
     case 'rollout':
     case 'default':
-      if (rollout === null) return `${chosen.version} by default`;
-      return `${chosen.version} by rollout, ${rollout.key === null ? chance : `for ${rollout.key}=${rollout.value}`}`;
+      if (rollout === null) return `${chosen.version} by ${chosen.by}`;
+      return `${chosen.version} by ${chosen.by}, ${rollout.key === null ? chance : `for ${rollout.key}=${rollout.value}`}`;
     default:
       return chosen.by satisfies never;
   }

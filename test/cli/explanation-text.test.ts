@@ -81,11 +81,11 @@ chosen({ chosen: null }, 'no version');
 chosen({ chosen: by('rules', 'v2') }, 'v2 by rules');
 chosen({ chosen: by('rules', 'v3'), rollout: BY_CHANCE }, 'v3 by rules');
 chosen({ chosen: by('rollout'), rollout: FOR_KEY }, 'v1 by rollout, for tenant_id=t1');
-chosen({ chosen: by('default', 'v4'), rollout: FOR_KEY }, 'v4 by rollout, for tenant_id=t1');
+chosen({ chosen: by('default', 'v4'), rollout: FOR_KEY }, 'v4 by default, for tenant_id=t1');
 for (const kind of ['rollout', 'default'] as const)
   chosen(
     { chosen: by(kind, `v-${kind}`), rollout: BY_CHANCE },
-    `v-${kind} by rollout, by chance at each call, since the context has no key for it`,
+    `v-${kind} by ${kind}, by chance at each call, since the context has no key for it`,
   );
 
 test('T1: what nothing looks at is told, and without such a key there is no line of it', (t) => {
