@@ -53,7 +53,7 @@ function chosenText({ chosen, rollout }: Explanation): string {
 }
 
 function versionText({ verdict, percent, unmet }: ExplainedVersion, { chosen, rollout }: Explanation): string {
-  const share = percent === null ? '' : `${percent} %`;
+  const share = percent === null ? '' : `${Number(percent.toFixed(2))} %`;
   const left = percent === null ? '' : `, takes the ${share} that the rollout leaves`;
   const isByRules = chosen?.by === 'rules';
   switch (verdict) {

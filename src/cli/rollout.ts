@@ -120,7 +120,7 @@ function reportText({ default_version, versions, history }: Report): string {
     ['VERSION', 'SHARE', 'PERCENT', 'DEFAULT', 'ENABLED', 'RULES', 'KEY'],
     versions.map((v) => [
       v.version,
-      v.share === null ? '-' : `${v.share} %`,
+      v.share === null ? '-' : `${Number(v.share.toFixed(2))} %`,
       percentText(v.percent),
       yesNo(v.version === default_version),
       yesNo(v.enabled),
