@@ -143,26 +143,34 @@ export const policySchema = Type.Object(
   {
     balancer: Type.Optional(
       Type.Enum([...BALANCERS], {
+        default: 'weighted_round_robin',
         description:
           'How calls are spread over the instances of a version: by weight in turn (the default), to the less busy of two, or by a hash of the routing key.',
       }),
     ),
     breaker: Type.Optional(Type.Partial(breakerSchema, strict)),
-    deliver_config: Type.Optional(Type.Boolean({ description: 'False: `Extreg-Config` is not sent.' })),
+    deliver_config: Type.Optional(Type.Boolean({ default: true, description: 'False: `Extreg-Config` is not sent.' })),
     fallback: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
         maxItems: MAX_FALLBACKS,
         uniqueItems: true,
+        default: [],
         description:
           'Extensions of the same type that take the calls, in this order, where no version of this one does.',
       }),
     ),
     health_check: Type.Optional(healthCheckSchema),
     max_in_flight: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Calls of this extension under way at a time.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        description:
+          "Calls of this extension under way at a time; more are refused (`overloaded`). Without it only the daemon's own `max_in_flight` limits them.",
+      }),
     ),
     panic: Type.Optional(
       Type.Enum(['any_enabled', 'fail'], {
+        default: 'any_enabled',
         description:
           'Where every instance of a version is out of rotation: use them all the same (the default), or refuse with `no_instance`.',
       }),
@@ -170,6 +178,7 @@ export const policySchema = Type.Object(
     retry: Type.Optional(retrySchema),
     rules_fallback: Type.Optional(
       Type.Boolean({
+        default: false,
         description:
           'True: where a version that rules chose takes no call, others and `fallback` may. Else such a call is refused.',
       }),

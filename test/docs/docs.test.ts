@@ -4,6 +4,7 @@ import test from 'ava';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config.js';
 import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/errors.js';
+import { parsePolicy } from '../../src/domain/policy.js';
 import {
   configurationTable,
   daemonMetricTable,
@@ -12,6 +13,7 @@ import {
   extensionMetricTable,
   healthCheckTable,
   httpErrorTable,
+  policyTable,
   readDocument,
   reasonTable,
 } from './tables.js';
@@ -32,6 +34,7 @@ test.serial(same, 'metrics.md', 'extension-metrics', extensionMetricTable(), 12)
 test.serial(same, 'metrics.md', 'daemon-metrics', daemonMetricTable(), 12);
 
 test.serial(same, 'health-checks.md', 'health-check', healthCheckTable(), 4);
+test.serial(same, 'policy.md', 'policy', policyTable(), 25);
 
 test('docs/configuration.md: its example is a file that is accepted', (t) => {
   const [, example = ''] =
@@ -39,6 +42,11 @@ test('docs/configuration.md: its example is a file that is accepted', (t) => {
   const { extension_registry: settings } = parse(example) as { extension_registry: Record<string, unknown> };
   t.true(Object.keys(settings).length > 3);
   t.notThrows(() => loadConfig({ flags: settings, env: {}, cwd: '/nonexistent' }));
+});
+
+test('docs/policy.md: its example is a policy that is accepted', (t) => {
+  const [, example = ''] = /\|\| '(.*?)' where/.exec(readDocument('policy.md')) ?? [];
+  t.deepEqual(parsePolicy(JSON.parse(example)), { policy: JSON.parse(example) });
 });
 
 test('docs/errors.md: its example has a code and a reason of the tables', (t) => {

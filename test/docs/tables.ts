@@ -1,6 +1,7 @@
 // The tables of the documents, as the code has them. `UPDATE_DOCS=1` makes the tests write them instead of comparing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { breakerDefaults, loadConfig } from '../../src/config.js';
 import {
   envName,
   expectedText,
@@ -11,7 +12,7 @@ import {
   settingOf,
 } from '../../src/config-schema.js';
 import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/errors.js';
-import { HEALTH_CHECK_SETTINGS } from '../../src/domain/policy.js';
+import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src/domain/policy.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
 import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';
 
@@ -87,23 +88,55 @@ export const healthCheckTable = (): string =>
   table(
     ['setting', 'default', 'range', 'what it does'],
     Object.entries(HEALTH_CHECK_SETTINGS).map(([name, schema]) => {
-      const { default: byDefault, minimum, maximum, maxLength, description } = schema as SchemaFields;
-      const range =
-        maxLength !== undefined
-          ? `at most ${maxLength} characters`
-          : minimum === undefined
-            ? '-'
-            : maximum === undefined
-              ? `from ${minimum}`
-              : `${minimum} to ${maximum}`;
-      return [code(name), byDefault === undefined ? '-' : code(String(byDefault)), range, description ?? ''];
+      const { default: byDefault, description = '' } = schema as SchemaFields;
+      return [code(name), byDefault === undefined ? '-' : code(String(byDefault)), rangeOf(schema), description];
     }),
   );
 
+/** Every name of a policy, those within another by their whole path. */
+export const policyTable = (): string =>
+  table(['name', 'default', 'range', 'what it does'], policyRows('', policySchema.properties));
+
+function policyRows(prefix: string, properties: Readonly<Record<string, object>>): string[][] {
+  return Object.entries(properties).flatMap(([name, schema]) => {
+    const path = prefix + name;
+    const { properties: within, default: byDefault, description = '' } = schema as SchemaFields;
+    if (within !== undefined) return policyRows(`${path}.`, within);
+    const told = path.startsWith('breaker.') ? breakerDefault(name) : byDefault === undefined ? '-' : listed(byDefault);
+    return [[code(path), told, rangeOf(schema), description]];
+  });
+}
+
+/** A breaker is set up by the configuration where no policy does it. */
+function breakerDefault(name: string): string {
+  const schema = BREAKER_SETTINGS[name as keyof typeof BREAKER_SETTINGS];
+  const key = SETTING_KEYS.find((one) => settingOf(one).schema === schema);
+  const value = breakerDefaults(loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' }))[
+    name as keyof typeof BREAKER_SETTINGS
+  ];
+  return `${code(String(value))} (${code(key ?? '')})`;
+}
+
+const listed = (value: unknown): string => (Array.isArray(value) && value.length === 0 ? 'empty' : code(String(value)));
+
+function rangeOf(schema: object): string {
+  const { type, enum: allowed, minimum, maximum, maxItems, maxLength } = schema as SchemaFields;
+  if (allowed !== undefined) return allowed.map((value) => code(String(value))).join(', ');
+  if (type === 'boolean') return '`true`, `false`';
+  if (maxItems !== undefined) return `at most ${maxItems}`;
+  if (maxLength !== undefined) return `at most ${maxLength} characters`;
+  if (minimum === undefined) return '-';
+  return maximum === undefined ? `from ${minimum}` : `${minimum} to ${maximum}`;
+}
+
 interface SchemaFields {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, object>>;
   readonly default?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly maxItems?: number;
   readonly maxLength?: number;
   readonly description?: string;
 }
