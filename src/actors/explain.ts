@@ -7,6 +7,7 @@ import type { ExplainedCandidate, ExplainedInstance, ExplainedVersion, Explanati
 import type { Instance } from '../domain/extension.js';
 import { type Context, unmetCondition } from '../domain/routing-rules.js';
 import type { Choice, RoutingTable } from '../domain/routing-table.js';
+import { compareVersions } from '../domain/version-choice.js';
 import type { Decided } from './call.js';
 import { type Candidate, type CandidateDeps, candidatesFor, isWeak } from './candidates.js';
 import { NOTHING_TRIED, pickInstance, trialInstance } from './instance-choice.js';
@@ -82,7 +83,7 @@ function explainVersions({ extension, table }: Slot, choice: Choice | null, cont
     ...extension.versions.map(({ version }) => version),
     ...(table.default ? [table.default.version] : []),
   ]);
-  return [...names].map((version) => {
+  return [...names].toSorted(compareVersions).map((version) => {
     const rules = table.ruled.find((ruled) => ruled.choice.version === version);
     const unmet = rules === undefined ? null : unmetCondition(rules.conditions, context);
     return {

@@ -3,7 +3,8 @@ import { Command, Option } from 'commander';
 import { loadConfig } from '../config.js';
 import { stringifyExactJson } from '../domain/exact-json.js';
 import { parseRegistryFile } from '../domain/registry-file.js';
-import { diffRegistryFile, type FileDiff, massPruneProblem, rolloutConflicts } from '../domain/registry-file-diff.js';
+import { conflictsWithStored } from '../domain/registry-file-conflicts.js';
+import { diffRegistryFile, type FileDiff, massPruneProblem } from '../domain/registry-file-diff.js';
 import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, REGISTRY_SETTINGS } from './config-options.js';
 import { changeLines, changesForPrograms, countText } from './registry-changes.js';
@@ -52,7 +53,7 @@ export function importCommand(): Command {
       for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
         const stored = await readRegistryRows(db);
         const found = diffRegistryFile(stored, read.rows, { prune: options.prune === true });
-        const conflicts = rolloutConflicts(stored, found);
+        const conflicts = conflictsWithStored(stored, found);
         if (conflicts.length > 0) throw new CommandError(EXIT.file, problemText(file, conflicts));
         const tooMuch = options.force ? null : massPruneProblem(stored, found);
         if (tooMuch !== null && !options.dryRun)

@@ -8,9 +8,16 @@ export function sqlCommand(): Command {
   const command = new Command('sql')
     .description('run one SQL statement against the registry, also while the daemon runs')
     .argument('<statement>', 'one statement')
-    .option('--json', 'print JSON');
+    .option('--json', 'print JSON')
+    // A statement may begin with a comment, which looks like an option.
+    .allowUnknownOption()
+    .allowExcessArguments();
   return addConfigOptions(command, DATABASE_SETTINGS).action(
     async (statement: string, options: Record<string, unknown>) => {
+      const unknown = command.args.find((word) => /^-\S*$/.test(word));
+      if (unknown !== undefined) command.error(`error: unknown option '${unknown}'`);
+      if (command.args.length > 1)
+        command.error('error: too many arguments for sql: it takes one statement, in quotes');
       const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
       const { runStatement } = await import('./sql-statement.js');
       const { verb, count, columns, rows } = await runStatement(config, statement);

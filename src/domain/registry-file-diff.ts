@@ -3,12 +3,9 @@
 // Z1. A row or field that the file does not name is left alone; where it makes a row, the field gets its default.
 // Z2. Pruning makes the file the whole truth: rows that it lacks are deleted, fields that it lacks get their default.
 // Z3. What is the same makes no change, so an import that is repeated writes nothing.
-// Z4. What a file says of a rollout has to fit what it leaves alone.
 import { isSameJson, type Json } from './exact-json.js';
-import type { JsonObject } from './extension.js';
-import { byName, type FileRow, pathText } from './registry-file.js';
+import { byName, type FileRow } from './registry-file.js';
 import { defaultOf, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
-import { rolloutProblems } from './rollout.js';
 
 /** A row as the registry has it, in a file's terms, with every field. */
 export interface StoredRow extends FileRow {
@@ -20,7 +17,7 @@ export interface FieldChange {
   readonly new: Json;
 }
 
-interface Named {
+export interface Named {
   readonly kind: RowKind;
   readonly extensionId: string;
   readonly name: string;
@@ -43,7 +40,7 @@ export interface FileDiff {
 /** Of so many rows of a kind, more than half are not pruned without force. */
 const MASS_PRUNE_MINIMUM = 10;
 
-const keyOf = ({ kind, extensionId, name }: Named): string => JSON.stringify([kind, extensionId, name]);
+export const keyOf = ({ kind, extensionId, name }: Named): string => JSON.stringify([kind, extensionId, name]);
 
 export function diffRegistryFile(
   stored: readonly StoredRow[],
@@ -76,41 +73,6 @@ export function massPruneProblem(stored: readonly StoredRow[], { changes }: File
   }
   return null;
 }
-
-const SHARING = ['enabled', 'routing_rules', 'rollout_percent', 'rollout_key'];
-
-/** Z4. What the versions of an extension would say together that the daemon would refuse, where the file changes it. */
-export function rolloutConflicts(stored: readonly StoredRow[], { changes }: FileDiff): string[] {
-  const after = new Map(stored.map((row) => [keyOf(row), row as Named & { readonly fields: Fields }]));
-  const touched = new Set<string>();
-  for (const change of changes) {
-    const key = keyOf(change);
-    if (change.action === 'delete') after.delete(key);
-    else if (change.action === 'create') after.set(key, change);
-    else {
-      const written = Object.entries(change.fields).map(([field, value]) => [field, value.new]);
-      after.set(key, { ...change, fields: { ...after.get(key)?.fields, ...Object.fromEntries(written) } });
-    }
-    const isShared = change.action !== 'delete' && SHARING.some((field) => field in change.fields);
-    if (change.kind === 'version' && isShared) touched.add(change.extensionId);
-  }
-  return [...touched].flatMap((id) => {
-    const versions = [...after.values()].filter((row) => row.kind === 'version' && row.extensionId === id);
-    return rolloutProblems(versions.sort((a, b) => byName(a, b)).map(sharingOf)).map(
-      (problem) => `${pathText(['extensions', id])}, with the versions that the file leaves alone: ${problem}`,
-    );
-  });
-}
-
-type Fields = Readonly<Record<string, Json>>;
-
-const sharingOf = ({ name, fields }: Named & { readonly fields: Fields }) => ({
-  version: name,
-  enabled: fields.enabled !== false,
-  routingRules: (fields.routing_rules ?? {}) as JsonObject,
-  rolloutPercent: (fields.rollout_percent ?? null) as number | null,
-  rolloutKey: (fields.rollout_key ?? null) as string | null,
-});
 
 function changeOf(before: StoredRow | undefined, row: FileRow, prune: boolean): RowChange | null {
   const { kind, extensionId, name } = row;

@@ -35,6 +35,8 @@ test('migrate and sql: make, fill and read the embedded database, also while ano
       { id: 'b', enabled: true },
     ],
   });
+  const commented = await run(['sql', '-- how many\nselect 1 as one'], { cwd });
+  t.is(commented.stdout, 'one\n1\n(1 row)\n');
   const none = await run(['sql', "select id from extensions where id = 'none'"], { cwd });
   t.is(none.stdout, 'id\n(0 rows)\n');
 

@@ -50,6 +50,8 @@ test(misuse, ['helth'], /unknown command 'helth'.*\n?.*health/);
 test(misuse, ['health', '--htp-port', '1'], /unknown option '--htp-port'/);
 test(misuse, ['sql'], /missing required argument 'statement'/);
 test(misuse, ['health', 'a', 'b'], /too many arguments/);
+test(misuse, ['sql', '--jsno', 'select 1'], /unknown option '--jsno'/);
+test(misuse, ['sql', 'select', '1'], /too many arguments/);
 test(misuse, ['invoke', 'a', '--header', 'novalue'], /--header: expected name=value, got 'novalue'/);
 test(misuse, ['invoke', 'a b'], /id: expected one subject token/);
 test(misuse, ['invoke', 'a', '--tenant', 'x.y'], /tenant: expected one subject token/);

@@ -1,12 +1,8 @@
 import test from 'ava';
 import type { Json } from '../../src/domain/exact-json.js';
 import { parseRegistryFile, registryFile } from '../../src/domain/registry-file.js';
-import {
-  diffRegistryFile,
-  massPruneProblem,
-  rolloutConflicts,
-  type StoredRow,
-} from '../../src/domain/registry-file-diff.js';
+import { conflictsWithStored } from '../../src/domain/registry-file-conflicts.js';
+import { diffRegistryFile, massPruneProblem, type StoredRow } from '../../src/domain/registry-file-diff.js';
 
 const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: ['ext'] };
 const file = (extensions: Json): Json => ({ format: 1, extensions });
@@ -233,7 +229,7 @@ const rollout = test.macro<[stored: Versions, wanted: Versions, expected: readon
     });
     const rows = Object.entries(stored).map(rowOf);
     const diff = diffRegistryFile(rows, Object.entries(wanted).map(rowOf), { prune });
-    t.deepEqual(rolloutConflicts(rows, diff), expected);
+    t.deepEqual(conflictsWithStored(rows, diff), expected);
   },
   title: (title) => `Z4: ${title}`,
 });
@@ -281,3 +277,33 @@ const massPrune = test.macro<[all: number, kept: number, expected: string | null
 test(massPrune, 9, 0, null);
 test(massPrune, 10, 5, null);
 test(massPrune, 10, 4, 'this would delete 6 of 10 extensions');
+
+const fallbacks = test.macro<[stored: Record<string, string[]>, wanted: Record<string, string[]>, expected: string[]]>({
+  exec(t, stored, wanted, expected) {
+    const rowOf = ([extensionId, fallback]: [string, string[]]): StoredRow => ({
+      kind: 'extension',
+      extensionId,
+      name: '',
+      fields: { type: extensionId === 'other' ? 'post' : 'pre', subject: 'ext.x', policy: { fallback } },
+      revision: 1,
+    });
+    const rows = Object.entries(stored).map(rowOf);
+    const diff = diffRegistryFile(rows, Object.entries(wanted).map(rowOf), { prune: false });
+    t.deepEqual(conflictsWithStored(rows, diff), expected);
+  },
+  title: (title) => `Z4: ${title}`,
+});
+test('a fallback that goes in a circle with what is stored is told', fallbacks, { a: ['b'], b: [] }, { b: ['a'] }, [
+  'extensions.b, with the extensions that the file leaves alone: policy.fallback goes in a circle: b -> a -> b',
+]);
+test('a fallback to a stored extension of another type is told', fallbacks, { other: [] }, { b: ['other'] }, [
+  'extensions.b, with the extensions that the file leaves alone: policy.fallback must name extensions of type pre, other has post',
+]);
+test('a fallback that opens a stored circle fits', fallbacks, { a: ['b'], b: ['a'] }, { b: [] }, []);
+test(
+  'a stored circle that the file does not touch is not its matter',
+  fallbacks,
+  { a: ['b'], b: ['a'] },
+  { c: ['a'] },
+  [],
+);
