@@ -13,14 +13,14 @@ import type { InvocationError, UnavailableReason } from '../domain/errors.js';
 import { longestMs, retryDelayMs } from '../domain/retry-budget.js';
 import type { Choice, Why } from '../domain/routing-table.js';
 import { endAttempt } from './attempt-end.js';
-import { type Candidate, type CandidateDeps, candidatesFor, isAlone } from './candidates.js';
-import type { Endpoint } from './endpoint.js';
+import { type CandidateDeps, type Candidates, isPassedOver, otherCandidates } from './candidates.js';
 import { Attempt } from './in-flight.js';
-import { NOTHING_TRIED, pickInstance, type Tried, trialInstance } from './instance-choice.js';
+import { chooseInstance, NOTHING_TRIED, type Tried } from './instance-choice.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
 import { deadlineExceeded, errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
 import type { Service } from './service.js';
 import type { Slot } from './slot.js';
+import type { Target } from './target.js';
 
 /** What a call begins with. */
 export interface Decided {
@@ -48,6 +48,8 @@ export interface CallDeps {
 /** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
 const SHORTER_MS = 0.5;
 const NOBODY: readonly string[] = [];
+const isTrial = (target: Target): boolean => target.measured.isTrialDue();
+const nobodyCares = (): void => undefined;
 
 export class Call implements AttemptListener {
   /** Of the extension that was called. */
@@ -55,8 +57,10 @@ export class Call implements AttemptListener {
   readonly #deps: CallDeps;
   readonly #invocation: Invocation;
   readonly #choice: Choice;
-  /** Who may take it if this one does not; null: nobody else. */
-  #others: Iterator<Candidate, void> | null = null;
+  /** Others were asked before the version chosen. */
+  #isPassedOver = false;
+  /** Who may take it if those who were asked do not; null: nobody had to be thought of. */
+  #others: Candidates | null = null;
   /** Whose version serves it. */
   #serving: Slot;
   #service: Service;
@@ -64,6 +68,8 @@ export class Call implements AttemptListener {
   #holding: Slot;
   /** Why the version chosen did not take it, or the first that was asked in its place. */
   #refusal: InvocationError | null = null;
+  /** Of the candidate that has it, until somebody received it. */
+  #why: Why | null = null;
   readonly #attempt = new Attempt();
   /** Sent so far. */
   #attempts = 0;
@@ -96,13 +102,13 @@ export class Call implements AttemptListener {
 
   #begin(): void {
     const { candidates } = this.#deps;
-    const { arrivedMs, context } = this.#invocation;
+    const { arrivedMs } = this.#invocation;
     const { slot } = this;
-    if (!isAlone(slot, this.#choice, candidates))
-      this.#others = candidatesFor(slot, this.#choice, context, candidates, arrivedMs);
-    const isTaken =
-      this.#others === null ? this.#ask(slot, this.#service, this.#choice.by, arrivedMs) : this.#askOthers(arrivedMs);
-    if (isTaken) return;
+    const asking = { nowMs: arrivedMs, isTrial };
+    this.#isPassedOver = isPassedOver(slot, this.#choice, this.#service, candidates, asking);
+    const isFirst = slot.gate === null && !this.#isPassedOver;
+    if (isFirst && this.#ask(slot, this.#service, this.#choice.by, arrivedMs)) return;
+    if (this.#askOthers(arrivedMs)) return;
     const own = slot.gate === null ? this.#refusal : null;
     this.#refuse(own ?? unavailable(slot.gate ?? 'no_version', slot.id), arrivedMs);
   }
@@ -130,6 +136,7 @@ export class Call implements AttemptListener {
     this.#isOut = false;
     const outcome = endAttempt(this.#service.target, this.#attempt, end, reply, this.#deps.absenceGraceMs, nowMs);
     const code = reply === null ? 0 : reply.serviceErrorCode;
+    if (this.#why !== null && (end === 'reply' || end === 'timeout')) this.#countReceived(this.#why);
     if (this.#isAnswered) return this.#finish();
     if (reply !== null && code < 500) return this.#succeed(reply, nowMs);
     if (end === 'no_responders' && (this.#moveFrom('absent', nowMs) || this.#moveOn(nowMs))) return;
@@ -140,7 +147,14 @@ export class Call implements AttemptListener {
 
   /** R5. True: one of them has it now. */
   #askOthers(nowMs: number): boolean {
-    for (let next = this.#others?.next(); next !== undefined && !next.done; next = this.#others?.next())
+    const { context } = this.#invocation;
+    this.#others ??= otherCandidates(this.slot, this.#choice, this.#isPassedOver, this.#deps.candidates, {
+      context,
+      nowMs,
+      isTrial,
+      onSkipped: nobodyCares,
+    });
+    for (let next = this.#others.next(); !next.done; next = this.#others.next())
       if (this.#ask(next.value.slot, next.value.service, next.value.why, nowMs)) return true;
     return false;
   }
@@ -167,34 +181,21 @@ export class Call implements AttemptListener {
   /** null: sent. `why`: what made the version a candidate, where this is its first attempt of this call. */
   #trySend(nowMs: number, why: Why | null): InvocationError | null {
     const { version, target, pool, ownRoute } = this.#service;
+    const { random } = this.#deps.candidates;
     const permit = target.tryAdmit(nowMs);
     if (permit < 0) {
       const { reason, retryAfterMs } = refusalOf(permit, this.#service, nowMs);
       return this.#unavailable(reason, retryAfterMs);
     }
-    let endpoint: Endpoint | null = null;
-    let isReadmission = false;
-    if (pool === null) {
-      if (this.#tried.absent?.includes(ownRoute.subject)) {
-        target.giveBack(permit, nowMs);
-        return this.#unavailable('no_responders');
-      }
-      this.#route = ownRoute;
-    } else {
-      const trial = trialInstance(pool, target, this.#tried, nowMs);
-      const { context } = this.#invocation;
-      const member =
-        trial ?? pickInstance(pool, this.#serving, this.#tried, context, this.#deps.candidates.random, nowMs);
-      if (member === null) {
-        target.giveBack(permit, nowMs);
-        return this.#unavailable(this.#tried.absent === null ? 'no_instance' : 'no_responders');
-      }
-      isReadmission = trial !== null;
-      endpoint = member.seat;
-      this.#route = member.value;
+    const chosen = chooseInstance(this.#service, pool, this.#serving, this.#tried, this.#invocation, random, nowMs);
+    if (typeof chosen === 'string') {
+      target.giveBack(permit, nowMs);
+      return this.#unavailable(chosen);
     }
+    this.#route = chosen.member?.value ?? ownRoute;
+    const endpoint = chosen.member?.seat ?? null;
     if (why !== null) this.#taken(why);
-    target.begin(this.#attempt, permit, endpoint, isReadmission, nowMs);
+    target.begin(this.#attempt, permit, endpoint, chosen.isTrial, nowMs);
     this.#attempts++;
     this.#isOut = true;
     const remainingMs = this.#invocation.deadlineMs - nowMs;
@@ -206,19 +207,28 @@ export class Call implements AttemptListener {
 
   /** Before its first attempt to a candidate. */
   #taken(why: Why): void {
-    const { version, target } = this.#service;
+    const { version } = this.#service;
     const serving = this.#serving;
     const invocation = this.#invocation;
-    target.measured.calls[why]++;
+    this.#why = why;
     invocation.deadlineMs =
       invocation.arrivedMs + (invocation.budgetMs ?? Math.min(longestMs(version), this.#deps.maxBudgetMs));
+    // The time of whoever was asked before is not that of this one.
+    if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer = null;
     if (version.retry > 0) serving.retryBudget.countCall(invocation.arrivedMs);
     if (serving === this.#holding) return;
     this.#letGo();
     if (serving === this.slot) return;
     serving.inFlight++;
     this.#holding = serving;
-    this.slot.countFallback(serving.id);
+  }
+
+  /** Somebody received it, once per call: for the counts of who takes calls. */
+  #countReceived(why: Why): void {
+    this.#why = null;
+    this.#serving.countCall(this.#service.version.version, why);
+    if (this.#serving !== this.slot) this.slot.countFallback(this.#serving.id);
   }
 
   /** R6. */
@@ -231,7 +241,7 @@ export class Call implements AttemptListener {
   #moveFrom(why: 'absent' | 'failed', nowMs: number): boolean {
     const { subject } = this.#route;
     this.#note(why, subject);
-    if (nowMs >= this.#invocation.deadlineMs || this.#gate !== null || !this.#renewService()) return false;
+    if (nowMs >= this.#invocation.deadlineMs || this.#gate !== null || this.#renewService() !== null) return false;
     const absent = this.#tried.absent ?? NOBODY;
     const { pool } = this.#service;
     const others = pool?.hasOutside(why === 'failed' ? [...absent, subject] : absent);
@@ -269,11 +279,10 @@ export class Call implements AttemptListener {
   readonly #onRetry = (): void => {
     this.#retryTimer = null;
     const nowMs = this.#deps.clock.now();
-    const gate = this.#gate;
     try {
       // A person may have switched it off since the call was admitted.
-      if (gate !== null) this.#refuse(this.#unavailable(gate), nowMs);
-      else if (!this.#renewService()) this.#refuse(this.#unavailable('disabled'), nowMs);
+      const reason = this.#gate ?? this.#renewService();
+      if (reason !== null) this.#refuse(this.#unavailable(reason), nowMs);
       else this.#send(nowMs);
     } catch (error) {
       this.#abort(error);
@@ -315,12 +324,15 @@ export class Call implements AttemptListener {
     return this.slot.gate === 'disabled' ? 'disabled' : this.#serving.gate;
   }
 
-  /** The version may have been switched off since, and its instances may be others. False: it is gone. */
-  #renewService(): boolean {
-    const service = this.#serving.service(this.#service.version.version);
-    if (service === null) return false;
+  /** The version may have been switched off since, its rules and instances may be others. null, or why it takes no call. */
+  #renewService(): UnavailableReason | null {
+    const { version } = this.#service.version;
+    const service = this.#serving.service(version);
+    if (service === null) return 'disabled';
+    const { table } = this.#serving;
+    if (table.ruled.length > 0 && table.excludes(version, this.#invocation.context)) return 'no_version';
     this.#service = service;
-    return true;
+    return null;
   }
 
   /** R2 and R3 hold also where this code is wrong. */

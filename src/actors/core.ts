@@ -205,7 +205,8 @@ export class Core {
       onChanged: (slot) => this.#slotChanged(slot),
       log: log.child({ component: 'operator' }),
     });
-    const candidates = { slots, random, healthBasedRouting: settings.healthBasedRouting, minSuccessRate };
+    const { fallbacksOf } = this.supervisor;
+    const candidates = { slots, fallbacksOf, random, healthBasedRouting: settings.healthBasedRouting, minSuccessRate };
     this.router = new Router({
       ...candidates,
       clock,

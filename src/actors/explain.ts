@@ -9,8 +9,8 @@ import { type Context, unmetCondition } from '../domain/routing-rules.js';
 import type { Choice, RoutingTable } from '../domain/routing-table.js';
 import { compareVersions } from '../domain/version-choice.js';
 import type { Decided } from './call.js';
-import { type Candidate, type CandidateDeps, candidatesFor, isWeak } from './candidates.js';
-import { NOTHING_TRIED, pickInstance, trialInstance } from './instance-choice.js';
+import { type Candidate, type CandidateDeps, candidatesFor } from './candidates.js';
+import { chooseInstance, NOTHING_TRIED } from './instance-choice.js';
 import type { Explain } from './offers.js';
 import type { CallContext, Clock } from './ports.js';
 import { placeRefusal, refusalOf, unavailable } from './refusals.js';
@@ -28,16 +28,16 @@ export interface ExplainDeps extends CandidateDeps {
 export function createExplain(deps: ExplainDeps): Explain {
   return (extensionId, given) => {
     const context = contextOf(given, deps.environment);
-    const decision = deps.router.decide(extensionId, context);
+    const decision = deps.router.decide(extensionId, { context });
     const slot = deps.slots.get(extensionId);
-    if ('code' in decision) {
-      if (decision.code === 'extension_not_found') return null;
-      const choice = slot?.table.choose(context, deps.random) ?? null;
-      const answer = refusedBy(decision);
-      return { ...aboutVersions(extensionId, slot, choice, context), candidates: [], skipped: [], answer };
+    if (!('code' in decision)) {
+      const asked = askCandidates(decision, context, deps);
+      return { ...aboutVersions(extensionId, slot, decision.choice, context), ...asked };
     }
-    const asked = askCandidates(decision, context, deps);
-    return { ...aboutVersions(extensionId, slot, decision.choice, context), ...asked, unused: context.unused() };
+    if (decision.code === 'extension_not_found') return null;
+    const choice = slot?.table.choose(context, deps.random) ?? null;
+    const about = aboutVersions(extensionId, slot, choice, context);
+    return { ...about, candidates: [], skipped: [], answer: refusedBy(decision) };
   };
 }
 
@@ -48,7 +48,7 @@ interface ExplainContext extends CallContext {
 }
 
 function contextOf(given: Readonly<Record<string, string>>, environment: string | null): ExplainContext {
-  const values = new Map(Object.entries(given).filter(([, value]) => value !== ''));
+  const values = new Map(Object.entries(given));
   if (environment !== null) values.set('environment', environment);
   const asked = new Set<string>();
   return {
@@ -113,11 +113,13 @@ function askCandidates({ slot, choice }: Decided, context: CallContext, deps: Ex
   const candidates: ExplainedCandidate[] = [];
   let answer: Explanation['answer'] | null = null;
   let refusal: InvocationError | null = null;
-  const asking = {
+  const request = {
+    context,
+    nowMs,
     isTrial: () => false,
     onSkipped: (id: string, reason: string) => skipped.push({ extension_id: id, reason }),
   };
-  for (const candidate of candidatesFor(slot, choice, context, deps, nowMs, asking)) {
+  for (const candidate of candidatesFor(slot, choice, deps, request)) {
     const { slot: serving, service, why } = candidate;
     const { instance, error } = ask(candidate, slot, context, deps, nowMs);
     if (answer === null && error !== null && (refusal === null || why === choice.by)) refusal = error;
@@ -130,7 +132,7 @@ function askCandidates({ slot, choice }: Decided, context: CallContext, deps: Ex
       reason: verdict === 'refused' ? reasonOf(error) : null,
       circuit_breaker_state: service.target.publishedState,
       success_rate: service.target.health.read(nowMs).successRate,
-      passed_over: service === serving.defaultService && deps.healthBasedRouting && isWeak(service.target, deps, nowMs),
+      passed_over: candidate.isPassedOver,
       instances: explainInstances(service, instance, nowMs),
     });
     if (verdict !== 'taken') continue;
@@ -150,7 +152,7 @@ function askCandidates({ slot, choice }: Decided, context: CallContext, deps: Ex
 function ask(
   { slot: serving, service }: Candidate,
   called: Slot,
-  context: Context,
+  context: CallContext,
   { random }: ExplainDeps,
   nowMs: number,
 ): { readonly instance: Instance | null; readonly error: InvocationError | null } {
@@ -162,13 +164,10 @@ function ask(
     const { reason, retryAfterMs } = refusalOf(refusal, service, nowMs);
     return { instance: null, error: unavailable(reason, serving.id, retryAfterMs) };
   }
-  if (pool === null) return { instance: null, error: null };
-  const member =
-    trialInstance(pool, target, NOTHING_TRIED, nowMs) ??
-    pickInstance(pool.fork(), serving, NOTHING_TRIED, context, random, nowMs);
-  return member === null
-    ? { instance: null, error: unavailable('no_instance', serving.id) }
-    : { instance: member.instance, error: null };
+  const chosen = chooseInstance(service, pool?.fork() ?? null, serving, NOTHING_TRIED, { context }, random, nowMs);
+  return typeof chosen === 'string'
+    ? { instance: null, error: unavailable(chosen, serving.id) }
+    : { instance: chosen.member?.instance ?? null, error: null };
 }
 
 function explainInstances(
@@ -181,13 +180,13 @@ function explainInstances(
   const total = turns.reduce((sum, { instance }) => sum + instance.weight, 0);
   return instances.map(({ id, subject, weight, enabled }) => {
     const standing = standings.get(id);
-    const share = turns.some(({ instance }) => instance.id === id) ? weight / total : 0;
+    const hasTurns = standing?.isInRotation === true && !standing.isResting;
     const verdict = (): ExplainedInstance['verdict'] => {
       if (standing === undefined) return enabled ? 'drained' : 'disabled';
       if (id === next?.id) return target.rotation.at(subject).isInRotation ? 'next' : 'trial';
       return !standing.isInRotation ? 'ejected' : standing.isResting ? 'resting' : 'in_rotation';
     };
-    return { id, subject, weight, share, verdict: verdict() };
+    return { id, subject, weight, share: hasTurns ? weight / total : 0, verdict: verdict() };
   });
 }
 

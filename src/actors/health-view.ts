@@ -165,13 +165,8 @@ export class HealthView implements HealthSource, MetricsSource {
         duration_sum_seconds: slot.durations.sumSeconds,
         health_checks: slot.checks,
         fallbacks: slot.fallbacks,
-        routed: [...slot.services].flatMap(
-          ({
-            version,
-            target: {
-              measured: { calls },
-            },
-          }) => WHYS.filter((by) => calls[by] > 0).map((by) => ({ version: version.version, by, calls: calls[by] })),
+        routed: [...slot.calls].flatMap(([version, counts]) =>
+          WHYS.filter((by) => counts[by] > 0).map((by) => ({ version, by, calls: counts[by] })),
         ),
         versions: [...slot.services]
           .filter((service) => service.target !== target)

@@ -1,13 +1,13 @@
 // Which instance of a version an attempt goes to.
 import type { InstancePool, Member } from '../domain/balance.js';
 import { hashOf } from '../domain/rendezvous.js';
-import type { Context } from '../domain/routing-rules.js';
 import type { Endpoint } from './endpoint.js';
-import type { Route } from './ports.js';
+import type { Invocation, Route } from './ports.js';
+import type { Service } from './service.js';
 import type { Slot } from './slot.js';
-import type { Target } from './target.js';
 
 type Pool = InstancePool<Endpoint, Route>;
+type Chosen = Member<Endpoint, Route>;
 
 /** Subjects that this call has been to in vain; null: none. */
 export interface Tried {
@@ -20,28 +20,44 @@ export interface Tried {
 export const NOTHING_TRIED: Tried = { absent: null, failed: null };
 const NOBODY: readonly string[] = [];
 
-/** One that is out of rotation and whose time to be tried has come; null: none. */
-export function trialInstance(
-  pool: Pool,
-  target: Target,
-  { absent, failed }: Tried,
-  nowMs: number,
-): Member<Endpoint, Route> | null {
-  const due = target.rotation.dueForReadmission(nowMs);
-  if (due === null || absent?.includes(due.subject) || failed?.includes(due.subject)) return null;
-  return pool.on(due);
+export interface InstanceChoice {
+  /** null: the version has no instances, its subject's queue group is the pool. */
+  readonly member: Chosen | null;
+  /** It is out of rotation, and its time to be tried has come. */
+  readonly isTrial: boolean;
 }
 
-/** Before those that failed, and before those out of rotation, comes everybody else. null: nobody is left. */
-export function pickInstance(
+const NO_INSTANCES: InstanceChoice = { member: null, isTrial: false };
+
+/** Or why there is none. `pool`: the service's, or a fork of it. */
+export function chooseInstance(
+  { target, ownRoute }: Service,
+  pool: Pool | null,
+  serving: Slot,
+  tried: Tried,
+  invocation: Pick<Invocation, 'context'>,
+  random: () => number,
+  nowMs: number,
+): InstanceChoice | 'no_instance' | 'no_responders' {
+  if (pool === null) return tried.absent?.includes(ownRoute.subject) ? 'no_responders' : NO_INSTANCES;
+  const due = target.rotation.dueForReadmission(nowMs);
+  const trial = due === null || wasTried(due.subject, tried) ? null : pool.on(due);
+  if (trial !== null) return { member: trial, isTrial: true };
+  const member = pick(pool, serving, tried, invocation, random, nowMs);
+  if (member !== null) return { member, isTrial: false };
+  return tried.absent === null ? 'no_instance' : 'no_responders';
+}
+
+/** Before those that failed, and before those out of rotation, comes everybody else. */
+function pick(
   pool: Pool,
   { extension: { policy } }: Slot,
   { absent, failed }: Tried,
-  context: Context,
+  invocation: Pick<Invocation, 'context'>,
   random: () => number,
   nowMs: number,
-): Member<Endpoint, Route> | null {
-  const key = policy.balancer === 'consistent_hash' ? context.get('routing_key') : undefined;
+): Chosen | null {
+  const key = policy.balancer === 'consistent_hash' ? invocation.context.get('routing_key') : undefined;
   const draw = {
     nowMs,
     avoid: absent ?? NOBODY,
@@ -52,3 +68,6 @@ export function pickInstance(
   if (failed === null) return pool.pick(draw);
   return pool.pick({ ...draw, avoid: [...failed, ...draw.avoid], mayPanic: false }) ?? pool.pick(draw);
 }
+
+const wasTried = (subject: string, { absent, failed }: Tried): boolean =>
+  (absent?.includes(subject) || failed?.includes(subject)) ?? false;

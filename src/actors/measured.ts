@@ -1,7 +1,6 @@
 // What is known of one target's attempts, whatever its breaker makes of them: the health window, counts since the process began,
 // what happened last, and who listens.
 import { HealthWindow } from '../domain/health-window.js';
-import type { Why } from '../domain/routing-table.js';
 import type { Endpoint } from './endpoint.js';
 
 /** One call in so many; see isTrialDue. */
@@ -10,8 +9,6 @@ const TRIAL_EVERY = 10;
 export class Measured {
   readonly health = new HealthWindow();
   readonly counters = { successes: 0, failures: 0, trips: 0, recoveries: 0 };
-  /** Calls that began with it, by what made them. */
-  readonly calls: Record<Why, number> = { rules: 0, rollout: 0, default: 0, stand_in: 0, fallback: 0 };
   /** Monotonic; null where there was none. */
   readonly last: { successMs: number | null; failureMs: number | null; latencyMs: number | null } = {
     successMs: null,

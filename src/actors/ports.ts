@@ -93,8 +93,11 @@ export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 
 /** What a caller says of itself, as far as it is believed; read only where it is asked for. */
 export interface CallContext extends Context {
-  /** Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. */
-  readonly problem: InvocationError | null;
+  /**
+   * Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. Whoever begins
+   * another question sets it to null before.
+   */
+  problem: InvocationError | null;
 }
 
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */

@@ -6,7 +6,7 @@ import type { InvocationError } from '../domain/errors.js';
 import type { Logger } from '../telemetry/log.js';
 import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
-import type { CallContext, Clock, HandleInvocation, Invocation, SendAttempt } from './ports.js';
+import type { Clock, HandleInvocation, Invocation, SendAttempt } from './ports.js';
 import { overloaded, unavailable } from './refusals.js';
 
 export interface RouterOptions extends CandidateDeps {
@@ -60,7 +60,7 @@ export class Router {
   }
 
   readonly handle: HandleInvocation = (invocation) => {
-    const decision = this.decide(invocation.extensionId, invocation.context);
+    const decision = this.decide(invocation.extensionId, invocation);
     if ('code' in decision) return this.#refuse(invocation, decision);
     this.#inFlight++;
     decision.slot.inFlight++;
@@ -69,7 +69,7 @@ export class Router {
   };
 
   /** The version that a call asks for, or why it is refused before anybody is asked. Changes nothing. */
-  decide(id: string, context: CallContext): Decided | InvocationError {
+  decide(id: string, invocation: Pick<Invocation, 'context'>): Decided | InvocationError {
     const { slots, isInvalid, maxInFlight, random } = this.#options;
     const slot = slots.get(id);
     if (slot === undefined) return isInvalid(id) ? unavailable('row_invalid', id) : notFound(id);
@@ -78,8 +78,9 @@ export class Router {
     if (limit !== undefined && slot.inFlight >= limit) return overloaded(id, limit);
     if (slot.gate === 'disabled') return unavailable('disabled', id);
     const { table } = slot;
-    const choice = table.choose(context, random);
-    if (context.problem !== null) return context.problem;
+    // The context is made where it is asked for, and most calls need none.
+    const choice = table.readsContext ? table.choose(invocation.context, random) : table.default;
+    if (table.readsContext && invocation.context.problem !== null) return invocation.context.problem;
     const service = choice === null ? null : slot.service(choice.version);
     return choice === null || service === null ? unavailable(table.noneReason, id) : { slot, choice, service };
   }

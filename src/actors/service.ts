@@ -51,9 +51,8 @@ export function makeService(
     prepareRoute({ extensionId: extension.id, version: version.version, instanceId, subject, config: madeOf.config });
   const seat = (instance: Instance) => target.rotation.at(instance.subject);
   const value = (instance: Instance) => route(instance.id, instance.subject);
-  const pool = new InstancePool(instances, madeOf.balancer, seat, value, random);
-  const ownRoute = route(null, version.subject);
-  return { version, target, instances, madeOf, ownRoute, pool: instances.length === 0 ? null : pool };
+  const pool = instances.length === 0 ? null : new InstancePool(instances, madeOf.balancer, seat, value, random);
+  return { version, target, instances, madeOf, ownRoute: route(null, version.subject), pool };
 }
 
 /** Version config over extension config; null: nothing to deliver, not wanted, or too large for a header. */

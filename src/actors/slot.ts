@@ -17,7 +17,7 @@ import { type BreakerSettings, resolveBreakerSettings } from '../domain/policy.j
 import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
 import { RetryBudget } from '../domain/retry-budget.js';
-import { RoutingTable } from '../domain/routing-table.js';
+import { RoutingTable, type Why } from '../domain/routing-table.js';
 import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../domain/verbs.js';
 import { callableVersions, defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
@@ -48,6 +48,8 @@ export class Slot {
   /** Invocations answered, by `ok` or error code. */
   readonly results = new Map<string, number>();
   readonly durations = new DurationBuckets();
+  /** Calls that somebody received, by the version that took them and what made it take them. */
+  readonly calls = new Map<string, Record<Why, number>>();
   /** Calls that an extension of `policy.fallback` took, by its id. */
   readonly fallbacks = new Map<string, number>();
   /** Active checks that have ended. */
@@ -174,6 +176,15 @@ export class Slot {
     this.durations.record(durationMs);
   }
 
+  countCall(version: string, why: Why): void {
+    let counts = this.calls.get(version);
+    if (counts === undefined) {
+      counts = { rules: 0, rollout: 0, default: 0, stand_in: 0, fallback: 0 };
+      this.calls.set(version, counts);
+    }
+    counts[why]++;
+  }
+
   countFallback(to: string): void {
     this.fallbacks.set(to, (this.fallbacks.get(to) ?? 0) + 1);
   }
@@ -238,6 +249,8 @@ export class Slot {
         this.#lives.delete(name);
         this.#services.delete(name);
       }
+    for (const name of this.calls.keys())
+      if (name !== published?.version && !extension.versions.some((v) => v.version === name)) this.calls.delete(name);
     for (const version of versions) {
       const isDefault = version.version === published?.version;
       const previous = this.#services.get(version.version);

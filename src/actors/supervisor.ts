@@ -6,6 +6,7 @@
 // P3. Mass removal is held until a second reading agrees (registry-diff.ts, D2) or `reload(force)`.
 // P4. A row that is refused is told once per revision.
 import { filter, groupBy, mergeMap, Observable, Subject, type Subscription, takeUntil } from 'rxjs';
+import { fallbacksInForce } from '../domain/fallbacks.js';
 import { diffRegistry, type RegisteredExtension, type RegistryPlan } from '../domain/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
 import type { RowProblem } from '../domain/registry-validation.js';
@@ -39,6 +40,7 @@ export interface SupervisorDeps {
 
 const MASS_REMOVAL_CONFIRM_MS = 10_000;
 const NOTHING: ReadonlySet<string> = new Set();
+const NONE: readonly string[] = [];
 
 export class Supervisor {
   readonly slots = new Map<string, Slot>();
@@ -47,6 +49,7 @@ export class Supervisor {
   readonly #stopped$ = new Subject<void>();
   readonly #told = new Map<string, string>();
   readonly #deps: SupervisorDeps;
+  #fallbacks: ReadonlyMap<string, readonly string[]> = new Map();
   #revision: number | null = null;
   #confirmation: Subscription | null = null;
   /** What a second reading may remove: what the first one held, or everything where a person forces it. */
@@ -60,6 +63,9 @@ export class Supervisor {
   get revision(): number | null {
     return this.#revision;
   }
+
+  /** Extensions that may stand in for this one; see domain/fallbacks.ts. */
+  readonly fallbacksOf = (id: string): readonly string[] => this.#fallbacks.get(id) ?? NONE;
 
   readonly isInvalid = (id: string): boolean => this.#registered.has(id) && !this.slots.has(id);
 
@@ -111,6 +117,7 @@ export class Supervisor {
       this.#operations$.next({ kind: 'update', id, registered, entry });
     }
     for (const problem of plan.refused) this.#tellRefused(problem);
+    this.#findFallbacks();
     this.#hold(plan);
     this.#revision = update.revision;
     if (plan.remove.length + plan.start.length + plan.update.length > 0 || isSnapshot)
@@ -166,6 +173,30 @@ export class Supervisor {
     slot.stop();
     this.slots.delete(id);
     this.#deps.onSlotStopped(slot);
+  }
+
+  /** They depend on all rows together. */
+  #findFallbacks(): void {
+    const rows = [...this.#registered.values()].flatMap(({ extension }) =>
+      extension === null
+        ? []
+        : [
+            {
+              id: extension.id,
+              type: extension.type,
+              revision: extension.revision,
+              fallback: extension.policy.fallback ?? NONE,
+            },
+          ],
+    );
+    const { inForce, problems } = fallbacksInForce(rows);
+    this.#fallbacks = inForce;
+    for (const [extensionId, told] of problems)
+      this.#tellRefused({
+        extensionId,
+        revision: this.#registered.get(extensionId)?.extension?.revision ?? 0,
+        problems: told,
+      });
   }
 
   /** P4. */

@@ -43,7 +43,7 @@ export interface ExplainedCandidate {
   readonly circuit_breaker_state: 'closed' | 'open' | 'half_open';
   /** Health window; null without calls. */
   readonly success_rate: number | null;
-  /** Its success rate is so low that nine calls of ten ask others first; only ever true of a default version. */
+  /** A default version whose success rate is so low that nine calls of ten ask others first. */
   readonly passed_over: boolean;
   /** Empty where it has no instance rows: then its subject's queue group is the pool. */
   readonly instances: readonly ExplainedInstance[];
@@ -55,7 +55,7 @@ export interface Explanation {
   readonly context: Readonly<Record<string, string>>;
   /** Keys of it that nothing here looked at. */
   readonly unused: readonly string[];
-  /** null: no version takes such a call, or none is asked. */
+  /** The version that such a call asks for, also where nobody is asked; null: there is none. */
   readonly chosen: { readonly version: string; readonly by: ChosenBy } | null;
   /** Null without a rollout. `key` null: the context has none for it, and chance decides each call. */
   readonly rollout: { readonly key: string | null; readonly value: string | null } | null;

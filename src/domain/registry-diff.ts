@@ -6,7 +6,6 @@
 // D3. An entry that says what runs already makes no work.
 import { isDeepStrictEqual } from 'node:util';
 import type { Extension } from './extension.js';
-import type { FallbackPeer } from './fallbacks.js';
 import type { RegistryEntry, RegistryUpdate, ThresholdColumns } from './registry-rows.js';
 import { parseEntry, type RowProblem } from './registry-validation.js';
 import type { SubjectRules } from './subject-rules.js';
@@ -52,31 +51,17 @@ export function diffRegistry(
   const isMassRemoval = running.size >= MASS_REMOVAL_MINIMUM && gone.length > running.size / 2;
   const hold = isMassRemoval && removable !== 'all' && !gone.every((id) => removable.has(id));
 
-  const told = new Map(update.entries.map((entry) => [entry.extension.id, entry.extension]));
-  const peer = (id: string): FallbackPeer | null => {
-    const row = told.get(id);
-    if (row !== undefined) return { type: row.type, fallback: fallbackOf(row.policy) };
-    const other = running.get(id)?.extension;
-    return other == null || gone.includes(id) ? null : { type: other.type, fallback: other.policy.fallback ?? [] };
-  };
-
   const start: RegistryPlan['start'][number][] = [];
   const changed: RegistryPlan['update'][number][] = [];
   const refused: RowProblem[] = [];
   for (const entry of update.entries) {
     const id = entry.extension.id;
     const before = running.get(id);
-    const parsed = parseEntry(entry, rules, before?.extension ?? null, peer);
+    const parsed = parseEntry(entry, rules, before?.extension ?? null);
     refused.push(...parsed.refused);
     const registered = { extension: parsed.extension, thresholds: parsed.thresholds };
     if (before === undefined) start.push({ id, registered, entry });
     else if (!isDeepStrictEqual(before, registered)) changed.push({ id, registered, entry });
   }
   return { remove: hold ? [] : gone, start, update: changed, refused, held: hold ? gone : [] };
-}
-
-/** Of a row that nobody has looked at yet. */
-function fallbackOf(policy: unknown): readonly string[] {
-  const fallback = (policy as { fallback?: unknown } | null)?.fallback;
-  return Array.isArray(fallback) ? fallback.filter((id) => typeof id === 'string') : [];
 }

@@ -2,8 +2,8 @@
 //
 // Z4. What the daemon would refuse of the rows together is told before anything is written: a rollout, and fallbacks.
 import type { Json } from './exact-json.js';
-import type { ExtensionType, JsonObject } from './extension.js';
-import { type FallbackPeer, fallbackProblems } from './fallbacks.js';
+import type { JsonObject } from './extension.js';
+import { fallbacksInForce } from './fallbacks.js';
 import { byName, pathText } from './registry-file.js';
 import { type FileDiff, keyOf, type Named, type RowChange, type StoredRow } from './registry-file-diff.js';
 import { rolloutProblems } from './rollout.js';
@@ -58,20 +58,23 @@ const sharingOf = ({ name, fields }: Row) => ({
 });
 
 function fallbackConflicts(after: ReadonlyMap<string, Row>, changes: readonly RowChange[]): string[] {
-  const extensions = new Map(
-    [...after.values()].filter((row) => row.kind === 'extension').map((row) => [row.extensionId, row]),
+  const written = touched(changes, 'extension', ['type', 'policy']);
+  const rows = [...after.values()]
+    .filter((row) => row.kind === 'extension')
+    .map((row) => ({
+      id: row.extensionId,
+      type: String(row.fields.type),
+      fallback: fallbackOf(row),
+      // What the file writes is changed last.
+      revision: written.has(row.extensionId) ? 1 : 0,
+    }));
+  return [...fallbacksInForce(rows).problems].flatMap(([id, problems]) =>
+    written.has(id)
+      ? problems.map(
+          (problem) => `${pathText(['extensions', id])}, with the extensions that the file leaves alone: ${problem}`,
+        )
+      : [],
   );
-  const peer = (id: string): FallbackPeer | null => {
-    const row = extensions.get(id);
-    return row === undefined ? null : { type: String(row.fields.type), fallback: fallbackOf(row) };
-  };
-  return [...touched(changes, 'extension', ['type', 'policy'])].flatMap((id) => {
-    const row = extensions.get(id);
-    if (row === undefined) return [];
-    return fallbackProblems(id, row.fields.type as ExtensionType, fallbackOf(row), peer).map(
-      (problem) => `${pathText(['extensions', id])}, with the extensions that the file leaves alone: ${problem}`,
-    );
-  });
 }
 
 function fallbackOf({ fields: { policy } }: Row): string[] {

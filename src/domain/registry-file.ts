@@ -15,7 +15,7 @@ import {
   stringifyExactJson,
   withoutExactNumbers,
 } from './exact-json.js';
-import type { FallbackPeer } from './fallbacks.js';
+import { fallbacksInForce } from './fallbacks.js';
 import { defaultOf, FILE_FORMAT, MAX_VERSION_LENGTH, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 import { type ExtensionRow, type InstanceRow, PREDECESSOR_THRESHOLDS, type VersionRow } from './registry-rows.js';
 import { parseEntry } from './registry-validation.js';
@@ -44,8 +44,8 @@ export function parseRegistryFile(
   problems.push(...unknownKeys(tree, ['$schema', 'format', 'extensions'], []), ...unstorable(tree, []));
   const rows: FileRow[] = [];
   const extensions = new Map(entriesOf(tree.extensions, ['extensions'], 'extensions by their ids', problems));
-  const peer = (id: string): FallbackPeer | null => peerOf(extensions.get(id));
-  for (const [id, extension] of extensions) readExtension(id, extension, rules, peer, problems, rows);
+  for (const [id, extension] of extensions) readExtension(id, extension, rules, problems, rows);
+  problems.push(...fallbackProblems(extensions));
   return problems.length > 0 ? { problems } : { rows };
 }
 
@@ -125,22 +125,20 @@ function unstorable(value: Json, at: Path): string[] {
   });
 }
 
-/** What the file says of another extension, before anybody has looked whether it is right. */
-function peerOf(given: Json | undefined): FallbackPeer | null {
-  if (!isJsonMap(given)) return null;
-  const { type, policy } = given;
-  const fallback = isJsonMap(policy) ? policy.fallback : undefined;
-  return { type: String(type), fallback: Array.isArray(fallback) ? fallback.map(String) : [] };
+/** What the extensions say together: fallbacks that go in a circle, or to another type. */
+function fallbackProblems(extensions: ReadonlyMap<string, Json>): string[] {
+  const rows = [...extensions].flatMap(([id, given]) => {
+    if (!isJsonMap(given)) return [];
+    const { type, policy } = given;
+    const fallback = isJsonMap(policy) ? policy.fallback : undefined;
+    return [{ id, type: String(type), fallback: Array.isArray(fallback) ? fallback.map(String) : [], revision: 0 }];
+  });
+  return [...fallbacksInForce(rows).problems].flatMap(([id, problems]) =>
+    problems.map((problem) => `${pathText(['extensions', id])}.${problem}`),
+  );
 }
 
-function readExtension(
-  id: string,
-  given: Json,
-  rules: SubjectRules,
-  peer: (id: string) => FallbackPeer | null,
-  problems: string[],
-  rows: FileRow[],
-): void {
+function readExtension(id: string, given: Json, rules: SubjectRules, problems: string[], rows: FileRow[]): void {
   const at = ['extensions', id];
   if (!isJsonMap(given)) {
     problems.push(`${pathText(at)} must be a map of fields, got ${shown(given)}`);
@@ -160,7 +158,7 @@ function readExtension(
       readRow('instance', id, name, fields, [...at, 'instances', name], problems),
     ),
   ];
-  refusedByDaemon(extension, children, rules, peer, at, problems);
+  refusedByDaemon(extension, children, rules, at, problems);
   rows.push(extension, ...children);
 }
 
@@ -228,7 +226,6 @@ function refusedByDaemon(
   extension: FileRow,
   children: readonly FileRow[],
   rules: SubjectRules,
-  peer: (id: string) => FallbackPeer | null,
   at: Path,
   problems: string[],
 ): void {
@@ -265,7 +262,6 @@ function refusedByDaemon(
     },
     rules,
     null,
-    peer,
   );
   for (const row of refused) {
     const child =

@@ -15,7 +15,6 @@ import {
   type JsonObject,
   type Version,
 } from './extension.js';
-import { type FallbackPeer, fallbackProblems } from './fallbacks.js';
 import { BREAKER_SETTINGS, parsePolicy } from './policy.js';
 import type { ExtensionRow, InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
 import { rolloutInForce, rolloutKeyProblem } from './rollout.js';
@@ -40,14 +39,11 @@ export interface ParsedEntry {
 export const DEFAULT_TIMEOUT_MS = 5000;
 export const MAX_TIMEOUT_MS = 86_400_000;
 export const MAX_RETRY = 100;
+/** Of a number in rules: so many survive a reader that takes it for a double. */
+const MAX_DIGITS = 15;
 
-/** `previous`: the form in force, null where none is. `peer`: what the registry says of another extension. */
-export function parseEntry(
-  entry: RegistryEntry,
-  rules: SubjectRules,
-  previous: Extension | null,
-  peer: (id: string) => FallbackPeer | null = () => null,
-): ParsedEntry {
+/** `previous`: the form in force, null where none is. */
+export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: Extension | null): ParsedEntry {
   const refused: RowProblem[] = [];
   const valid = entry.versions.flatMap((row) => {
     const before = previous?.versions.find((v) => v.version === row.version);
@@ -74,7 +70,7 @@ export function parseEntry(
     ),
   );
   const { columns, problems: columnProblems } = parseThresholds(entry.thresholds);
-  const own = parseExtension(entry.extension, rules, peer);
+  const own = parseExtension(entry.extension, rules);
   // One problem for the row and its columns elsewhere: what is told once is told by its id.
   const problems = [...columnProblems, ...('value' in own ? [] : own.problems)];
   if (problems.length > 0)
@@ -142,11 +138,7 @@ function versionSwitches(
   };
 }
 
-function parseExtension(
-  row: ExtensionRow,
-  rules: SubjectRules,
-  peer: (id: string) => FallbackPeer | null,
-): Parsed<Omit<Extension, 'versions' | 'instances'>> {
+function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Extension, 'versions' | 'instances'>> {
   const problems: string[] = [];
   if (!isExtensionId(row.id)) problems.push(`id must be 1 to 255 of A-Z a-z 0-9 _ : -, got ${JSON.stringify(row.id)}`);
   const type = EXTENSION_TYPES.find((t) => t === row.type);
@@ -159,8 +151,6 @@ function parseExtension(
   const call = parseCall(row, rules, problems);
   const parsedPolicy = parsePolicy(row.policy);
   problems.push(...policyProblems(parsedPolicy, rules));
-  if (type !== undefined && 'policy' in parsedPolicy)
-    problems.push(...fallbackProblems(row.id, type, parsedPolicy.policy.fallback ?? [], peer));
   if (problems.length > 0 || type === undefined || 'problems' in parsedPolicy) return { problems };
   return { value: { id: row.id, type, version, policy: parsedPolicy.policy, ...call, ...switches(row, null) } };
 }
@@ -211,10 +201,11 @@ function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
 function ruleProblems(key: string, wanted: readonly unknown[]): string[] {
   if (key === '') return ['routing_rules must not have an empty key'];
   if (!wanted.every(isScalar)) return [`routing_rules.${key} must be a string, number or boolean, or a list of those`];
-  // Whoever read the column as a number has lost digits, so that a neighbour would match.
-  const isExact = (one: unknown) => typeof one !== 'number' || Math.abs(one) <= Number.MAX_SAFE_INTEGER;
-  const inexact = wanted.filter((one) => !isExact(one));
-  return inexact.map((one) => `routing_rules.${key} must hold numbers beyond 2^53 as strings, got ${one}`);
+  // Whoever read the column as a number may have lost digits, so that a neighbour would match.
+  const inexact = wanted.filter((one) => typeof one === 'number' && Number(one.toPrecision(MAX_DIGITS)) !== one);
+  return inexact.map(
+    (one) => `routing_rules.${key} must hold numbers of more than ${MAX_DIGITS} digits as strings, got ${one}`,
+  );
 }
 
 function parseInstance(row: InstanceRow, rules: SubjectRules): Parsed<Instance> {

@@ -4,7 +4,7 @@
 //
 // L4. The percentages in force of one extension add up to at most 100, reckoned in hundredths, and have one rollout key.
 //     Rows that would have it otherwise are refused: what each version had in force stays, and one that took no calls
-//     before takes none.
+//     before takes none. A daemon that has nothing in force yet takes the rows that were changed first.
 import type { Extension, Version } from './extension.js';
 import { defaultVersion } from './version-choice.js';
 
@@ -45,9 +45,10 @@ export function rolloutInForce(versions: readonly Version[], previous: readonly 
   const problems = rolloutProblems(versions);
   if (problems.length === 0) return { versions, problems, refused: [] };
   const refused: string[] = [];
+  const until = previous.length > 0 ? previous : earliestThatFit(versions);
   const kept = versions.map((version) => {
     if (!isInRollout(version)) return version;
-    const before = previous.find((v) => v.version === version.version);
+    const before = until.find((v) => v.version === version.version);
     const { rolloutPercent, rolloutKey } =
       before !== undefined && isOpen(before) ? before : { rolloutPercent: 0, rolloutKey: null };
     if (rolloutPercent === version.rolloutPercent && rolloutKey === version.rolloutKey) return version;
@@ -55,6 +56,16 @@ export function rolloutInForce(versions: readonly Version[], previous: readonly 
     return { ...version, rolloutPercent, rolloutKey };
   });
   return { versions: kept, problems, refused };
+}
+
+/** Where nothing is in force yet: those whose rows were changed first, so that what came later alone is refused. */
+function earliestThatFit(versions: readonly Version[]): Version[] {
+  const fit: Version[] = [];
+  const byAge = versions
+    .filter(isInRollout)
+    .sort((a, b) => a.revision - b.revision || (a.version < b.version ? -1 : 1));
+  for (const version of byAge) if (rolloutProblems([...fit, version]).length === 0) fit.push(version);
+  return fit;
 }
 
 /** Why what these versions of one extension say cannot be in force together; empty: it can. */

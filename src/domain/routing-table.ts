@@ -47,6 +47,8 @@ export class RoutingTable {
   readonly default: Choice | null;
   /** Versions without rules or percentage that are not the default, the highest first. */
   readonly standIns: readonly string[];
+  /** False: `choose` reads nothing of the context and says the default. */
+  readonly readsContext: boolean;
   /** Why no version takes a call that `choose` finds none for. */
   readonly noneReason: 'disabled' | 'no_version';
   readonly #extensionId: string;
@@ -73,6 +75,7 @@ export class RoutingTable {
       ...inRollout.map(({ version }) => ({ version, by: 'rollout' as const })),
       ...(inRollout.length > 0 && this.default !== null ? [this.default] : []),
     ]);
+    this.readsContext = this.ruled.length > 0 || this.shares.length > 0;
     const rolloutKey = inRollout.find((version) => version.rolloutKey !== null)?.rolloutKey ?? null;
     this.rolloutKeys = rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey];
     this.standIns = enabled
@@ -81,9 +84,10 @@ export class RoutingTable {
       .toSorted((a, b) => compareVersions(b, a));
   }
 
-  /** False: `choose` reads nothing of the context. */
-  get readsContext(): boolean {
-    return this.ruled.length > 0 || this.shares.length > 0;
+  /** True: the version has rules, and they do not take such a call. */
+  excludes(version: string, context: Context): boolean {
+    const ruled = this.ruled.find(({ choice }) => choice.version === version);
+    return ruled !== undefined && unmetCondition(ruled.conditions, context) !== null;
   }
 
   /** null: no version takes this call. `random` (0..1) decides a rollout where the context has no key for it. */
@@ -136,6 +140,7 @@ function sharesIn(extension: Extension, choices: readonly Choice[]): RolloutShar
   return choices.map((choice) => ({
     choice,
     percent: percents.get(choice.version) ?? 0,
-    hash: hashOf(`version ${choice.version}`),
+    // Not the name of the default: where another version becomes it, nobody in the rollout moves.
+    hash: hashOf(choice.by === 'default' ? 'default' : `version ${choice.version}`),
   }));
 }

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { CoreSettings } from '../../src/actors/core.js';
 import { Attempt } from '../../src/actors/in-flight.js';
+import type { CallContext } from '../../src/actors/ports.js';
 import type { ExtensionRow, InstanceRow, RegistryEntry, VersionRow } from '../../src/domain/registry-rows.js';
 import { ActorWorld, type Called } from '../helpers/actor-world.js';
 import { extensionRow, instanceRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
@@ -145,7 +146,7 @@ test('CA2: a canary whose breaker opens gives its share to the default at once, 
     world.events.filter(({ event }) => event === 'circuit_opened'),
     [],
   );
-  t.true((targetOf(world, 'a', 'v1')?.measured.calls.stand_in ?? 0) > 0);
+  t.true((world.core.supervisor.slots.get('a')?.calls.get('v1')?.stand_in ?? 0) > 0);
 });
 
 test('CA2: isolated, without an instance or without a listener, a canary loses its share likewise', (t) => {
@@ -244,6 +245,46 @@ test('CA3: with health_based_routing_enabled off, nobody stands in but for a can
   const canary = worldOf({ a: { versions: { v1: {}, v2: { rollout_percent: 100 } } } }, settings);
   open(canary, 'a', 'v2');
   t.is(went(canary, 'a', IN), 'a@v1');
+});
+
+test('CA3: what closes a circle is told and not asked, and is in force once another row opens it', (t) => {
+  const world = worldOf({
+    a: { row: { policy: { fallback: ['b'] } } },
+    b: { row: { policy: { fallback: ['a'] }, breaker_override: 'isolated' } },
+  });
+  t.is(went(world, 'b'), 'isolated');
+  t.like(
+    world.events.find(({ event }) => event === 'registry_row_rejected'),
+    { extension_id: 'b', reason: 'policy.fallback goes in a circle: b -> a -> b' },
+  );
+  world.feed$.next({ kind: 'changes', revision: 2, entries: [entryOf('a', { row: { revision: 2 } })], removedIds: [] });
+  t.is(went(world, 'b'), 'a@v1');
+});
+
+test('CA3: at most eight other extensions are asked for one call, however many there are behind them', (t) => {
+  const chain = Object.fromEntries(
+    Array.from({ length: 2000 }, (_, i) => [`e${i}`, { row: { policy: { fallback: [`e${i + 1}`] } } }]),
+  );
+  const world = worldOf(chain);
+  const called = world.call('e0');
+  for (let i = 0; i < world.sent.length; i++) world.sent[i]?.end('no_responders');
+  t.is(world.sent.length, 9);
+  t.is(reasonOf(called), 'no_responders');
+});
+
+test('RT3: a version whose rules exclude the call by now takes no retry of it', async (t) => {
+  const versions = (tenant: string, revision: number) => ({
+    v1: {},
+    v2: { routing_rules: { tenant_id: tenant }, retry: 1, revision },
+  });
+  const world = worldOf({ a: { versions: versions('t1', 1) } });
+  const called = world.call('a', null, { tenant_id: 't1' });
+  const change = entryOf('a', { row: { revision: 2 }, versions: versions('t2', 2) });
+  world.feed$.next({ kind: 'changes', revision: 2, entries: [change], removedIds: [] });
+  world.sent[0]?.end(500);
+  await world.pass(1000);
+  t.is(world.sent.length, 1);
+  t.like(called.answers[0], { retryable: 'maybe_executed', details: { reason: 'no_version' } });
 });
 
 test('a person’s disable refuses: neither versions nor fallbacks stand in', (t) => {
@@ -380,6 +421,24 @@ test('the time of a caller that names none is that of the version that serves hi
   t.like(world.sent[1], { timeoutMs: 700, remainingMs: 200 });
 });
 
+test('R2: the time of whoever was asked first does not end the call of the next one', async (t) => {
+  const world = worldOf({
+    a: { row: { timeout_ms: 100, policy: { fallback: ['b'] } }, instances: { i1: {}, i2: {} } },
+    b: { row: { timeout_ms: 5000 } },
+  });
+  const called = world.call('a');
+  await world.pass(10, 10);
+  world.sent[0]?.end('no_responders');
+  await world.pass(10, 10);
+  // Its second attempt has less time than its timeout: a timer of the call waits for that.
+  world.sent[1]?.end('no_responders');
+  t.like(world.sent[2], { timeoutMs: 5000, remainingMs: 4980 });
+  await world.pass(4000, 100);
+  t.deepEqual(called.answers, []);
+  world.sent[2]?.end(0);
+  t.deepEqual(called.answers, ['ok']);
+});
+
 test('panic policy: any_enabled uses instances that are out where none is left, fail refuses with no_instance', (t) => {
   const instances = { i1: { health_status: 'unhealthy' }, i2: { health_status: 'unhealthy' } } as const;
   // The first call tries one that is out; the second finds none to try.
@@ -418,6 +477,57 @@ test('what took a call, and why, is counted', (t) => {
   ]);
   t.deepEqual(samples.get('b')?.routed, [{ version: 'v1', by: 'fallback', calls: 1 }]);
   t.deepEqual([...(samples.get('a')?.fallbacks ?? [])], [['b', 1]]);
+});
+
+test('what nobody received counts for nobody, and a retry counts once', async (t) => {
+  const world = worldOf({ a: { row: { policy: { fallback: ['b', 'c'] } } }, b: {}, c: { row: { retry: 1 } } });
+  world.call('a');
+  world.sent[0]?.end('no_responders');
+  world.sent[1]?.end('no_responders');
+  world.sent[2]?.end(500);
+  await world.pass(1000);
+  world.sent[3]?.end(0);
+  const routed = new Map([...world.core.view.extensions()].map((sample) => [sample.extension_id, sample.routed]));
+  t.deepEqual(Object.fromEntries(routed), { a: [], b: [], c: [{ version: 'v1', by: 'fallback', calls: 1 }] });
+  t.deepEqual([...(world.core.supervisor.slots.get('a')?.fallbacks ?? [])], [['c', 1]]);
+});
+
+test('the counts of a version stay while it is disabled, and go with its row', (t) => {
+  const world = worldOf({ a: { versions: { v1: {}, v2: {} } } });
+  const change = (revision: number, versions: Readonly<Record<string, Partial<VersionRow>>>) =>
+    world.feed$.next({
+      kind: 'changes',
+      revision,
+      entries: [entryOf('a', { row: { revision }, versions })],
+      removedIds: [],
+    });
+  const routed = () => [...world.core.view.extensions()][0]?.routed;
+  t.is(went(world, 'a'), 'a@v2');
+  change(2, { v1: {}, v2: { enabled: false, revision: 2 } });
+  change(3, { v1: {}, v2: { enabled: true, revision: 3 } });
+  t.is(went(world, 'a'), 'a@v2');
+  t.deepEqual(routed(), [{ version: 'v2', by: 'default', calls: 2 }]);
+  change(4, { v1: {} });
+  t.deepEqual(routed(), []);
+});
+
+test('CA3: the routing key that a large body hides from the balancer is no reason to skip a fallback', (t) => {
+  const world = worldOf({
+    a: { row: { policy: { balancer: 'consistent_hash', fallback: ['b'] } }, instances: { i1: {}, i2: {} } },
+    b: { versions: { v2: { routing_rules: { tenant_id: 't1' } } } },
+  });
+  const hidden: CallContext = {
+    problem: null,
+    get(key) {
+      if (key === 'tenant_id') return 't1';
+      this.problem = { code: 'invalid_request', message: 'too large' };
+      return undefined;
+    },
+  };
+  world.callWith('a', hidden);
+  world.sent[0]?.end('no_responders');
+  world.sent[1]?.end('no_responders');
+  t.like(world.sent[2]?.route.spec, { extensionId: 'b', version: 'v2' });
 });
 
 // CA4
@@ -465,6 +575,20 @@ test('CA4: nobody is passed over before ten outcomes, nor at the minimum itself,
   const calls = await alone.come('a', 5, 10);
   t.is(okShare(calls), 1);
   t.is(alone.sentTo('ext.a'), 60);
+});
+
+test('CA4: who fails too often himself does not take the calls of a default version that does', async (t) => {
+  const world = trafficOf({
+    a: { row: { policy: { fallback: ['b', 'c'] } } },
+    b: {},
+    c: { row: { breaker_override: 'isolated' } },
+  });
+  await weaken(world, 'a');
+  await weaken(world, 'b');
+  const before = world.sentTo('ext.b');
+  const calls = await world.come('a', 5, 10);
+  t.is(okShare(calls), 1);
+  t.is(world.sentTo('ext.b'), before);
 });
 
 test('CA4: a default version that works again comes back to all of its calls, without going to and fro', async (t) => {

@@ -1,121 +1,119 @@
 import test from 'ava';
 import fc from 'fast-check';
-import type { Extension } from '../../src/domain/extension.js';
-import { fallbackProblems } from '../../src/domain/fallbacks.js';
-import { diffRegistry, type RegisteredExtension } from '../../src/domain/registry-diff.js';
-import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
-import { changesOf, extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
+import { fallbacksInForce } from '../../src/domain/fallbacks.js';
 
-const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: [] };
+type Registry = Readonly<Record<string, readonly string[]>>;
 
-const problems = test.macro<[peers: Record<string, string[]>, expected: string[]]>({
-  exec(t, peers, expected) {
-    const { a: fallback = [] } = peers;
-    const peer = (id: string) => (peers[id] === undefined ? null : { type: 'pre', fallback: peers[id] });
-    t.deepEqual(fallbackProblems('a', 'pre', fallback, peer), expected);
-  },
-  title: (_, peers, expected) =>
-    `fallbacks: ${JSON.stringify(peers)} ${expected.length === 0 ? 'goes in no circle' : expected[0]}`,
-});
-test(problems, { a: [] }, []);
-test(problems, { a: ['b'] }, []);
-test(problems, { a: ['b'], b: ['c'], c: [] }, []);
-test(problems, { a: ['b', 'c'], b: ['d'], c: ['d'], d: [] }, []);
-test(problems, { a: ['b'], b: ['c'], c: ['b'] }, []);
-test(problems, { a: ['a'] }, ['policy.fallback goes in a circle: a -> a']);
-test(problems, { a: ['b'], b: ['a'] }, ['policy.fallback goes in a circle: a -> b -> a']);
-test(problems, { a: ['b'], b: ['x', 'c'], c: ['a'] }, ['policy.fallback goes in a circle: a -> b -> c -> a']);
-test(problems, { a: ['b', 'c'], b: [], c: ['a'] }, ['policy.fallback goes in a circle: a -> c -> a']);
+/** Changed in the order in which they are named, unless `revisions` says otherwise. */
+const rowsOf = (registry: Registry, revisions: Readonly<Record<string, number>> = {}) =>
+  Object.entries(registry).map(([id, fallback], i) => ({ id, type: 'pre', fallback, revision: revisions[id] ?? i }));
 
-test('fallbacks: an extension of another type is none, one that is not there may come', (t) => {
-  const peer = (id: string) => (id === 'b' ? { type: 'post', fallback: [] } : null);
-  t.deepEqual(fallbackProblems('a', 'pre', ['b', 'later'], peer), [
-    'policy.fallback must name extensions of type pre, b has post',
-  ]);
-});
-
-const row = (id: string, fallback: unknown, revision = 1) =>
-  registryEntry(extensionRow(id, { policy: { fallback }, revision }));
-
-/** What a supervisor would do with the plans. */
-function registered(...updates: RegistryUpdate[]) {
-  const running = new Map<string, RegisteredExtension>();
-  const refused: string[] = [];
-  for (const update of updates) {
-    const plan = diffRegistry(running, update, RULES, 'all');
-    for (const id of plan.remove) running.delete(id);
-    for (const change of [...plan.start, ...plan.update]) running.set(change.id, change.registered);
-    refused.push(
-      ...plan.refused.flatMap((problem) => problem.problems.map((text) => `${problem.extensionId}: ${text}`)),
+const inForce = test.macro<[registry: Registry, refused: Readonly<Record<string, string>>]>({
+  exec(t, registry, refused) {
+    const found = fallbacksInForce(rowsOf(registry));
+    t.deepEqual(
+      Object.fromEntries([...found.problems].map(([id, [problem]]) => [id, problem])),
+      Object.fromEntries(
+        Object.entries(refused).map(([id, circle]) => [id, `policy.fallback goes in a circle: ${circle}`]),
+      ),
     );
-  }
-  const inForce = (id: string): Extension | null => running.get(id)?.extension ?? null;
-  return { inForce, refused };
-}
-
-test('L1: the change that closes a circle is refused, and what was in force stays', (t) => {
-  const { inForce, refused } = registered(
-    snapshotOf(1, row('a', ['b']), row('b', [])),
-    changesOf(2, [row('b', ['a'], 2)]),
-  );
-  t.deepEqual(refused, ['b: policy.fallback goes in a circle: b -> a -> b']);
-  t.deepEqual(inForce('a')?.policy.fallback, ['b']);
-  t.deepEqual(inForce('b')?.policy.fallback, []);
+    const kept = [...found.inForce.values()].flat().length;
+    t.is(kept, Object.values(registry).flat().length - Object.keys(refused).length);
+  },
+  title: (_, registry, refused) =>
+    `FB1: ${JSON.stringify(registry)} ${Object.values(refused).join() || 'goes in no circle'}`,
 });
+test(inForce, {}, {});
+test(inForce, { a: [] }, {});
+test(inForce, { a: ['b'] }, {});
+test(inForce, { a: ['b'], b: ['c'], c: [] }, {});
+test(inForce, { a: ['b', 'c'], b: ['d'], c: ['d'], d: ['e'], e: [] }, {});
+test(inForce, { a: ['a'] }, { a: 'a -> a' });
+test(inForce, { a: ['b'], b: ['a'] }, { b: 'b -> a -> b' });
+test(inForce, { b: ['a'], a: ['b'] }, { a: 'a -> b -> a' });
+test(inForce, { a: ['b'], b: ['x', 'c'], c: ['a'] }, { c: 'c -> a -> b -> c' });
+test(inForce, { x: ['b'], b: ['c'], c: ['b', 'd'], d: [] }, { c: 'c -> b -> c' });
 
-test('fallbacks: a circle in a first snapshot refuses all that are in it, whatever their order', (t) => {
-  for (const entries of [
-    [row('a', ['b']), row('b', ['a'])],
-    [row('b', ['a']), row('a', ['b'])],
-  ]) {
-    const { inForce, refused } = registered(snapshotOf(1, ...entries, row('c', ['a'])));
-    t.is(refused.length, 2);
-    t.is(inForce('a'), null);
-    t.is(inForce('b'), null);
-    t.deepEqual(inForce('c')?.policy.fallback, ['a']);
-  }
-});
-
-test('fallbacks: two that are turned round in one change are no circle', (t) => {
-  for (const change of [
-    [row('a', [], 2), row('b', ['a'], 2)],
-    [row('b', ['a'], 2), row('a', [], 2)],
-  ]) {
-    const { inForce, refused } = registered(snapshotOf(1, row('a', ['b']), row('b', [])), changesOf(2, change));
-    t.deepEqual(refused, []);
-    t.deepEqual(inForce('b')?.policy.fallback, ['a']);
+test('FB1: what is refused depends on the rows and not on their order', (t) => {
+  const revisions = { a: 3, b: 1, c: 2 };
+  const orders: Registry[] = [
+    { a: ['b'], b: ['c'], c: ['a'] },
+    { c: ['a'], a: ['b'], b: ['c'] },
+    { b: ['c'], c: ['a'], a: ['b'] },
+  ];
+  for (const registry of orders) {
+    const { problems } = fallbacksInForce(rowsOf(registry, revisions));
+    t.deepEqual([...problems], [['a', ['policy.fallback goes in a circle: a -> b -> c -> a']]]);
   }
 });
 
-test('fallbacks: one that is removed is in nobody’s way', (t) => {
-  const { refused } = registered(
-    snapshotOf(1, row('a', ['b']), row('b', [])),
-    changesOf(2, [row('b', ['a'], 2)], ['a']),
-  );
-  t.deepEqual(refused, []);
+test('FB1: of rows that were changed together the later by name is refused', (t) => {
+  const { inForce: left } = fallbacksInForce(rowsOf({ b: ['a'], a: ['b'] }, { a: 1, b: 1 }));
+  t.deepEqual([...left], [['a', ['b']]]);
 });
 
-test('fallbacks: rows that hold nonsense in their place do not disturb others', (t) => {
-  for (const nonsense of [null, 'a', 7, {}, [7, null, {}], [['a']]]) {
-    const { inForce } = registered(snapshotOf(1, row('a', ['b']), row('b', nonsense)));
-    t.deepEqual(inForce('a')?.policy.fallback, ['b']);
-  }
+test('FB1: the others of the same row stay', (t) => {
+  const { inForce: left } = fallbacksInForce(rowsOf({ a: ['b'], b: ['c', 'a', 'd'] }));
+  t.deepEqual(left.get('b'), ['c', 'd']);
 });
 
-test('fallbacks: whatever changes come, those in force go in no circle', (t) => {
-  const ids = ['a', 'b', 'c', 'd'];
-  const change = fc.record({
-    id: fc.constantFrom(...ids),
-    fallback: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 3 }),
-  });
+test('FB2: an extension of another type is told and kept, one that is not there may come', (t) => {
+  const { inForce: left, problems } = fallbacksInForce([
+    { id: 'a', type: 'pre', fallback: ['b', 'later'], revision: 1 },
+    { id: 'b', type: 'post', fallback: [], revision: 1 },
+  ]);
+  t.deepEqual(left.get('a'), ['b', 'later']);
+  t.deepEqual(problems.get('a'), ['policy.fallback must name extensions of type pre, b has post']);
+});
+
+test('FB3: a chain as long as the registry, and a registry that names much, are read in one pass', (t) => {
+  const N = 20_000;
+  const chain = Array.from({ length: N }, (_, i) => ({
+    id: `e${i}`,
+    type: 'pre',
+    fallback: [`e${i + 1}`],
+    revision: i,
+  }));
+  t.is(fallbacksInForce(chain).inForce.size, N);
+  let looks = 0;
+  const wide = Array.from({ length: 3000 }, (_, i) => ({
+    id: `e${i}`,
+    type: 'pre',
+    get fallback() {
+      looks++;
+      return Array.from({ length: 8 }, (__, k) => `e${(i * 7 + k * 13) % 3000}`);
+    },
+    revision: i,
+  }));
+  fallbacksInForce(wide);
+  t.true(looks <= 3000 * 30, `${looks} looks`);
+});
+
+test('FB1: whatever the rows say, what is in force goes in no circle, and is all that goes in none', (t) => {
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+  const registry = fc.record(
+    Object.fromEntries(ids.map((id) => [id, fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 3 })])),
+  ) as fc.Arbitrary<Registry>;
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
-      const { inForce } = registered(
-        snapshotOf(1, ...ids.map((id) => row(id, []))),
-        ...changes.map(({ id, fallback }, i) => changesOf(i + 2, [row(id, fallback, i + 2)])),
-      );
-      const peer = (id: string) => ({ type: 'pre', fallback: inForce(id)?.policy.fallback ?? [] });
-      for (const id of ids) t.deepEqual(fallbackProblems(id, 'pre', inForce(id)?.policy.fallback ?? [], peer), []);
+    fc.property(registry, (rows) => {
+      const { inForce: left, problems } = fallbacksInForce(rowsOf(rows));
+      const reaches = (from: string, to: string): boolean => {
+        const seen = new Set<string>();
+        const next = [...(left.get(from) ?? [])];
+        for (let at = next.pop(); at !== undefined; at = next.pop()) {
+          if (at === to) return true;
+          if (seen.has(at)) continue;
+          seen.add(at);
+          next.push(...(left.get(at) ?? []));
+        }
+        return false;
+      };
+      for (const id of ids) t.false(reaches(id, id));
+      // Each that was refused would have closed one.
+      for (const [id] of problems)
+        for (const other of rows[id] ?? [])
+          if (!(left.get(id) ?? []).includes(other)) t.true(other === id || reaches(other, id));
     }),
+    { numRuns: 1000 },
   );
 });

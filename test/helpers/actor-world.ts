@@ -7,6 +7,7 @@ import type {
   AttemptListener,
   AuditFact,
   AutoChange,
+  CallContext,
   FlushResult,
   HealthFlushRow,
   InstanceStatusRow,
@@ -187,6 +188,10 @@ export class ActorWorld {
   }
 
   call(extensionId: string, budgetMs: number | null = null, context: Readonly<Record<string, string>> = {}): Called {
+    return this.callWith(extensionId, { get: (key) => context[key], problem: null }, budgetMs);
+  }
+
+  callWith(extensionId: string, context: CallContext, budgetMs: number | null = null): Called {
     const called: Called = { answers: [], attempts: [] };
     const invocation: Invocation = {
       extensionId,
@@ -195,7 +200,7 @@ export class ActorWorld {
       budgetMs,
       deadlineMs: Number.POSITIVE_INFINITY,
       header: () => null,
-      context: { get: (key) => context[key], problem: null },
+      context,
       succeed: (_route, _reply, attempts) => {
         called.answers.push('ok');
         called.attempts.push(attempts);
