@@ -3,14 +3,10 @@
 import { createHook } from 'node:async_hooks';
 import { ConsecutiveBreaker, circuitBreaker, handleAll, type IBreaker, SamplingBreaker } from 'cockatiel';
 import CircuitBreaker from 'opossum';
-import { Subject } from 'rxjs';
-import { Core } from '../src/actors/core.js';
 import { Endpoint } from '../src/actors/endpoint.js';
 import { HEALTH_WINDOW_MS } from '../src/domain/health-window.js';
-import type { RegistryEntry, RegistryUpdate } from '../src/domain/registry-rows.js';
-import { createPrepareRoute } from '../src/nats/routes.js';
-import { silentLogger } from '../src/telemetry/log.js';
 import { fillOpossum } from './call-rows.js';
+import { entry, startCore } from './core.js';
 import {
   BUSY_CALLS,
   DEFAULTS,
@@ -41,88 +37,10 @@ interface Kind {
   readonly idles: boolean;
 }
 
-const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: [] };
-
-/** The running daemon without its edges, with so many extensions and so many instances of each. */
-function startCore(count: number, instances: number): () => void {
-  const feed$ = new Subject<RegistryUpdate>();
-  const core = new Core(
-    {
-      feed$,
-      requestSnapshot: () => undefined,
-      prepareRoute: createPrepareRoute(null, RULES),
-      send: () => undefined,
-      sendCheck: () => undefined,
-      afterRoundTrip: (then) => then(Number.NEGATIVE_INFINITY),
-      publish: () => undefined,
-      flushHealth: async () => ({ dropped: [] }),
-      writeInstanceStatus: async () => undefined,
-      applyAutoChange: async () => ({ applied: false }),
-      applyVerb: () => Promise.reject(new Error('no database')),
-      newId: () => '',
-      writeAudit: async () => undefined,
-      onApplied: () => undefined,
-      clock: runningClock,
-      wall: Date.now,
-      random: Math.random,
-      log: silentLogger,
-    },
-    {
-      rules: RULES,
-      breakerDefaults: DEFAULTS,
-      autoDisableOnCircuitOpen: true,
-      autoEnableOnCircuitClose: true,
-      maxInFlight: 10_000,
-      maxBudgetMs: 60_000,
-      absenceGraceMs: 2000,
-      environment: null,
-      healthBasedRouting: true,
-      minSuccessRate: 0.8,
-    },
-  );
-  core.start();
-  feed$.next({
-    kind: 'snapshot',
-    revision: 1,
-    entries: Array.from({ length: count }, (_, i) => entry(`extension-${i}`, instances)),
-  });
+function startIdle(count: number, instances: number): () => void {
+  const core = startCore(Array.from({ length: count }, (_, i) => entry(`extension-${i}`, instances)));
   return () => void core.stop();
 }
-
-const entry = (id: string, instances: number): RegistryEntry => ({
-  extension: {
-    id,
-    type: 'pre',
-    subject: `ext.${id}`,
-    timeout_ms: 5000,
-    retry: 0,
-    enabled: true,
-    version: 'v1',
-    config: {},
-    metadata: {},
-    policy: null,
-    auto_disabled: false,
-    breaker_override: null,
-    breaker_resets: 0,
-    put_back: null,
-    switched_by: null,
-    revision: 1,
-  },
-  versions: [],
-  instances: Array.from({ length: instances }, (_, i) => ({
-    extension_id: id,
-    instance_id: `${id}-${i}`,
-    subject: `ext.${id}.${i}`,
-    weight: 100,
-    enabled: true,
-    health_status: null,
-    version: null,
-    revision: 1,
-  })),
-  facts: null,
-  versionFacts: {},
-  thresholds: null,
-});
 
 /** `make` is called for each. */
 const each = <T>(name: string, make: () => T, stop: (one: T) => void = () => undefined): Kind => ({
@@ -140,7 +58,7 @@ const core = (name: string, instances: number): Kind => ({
   name,
   isBusy: false,
   idles: false,
-  make: (count) => startCore(count, instances),
+  make: (count) => startIdle(count, instances),
 });
 
 /** When the i-th of a busy one's calls ended: spread over the health window. */

@@ -105,7 +105,7 @@ export function choiceRows(): Row[] {
     const table = new RoutingTable(extension);
     return [
       row(fromTable(shape), (context) => table.choose(context, Math.random)),
-      row(fromRows(shape), (context) => chooseFromRows(extension, context)),
+      ...(shape === 'a rollout of 2' ? [] : [row(fromRows(shape), (context) => chooseFromRows(extension, context))]),
     ];
   });
 }
