@@ -103,16 +103,12 @@ export interface CallContext extends Context {
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
 export interface Invocation {
   readonly extensionId: string;
-  /** The tenant token of the subject; null without one. */
-  readonly tenantId: string | null;
   /** Monotonic. */
   readonly arrivedMs: number;
   /** `Extreg-Timeout-Ms`; null where the caller named none. Checked: min_budget_ms..max_budget_ms. */
   readonly budgetMs: number | null;
   /** Set by the router as soon as it knows: when the caller stops waiting, monotonic. A reply owed longer is dropped. */
   deadlineMs: number;
-  /** Value of a header of the caller, exactly as spelled; null where it is absent. */
-  header(name: string): string | null;
   readonly context: CallContext;
   /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */
   succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null;

@@ -77,10 +77,6 @@ class IntakeInvocation implements Invocation {
     readonly body: Uint8Array,
   ) {}
 
-  header(name: string): string | null {
-    return headerIn(this.text, name);
-  }
-
   get bodyContext(): BodyContext {
     this.#bodyContext ??= new BodyContext(this.body);
     return this.#bodyContext;

@@ -195,11 +195,9 @@ export class ActorWorld {
     const called: Called = { answers: [], attempts: [] };
     const invocation: Invocation = {
       extensionId,
-      tenantId: null,
       arrivedMs: this.clock.now(),
       budgetMs,
       deadlineMs: Number.POSITIVE_INFINITY,
-      header: () => null,
       context,
       succeed: (_route, _reply, attempts) => {
         called.answers.push('ok');

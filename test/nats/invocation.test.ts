@@ -128,15 +128,15 @@ test.serial('intake: the tenant of the subject stands over the header, for route
   await invoke(caller, 'normalize', 'NATS/1.0\r\nExtreg-Tenant-Id: claimed\r\n\r\n');
   await invoke(caller, 'normalize.Łódź');
   t.deepEqual(
-    seen.map(({ tenantId }) => tenantId),
-    ['acme', null, 'Łódź'],
+    seen.map(({ context }) => context.get('tenant_id')),
+    ['acme', 'claimed', 'Łódź'],
   );
   t.deepEqual(
     extension.received.map((request) => request.headers?.values('Extreg-Tenant-Id')),
     [['acme'], ['claimed'], ['Łódź']],
   );
-  t.is(seen[0]?.header('Extreg-Ctx-Region'), 'eu');
-  t.is(seen[0]?.header('extreg-ctx-region'), null);
+  t.is(seen[0]?.context.get('Region'), 'eu');
+  t.is(seen[0]?.context.get('region'), undefined);
 });
 
 test.serial('intake: a configured environment stands over the header', async (t) => {
