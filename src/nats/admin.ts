@@ -24,7 +24,7 @@ export type AdminAnswer =
 export interface AdminVerb {
   /** Names of what it takes. */
   readonly fields: readonly string[];
-  answer(request: JsonMap): AdminAnswer | Promise<AdminAnswer>;
+  answer(request: JsonMap): AdminAnswer;
 }
 
 const MAX_BODY_BYTES = 65_536;
@@ -38,7 +38,6 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export class AdminService {
   #notAccepted = 0;
   #subscription: BrokerSubscription | null = null;
-  readonly #underWay = new Set<Promise<void>>();
   readonly #warnNotAccepted: LimitedWarn;
 
   constructor(
@@ -60,10 +59,9 @@ export class AdminService {
     );
   }
 
-  /** Takes no further requests; resolves when those that were taken have their answers. */
+  /** Takes no further requests; resolves when those on their way have their answers. */
   async drain(): Promise<void> {
     await this.#subscription?.drain();
-    await Promise.all(this.#underWay);
   }
 
   /** AD2. */
@@ -80,32 +78,26 @@ export class AdminService {
     }
     const verb = this.subjects.adminVerb(subject);
     const deadlineMs = this.clock.now() + OWED_MS;
-    const work: Promise<void> = this.#answer(verb, message.data)
-      .then(({ block, body }) => this.replies.send(reply, block, body, deadlineMs))
-      .finally(() => this.#underWay.delete(work));
-    this.#underWay.add(work);
+    const { block, body } = this.#answer(verb, message.data);
+    this.replies.send(reply, block, body, deadlineMs);
   }
 
   /** AD1. */
-  async #answer(verb: string, data: Uint8Array): Promise<{ readonly block: string; readonly body: Uint8Array }> {
-    let refusal: Refusal;
+  #answer(verb: string, data: Uint8Array): AnswerMessage {
     try {
-      const answer = await this.#ask(verb, data);
-      if (answer.kind === 'answer') {
-        const body = Buffer.from(JSON.stringify(answer.value));
-        const { maxPayload } = this.connection;
-        if (body.length <= maxPayload) return { block: '', body };
-        refusal = tooLarge(maxPayload, body.length);
-      } else refusal = answer;
+      const answer = this.#ask(verb, data);
+      if (answer.kind === 'refused') return refusalMessage(answer);
+      const body = Buffer.from(JSON.stringify(answer.value));
+      const { maxPayload } = this.connection;
+      return body.length <= maxPayload ? { block: '', body } : refusalMessage(tooLarge(maxPayload, body.length));
     } catch (error) {
       this.log.error({ event: 'admin_request_failed', verb, err: error });
-      refusal = FAILED;
+      return refusalMessage(FAILED);
     }
-    return { block: errorBlock(refusal.error), body: errorBody(refusal.error, refusal.extensionId) };
   }
 
   /** AD3. */
-  #ask(name: string, data: Uint8Array): AdminAnswer | Promise<AdminAnswer> {
+  #ask(name: string, data: Uint8Array): AdminAnswer {
     const verb = this.verbs.get(name);
     if (verb === undefined)
       return invalid(`the verb must be one of ${[...this.verbs.keys()].join(', ')}, got ${quoted(name)}`);
@@ -122,6 +114,16 @@ export class AdminService {
 }
 
 type Refusal = Extract<AdminAnswer, { kind: 'refused' }>;
+
+interface AnswerMessage {
+  readonly block: string;
+  readonly body: Uint8Array;
+}
+
+const refusalMessage = ({ error, extensionId }: Refusal): AnswerMessage => ({
+  block: errorBlock(error),
+  body: errorBody(error, extensionId),
+});
 
 /** `extensionId`: where it is known. */
 export const invalid = (message: string, extensionId = ''): Refusal => ({
