@@ -94,8 +94,8 @@ export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 /** What a caller says of itself, as far as it is believed; read only where it is asked for. */
 export interface CallContext extends Context {
   /**
-   * Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. Whoever begins
-   * another question sets it to null before.
+   * Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. It is that of
+   * all that was asked since, so whoever begins another question sets it to null before.
    */
   problem: InvocationError | null;
 }

@@ -30,6 +30,11 @@ export function isJsonObject(body: Uint8Array): boolean {
   return body[at] === OPEN_OBJECT;
 }
 
+/** F2. The member that would have decided. */
+export interface GivenTwice {
+  readonly twice: string;
+}
+
 /** One body, read once however often it is asked. */
 export class BodyContext {
   readonly #body: Uint8Array;
@@ -41,30 +46,20 @@ export class BodyContext {
     this.#body = body;
   }
 
-  /**
-   * Adds a value for each of `keys` to which the body gives one: a text that is not blank, a number, true or false.
-   * Returns the member that was given twice and would have decided; null without one.
-   */
-  read(keys: readonly string[], values: Map<string, string>): string | null {
+  /** What the body gives to a key: a text that is not blank, a number, true or false; null where it gives none. */
+  get(key: string): string | null | GivenTwice {
     const top = this.#members();
     if (top === null) return null;
-    for (const key of keys) {
-      if (TOP_MEMBERS.has(key)) {
-        if (top.twice.has(key)) return key;
-        const value = scalarText(top.get(key));
-        if (value !== null) {
-          values.set(key, value);
-          continue;
-        }
-      }
-      if (top.twice.has(METADATA)) return METADATA;
-      if (!top.get(METADATA).startsWith('{')) continue;
-      this.#metadata ??= new Members(top.get(METADATA), 0, () => true);
-      if (this.#metadata.twice.has(key)) return `${METADATA}.${key}`;
-      const value = scalarText(this.#metadata.get(key));
-      if (value !== null) values.set(key, value);
+    if (TOP_MEMBERS.has(key)) {
+      if (top.twice.has(key)) return { twice: key };
+      const value = scalarText(top.get(key));
+      if (value !== null) return value;
     }
-    return null;
+    if (top.twice.has(METADATA)) return { twice: METADATA };
+    if (!top.get(METADATA).startsWith('{')) return null;
+    this.#metadata ??= new Members(top.get(METADATA), 0, () => true);
+    if (this.#metadata.twice.has(key)) return { twice: `${METADATA}.${key}` };
+    return scalarText(this.#metadata.get(key));
   }
 
   #members(): Members | null {

@@ -4,14 +4,15 @@
 //     blank value is none.
 // X2. Nothing is read before somebody asks, and the body only for keys to which nothing before it gives a value.
 // X3. An environment in the daemon's configuration stands over every source.
-// X4. No context header tells the extension anything else than what routing used.
+// X4. No context header tells the extension anything else than what routing used. A key that routing did not ask for was not
+//     looked up in the body (X2): its header passes as it came, also where a body that is believed before it says otherwise.
 // X5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
-//     guessed.
+//     guessed. Only the routing key of `consistent_hash` is none then, as where nobody gives one: any instance can serve.
 import type { CallContext } from '../actors/ports.js';
 import type { InvocationError } from '../domain/errors.js';
 import type { CallerHeaders, LeftOut } from './caller-headers.js';
 import { type BodyContext, isJsonObject } from './context-body.js';
-import { headerIn, isHeaderName } from './headers.js';
+import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from './headers.js';
 
 export const CONTEXT_SOURCES = ['subject', 'header', 'body'] as const;
 export type ContextSource = (typeof CONTEXT_SOURCES)[number];
@@ -36,28 +37,34 @@ export interface Claims {
   readonly bodyContext: BodyContext;
 }
 
-export type ContextValues = ReadonlyMap<string, string>;
+/** What the extension is to get of this call. */
+export interface Told {
+  /** Value of a context header; null where it gets none. */
+  told(header: SoughtHeader): string | null;
+}
+
+/** A value; null: nobody gives one; an error where that cannot be known. */
+export type ContextAnswer = string | null | InvocationError;
 
 const TENANT_KEY = 'tenant_id';
-export const TENANT_HEADER = 'Extreg-Tenant-Id';
+const ENVIRONMENT_KEY = 'environment';
+export const TENANT_HEADER = soughtHeader('Extreg-Tenant-Id');
 
-const NAMED_HEADERS: ReadonlyMap<string, string> = new Map([
+const headerOfKey = new Map<string, SoughtHeader | null>([
   [TENANT_KEY, TENANT_HEADER],
-  ['policy_id', 'Extreg-Policy-Id'],
-  ['environment', 'Extreg-Environment'],
-  ['routing_key', 'Extreg-Routing-Key'],
+  ['policy_id', soughtHeader('Extreg-Policy-Id')],
+  [ENVIRONMENT_KEY, soughtHeader('Extreg-Environment')],
+  ['routing_key', soughtHeader('Extreg-Routing-Key')],
 ]);
-
-const otherHeaders = new Map<string, string | null>();
-const MAX_OTHER_HEADERS = 1000;
+const MAX_HEADERS = 1000;
 
 /** The header that a key travels in; null where no header can have its name. */
-export function contextHeader(key: string): string | null {
-  const known = NAMED_HEADERS.get(key) ?? otherHeaders.get(key);
+export function contextHeader(key: string): SoughtHeader | null {
+  const known = headerOfKey.get(key);
   if (known !== undefined) return known;
-  const header = isHeaderName(key) ? `Extreg-Ctx-${key}` : null;
+  const header = isHeaderName(key) ? soughtHeader(`Extreg-Ctx-${key}`) : null;
   // The keys are those of the registry's rules, so they are few; whatever they are, they do not pile up.
-  if (otherHeaders.size < MAX_OTHER_HEADERS) otherHeaders.set(key, header);
+  if (headerOfKey.size < MAX_HEADERS) headerOfKey.set(key, header);
   return header;
 }
 
@@ -99,108 +106,107 @@ export class ContextReader {
     return this.#subjectRank < this.#headerRank || !isGiven(headerIn(text, TENANT_HEADER));
   }
 
-  /** A value for each of `keys` that a source gives one; an error where that cannot be known. */
-  read(keys: readonly string[], claims: Claims): ContextValues | InvocationError {
-    const values = new Map<string, string>();
-    if (this.#environment !== null && keys.includes('environment')) values.set('environment', this.#environment);
+  /** X1 to X3. */
+  read(key: string, claims: Claims): ContextAnswer {
+    if (this.#environment !== null && key === ENVIRONMENT_KEY) return this.#environment;
     for (const source of this.#from) {
-      const missing = keys.filter((key) => !values.has(key));
-      if (missing.length === 0) break;
-      switch (source) {
-        case 'subject':
-          if (claims.tenantId !== null && missing.includes(TENANT_KEY)) values.set(TENANT_KEY, claims.tenantId);
-          break;
-        case 'header':
-          readHeaders(missing, claims.text, values);
-          break;
-        case 'body': {
-          const error = this.#readBody(missing, claims, values);
-          if (error !== null) return error;
-          break;
-        }
-        default:
-          source satisfies never;
-      }
+      const answer = this.#ask(source, key, claims);
+      if (answer !== null) return answer;
     }
-    return values;
+    return null;
+  }
+
+  #ask(source: ContextSource, key: string, claims: Claims): ContextAnswer {
+    switch (source) {
+      case 'subject':
+        return key === TENANT_KEY ? claims.tenantId : null;
+      case 'header': {
+        const header = contextHeader(key);
+        const value = header === null ? null : headerIn(claims.text, header);
+        return isGiven(value) ? value : null;
+      }
+      case 'body':
+        return this.#askBody(key, claims);
+      default:
+        return source satisfies never;
+    }
   }
 
   /**
-   * X4. The context headers that `told` the extension something else than `context` says: a body that is believed before
-   * them can contradict them.
+   * X4. The context header that tells the extension something else of `key` than `value`: a body that is believed before it
+   * can contradict it.
    */
-  contradicted(context: ContextValues, told: (header: string) => string | null): readonly string[] {
-    if (!this.#bodyOutranks) return [];
-    return [...context].flatMap(([key, value]) => {
-      const header = contextHeader(key);
-      const said = header === null ? null : told(header);
-      return header === null || said === null || said === value ? [] : [header];
-    });
+  contradicted(key: string, value: string, extension: Told): SoughtHeader | null {
+    if (!this.#bodyOutranks) return null;
+    const header = contextHeader(key);
+    const said = header === null ? null : extension.told(header);
+    return said === null || said === value ? null : header;
   }
 
-  #readBody(
-    keys: readonly string[],
-    { body, bodyContext }: Claims,
-    values: Map<string, string>,
-  ): InvocationError | null {
+  #askBody(key: string, { body, bodyContext }: Claims): ContextAnswer {
     if (!isJsonObject(body)) return null;
-    if (body.length > this.#bodyMaxBytes) return this.#contextNeeded(keys, body.length);
-    const twice = bodyContext.read(keys, values);
-    return twice === null
-      ? null
-      : {
-          code: 'invalid_request',
-          message: `routing needs ${twice}: the body must give it once, got it twice`,
-          details: { reason: 'context_given_twice', member: twice },
-        };
+    if (body.length > this.#bodyMaxBytes) return this.#contextNeeded(key, body.length);
+    const answer = bodyContext.get(key);
+    if (answer === null || typeof answer === 'string') return answer;
+    const { twice } = answer;
+    return {
+      code: 'invalid_request',
+      message: `routing needs ${twice}: the body must give it once, got it twice`,
+      details: { reason: 'context_given_twice', member: twice },
+    };
   }
 
   /** X5. Only a source that is believed before the body could have answered in its place. */
-  #contextNeeded(keys: readonly string[], gotBytes: number): InvocationError {
-    const headers = this.#headerRank < this.#bodyRank ? keys.flatMap((key) => contextHeader(key) ?? []) : [];
-    const isTenantInSubject =
-      this.#subjectRank < this.#bodyRank && !headers.includes(TENANT_HEADER) && keys.includes(TENANT_KEY);
+  #contextNeeded(key: string, gotBytes: number): InvocationError {
+    const header = this.#headerRank < this.#bodyRank ? contextHeader(key) : null;
+    const isTenantInSubject = this.#subjectRank < this.#bodyRank && header === null && key === TENANT_KEY;
     const ways = [
-      ...(headers.length === 0 ? [] : [`${headers.length === 1 ? 'header' : 'headers'} ${headers.join(', ')}`]),
+      ...(header === null ? [] : [`header ${header.name}`]),
       ...(isTenantInSubject ? ['the tenant in the subject'] : []),
       `a body of at most ${this.#bodyMaxBytes} bytes`,
     ];
     return {
       code: 'invalid_request',
-      message: `routing needs ${keys.join(', ')}: expected ${ways.join(', or ')}, got a body of ${gotBytes} bytes`,
-      details: { reason: 'context_needed', headers, limit_bytes: this.#bodyMaxBytes, got_bytes: gotBytes },
+      message: `routing needs ${key}: expected ${ways.join(', or ')}, got a body of ${gotBytes} bytes`,
+      details: {
+        reason: 'context_needed',
+        headers: header === null ? [] : [header.name],
+        limit_bytes: this.#bodyMaxBytes,
+        got_bytes: gotBytes,
+      },
     };
   }
+}
+
+/** Whoever answers for one call. */
+export interface Asked {
+  answer(key: string): ContextAnswer;
 }
 
 /** The context of one call, read as it is asked for: what nobody asks for is not looked for. */
 export class ReadContext implements CallContext {
   problem: InvocationError | null = null;
-  readonly #values = new Map<string, string | undefined>();
+  /** null: nobody has asked. */
+  #answers: Map<string, ContextAnswer> | null = null;
 
-  constructor(private readonly read: (keys: readonly string[]) => ContextValues | InvocationError) {}
+  constructor(private readonly asked: Asked) {}
 
   get(key: string): string | undefined {
-    if (this.#values.has(key)) return this.#values.get(key);
-    const answer = this.read([key]);
-    if ('code' in answer) this.problem ??= answer;
-    const value = 'code' in answer ? undefined : answer.get(key);
-    this.#values.set(key, value);
-    return value;
+    let answer = this.#answers?.get(key);
+    if (answer === undefined) {
+      answer = this.asked.answer(key);
+      this.#answers ??= new Map();
+      this.#answers.set(key, answer);
+    }
+    if (typeof answer === 'string') return answer;
+    // Also when it is asked again: the problem belongs to the question, and another may have been in between.
+    if (answer !== null) this.problem ??= answer;
+    return undefined;
   }
 }
 
-function readHeaders(keys: readonly string[], text: string, values: Map<string, string>): void {
-  if (text === '') return;
-  for (const key of keys) {
-    const header = contextHeader(key);
-    const value = header === null ? null : headerIn(text, header);
-    if (isGiven(value)) values.set(key, value);
-  }
-}
-
-/** What the extension gets once a body was believed over these headers. */
-export function withoutHeaders(headers: CallerHeaders, names: readonly string[]): CallerHeaders {
+/** What the extension gets once a body was believed over this header. */
+export function withoutHeader(headers: CallerHeaders, { name }: SoughtHeader): CallerHeaders {
   const lines = headers.forwarded.split(/(?<=\r\n)/);
-  return { ...headers, forwarded: lines.filter((line) => !names.some((name) => line.startsWith(`${name}:`))).join('') };
+  return { ...headers, forwarded: lines.filter((line) => !line.startsWith(`${name}:`)).join('') };
 }

@@ -61,24 +61,20 @@ export function trimmedValue(text: string, colon: number, lineEnd: number): stri
   return text.slice(start, end);
 }
 
-const needles = new Map<string, string>();
-const MAX_NEEDLES = 1000;
-
-function needleOf(name: string): string {
-  let needle = needles.get(name);
-  if (needle === undefined) {
-    needle = `\r\n${name}:`;
-    if (needles.size < MAX_NEEDLES) needles.set(name, needle);
-  }
-  return needle;
+/** A header to look for: made once for a name, because putting its needle together costs as much as the search. */
+export interface SoughtHeader {
+  readonly name: string;
+  readonly needle: string;
 }
 
+export const soughtHeader = (name: string): SoughtHeader => ({ name, needle: `\r\n${name}:` });
+
 /** First value of a header in a well-formed block, its name exactly as spelled; null where it is absent. */
-export function headerIn(text: string, name: string): string | null {
+export function headerIn(text: string, { needle }: SoughtHeader): string | null {
   if (text === '') return null;
-  const at = text.indexOf(needleOf(name));
+  const at = text.indexOf(needle);
   if (at === -1) return null;
-  const colon = at + 2 + name.length;
+  const colon = at + needle.length - 1;
   return decodeValue(trimmedValue(text, colon, text.indexOf('\r', colon)));
 }
 

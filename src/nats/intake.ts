@@ -13,17 +13,20 @@ import type { BrokerSubscription } from './broker-subscription.js';
 import { type CallerHeaders, NO_HEADERS, readCallerHeaders } from './caller-headers.js';
 import type { BrokerConnection } from './connection.js';
 import {
+  type Asked,
+  type Claims,
+  type ContextAnswer,
   ContextReader,
   type ContextSettings,
-  type ContextValues,
   ReadContext,
   TENANT_HEADER,
-  withoutHeaders,
+  type Told,
+  withoutHeader,
 } from './context.js';
 import { BodyContext } from './context-body.js';
 import { errorBlock, errorBody } from './error-reply.js';
 import type { ExtensionReply } from './extension-reply.js';
-import { headerIn, headerText, headerValue } from './headers.js';
+import { headerIn, headerText, headerValue, type SoughtHeader } from './headers.js';
 import type { Replies } from './replies.js';
 import type { PreparedRoute } from './routes.js';
 import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from './subjects.js';
@@ -56,7 +59,7 @@ export interface IntakeCounts {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-class IntakeInvocation implements Invocation {
+class IntakeInvocation implements Invocation, Claims, Asked, Told {
   budgetMs: number | null = null;
   deadlineMs = NEVER;
   hops = 1;
@@ -83,8 +86,18 @@ class IntakeInvocation implements Invocation {
   }
 
   get context(): CallContext {
-    this.#context ??= new ReadContext((keys) => this.intake.context(this, keys));
+    this.#context ??= new ReadContext(this);
     return this.#context;
+  }
+
+  /** For its context. */
+  answer(key: string): ContextAnswer {
+    return this.intake.context(this, key);
+  }
+
+  told(header: SoughtHeader): string | null {
+    if (header === TENANT_HEADER && this.tenantHeader !== '') return this.tenantId;
+    return headerIn(`\r\n${this.headers.forwarded}`, header);
   }
 
   succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null {
@@ -241,18 +254,15 @@ export class Intake {
   }
 
   /** For IntakeInvocation. */
-  context(invocation: IntakeInvocation, keys: readonly string[]): ContextValues | InvocationError {
-    const context = this.#context.read(keys, invocation);
-    if ('code' in context) return context;
-    const { headers, tenantHeader, tenantId } = invocation;
-    const contradicted = this.#context.contradicted(context, (name) =>
-      name === TENANT_HEADER && tenantHeader !== '' ? tenantId : headerIn(`\r\n${headers.forwarded}`, name),
-    );
-    if (contradicted.length > 0) {
-      invocation.headers = withoutHeaders(headers, contradicted);
-      if (contradicted.includes(TENANT_HEADER)) invocation.tenantHeader = '';
+  context(invocation: IntakeInvocation, key: string): ContextAnswer {
+    const answer = this.#context.read(key, invocation);
+    if (typeof answer !== 'string') return answer;
+    const contradicted = this.#context.contradicted(key, answer, invocation);
+    if (contradicted !== null) {
+      invocation.headers = withoutHeader(invocation.headers, contradicted);
+      if (contradicted === TENANT_HEADER) invocation.tenantHeader = '';
     }
-    return context;
+    return answer;
   }
 
   /** For IntakeInvocation. */

@@ -5,8 +5,14 @@ import { BodyContext, isJsonObject } from '../../src/nats/context-body.js';
 const RUNS = { numRuns: 500 };
 
 function said(body: string | Uint8Array, ...keys: string[]): Record<string, string> | string {
+  const context = new BodyContext(Buffer.from(body));
   const values = new Map<string, string>();
-  return new BodyContext(Buffer.from(body)).read(keys, values) ?? Object.fromEntries(values);
+  for (const key of keys) {
+    const value = context.get(key);
+    if (typeof value === 'string') values.set(key, value);
+    else if (value !== null) return value.twice;
+  }
+  return Object.fromEntries(values);
 }
 
 const names = test.macro<[body: string | Uint8Array, keys: string[], expected: Record<string, string> | string]>({
@@ -192,9 +198,7 @@ test('body: for any JSON object, what JSON.parse gives for texts and small numbe
           if (typeof value === 'number' && !Number.isSafeInteger(value)) return;
           if (value !== undefined) expected.push([wanted, String(value)]);
         }
-        const values = new Map<string, string>();
-        t.is(new BodyContext(Buffer.from(body)).read(keys, values), null);
-        t.deepEqual([...values].sort(), expected.sort());
+        t.deepEqual(said(body, ...keys), Object.fromEntries(expected));
       },
     ),
     RUNS,

@@ -18,6 +18,7 @@ test.before(async (t) => {
 test.after.always((t) => t.context.server.stop());
 
 const KEYS = ['tenant_id', 'policy_id', 'environment', 'routing_key', 'region'];
+const headerOf = (key: string): string => contextHeader(key)?.name ?? '';
 
 interface Heard {
   /** What routing was told of KEYS; null where it did not ask. */
@@ -66,7 +67,7 @@ async function listening(
     if (reply.headers?.has('Extreg-Error')) return errorOf(reply).details as InvocationError['details'];
     const request = received.at(-1) as Msg;
     const told: Record<string, string> = {};
-    for (const name of KEYS.map((key) => contextHeader(key) ?? '')) {
+    for (const name of KEYS.map(headerOf)) {
       const values = request.headers?.values(name) ?? [];
       t.true(values.length < 2, `${name} is told once`);
       if (values[0] !== undefined) told[name.replace('Extreg-', '')] = values[0];
@@ -143,7 +144,7 @@ test.serial(
   'X5: a body too large to be looked into is refused; with the headers it passes byte for byte',
   async (t) => {
     const listen = await listening(t, { contextBodyMaxBytes: 20 });
-    const headers = KEYS.map((key) => contextHeader(key) as string);
+    const headers = KEYS.map(headerOf);
     const details = { reason: 'context_needed', limit_bytes: 20, got_bytes: Buffer.byteLength(BODY) };
     // Of those that are asked for, the first that nothing but the body could give.
     t.deepEqual(await listen('normalize', [], BODY), { ...details, headers: [headers[0]] });
@@ -157,7 +158,7 @@ const value = fc.constantFrom('', 'a', 'b', 'Łódź');
 const some = (names: readonly string[]) => fc.dictionary(fc.constantFrom(...names), value);
 const anyCall = fc.record({
   rest: fc.constantFrom('normalize', 'normalize.a', 'normalize.s'),
-  headers: some(KEYS.map((key) => contextHeader(key) as string)),
+  headers: some(KEYS.map(headerOf)),
   top: some(KEYS),
   metadata: some(KEYS),
 });
@@ -183,7 +184,7 @@ for (const contextFrom of ORDERS)
         const inBody: readonly string[] = [...Object.values(top), ...Object.values(metadata)];
         for (const key of KEYS) {
           const used = routing?.[key];
-          const told = extension[contextHeader(key)?.replace('Extreg-', '') ?? ''] ?? '';
+          const told = extension[headerOf(key).replace('Extreg-', '')] ?? '';
           if (told !== '') t.is(told, used ?? '');
           const isInBody = contextFrom.includes('body') && used !== undefined && inBody.includes(used);
           if (!isInBody) t.is(told, used ?? '', 'what no body says is told by a header');

@@ -7,8 +7,8 @@ import {
   ContextReader,
   type ContextSettings,
   type ContextSource,
-  type ContextValues,
   contextHeader,
+  ReadContext,
 } from '../../src/nats/context.js';
 import { BodyContext } from '../../src/nats/context-body.js';
 import { headerValue } from '../../src/nats/headers.js';
@@ -23,16 +23,19 @@ interface Call extends Partial<ContextSettings> {
   readonly body?: string | Uint8Array;
 }
 
-function read(keys: readonly string[], call: Call): ContextValues | InvocationError {
+/** The value of each key that has one, or the first refusal: one key is asked for after the other. */
+function read(keys: readonly string[], call: Call): ReadonlyMap<string, string> | InvocationError {
   const { tenant = null, headers = [], body = '', from = CONTEXT_SOURCES, bodyMaxBytes = 65_536 } = call;
   const reader = new ContextReader({ from, bodyMaxBytes, environment: call.environment ?? null });
   const bytes = Buffer.from(body);
-  return reader.read(keys, {
-    tenantId: tenant,
-    text: block(...headers),
-    body: bytes,
-    bodyContext: new BodyContext(bytes),
-  });
+  const claims = { tenantId: tenant, text: block(...headers), body: bytes, bodyContext: new BodyContext(bytes) };
+  const values = new Map<string, string>();
+  for (const key of keys) {
+    const answer = reader.read(key, claims);
+    if (typeof answer === 'string') values.set(key, answer);
+    else if (answer !== null) return answer;
+  }
+  return values;
 }
 
 /** What is said of the keys; fails the test where the call is refused. */
@@ -52,7 +55,7 @@ const ALL_KEYS = ['tenant_id', 'policy_id', 'environment', 'routing_key', 'regio
 
 const header = test.macro<[key: string, header: string | null]>({
   exec(t, key, name) {
-    t.is(contextHeader(key), name);
+    t.is(contextHeader(key)?.name ?? null, name);
     if (name !== null) t.deepEqual(said([key], { headers: [`${name}: x`] }), { [key]: 'x' });
   },
   title: (_, key, name) => `context: ${JSON.stringify(key)} travels in ${name ?? 'no header'}`,
@@ -168,18 +171,20 @@ test('X5: a body at the limit is looked into, one byte more is refused with what
   const limit = { bodyMaxBytes: 100 };
   t.is(sized(100).length, 100);
   t.deepEqual(said(['tenant_id'], { ...limit, body: sized(100) }), { tenant_id: 'acme' });
-  t.deepEqual(refusal(['tenant_id', 'region', 'größe'], { ...limit, body: sized(101) }), {
-    code: 'invalid_request',
-    message:
-      'routing needs tenant_id, region, größe: expected headers Extreg-Tenant-Id, Extreg-Ctx-region, ' +
-      'or a body of at most 100 bytes, got a body of 101 bytes',
-    details: {
-      reason: 'context_needed',
-      headers: ['Extreg-Tenant-Id', 'Extreg-Ctx-region'],
-      limit_bytes: 100,
-      got_bytes: 101,
-    },
-  });
+  const expected = { tenant_id: 'Extreg-Tenant-Id', region: 'Extreg-Ctx-region', größe: null };
+  for (const [key, name] of Object.entries(expected))
+    t.deepEqual(refusal([key], { ...limit, body: sized(101) }), {
+      code: 'invalid_request',
+      message:
+        `routing needs ${key}: expected ${name === null ? '' : `header ${name}, or `}` +
+        'a body of at most 100 bytes, got a body of 101 bytes',
+      details: {
+        reason: 'context_needed',
+        headers: name === null ? [] : [name],
+        limit_bytes: 100,
+        got_bytes: 101,
+      },
+    });
   t.is(refusal(['tenant_id'], { ...limit, body: ` \t\r\n${sized(100)}` }).details?.got_bytes, 104);
 });
 
@@ -206,6 +211,49 @@ test('X5: only what is believed before the body is named', (t) => {
   );
 });
 
+test('X5: a problem belongs to its question: the next question has none, and the same one has it again', (t) => {
+  const reader = new ContextReader({ from: CONTEXT_SOURCES, bodyMaxBytes: 100, environment: null });
+  const body = Buffer.from(sized(101));
+  const claims = { tenantId: null, text: block('Extreg-Tenant-Id: acme'), body, bodyContext: new BodyContext(body) };
+  const asked: string[] = [];
+  const context = new ReadContext({
+    answer: (key) => {
+      asked.push(key);
+      return reader.read(key, claims);
+    },
+  });
+  const told = (): InvocationError | null => context.problem;
+  t.is(context.get('routing_key'), undefined);
+  const problem = told();
+  t.deepEqual(problem?.details?.headers, ['Extreg-Routing-Key']);
+  context.problem = null;
+  t.is(context.get('tenant_id'), 'acme');
+  t.is(told(), null);
+  t.is(context.get('routing_key'), undefined);
+  t.is(told(), problem);
+  t.is(context.get('region'), undefined);
+  t.is(told(), problem, 'of several, the first is told');
+  context.problem = null;
+  t.is(context.get('region'), undefined);
+  t.deepEqual(told()?.details?.headers, ['Extreg-Ctx-region']);
+  t.is(context.get('tenant_id'), 'acme');
+  t.deepEqual(asked, ['routing_key', 'tenant_id', 'region'], 'each is looked for once');
+});
+
+test('context: what nobody says is looked for once, and is no problem', (t) => {
+  let asked = 0;
+  const context = new ReadContext({
+    answer: () => {
+      asked += 1;
+      return null;
+    },
+  });
+  t.is(context.get('region'), undefined);
+  t.is(context.get('region'), undefined);
+  t.is(asked, 1);
+  t.is(context.problem, null);
+});
+
 const sources = fc.shuffledSubarray([...CONTEXT_SOURCES]);
 const token = fc.stringMatching(/^[a-z]{1,6}$/);
 const anyCall = fc.record({
@@ -224,7 +272,7 @@ test('X1: for any call, a value is that of the first believed source that gives 
     fc.property(anyCall, fc.shuffledSubarray(ALL_KEYS), (call, keys) => {
       const { from, tenant, environment } = call;
       const bodyOf = (key: string) => call.body?.[key] ?? null;
-      const headerOf = (key: string) => call.headers[contextHeader(key)?.slice('Extreg-'.length) ?? ''] || null;
+      const headerOf = (key: string) => call.headers[contextHeader(key)?.name.slice('Extreg-'.length) ?? ''] || null;
       const expected: Record<string, string> = {};
       for (const key of keys) {
         const bySource = {
@@ -267,10 +315,11 @@ test('context: any headers and any body end in a context or a refusal, never in 
       fc.constantFrom(0, 3, 65_536),
       (body, text, from, keys, bodyMaxBytes) => {
         const reader = new ContextReader({ from, bodyMaxBytes, environment: null });
-        t.notThrows(() =>
-          reader.read(keys, { tenantId: null, text: block(text), body, bodyContext: new BodyContext(body) }),
-        );
-        t.notThrows(() => reader.read(keys, { tenantId: 'a', text, body, bodyContext: new BodyContext(body) }));
+        const bodyContext = new BodyContext(body);
+        for (const key of keys) {
+          t.notThrows(() => reader.read(key, { tenantId: null, text: block(text), body, bodyContext }));
+          t.notThrows(() => reader.read(key, { tenantId: 'a', text, body, bodyContext }));
+        }
       },
     ),
     { numRuns: 3000 },

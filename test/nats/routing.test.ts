@@ -166,7 +166,7 @@ test.serial('consistent_hash: a routing key of header or body stays with its ins
 });
 
 test.serial(
-  'a large body without the routing key is no reason to refuse: the key only says which instance',
+  'X5: a body too large for the routing key, or with two of them, is no reason to refuse: it only says which instance',
   async (t) => {
     const rig = await rigOf(
       t,
@@ -181,5 +181,6 @@ test.serial(
       ['i1', 'i2'],
     );
     t.is((await rig.told(rig.call('a', JSON.stringify({ x: 'y'.repeat(70_000) })))).error, '');
+    t.is((await rig.told(rig.call('a', '{"metadata":{"routing_key":"a","routing_key":"b"}}'))).error, '');
   },
 );
