@@ -3,6 +3,7 @@
 // K4. A context header given twice is refused: two readers could believe different ones.
 // K5. What cannot set a key of the context does not look to an extension as if it had: `Extreg-Ctx-tenant_id` and its like
 //     are left out, and so is what is not believed.
+// K6. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not hold up others.
 import {
   afterStatusLine,
   colonOf,
@@ -58,6 +59,9 @@ const NAME_BITS: ReadonlyMap<string, number> = new Map([
   ['Routing-Key', 64],
 ]);
 
+/** K6. */
+const MAX_CONTEXT_HEADERS = 100;
+
 /** K5. Names behind `Extreg-` that no context travels in. */
 const NO_CONTEXT_NAMES: ReadonlySet<string> = new Set([
   'Ctx-tenant_id',
@@ -111,6 +115,8 @@ export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders
             if (!name.startsWith('Ctx-')) break;
             seenOthers ??= new Set();
             if (seenOthers.has(name)) return givenTwice(`Extreg-${name}`);
+            if (seenOthers.size === MAX_CONTEXT_HEADERS)
+              return refused(`a call takes at most ${MAX_CONTEXT_HEADERS} headers Extreg-Ctx-…, got more`);
             seenOthers.add(name);
             keep = !leftOut.others && !NO_CONTEXT_NAMES.has(name);
             break;

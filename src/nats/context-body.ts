@@ -23,13 +23,6 @@ const isBlank = (code: number | undefined): boolean => code === 32 || code === 1
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Whether a body begins like a JSON object, blanks before it allowed. */
-export function isJsonObject(body: Uint8Array): boolean {
-  let at = 0;
-  while (isBlank(body[at])) at += 1;
-  return body[at] === OPEN_OBJECT;
-}
-
 /** F2. The member that would have decided. */
 export interface GivenTwice {
   readonly twice: string;
@@ -42,8 +35,20 @@ export class BodyContext {
   #top: Members | null | undefined;
   #metadata: Members | null = null;
 
+  #isObject: boolean | null = null;
+
   constructor(body: Uint8Array) {
     this.#body = body;
+  }
+
+  /** Whether it begins like a JSON object, blanks before it allowed. */
+  get isObject(): boolean {
+    if (this.#isObject === null) {
+      let at = 0;
+      while (isBlank(this.#body[at])) at += 1;
+      this.#isObject = this.#body[at] === OPEN_OBJECT;
+    }
+    return this.#isObject;
   }
 
   /** What the body gives to a key: a text that is not blank, a number, true or false; null where it gives none. */

@@ -11,7 +11,7 @@
 import type { CallContext } from '../actors/ports.js';
 import type { InvocationError } from '../domain/errors.js';
 import type { CallerHeaders, LeftOut } from './caller-headers.js';
-import { type BodyContext, isJsonObject } from './context-body.js';
+import type { BodyContext } from './context-body.js';
 import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from './headers.js';
 
 export const CONTEXT_SOURCES = ['subject', 'header', 'body'] as const;
@@ -144,7 +144,7 @@ export class ContextReader {
   }
 
   #askBody(key: string, { body, bodyContext }: Claims): ContextAnswer {
-    if (!isJsonObject(body)) return null;
+    if (!bodyContext.isObject) return null;
     if (body.length > this.#bodyMaxBytes) return this.#contextNeeded(key, body.length);
     const answer = bodyContext.get(key);
     if (answer === null || typeof answer === 'string') return answer;

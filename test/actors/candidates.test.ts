@@ -421,23 +421,35 @@ test('the time of a caller that names none is that of the version that serves hi
   t.like(world.sent[1], { timeoutMs: 700, remainingMs: 200 });
 });
 
-test('R2: the time of whoever was asked first does not end the call of the next one', async (t) => {
-  const world = worldOf({
-    a: { row: { timeout_ms: 100, policy: { fallback: ['b'] } }, instances: { i1: {}, i2: {} } },
+for (const [chosen, entries] of Object.entries<Readonly<Record<string, Entry>>>({
+  'a default with a fallback': {
+    a: {
+      row: { timeout_ms: 100, policy: { fallback: ['b'] } },
+      instances: { i1: { version: 'v1' }, i2: { version: 'v1' } },
+    },
     b: { row: { timeout_ms: 5000 } },
+  },
+  'a canary': {
+    a: {
+      row: { timeout_ms: 5000 },
+      versions: { v2: { timeout_ms: 100, rollout_percent: 100 } },
+      instances: { i1: { version: 'v2' }, i2: { version: 'v2' } },
+    },
+  },
+}))
+  test(`the time of a version whose instances nobody listens at ends with it: ${chosen}`, (t) => {
+    const world = worldOf(entries);
+    const called = world.call('a');
+    for (const at of [0, 1]) {
+      world.clock.advance(1);
+      world.sent[at]?.end('no_responders');
+    }
+    t.like(world.sent[2], { timeoutMs: 5000, remainingMs: 4998 });
+    world.clock.advance(300);
+    t.deepEqual(called.answers, []);
+    world.sent[2]?.end(0);
+    t.deepEqual(called.answers, ['ok']);
   });
-  const called = world.call('a');
-  await world.pass(10, 10);
-  world.sent[0]?.end('no_responders');
-  await world.pass(10, 10);
-  // Its second attempt has less time than its timeout: a timer of the call waits for that.
-  world.sent[1]?.end('no_responders');
-  t.like(world.sent[2], { timeoutMs: 5000, remainingMs: 4980 });
-  await world.pass(4000, 100);
-  t.deepEqual(called.answers, []);
-  world.sent[2]?.end(0);
-  t.deepEqual(called.answers, ['ok']);
-});
 
 test('panic policy: any_enabled uses instances that are out where none is left, fail refuses with no_instance', (t) => {
   const instances = { i1: { health_status: 'unhealthy' }, i2: { health_status: 'unhealthy' } } as const;

@@ -354,3 +354,21 @@ test('K5: of what is not believed, nothing passes; what no key is read from look
   t.deepEqual(passed(['header'], null, true), ['A', 'Policy-Id', 'Environment', 'Routing-Key', 'Ctx-region']);
   for (const from of [[], ['subject'], ['body'], ['subject', 'body']] as const) t.deepEqual(passed(from), ['A']);
 });
+
+test('F3: a body is looked at once, however many keys ask for it and however large it is', (t) => {
+  let looks = 0;
+  const bytes = Buffer.alloc(1000, ' ');
+  const body = new Proxy(bytes, {
+    get: (target, name) => {
+      if (typeof name === 'string' && /^\d+$/.test(name)) looks++;
+      const value = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const reader = new ContextReader({ from: CONTEXT_SOURCES, bodyMaxBytes: 100, environment: null });
+  const claims = { tenantId: null, text: '', body, bodyContext: new BodyContext(body) };
+  const context = new ReadContext({ answer: (key) => reader.read(key, claims) });
+  for (const key of ['region', 'policy_id', 'environment', 'routing_key', 'tier'])
+    t.is(context.get(key), undefined, key);
+  t.true(looks > 0 && looks <= bytes.length + 2, `${looks} looks at a body of ${bytes.length} bytes`);
+});

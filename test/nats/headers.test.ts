@@ -226,6 +226,15 @@ for (const key of ['Tenant-Id', 'Policy-Id', 'Environment', 'Routing-Key', 'Ctx-
   test(twice, `Extreg-${key}`);
 test(twice, 'traceparent');
 
+test('K6: a call takes a hundred context headers of its own and no more', (t) => {
+  const lines = (count: number) => Array.from({ length: count }, (_, i) => `Extreg-Ctx-${i}: 1`);
+  t.is(readCallerHeaders(block(...lines(100)), nothing).problem, null);
+  t.is(
+    readCallerHeaders(block(...lines(101)), nothing).problem,
+    'a call takes at most 100 headers Extreg-Ctx-…, got more',
+  );
+});
+
 test('K4: other headers may be given twice, and different ones of the context too', (t) => {
   const text = block('A: 1', 'A: 2', 'Extreg-Ctx-A: 1', 'Extreg-Ctx-B: 1');
   t.is(`NATS/1.0\r\n${readCallerHeaders(text, nothing).forwarded}\r\n`, text);

@@ -165,6 +165,33 @@ test.serial('consistent_hash: a routing key of header or body stays with its ins
   t.deepEqual(turns.map(({ body }) => body).toSorted(), instances);
 });
 
+for (const [asked, policy] of [
+  ['a fallback before it', { fallback: ['b', 'c'] }],
+  ['the balancer of what was called', { balancer: 'consistent_hash', fallback: ['c'] }],
+] as const)
+  test.serial(
+    `a key that no header gives to ${asked} is no reason to skip a fallback that needs another`,
+    async (t) => {
+      const ruled = (id: string, routing_rules: Record<string, string>, subject: string) =>
+        registryEntry(extensionRow(id, { subject: `${subject}.nobody` }), {
+          versions: [versionRow(id, 'v2', { subject, routing_rules })],
+        });
+      const rig = await rigOf(
+        t,
+        (subjectOf) => [
+          registryEntry(extensionRow('a', { policy }), {
+            instances: ['i1', 'i2'].map((id) => instanceRow('a', id, { subject: subjectOf(`absent.${id}`) })),
+          }),
+          ruled('b', { policy_id: 'p' }, subjectOf('b')),
+          ruled('c', { tenant_id: 'acme' }, subjectOf('c')),
+        ],
+        ['b', 'c'],
+      );
+      const body = JSON.stringify({ payload: 'x'.repeat(70_000) });
+      t.is((await rig.told(rig.call('a', body, ['Extreg-Tenant-Id: acme']))).body, 'c');
+    },
+  );
+
 test.serial(
   'X5: a body too large for the routing key, or with two of them, is no reason to refuse: it only says which instance',
   async (t) => {
