@@ -124,7 +124,6 @@ function reasonText(reason: string | null): string {
 const SKIPPED: Readonly<Record<string, string>> = {
   extension_not_found: 'there is no such extension',
   other_type: 'it is of another type',
-  context_needed: 'its routing needs context that cannot be read',
 };
 
 const skippedCells = ({ skipped }: Explanation): string[][] =>

@@ -172,7 +172,6 @@ const skipped = (id: string, reason: string, expected: string) =>
   test(says, id, explanation({ skipped: [{ extension_id: id, reason }] }), `fallback - - skipped: ${expected}`);
 skipped('b1', 'extension_not_found', 'there is no such extension');
 skipped('b2', 'other_type', 'it is of another type');
-skipped('b3', 'context_needed', 'its routing needs context that cannot be read');
 skipped('b4', 'disabled', 'disabled, a person disabled it');
 skipped('b5', 'toString', 'toString');
 
