@@ -49,7 +49,7 @@ export interface CallDeps {
 const SHORTER_MS = 0.5;
 const NOBODY: readonly string[] = [];
 const isTrial = (target: Target): boolean => target.measured.isTrialDue();
-const nobodyCares = (): void => undefined;
+const ignore = (): void => undefined;
 
 export class Call implements AttemptListener {
   /** Of the extension that was called. */
@@ -152,7 +152,7 @@ export class Call implements AttemptListener {
       context,
       nowMs,
       isTrial,
-      onSkipped: nobodyCares,
+      onSkipped: ignore,
     });
     for (let next = this.#others.next(); !next.done; next = this.#others.next())
       if (this.#ask(next.value.slot, next.value.service, next.value.why, nowMs)) return true;

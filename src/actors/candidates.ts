@@ -48,13 +48,14 @@ export interface Request {
 
 /** CA4: of the version chosen, by default, whether others are asked before it. */
 export function isPassedOver(
-  { id, table }: Slot,
+  { id, table, gate }: Slot,
   { by }: Choice,
   { target }: Service,
   deps: CandidateDeps,
   { nowMs, isTrial }: Pick<Request, 'nowMs' | 'isTrial'>,
 ): boolean {
-  if (by !== 'default' || !deps.healthBasedRouting) return false;
+  // Who is gated is not asked at all.
+  if (by !== 'default' || gate !== null || !deps.healthBasedRouting) return false;
   const isAlone = table.standIns.length === 0 && deps.fallbacksOf(id).length === 0;
   return !isAlone && isWeak(target, deps, nowMs) && !isTrial(target);
 }

@@ -603,6 +603,19 @@ test('CA4: who fails too often himself does not take the calls of a default vers
   t.is(world.sentTo('ext.b'), before);
 });
 
+test('CA4: a default version that fails too often and is gated by now gets no call, also where nobody else takes it', async (t) => {
+  const world = new Traffic({ autoDisableOnCircuitOpen: false, autoEnableOnCircuitClose: false });
+  const told = (row: Partial<ExtensionRow>) => [
+    entryOf('a', { row: { policy: { fallback: ['b'] }, ...row } }),
+    entryOf('b', { row: { breaker_override: 'isolated' } }),
+  ];
+  world.feed$.next(snapshotOf(1, ...told({})));
+  await weaken(world, 'a');
+  const entries = told({ enabled: false, auto_disabled: true, revision: 2 });
+  world.feed$.next({ kind: 'changes', revision: 2, entries, removedIds: [] });
+  for (let i = 0; i < 12; i++) t.is(went(world, 'a'), 'auto_disabled');
+});
+
 test('CA4: a default version that works again comes back to all of its calls, without going to and fro', async (t) => {
   const world = trafficOf({ a: { row: { policy: { fallback: ['b'] } } }, b: {} });
   await weaken(world, 'a');
