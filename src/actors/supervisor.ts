@@ -6,7 +6,7 @@
 // P3. Mass removal is held until a second reading agrees (registry-diff.ts, D2) or `reload(force)`.
 // P4. A row that is refused is told once per revision.
 import { filter, groupBy, mergeMap, Observable, Subject, type Subscription, takeUntil } from 'rxjs';
-import { fallbacksInForce } from '../domain/fallbacks.js';
+import { type Fallbacks, fallbacksInForce } from '../domain/fallbacks.js';
 import { diffRegistry, type RegisteredExtension, type RegistryPlan } from '../domain/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
 import type { RowProblem } from '../domain/registry-validation.js';
@@ -49,7 +49,7 @@ export class Supervisor {
   readonly #stopped$ = new Subject<void>();
   readonly #told = new Map<string, string>();
   readonly #deps: SupervisorDeps;
-  #fallbacks: ReadonlyMap<string, readonly string[]> = new Map();
+  #fallbacks: Fallbacks = new Map();
   #revision: number | null = null;
   #confirmation: Subscription | null = null;
   /** What a second reading may remove: what the first one held, or everything where a person forces it. */
@@ -184,24 +184,26 @@ export class Supervisor {
             {
               id: extension.id,
               type: extension.type,
-              revision: extension.revision,
               fallback: extension.policy.fallback ?? NONE,
             },
           ],
     );
-    const { inForce, problems } = fallbacksInForce(rows);
+    const { inForce, problems } = fallbacksInForce(rows, this.#fallbacks);
     this.#fallbacks = inForce;
     for (const [extensionId, told] of problems)
-      this.#tellRefused({
-        extensionId,
-        revision: this.#registered.get(extensionId)?.extension?.revision ?? 0,
-        problems: told,
-      });
+      this.#tellRefused(
+        {
+          extensionId,
+          revision: this.#registered.get(extensionId)?.extension?.revision ?? 0,
+          problems: told,
+        },
+        'fallback',
+      );
   }
 
-  /** P4. */
-  #tellRefused(problem: RowProblem): void {
-    const key = `${problem.extensionId}/${problem.version ?? ''}/${problem.instanceId ?? ''}`;
+  /** P4. `part`: of the row, where several may be refused for themselves. */
+  #tellRefused(problem: RowProblem, part = ''): void {
+    const key = `${part}/${problem.extensionId}/${problem.version ?? ''}/${problem.instanceId ?? ''}`;
     const what = `${problem.revision}: ${problem.problems.join('; ')}`;
     if (this.#told.get(key) === what) return;
     this.#told.set(key, what);

@@ -61,14 +61,9 @@ function fallbackConflicts(after: ReadonlyMap<string, Row>, changes: readonly Ro
   const written = touched(changes, 'extension', ['type', 'policy']);
   const rows = [...after.values()]
     .filter((row) => row.kind === 'extension')
-    .map((row) => ({
-      id: row.extensionId,
-      type: String(row.fields.type),
-      fallback: fallbackOf(row),
-      // What the file writes is changed last.
-      revision: written.has(row.extensionId) ? 1 : 0,
-    }));
-  return [...fallbacksInForce(rows).problems].flatMap(([id, problems]) =>
+    .map((row) => ({ id: row.extensionId, type: String(row.fields.type), fallback: fallbackOf(row) }));
+  const { inForce: stored } = fallbacksInForce(rows.filter(({ id }) => !written.has(id)));
+  return [...fallbacksInForce(rows, stored).problems].flatMap(([id, problems]) =>
     written.has(id)
       ? problems.map(
           (problem) => `${pathText(['extensions', id])}, with the extensions that the file leaves alone: ${problem}`,

@@ -131,7 +131,7 @@ function fallbackProblems(extensions: ReadonlyMap<string, Json>): string[] {
     if (!isJsonMap(given)) return [];
     const { type, policy } = given;
     const fallback = isJsonMap(policy) ? policy.fallback : undefined;
-    return [{ id, type: String(type), fallback: Array.isArray(fallback) ? fallback.map(String) : [], revision: 0 }];
+    return [{ id, type: String(type), fallback: Array.isArray(fallback) ? fallback.map(String) : [] }];
   });
   return [...fallbacksInForce(rows).problems].flatMap(([id, problems]) =>
     problems.map((problem) => `${pathText(['extensions', id])}.${problem}`),
