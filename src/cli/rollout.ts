@@ -55,7 +55,10 @@ export function rolloutCommand(): Command {
     .description('show which version takes which share of the calls, or give a version its percentage')
     .argument('<id>', 'extension')
     .argument('[version]', 'version to give a percentage')
-    .argument('[percent]', `0 to 100, at most two digits after the point; ${NONE}: take it out of the rollout`)
+    .argument(
+      '[percent]',
+      `0 to 100, at most two digits after the point; ${NONE}: no percentage, which makes the highest such version the default`,
+    )
     .option('--reason <text>', 'why, for the audit trail; needed with a percentage')
     .option('--limit <n>', 'changes to show, 1 to 200 (default: 20)')
     .option('--json', 'print JSON');
