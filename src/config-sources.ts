@@ -1,8 +1,8 @@
 // Where settings are given: flags, environment and file, each read into a list of what somebody wrote, unchecked.
 // config.ts decides between them and checks the values.
 import { readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import { ENV_PREFIX, envName, flagName, SETTING_KEYS, type SettingKey, settingOf } from './config-schema.js';
 
 export interface ConfigInput {
@@ -115,6 +115,8 @@ function givenByFile(input: ConfigInput, problems: string[]): Given[] {
 /** Throws with a reason that quotes nothing of the file: a secret may stand where it goes wrong (C4). */
 function parseFile(name: string, source: string): unknown {
   if (!name.endsWith('.json')) {
+    // Most commands have no file to read, and would wait for what reads one.
+    const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
     const document = parseDocument(source, { prettyErrors: true });
     const [error] = document.errors;
     if (error) throw new Error(`YAML that is malformed at line ${error.linePos?.[0].line ?? '?'} (${error.code})`);

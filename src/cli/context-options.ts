@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { CommandError, EXIT } from './command-error.js';
 
-type Pair = readonly [name: string, value: string];
+export type Pair = readonly [name: string, value: string];
 
 export interface ContextOptions {
   readonly tenant?: string;

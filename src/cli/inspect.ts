@@ -1,6 +1,5 @@
 // `extreg inspect [id]`: where the statechart of an extension can be watched, or with --follow what it does, a frame a line.
 import { Command } from 'commander';
-import { WebSocket } from 'ws';
 import { explainConfig } from '../config.js';
 import { adminUrl } from './admin-url.js';
 import { CommandError, EXIT } from './command-error.js';
@@ -30,7 +29,8 @@ function selection(id: string | undefined): string {
 }
 
 /** Resolves when the daemon stops, or nobody reads any more. */
-function follow(url: string): Promise<void> {
+async function follow(url: string): Promise<void> {
+  const { WebSocket } = await import('ws');
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
     let problem = 'the connection was lost';

@@ -1,9 +1,7 @@
 // The headers of `extreg invoke`: what the options say of the caller, and what else is to be sent.
 import { type MsgHdrs, headers as newHeaders } from '@nats-io/nats-core';
 import { CommandError, EXIT } from './command-error.js';
-import { type ContextOptions, givenContext, pairOf } from './context-options.js';
-
-type Pair = readonly [name: string, value: string];
+import { type ContextOptions, givenContext, type Pair } from './context-options.js';
 
 export interface InvokeHeaders extends ContextOptions {
   readonly header: readonly Pair[];
@@ -15,11 +13,6 @@ const NAMED_HEADERS: Readonly<Record<string, string>> = {
   environment: 'Extreg-Environment',
   routing_key: 'Extreg-Routing-Key',
 };
-
-export const collectHeader = (text: string, before: readonly Pair[]): Pair[] => [
-  ...before,
-  pairOf('--header', 'name', text),
-];
 
 /** null: none. */
 export function invokeHeaders(options: InvokeHeaders): MsgHdrs | null {

@@ -1,14 +1,13 @@
 // `extreg invoke <id> [body]`: one call through the daemon, as any caller would make it.
 import { buffer } from 'node:stream/consumers';
-import { type Msg, RequestError, TimeoutError } from '@nats-io/nats-core';
+import type { Msg } from '@nats-io/nats-core';
 import { Command } from 'commander';
 import { type Config, loadConfig } from '../config.js';
 import { CommandError, EXIT } from './command-error.js';
 import { addConfigOptions, configFlags, NATS_SETTINGS } from './config-options.js';
-import { addContextOptions } from './context-options.js';
+import { addContextOptions, type Pair, pairOf } from './context-options.js';
 import { findDaemon, noDaemon } from './daemon-file.js';
-import { collectHeader, type InvokeHeaders, invokeHeaders } from './invoke-headers.js';
-import { connectOnce } from './nats-client.js';
+import type { InvokeHeaders } from './invoke-headers.js';
 import { json } from './output.js';
 
 /** The daemon answers within the budget; so much longer we wait for that answer. */
@@ -44,6 +43,8 @@ export function invokeCommand(): Command {
   );
 }
 
+const collectHeader = (text: string, before: readonly Pair[]): Pair[] => [...before, pairOf('--header', 'name', text)];
+
 const PLAIN_TOKEN = /^[^\s.*>]+$/;
 
 function subjectOf(config: Config, id: string, tenant: string | undefined): string {
@@ -57,6 +58,12 @@ function subjectOf(config: Config, id: string, tenant: string | undefined): stri
 }
 
 async function request(config: Config, subject: string, payload: Buffer, options: InvokeOptions): Promise<Msg> {
+  // Only here: no other command waits for the client of NATS.
+  const [{ RequestError, TimeoutError }, { invokeHeaders }, { connectOnce }] = await Promise.all([
+    import('@nats-io/nats-core'),
+    import('./invoke-headers.js'),
+    import('./nats-client.js'),
+  ]);
   const headers = invokeHeaders(options);
   const waitMs = (options.timeout === undefined ? config.max_budget_ms : Number(options.timeout)) + GRACE_MS;
   const daemon = config.nats_url === null ? findDaemon(config.data_dir) : null;
