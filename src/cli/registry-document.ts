@@ -183,7 +183,8 @@ function jsonOf(node: Node | null, depth: number, lines: LineCounter): Json {
   }
   if (!isScalar(node)) return fail('something unknown');
   const { value, source } = node;
-  if (typeof value === 'bigint') return exactNumber(value === 0n ? '0' : String(value));
+  // A bigint has no -0.
+  if (typeof value === 'bigint') return exactNumber(value === 0n && source?.startsWith('-') ? '-0' : String(value));
   if (typeof value !== 'number') return value as Json;
   return Number.isFinite(value) || source?.match(/\d/)
     ? exactNumber(jsonNumber(source ?? String(value)))

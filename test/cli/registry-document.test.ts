@@ -68,6 +68,12 @@ for (const format of ['yaml', 'json'] as const)
     );
   });
 
+test('yaml: a zero keeps its sign', async (t) => {
+  const file = join(directory(t), 'zero');
+  writeFileSync(file, 'a: -0\nb: 0\n');
+  t.is(renderRegistryDocument(await readRegistryDocument(file, 'yaml'), 'yaml'), 'a: -0\nb: 0\n');
+});
+
 test('yaml: a text that begins with a blank and has lines is read as it was, also alone', async (t) => {
   const file = join(directory(t), 'text.yaml');
   writeFileSync(file, renderRegistryDocument(' a\n b\n', 'yaml'));
