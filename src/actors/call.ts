@@ -8,12 +8,12 @@
 //     instance at once and outside `retry`.
 // R5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
 // R6. What serves in another extension's place holds a place of its own extension too.
-
 import type { InvocationError, UnavailableReason } from '../domain/errors.js';
 import { longestMs, retryDelayMs } from '../domain/retry-budget.js';
 import type { Choice, Why } from '../domain/routing-table.js';
 import { endAttempt } from './attempt-end.js';
 import { type CandidateDeps, type Candidates, isPassedOver, otherCandidates } from './candidates.js';
+import { HeldPlace } from './held-place.js';
 import { Attempt } from './in-flight.js';
 import { chooseInstance, NOTHING_TRIED, type Tried } from './instance-choice.js';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from './ports.js';
@@ -64,8 +64,8 @@ export class Call implements AttemptListener {
   /** Whose version serves it. */
   #serving: Slot;
   #service: Service;
-  /** R6: the slot of an extension that holds a place for it, beside the one that was called; itself: none does. */
-  #holding: Slot;
+  /** R6. */
+  readonly #place: HeldPlace;
   /** Why the version chosen did not take it, or the first that was asked in its place. */
   #refusal: InvocationError | null = null;
   /** Of the candidate that has it, until somebody received it. */
@@ -86,7 +86,7 @@ export class Call implements AttemptListener {
     this.slot = slot;
     this.#choice = choice;
     this.#serving = slot;
-    this.#holding = slot;
+    this.#place = new HeldPlace(slot);
     this.#service = service;
     this.#invocation = invocation;
     this.#route = service.ownRoute;
@@ -161,7 +161,7 @@ export class Call implements AttemptListener {
 
   /** True: a first attempt to this candidate is out, or has ended already. */
   #ask(serving: Slot, service: Service, why: Why, nowMs: number): boolean {
-    const place = serving === this.#holding ? null : placeRefusal(serving, this.slot);
+    const place = this.#place.isOf(serving) ? null : placeRefusal(serving, this.slot);
     if (place !== null) {
       this.#refusal ??= place;
       return false;
@@ -217,11 +217,7 @@ export class Call implements AttemptListener {
     if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
     this.#deadlineTimer = null;
     if (version.retry > 0) serving.retryBudget.countCall(invocation.arrivedMs);
-    if (serving === this.#holding) return;
-    this.#letGo();
-    if (serving === this.slot) return;
-    serving.inFlight++;
-    this.#holding = serving;
+    this.#place.take(serving);
   }
 
   /** Somebody received it, once per call: for the counts of who takes calls. */
@@ -229,12 +225,6 @@ export class Call implements AttemptListener {
     this.#why = null;
     this.#serving.countCall(this.#service.version.version, why);
     if (this.#serving !== this.slot) this.slot.countFallback(this.#serving.id);
-  }
-
-  /** R6. */
-  #letGo(): void {
-    if (this.#holding !== this.slot) this.#holding.inFlight--;
-    this.#holding = this.slot;
   }
 
   /** R4. False: there is nowhere to go, or no time. */
@@ -315,7 +305,7 @@ export class Call implements AttemptListener {
   }
 
   #finish(): void {
-    this.#letGo();
+    this.#place.letGo();
     this.#deps.onFinished(this);
   }
 
