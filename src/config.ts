@@ -9,6 +9,7 @@ import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { Value } from 'typebox/value';
+import { ConfigError } from './config-error.js';
 import { masked } from './config-masking.js';
 import {
   type Config,
@@ -25,19 +26,8 @@ import { type ConfigInput, firstLine, type Given, isEmpty, isFile, readSources, 
 import type { DatabaseConnection, SslMode } from './db/client.js';
 import type { BreakerSettings } from './domain/policy.js';
 
+export { ConfigError } from './config-error.js';
 export type { Config, ConfigInput };
-
-/** What a start with this configuration would trip over. The command line answers it with exit code 78. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  constructor(readonly problems: readonly string[]) {
-    super(
-      `${problems.length} configuration ${problems.length === 1 ? 'problem' : 'problems'}:\n${problems
-        .map((problem) => `  ${problem}`)
-        .join('\n')}`,
-    );
-  }
-}
 
 /** `config`, and for each key where its value came from: `default`, or the flag, variable or file. */
 export interface ExplainedConfig {

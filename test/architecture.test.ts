@@ -201,6 +201,19 @@ const pure = test.macro<[floor: string]>({
 test(pure, 'domain');
 test(pure, 'machines');
 
+/** The process of the command itself. `kill` with signal 0 asks the system whether a process runs. */
+const OF_THE_PROCESS = ['src/cli/extreg.ts', 'src/cli/process-io.ts', 'src/cli/signals.ts'];
+const PROCESS_USE = /\bprocess\.(?!kill\(pid, 0\))\w+|\bconsole\.\w+|'node:process'/g;
+
+test('house: a command takes its input, output, environment and signals as arguments, not from the process', (t) => {
+  const uses = (file: SourceFile) => [...file.code.matchAll(PROCESS_USE)].map((match) => `${file.path}: ${match[0]}`);
+  const files = FILES.filter((file) => file.floor === 'cli');
+  const isExempt = (file: SourceFile) => OF_THE_PROCESS.includes(file.path);
+  t.is(files.filter(isExempt).length, OF_THE_PROCESS.length);
+  t.true(files.filter(isExempt).every((file) => uses(file).length > 0));
+  t.deepEqual(files.filter((file) => !isExempt(file)).flatMap(uses), []);
+});
+
 test('house: the search for impurity finds it in code and not in comments', (t) => {
   const found = (code: string) => withoutComments(code).match(IMPURE) ?? [];
   t.deepEqual(found('const now = Date.now();'), ['Date.now']);

@@ -9,27 +9,30 @@ import {
   schemaFields,
   settingOf,
 } from '../config-schema.js';
+import { configFileOption, type SettingsGroup } from './command-definition.js';
 
-/** Settings that a command uses which talks to the NATS server. */
-export const NATS_SETTINGS: readonly SettingKey[] = [
-  'data_dir',
-  'subject_prefix',
-  ...SETTING_KEYS.filter((key) => key.startsWith('nats_')),
-];
+const startingWith = (...prefixes: readonly string[]): SettingKey[] =>
+  SETTING_KEYS.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
 
-export const DATABASE_SETTINGS: readonly SettingKey[] = [
-  'data_dir',
-  ...SETTING_KEYS.filter((key) => key.startsWith('database_') || key.startsWith('db_')),
-];
+const DATABASE: readonly SettingKey[] = ['data_dir', ...startingWith('database_', 'db_')];
 
-/** Settings that decide where the registry is and what it may hold. */
-export const REGISTRY_SETTINGS: readonly SettingKey[] = [...DATABASE_SETTINGS, 'subject_prefix', 'subject_prefixes'];
+export const SETTINGS_OF_GROUP: Readonly<Record<SettingsGroup, readonly SettingKey[]>> = {
+  all: SETTING_KEYS,
+  /** To reach the NATS server of a daemon. */
+  nats: ['data_dir', 'subject_prefix', ...startingWith('nats_')],
+  database: DATABASE,
+  /** Where the registry is and what it may hold. */
+  registry: [...DATABASE, 'subject_prefix', 'subject_prefixes'],
+  /** To reach the HTTP server of a daemon. */
+  http: ['data_dir', 'http_host', 'http_port'],
+};
 
-export const HTTP_SETTINGS: readonly SettingKey[] = ['data_dir', 'http_host', 'http_port'];
+/** Adds `--config` and a flag for each of these settings. */
+export const addConfigOptions = (command: Command, keys: readonly SettingKey[]): Command =>
+  addSettings(command.addOption(configFileOption()), keys);
 
-/** Adds `--config` and a flag for each of these settings. A boolean also gets its `--no-…`. */
-export function addConfigOptions(command: Command, keys: readonly SettingKey[]): Command {
-  command.addOption(new Option('--config <file>', 'configuration file (default: extreg.config.yaml or .json here)'));
+/** Adds a flag for each of these settings. A boolean also gets its `--no-…`. */
+export function addSettings(command: Command, keys: readonly SettingKey[]): Command {
   for (const key of keys) {
     const setting = settingOf(key);
     const { type, description = '' } = schemaFields(setting);

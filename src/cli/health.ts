@@ -1,27 +1,25 @@
 // `extreg health [id]`: what GET /admin/extensions/health says, as a table.
 import { Command } from 'commander';
-import { explainConfig } from '../config.js';
 import type { ExtensionHealth, HealthReport, TargetHealth } from '../domain/health-report.js';
 import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';
-import { addConfigOptions, configFlags, HTTP_SETTINGS } from './config-options.js';
+import type { CommandFactory } from './command-definition.js';
 import { json, textTable } from './output.js';
 
-export function healthCommand(): Command {
-  const command = new Command('health')
+export const healthCommand: CommandFactory = (io) => ({
+  command: new Command('health')
     .description('show the health of all extensions, or of one with its versions and instances')
     .argument('[id]', 'extension')
-    .option('--json', 'print JSON');
-  return addConfigOptions(command, HTTP_SETTINGS).action(
-    async (id: string | undefined, options: Record<string, unknown>) => {
-      const base = adminUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
-      const path = id === undefined ? 'health' : `${encodeURIComponent(id)}/health`;
-      const body = await adminJson(`${base}/admin/extensions/${path}`);
-      if (options.json) process.stdout.write(json(body));
-      else process.stdout.write(id === undefined ? reportText(body as HealthReport) : oneText(body as ExtensionHealth));
-    },
-  );
-}
+    .option('--json', 'print JSON'),
+  settings: 'http',
+  action: async (id: string | undefined, options: { readonly json?: true }) => {
+    const base = await adminUrl(io, options);
+    const path = id === undefined ? 'health' : `${encodeURIComponent(id)}/health`;
+    const body = await adminJson(`${base}/admin/extensions/${path}`);
+    if (options.json) io.stdout.write(json(body));
+    else io.stdout.write(id === undefined ? reportText(body as HealthReport) : oneText(body as ExtensionHealth));
+  },
+});
 
 type Enabled = Pick<ExtensionHealth, 'enabled' | 'override'> & { readonly auto_disabled?: boolean };
 

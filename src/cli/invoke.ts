@@ -2,11 +2,12 @@
 import { buffer } from 'node:stream/consumers';
 import type { Msg } from '@nats-io/nats-core';
 import { Command } from 'commander';
-import { type Config, loadConfig } from '../config.js';
+import type { Config } from '../config.js';
+import { commandConfig } from './command-config.js';
+import type { CommandFactory } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
-import { addConfigOptions, configFlags, NATS_SETTINGS } from './config-options.js';
+import type { CommandIo } from './command-io.js';
 import { addContextOptions, type Pair, pairOf } from './context-options.js';
-import { findDaemon, noDaemon } from './daemon-file.js';
 import type { InvokeHeaders } from './invoke-headers.js';
 import { json } from './output.js';
 
@@ -18,30 +19,31 @@ interface InvokeOptions extends InvokeHeaders {
   readonly json?: true;
 }
 
-export function invokeCommand(): Command {
-  const command = new Command('invoke')
-    .description('call an extension through the daemon and print its reply')
-    .argument('<id>', 'extension')
-    .argument('[body]', "body of the request; '-' reads it from standard input", '');
-  addContextOptions(command)
+export const invokeCommand: CommandFactory = (io) => ({
+  command: addContextOptions(
+    new Command('invoke')
+      .description('call an extension through the daemon and print its reply')
+      .argument('<id>', 'extension')
+      .argument('[body]', "body of the request; '-' reads it from standard input", ''),
+  )
     .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
     .option('--timeout <ms>', 'budget of the call')
     .option(
       '-v, --verbose',
       'print the headers of the reply on standard error, and of an error whether and when to repeat the call',
     )
-    .option('--json', 'print status, headers and body as JSON');
-  return addConfigOptions(command, NATS_SETTINGS).action(
-    async (id: string, body: string, options: InvokeOptions & Record<string, unknown>) => {
-      // Its `--environment` is the caller's word, not the daemon's setting.
-      const flags = configFlags({ ...options, environment: undefined });
-      const config = loadConfig({ flags, env: process.env, cwd: process.cwd() });
-      const payload = body === '-' ? await buffer(process.stdin) : Buffer.from(body);
-      const reply = await request(config, subjectOf(config, id, options.tenant), payload, options);
-      print(reply, options);
-    },
-  );
-}
+    .option('--json', 'print status, headers and body as JSON'),
+  settings: 'nats',
+  action: async (id: string, body: string, options: InvokeOptions) => {
+    // Its `--environment` is the caller's word, not the daemon's setting.
+    const { config } = await commandConfig(io, { ...options, environment: undefined });
+    const payload = body === '-' ? await buffer(io.stdin) : Buffer.from(body);
+    const reply = await request(config, subjectOf(config, id, options.tenant), payload, options);
+    const problem = problemOf(reply);
+    print(reply, problem, options, io);
+    return problem === null ? 0 : EXIT.answeredWithError;
+  },
+});
 
 const collectHeader = (text: string, before: readonly Pair[]): Pair[] => [...before, pairOf('--header', 'name', text)];
 
@@ -59,11 +61,13 @@ function subjectOf(config: Config, id: string, tenant: string | undefined): stri
 
 async function request(config: Config, subject: string, payload: Buffer, options: InvokeOptions): Promise<Msg> {
   // Only here: no other command waits for the client of NATS.
-  const [{ RequestError, TimeoutError }, { invokeHeaders }, { connectOnce }] = await Promise.all([
-    import('@nats-io/nats-core'),
-    import('./invoke-headers.js'),
-    import('./nats-client.js'),
-  ]);
+  const [{ RequestError, TimeoutError }, { invokeHeaders }, { connectOnce }, { findDaemon, noDaemon }] =
+    await Promise.all([
+      import('@nats-io/nats-core'),
+      import('./invoke-headers.js'),
+      import('./nats-client.js'),
+      import('./daemon-file.js'),
+    ]);
   const headers = invokeHeaders(options);
   const waitMs = (options.timeout === undefined ? config.max_budget_ms : Number(options.timeout)) + GRACE_MS;
   const daemon = config.nats_url === null ? findDaemon(config.data_dir) : null;
@@ -82,16 +86,19 @@ async function request(config: Config, subject: string, payload: Buffer, options
   }
 }
 
-function print(reply: Msg, { verbose, json: asJson }: InvokeOptions): void {
+function print(
+  reply: Msg,
+  problem: Problem | null,
+  { verbose, json: asJson }: InvokeOptions,
+  { stdout, stderr }: CommandIo,
+): void {
   const headers =
     reply.headers === undefined
       ? []
       : [...reply.headers].flatMap(([name, values]) => values.map((value) => [name, value] as const));
-  const problem = problemOf(reply);
-  if (problem !== null) process.exitCode = EXIT.answeredWithError;
   if (asJson) {
     const text = utf8(reply.data);
-    process.stdout.write(
+    stdout.write(
       json({
         ok: problem === null,
         headers: Object.fromEntries(headers),
@@ -100,16 +107,22 @@ function print(reply: Msg, { verbose, json: asJson }: InvokeOptions): void {
     );
     return;
   }
-  if (verbose) for (const [name, value] of headers) process.stderr.write(`${name}: ${value}\n`);
-  if (verbose) process.stderr.write(repetition(reply.data, problem));
+  if (verbose) for (const [name, value] of headers) stderr.write(`${name}: ${value}\n`);
+  if (verbose) stderr.write(repetition(reply.data, problem));
   // The body of our own errors says no more than the message.
-  if (problem?.ours !== true) process.stdout.write(reply.data);
-  if (process.stdout.isTTY) process.stdout.write('\n');
-  if (problem !== null) process.stderr.write(`extreg: ${problem.text}\n`);
+  if (problem?.ours !== true) stdout.write(reply.data);
+  if (stdout.isTTY) stdout.write('\n');
+  if (problem !== null) stderr.write(`extreg: ${problem.text}\n`);
+}
+
+interface Problem {
+  /** An error of the daemon, not of the extension. */
+  readonly ours: boolean;
+  readonly text: string;
 }
 
 /** null: the extension did what it was asked. */
-function problemOf(reply: Msg): { readonly ours: boolean; readonly text: string } | null {
+function problemOf(reply: Msg): Problem | null {
   const ours = reply.headers?.get('Extreg-Error') ?? '';
   const status = reply.headers?.get('Nats-Service-Error-Code') ?? '';
   if (ours === '' && status === '') return null;
@@ -122,7 +135,7 @@ function problemOf(reply: Msg): { readonly ours: boolean; readonly text: string 
 }
 
 /** Whether and when the call that met an error of ours may be made again, in lines like headers; '' where it is not told. */
-function repetition(body: Uint8Array, problem: { readonly ours: boolean } | null): string {
+function repetition(body: Uint8Array, problem: Problem | null): string {
   if (problem?.ours !== true) return '';
   const error = errorIn(body);
   return (['retryable', 'retry_after_ms'] as const)

@@ -2,11 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type Config, databasePlaces, loadConfig } from '../config.js';
+import type { Config } from '../config.js';
 import type { DatabaseConnection } from '../db/client.js';
 import type { MigrationPreview } from '../db/migration-preview.js';
 import type { RegistryEntry } from '../domain/registry-rows.js';
-import { addConfigOptions, configFlags, REGISTRY_SETTINGS } from './config-options.js';
+import { commandConfig } from './command-config.js';
+import type { CommandFactory } from './command-definition.js';
+import type { CommandIo } from './command-io.js';
 import { json, textTable } from './output.js';
 
 interface MigrateOptions {
@@ -14,23 +16,24 @@ interface MigrateOptions {
   readonly dryRun?: boolean;
 }
 
-export function migrateCommand(): Command {
-  const command = new Command('migrate')
+export const migrateCommand: CommandFactory = (io) => ({
+  command: new Command('migrate')
     .description('bring the database to the schema of this version; makes the embedded one where it is missing')
     .option('--dry-run', 'say what would be done and which rows the daemon would refuse, and change nothing')
-    .option('--json', 'print JSON');
-  return addConfigOptions(command, REGISTRY_SETTINGS).action(async (options: MigrateOptions) => {
-    const config = loadConfig({ flags: configFlags({ ...options }), env: process.env, cwd: process.cwd() });
+    .option('--json', 'print JSON'),
+  settings: 'registry',
+  action: async (options: MigrateOptions) => {
+    const { config } = await commandConfig(io, options);
     const failures = await import('./start-errors.js');
     try {
-      process.stdout.write(await (options.dryRun ? preview : migrate)(config, options));
+      io.stdout.write(await (options.dryRun ? preview : migrate)(io, config, options));
     } catch (error) {
       throw failures.startFailure(error) ?? failures.databaseFailure(error) ?? error;
     }
-  });
-}
+  },
+});
 
-async function migrate(config: Config, options: MigrateOptions): Promise<string> {
+async function migrate(io: CommandIo, config: Config, options: MigrateOptions): Promise<string> {
   const [{ migrateDatabase }, { withDatabase }, { silentLogger }, rows, { subjectRules }] = await Promise.all([
     import('../db/migrate.js'),
     import('./command-database.js'),
@@ -38,7 +41,7 @@ async function migrate(config: Config, options: MigrateOptions): Promise<string>
     import('./refused-rows.js'),
     import('./registry-database.js'),
   ]);
-  const { found, known, entries } = await withDatabase(config, { create: true }, async (connection) => ({
+  const { found, known, entries } = await withDatabase(io, config, { create: true }, async (connection) => ({
     ...(await migrateDatabase(connection, silentLogger)),
     entries: await readEntries(connection),
   }));
@@ -68,20 +71,28 @@ async function readEntries(connection: DatabaseConnection): Promise<readonly Reg
   }
 }
 
-async function preview(config: Config, options: MigrateOptions): Promise<string> {
-  const [{ previewMigration }, { knownMigrations }, { withDatabase }, { silentLogger }, rows, { subjectRules }] =
-    await Promise.all([
-      import('../db/migration-preview.js'),
-      import('../db/migrate.js'),
-      import('./command-database.js'),
-      import('../telemetry/log.js'),
-      import('./refused-rows.js'),
-      import('./registry-database.js'),
-    ]);
+async function preview(io: CommandIo, config: Config, options: MigrateOptions): Promise<string> {
+  const [
+    { previewMigration },
+    { knownMigrations },
+    { withDatabase },
+    { silentLogger },
+    rows,
+    { subjectRules },
+    { databasePlaces },
+  ] = await Promise.all([
+    import('../db/migration-preview.js'),
+    import('../db/migrate.js'),
+    import('./command-database.js'),
+    import('../telemetry/log.js'),
+    import('./refused-rows.js'),
+    import('./registry-database.js'),
+    import('../config.js'),
+  ]);
   const isMissing = databasePlaces(config) === null && !existsSync(join(config.data_dir, 'pgdata'));
   const found: MigrationPreview = isMissing
     ? { ...NOTHING, versions: { found: 0, known: knownMigrations().length }, migrations: knownMigrations() }
-    : await withDatabase(config, { create: false }, (connection) => previewMigration(connection, silentLogger));
+    : await withDatabase(io, config, { create: false }, (connection) => previewMigration(connection, silentLogger));
   const { versions, migrations, changes } = found;
   const refused = rows.refusedRows(found.entries, subjectRules(config));
   if (options.json)

@@ -2,8 +2,10 @@
 //
 // N1. Text that could mean something else than it says is refused: keys given twice, aliases, tags, several documents.
 // N2. Size and nesting are bounded before anything is built of them.
+import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { extname } from 'node:path';
+import { extname, isAbsolute } from 'node:path';
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import {
   Document,
@@ -29,6 +31,7 @@ import {
 } from '../domain/exact-json.js';
 import { MAX_FILE_DEPTH } from '../domain/registry-file.js';
 import { CommandError, EXIT } from './command-error.js';
+import type { CommandIo } from './command-io.js';
 
 export const FILE_FORMATS = ['yaml', 'json'] as const;
 export type FileFormat = (typeof FILE_FORMATS)[number];
@@ -54,8 +57,12 @@ export function formatOf(file: string, given: string | undefined): FileFormat {
 }
 
 /** `-`: standard input. Rejects with a CommandError. */
-export async function readRegistryDocument(file: string, format: FileFormat): Promise<Json> {
-  const bytes = file === STANDARD_STREAM ? await standardInput() : readBounded(file);
+export async function readRegistryDocument(
+  { stdin, cwd }: Pick<CommandIo, 'stdin' | 'cwd'>,
+  file: string,
+  format: FileFormat,
+): Promise<Json> {
+  const bytes = file === STANDARD_STREAM ? await readBoundedStream(stdin) : readBoundedFile(cwd, file);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -83,20 +90,32 @@ export function renderRegistryDocument(tree: Json, format: FileFormat): string {
 }
 
 /** `-`: standard output. A file is replaced whole or stays as it is. */
-export function writeRegistryDocument(file: string, text: string): void {
+export function writeRegistryDocument(
+  { stdout, cwd }: Pick<CommandIo, 'stdout' | 'cwd'>,
+  file: string,
+  text: string,
+): void {
   if (file === STANDARD_STREAM) {
-    process.stdout.write(text);
+    stdout.write(text);
     return;
   }
-  const unfinished = `${file}.${process.pid}.new`;
+  const path = pathIn(cwd, file);
+  const unfinished = `${path}.${randomBytes(4).toString('hex')}.new`;
   try {
     writeFileSync(unfinished, text);
-    renameSync(unfinished, file);
+    renameSync(unfinished, path);
   } catch (error) {
     rmSync(unfinished, { force: true });
-    throw new CommandError(EXIT.file, `${file} cannot be written: ${(error as Error).message}`);
+    throw new CommandError(EXIT.file, `${file} cannot be written: ${reasonWith(file, path, error)}`);
   }
 }
+
+/** As the system would resolve it there, a slash at the end included. */
+const pathIn = (cwd: string, file: string): string => (file === '' || isAbsolute(file) ? file : `${cwd}/${file}`);
+
+/** What the system says, with the file named as it was given. */
+const reasonWith = (file: string, path: string, error: unknown): string =>
+  (error as Error).message.replaceAll(path, file);
 
 const malformed = (file: string, reason: string): CommandError =>
   new CommandError(EXIT.file, `${file === STANDARD_STREAM ? 'standard input' : file} cannot be read: ${reason}`);
@@ -104,24 +123,25 @@ const malformed = (file: string, reason: string): CommandError =>
 const tooLarge = (file: string): CommandError =>
   malformed(file, `it is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`);
 
-function readBounded(file: string): Buffer {
+function readBoundedFile(cwd: string, file: string): Buffer {
+  const path = pathIn(cwd, file);
   let descriptor: number | null = null;
   try {
-    descriptor = openSync(file, 'r');
+    descriptor = openSync(path, 'r');
     if (fstatSync(descriptor).size > MAX_FILE_BYTES) throw tooLarge(file);
     return readFileSync(descriptor);
   } catch (error) {
-    throw error instanceof CommandError ? error : malformed(file, (error as Error).message);
+    throw error instanceof CommandError ? error : malformed(file, reasonWith(file, path, error));
   } finally {
     if (descriptor !== null) closeSync(descriptor);
   }
 }
 
-async function standardInput(): Promise<Buffer> {
+async function readBoundedStream(stdin: Readable): Promise<Buffer> {
   let size = 0;
   return buffer(
     (async function* () {
-      for await (const chunk of process.stdin) {
+      for await (const chunk of stdin) {
         size += (chunk as Buffer).length;
         if (size > MAX_FILE_BYTES) throw tooLarge(STANDARD_STREAM);
         yield chunk as Buffer;

@@ -1,13 +1,11 @@
 // `extreg rollout <id> [<version> <percent|none>]`: which version takes which share of the calls, what it was, and what it is to be.
 import { Command } from 'commander';
-import { explainConfig } from '../config.js';
 import { percentProblem } from '../domain/rollout.js';
 import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';
+import type { CommandFactory } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
-import { addConfigOptions, configFlags, HTTP_SETTINGS } from './config-options.js';
 import { json, textTable } from './output.js';
-import { userName } from './user-name.js';
 
 const NONE = 'none';
 
@@ -50,8 +48,8 @@ interface Report {
   }[];
 }
 
-export function rolloutCommand(): Command {
-  const command = new Command('rollout')
+export const rolloutCommand: CommandFactory = (io) => ({
+  command: new Command('rollout')
     .description('show which version takes which share of the calls, or give a version its percentage')
     .argument('<id>', 'extension')
     .argument('[version]', 'version to give a percentage')
@@ -61,24 +59,18 @@ export function rolloutCommand(): Command {
     )
     .option('--reason <text>', 'why, for the audit trail; needed with a percentage')
     .option('--limit <n>', 'changes to show, 1 to 200 (default: 20)')
-    .option('--json', 'print JSON');
-  return addConfigOptions(command, HTTP_SETTINGS).action(
-    async (
-      id: string,
-      version: string | undefined,
-      percent: string | undefined,
-      options: RolloutOptions & Record<string, unknown>,
-    ) => {
-      const order = version === undefined ? null : orderOf(version, percent, options);
-      const query = order === null ? queryOf(options) : '';
-      const base = adminUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
-      const url = `${base}/admin/extensions/${encodeURIComponent(id)}/rollout${query}`;
-      const answer = await (order === null ? adminJson(url) : adminJson(url, { ...order, by: userName() }));
-      if (options.json) process.stdout.write(json(answer));
-      else process.stdout.write(order === null ? reportText(answer as Report) : setText(answer as Set));
-    },
-  );
-}
+    .option('--json', 'print JSON'),
+  settings: 'http',
+  action: async (id: string, version: string | undefined, percent: string | undefined, options: RolloutOptions) => {
+    const order = version === undefined ? null : orderOf(version, percent, options);
+    const query = order === null ? queryOf(options) : '';
+    const base = await adminUrl(io, options);
+    const url = `${base}/admin/extensions/${encodeURIComponent(id)}/rollout${query}`;
+    const answer = await (order === null ? adminJson(url) : adminJson(url, { ...order, by: io.userName() }));
+    if (options.json) io.stdout.write(json(answer));
+    else io.stdout.write(order === null ? reportText(answer as Report) : setText(answer as Set));
+  },
+});
 
 function orderOf(version: string, given: string | undefined, { reason, limit }: RolloutOptions) {
   if (given === undefined) throw wrong(`percent: expected 0 to 100 or ${NONE} after version '${version}', got nothing`);

@@ -1,10 +1,10 @@
 // `extreg serve`: the daemon as a service, with its log as JSON lines on standard output.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
-import { loadConfig } from '../config.js';
-import { SETTING_KEYS } from '../config-schema.js';
+import { commandConfig } from './command-config.js';
+import type { CommandFactory } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
-import { addConfigOptions, configFlags } from './config-options.js';
+import type { CommandIo } from './command-io.js';
 
 /** What of the log waits for a reader that is slow; beyond it lines are lost, because a call must not wait for a reader. */
 const MAX_LOG_BYTES = 16_777_216;
@@ -12,57 +12,61 @@ const MAX_LOG_BYTES = 16_777_216;
 const STOP_GRACE_MS = 5000;
 const FLUSH_MS = 1000;
 
-export function serveCommand(): Command {
-  const command = new Command('serve').description('run the daemon; SIGTERM and SIGINT stop it in order');
-  return addConfigOptions(command, SETTING_KEYS).action(async (options: Record<string, unknown>) => {
-    const config = loadConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() });
-    const [
-      { startDaemon },
-      { NatsServerMissingError },
-      { stopOnSignals },
-      { createLogger },
-      { dataDirectoryFailure, startFailure },
-      { destination },
-    ] = await Promise.all([
-      import('../main.js'),
-      import('../daemon-nats.js'),
-      import('./signals.js'),
-      import('../telemetry/log.js'),
-      import('./start-errors.js'),
-      import('pino'),
-    ]);
-    const output = destination({ dest: 1, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
-    const log = createLogger(config.log_level, output);
-    const starting = startDaemon(config, log);
-    // From the first moment on: a stop during the start waits for it.
-    stopOnSignals({
-      stop: async (reason) => {
-        log.info({ event: 'stopping', reason });
-        try {
-          await (await starting).stop();
-        } catch (error) {
-          log.error({ event: 'stop_failed', err: error });
-          throw error;
-        } finally {
-          await written(output);
-        }
-      },
-      deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
-      onHangup: process.stdin.isTTY ? 'stop' : () => log.info({ event: 'hangup_ignored' }),
-    });
-    try {
-      const daemon = await starting;
-      // The signals end the process, or what it cannot go on with does.
-      const reason = await daemon.failed;
-      await daemon.stop();
-      throw reason;
-    } catch (error) {
-      log.fatal({ event: 'daemon_failed', err: error });
-      await written(output);
-      if (error instanceof NatsServerMissingError) throw new CommandError(EXIT.unreachable, error.message);
-      throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
-    }
+export const serveCommand: CommandFactory = (io) => ({
+  command: new Command('serve').description('run the daemon; SIGTERM and SIGINT stop it in order'),
+  settings: 'all',
+  action: (options: object) => serve(io, options),
+});
+
+/** Rejects when the daemon cannot go on; a signal ends the process instead. */
+async function serve(io: CommandIo, options: object): Promise<never> {
+  const { config } = await commandConfig(io, options);
+  if (io.ownProcess === null) throw new CommandError(EXIT.usage, 'serve: needs a process of its own');
+  const { stdoutFd, stopOnSignals } = io.ownProcess;
+  const [
+    { startDaemon },
+    { NatsServerMissingError },
+    { createLogger },
+    { dataDirectoryFailure, startFailure },
+    { destination },
+  ] = await Promise.all([
+    import('../main.js'),
+    import('../daemon-nats.js'),
+    import('../telemetry/log.js'),
+    import('./start-errors.js'),
+    import('pino'),
+  ]);
+  const output = destination({ dest: stdoutFd, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
+  const log = createLogger(config.log_level, output);
+  const starting = startDaemon(config, log);
+  // From the first moment on: a stop during the start waits for it.
+  stopOnSignals({
+    stop: async (reason) => {
+      log.info({ event: 'stopping', reason });
+      try {
+        await (await starting).stop();
+      } catch (error) {
+        log.error({ event: 'stop_failed', err: error });
+        throw error;
+      } finally {
+        await written(output);
+      }
+    },
+    deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
+    onHangup: io.stdin.isTTY ? 'stop' : () => log.info({ event: 'hangup_ignored' }),
   });
+  try {
+    const daemon = await starting;
+    // The signals end the process, or what it cannot go on with does.
+    const reason = await daemon.failed;
+    await daemon.stop();
+    throw reason;
+  } catch (error) {
+    log.fatal({ event: 'daemon_failed', err: error });
+    await written(output);
+    if (error instanceof NatsServerMissingError) throw new CommandError(EXIT.unreachable, error.message);
+    throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
+  }
 }
 
 /** Resolves when the log is written, or its reader has had a second for it. */

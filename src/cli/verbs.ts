@@ -1,13 +1,11 @@
 // `extreg enable`, `disable`, `isolate`, `force-closed`, `release` and `reset`: what each tells the daemon, and what is in force
 // then, as a table.
 import { Command } from 'commander';
-import { explainConfig } from '../config.js';
-import { VERBS, type Verb } from '../domain/verbs.js';
+import type { Verb } from '../domain/verbs.js';
 import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';
-import { addConfigOptions, configFlags, HTTP_SETTINGS } from './config-options.js';
+import type { CommandFactory } from './command-definition.js';
 import { json, textTable } from './output.js';
-import { userName } from './user-name.js';
 
 const DESCRIPTIONS: Readonly<Record<Verb, string>> = {
   enable: 'switch an extension on: half-open where it was disabled automatically, else with a closed breaker',
@@ -36,25 +34,24 @@ interface InForce {
   readonly circuit_breaker_state: string | null;
 }
 
-export const verbCommands = (): Command[] => VERBS.map(verbCommand);
-
-function verbCommand(verb: Verb): Command {
-  const command = new Command(verb)
-    .description(DESCRIPTIONS[verb])
-    .argument('<id>', 'extension')
-    .requiredOption('--reason <text>', 'why, for the audit trail')
-    .option('--version <version>', 'of this version alone; without: of all')
-    .option('--json', 'print JSON');
-  return addConfigOptions(command, HTTP_SETTINGS).action(
-    async (id: string, options: VerbOptions & Record<string, unknown>) => {
+export const verbCommand =
+  (verb: Verb): CommandFactory =>
+  (io) => ({
+    command: new Command(verb)
+      .description(DESCRIPTIONS[verb])
+      .argument('<id>', 'extension')
+      .requiredOption('--reason <text>', 'why, for the audit trail')
+      .option('--version <version>', 'of this version alone; without: of all')
+      .option('--json', 'print JSON'),
+    settings: 'http',
+    action: async (id: string, options: VerbOptions) => {
       const { reason, version } = options;
-      const base = adminUrl(explainConfig({ flags: configFlags(options), env: process.env, cwd: process.cwd() }));
-      const body = { reason, by: userName(), ...(version === undefined ? {} : { version }) };
+      const base = await adminUrl(io, options);
+      const body = { reason, by: io.userName(), ...(version === undefined ? {} : { version }) };
       const answer = await adminJson(`${base}/admin/extensions/${encodeURIComponent(id)}/${verb}`, body);
-      process.stdout.write(options.json ? json(answer) : answerText(answer as InForce));
+      io.stdout.write(options.json ? json(answer) : answerText(answer as InForce));
     },
-  );
-}
+  });
 
 function answerText(answer: InForce): string {
   const { enabled, auto_disabled, owed } = answer;

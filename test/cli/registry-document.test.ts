@@ -11,6 +11,9 @@ import {
 import { ExactNumber, isSameJson, type Json, stringifyExactJson } from '../../src/domain/exact-json.js';
 import { directory } from './run.js';
 
+/** Its files are absolute, and it reads no standard input. */
+const IO = { stdin: process.stdin, cwd: '/' };
+
 const numbers = fc.constantFrom<Json>(
   ...['12345678901234567890', '0.10', '1e400', '-0.0'].map((text) => new ExactNumber(text)),
 );
@@ -60,7 +63,7 @@ for (const format of ['yaml', 'json'] as const)
       fc.asyncProperty(anything, async (value) => {
         const text = renderRegistryDocument(value, format);
         writeFileSync(file, text);
-        const read = await readRegistryDocument(file, format);
+        const read = await readRegistryDocument(IO, file, format);
         if (!isSameJson(read, value)) t.is(stringifyExactJson(read), stringifyExactJson(value), text);
         t.is(renderRegistryDocument(read, format), text);
       }),
@@ -71,20 +74,20 @@ for (const format of ['yaml', 'json'] as const)
 test('yaml: a zero keeps its sign', async (t) => {
   const file = join(directory(t), 'zero');
   writeFileSync(file, 'a: -0\nb: 0\n');
-  t.is(renderRegistryDocument(await readRegistryDocument(file, 'yaml'), 'yaml'), 'a: -0\nb: 0\n');
+  t.is(renderRegistryDocument(await readRegistryDocument(IO, file, 'yaml'), 'yaml'), 'a: -0\nb: 0\n');
 });
 
 test('yaml: a text that begins with a blank and has lines is read as it was, also alone', async (t) => {
   const file = join(directory(t), 'text.yaml');
   writeFileSync(file, renderRegistryDocument(' a\n b\n', 'yaml'));
-  t.is(stringifyExactJson(await readRegistryDocument(file, 'yaml')), '" a\\n b\\n"');
+  t.is(stringifyExactJson(await readRegistryDocument(IO, file, 'yaml')), '" a\\n b\\n"');
 });
 
 const yaml = test.macro<[text: string, expected: string]>({
   exec: async (t, text, expected) => {
     const file = join(directory(t), 'f.yaml');
     writeFileSync(file, text);
-    t.is(stringifyExactJson(await readRegistryDocument(file, 'yaml')), expected);
+    t.is(stringifyExactJson(await readRegistryDocument(IO, file, 'yaml')), expected);
   },
   title: (_, text) => `yaml: ${JSON.stringify(text)} is read as JSON has it`,
 });
@@ -99,7 +102,7 @@ const refused = test.macro<[bytes: string | Buffer, expected: RegExp, format?: '
   exec: async (t, bytes, expected, format) => {
     const file = join(directory(t), 'f');
     writeFileSync(file, bytes);
-    const error = await t.throwsAsync(() => readRegistryDocument(file, format ?? 'yaml'));
+    const error = await t.throwsAsync(() => readRegistryDocument(IO, file, format ?? 'yaml'));
     t.like(error, { name: 'CommandError', exitCode: 65 });
     t.regex(error?.message ?? '', expected);
   },

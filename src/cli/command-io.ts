@@ -1,0 +1,26 @@
+// Everything a command takes from its environment: the process's own (process-io.ts), or what an embedding program passes in.
+import type { Readable, Writable } from 'node:stream';
+import type { StopSignals } from './signals.js';
+
+type Terminal = { readonly isTTY?: boolean; readonly columns?: number };
+
+export interface CommandIo {
+  readonly stdin: Readable & Pick<Terminal, 'isTTY'>;
+  readonly stdout: Writable & Terminal;
+  readonly stderr: Writable & Terminal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute; relative paths of arguments and settings start here. */
+  readonly cwd: string;
+  /** Name of the user in the audit trail. */
+  readonly userName: () => string;
+  /** What `serve` needs in addition; null: the command shares its process with other work, and `serve` is refused. */
+  readonly ownProcess: OwnProcess | null;
+}
+
+/** A process that does nothing but run this one command. */
+export interface OwnProcess {
+  /** Descriptor of standard output, where the log is written without waiting for its reader. */
+  readonly stdoutFd: number;
+  /** Takes the signals of the process until it ends. */
+  readonly stopOnSignals: (options: StopSignals) => void;
+}

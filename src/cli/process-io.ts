@@ -1,0 +1,26 @@
+// The environment of a command that has this process to itself.
+import { userInfo } from 'node:os';
+import type { CommandIo } from './command-io.js';
+import { stopOnSignals } from './signals.js';
+
+export const processIo = (): CommandIo => ({
+  // Opened when it is used: most commands read nothing.
+  get stdin() {
+    return process.stdin;
+  },
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  userName,
+  ownProcess: { stdoutFd: 1, stopOnSignals },
+});
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // An account that the system has no name for.
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}
