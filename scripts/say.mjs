@@ -1,7 +1,19 @@
-// What scripts tell a person: short lines on standard output.
+// What scripts print for the operator: short lines on standard output.
+
+let saidAtMs = performance.now();
 
 export function say(line = '') {
+  saidAtMs = performance.now();
   process.stdout.write(`${line}\n`);
+}
+
+/** Says what `progress` gives whenever nothing was said for `silenceMs`. Returns what stops it. */
+export function sayWhileSilent(progress, silenceMs = 8000) {
+  const timer = setInterval(() => {
+    if (performance.now() - saidAtMs >= silenceMs) say(progress());
+  }, silenceMs / 8);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /** Ends the script with what went wrong. */

@@ -10,6 +10,10 @@ export class TapReport {
   complete = false;
   /** @type {{ title: string, details: string[] }[]} */
   failures = [];
+  /** @type {string[]} */
+  skippedTitles = [];
+  /** Of all that was reported, in AVA's order. */
+  titles = [];
   #details = null;
 
   /** @param {string} line without its line feed */
@@ -27,8 +31,11 @@ export class TapReport {
   }
 
   #count(ok, title, directive) {
-    if (directive) this.skipped += 1;
-    else if (ok) this.passed += 1;
+    this.titles.push(title);
+    if (directive) {
+      this.skipped += 1;
+      this.skippedTitles.push(title);
+    } else if (ok) this.passed += 1;
     else {
       this.failed += 1;
       this.#details = [];
@@ -41,3 +48,27 @@ export class TapReport {
     return `${this.passed} passed, ${this.failed} failed${this.skipped > 0 ? `, ${this.skipped} skipped` : ''}`;
   }
 }
+
+/**
+ * How many of the titles belong to which test file. AVA puts folders and name before a title (`domain › trip › opens …`), but not where
+ * it runs one file only.
+ * @param {readonly string[]} titles
+ * @param {readonly string[]} files `test/domain/trip.test.ts`
+ * @returns {Map<string, number>}
+ */
+export function testsByFile(titles, files) {
+  const byPrefix = new Map(files.map((file) => [prefixOf(file), file]));
+  const counts = new Map();
+  for (const title of titles) {
+    const words = title.split(' › ');
+    const file = words.map((_, i) => byPrefix.get(words.slice(0, i + 1).join(' › '))).find(Boolean) ?? files[0];
+    counts.set(file, (counts.get(file) ?? 0) + 1);
+  }
+  return counts;
+}
+
+const prefixOf = (file) =>
+  file
+    .replace(/^test\//, '')
+    .replace(/\.test\.ts$/, '')
+    .replaceAll('/', ' › ');

@@ -4,14 +4,18 @@ import { withoutSettings } from './environment.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
 import { ensurePostgres } from './postgres.mjs';
 
-/** The environment of AVA. Rejects with one command to run where a server cannot be had. */
-export async function testEnvironment(dataDir, env = process.env) {
+/**
+ * The environment of AVA. Rejects with one command to run where a server cannot be had.
+ * @param {string | null} directory for the tests' temporary files; null: where the system has them
+ */
+export async function testEnvironment(dataDir, directory = null, env = process.env) {
   const natsServer = await ensureNatsServer(dataDir, env);
   const postgres = await ensurePostgres(dataDir, env);
   return {
     // What somebody set for a daemon of theirs must reach no daemon of the tests.
     ...withoutSettings(env),
     NODE_ENV: 'test',
+    ...(directory === null ? {} : { TMPDIR: directory }),
     NATS_SERVER_BIN: natsServer,
     PATH: `${postgres}${delimiter}${env.PATH}`,
   };

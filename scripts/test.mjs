@@ -1,42 +1,66 @@
-// `npm test`: set-up, linter, type check, all tests. `npm test -- FILE…` runs those files alone. `npm run coverage`: all tests
-// with coverage, which takes a fourth longer.
+// `npm test`: set-up, linter, type check, all tests. `npm test -- FILE…` runs those files alone.
+//   npm run test:deep      the long form: all runs of property tests, commands as processes, every kill
+//   npm run test:profile   the same as `npm test`, with tables of what it costs; writes test/profile.json
+//   npm run coverage       all tests with coverage, which takes a fourth longer
 //
 // 1. The last line is `N passed, M failed`, alone on its line; the exit code is AVA's.
 // 2. A run without a single test has failed, and so has one that AVA did not finish.
+// 3. A run that takes more processor time than the budget allows has failed.
+// 4. It is never silent for more than 10 seconds.
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildAll } from './build.mjs';
 import { catchSignals, Interrupted, run } from './child-process.mjs';
-import { fail, say } from './say.mjs';
+import { fail, say, sayWhileSilent } from './say.mjs';
 import { prepareDataDir, ROOT, setUp } from './setup.mjs';
-import { TapReport } from './tap.mjs';
+import { TapReport, testsByFile } from './tap.mjs';
+import { costLines, overBudget } from './test-budget.mjs';
+import { TestCost } from './test-cost.mjs';
+import { makeTestDirectory } from './test-directory.mjs';
 import { testEnvironment } from './test-environment.mjs';
+import { keepSeconds } from './test-order.mjs';
+import { fileLines, groupLines, profileOf, writeProfile } from './test-profile.mjs';
 
 const COVERAGE = join(ROOT, 'coverage');
 const RAW_COVERAGE = join(COVERAGE, 'raw');
-const PROGRESS_MS = 15_000;
+const OPTIONS = ['--coverage', '--deep', '--profile'];
 const tool = (...path) => join(ROOT, 'node_modules', ...path);
 
 async function main(args) {
+  const [isCovered, isDeep, isProfile] = OPTIONS.map((option) => args.includes(option));
+  const files = args.filter((arg) => !OPTIONS.includes(arg)).map(compiledTest);
+  let doing = 'setting up';
+  const report = new TapReport();
+  const stop = sayWhileSilent(() => `  … still ${doing}`);
   const dataDir = resolve(ROOT, process.env.EXTENSION_REGISTRY_DATA_DIR || '.extreg');
   prepareDataDir(dataDir);
   await setUp(buildAll);
-  const isCovered = args.includes('--coverage');
-  const files = args.filter((arg) => arg !== '--coverage');
-  const env = { ...(await testEnvironment(dataDir)), ...(isCovered ? { NODE_V8_COVERAGE: RAW_COVERAGE } : {}) };
-  const linted = await lint();
-  if (isCovered) {
-    rmSync(COVERAGE, { recursive: true, force: true });
-    mkdirSync(RAW_COVERAGE, { recursive: true });
+  const { directory, remove } = makeTestDirectory();
+  try {
+    const env = { ...(await testEnvironment(dataDir, directory)), ...variables({ isCovered, isDeep }) };
+    doing = 'linting';
+    const linted = await lint();
+    if (isCovered) {
+      rmSync(COVERAGE, { recursive: true, force: true });
+      mkdirSync(RAW_COVERAGE, { recursive: true });
+    }
+    const cost = new TestCost(join(directory, 'workers'));
+    doing = 'testing';
+    const code = await runTests(files, env, report, cost);
+    stop();
+    if (isCovered) await reportCoverage();
+    reportSkipped(report);
+    const over = reportCost(cost, report, { isProfile, hasBudget: !isCovered && !isDeep, isWhole: files.length === 0 });
+    if (!linted) say('\nThe linter found problems: see above.');
+    if (code === 0 && report.passed === 0) say('\nNo test ran.');
+    if (code !== 0 && report.failed === 0)
+      say(`\nAVA ended with exit code ${code} although no test failed: see above.`);
+    say(`\n${report.line}`);
+    process.exitCode = code !== 0 ? code : linted && report.passed > 0 && !over ? 0 : 1;
+  } finally {
+    stop();
+    remove();
   }
-  const report = new TapReport();
-  const code = await runTests(files.map(compiledTest), env, report);
-  if (isCovered) await reportCoverage();
-  if (!linted) say('\nThe linter found problems: see above.');
-  if (code === 0 && report.passed === 0) say('\nNo test ran.');
-  if (code !== 0 && report.failed === 0) say(`\nAVA ended with exit code ${code} although no test failed: see above.`);
-  say(`\n${report.line}`);
-  process.exitCode = code !== 0 ? code : linted && report.passed > 0 ? 0 : 1;
 }
 
 /** A test may be named by its source. */
@@ -45,6 +69,11 @@ function compiledTest(arg) {
   return source ? `dist/${source[1]}.js` : arg;
 }
 
+const variables = ({ isCovered, isDeep }) => ({
+  ...(isCovered ? { NODE_V8_COVERAGE: RAW_COVERAGE } : {}),
+  ...(isDeep ? { EXTREG_TEST_DEEP: '1' } : {}),
+});
+
 async function lint() {
   say('Linting …');
   const { code, output } = await run(tool('.bin', 'biome'), ['check', '--colors=off', '.'], { cwd: ROOT });
@@ -52,29 +81,58 @@ async function lint() {
   return code === 0;
 }
 
-async function runTests(args, env, report) {
+async function runTests(files, env, report, cost) {
   say('Testing …');
   const begun = performance.now();
-  const progress = setInterval(
-    () => say(`  … ${report.line} after ${Math.round((performance.now() - begun) / 1000)} s`),
-    PROGRESS_MS,
+  const stop = sayWhileSilent(
+    () => `  … ${report.line} after ${seconds(performance.now() - begun)} s; running ${cost.running().join(', ')}`,
+    6000,
   );
+  cost.begin();
   try {
-    const { code } = await run(process.execPath, [tool('ava', 'entrypoints', 'cli.mjs'), '--tap', ...args], {
+    const { code } = await run(process.execPath, [tool('ava', 'entrypoints', 'cli.mjs'), '--tap', ...files], {
       cwd: ROOT,
-      env,
+      env: { ...env, ...cost.environment },
       showErrors: true,
       onLine: (line) => report.read(line),
     });
     return code !== 0 ? code : report.complete ? 0 : 1;
   } catch (error) {
-    // How far it got is worth knowing, for whoever stopped it.
+    // How far it got is worth knowing, for the one who stopped it.
     if (error instanceof Interrupted) say(`\nStopped before the end.\n${report.line}`);
     throw error;
   } finally {
-    clearInterval(progress);
+    cost.end();
+    stop();
     for (const { title, details } of report.failures) say(`\nFAILED  ${title}\n${details.join('\n')}`);
   }
+}
+
+const seconds = (ms) => Math.round(ms / 1000);
+
+/** What did not run, so that it is not forgotten. */
+function reportSkipped({ skippedTitles }) {
+  for (const title of skippedTitles) say(`SKIPPED  ${title}`);
+}
+
+/** True where the run took more than it may. */
+function reportCost(cost, report, { isProfile, hasBudget, isWhole }) {
+  const result = cost.result();
+  if (result === null) {
+    say('\nProcessor time was not measured: there is no /proc here.');
+    return false;
+  }
+  keepSeconds(result.wallByFile);
+  const profile = profileOf({ ...result, tests: testsByFile(report.titles, [...result.wallByFile.keys()]) });
+  if (isProfile) for (const line of ['', ...fileLines(profile), '', ...groupLines(profile)]) say(line);
+  if (isProfile && isWhole) writeProfile(profile, ROOT);
+  for (const line of ['', ...costLines(result)]) say(line);
+  for (const { pid, program, file } of result.leftRunning)
+    say(`Left running: ${program} (${pid}), started by ${file || 'the runner'}.`);
+  if (!hasBudget) return false;
+  const over = overBudget(result.seconds);
+  for (const line of over) say(line);
+  return over.length > 0;
 }
 
 async function reportCoverage() {

@@ -1,0 +1,73 @@
+// What one run of AVA costs: samples /proc while it runs.
+import { loadavg } from 'node:os';
+import { busySeconds, ProcessorTime } from './processor-time.mjs';
+import { Workers, workerEnvironment } from './test-workers.mjs';
+
+const SAMPLE_MS = 200;
+
+export class TestCost {
+  #run = `${process.pid}-${Date.now()}`;
+  #directory;
+  #workers;
+  #time;
+  #timer = null;
+  #begun = 0;
+  #ended = 0;
+  #busyBefore = null;
+  #busyAfter = null;
+  #loadBefore = 0;
+
+  /** @param {string} directory where workers say which file they run */
+  constructor(directory) {
+    this.#directory = directory;
+    this.#workers = new Workers(directory);
+  }
+
+  /** For AVA. */
+  get environment() {
+    return workerEnvironment(this.#directory, this.#run);
+  }
+
+  begin() {
+    this.#time = new ProcessorTime({ root: process.pid, run: this.#run, fileOf: this.#workers.fileOf });
+    this.#begun = performance.now();
+    this.#busyBefore = busySeconds();
+    [this.#loadBefore] = loadavg();
+    if (this.#time.works) this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+  }
+
+  end() {
+    clearInterval(this.#timer);
+    if (this.#time.works) this.#sample();
+    this.#ended = performance.now();
+    this.#busyAfter = busySeconds();
+  }
+
+  #sample() {
+    try {
+      this.#workers.refresh();
+      this.#time.sample();
+    } catch {
+      // A figure is missing; the tests go on.
+    }
+  }
+
+  /** Test files that run now. */
+  running() {
+    return this.#workers.running();
+  }
+
+  /** Null where nothing can be measured. */
+  result() {
+    if (!this.#time.works) return null;
+    return {
+      seconds: this.#time.seconds(),
+      processes: this.#time.processes(),
+      leftRunning: this.#time.alive(),
+      wallByFile: this.#workers.wallSeconds(),
+      wallSeconds: (this.#ended - this.#begun) / 1000,
+      busySeconds: this.#busyBefore === null ? null : this.#busyAfter - this.#busyBefore,
+      loadBefore: this.#loadBefore,
+    };
+  }
+}
