@@ -28,8 +28,8 @@ const HEALED_MS = 6000;
 /** What is waited for comes much sooner, or not at all. */
 const PATIENCE_MS = 20_000;
 const POLL_MS = 20;
-/** A machine that is busy with something else may cost a call; a breaker that lets failures through costs them all. */
-const HEALTHY_SHARE = 0.99;
+/** A machine that is busy with something else may cost calls; a breaker that lets failures through costs them all. */
+const HEALTHY_SHARE = 0.9;
 /** Lines of the log that a failed demo shows. */
 const LOG_LINES = 10;
 const LOG_COLUMNS = 200;

@@ -20,6 +20,27 @@ export function dependenciesAreThere(root) {
   try {
     return readFileSync(join(root, STAMP), 'utf8') === dependencyStamp(root);
   } catch {
+    return isInstalledByNpm(root);
+  }
+}
+
+/**
+ * Whether an `npm ci` without us has put there what package-lock.json wants: npm keeps a list of what it has installed. To install
+ * it once more would take node_modules from under the feet of what runs from there.
+ */
+export function isInstalledByNpm(root, { platform, arch } = process) {
+  const packagesIn = (...path) => JSON.parse(readFileSync(join(root, ...path), 'utf8')).packages;
+  try {
+    const { '': _, ...wanted } = packagesIn('package-lock.json');
+    const installed = packagesIn('node_modules', '.package-lock.json');
+    const isThere = ([path, { version, integrity, optional, devOptional, os, cpu }]) => {
+      const found = installed[path];
+      if (found === undefined) return optional === true || devOptional === true;
+      const fits = (list, value) => list === undefined || list.includes(value);
+      return found.version === version && found.integrity === integrity && fits(os, platform) && fits(cpu, arch);
+    };
+    return Object.entries(wanted).every(isThere) && Object.keys(installed).every((path) => path in wanted);
+  } catch {
     return false;
   }
 }

@@ -6,6 +6,7 @@ import type { AutoChange } from '../../src/actors/ports.js';
 import { HEALTH_WINDOW_MS } from '../../src/domain/health-window.js';
 import type { ExtensionRow } from '../../src/domain/registry-rows.js';
 import { ActorWorld, settle } from '../helpers/actor-world.js';
+import { runs } from '../helpers/depth.js';
 import { changesOf, extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
 
 const IDS = Array.from({ length: 6 }, (_, i) => `e${i}`);
@@ -256,7 +257,7 @@ test('A1 to A10: under any schedule nothing is written that should not be, and t
         if (world.kinds().includes('mass_failure')) seen.braked++;
       },
     ),
-    { numRuns: 300, seed: 20_260_103 },
+    { numRuns: runs(300), seed: 20_260_103 },
   );
-  for (const [what, times] of Object.entries(seen)) t.true(times >= 50, `${what}: ${times}`);
+  for (const [what, times] of Object.entries(seen)) t.true(times >= runs(50), `${what}: ${times}`);
 });

@@ -4,6 +4,7 @@ import { Attempt } from '../../src/actors/in-flight.js';
 import type { CallContext } from '../../src/actors/ports.js';
 import type { ExtensionRow, InstanceRow, RegistryEntry, VersionRow } from '../../src/domain/registry-rows.js';
 import { ActorWorld, type Called } from '../helpers/actor-world.js';
+import { seeds } from '../helpers/depth.js';
 import { extensionRow, instanceRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { FAILS, okShare, Traffic } from '../helpers/traffic.js';
@@ -646,7 +647,7 @@ test('CA4: a version that fails too often and is passed over causes few failures
 });
 
 test('places: whatever candidates, ends and switches come, every call has one answer and no place is left', async (t) => {
-  for (let seed = 1; seed <= 150; seed++) {
+  for (const seed of seeds(150)) {
     const random = seededRandom(seed);
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
     const world = new ActorWorld({

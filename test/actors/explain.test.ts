@@ -2,6 +2,7 @@ import test from 'ava';
 import type { Explanation } from '../../src/domain/explanation.js';
 import type { ExtensionRow, InstanceRow, RegistryEntry, VersionRow } from '../../src/domain/registry-rows.js';
 import { ActorWorld, type Called } from '../helpers/actor-world.js';
+import { runs, seeds } from '../helpers/depth.js';
 import { extensionRow, instanceRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 
@@ -176,7 +177,7 @@ const promised = ({ answer }: Explanation): unknown =>
 test('EX1: whatever state the extensions are in, a call does what explain said, and asking first changes nothing of it', async (t) => {
   let taken = 0;
   let refused = 0;
-  for (let seed = 1; seed <= 120; seed++) {
+  for (const seed of seeds(120)) {
     const random = seededRandom(seed);
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
     const world = worldOf({
@@ -222,5 +223,5 @@ test('EX1: whatever state the extensions are in, a call does what explain said, 
       if (random() < 0.1) await world.pass(pick([100, 1000, 30_000]), 100);
     }
   }
-  t.true(taken > 1000 && refused > 300, `${taken} taken, ${refused} refused`);
+  t.true(taken > runs(1000) && refused > runs(300), `${taken} taken, ${refused} refused`);
 });

@@ -16,6 +16,7 @@ import type { Outcome } from '../../src/domain/outcome.js';
 import type { BreakerSettings } from '../../src/domain/policy.js';
 import type { BreakerEmitted, BreakerFacts } from '../../src/machines/breaker-types.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
+import { runs } from '../helpers/depth.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 
 const TIMEOUT_MS = 5000;
@@ -1015,7 +1016,7 @@ test('invariants: under any interleaving of callers, outcomes, time, verbs and f
       world.life.unsubscribe();
       t.is(world.clock.armed, 0);
     }),
-    { numRuns: 300, seed: 20_260_101 },
+    { numRuns: runs(300), seed: 20_260_101 },
   );
 });
 
@@ -1035,7 +1036,7 @@ test('invariants: events come in an order that makes sense, under any interleavi
         t.true((following[transitions[i] as string] as readonly string[]).includes(type));
       });
     }),
-    { numRuns: 300, seed: 20_260_102 },
+    { numRuns: runs(300), seed: 20_260_102 },
   );
 });
 

@@ -9,6 +9,7 @@ import {
   renderRegistryDocument,
 } from '../../src/cli/registry-document.js';
 import { ExactNumber, isSameJson, type Json, stringifyExactJson } from '../../src/domain/exact-json.js';
+import { runs } from '../helpers/depth.js';
 import { directory } from './run.js';
 
 /** Its files are absolute, and it reads no standard input. */
@@ -67,7 +68,7 @@ for (const format of ['yaml', 'json'] as const)
         if (!isSameJson(read, value)) t.is(stringifyExactJson(read), stringifyExactJson(value), text);
         t.is(renderRegistryDocument(read, format), text);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -3,6 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Instance } from '../../src/domain/extension.js';
 import { hashOf } from '../../src/domain/rendezvous.js';
+import { runs } from '../helpers/depth.js';
 import { draw, instance, type Pool, picks, poolWith, weighted } from '../helpers/instance-pools.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 
@@ -32,7 +33,7 @@ test('B6, FM 44: one more or one less of 2 to 50 instances moves at most its sha
       t.is(moves(whole, less).length, changes.length);
     }),
     {
-      numRuns: 15,
+      numRuns: runs(15),
       examples: [
         [2, 0],
         [50, 7],

@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { DecisionWindow } from '../../src/domain/decision-window.js';
 import { type Conduct, ejectionMs, ejectionReason, mayEject } from '../../src/domain/ejection.js';
+import { runs } from '../helpers/depth.js';
 
 const NOW_MS = 100_000;
 
@@ -165,6 +166,6 @@ test('E1, E2, E3: a reason is given exactly where one of the rules in words hold
       const expected = isRow ? 'failures_in_a_row' : isRate ? 'success_rate' : null;
       t.is(ejectionReason(conduct(own), siblings.map(conduct), NOW_MS), expected);
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });

@@ -10,6 +10,7 @@ import {
   stringifyExactJson,
   withoutExactNumbers,
 } from '../../src/domain/exact-json.js';
+import { runs } from '../helpers/depth.js';
 
 const parse = (text: string) => parseExactJson(text, 50);
 
@@ -61,7 +62,7 @@ test('numberText: two numbers have the same text where they are the same number,
       const spelled = `${mantissa}${mantissa.includes('.') ? '' : '.'}${'0'.repeat(shift + 1)}e${exponent}`;
       t.is(numberText(spelled), numberText(a));
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { fallbacksInForce } from '../../src/domain/fallbacks.js';
+import { runs } from '../helpers/depth.js';
 
 type Registry = Readonly<Record<string, readonly string[]>>;
 
@@ -118,6 +119,6 @@ test('FB1: whatever the rows say, what is in force goes in no circle, and is all
         for (const other of rows[id] ?? [])
           if (!(left.get(id) ?? []).includes(other)) t.true(other === id || reaches(other, id));
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { HEALTH_WINDOW_MS, HealthWindow } from '../../src/domain/health-window.js';
+import { runs } from '../helpers/depth.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 
 const SLICE_MS = HEALTH_WINDOW_MS / 6;
@@ -116,7 +117,7 @@ const anySteps = test.macro<[what: string, startMs: fc.Arbitrary<number>, roundM
           assertReads(t, window, nowMs, counted.live(nowMs));
         }
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   },
   title: (_, what) =>

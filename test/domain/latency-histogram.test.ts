@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { build } from 'hdr-histogram-js';
 import { LatencyHistogram } from '../../src/domain/latency-histogram.js';
+import { runs } from '../helpers/depth.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 
 const QUANTILES = [0.5, 0.9, 0.95, 0.99, 1];
@@ -41,7 +42,7 @@ const anySample = test.macro<[name: string, latency: fc.Arbitrary<number>]>({
           t.true(relativeError(got[i] as number, exactPercentile(sorted, quantile)) <= ERROR);
         });
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   },
   title: (_, name) => `percentiles: are within 1.6 % of the exact ones for any sample, of ${name}`,
@@ -100,7 +101,7 @@ test('percentiles: a single latency is read within 1.6 % over 0.1 ms to 120 s', 
     fc.property(logUniform(0.1, 120_000), (ms) => {
       t.true(relativeError(readingOf(ms), ms) <= ERROR);
     }),
-    { numRuns: 5000 },
+    { numRuns: runs(5000) },
   );
 });
 
@@ -117,7 +118,7 @@ test('percentiles: a longer latency never reads as a shorter one', (t) => {
     fc.property(logUniform(0.001, 200_000), logUniform(0.001, 200_000), (a, b) => {
       t.true(readingOf(Math.min(a, b)) <= readingOf(Math.max(a, b)));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 
@@ -173,7 +174,7 @@ test('H1: adding one histogram to another equals recording both in one', (t) => 
       merged.add(histogramOf(b));
       t.deepEqual(merged.percentiles(EVERY_PERCENT), histogramOf([...a, ...b]).percentiles(EVERY_PERCENT));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -191,7 +192,7 @@ test('H1: rows read as one histogram of all, keep apart when added, and one is c
       rows.clear(cleared);
       t.deepEqual(rows.percentiles(EVERY_PERCENT), readingOfAll(all.filter(({ row }) => row !== cleared)));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 

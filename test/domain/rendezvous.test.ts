@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import murmurhash from 'murmurhash';
 import { hashOf, scoreFrom, scoreOf } from '../../src/domain/rendezvous.js';
 import { chiSquare, criticalAt, dependence } from '../helpers/chi-square.js';
+import { runs } from '../helpers/depth.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 
 /** Members by name, with weights. */
@@ -146,7 +147,7 @@ test('scoreFrom: the score, wherever it is at least so great, and else what is l
       for (const least of [score * (1 + 2 ** -50), score * 2, score * 1000])
         t.true(scoreFrom(least, key, member, weight) < least);
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
   t.is(scoreFrom(1e6, 1, 2, 1), Number.NEGATIVE_INFINITY, 'without a logarithm');
 });
@@ -201,7 +202,7 @@ test('K1, FM 44: one more or one less of 2 to 50 members moves at most its share
       t.true(taken.every(({ from }) => from === odd));
     }),
     {
-      numRuns: 15,
+      numRuns: runs(15),
       examples: [
         [2, 0, 0],
         [50, 0, 0],
@@ -219,7 +220,7 @@ test('K1, FM 44: another weight moves keys to or from that member alone: more we
       if (to > (list[0] as number)) t.true(changes.every((change) => change.to === 'i0'));
       else t.true(changes.every((change) => change.from === 'i0'));
     }),
-    { numRuns: 10 },
+    { numRuns: runs(10) },
   );
 });
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { RetryBudget, retryDelayMs } from '../../src/domain/retry-budget.js';
+import { runs } from '../helpers/depth.js';
 
 const step = fc.record({
   what: fc.constantFrom('call' as const, 'retry' as const),
@@ -34,7 +35,7 @@ test('R1: a retry is granted exactly while those of the last ten seconds are und
         }
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 

@@ -5,6 +5,7 @@ import type { Extension } from '../../src/domain/extension.js';
 import type { RegistryEntry, VersionRow } from '../../src/domain/registry-rows.js';
 import { parseEntry } from '../../src/domain/registry-validation.js';
 import { percentProblem, sharesOf } from '../../src/domain/rollout.js';
+import { runs } from '../helpers/depth.js';
 import { extensionRow, registryEntry, versionRow } from '../helpers/registry-rows.js';
 
 const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: [] };
@@ -228,7 +229,7 @@ test('L4: whatever becomes of the rows, what is in force never adds up to more t
       }
       return true;
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
   t.true(refusals > 500, 'there was something to refuse');
 });

@@ -6,6 +6,7 @@ import { parseEntry } from '../../src/domain/registry-validation.js';
 import { NO_CONTEXT } from '../../src/domain/routing-rules.js';
 import { RoutingTable } from '../../src/domain/routing-table.js';
 import { compareVersions, defaultVersion } from '../../src/domain/version-choice.js';
+import { runs } from '../helpers/depth.js';
 import { extensionRow, registryEntry, versionRow } from '../helpers/registry-rows.js';
 import { ROUTING_SCENARIOS, type RoutingScenario } from '../helpers/routing-scenarios.js';
 import { seededRandom } from '../helpers/seeded-random.js';
@@ -282,6 +283,6 @@ test('RT1, RT3: for any versions and contexts the choice is the specified one, a
       t.deepEqual(chosen?.routingRules ?? {}, {});
       t.true(chosen?.enabled ?? true);
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });

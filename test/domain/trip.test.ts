@@ -4,6 +4,7 @@ import { DecisionWindow } from '../../src/domain/decision-window.js';
 import type { BreakerSettings } from '../../src/domain/policy.js';
 import { evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../../src/domain/trip.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
+import { runs } from '../helpers/depth.js';
 
 /** Successes first, so that the failures are in a row. */
 function windowWith(failures: number, outcomes: number, nowMs = 0): DecisionWindow {
@@ -140,7 +141,7 @@ test('T1, T2, T3: a reason is given exactly where one of the rules in words hold
         t.is(isHighFailureCount(window, settings, 0), settings.failure_rule === 'window' && enough && got === null);
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 
@@ -200,6 +201,6 @@ test('openMs: jitter is only added and at most 10 %, it never falls with the tri
         t.true(jittered < 2 ** 31 - 1);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });

@@ -91,8 +91,9 @@ for (const [name, unit] of Object.entries({
   zeros: '012',
 }))
   test(`P2: a megabyte of ${name} takes no time to speak of`, (t) => {
-    const begun = performance.now();
+    // Of the processor: what else runs on this machine does not count.
+    const begun = process.cpuUsage();
     findPii(unit.repeat(1_000_000 / unit.length));
-    const elapsedMs = performance.now() - begun;
+    const elapsedMs = process.cpuUsage(begun).user / 1000;
     t.true(elapsedMs < 3000, `took ${elapsedMs} ms`);
   });

@@ -1,8 +1,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { BodyContext } from '../../src/nats/context-body.js';
+import { runs } from '../helpers/depth.js';
 
-const RUNS = { numRuns: 500 };
+const RUNS = { numRuns: runs(500) };
 
 function said(body: string | Uint8Array, ...keys: string[]): Record<string, string> | string {
   const context = new BodyContext(Buffer.from(body));

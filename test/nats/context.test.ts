@@ -12,8 +12,9 @@ import {
 } from '../../src/nats/context.js';
 import { BodyContext } from '../../src/nats/context-body.js';
 import { headerValue } from '../../src/nats/headers.js';
+import { runs } from '../helpers/depth.js';
 
-const RUNS = { numRuns: 500 };
+const RUNS = { numRuns: runs(500) };
 const block = (...lines: string[]): string =>
   lines.length === 0 ? '' : `NATS/1.0\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
@@ -322,7 +323,7 @@ test('context: any headers and any body end in a context or a refusal, never in 
         }
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: runs(3000) },
   );
 });
 

@@ -7,8 +7,9 @@ import { formatMs, headerIn, headerText, headerValue, soughtHeader } from '../..
 import { createRandomHex } from '../../src/nats/random-hex.js';
 import { readReplyHeaders, saysNoResponders } from '../../src/nats/reply-headers.js';
 import { createPrepareRoute } from '../../src/nats/routes.js';
+import { runs } from '../helpers/depth.js';
 
-const RUNS = { numRuns: 500 };
+const RUNS = { numRuns: runs(500) };
 const nothing = { tenant: false, environment: false, others: false };
 const block = (...lines: string[]): string => `NATS/1.0\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
@@ -115,7 +116,7 @@ test('K2: what the reader lets pass, the public API can read; what it cannot, is
       t.false(/[^\r]\n|\r[^\n]/.test(passed));
       t.is(readReplyHeaders(text).serviceError.includes('malformed'), false);
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(3000) },
   );
 });
 

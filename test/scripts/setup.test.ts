@@ -11,7 +11,8 @@ interface Platform {
   readonly arch: string;
   readonly versions: { readonly modules: string };
 }
-const { dependencyStamp, dependenciesAreThere, installEnvironment } = await script<{
+const { dependencyStamp, dependenciesAreThere, installEnvironment, isInstalledByNpm } = await script<{
+  isInstalledByNpm(root: string, platform: { platform: string; arch: string }): boolean;
   dependencyStamp(root: string, platform?: Platform): string;
   dependenciesAreThere(root: string): boolean;
   installEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
@@ -71,6 +72,35 @@ test('stamp: node_modules without one, or with an old one, are installed again',
   writeFileSync(join(root, 'package-lock.json'), '{"changed":true}');
   t.false(dependenciesAreThere(root));
 });
+
+const LOCK = {
+  '': {},
+  'node_modules/a': { version: '1.0.0', integrity: 'sha512-a' },
+  'node_modules/b-linux': { version: '2.0.0', integrity: 'sha512-b', optional: true, os: ['linux'], cpu: ['x64'] },
+  'node_modules/b-darwin': { version: '2.0.0', integrity: 'sha512-c', devOptional: true, os: ['darwin'] },
+};
+const { 'node_modules/a': A, 'node_modules/b-linux': B_LINUX } = LOCK;
+const INSTALLED = { 'node_modules/a': A, 'node_modules/b-linux': B_LINUX };
+
+const installed = test.macro<[_: string, packages: object | null, platform: string, expected: boolean]>({
+  exec(t, _, packages, platform, expected) {
+    const root = directory(t);
+    mkdirSync(join(root, 'node_modules'));
+    writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ packages: LOCK }));
+    if (packages !== null)
+      writeFileSync(join(root, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }));
+    t.is(isInstalledByNpm(root, { platform, arch: 'x64' }), expected);
+  },
+  title: (_, what) => `node_modules without a stamp: ${what}`,
+});
+test(installed, 'npm ci has run here by itself', INSTALLED, 'linux', true);
+test(installed, 'npm has left no list', null, 'linux', false);
+test(installed, 'installed for another platform', INSTALLED, 'darwin', false);
+test(installed, 'a package is missing', { 'node_modules/b-linux': B_LINUX }, 'linux', false);
+test(installed, 'another version', { ...INSTALLED, 'node_modules/a': { ...A, version: '1.0.1' } }, 'linux', false);
+test(installed, 'other contents', { ...INSTALLED, 'node_modules/a': { ...A, integrity: 'sha512-x' } }, 'linux', false);
+test(installed, 'one that the lock file does not know', { ...INSTALLED, 'node_modules/z': A }, 'linux', false);
+test(installed, 'optional packages may be missing', { 'node_modules/a': A }, 'linux', true);
 
 test('npm ci: nothing that leaves out build tools reaches it; registry and certificates do', (t) => {
   const kept = {
