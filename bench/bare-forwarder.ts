@@ -1,7 +1,7 @@
 // The reference: a forwarder with a hand-held inbox that decides nothing, passes headers as bytes, and keeps no timers.
 // Its reply subjects are numbers that never repeat: one that used them again could hand a late answer to the wrong caller.
-import type { Msg } from '@nats-io/nats-core';
-import type { MsgImpl } from '@nats-io/nats-core/internal';
+import type { Msg } from '#@nats-io/nats-core';
+import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import { BARE_SUBJECT, connectTo, EXTENSION_SUBJECT, RawHeaders, rawHeadersOf, report, serverUrl } from './wire.js';
 
 const client = await connectTo(serverUrl(), 'bare');

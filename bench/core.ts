@@ -1,5 +1,5 @@
 // The running daemon without its edges, for benchmarks: a registry of the benchmark's choice, and messages that go nowhere.
-import { Subject } from 'rxjs';
+import { Subject } from '#rxjs';
 import { Core } from '../src/actors/core.js';
 import type { SendAttempt } from '../src/actors/ports.js';
 import type { ExtensionRow, RegistryEntry, RegistryUpdate, VersionRow } from '../src/domain/registry-rows.js';

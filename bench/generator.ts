@@ -1,6 +1,6 @@
 // The load: keeps a number of requests in flight on one subject for a while and measures each of them.
-import { headers, type MsgHdrsImpl } from '@nats-io/nats-core';
-import type { MsgImpl } from '@nats-io/nats-core/internal';
+import { headers, type MsgHdrsImpl } from '#@nats-io/nats-core';
+import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import { BODY_BYTES, connectTo, RawHeaders, report, serverUrl } from './wire.js';
 
 export interface Load {

@@ -1,7 +1,7 @@
 // What the benchmark's processes share: the connection, the raw header bytes of a message, and the talk with the orchestrator.
-import { type Msg, MsgHdrsImpl, type NatsConnection } from '@nats-io/nats-core';
-import type { MsgImpl } from '@nats-io/nats-core/internal';
-import { connect } from '@nats-io/transport-node';
+import { type Msg, MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
+import type { MsgImpl } from '#@nats-io/nats-core/internal';
+import { connect } from '#@nats-io/transport-node';
 
 export const EXTENSION_SUBJECT = 'bench.extension';
 export const BARE_SUBJECT = 'bench.bare';

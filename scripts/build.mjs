@@ -1,6 +1,7 @@
-// dist/, compiled from src/, test/ and bench/: nothing missing, nothing left of files that are gone.
+// dist/, compiled from src/, test/ and bench/ and bundled of libraries: nothing missing, nothing left of files that are gone.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureBundles } from './bundles.mjs';
 import { run, SetupError } from './child-process.mjs';
 
 const OUTPUTS = ['.js', '.js.map'];
@@ -10,11 +11,14 @@ const DAEMON = { project: join('scripts', 'tsconfig.src.json'), folders: ['src']
 const ALL = { project: 'tsconfig.json', folders: ['src', 'test', 'bench'], buildInfo: '.tsbuildinfo' };
 
 /** The daemon: what `npm start` needs. */
-export const buildDaemon = (root) => build(root, DAEMON);
+export async function buildDaemon(root) {
+  await ensureBundles(root);
+  await build(root, DAEMON);
+}
 
 /** Everything. The daemon first, so that an `npm start` among the tests finds nothing to write. */
 export async function buildAll(root) {
-  await build(root, DAEMON);
+  await buildDaemon(root);
   await build(root, ALL);
 }
 

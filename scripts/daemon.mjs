@@ -88,7 +88,7 @@ export async function withDaemon({ config, logFile, onStop }, use) {
 }
 
 async function openLog(config, logFile) {
-  const [{ pino }, { createLogger }] = await Promise.all([import('pino'), compiled('telemetry/log.js')]);
+  const [{ pino }, { createLogger }] = await Promise.all([import('#pino'), compiled('telemetry/log.js')]);
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
   if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
   const destination = pino.destination({ dest: logFile, sync: true, mode: 0o600 });

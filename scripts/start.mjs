@@ -35,7 +35,7 @@ async function tellStop(reason, shutDown) {
 
 async function readFlags(args) {
   const [{ Command }, { addConfigOptions, configFlags }, { SETTING_KEYS }] = await Promise.all([
-    import('commander'),
+    import('#commander'),
     compiled('cli/config-options.js'),
     compiled('config-schema.js'),
   ]);

@@ -4,7 +4,7 @@
 // S1. A setting is here only while something obeys it.
 // S2. Units are in the names; a range that a schema states is not stated again in words.
 // S3. null as default means unset; only such settings are ever null in a Config.
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from '#typebox';
 import { EVENT_KINDS, type EventKind } from './domain/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from './domain/policy.js';
 import { CONTEXT_SOURCES } from './nats/context.js';

@@ -116,7 +116,7 @@ function givenByFile(input: ConfigInput, problems: string[]): Given[] {
 function parseFile(name: string, source: string): unknown {
   if (!name.endsWith('.json')) {
     // Most commands have no file to read, and would wait for what reads one.
-    const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
+    const { parseDocument } = createRequire(import.meta.url)('#yaml') as typeof import('#yaml');
     const document = parseDocument(source, { prettyErrors: true });
     const [error] = document.errors;
     if (error) throw new Error(`YAML that is malformed at line ${error.linePos?.[0].line ?? '?'} (${error.code})`);

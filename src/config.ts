@@ -8,7 +8,7 @@
 import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { Value } from 'typebox/value';
+import { Value } from '#typebox/value';
 import { ConfigError } from './config-error.js';
 import { masked } from './config-masking.js';
 import {

@@ -3,7 +3,7 @@
 // B1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
 // B2. Where it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
 // B3. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
-import { lastValueFrom, Observable, Subject, Subscription, tap } from 'rxjs';
+import { lastValueFrom, Observable, Subject, Subscription, tap } from '#rxjs';
 import { every } from './actors/actor-supervision.js';
 import type {
   ApplyAutoChange,

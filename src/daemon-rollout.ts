@@ -2,7 +2,7 @@
 //
 // R5. An answer waits until this daemon has the revision that was written, for a limited time, and says whether it has the
 //     percentage in force then: a row may be refused for something else, or somebody else may have changed it since.
-import { filter, firstValueFrom, from, map, race, Subject, startWith } from 'rxjs';
+import { filter, firstValueFrom, from, map, race, Subject, startWith } from '#rxjs';
 import { after } from './actors/actor-supervision.js';
 import type { RolloutAnswer, RolloutDesk, RolloutOrder } from './actors/offers.js';
 import type { Clock, ReadRollout, RolloutCommand, RolloutResult, SetRollout } from './actors/ports.js';

@@ -1,7 +1,7 @@
 // The house of docs: which floor may import which. It reads the import lines of every file in src.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import test from 'ava';
 
 interface Import {
@@ -27,6 +27,13 @@ function repositoryRoot(): string {
 }
 
 const ROOT = repositoryRoot();
+
+/** What scripts/bundles.mjs bundles, as it is imported: `typebox/value`. */
+const { ESM_BUNDLES, COMMONJS_BUNDLES } = (await import(pathToFileURL(join(ROOT, 'scripts', 'bundles.mjs')).href)) as {
+  ESM_BUNDLES: readonly string[];
+  COMMONJS_BUNDLES: readonly string[];
+};
+const BUNDLES = [...ESM_BUNDLES, ...COMMONJS_BUNDLES];
 
 const withoutComments = (code: string): string =>
   code.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/(^|[\s;,{}()])\/\/.*$/gm, '$1');
@@ -97,8 +104,9 @@ const RULES: Readonly<Record<string, Rule>> = {
 /** The roof knows everyone: what lies in src itself, and the commands. */
 const ROOF = [null, 'cli'];
 
+/** `#typebox/value` is the bundle of `typebox/value` (docs/decisions/0019). */
 function packageOf(specifier: string): string {
-  const [first = '', second = ''] = specifier.split('/');
+  const [first = '', second = ''] = specifier.replace(/^#/, '').split('/');
   return first.startsWith('@') ? `${first}/${second}` : first;
 }
 
@@ -177,11 +185,53 @@ test('house: the rules refuse what they are for', (t) => {
   t.not(verdict('src/http/x.ts', "export * from '../actors/ports.js';"), null);
   t.not(verdict('src/http/x.ts', "const app = await import('../nats/subjects.js');"), null);
   t.not(verdict('src/http/x.ts', "import 'rxjs';"), null);
+  t.not(verdict('src/http/x.ts', "import '#rxjs';"), null);
   t.not(verdict('src/telemetry/x.ts', "import type { Clock } from '../actors/ports.js';"), null);
   t.is(verdict('src/nats/x.ts', "import { type Clock, type Reply } from '../actors/ports.js';"), null);
   t.is(verdict('src/nats/x.ts', "import type { Clock } from '../actors/ports.js';"), null);
-  t.is(verdict('src/nats/x.ts', "import { connect } from '@nats-io/transport-node';"), null);
-  t.is(verdict('src/domain/x.ts', "import { Compile } from 'typebox/compile';"), null);
+  t.is(verdict('src/nats/x.ts', "import { connect } from '#@nats-io/transport-node';"), null);
+  t.is(verdict('src/domain/x.ts', "import { Compile } from '#typebox/compile';"), null);
+});
+
+const BUNDLED_PACKAGES = new Set(BUNDLES.map(packageOf));
+
+/** What is wrong with how a bundled library is imported; null where nothing is. */
+function pastTheBundle(specifier: string): string | null {
+  if (specifier.startsWith('#')) return BUNDLES.includes(specifier.slice(1)) ? null : `${specifier} is not bundled`;
+  return BUNDLED_PACKAGES.has(packageOf(specifier))
+    ? `${specifier} is loaded a second time: it is #${specifier}`
+    : null;
+}
+
+test('house: a library that is bundled is imported by the name of its bundle, so that there is one of it', (t) => {
+  const files = ['src', 'test', 'bench'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => join(folder, name)),
+  );
+  t.true(files.length > 200);
+  const imports = files.flatMap((path) =>
+    [
+      ...withoutComments(readFileSync(join(ROOT, path), 'utf8')).matchAll(
+        /(?:\bfrom |\bimport |\bimport\(|\brequire\(|\)\()'([^'\n]+)'/g,
+      ),
+    ].map(([, specifier = '']) => ({ path, specifier })),
+  );
+  const bundled = imports.filter(({ specifier }) => specifier.startsWith('#'));
+  t.deepEqual([...new Set(bundled.map(({ specifier }) => specifier.slice(1)))].sort(), [...BUNDLES].sort());
+  const ofThisFile = join('test', 'architecture.test.ts');
+  t.deepEqual(
+    imports.flatMap(({ path, specifier }) => (path === ofThisFile ? [] : (pastTheBundle(specifier) ?? []))),
+    [],
+  );
+});
+
+test('house: a bundled library under its own name would be found', (t) => {
+  t.is(pastTheBundle('#typebox/value'), null);
+  t.is(pastTheBundle('xstate'), null);
+  t.is(pastTheBundle('node:fs'), null);
+  for (const wrong of ['typebox', 'typebox/format', '#xstate', '#typebox/format', '@nats-io/nats-core'])
+    t.not(pastTheBundle(wrong), null, wrong);
 });
 
 const IMPURE =

@@ -1,6 +1,6 @@
 // Keeps one actor alive: a life that ends in an error is followed by another after a delay that grows, and after too many
 // in a short time by one a minute. Nothing else notices: siblings keep their actors and lose no event.
-import { Observable, repeat, retry } from 'rxjs';
+import { Observable, repeat, retry } from '#rxjs';
 import { nextRestart } from '../domain/restart-intensity.js';
 import type { Clock } from './ports.js';
 

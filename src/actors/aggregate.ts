@@ -3,7 +3,7 @@
 // U2. However many extensions there are, the event loop is never held for longer than one chunk.
 // U3. `high_failure_rate` is told when an extension's success rate falls under the minimum, and again only after it was
 //     back. Too few outcomes to judge change nothing.
-import { exhaustMap, type Observable, repeat, type Subscription, takeWhile } from 'rxjs';
+import { exhaustMap, type Observable, repeat, type Subscription, takeWhile } from '#rxjs';
 import { type ExtensionHealth, type HealthSummary, summarize } from '../domain/health-report.js';
 import { HEALTH_WINDOW_MS } from '../domain/health-window.js';
 import { judgeSuccessRate } from '../domain/success-rate.js';

@@ -5,8 +5,9 @@
 //     would be by then. Commands that come meanwhile change the facts.
 // L3. An actor that is watched also gets its successes as events, at most one per SAMPLE_MS, each with how many it stands
 //     for; one that is not watched gets none.
-import { Observable } from 'rxjs';
+
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
+import { Observable } from '#rxjs';
 import type { Recovery } from '../domain/auto-management.js';
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { BreakerSettings } from '../domain/policy.js';

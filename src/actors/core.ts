@@ -6,7 +6,7 @@
 //     verbs before automatic changes, facts last), then actors stop.
 // K3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
 //     for them stands for those that come meanwhile.
-import type { Subscription } from 'rxjs';
+import type { Subscription } from '#rxjs';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 import type { SubjectRules } from '../domain/subject-rules.js';

@@ -1,5 +1,5 @@
 // What the actors need from outside, as types. The edges fill these in; the roof connects them.
-import type { Observable } from 'rxjs';
+import type { Observable } from '#rxjs';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
 import type { RegistryEvent } from '../domain/events.js';
 import type { BreakerOverride, HealthStatus, JsonObject } from '../domain/extension.js';

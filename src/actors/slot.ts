@@ -7,7 +7,7 @@
 //     anything else that he put back begins closed and empty; what the auto-manager switched on is taken as the
 //     consequence it is.
 // S4. A version that becomes the default answers for itself: what the one before it did is not held against it.
-import type { Subscription } from 'rxjs';
+import type { Subscription } from '#rxjs';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import { DurationBuckets } from '../domain/duration-buckets.js';
 import type { UnavailableReason } from '../domain/errors.js';

@@ -5,7 +5,7 @@
 // P2. A slot that fails to start or change is refused alone (`row_invalid`) and told; the others do not notice.
 // P3. Mass removal is held until a second reading agrees (registry-diff.ts, D2) or `reload(force)`.
 // P4. A row that is refused is told once per revision.
-import { filter, groupBy, mergeMap, Observable, Subject, type Subscription, takeUntil } from 'rxjs';
+import { filter, groupBy, mergeMap, Observable, Subject, type Subscription, takeUntil } from '#rxjs';
 import { type Fallbacks, fallbacksInForce } from '../domain/fallbacks.js';
 import { diffRegistry, type RegisteredExtension, type RegistryPlan } from '../domain/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';

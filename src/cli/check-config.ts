@@ -1,5 +1,5 @@
 // `extreg check-config`: only checks, and with --print shows what would be in force.
-import { Command } from 'commander';
+import { Command } from '#commander';
 import { ConfigError } from '../config-error.js';
 import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';

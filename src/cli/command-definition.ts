@@ -1,6 +1,6 @@
 // What a command's file gives to main.ts. It is loaded for `extreg --help` too, so it imports nothing heavy at the top: the
 // action imports what it needs when it runs.
-import { type Command, Option } from 'commander';
+import { type Command, Option } from '#commander';
 import type { CommandIo } from './command-io.js';
 
 /** Settings that a command takes as flags. */

@@ -1,5 +1,5 @@
 // The flags of the configuration on a command, made from the table of settings.
-import { type Command, Option } from 'commander';
+import { type Command, Option } from '#commander';
 import {
   expectedText,
   flagName,

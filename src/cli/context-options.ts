@@ -1,5 +1,5 @@
 // The options that say of a call what its caller would: `extreg invoke` sends it, `extreg explain` asks about it.
-import type { Command } from 'commander';
+import type { Command } from '#commander';
 import { CommandError, EXIT } from './command-error.js';
 
 export type Pair = readonly [name: string, value: string];

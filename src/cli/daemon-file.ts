@@ -1,8 +1,8 @@
 // `<data dir>/daemon.json`: where the daemon of this data directory can be reached, written by it at start.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Type } from 'typebox';
-import { Value } from 'typebox/value';
+import { Type } from '#typebox';
+import { Value } from '#typebox/value';
 import { CommandError, EXIT } from './command-error.js';
 
 const daemonFileSchema = Type.Object({

@@ -1,5 +1,5 @@
 // `extreg explain <id>`: who would take a call, and why. Ends with 0 where somebody takes it, with 1 where it would be refused.
-import { Command } from 'commander';
+import { Command } from '#commander';
 import type { Explanation } from '../domain/explanation.js';
 import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';

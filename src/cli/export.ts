@@ -1,5 +1,5 @@
 // `extreg export [file]`: the whole registry as a file.
-import { Command, Option } from 'commander';
+import { Command, Option } from '#commander';
 import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';
 

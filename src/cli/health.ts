@@ -1,5 +1,5 @@
 // `extreg health [id]`: what GET /admin/extensions/health says, as a table.
-import { Command } from 'commander';
+import { Command } from '#commander';
 import type { ExtensionHealth, HealthReport, TargetHealth } from '../domain/health-report.js';
 import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';

@@ -1,5 +1,5 @@
 // `extreg import <file>`: makes the registry what a file says, in one transaction.
-import { Command, Option } from 'commander';
+import { Command, Option } from '#commander';
 import type { CommandFactory } from './command-definition.js';
 import type { ImportOptions } from './registry-import.js';
 

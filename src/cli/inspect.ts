@@ -1,6 +1,6 @@
 // `extreg inspect [id]`: where the statechart of an extension can be watched, or with --follow what it does, a frame a line.
 import type { Writable } from 'node:stream';
-import { Command } from 'commander';
+import { Command } from '#commander';
 import { adminUrl } from './admin-url.js';
 import type { CommandFactory } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
@@ -29,7 +29,7 @@ function selection(id: string | undefined): string {
 
 /** Resolves when the daemon stops, or nobody reads any more. */
 async function follow(url: string, stdout: Writable): Promise<void> {
-  const { WebSocket } = await import('ws');
+  const { WebSocket } = await import('#ws');
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
     let problem = 'the connection was lost';

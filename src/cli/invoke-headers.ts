@@ -1,5 +1,5 @@
 // The headers of `extreg invoke`: what the options say of the caller, and what else is to be sent.
-import { type MsgHdrs, headers as newHeaders } from '@nats-io/nats-core';
+import { type MsgHdrs, headers as newHeaders } from '#@nats-io/nats-core';
 import { CommandError, EXIT } from './command-error.js';
 import { type ContextOptions, givenContext, type Pair } from './context-options.js';
 

@@ -1,7 +1,7 @@
 // `extreg invoke <id> [body]`: one call through the daemon, as any caller would make it.
 import { buffer } from 'node:stream/consumers';
-import type { Msg } from '@nats-io/nats-core';
-import { Command } from 'commander';
+import type { Msg } from '#@nats-io/nats-core';
+import { Command } from '#commander';
 import type { Config } from '../config.js';
 import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';
@@ -63,7 +63,7 @@ async function request(config: Config, subject: string, payload: Buffer, options
   // Only here: no other command waits for the client of NATS.
   const [{ RequestError, TimeoutError }, { invokeHeaders }, { connectOnce }, { findDaemon, noDaemon }] =
     await Promise.all([
-      import('@nats-io/nats-core'),
+      import('#@nats-io/nats-core'),
       import('./invoke-headers.js'),
       import('./nats-client.js'),
       import('./daemon-file.js'),

@@ -7,7 +7,7 @@
 //     no listener, connection, thread or timer behind. So calls may run side by side in one process.
 // X6. A command loads its own libraries only: the overview of all commands loads none of them.
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError } from '#commander';
 import { ConfigError } from '../config-error.js';
 import { VERBS } from '../domain/verbs.js';
 import { type CommandDefinition, type CommandFactory, configFileOption } from './command-definition.js';

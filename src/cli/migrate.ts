@@ -1,7 +1,7 @@
 // `extreg migrate`: brings the database to the schema of this version, and names the rows that the daemon will refuse.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command } from '#commander';
 import type { Config } from '../config.js';
 import type { DatabaseConnection } from '../db/client.js';
 import type { MigrationPreview } from '../db/migration-preview.js';

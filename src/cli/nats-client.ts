@@ -7,8 +7,8 @@ import {
   nkeyAuthenticator,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
-} from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
+} from '#@nats-io/nats-core';
+import { connect } from '#@nats-io/transport-node';
 import type { Config } from '../config.js';
 import { CommandError, EXIT } from './command-error.js';
 import type { RunningDaemon } from './daemon-file.js';

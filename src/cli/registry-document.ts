@@ -20,7 +20,7 @@ import {
   parseDocument,
   Scalar,
   type ScalarTag,
-} from 'yaml';
+} from '#yaml';
 import {
   ExactNumber,
   exactNumber,

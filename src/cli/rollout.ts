@@ -1,5 +1,5 @@
 // `extreg rollout <id> [<version> <percent|none>]`: which version takes which share of the calls, what it was, and what it is to be.
-import { Command } from 'commander';
+import { Command } from '#commander';
 import { percentProblem } from '../domain/rollout.js';
 import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';

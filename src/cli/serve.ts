@@ -1,6 +1,6 @@
 // `extreg serve`: the daemon as a service, with its log as JSON lines on standard output.
 import { setTimeout as delay } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command } from '#commander';
 import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
@@ -34,7 +34,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     import('../daemon-nats.js'),
     import('../telemetry/log.js'),
     import('./start-errors.js'),
-    import('pino'),
+    import('#pino'),
   ]);
   const output = destination({ dest: stdoutFd, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
   const log = createLogger(config.log_level, output);

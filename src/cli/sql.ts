@@ -1,5 +1,5 @@
 // `extreg sql <statement>`: one statement against the registry's database.
-import { Command } from 'commander';
+import { Command } from '#commander';
 import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';
 import { json, textTable } from './output.js';

@@ -1,6 +1,6 @@
 // `extreg enable`, `disable`, `isolate`, `force-closed`, `release` and `reset`: what each tells the daemon, and what is in force
 // then, as a table.
-import { Command } from 'commander';
+import { Command } from '#commander';
 import type { Verb } from '../domain/verbs.js';
 import { adminJson } from './admin-request.js';
 import { adminUrl } from './admin-url.js';

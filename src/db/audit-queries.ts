@@ -1,7 +1,7 @@
 // The audit trail: who is written into it, facts added to it, read from it, and forgotten after a while.
 //
 // A1. A fact that the database refuses is logged and dropped; it does not hold up the others.
-import { desc, eq, type SQL, sql } from 'drizzle-orm';
+import { desc, eq, type SQL, sql } from '#drizzle-orm';
 import type { AuditFact } from '../actors/ports.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Database } from './client.js';

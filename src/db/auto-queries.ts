@@ -1,7 +1,7 @@
 // The auto-manager's changes of the registry.
 //
 // O1. A change is applied only to the revision it was decided on: whoever came in between has decided.
-import { sql } from 'drizzle-orm';
+import { sql } from '#drizzle-orm';
 import type { AutoChange } from '../actors/ports.js';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import { asActor } from './audit-queries.js';

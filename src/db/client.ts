@@ -6,8 +6,8 @@
 //     postgres 3.4 throws out of reach of any catch and never connects again (its issues 1066, 1154, 1208). Whatever must
 //     happen together is one statement, or one message of the simple protocol. A test holds the sources to it.
 import { readFileSync } from 'node:fs';
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
+import { drizzle, type PostgresJsDatabase } from '#drizzle-orm/postgres-js';
+import postgres from '#postgres';
 import type { Logger } from '../telemetry/log.js';
 
 export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-full';

@@ -1,5 +1,5 @@
 // What a failed query says about whom: the row that was sent, or the way to the database.
-import postgres from 'postgres';
+import postgres from '#postgres';
 
 /** SQLSTATE of the server's answer; null where there was none (no connection, or it was lost). */
 export function sqlState(error: unknown): string | null {

@@ -7,7 +7,7 @@
 // H4. The four threshold columns belong to people and are never written.
 // H5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
 // H6. A rejection means that nothing was written (or that the connection was lost with the answer to the commit: unknowable).
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from '#drizzle-orm';
 import type { FlushResult, HealthFlushRow } from '../actors/ports.js';
 import type { Database } from './client.js';
 import { writeOrSplit } from './row-by-row.js';

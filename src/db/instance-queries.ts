@@ -2,7 +2,7 @@
 //
 // I1. One statement for a batch, in order of id; an instance that is gone drops out.
 // I2. It says that it is a daemon's, by the name that the triggers know: whoever else writes `health_status` reports.
-import { sql } from 'drizzle-orm';
+import { sql } from '#drizzle-orm';
 import type { InstanceStatusRow } from '../actors/ports.js';
 import { asActor } from './audit-queries.js';
 import type { Database } from './client.js';

@@ -5,8 +5,8 @@
 // G2. A schema newer than the daemon is refused untouched.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { sql } from 'drizzle-orm';
-import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { sql } from '#drizzle-orm';
+import { readMigrationFiles } from '#drizzle-orm/migrator';
 import type { Logger } from '../telemetry/log.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './client.js';
 import { sqlState } from './database-errors.js';

@@ -2,7 +2,7 @@
 //
 // V1. Nothing stays: everything happens between one `begin` and its rollback, and a connection that is lost rolls back too.
 // V2. What is told is the difference of two catalogues and what the registry's own query reads, not what a file announces.
-import { getTableName, sql } from 'drizzle-orm';
+import { getTableName, sql } from '#drizzle-orm';
 import type { RegistryEntry } from '../domain/registry-rows.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Database, DatabaseConnection } from './client.js';

@@ -7,7 +7,7 @@
 // F4. One look at a time; what is asked for meanwhile is answered by the next one.
 // F5. A look that fails or takes too long is given up with its connections: what a lost one leaves behind in the driver, and a
 //     network that swallows packets, must not deafen it.
-import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from '#rxjs';
 import type { RegistryFeed } from '../actors/ports.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 import { closeDatabase, type Database } from './client.js';

@@ -4,7 +4,7 @@
 // U2. A row is changed or deleted only in the revision it was read in: who came in between is not overwritten.
 // U3. Only columns that differ are written: to write `enabled`, even as it is, would be a person's decision.
 // U4. Threshold columns have no trigger of their own: the audit row that makes the feed read them is written here.
-import { sql } from 'drizzle-orm';
+import { sql } from '#drizzle-orm';
 import {
   type Json,
   type JsonMap,

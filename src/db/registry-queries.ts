@@ -4,7 +4,7 @@
 // Q1. Everything a call returns belongs to the revision it names (see readSnapshot for its one exception).
 // Q2. Ages are reckoned by the database's clock.
 // Q3. A threshold column that holds the predecessor's default was set by nobody and counts as null.
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from '#drizzle-orm';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import {
   type BreakerFactsRow,

@@ -8,7 +8,7 @@
 //     is not done again: where an answer was lost, it is sent again.
 // R3. Nothing is written after the time that whoever asks waits.
 // R4. A percentage that is there already is no change, and to take a version out of the rollout is never refused.
-import { sql } from 'drizzle-orm';
+import { sql } from '#drizzle-orm';
 import type { ReadRollout, RolloutCommand, RolloutResult, RolloutRows, SetRollout } from '../actors/ports.js';
 import type { Database } from './client.js';
 import { sqlState } from './database-errors.js';

@@ -1,7 +1,7 @@
 // The registry's tables as Drizzle sees them. Column names keep their spelling here and nowhere else; a test compares this
 // file with the catalogue of a migrated database, both ways.
 // Nullability is that of a new database: an adopted one may hold null where this says it cannot (registry-queries.ts copes).
-import { sql } from 'drizzle-orm';
+import { sql } from '#drizzle-orm';
 import {
   bigint,
   boolean,
@@ -14,7 +14,7 @@ import {
   timestamp,
   uuid,
   varchar,
-} from 'drizzle-orm/pg-core';
+} from '#drizzle-orm/pg-core';
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'string' });
 const count = (name: string) => bigint(name, { mode: 'number' });

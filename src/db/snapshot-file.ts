@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { auditTime, concatMap, type Observable, type SchedulerLike, scan } from 'rxjs';
+import { auditTime, concatMap, type Observable, type SchedulerLike, scan } from '#rxjs';
 import type { BreakerFactsRow, PutBack, RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
 import type { RegistrySnapshot } from './registry-queries.js';
 

@@ -1,5 +1,5 @@
 // How long a write may still take, by the database's clock: so that a statement can tell by itself that it comes too late.
-import { sql } from 'drizzle-orm';
+import { sql } from '#drizzle-orm';
 import type { Database } from './client.js';
 
 export const TOO_LATE = 'the database took too long; nothing was written';

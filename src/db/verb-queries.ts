@@ -6,7 +6,7 @@
 //     statement reads row and trail at one moment, and writes only to the row that it has read: where somebody was in
 //     between, it is sent again.
 // B3. Nothing is written after the time that whoever asks waits: the statement says by when, by the database's clock.
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from '#drizzle-orm';
 import type { ApplyVerb, VerbCommand, VerbResult, WrittenRow } from '../actors/ports.js';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import type { BreakerOverride } from '../domain/extension.js';

@@ -3,8 +3,8 @@
 //
 // P1. A policy that is not valid is refused as a whole; nothing of it takes effect.
 // P2. What a policy does not name comes from the extension's threshold columns, else from the daemon's configuration.
-import { type Static, Type } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { type Static, Type } from '#typebox';
+import { Compile } from '#typebox/compile';
 import type { ThresholdColumns } from './registry-rows.js';
 import { MAX_SUBJECT_BYTES } from './subject-rules.js';
 

@@ -1,5 +1,5 @@
 // The shape of a registry file. One schema per field serves the checks, the defaults and docs/registry-file.schema.json.
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '#typebox';
 import type { Json } from './exact-json.js';
 import { EXTENSION_TYPES } from './extension.js';
 import { BREAKER_SETTINGS, policySchema } from './policy.js';

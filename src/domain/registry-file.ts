@@ -4,8 +4,8 @@
 // Y2. What is measured (health, auto_disabled, revisions, times) is not in it.
 // Y3. Null in a nullable column means its default, and so does what a file leaves out where it makes a row.
 // Y4. What is written depends on the rows alone, in order of names: the same registry is the same file.
-import type { TSchema } from 'typebox';
-import { Compile, type Validator } from 'typebox/compile';
+import type { TSchema } from '#typebox';
+import { Compile, type Validator } from '#typebox/compile';
 import {
   isJsonMap,
   isSameJson,

@@ -5,7 +5,7 @@
 //     refused: the way to turn an extension or a version off must not depend on the rest of its row.
 // L3. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
 // L4, in rollout.ts: what the rows of several versions say together.
-import { Value } from 'typebox/value';
+import { Value } from '#typebox/value';
 import {
   type BreakerOverride,
   EXTENSION_TYPES,

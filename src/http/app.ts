@@ -12,7 +12,7 @@ import fastify, {
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
-} from 'fastify';
+} from '#fastify';
 import type { Logger } from '../telemetry/log.js';
 import { errorBody, HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
 import { type Refusal, refuseForeign } from './same-site.js';

@@ -1,5 +1,5 @@
 // `GET /admin/extensions/:id/explain?tenant_id=…`: what would become of a call; each parameter is a key of its context.
-import { Type } from 'typebox';
+import { Type } from '#typebox';
 import type { Explain } from '../actors/offers.js';
 import { askedContext } from '../domain/explain-context.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';

@@ -1,6 +1,6 @@
 // The JSON of an explanation as a schema, which fastify serialises by. Fields as in domain/explanation.ts; a test compares what
 // goes in with what comes out.
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '#typebox';
 import type { Explanation } from '../domain/explanation.js';
 import { orNull } from './strict-body.js';
 

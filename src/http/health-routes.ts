@@ -1,5 +1,5 @@
 // `GET /admin/extensions/health` and `GET /admin/extensions/:id/health`.
-import { Type } from 'typebox';
+import { Type } from '#typebox';
 import type { HealthSource } from '../actors/offers.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import type { App } from './app.js';

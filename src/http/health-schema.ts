@@ -1,6 +1,6 @@
 // The JSON of the health views as schemas, which fastify serialises by. Fields as in domain/health-report.ts; a test
 // compares what goes in with what comes out.
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '#typebox';
 
 // One schema with two types, because a union of schemas is serialised by trial.
 const nullable = (type: 'number' | 'string'): TSchema => Type.Unsafe({ type: [type, 'null'] });

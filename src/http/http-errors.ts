@@ -1,6 +1,6 @@
 // What the admin API answers when it cannot answer: `{"error":{"code","message"}}`. docs/errors.md is compared with this
 // table by a test.
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '#typebox';
 
 export const HTTP_ERRORS = {
   invalid_request: { status: 400, when: 'a malformed request, id or parameter' },

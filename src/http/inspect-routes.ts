@@ -1,5 +1,5 @@
 // `GET /inspect/targets`: what can be watched. `/inspect` itself is a WebSocket (websocket.ts).
-import { Type } from 'typebox';
+import { Type } from '#typebox';
 import type { App } from './app.js';
 import { errorBody, errorBodySchema } from './http-errors.js';
 import type { OpenSocket } from './websocket.js';

@@ -1,5 +1,5 @@
 // What a supervisor of processes asks: `/livez` (is it running?) and `/readyz` (may it get traffic?).
-import { Type } from 'typebox';
+import { Type } from '#typebox';
 import type { Readiness } from '../actors/offers.js';
 import type { App } from './app.js';
 

@@ -1,5 +1,5 @@
 // `/admin/extensions/:id/rollout`: GET what the shares of its versions are and were, POST the percentage of one.
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '#typebox';
 import type { RolloutDesk } from '../actors/offers.js';
 import { percentProblem } from '../domain/rollout.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';

@@ -1,8 +1,8 @@
 // What a body that changes something must be.
 //
 // H16. Nothing of a change is converted: it has the types of its schema, or it is refused.
-import { type TSchema, Type } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { type TSchema, Type } from '#typebox';
+import { Compile } from '#typebox/compile';
 import { storageProblem } from '../domain/exact-json.js';
 
 export const MAX_CHANGE_BYTES = 16_384;

@@ -1,5 +1,5 @@
 // `POST /admin/extensions/:id/<verb>`: what an operator tells an extension or one version of it.
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from '#typebox';
 import type { ExecuteVerb } from '../actors/offers.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import { VERBS, type Verb } from '../domain/verbs.js';

@@ -6,7 +6,7 @@
 // H7. A peer that does not answer a ping before the next one is cut off.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from '#ws';
 import { refuseForeign } from './same-site.js';
 
 /** An open socket, as whoever writes to it sees it. */

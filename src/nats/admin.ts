@@ -3,7 +3,7 @@
 // AD1. A request that can be answered is answered exactly once, whatever is in it and whatever becomes of its verb.
 // AD2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and nobody is asked.
 // AD3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
-import type { Msg } from '@nats-io/nats-core';
+import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../actors/ports.js';
 import type { InvocationError } from '../domain/errors.js';
 import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } from '../domain/exact-json.js';

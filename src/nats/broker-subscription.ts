@@ -3,7 +3,7 @@
 // B1. Its callback is guarded: a throw in one silently ends the reader of the whole connection.
 // B2. Where the server denied it, it is asked for again, and says so until it is granted.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import type { Msg, NatsConnection, Subscription } from '#@nats-io/nats-core';
 
 export type MessageListener = (message: Msg) => void;
 

@@ -11,8 +11,8 @@ import {
   nkeyAuthenticator,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
-} from '@nats-io/nats-core';
-import type { NodeConnectionOptions } from '@nats-io/transport-node';
+} from '#@nats-io/nats-core';
+import type { NodeConnectionOptions } from '#@nats-io/transport-node';
 import { INBOX_PREFIX } from './subjects.js';
 
 const CONNECT_TIMEOUT_MS = 5000;

@@ -7,9 +7,9 @@
 //     connection.
 // C5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
 import { setTimeout as delay } from 'node:timers/promises';
-import { type NatsConnection, PermissionViolationError, type Status } from '@nats-io/nats-core';
-import type { NatsConnectionImpl } from '@nats-io/nats-core/internal';
-import { connect } from '@nats-io/transport-node';
+import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
+import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
+import { connect } from '#@nats-io/transport-node';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';

@@ -6,8 +6,8 @@
 //     a blank in a name would end the reader of an extension on nats.js, a bare LF would smuggle a header into one on Go.
 // K3. `Nats-*` and `Extreg-*` in any letter case pass neither way, but for the context headers of a caller, spelled exactly,
 //     and the two service-error headers of an extension.
-import type { Msg } from '@nats-io/nats-core';
-import type { MsgImpl } from '@nats-io/nats-core/internal';
+import type { Msg } from '#@nats-io/nats-core';
+import type { MsgImpl } from '#@nats-io/nats-core/internal';
 
 export const STATUS_LINE = 'NATS/1.0\r\n';
 const VERSION = 'NATS/1.0';

@@ -1,7 +1,7 @@
 // NATS micro discovery (ADR-32): the daemon answers PING, INFO and STATS, so that `nats micro ls|info|stats` shows it.
 //
 // M1. A request whose reply subject we do not publish to is ignored, as in the intake.
-import type { Msg } from '@nats-io/nats-core';
+import type { Msg } from '#@nats-io/nats-core';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';
 import type { IntakeCounts } from './intake.js';

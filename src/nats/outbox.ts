@@ -4,8 +4,8 @@
 //
 // W1. Messages leave in the order in which they were put.
 // W2. A buffer that was handed over is never written to again.
-import type { NatsConnection } from '@nats-io/nats-core';
-import type { NatsConnectionImpl } from '@nats-io/nats-core/internal';
+import type { NatsConnection } from '#@nats-io/nats-core';
+import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
 
 const CHUNK_BYTES = 65_536;
 /** A message larger than this is handed over by itself, its body uncopied. */

@@ -4,7 +4,7 @@
 //     number and bytes, and beyond that the newest is dropped and counted.
 // A2. After a reconnect the caller may not be back yet: an owed answer is sent with a request for a receipt, and where the
 //     server says that nobody listens, it is kept and tried again.
-import type { Msg } from '@nats-io/nats-core';
+import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../actors/ports.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';

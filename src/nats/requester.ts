@@ -9,8 +9,8 @@
 // Q6. A slot's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
 // Q7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
 //     stood still with it, and whoever answers when the server goes on has failed nobody.
-import type { Msg } from '@nats-io/nats-core';
-import type { MsgImpl } from '@nats-io/nats-core/internal';
+import type { Msg } from '#@nats-io/nats-core';
+import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';

@@ -1,5 +1,5 @@
 // JSON lines, one event name per fact, ids as fields: `log.warn({ event: 'circuit_opened', extension_id, reason })`.
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from '#pino';
 
 export type { Logger };
 

@@ -1,5 +1,5 @@
 // What prom-client knows of the process itself: CPU, memory, event loop lag, garbage collection.
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from '#prom-client';
 
 /** Gives the text of these metrics; observing begins with the call. */
 export function observeProcess(): () => Promise<string> {

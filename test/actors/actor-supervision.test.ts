@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Observable } from 'rxjs';
+import { Observable } from '#rxjs';
 import { after, every, keepAlive } from '../../src/actors/actor-supervision.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connect } from '@nats-io/transport-node';
 import test from 'ava';
+import { connect } from '#@nats-io/transport-node';
 import { EXIT } from '../../src/cli/command-error.js';
 import { dataDirectoryFailure } from '../../src/cli/start-errors.js';
 import { startExtension, until } from '../helpers/nats-server.js';

@@ -1,5 +1,5 @@
-import { type Msg, headers as newHeaders } from '@nats-io/nats-core';
 import test, { type ExecutionContext } from 'ava';
+import { type Msg, headers as newHeaders } from '#@nats-io/nats-core';
 import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { directory, type Run, run, writeDaemonFile } from './run.js';
 

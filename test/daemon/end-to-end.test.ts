@@ -1,5 +1,5 @@
-import { headers } from '@nats-io/nats-core';
 import test from 'ava';
+import { headers } from '#@nats-io/nats-core';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, until } from '../helpers/nats-server.js';
 

@@ -1,6 +1,7 @@
 // Active checks from the row to the wire and back.
-import { headers, type Msg } from '@nats-io/nats-core';
+
 import test from 'ava';
+import { headers, type Msg } from '#@nats-io/nats-core';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 

@@ -1,5 +1,5 @@
-import { headers } from '@nats-io/nats-core';
 import test from 'ava';
+import { headers } from '#@nats-io/nats-core';
 import type { RegistryEvent } from '../../src/domain/events.js';
 import { signatureOf } from '../../src/http/webhook-request.js';
 import { readDocument } from '../docs/tables.js';

@@ -1,6 +1,6 @@
 // The auto-manager's change (O1 of auto-queries.ts), the audit trail (A1 of audit-queries.ts) and a person's statement.
 import anyTest, { type TestFn } from 'ava';
-import { pino } from 'pino';
+import { pino } from '#pino';
 import type { AuditFact } from '../../src/actors/ports.js';
 import { pruneAudit, readAudit, writeAudit } from '../../src/db/audit-queries.js';
 import { applyAutoChange } from '../../src/db/auto-queries.js';

@@ -1,6 +1,6 @@
 // The schema and the mechanisms in it: M1..M5 of drizzle/0000_registry.sql, G1 and G2 of migrate.ts.
 import anyTest, { type TestFn } from 'ava';
-import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
+import { getTableConfig, type PgTable } from '#drizzle-orm/pg-core';
 import type { Database } from '../../src/db/client.js';
 import { checkSchema, knownMigrations, migrateDatabase, SchemaVersionError } from '../../src/db/migrate.js';
 import { readSnapshot } from '../../src/db/registry-queries.js';

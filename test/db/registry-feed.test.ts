@@ -1,6 +1,6 @@
 // Reading the registry and following it: Q1..Q3 of registry-queries.ts, F1..F5 of registry-feed.ts.
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import { Subject } from 'rxjs';
+import { Subject } from '#rxjs';
 import { closeDatabase, openDatabase } from '../../src/db/client.js';
 import { registryFeed } from '../../src/db/registry-feed.js';
 import { readChanges, readEntries, readSnapshot } from '../../src/db/registry-queries.js';

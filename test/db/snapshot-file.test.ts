@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { of, Subject } from 'rxjs';
+import { of, Subject } from '#rxjs';
 import { withLastKnown } from '../../src/db/last-known-feed.js';
 import {
   keepSnapshotFile,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { parse } from 'yaml';
+import { parse } from '#yaml';
 import { loadConfig } from '../../src/config.js';
 import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/errors.js';
 import { parsePolicy } from '../../src/domain/policy.js';

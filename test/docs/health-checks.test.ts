@@ -1,7 +1,8 @@
 // docs/health-checks.md: its examples are taken, and do what they say.
-import { headers } from '@nats-io/nats-core';
+
 import test from 'ava';
-import { parse } from 'yaml';
+import { headers } from '#@nats-io/nats-core';
+import { parse } from '#yaml';
 import { parsePolicy } from '../../src/domain/policy.js';
 import { parseRegistryFile } from '../../src/domain/registry-file.js';
 import { TestServer } from '../helpers/nats-server.js';

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { parse } from 'yaml';
+import { parse } from '#yaml';
 import { directory, EXTREG } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { until } from '../helpers/nats-server.js';

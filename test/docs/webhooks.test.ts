@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { parse } from 'yaml';
+import { parse } from '#yaml';
 import { loadConfig } from '../../src/config.js';
 import type { RegistryEvent } from '../../src/domain/events.js';
 import { MAX_WAITING, RETRY_CEILINGS_MS } from '../../src/http/webhook-receiver.js';

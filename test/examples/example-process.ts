@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import type { NatsConnection } from '@nats-io/nats-core';
 import type { ExecutionContext } from 'ava';
+import type { NatsConnection } from '#@nats-io/nats-core';
 import { type TestServer, until } from '../helpers/nats-server.js';
 
 export interface Example {

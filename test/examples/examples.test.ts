@@ -1,5 +1,5 @@
-import { headers, type NatsConnection } from '@nats-io/nats-core';
 import anyTest, { type TestFn } from 'ava';
+import { headers, type NatsConnection } from '#@nats-io/nats-core';
 import { TestServer, until } from '../helpers/nats-server.js';
 import { call, startExample } from './example-process.js';
 

@@ -1,5 +1,5 @@
 // The daemon's core with simulated edges and a simulated clock: what is sent waits until the test says how it ended.
-import { Subject } from 'rxjs';
+import { Subject } from '#rxjs';
 import { Core, type CoreSettings } from '../../src/actors/core.js';
 import type {
   ApplyVerb,

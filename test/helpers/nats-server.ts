@@ -3,8 +3,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
-import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, NatsConnection } from '#@nats-io/nats-core';
+import { connect, type NodeConnectionOptions } from '#@nats-io/transport-node';
 import { findNatsServer } from '../../src/nats/embedded-server.js';
 import { type ServerProcess, startServerProcess } from '../../src/nats/server-process.js';
 

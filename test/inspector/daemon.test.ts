@@ -1,7 +1,7 @@
 // A daemon of its own: what it does with a real extension is seen through `/inspect` and `extreg inspect`.
 import { once } from 'node:events';
 import test from 'ava';
-import { WebSocket } from 'ws';
+import { WebSocket } from '#ws';
 import { directory, run, start } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, until } from '../helpers/nats-server.js';

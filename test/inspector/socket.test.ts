@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
 import test, { type ExecutionContext } from 'ava';
-import { WebSocket } from 'ws';
+import { WebSocket } from '#ws';
 import { createApp } from '../../src/http/app.js';
 import { acceptWebSockets } from '../../src/http/websocket.js';
 import { FLUSH_MS, MAX_VIEWERS } from '../../src/inspector/hub.js';

@@ -1,6 +1,7 @@
 // `<prefix>.admin.<verb>` on a real nats-server: AD1 to AD3 of admin.ts, and which daemons serve it.
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { Explanation } from '../../src/domain/explanation.js';
 import { AdminService, type AdminVerb } from '../../src/nats/admin.js';
 import { adminVerbs } from '../../src/nats/admin-verbs.js';

@@ -1,7 +1,8 @@
 // What each end of an attempt means: to the caller, to the target's counts, and to its breaker, closed and half-open.
 // The real core and the real edges on a real nats-server; time is simulated where the wire does not need it.
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import { type Answer, startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { extensionRow, factsRow, instanceRow, registryEntry } from '../helpers/registry-rows.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';

@@ -1,7 +1,8 @@
 // What routing is told of a call and what the extension is told of it, on a real nats-server.
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
+
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import fc from 'fast-check';
+import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { InvocationError } from '../../src/domain/errors.js';
 import { CONTEXT_SOURCES, type ContextSource, contextHeader } from '../../src/nats/context.js';
 import { headerValue } from '../../src/nats/headers.js';

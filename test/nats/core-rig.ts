@@ -1,7 +1,7 @@
 // The daemon's core with its real NATS edges on a real nats-server, and the registry, the clock and the database of the
 // test's choice. Each rig has subjects of its own, so several share one server.
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
-import { Subject } from 'rxjs';
+import type { Msg, NatsConnection } from '#@nats-io/nats-core';
+import { Subject } from '#rxjs';
 import { Core, type CoreSettings } from '../../src/actors/core.js';
 import type { Clock } from '../../src/actors/ports.js';
 import type { Target } from '../../src/actors/target.js';

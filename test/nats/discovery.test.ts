@@ -1,5 +1,5 @@
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import anyTest, { type TestFn } from 'ava';
+import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { RegistryEvent } from '../../src/domain/events.js';
 import { createEventPublisher } from '../../src/nats/event-publisher.js';
 import { MicroService } from '../../src/nats/micro.js';

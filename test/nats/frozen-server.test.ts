@@ -1,6 +1,7 @@
 // A nats-server that stands still without dying: its connections stay open and nothing comes.
-import { NatsConnectionImpl } from '@nats-io/nats-core/internal';
+
 import test from 'ava';
+import { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { errorOf, invoke, PREFIX, Rig, type RigOptions, recordingLogger } from './wire-rig.js';
 

@@ -1,7 +1,7 @@
-import { headers, type Msg, MsgHdrsImpl } from '@nats-io/nats-core';
-import { MsgImpl } from '@nats-io/nats-core/internal';
 import test from 'ava';
 import fc from 'fast-check';
+import { headers, type Msg, MsgHdrsImpl } from '#@nats-io/nats-core';
+import { MsgImpl } from '#@nats-io/nats-core/internal';
 import { readCallerHeaders } from '../../src/nats/caller-headers.js';
 import { formatMs, headerIn, headerText, headerValue, soughtHeader } from '../../src/nats/headers.js';
 import { createRandomHex } from '../../src/nats/random-hex.js';

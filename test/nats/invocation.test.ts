@@ -1,5 +1,5 @@
-import { headers, type Msg, type MsgHdrsImpl, type NatsConnection } from '@nats-io/nats-core';
 import anyTest, { type TestFn } from 'ava';
+import { headers, type Msg, type MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports.js';
 import { ERROR_TABLE, type ErrorCode } from '../../src/domain/errors.js';
 import { type Answer, type FakeExtension, startExtension, TestServer, until } from '../helpers/nats-server.js';

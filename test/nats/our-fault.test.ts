@@ -1,8 +1,8 @@
 // What happens to NATS or to this process is held against no extension: the real core and edges, in real time.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { NatsConnection } from '@nats-io/nats-core';
 import test, { type ExecutionContext } from 'ava';
+import type { NatsConnection } from '#@nats-io/nats-core';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { extensionRow, registryEntry } from '../helpers/registry-rows.js';
 import { type Called, CoreRig, type CoreRigOptions } from './core-rig.js';

@@ -1,5 +1,5 @@
-import type { Msg } from '@nats-io/nats-core';
 import test from 'ava';
+import type { Msg } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';

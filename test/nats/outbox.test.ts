@@ -1,7 +1,7 @@
-import { headers, type MsgHdrsImpl, type NatsConnection } from '@nats-io/nats-core';
-import { NatsConnectionImpl } from '@nats-io/nats-core/internal';
 import test from 'ava';
 import fc from 'fast-check';
+import { headers, type MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
+import { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
 import { Outbox } from '../../src/nats/outbox.js';
 
 /** The client's own publish() on a protocol that writes down what it would send. */
@@ -30,7 +30,7 @@ const message = fc.record({
 });
 
 test('W1: the bytes are those of the client\u2019s publish(), in order, for any messages', async (t) => {
-  const { ProtocolHandler } = await import('@nats-io/nats-core/internal');
+  const { ProtocolHandler } = await import('#@nats-io/nats-core/internal');
   fc.assert(
     fc.property(fc.array(message, { maxLength: 20 }), (messages) => {
       const ours = recorder();

@@ -1,5 +1,5 @@
-import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import anyTest, { type TestFn } from 'ava';
+import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';

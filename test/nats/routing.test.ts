@@ -1,6 +1,7 @@
 // Which version, extension and instance answers a call, as a caller on a real nats-server sees it.
-import type { NatsConnection } from '@nats-io/nats-core';
+
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import type { NatsConnection } from '#@nats-io/nats-core';
 import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { extensionRow, instanceRow, registryEntry, versionRow } from '../helpers/registry-rows.js';
 import { ROUTING_SCENARIOS, type RoutingScenario } from '../helpers/routing-scenarios.js';

@@ -1,6 +1,6 @@
 // The wire of the daemon on a real nats-server, with a handler of the test's choice in the router's place.
-import { type Msg, MsgHdrsImpl, type NatsConnection } from '@nats-io/nats-core';
-import type { MsgImpl } from '@nats-io/nats-core/internal';
+import { type Msg, MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
+import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type {
   AttemptEnd,
   AttemptListener,

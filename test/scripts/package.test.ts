@@ -6,9 +6,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { NatsConnection } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
 import test, { type ExecutionContext } from 'ava';
+import type { NatsConnection } from '#@nats-io/nats-core';
+import { connect } from '#@nats-io/transport-node';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
 import { canSeeProcesses, processesNaming } from '../helpers/processes.js';
@@ -121,7 +121,10 @@ test.serial('package: holds what runs and what is to be read, and nothing else',
   t.true(sources.length > 50);
   const code = sources.flatMap((name) => ['js', 'js.map'].map((suffix) => `dist/src/${name.replace(/ts$/, suffix)}`));
   const held = packed.files.map(({ path }) => path);
-  t.deepEqual(held.filter((path) => path.startsWith('dist/')).sort(), code.sort());
+  const { files: bundles } = JSON.parse(readFileSync('dist/.bundles.json', 'utf8')) as { files: string[] };
+  for (const needed of ['typebox.js', 'typebox.js.map', 'yaml.cjs', 'LICENSES.txt']) t.true(bundles.includes(needed));
+  const vendor = bundles.map((name) => `dist/vendor/${name}`);
+  t.deepEqual(held.filter((path) => path.startsWith('dist/')).sort(), [...code, ...vendor].sort());
   const others = held.filter((path) => !path.startsWith('dist/') && !/^(docs|drizzle|examples)\//.test(path));
   t.deepEqual(others.sort(), [
     ...['ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'README.md'],
