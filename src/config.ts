@@ -7,7 +7,7 @@
 // C4. A secret is in no message and no print.
 import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { Value } from '#typebox/value';
 import { ConfigError } from './config-error.js';
 import { masked } from './config-masking.js';
@@ -54,8 +54,9 @@ export function explainConfig(input: ConfigInput): ExplainedConfig {
     if (problems.length > before) bad.add(key);
   }
   if (!bad.has('nats_url')) splitNatsLogin(values, origins, problems);
-  checkTogether(values as Config, origins, bad, problems);
+  checkTogether(values as Config, origins, bad, input.cwd, problems);
   if (problems.length > 0) throw new ConfigError(problems);
+  for (const key of DATABASE_URLS) values[key] = withCertificateIn(input.cwd, values[key] as string | null);
   return { config: deepFreeze(values as Config), origins: Object.freeze(origins) as Record<SettingKey, string> };
 }
 
@@ -165,6 +166,7 @@ function checkTogether(
   config: Config,
   origins: Readonly<Record<string, string>>,
   bad: ReadonlySet<SettingKey>,
+  cwd: string,
   problems: string[],
 ): void {
   const areFine = (...keys: SettingKey[]) => !keys.some((key) => bad.has(key));
@@ -185,9 +187,9 @@ function checkTogether(
   if (areFine('max_budget_ms', 'min_budget_ms') && config.max_budget_ms < config.min_budget_ms)
     complain('max_budget_ms', `expected at least min_budget_ms (${config.min_budget_ms}), got ${config.max_budget_ms}`);
 
-  for (const key of ['database_url', 'database_direct_url'] as const) {
+  for (const key of DATABASE_URLS) {
     const certificate = areFine(key) ? rootCertificateOf(config[key] ?? '') : null;
-    const why = certificate === null ? null : whyUnreadable(certificate);
+    const why = certificate === null ? null : whyUnreadable(resolve(cwd, certificate));
     if (why !== null) complain(key, `sslrootcert: expected a readable file, got '${certificate}': ${why}`);
   }
   if (!isGiven('database_url') && !isGiven('db_host'))
@@ -288,6 +290,16 @@ function placeOfUrl(url: string, config: Config): DatabaseConnection {
       : (/^(\[[^\]]*\]|[^:/?,]*)/.exec(url.replace(/^[a-z]+:\/\/([^/?]*@)?/i, ''))?.[1] ?? '');
   const mode = config.db_sslmode ?? defaultSslMode(host);
   return { kind: 'url', url: `${url}${query >= 0 ? '&' : '?'}sslmode=${mode}` };
+}
+
+const DATABASE_URLS = ['database_url', 'database_direct_url'] as const;
+
+/** With an absolute `sslrootcert`, as every path of the configuration is. */
+function withCertificateIn(cwd: string, url: string | null): string | null {
+  const certificate = url === null ? null : rootCertificateOf(url);
+  if (url === null || certificate === null || isAbsolute(certificate)) return url;
+  const path = encodeURIComponent(resolve(cwd, certificate)).replaceAll('%2F', '/');
+  return url.replace(/([?&]sslrootcert=)[^&]*/, (_, name: string) => name + path);
 }
 
 /** The file that a URL's `sslrootcert` names; null where it names none. */

@@ -11,10 +11,12 @@ export async function adminJson(url: string, body?: object): Promise<unknown> {
   const noAnswer = (reason: string) => new CommandError(EXIT.unreachable, `${url} gave no answer: ${reason}`);
   let status: number;
   let answer: unknown;
+  const overdue = new AbortController();
+  const timer = setTimeout(() => overdue.abort(), REQUEST_TIMEOUT_MS);
   try {
     const sent = request(url, {
       agent: false,
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      signal: overdue.signal,
       ...(body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' } }),
     });
     sent.end(body === undefined ? undefined : JSON.stringify(body));
@@ -24,6 +26,8 @@ export async function adminJson(url: string, body?: object): Promise<unknown> {
   } catch (error) {
     if (error instanceof SyntaxError) throw noAnswer('what listens there is no extension registry');
     throw noAnswer((error as Error).message);
+  } finally {
+    clearTimeout(timer);
   }
   if (status === 200) return answer;
   const { error } = answer as { error?: { code?: string; message?: string } };

@@ -1,22 +1,19 @@
 // The database of a command: PostgreSQL where one is configured, else the embedded one, through the socket of the daemon
 // that has it open, or opened for the time of the command.
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type Config, databasePlaces } from '../config.js';
 import type { DatabaseConnection } from '../db/client.js';
 import { DataDirectoryInUseError, type EmbeddedDatabase, openEmbedded, socketDirectory } from '../db/embedded.js';
 import { CommandError, EXIT } from './command-error.js';
-import type { CommandIo } from './command-io.js';
 
 /** `create`: an embedded database that does not exist is made; otherwise that is an error. */
 export async function withDatabase<T>(
-  io: CommandIo,
   config: Config,
   { create }: { readonly create: boolean },
   work: (connection: DatabaseConnection) => Promise<T>,
 ): Promise<T> {
   const places = databasePlaces(config);
-  if (places !== null) return work(withCertificateIn(io.cwd, places.direct));
+  if (places !== null) return work(places.direct);
   if (!create && !existsSync(config.data_dir))
     throw new CommandError(EXIT.unreachable, `there is no database in ${config.data_dir}; 'extreg migrate' makes one`);
   const opened = await openOurselves(config.data_dir);
@@ -25,17 +22,6 @@ export async function withDatabase<T>(
   } finally {
     await opened?.close();
   }
-}
-
-/** A certificate that the URL names by a relative path is looked for in the directory of the command. */
-function withCertificateIn(cwd: string, connection: DatabaseConnection): DatabaseConnection {
-  if (connection.kind !== 'url') return connection;
-  const [address = '', query = ''] = connection.url.split('?', 2);
-  const parameters = new URLSearchParams(query);
-  const certificate = parameters.get('sslrootcert');
-  if (certificate === null || certificate === 'system') return connection;
-  parameters.set('sslrootcert', resolve(cwd, certificate));
-  return { kind: 'url', url: `${address}?${parameters}` };
 }
 
 /** null: another process has it open, and serves it on its socket. */

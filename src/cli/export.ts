@@ -25,7 +25,7 @@ export const exportCommand: CommandFactory = (io) => ({
       ]);
     const format = documents.formatOf(file, options.json ? 'json' : options.format);
     const { config } = await commandConfig(io, options);
-    const rows = await withRegistry(io, config, 'extreg export', readRegistryRows);
+    const rows = await withRegistry(config, 'extreg export', readRegistryRows);
     const tree = registryFile(rows);
     documents.writeRegistryDocument(io, file, documents.renderRegistryDocument(tree, format));
     // Everything is in the file, also what a daemon refuses; whoever needs it back must know.

@@ -8,7 +8,6 @@ import type { MigrationPreview } from '../db/migration-preview.js';
 import type { RegistryEntry } from '../domain/registry-rows.js';
 import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';
-import type { CommandIo } from './command-io.js';
 import { json, textTable } from './output.js';
 
 interface MigrateOptions {
@@ -26,14 +25,14 @@ export const migrateCommand: CommandFactory = (io) => ({
     const { config } = await commandConfig(io, options);
     const failures = await import('./start-errors.js');
     try {
-      io.stdout.write(await (options.dryRun ? preview : migrate)(io, config, options));
+      io.stdout.write(await (options.dryRun ? preview : migrate)(config, options));
     } catch (error) {
       throw failures.startFailure(error) ?? failures.databaseFailure(error) ?? error;
     }
   },
 });
 
-async function migrate(io: CommandIo, config: Config, options: MigrateOptions): Promise<string> {
+async function migrate(config: Config, options: MigrateOptions): Promise<string> {
   const [{ migrateDatabase }, { withDatabase }, { silentLogger }, rows, { subjectRules }] = await Promise.all([
     import('../db/migrate.js'),
     import('./command-database.js'),
@@ -41,7 +40,7 @@ async function migrate(io: CommandIo, config: Config, options: MigrateOptions): 
     import('./refused-rows.js'),
     import('./registry-database.js'),
   ]);
-  const { found, known, entries } = await withDatabase(io, config, { create: true }, async (connection) => ({
+  const { found, known, entries } = await withDatabase(config, { create: true }, async (connection) => ({
     ...(await migrateDatabase(connection, silentLogger)),
     entries: await readEntries(connection),
   }));
@@ -71,7 +70,7 @@ async function readEntries(connection: DatabaseConnection): Promise<readonly Reg
   }
 }
 
-async function preview(io: CommandIo, config: Config, options: MigrateOptions): Promise<string> {
+async function preview(config: Config, options: MigrateOptions): Promise<string> {
   const [
     { previewMigration },
     { knownMigrations },
@@ -92,7 +91,7 @@ async function preview(io: CommandIo, config: Config, options: MigrateOptions): 
   const isMissing = databasePlaces(config) === null && !existsSync(join(config.data_dir, 'pgdata'));
   const found: MigrationPreview = isMissing
     ? { ...NOTHING, versions: { found: 0, known: knownMigrations().length }, migrations: knownMigrations() }
-    : await withDatabase(io, config, { create: false }, (connection) => previewMigration(connection, silentLogger));
+    : await withDatabase(config, { create: false }, (connection) => previewMigration(connection, silentLogger));
   const { versions, migrations, changes } = found;
   const refused = rows.refusedRows(found.entries, subjectRules(config));
   if (options.json)

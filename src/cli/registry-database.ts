@@ -5,18 +5,16 @@ import { checkSchema } from '../db/migrate.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
 import { silentLogger } from '../telemetry/log.js';
 import { withDatabase } from './command-database.js';
-import type { CommandIo } from './command-io.js';
 import { databaseFailure, startFailure } from './start-errors.js';
 
 /** Rejects with a CommandError where the database cannot be reached, refuses, or has another schema. */
 export async function withRegistry<T>(
-  io: CommandIo,
   config: Config,
   applicationName: string,
   work: (db: Database) => Promise<T>,
 ): Promise<T> {
   try {
-    return await withDatabase(io, config, { create: false }, async (connection) => {
+    return await withDatabase(config, { create: false }, async (connection) => {
       await checkSchema(connection, silentLogger);
       const db = openDatabase(connection, { max: 1, prepare: false, applicationName, log: silentLogger });
       try {

@@ -35,7 +35,7 @@ export async function importRegistry(io: CommandIo, file: string, options: Impor
   const read = parseRegistryFile(await readRegistryDocument(io, file, format), subjectRules(config));
   if ('problems' in read) throw new CommandError(EXIT.file, problemText(file, read.problems));
 
-  const diff = await withRegistry(io, config, 'extreg import', async (db) => {
+  const diff = await withRegistry(config, 'extreg import', async (db) => {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const stored = await readRegistryRows(db);
       const found = diffRegistryFile(stored, read.rows, { prune: options.prune === true });

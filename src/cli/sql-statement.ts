@@ -4,7 +4,6 @@ import { closeDatabase, openDatabase } from '../db/client.js';
 import { silentLogger } from '../telemetry/log.js';
 import { withDatabase } from './command-database.js';
 import { CommandError, EXIT } from './command-error.js';
-import type { CommandIo } from './command-io.js';
 import { databaseFailure } from './start-errors.js';
 
 export interface StatementResult {
@@ -19,13 +18,13 @@ export interface StatementResult {
 }
 
 /** Rejects with a CommandError where the database refuses the statement or cannot be reached. */
-export function runStatement(io: CommandIo, config: Config, statement: string): Promise<StatementResult> {
+export function runStatement(config: Config, statement: string): Promise<StatementResult> {
   if (/^\s*copy\b/i.test(statement))
     throw new CommandError(
       EXIT.answeredWithError,
       'COPY moves data beside the answer, which is not supported here; use psql',
     );
-  return withDatabase(io, config, { create: false }, async (connection) => {
+  return withDatabase(config, { create: false }, async (connection) => {
     const db = openDatabase(connection, { max: 1, prepare: false, applicationName: 'extreg sql', log: silentLogger });
     try {
       // The extended protocol takes one statement only, and refuses a second.

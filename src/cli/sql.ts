@@ -22,7 +22,7 @@ export const sqlCommand: CommandFactory = (io) => {
         command.error('error: too many arguments for sql: it takes one statement, in quotes');
       const { config } = await commandConfig(io, options);
       const { runStatement } = await import('./sql-statement.js');
-      const { verb, count, columns, rows } = await runStatement(io, config, statement);
+      const { verb, count, columns, rows } = await runStatement(config, statement);
       if (options.json) {
         const objects = rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
         io.stdout.write(json({ command: verb, count, rows: objects }));

@@ -6,7 +6,7 @@ import { connect } from '#@nats-io/transport-node';
 import { EXIT } from '../../src/cli/command-error.js';
 import { dataDirectoryFailure } from '../../src/cli/start-errors.js';
 import { startExtension, until } from '../helpers/nats-server.js';
-import { directory, run, start } from './run.js';
+import { directory, run, runProcess, start } from './run.js';
 
 interface DaemonFile {
   readonly pid: number;
@@ -15,7 +15,7 @@ interface DaemonFile {
   readonly nats_token: string;
 }
 
-test('serve: the daemon runs, every command reaches it, and SIGTERM ends it in order', async (t) => {
+test('serve: the daemon runs, every command reaches it from a process of its own, and SIGTERM ends it in order', async (t) => {
   const cwd = directory(t);
   const daemon = start(['serve', '--http-port', '0'], { cwd });
   t.teardown(() => daemon.kill('SIGKILL'));
@@ -29,22 +29,22 @@ test('serve: the daemon runs, every command reaches it, and SIGTERM ends it in o
     stderr += String(chunk);
   });
   const file = join(cwd, '.extreg', 'daemon.json');
-  await until('daemon.json', () => isWritten(file) || daemon.exitCode !== null, 60_000);
+  await until('daemon.json', () => isWritten(file) || daemon.exitCode !== null, 150_000);
   t.is(daemon.exitCode, null, stderr);
   const { pid, http, nats, nats_token } = JSON.parse(readFileSync(file, 'utf8')) as DaemonFile;
   t.is(pid, daemon.pid ?? 0);
   await until('readiness', async () => (await fetch(`${http}/readyz`)).ok, 60_000);
 
   const insert = "insert into extensions (id, type, subject) values ('shout', 'pre', 'demo.shout')";
-  t.deepEqual(await run(['sql', insert], { cwd }), { code: 0, stdout: 'INSERT 1\n', stderr: '' });
-  const migrated = await run(['migrate'], { cwd });
+  t.deepEqual(await runProcess(['sql', insert], { cwd }), { code: 0, stdout: 'INSERT 1\n', stderr: '' });
+  const migrated = await runProcess(['migrate'], { cwd });
   t.regex(migrated.stdout, /^the schema is at version \d+ already\n$/, migrated.stderr);
   await until('the row', async () => (await fetch(`${http}/admin/extensions/shout/health`)).ok);
 
   const client = await connect({ servers: nats.replace('nats://', ''), token: nats_token });
   t.teardown(() => client.close());
   await startExtension(client, 'demo.shout', ({ data }) => ({ body: Buffer.from(data).toString().toUpperCase() }));
-  t.deepEqual(await run(['invoke', 'shout', 'hello', '--tenant', 'acme'], { cwd }), {
+  t.deepEqual(await runProcess(['invoke', 'shout', 'hello', '--tenant', 'acme'], { cwd }), {
     code: 0,
     stdout: 'HELLO',
     stderr: '',
@@ -56,10 +56,26 @@ test('serve: the daemon runs, every command reaches it, and SIGTERM ends it in o
   t.is(budget.code, 1);
   t.regex(budget.stderr, /^extreg: invalid_request: .*Extreg-Timeout-Ms/);
 
-  const health = await run(['health', 'shout'], { cwd });
+  const health = await runProcess(['health', 'shout'], { cwd });
   t.is(health.code, 0);
   t.regex(health.stdout, /\nv1 +yes +yes +closed +100\.0 % /);
   t.is((await run(['health', 'none'], { cwd })).code, 1);
+
+  for (const [args, expected, exitCode] of [
+    [['check-config'], /^the configuration is valid\n$/, 0],
+    [['rollout', 'shout'], /^VERSION +SHARE .*\nv1 +100 % /, 0],
+    [['inspect', 'shout'], /^ws:.*\/inspect\?extension=shout\n$/, 0],
+    [['isolate', 'shout', '--reason', 'a test'], /\nshout +all +yes +isolated /, 0],
+    [['explain', 'shout'], /\nanswer: refused, extension_unavailable: .*isolated\n$/, 1],
+    [['release', 'shout', '--reason', 'a test'], /\nshout +all +yes +- /, 0],
+    [['export', 'r.yaml'], /^$/, 0],
+    [['import', 'r.yaml'], /^0 created, 0 changed, 1 unchanged\n$/, 0],
+  ] as const) {
+    const { code, stdout, stderr } = await runProcess(args, { cwd });
+    t.is(stderr, '', args.join(' '));
+    t.regex(stdout, expected);
+    t.is(code, exitCode);
+  }
 
   const second = await run(['serve', '--http-port', '0'], { cwd });
   t.is(second.code, 69);

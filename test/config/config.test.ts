@@ -460,6 +460,21 @@ test('a root certificate that a database URL names must be readable', (t) => {
   t.notThrows(() => load({ env: { DATABASE_URL: `${url}system` } }));
 });
 
+test('a root certificate that a database URL names is found from the working directory', (t) => {
+  const cwd = directory(t, { 'c a.pem': '' });
+  for (const [url, expected] of [
+    ['postgres://h/x?sslrootcert=c+a.pem', `postgres://h/x?sslrootcert=${cwd}/c%20a.pem`],
+    ['postgres://h/x?a=b&sslrootcert=c%20a.pem&c=d', `postgres://h/x?a=b&sslrootcert=${cwd}/c%20a.pem&c=d`],
+    [`postgres://h/x?sslrootcert=${cwd}/c%20a.pem`, `postgres://h/x?sslrootcert=${cwd}/c%20a.pem`],
+    ['postgres://h/x?sslrootcert=system', 'postgres://h/x?sslrootcert=system'],
+  ] as const)
+    for (const key of ['database_url', 'database_direct_url'] as const)
+      t.is(load({ cwd, flags: { database_url: 'postgres://h/x', [key]: url } })[key], expected);
+  t.deepEqual(problemsOf({ cwd, env: { DATABASE_URL: 'postgres://h/x?sslrootcert=ca.pem' } }), [
+    "database_url (environment DATABASE_URL): sslrootcert: expected a readable file, got 'ca.pem': no such file",
+  ]);
+});
+
 test('files must be readable, and are found from the working directory', (t) => {
   const cwd = directory(t, { cert: '', key: '', ca: '' });
   mkdirSync(join(cwd, 'folder'));

@@ -319,7 +319,7 @@ async function closeEngines(): Promise<void> {
 }
 
 /** Made once for a given migration and engine, and kept: making a database takes seconds, copying one does not. */
-async function pgliteTemplate(): Promise<string> {
+export async function pgliteTemplate(): Promise<string> {
   const hash = createHash('sha256');
   for (const name of readdirSync(join(ROOT, 'drizzle'))
     .filter((file) => file.endsWith('.sql'))
