@@ -78,8 +78,8 @@ export async function withDaemon({ config, logFile, onStop }, use) {
     await shutDown();
     if (error instanceof SetupError) throw error;
     const what = daemon === null ? 'could not be started' : 'had to end';
-    const { startFailure } = await compiled('cli/start-errors.js');
-    const expected = startFailure(error);
+    const { dataDirectoryFailure, startFailure } = await compiled('cli/start-errors.js');
+    const expected = startFailure(error) ?? dataDirectoryFailure(error);
     throw new SetupError(
       `The daemon ${what}: ${expected?.message ?? error.stack}\nThe log: ${shown(logFile)}`,
       expected?.exitCode ?? BUG,

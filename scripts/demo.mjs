@@ -3,12 +3,12 @@
 //
 // D1. Each step proves what it shows, in numbers that were measured here; the first that cannot ends the demo with 1.
 // D2. It reads no settings and touches no other daemon's data. Nothing of it is left, however it ends.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildDaemon } from './build.mjs';
 import { SetupError } from './child-process.mjs';
-import { connectTo, readConfig, withDaemon } from './daemon.mjs';
+import { compiled, connectTo, readConfig, withDaemon } from './daemon.mjs';
 import { withoutSettings } from './environment.mjs';
 import { ensureNatsServer, findNatsServer } from './nats-server.mjs';
 import { controlSubject, EXTENSIONS, isAnswering, runExamples, seedExamples } from './reference-extensions.mjs';
@@ -43,6 +43,7 @@ async function main() {
   prepareDataDir(dataDir);
   // One that an `npm start` has fetched is used; what has to be fetched for this goes with it.
   const binary = findNatsServer(join(ROOT, '.extreg'), process.env) ?? (await ensureNatsServer(dataDir));
+  await takeTemplate(dataDir);
   // D2.
   const kept = withoutSettings(process.env);
   for (const name of Object.keys(process.env)) if (!Object.hasOwn(kept, name)) delete process.env[name];
@@ -62,6 +63,13 @@ async function main() {
   if (!isThrough) return;
   say(`  Everything is stopped, ${dataDir} is removed.`);
   process.exit();
+}
+
+/** What an `npm start` has left to make a database from; the daemon looks whether it fits. */
+async function takeTemplate(dataDir) {
+  const { TEMPLATE_FILE } = await compiled('db/embedded-template.js');
+  const kept = join(ROOT, '.extreg', TEMPLATE_FILE);
+  if (existsSync(kept)) copyFileSync(kept, join(dataDir, TEMPLATE_FILE));
 }
 
 /** A signal ends it before its end: that is no success. */

@@ -20,6 +20,7 @@ import { makeTestDirectory } from './test-directory.mjs';
 import { testEnvironment } from './test-environment.mjs';
 import { keepSeconds } from './test-order.mjs';
 import { fileLines, groupLines, profileOf, writeProfile } from './test-profile.mjs';
+import { prepareTestTemplates } from './test-templates.mjs';
 
 const COVERAGE = join(ROOT, 'coverage');
 const RAW_COVERAGE = join(COVERAGE, 'raw');
@@ -38,6 +39,8 @@ async function main(args) {
   const { directory, remove } = makeTestDirectory();
   try {
     const env = { ...(await testEnvironment(dataDir, directory)), ...variables({ isCovered, isDeep }) };
+    doing = 'making the databases for tests';
+    await prepareTestTemplates(env, dataDir);
     doing = 'linting';
     const linted = await lint();
     if (isCovered) {

@@ -203,7 +203,7 @@ class EmbeddedLife {
 
   static async open(dataDir: string, clock: Clock, log: Logger): Promise<EmbeddedLife> {
     let lost: (error: Error) => void = () => undefined;
-    const current = await openEmbedded(dataDir, { onFailure: (error) => lost(error) });
+    const current = await openEmbedded(dataDir, { log, onFailure: (error) => lost(error) });
     const life = new EmbeddedLife(dataDir, clock, log, current);
     lost = (error) => void life.#reopen(error);
     return life;
@@ -225,7 +225,10 @@ class EmbeddedLife {
       await pause(retryMs, this.clock, this.#closing.signal);
       if (this.#isClosed) return;
       try {
-        this.current = await openEmbedded(this.dataDir, { onFailure: (error) => void this.#reopen(error) });
+        this.current = await openEmbedded(this.dataDir, {
+          log: this.log,
+          onFailure: (error) => void this.#reopen(error),
+        });
         this.log.info({ event: 'embedded_database_reopened' });
         if (this.#isClosed) await this.current.close();
         return;

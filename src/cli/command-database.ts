@@ -3,36 +3,51 @@
 import { existsSync } from 'node:fs';
 import { type Config, databasePlaces } from '../config.js';
 import type { DatabaseConnection } from '../db/client.js';
-import { DataDirectoryInUseError, type EmbeddedDatabase, openEmbedded, socketDirectory } from '../db/embedded.js';
+import {
+  DatabaseMissingError,
+  DataDirectoryInUseError,
+  type EmbeddedDatabase,
+  openEmbedded,
+  socketDirectory,
+} from '../db/embedded.js';
 import { CommandError, EXIT } from './command-error.js';
+import { dataDirectoryFailure, startFailure } from './start-errors.js';
 
-/** `create`: an embedded database that does not exist is made; otherwise that is an error. */
+/**
+ * `create`: an embedded database that does not exist is made, and has the schema of this version then; otherwise that is an
+ * error. `isNew`: it was made.
+ */
 export async function withDatabase<T>(
   config: Config,
   { create }: { readonly create: boolean },
-  work: (connection: DatabaseConnection) => Promise<T>,
+  work: (connection: DatabaseConnection, isNew: boolean) => Promise<T>,
 ): Promise<T> {
   const places = databasePlaces(config);
-  if (places !== null) return work(places.direct);
-  if (!create && !existsSync(config.data_dir))
-    throw new CommandError(EXIT.unreachable, `there is no database in ${config.data_dir}; 'extreg migrate' makes one`);
-  const opened = await openOurselves(config.data_dir);
+  if (places !== null) return work(places.direct, false);
+  // Looking for a database makes no data directory.
+  if (!create && !existsSync(config.data_dir)) throw missing(new DatabaseMissingError(config.data_dir));
+  const opened = await openOurselves(config.data_dir, create);
   try {
-    return await work({ kind: 'embedded', socketDir: opened?.socketDir ?? socketDirectory(config.data_dir) });
+    const socketDir = opened?.socketDir ?? socketDirectory(config.data_dir);
+    return await work({ kind: 'embedded', socketDir }, opened?.created ?? false);
   } finally {
     await opened?.close();
   }
 }
 
 /** null: another process has it open, and serves it on its socket. */
-async function openOurselves(dataDir: string): Promise<EmbeddedDatabase | null> {
+async function openOurselves(dataDir: string, make: boolean): Promise<EmbeddedDatabase | null> {
   try {
     return await openEmbedded(dataDir, {
-      // The query under way fails with it, and tells.
+      make,
+      // The query in flight fails with it, and says so.
       onFailure: () => undefined,
     });
   } catch (error) {
     if (error instanceof DataDirectoryInUseError) return null;
-    throw error;
+    if (error instanceof DatabaseMissingError) throw missing(error);
+    throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
   }
 }
+
+const missing = (error: DatabaseMissingError): CommandError => new CommandError(EXIT.unreachable, error.message);

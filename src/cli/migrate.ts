@@ -40,8 +40,9 @@ async function migrate(config: Config, options: MigrateOptions): Promise<string>
     import('./refused-rows.js'),
     import('./registry-database.js'),
   ]);
-  const { found, known, entries } = await withDatabase(config, { create: true }, async (connection) => ({
+  const { found, known, entries } = await withDatabase(config, { create: true }, async (connection, isNew) => ({
     ...(await migrateDatabase(connection, silentLogger)),
+    ...(isNew ? { found: 0 } : {}),
     entries: await readEntries(connection),
   }));
   const refused = rows.refusedRows(entries, subjectRules(config));

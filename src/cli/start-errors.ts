@@ -28,8 +28,8 @@ export function dataDirectoryFailure(error: unknown): CommandError | null {
 }
 
 /** By the message, which begins with the code: what comes from another thread has lost its `code`. */
-const FILE_REFUSAL = /^(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST|ENOSPC|EDQUOT): .*/;
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+const FILE_REFUSAL = /^(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST|ENOSPC|EDQUOT|EFBIG): .*/;
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** A failed query: what the database said, or that it said nothing. null: it is neither. */
 export function databaseFailure(error: unknown): CommandError | null {

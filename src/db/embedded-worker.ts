@@ -2,22 +2,38 @@
 // (On the main thread a statement would stop the daemon for as long as it runs.)
 //
 // E1. The socket is listened on before the database is opened, and closed after it.
-// E2. `pgdata` is a whole database or is not there: it is made beside its place and moved there.
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+// E2. `pgdata` is a whole database with its schema or is not there: it is made beside its place and moved there.
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import type { EmbeddedReport, EmbeddedWorkerData } from './embedded.js';
+import {
+  packFiles,
+  readTemplate,
+  TEMPLATE_FILE,
+  templateKey,
+  unpackFiles,
+  writeTemplate,
+} from './embedded-template.js';
 import { DataDirectoryInUseError, listenExclusively } from './socket-lock.js';
 import { WireServer } from './wire-server.js';
 
-const { dataDir, socketDir, idleHolderMs }: EmbeddedWorkerData = workerData;
+const { dataDir, socketDir, idleHolderMs, schema, templates }: EmbeddedWorkerData = workerData;
+const place = join(dataDir, 'pgdata');
+const unfinished = join(dataDir, 'pgdata.new');
 const report = (message: EmbeddedReport) => parentPort?.postMessage(message);
+/** A segment of the write-ahead log. */
+const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
+
 /** What the engine throws is not always an Error. */
 const failed = (error: unknown) =>
   report({ kind: 'failed', error: error instanceof Error ? error : new Error(`embedded database: ${inspect(error)}`) });
+
+/** Until the template of this data directory is written. */
+let keeping: Promise<void> = Promise.resolve();
 
 async function main(): Promise<void> {
   let database: PGlite | null = null;
@@ -41,10 +57,16 @@ async function main(): Promise<void> {
   await listenExclusively(server, socketDir);
   server.on('error', failed);
 
-  const created = await makeDatabase();
+  rmSync(unfinished, { recursive: true, force: true });
+  const isMissing = !existsSync(place);
+  if (isMissing && schema === null) {
+    report({ kind: 'missing' });
+    process.exit(1);
+  }
+  const template = isMissing && schema !== null ? await makeDatabase(schema) : null;
   database = await openDatabase();
   await wire.start();
-  report({ kind: 'ready', created });
+  report({ kind: 'ready', created: isMissing, template });
 
   parentPort?.on('message', async (order: 'ping' | 'close') => {
     if (order === 'ping') {
@@ -54,6 +76,7 @@ async function main(): Promise<void> {
     try {
       await wire.stop();
       await database?.close();
+      await keeping;
     } catch (error) {
       failed(error);
     }
@@ -65,26 +88,78 @@ async function main(): Promise<void> {
 /** Where what is there cannot be opened, that is told and the thread ends. */
 async function openDatabase(): Promise<PGlite> {
   try {
-    return await PGlite.create(join(dataDir, 'pgdata'));
+    return await PGlite.create(place);
   } catch (error) {
     // The file system's own refusals have a code and say enough.
     if ((error as NodeJS.ErrnoException).code !== undefined) throw error;
+    tryToWrite();
     report({ kind: 'damaged', reason: String((error as Error).message).split('\n')[0] ?? '' });
     process.exit(1);
   }
 }
 
-/** E2. True where it made one. */
-async function makeDatabase(): Promise<boolean> {
-  const place = join(dataDir, 'pgdata');
-  const unfinished = join(dataDir, 'pgdata.new');
-  rmSync(unfinished, { recursive: true, force: true });
-  if (existsSync(place)) return false;
+/** E2. From the first template that can be used, whose path it returns, else from nothing. */
+async function makeDatabase(schemaToMake: string): Promise<string | null> {
+  const key = templateKey(schemaToMake);
+  try {
+    const template = templates.find((file) => unpackTemplate(file, key)) ?? null;
+    if (template === null) await initialise(schemaToMake);
+    // Before it is moved away and opened: a template holds what every new database holds.
+    const files = template === null ? packFiles(unfinished) : null;
+    renameSync(unfinished, place);
+    if (files !== null) keeping = keepTemplate(key, files);
+    return template;
+  } catch (error) {
+    // What is left of it may be what fills the disk.
+    rmSync(unfinished, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** False where there is no template, or none that fits, and nothing was unpacked. */
+function unpackTemplate(path: string, key: string): boolean {
+  let files: Buffer | null;
+  try {
+    files = readTemplate(path, key);
+  } catch (error) {
+    report({ kind: 'notice', event: 'embedded_template_unusable', path, reason: String((error as Error).message) });
+    return false;
+  }
+  if (files !== null) unpackFiles(files, unfinished);
+  return files !== null;
+}
+
+async function initialise(schemaToMake: string): Promise<void> {
   mkdirSync(unfinished, { mode: 0o700 });
-  const database = await PGlite.create(unfinished);
-  await database.close();
-  renameSync(unfinished, place);
-  return true;
+  try {
+    const database = await PGlite.create(unfinished);
+    // One message of the simple protocol is one transaction.
+    await database.exec(schemaToMake);
+    await database.close();
+  } catch (error) {
+    tryToWrite();
+    throw error;
+  }
+}
+
+/** Throws the file system's error if there is no room for a file of the database: the engine aborts without a reason then. */
+function tryToWrite(): void {
+  const path = join(dataDir, 'pgdata.probe');
+  try {
+    writeFileSync(path, Buffer.alloc(LARGEST_FILE_BYTES));
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+/** For the next time that this data directory needs a database. */
+async function keepTemplate(key: string, files: Buffer): Promise<void> {
+  const path = join(dataDir, TEMPLATE_FILE);
+  try {
+    await writeTemplate(path, key, files);
+  } catch (error) {
+    report({ kind: 'notice', event: 'embedded_template_not_kept', path, reason: String((error as Error).message) });
+  }
 }
 
 main().catch((error: unknown) => {

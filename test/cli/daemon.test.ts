@@ -91,11 +91,15 @@ test('serve: the daemon runs, every command reaches it from a process of its own
   t.is(code, 0);
   t.is(stderr, '');
   t.false(existsSync(file));
-  const events = log
+  const lines = log
     .trimEnd()
     .split('\n')
-    .map((line) => (JSON.parse(line) as { event: string }).event);
+    .map((line) => JSON.parse(line) as { event: string; template?: string | null; from?: number });
+  const events = lines.map(({ event }) => event);
   t.true(events.includes('daemon_started'));
+  // An empty directory, and a checkout: nothing that the database could have been made from.
+  t.is(lines.find(({ event }) => event === 'embedded_database_made')?.template, null);
+  t.is(lines.filter(({ event, from }) => event === 'database_migrated' && from === 0).length, 1);
   t.is(events.at(-1), 'daemon_stopped');
   t.is((await run(['health'], { cwd })).code, 69);
 });

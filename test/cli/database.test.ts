@@ -1,10 +1,14 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { openEmbedded } from '../../src/db/embedded.js';
+import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
+import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { directory, run } from './run.js';
 
 test('migrate and sql: make, fill and read the embedded database, also while another process has it open', async (t) => {
   const cwd = directory(t);
+  await copyTemplateFile(join(cwd, '.extreg'));
   const first = await run(['migrate'], { cwd });
   t.regex(first.stdout, /^the schema went from version 0 to \d+\n$/, first.stderr);
   t.is(first.code, 0);
@@ -53,10 +57,20 @@ test('migrate and sql: make, fill and read the embedded database, also while ano
   }
 });
 
-test('sql: where there is no database none is made', async (t) => {
-  const { code, stderr } = await run(['sql', 'select 1'], { cwd: directory(t) });
-  t.is(code, 69);
-  t.regex(stderr, /^extreg: there is no database in .*; 'extreg migrate' makes one\n$/);
+test('sql and export: where there is no database none is made, with or without a data directory', async (t) => {
+  for (const makeDataDir of [false, true])
+    for (const args of [['sql', 'select 1'], ['export']]) {
+      const cwd = directory(t);
+      const dataDir = join(cwd, '.extreg');
+      if (makeDataDir) await copyTemplateFile(dataDir);
+      const { code, stderr } = await run(args, { cwd });
+      t.is(code, 69, args[0]);
+      t.regex(stderr, /^extreg: there is no database in .*; 'extreg migrate' makes one\n$/);
+      t.deepEqual(
+        readdirSync(cwd, { recursive: true }),
+        makeDataDir ? ['.extreg', join('.extreg', TEMPLATE_FILE)] : [],
+      );
+    }
 });
 
 test('X1: migrate and sql: a database that does not answer is unreachable', async (t) => {

@@ -1,14 +1,14 @@
 // X5 of main.ts: commands in one process, one after another and side by side.
 import { createHook } from 'node:async_hooks';
-import { cpSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type WebSocket, WebSocketServer } from '#ws';
 import { main } from '../../src/cli/main.js';
+import { copyEmbedded } from '../helpers/embedded-template.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
-import { pgliteTemplate } from '../helpers/postgres.js';
 import { listen } from '../http/helpers.js';
 import { Captured, commandIo, directory, type RunOptions, writeDaemonFile } from './run.js';
 
@@ -173,7 +173,7 @@ serial(leavesNothing, 'import of a file that is not valid', 65, () => ({
   env: unreachable,
 }));
 async function embedded(cwd: string): Promise<Record<string, string>> {
-  cpSync(join(await pgliteTemplate(), 'migrated'), join(cwd, 'data'), { recursive: true });
+  await copyEmbedded(join(cwd, 'data'));
   return { EXTENSION_REGISTRY_DATA_DIR: 'data' };
 }
 serial(leavesNothing, 'a statement that the embedded database refuses', 1, async (_, cwd) => ({

@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/telemetry/log.js';
 import { PREDECESSOR } from '../db/predecessor.js';
 import { OLD_ROWS, REFUSED, REFUSED_UNCHECKED, refusedNames, UNCHECKED_ROWS } from '../db/predecessor-rows.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
+import { copyEmbedded } from '../helpers/embedded-template.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 
 type Rejected = { readonly extension_id: string; readonly version?: string; readonly instance_id?: string };
@@ -16,6 +17,7 @@ type Rejected = { readonly extension_id: string; readonly version?: string; read
 test('adoption: bad rows are named, good ones answer, stored breakers go on where they were', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'extreg-adopted-'));
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+  await copyEmbedded(dataDir, 'empty');
   const embedded = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
   const connection = { kind: 'embedded', socketDir: embedded.socketDir } as const;
   const old = openDatabase(connection, { max: 1, prepare: false, applicationName: 'test', log: silentLogger });

@@ -1,7 +1,7 @@
 // A process for embedded.test.ts to kill: opens a data directory (or takes only its lock) and tells on stdout how that went.
 import { createServer } from 'node:net';
 import { closeDatabase, openDatabase } from '../../src/db/client.js';
-import { openEmbedded } from '../../src/db/embedded.js';
+import { DataDirectoryInUseError, openEmbedded } from '../../src/db/embedded.js';
 import { listenExclusively } from '../../src/db/socket-lock.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 
@@ -38,6 +38,6 @@ async function write(): Promise<void> {
 }
 
 (mode === 'lock' ? lock() : write()).catch((error: Error) => {
-  tell(error.name);
+  tell(error instanceof DataDirectoryInUseError ? error.name : String(error));
   process.exit(1);
 });

@@ -1,6 +1,6 @@
 // The embedded database: L1..L3 of socket-lock.ts, E1..E3 of embedded.ts and its worker, W1..W5 of wire-server.ts.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,10 +14,12 @@ import {
   openEmbedded,
   socketDirectory,
 } from '../../src/db/embedded.js';
+import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
 import { listenExclusively, SOCKET_NAME } from '../../src/db/socket-lock.js';
 import { frame, framesOf, frameType, int32, SSL_REQUEST, startupMessage } from '../../src/db/wire-frames.js';
 import { WireServer } from '../../src/db/wire-server.js';
-import { silentLogger } from '../../src/telemetry/log.js';
+import { createLogger, silentLogger } from '../../src/telemetry/log.js';
+import { copyEmbedded, copyTemplateFile } from '../helpers/embedded-template.js';
 import { onPglite, type TestDatabase, temporaryDirectory, until } from '../helpers/postgres.js';
 
 const test = anyTest as TestFn;
@@ -27,7 +29,8 @@ const PROGRAM = fileURLToPath(new URL('./embedded-process.js', import.meta.url))
 
 /** The process, and what it has told so far. */
 function start(t: ExecutionContext, mode: 'lock' | 'open' | 'write', dataDir: string) {
-  const child = spawn(process.execPath, [PROGRAM, mode, dataDir], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const args = ['--liftoff-only', PROGRAM, mode, dataDir];
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
   t.teardown(() => kill(child));
@@ -106,9 +109,15 @@ const count = async (db: Database): Promise<number> => (await db.$client`select 
 
 test.serial('openEmbedded: makes a database once, keeps it private, and gives the directory back', async (t) => {
   const dataDir = join(temporaryDirectory(t), 'deep', 'data');
-  const first = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
+  // In the way of the template that it would keep.
+  mkdirSync(join(dataDir, TEMPLATE_FILE), { recursive: true });
+  const lines: { event: string; path?: string }[] = [];
+  const first = await openEmbedded(dataDir, {
+    templates: [],
+    log: createLogger('info', { write: (line) => void lines.push(JSON.parse(line)) }),
+    onFailure: (error) => t.fail(error.message),
+  });
   t.true(first.created);
-  t.is(statSync(dataDir).mode & 0o777, 0o700);
   t.is(statSync(join(dataDir, SOCKET_NAME)).mode & 0o777, 0o600);
   const error = await t.throwsAsync(() => openEmbedded(dataDir, { onFailure: () => t.fail() }), {
     instanceOf: DataDirectoryInUseError,
@@ -117,6 +126,15 @@ test.serial('openEmbedded: makes a database once, keeps it private, and gives th
   await first.close();
   await first.close();
   t.false(existsSync(join(dataDir, SOCKET_NAME)));
+  t.deepEqual(
+    lines.map(({ event, path }) => [event, path]),
+    [
+      ['embedded_database_made', undefined],
+      ['database_migrated', undefined],
+      ['embedded_template_not_kept', join(dataDir, TEMPLATE_FILE)],
+    ],
+  );
+  t.deepEqual(readdirSync(dataDir).sort(), [TEMPLATE_FILE, 'pgdata']);
 
   const second = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
   t.false(second.created);
@@ -125,6 +143,7 @@ test.serial('openEmbedded: makes a database once, keeps it private, and gives th
 
 test.serial('E2: a database whose making was interrupted is made anew', async (t) => {
   const dataDir = temporaryDirectory(t);
+  await copyTemplateFile(dataDir);
   mkdirSync(join(dataDir, 'pgdata.new'));
   writeFileSync(join(dataDir, 'pgdata.new', 'PG_VERSION'), '18\n');
   const embedded = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
@@ -134,9 +153,7 @@ test.serial('E2: a database whose making was interrupted is made anew', async (t
 });
 
 test.serial('openEmbedded: a database whose files are damaged is told in a sentence, and left as it is', async (t) => {
-  const dataDir = temporaryDirectory(t);
-  const first = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
-  await first.close();
+  const dataDir = await copyEmbedded(temporaryDirectory(t));
   const control = join(dataDir, 'pgdata', 'global', 'pg_control');
   writeFileSync(control, 'nonsense');
   const error = await t.throwsAsync(() => openEmbedded(dataDir, { onFailure: () => t.fail() }), {
@@ -158,7 +175,7 @@ test('openEmbedded: tells a path that is too long for a socket, and uses a relat
 });
 
 test.serial('openEmbedded: SIGKILL loses no acknowledged commit, five times over', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await copyEmbedded(temporaryDirectory(t));
   const acknowledged: number[] = [];
   for (let round = 0; round < 5; round += 1) {
     const { child, lines } = start(t, 'write', dataDir);
@@ -197,7 +214,7 @@ test.serial('L2: a stale socket is taken over by exactly one of six starters', a
 });
 
 test.serial('L2: of three processes at a time one opens the database', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await copyEmbedded(temporaryDirectory(t));
   const starters = Array.from({ length: 3 }, () => start(t, 'open', dataDir));
   await until('a word of each', () => starters.every(({ lines }) => lines.length > 0), 90_000);
   t.deepEqual(starters.flatMap(({ lines }) => lines).sort(), [
@@ -331,7 +348,7 @@ onEmbedded('W3: who notifies itself hears it, and a rolled back notification is 
 });
 
 test.serial('W4: a connection that sits in a transaction while others wait is ended', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await copyEmbedded(temporaryDirectory(t));
   const embedded = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message), idleHolderMs: 100 });
   const db = open(t, dataDir);
   await db.$client`create table scratch (n int)`;
@@ -394,7 +411,7 @@ onEmbedded('WireServer: a large answer and a large argument arrive whole', async
 });
 
 test.serial('E3, E4: a thread that hangs is ended and told once, and its directory is free again', async (t) => {
-  const dataDir = temporaryDirectory(t);
+  const dataDir = await copyEmbedded(temporaryDirectory(t));
   const failures: Error[] = [];
   const embedded = await openEmbedded(dataDir, { onFailure: (error) => failures.push(error), hungMs: 400 });
   const db = open(t, dataDir);

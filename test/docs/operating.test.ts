@@ -1,10 +1,12 @@
 // docs/operating.md does what it says: its commands print what it shows, its SQL is what the verbs are.
 import { spawn } from 'node:child_process';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
+import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
+import { snapshotPath } from '../../src/db/snapshot-file.js';
 import { VERBS } from '../../src/domain/verbs.js';
 import { directory, EXTREG } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
@@ -59,7 +61,7 @@ function shell(t: ExecutionContext, daemon: DaemonProcess): (command: string) =>
   };
 }
 
-test('docs/operating.md: its commands print what it says, and its SQL does what it says', async (t) => {
+test('docs/operating.md: its commands print what it says, its SQL does what it says, its data directory is listed', async (t) => {
   const daemon = await DaemonProcess.startReady(t);
   const sql = daemon.sql();
   await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
@@ -86,6 +88,11 @@ test('docs/operating.md: its commands print what it says, and its SQL does what 
   const [row] =
     await sql`select action, changed_by, reason from extension_audit_log where revision > 0 order by revision desc limit 1`;
   t.deepEqual({ ...row }, { action: 'isolate', changed_by: 'ada', reason: 'returns garbage' });
+
+  // The data directory of a daemon that runs, and what may be there besides.
+  await until('the snapshot is written', () => existsSync(snapshotPath(daemon.dataDir)));
+  const listed = new Set([...DOCUMENT.matchAll(/^\| `([\w.-]+)\/?` \|/gm)].map(([, name]) => name));
+  for (const name of [...readdirSync(daemon.dataDir), TEMPLATE_FILE, 'pgdata.new']) t.true(listed.has(name), name);
 });
 
 test('docs/operating.md: a rollout goes as it says', async (t) => {

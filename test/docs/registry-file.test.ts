@@ -8,10 +8,9 @@ import test from 'ava';
 import { Compile } from '#typebox/compile';
 import { parse } from '#yaml';
 import { openEmbedded } from '../../src/db/embedded.js';
-import { migrateDatabase } from '../../src/db/migrate.js';
 import { defaultOf, ROW_FIELDS, type RowKind, registryFileSchema } from '../../src/domain/registry-file-schema.js';
-import { silentLogger } from '../../src/telemetry/log.js';
 import { directory, EXTREG } from '../cli/run.js';
+import { copyEmbedded } from '../helpers/embedded-template.js';
 import { documented, readDocument } from './tables.js';
 
 const SCHEMA = fileURLToPath(new URL('../../../docs/registry-file.schema.json', import.meta.url));
@@ -53,9 +52,9 @@ function fieldTable(kind: RowKind): string {
 test('docs/registry-file.md: its commands say what it says', async (t) => {
   const cwd = directory(t);
   // As beside a daemon: somebody else has the database open.
-  const database = await openEmbedded(join(cwd, '.extreg'), { onFailure: (error) => t.fail(error.message) });
+  const dataDir = await copyEmbedded(join(cwd, '.extreg'));
+  const database = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
   t.teardown(() => database.close());
-  await migrateDatabase({ kind: 'embedded', socketDir: database.socketDir }, silentLogger);
   writeFileSync(join(cwd, 'registry.yaml'), EXAMPLE);
   writeFileSync(join(cwd, 'npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${EXTREG}" "$@"\n`);
   chmodSync(join(cwd, 'npx'), 0o755);

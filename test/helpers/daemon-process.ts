@@ -1,6 +1,6 @@
 // `extreg serve` as a process of its own, on a data directory and free ports of its own, and what a test does with it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,11 +9,11 @@ import { type Msg, type NatsConnection, headers as natsHeaders } from '#@nats-io
 import { connect } from '#@nats-io/transport-node';
 import type postgres from '#postgres';
 import { openDatabase } from '../../src/db/client.js';
-import { openEmbedded, socketDirectory } from '../../src/db/embedded.js';
-import { migrateDatabase } from '../../src/db/migrate.js';
+import { socketDirectory } from '../../src/db/embedded.js';
 import type { ExtensionHealth } from '../../src/domain/health-report.js';
 import type { Verb } from '../../src/domain/verbs.js';
 import { silentLogger } from '../../src/telemetry/log.js';
+import { copyEmbedded } from './embedded-template.js';
 import { until } from './nats-server.js';
 
 const EXTREG = fileURLToPath(new URL('../../src/cli/extreg.js', import.meta.url));
@@ -45,9 +45,9 @@ export class DaemonProcess {
 
   /** Starts it and waits until it answers `/livez`; it is stopped, and its directory removed, with the test. */
   static async start(t: ExecutionContext, env: Record<string, string> = {}, dataDir?: string): Promise<DaemonProcess> {
-    const directory = dataDir ?? (await freshDirectory());
+    const directory = dataDir ?? (await copyEmbedded(mkdtempSync(join(tmpdir(), 'extreg-'))));
     rmSync(join(directory, 'daemon.json'), { force: true });
-    const child = spawn(process.execPath, [EXTREG, 'serve'], {
+    const child = spawn(process.execPath, ['--liftoff-only', EXTREG, 'serve'], {
       cwd: directory,
       env: {
         ...withoutSettings(process.env),
@@ -141,29 +141,6 @@ export class DaemonProcess {
     this.child.kill(signal);
     return this.exited;
   }
-}
-
-/** A database that is made once per test file; a copy of it starts ten times as fast as a new one. */
-let template: Promise<string> | null = null;
-
-async function freshDirectory(): Promise<string> {
-  template ??= makeTemplate();
-  const directory = mkdtempSync(join(tmpdir(), 'extreg-'));
-  cpSync(await template, directory, { recursive: true });
-  return directory;
-}
-
-async function makeTemplate(): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), 'extreg-template-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-  const embedded = await openEmbedded(directory, {
-    onFailure: (error) => {
-      throw error;
-    },
-  });
-  await migrateDatabase({ kind: 'embedded', socketDir: embedded.socketDir }, silentLogger);
-  await embedded.close();
-  return directory;
 }
 
 /** Settings of whoever runs the tests must not reach the daemon under test. */

@@ -2,13 +2,23 @@
 // Whatever is installed and started here runs under the first `node` in PATH.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
 import { connect } from '#@nats-io/transport-node';
+import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
 import { canSeeProcesses, processesNaming } from '../helpers/processes.js';
@@ -105,10 +115,28 @@ async function answers(t: ExecutionContext, cwd: string, nc: NatsConnection, ext
 
 const nothingRuns = () => until('nothing of it runs', () => running().length === 0);
 
+/**
+ * A checkout like this one: while it is packed it has a template in dist/, which other tests of this one must not find. Its dist/
+ * has the compiled files of the tests too, and one that has no source any more.
+ */
+function copyCheckout(): string {
+  const checkout = mkdtempSync(join(tmpdir(), 'extreg-checkout-'));
+  for (const name of readdirSync('.'))
+    if (!name.startsWith('.') && !['node_modules', 'coverage'].includes(name))
+      cpSync(name, join(checkout, name), { recursive: true });
+  symlinkSync(resolve('node_modules'), join(checkout, 'node_modules'));
+  writeFileSync(join(checkout, 'dist', 'src', 'left-over.js'), '');
+  return checkout;
+}
+
 test.before('it is packed and installed', async (t) => {
-  t.timeout(120_000);
-  const pack = await run('npm', ['pack', '--json', '--pack-destination', elsewhere], resolve('.'));
+  t.timeout(180_000);
+  const checkout = copyCheckout();
+  const pack = await run('npm', ['pack', '--json', '--pack-destination', elsewhere], checkout);
+  const isKept = existsSync(join(checkout, 'dist', TEMPLATE_FILE));
+  rmSync(checkout, { recursive: true, force: true });
   t.is(pack.code, 0, pack.stderr);
+  t.false(isKept, 'the template is for the package alone');
   [packed] = JSON.parse(pack.stdout);
   writeFileSync(join(elsewhere, 'package.json'), '{}');
   const options = ['--prefer-offline', '--no-audit', '--no-fund'];
@@ -124,7 +152,10 @@ test.serial('package: holds what runs and what is to be read, and nothing else',
   const { files: bundles } = JSON.parse(readFileSync('dist/.bundles.json', 'utf8')) as { files: string[] };
   for (const needed of ['typebox.js', 'typebox.js.map', 'yaml.cjs', 'LICENSES.txt']) t.true(bundles.includes(needed));
   const vendor = bundles.map((name) => `dist/vendor/${name}`);
-  t.deepEqual(held.filter((path) => path.startsWith('dist/')).sort(), [...code, ...vendor].sort());
+  t.deepEqual(
+    held.filter((path) => path.startsWith('dist/')).sort(),
+    [...code, ...vendor, `dist/${TEMPLATE_FILE}`].sort(),
+  );
   const others = held.filter((path) => !path.startsWith('dist/') && !/^(docs|drizzle|examples)\//.test(path));
   t.deepEqual(others.sort(), [
     ...['ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'README.md'],
@@ -159,6 +190,8 @@ test.serial('package: migrates and serves on the embedded database and nats-serv
   const cwd = directory(t);
   const migrated = await npx(cwd, ['migrate']);
   t.regex(migrated.stdout, /^the schema went from version 0 to \d+\n$/, migrated.stderr);
+  // A database that is made from nothing would have left a template for the next one.
+  t.deepEqual(readdirSync(join(cwd, '.extreg')), ['pgdata']);
   const { child, daemon } = await serve(t, ['npx', 'extreg'], cwd);
   const { nats, nats_token } = daemon;
   const nc = await connect({ servers: nats, token: nats_token ?? '', maxReconnectAttempts: -1 });

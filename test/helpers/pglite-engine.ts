@@ -1,0 +1,83 @@
+// The embedded database as an engine of tests.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import type { DatabaseConnection } from '../../src/db/client.js';
+import { type EmbeddedDatabase, openEmbedded } from '../../src/db/embedded.js';
+import { knownMigrations } from '../../src/db/migrate.js';
+import { copyEmbedded } from './embedded-template.js';
+import { type DatabaseState, type Engine, opener, type TestDatabase } from './test-database.js';
+
+const RESET = `
+  truncate extensions, extension_versions, extension_instances, extension_health, extension_version_health, extension_audit_log;
+  delete from extension_audit_log;
+  update registry_revision set revision = 0;
+  delete from drizzle.__drizzle_migrations where id > ${knownMigrations().length}`;
+
+export class PgliteEngine implements Engine {
+  /** The migrated database, emptied between tests: opening one takes longer than most tests. */
+  private shared: Promise<PgliteServer> | null = null;
+
+  async database(t: ExecutionContext, state: DatabaseState): Promise<TestDatabase> {
+    let server: PgliteServer;
+    if (state === 'migrated') {
+      this.shared ??= PgliteServer.create(state);
+      server = await this.shared;
+      t.teardown(() => server.start());
+    } else {
+      server = await PgliteServer.create(state);
+      t.teardown(() => server.remove());
+    }
+    const open = opener(t, server.connection);
+    if (state === 'migrated') await open(1).$client.unsafe(RESET);
+    return {
+      engine: 'pglite',
+      connection: server.connection,
+      open,
+      stopServer: () => server.stop(),
+      startServer: () => server.start(),
+    };
+  }
+
+  async close(): Promise<void> {
+    const shared = this.shared;
+    this.shared = null;
+    await (await shared)?.remove();
+  }
+}
+
+class PgliteServer {
+  private embedded: EmbeddedDatabase | null = null;
+
+  private constructor(private readonly dataDir: string) {}
+
+  static async create(state: DatabaseState): Promise<PgliteServer> {
+    const server = new PgliteServer(await copyEmbedded(mkdtempSync(join(tmpdir(), 'extreg-')), state));
+    await server.start();
+    return server;
+  }
+
+  get connection(): DatabaseConnection {
+    return { kind: 'embedded', socketDir: this.dataDir };
+  }
+
+  async start(): Promise<void> {
+    this.embedded ??= await openEmbedded(this.dataDir, {
+      onFailure: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    const embedded = this.embedded;
+    this.embedded = null;
+    await embedded?.close();
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}
