@@ -8,7 +8,7 @@ import { type Static, type TSchema, Type } from '#typebox';
 import { EVENT_KINDS, type EventKind } from './domain/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from './domain/policy.js';
 import { CONTEXT_SOURCES } from './nats/context.js';
-import { LOG_LEVELS } from './telemetry/log.js';
+import { LOG_LEVELS } from './telemetry/log-levels.js';
 
 export const ENV_PREFIX = 'EXTENSION_REGISTRY_';
 

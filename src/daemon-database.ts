@@ -25,11 +25,12 @@ import { type EmbeddedDatabase, openEmbedded } from './db/embedded.js';
 import { flushHealth } from './db/health-queries.js';
 import { writeInstanceStatus } from './db/instance-queries.js';
 import { withLastKnown } from './db/last-known-feed.js';
-import { checkSchema, migrateDatabase, SchemaVersionError, ServerVersionError } from './db/migrate.js';
+import { checkSchema, migrateDatabase } from './db/migrate.js';
 import { registryFeed } from './db/registry-feed.js';
 import { readRollout, setRollout } from './db/rollout-queries.js';
 import { keepSnapshotFile, snapshotPath } from './db/snapshot-file.js';
 import { applyVerb } from './db/verb-queries.js';
+import { SchemaVersionError, ServerVersionError } from './db/version-errors.js';
 import type { RegistryUpdate } from './domain/registry-rows.js';
 import type { Logger } from './telemetry/log.js';
 

@@ -23,4 +23,9 @@ export interface OwnProcess {
   readonly stdoutFd: number;
   /** Takes the signals of the process until it ends. */
   readonly stopOnSignals: (options: StopSignals) => void;
+  /**
+   * From now on V8 compiles WebAssembly once, fast, and optimises none of it: for a command that opens the embedded database
+   * itself, and ends before the optimised code has paid for its compilation. For the whole process, so never in a daemon.
+   */
+  readonly dropWasmOptimizer: () => void;
 }

@@ -32,6 +32,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<CommandFactory>> = new Map([
   ['export', async () => (await import('./export.js')).exportCommand],
 ]);
 
+const VERSION_FLAGS = ['-V', '--version'];
+
 const packageFile = new URL('../../../package.json', import.meta.url);
 const { version, description } = JSON.parse(readFileSync(packageFile, 'utf8')) as Record<string, string>;
 
@@ -42,8 +44,7 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<numb
   const words = first === 'help' && COMMANDS.has(second) ? [second, '--help'] : argv;
   let exitCode = 0;
   try {
-    const chosen = COMMANDS.get(words[0] ?? '');
-    const factories = await Promise.all((chosen ? [chosen] : [...COMMANDS.values()]).map((load) => load()));
+    const factories = await loadFor(words[0] ?? '');
     const program = programOf(
       factories.map((factory) => factory(io)),
       io,
@@ -56,6 +57,20 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<numb
   } catch (error) {
     return failed(error, io);
   }
+}
+
+/** X6: the command that is named; all for the overview; none for the version, and only their names where none has this name. */
+async function loadFor(word: string): Promise<readonly CommandFactory[]> {
+  const chosen = COMMANDS.get(word);
+  if (chosen !== undefined) return [await chosen()];
+  if (VERSION_FLAGS.includes(word)) return [];
+  if (word === '' || word === 'help' || word.startsWith('-'))
+    return Promise.all([...COMMANDS.values()].map((load) => load()));
+  return [...COMMANDS.keys()].map((name) => () => ({
+    command: new Command(name),
+    settings: 'all',
+    action: async () => undefined,
+  }));
 }
 
 function programOf(definitions: readonly CommandDefinition[], io: CommandIo, onEnd: (code: number) => void): Command {
@@ -84,6 +99,8 @@ Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema 
     const settings = definitions.find((definition) => definition.command === command)?.settings;
     const { addSettings, SETTINGS_OF_GROUP } = await import('./config-options.js');
     if (settings !== undefined) addSettings(command, SETTINGS_OF_GROUP[settings]);
+    // These may open the embedded database themselves.
+    if (settings === 'database' || settings === 'registry') io.ownProcess?.dropWasmOptimizer();
   });
   for (const command of [program, ...program.commands])
     command

@@ -1,5 +1,6 @@
 // The environment of a command that has this process to itself.
 import { userInfo } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import type { CommandIo } from './command-io.js';
 import { stopOnSignals } from './signals.js';
 
@@ -13,7 +14,7 @@ export const processIo = (): CommandIo => ({
   env: process.env,
   cwd: process.cwd(),
   userName,
-  ownProcess: { stdoutFd: 1, stopOnSignals },
+  ownProcess: { stdoutFd: 1, stopOnSignals, dropWasmOptimizer: () => setFlagsFromString('--liftoff-only') },
 });
 
 function userName(): string {

@@ -2,8 +2,8 @@
 
 import { errorText, sqlState } from '../db/database-errors.js';
 import { DatabaseDamagedError, DataDirectoryInUseError, DataDirectoryPathError } from '../db/embedded.js';
-import { SchemaVersionError, ServerVersionError } from '../db/migrate.js';
-import { HttpStartError } from '../http/server.js';
+import { SchemaVersionError, ServerVersionError } from '../db/version-errors.js';
+import { HttpStartError } from '../http/http-start-error.js';
 import { CommandError, EXIT } from './command-error.js';
 
 /** null: it is none of the expected failures. */

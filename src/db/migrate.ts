@@ -10,34 +10,13 @@ import { readMigrationFiles } from '#drizzle-orm/migrator';
 import type { Logger } from '../telemetry/log.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './client.js';
 import { sqlState } from './database-errors.js';
+import { SchemaVersionError, ServerVersionError } from './version-errors.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../drizzle', import.meta.url));
 const LOCK = '7310299837465912';
 const LOCK_WAIT_SECONDS = 60;
 /** PostgreSQL 13. */
 const OLDEST_SERVER = 130_000;
-
-/** Schema versions are counts of migrations: `found` in the database, `known` to this daemon. */
-export class SchemaVersionError extends Error {
-  override readonly name = 'SchemaVersionError';
-  constructor(
-    readonly found: number,
-    readonly known: number,
-  ) {
-    super(
-      found > known
-        ? `the database has schema version ${found}, newer than this daemon, which knows ${known}: run a newer daemon`
-        : `the database has schema version ${found}, this daemon needs ${known}: run \`extreg migrate\``,
-    );
-  }
-}
-
-export class ServerVersionError extends Error {
-  override readonly name = 'ServerVersionError';
-  constructor(readonly found: string) {
-    super(`PostgreSQL 13 or newer is needed, the server is ${found}`);
-  }
-}
 
 export interface SchemaVersions {
   /** Migrations applied to the database before; 0 on one that was never migrated. */
@@ -46,7 +25,7 @@ export interface SchemaVersions {
   readonly known: number;
 }
 
-/** Applies what is missing; nothing where nothing is. Rejects with one of the two errors above, or the database's own. */
+/** Applies what is missing; nothing where nothing is. Rejects with SchemaVersionError or ServerVersionError, or the database's own. */
 export async function migrateDatabase(connection: DatabaseConnection, log: Logger): Promise<SchemaVersions> {
   return withMigrator(connection, log, async (db, versions) => {
     const missing = missingStatements(versions.found);

@@ -7,6 +7,7 @@ import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app.js';
 import { explainRoutes } from './explain-routes.js';
 import { healthRoutes } from './health-routes.js';
+import { HttpStartError } from './http-start-error.js';
 import { INSPECT_PATH, type Inspection, inspectRoutes } from './inspect-routes.js';
 import type { MetricsPage } from './metrics-page.js';
 import { metricsRoute } from './metrics-route.js';
@@ -34,11 +35,6 @@ export interface HttpServer {
   readonly url: string;
   /** Takes no further request, ends idle connections at once and those with an answer under way within a second. */
   close(): Promise<void>;
-}
-
-/** The address cannot be listened on; the message says why and what to do. */
-export class HttpStartError extends Error {
-  override readonly name = 'HttpStartError';
 }
 
 const CLOSE_GRACE_MS = 1000;

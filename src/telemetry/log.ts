@@ -1,10 +1,8 @@
 // JSON lines, one event name per fact, ids as fields: `log.warn({ event: 'circuit_opened', extension_id, reason })`.
 import { type DestinationStream, type Logger, pino } from '#pino';
+import type { LogLevel } from './log-levels.js';
 
 export type { Logger };
-
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export function createLogger(level: LogLevel, destination: DestinationStream): Logger {
   return pino(

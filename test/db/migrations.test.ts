@@ -2,9 +2,10 @@
 import anyTest, { type TestFn } from 'ava';
 import { getTableConfig, type PgTable } from '#drizzle-orm/pg-core';
 import type { Database } from '../../src/db/client.js';
-import { checkSchema, knownMigrations, migrateDatabase, SchemaVersionError } from '../../src/db/migrate.js';
+import { checkSchema, knownMigrations, migrateDatabase } from '../../src/db/migrate.js';
 import { readSnapshot } from '../../src/db/registry-queries.js';
 import * as schema from '../../src/db/schema.js';
+import { SchemaVersionError } from '../../src/db/version-errors.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { onBothEngines, onPostgres } from '../helpers/postgres.js';
 import { PREDECESSOR } from './predecessor.js';

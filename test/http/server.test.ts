@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import test from 'ava';
 import type { Readiness } from '../../src/actors/offers.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
-import { HttpStartError } from '../../src/http/server.js';
+import { HttpStartError } from '../../src/http/http-start-error.js';
 import { createLogger } from '../../src/telemetry/log.js';
 import { extensionHealth, healthSource, listen, targetHealth } from './helpers.js';
 
