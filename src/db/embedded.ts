@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import type { Logger } from '../telemetry/log.js';
 import { TEMPLATE_FILE } from './embedded-template.js';
 import { knownMigrations, missingStatements } from './migrate.js';
-import { DataDirectoryInUseError, SOCKET_NAME, socketDirectory } from './socket-lock.js';
+import { DataDirectoryInUseError, refuseUsed, SOCKET_NAME, socketDirectory } from './socket-lock.js';
 
 export { DataDirectoryInUseError, DataDirectoryPathError, socketDirectory } from './socket-lock.js';
 
@@ -93,6 +93,8 @@ export interface EmbeddedOptions {
 export async function openEmbedded(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const socketDir = socketDirectory(dataDir);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  // The thread takes the lock; that it is taken can be seen for a tenth of the price.
+  await refuseUsed(socketDir);
   const workerData: EmbeddedWorkerData = {
     dataDir,
     socketDir,

@@ -48,7 +48,7 @@ export async function listenExclusively(server: Server, socketDir: string): Prom
   // The guard covers looking, clearing away and listening; without it, one starter could clear away another's new socket.
   const release = await takeGuard(join(socketDir, '.takeover'));
   try {
-    if (await answers(path)) throw new DataDirectoryInUseError(resolve(socketDir));
+    await refuseUsed(socketDir);
     rmSync(path, { force: true });
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
@@ -60,6 +60,11 @@ export async function listenExclusively(server: Server, socketDir: string): Prom
   } finally {
     release();
   }
+}
+
+/** Rejects with DataDirectoryInUseError while a process has the directory. Without the lock that says nothing of the next moment. */
+export async function refuseUsed(socketDir: string): Promise<void> {
+  if (await answers(join(socketDir, SOCKET_NAME))) throw new DataDirectoryInUseError(resolve(socketDir));
 }
 
 /** L3: a process that lives answers, even while it has not opened its database yet. */
