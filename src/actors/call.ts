@@ -332,7 +332,7 @@ export class Call implements AttemptListener {
     if (this.#isOut) this.#service.target.settle(this.#attempt, 'neutral', 0, nowMs);
     this.#isOut = false;
     if (this.#isAnswered) return this.#finish();
-    this.#refuse({ code: 'not_connected', message: 'the daemon failed to handle this call; see its log' }, nowMs);
+    this.#refuse({ code: 'internal_error', message: 'a fault of the daemon; see its log' }, nowMs);
   }
 
   #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {

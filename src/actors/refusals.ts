@@ -1,5 +1,5 @@
 // What a caller is told where its call gets no answer of the extension.
-import type { InvocationError, UnavailableReason } from '../domain/errors.js';
+import { type InvocationError, LASTING_REASONS, type UnavailableReason } from '../domain/errors.js';
 import {
   type Admission,
   REFUSED_ACTOR_FAILED,
@@ -29,6 +29,7 @@ export function unavailable(reason: UnavailableReason, extensionId: string, retr
     code: 'extension_unavailable',
     message: `${extensionId} cannot be called: ${reason}`,
     details: { reason },
+    ...(LASTING_REASONS.has(reason) ? { retryable: 'no' as const } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }

@@ -12,13 +12,18 @@ export const ERROR_TABLE = {
     when: "over the configured or the server's limit, our headers included",
   },
   overloaded: { status: 429, retryable: 'yes', when: '`max_in_flight` of the extension or the daemon' },
+  internal_error: { status: 500, retryable: 'maybe_executed', when: 'a fault of the daemon; its log has the cause' },
   extension_error: { status: 502, retryable: 'maybe_executed', when: 'a service error of 500 or more, after retries' },
   extension_unavailable: {
     status: 503,
     retryable: 'yes',
-    when: 'nothing was sent, or no further attempt (then maybe executed); `details.reason` says why',
+    when: 'nothing was sent, or no further attempt (then maybe executed); `details.reason` says why, and whether to try again',
   },
-  not_connected: { status: 503, retryable: 'maybe_executed', when: 'our own fault: disconnected, draining' },
+  not_connected: {
+    status: 503,
+    retryable: 'maybe_executed',
+    when: 'the daemon is disconnected from NATS, or stopping',
+  },
   extension_timeout: {
     status: 504,
     retryable: 'maybe_executed',
@@ -45,6 +50,15 @@ export const UNAVAILABLE_REASONS = {
 } as const;
 
 export type UnavailableReason = keyof typeof UNAVAILABLE_REASONS;
+
+/** Reasons that last until an operator changes something: the same call again would be refused again. */
+export const LASTING_REASONS: ReadonlySet<UnavailableReason> = new Set<UnavailableReason>([
+  'isolated',
+  'disabled',
+  'auto_disabled',
+  'no_version',
+  'row_invalid',
+]);
 
 /** A failure that this daemon made, on its way to the caller. */
 export interface InvocationError {

@@ -161,9 +161,9 @@ function readJson(data: Uint8Array): { readonly json: Json } | { readonly proble
 const FAILED: Refusal = {
   kind: 'refused',
   error: {
-    code: 'not_connected',
-    message: 'the daemon failed while it answered; its log says why',
-    details: { reason: 'internal' },
+    code: 'internal_error',
+    message: 'a fault of the daemon; see its log',
+    // These verbs only read.
     retryable: 'yes',
   },
   extensionId: '',

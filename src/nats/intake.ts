@@ -200,9 +200,8 @@ export class Intake {
       });
       if (!invocation.answered)
         this.refuse(invocation, {
-          code: 'not_connected',
-          message: 'the daemon failed while it handled the call',
-          details: { reason: 'internal' },
+          code: 'internal_error',
+          message: 'a fault of the daemon; see its log',
         });
     }
   }

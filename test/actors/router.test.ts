@@ -337,7 +337,7 @@ test('I1: a bug while sending is answered and gives its place back', (t) => {
   };
   const called = world.call('a');
   t.is(called.answers.length, 1);
-  t.like(called.answers[0], { code: 'not_connected' });
+  t.like(called.answers[0], { code: 'internal_error' });
   t.is(world.core.router.inFlight, 0);
   const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
   t.is(target?.inFlight, 0, 'R3: its attempt is settled');

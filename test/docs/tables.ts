@@ -11,7 +11,7 @@ import {
   schemaFields,
   settingOf,
 } from '../../src/config-schema.js';
-import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/errors.js';
+import { ERROR_TABLE, LASTING_REASONS, UNAVAILABLE_REASONS, type UnavailableReason } from '../../src/domain/errors.js';
 import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src/domain/policy.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
 import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';
@@ -60,8 +60,12 @@ export const errorTable = (): string =>
 
 export const reasonTable = (): string =>
   table(
-    ['reason', 'when'],
-    Object.entries(UNAVAILABLE_REASONS).map(([name, when]) => [code(name), when]),
+    ['reason', 'retryable', 'when'],
+    Object.entries(UNAVAILABLE_REASONS).map(([name, when]) => [
+      code(name),
+      LASTING_REASONS.has(name as UnavailableReason) ? 'no' : 'yes',
+      when,
+    ]),
   );
 
 export const httpErrorTable = (): string =>

@@ -242,8 +242,8 @@ test('AD1: a verb that fails is answered and logged, and the next request is ans
   });
   for (const verb of ['throws', 'circular', 'no_json']) {
     const reply = await ask(verb);
-    t.is(reply.headers?.get('Extreg-Error'), 'not_connected');
-    t.like(errorOf(reply), { code: 'not_connected', retryable: true, details: { reason: 'internal' } });
+    t.is(reply.headers?.get('Extreg-Error'), 'internal_error');
+    t.like(errorOf(reply), { code: 'internal_error', retryable: true });
     t.false(reply.string().includes('secret'));
   }
   t.deepEqual(

@@ -311,10 +311,11 @@ test.serial('I1: a handler that throws costs its caller an error and nobody else
     },
   });
   const reply = await invoke(caller, 'bomb');
-  t.is(reply.headers?.get('Extreg-Error'), 'not_connected');
-  t.like(errorOf(reply).details, { reason: 'internal' });
+  t.is(reply.headers?.get('Extreg-Error'), 'internal_error');
+  t.is(reply.headers?.get('Nats-Service-Error-Code'), '500');
+  t.like(errorOf(reply), { retryable: false, details: { maybe_executed: true } });
   t.true(lines.some((line) => line.event === 'invocation_handler_failed'));
-  t.is((await invoke(caller, 'no-json')).headers?.get('Extreg-Error'), 'not_connected');
+  t.is((await invoke(caller, 'no-json')).headers?.get('Extreg-Error'), 'internal_error');
   t.is((await invoke(caller, 'normalize', '', 'alive')).string(), 'alive');
 });
 
