@@ -105,7 +105,8 @@ export class WebhookReceiver {
       if (this.#isClosed) return;
       const ceilingMs = RETRY_CEILINGS_MS[tries - 1];
       if (result.end !== 'unavailable' || ceilingMs === undefined) return this.#settle(delivery, result, tries);
-      const pauseMs = result.retryAfterMs ?? this.random() * ceilingMs;
+      // A receiver may ask for more time, never for less: three tries within a moment would lose the notice.
+      const pauseMs = Math.max(result.retryAfterMs ?? 0, this.random() * ceilingMs);
       this.log.debug({
         event: 'webhook_try_failed',
         ...idsOf(delivery),

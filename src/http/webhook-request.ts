@@ -10,6 +10,7 @@ import { request as sendTls, Agent as TlsAgent } from 'node:https';
 import { unescape as decode } from 'node:querystring';
 import type { WallClock } from '../actors/ports.js';
 import type { EventKind } from '../domain/events.js';
+import { parseRetryAfter } from '../domain/retry-after.js';
 
 export interface Delivery {
   /** The same for every try, so that a receiver can tell a repetition. */
@@ -30,7 +31,6 @@ export type PostEnd =
 /** Never rejects. A signal that aborts gives its reason, a text. */
 export type Post = (delivery: Delivery, signal: AbortSignal) => Promise<PostEnd>;
 
-const MAX_RETRY_AFTER_MS = 60_000;
 /** Notices are rare: an idle connection would be closed by the other side just as the next one sets out. */
 const CONNECTION_PER_REQUEST = { keepAlive: false } as const;
 
@@ -85,7 +85,7 @@ function meaningOf({ statusCode = 0, headers }: IncomingMessage, nowMs: number):
   if (statusCode >= 200 && statusCode < 300) return { end: 'delivered' };
   const reason = `status ${statusCode}`;
   if (statusCode !== 408 && statusCode !== 429 && statusCode < 500) return { end: 'refused', reason };
-  return unavailable(reason, parseRetryAfter(headers['retry-after'], nowMs));
+  return unavailable(reason, parseRetryAfter(headers['retry-after'] ?? '', nowMs));
 }
 
 const unavailable = (reason: string, retryAfterMs: number | null = null): PostEnd => ({
@@ -93,13 +93,6 @@ const unavailable = (reason: string, retryAfterMs: number | null = null): PostEn
   reason,
   retryAfterMs,
 });
-
-/** Seconds or a date (RFC 9110, 10.2.3); null for neither. */
-function parseRetryAfter(value: string | undefined, nowMs: number): number | null {
-  if (value === undefined) return null;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
-  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
-}
 
 /** `ECONNREFUSED`, a sentence, or why it was aborted. None of them quotes the URL. */
 function reasonOf({ cause, code, message }: NodeJS.ErrnoException): string {

@@ -1,4 +1,6 @@
 // What of an extension's header block reaches the caller, and what it says to the daemon. K1 to K3 of headers.ts.
+import type { WallClock } from '../actors/ports.js';
+import { parseRetryAfter } from '../domain/retry-after.js';
 import {
   afterStatusLine,
   colonOf,
@@ -10,7 +12,6 @@ import {
 } from './headers.js';
 
 const MAX_SERVICE_ERROR_LENGTH = 512;
-const MAX_RETRY_AFTER_SECONDS = 60;
 
 /** What an extension's header block says, and what of it the caller is to get. */
 export interface ReplyHeaders {
@@ -41,7 +42,7 @@ const MALFORMED_REPLY: ReplyHeaders = {
  * Reads an extension's block, K1 to K3. Context never goes back to the caller, also not `traceparent` and `tracestate`
  * of an extension that returns all that it was sent.
  */
-export function readReplyHeaders(text: string): ReplyHeaders {
+export function readReplyHeaders(text: string, wall: WallClock = Date.now): ReplyHeaders {
   if (text === '') return NO_REPLY_HEADERS;
   const first = afterStatusLine(text);
   const end = text.length - 2;
@@ -78,7 +79,7 @@ export function readReplyHeaders(text: string): ReplyHeaders {
         break;
       case 114: // r
         if (length === 11 && text.startsWith('Retry-After', start))
-          retryAfterMs = parseRetryAfter(trimmedValue(text, colon, lineEnd));
+          retryAfterMs = parseRetryAfter(trimmedValue(text, colon, lineEnd), wall());
         break;
     }
     const next = lineEnd + 2;
@@ -102,12 +103,6 @@ export function readReplyHeaders(text: string): ReplyHeaders {
 function serviceErrorCode(code: string | null, serviceError: string | null): number {
   if (code === null) return serviceError === null ? 0 : 500;
   return /^[0-9]{1,9}$/.test(code) && Number(code) > 0 ? Number(code) : 500;
-}
-
-/** Seconds, with a fraction allowed, at most 60; null for a date and for what is no number. */
-function parseRetryAfter(value: string): number | null {
-  if (!/^[0-9]{1,12}(\.[0-9]{1,9})?$/.test(value)) return null;
-  return Math.min(Number(value), MAX_RETRY_AFTER_SECONDS) * 1000;
 }
 
 /** NATS' own answer to a request that nobody listens for: no body, status 503, no service error. A responder can forge it. */

@@ -263,13 +263,18 @@ const asked = test.macro<[value: string, pauseMs: number]>({
   title: (_, value, pauseMs) => `H12: Retry-After '${value}' is a pause of ${pauseMs} ms`,
 });
 test(asked, '7', 7000);
-test(asked, '0', 0);
+test(asked, '0', 500);
+test(asked, '0.2', 500);
+test(asked, '1.5', 1500);
+test(asked, '-1', 500);
+test(asked, '1e9', 500);
+test(asked, '2026-01-01', 500);
 test(asked, '60', 60_000);
 test(asked, '3600', 60_000);
 test(asked, '99999999999999999999', 60_000);
 test(asked, new Date(WALL_MS + 9000).toUTCString(), 9000);
 test(asked, new Date(WALL_MS + 9_000_000).toUTCString(), 60_000);
-test(asked, new Date(WALL_MS - 9000).toUTCString(), 0);
+test(asked, new Date(WALL_MS - 9000).toUTCString(), 500);
 test(asked, 'soon', 500);
 test(asked, '', 500);
 
