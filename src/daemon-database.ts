@@ -57,7 +57,7 @@ export interface RegistryDatabase {
 const SNAPSHOT_FILE_AFTER_MS = 10_000;
 const SNAPSHOT_FILE_EVERY_MS = 1000;
 const FIRST_RETRY_MS = 250;
-const MAX_RETRY_MS = 5000;
+const MAX_RETRY_MS = 1500;
 const PRUNE_MS = 6 * 3_600_000;
 const POOL_SIZE = 4;
 

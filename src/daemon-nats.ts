@@ -18,12 +18,29 @@ export interface Nats {
   stop(): Promise<void>;
 }
 
-export async function startNats(config: Config, log: Logger): Promise<Nats> {
+/**
+ * Path of the nats-server to start; null where the configuration names one that runs already. Throws NatsServerMissingError: asked before anything
+ * is made, so that a start that cannot succeed fails within a moment.
+ */
+export function natsServerBinary(config: Config, env: NodeJS.ProcessEnv): string | null {
+  if (config.nats_url !== null) return null;
+  const binary = findNatsServer(config.data_dir, env);
+  if (binary !== null) return binary;
+  throw new NatsServerMissingError(
+    env.NATS_SERVER_BIN
+      ? `NATS_SERVER_BIN: expected an executable file, got '${env.NATS_SERVER_BIN}'`
+      : 'there is no nats-server on this machine: install one (apt-get install nats-server), or set NATS_URL',
+  );
+}
+
+/** `binary`: from natsServerBinary. */
+export async function startNats(config: Config, binary: string | null, log: Logger): Promise<Nats> {
   const name = `extreg-${process.pid}`;
-  if (config.nats_url !== null) {
+  if (binary === null || config.nats_url !== null) {
+    const url = config.nats_url ?? '';
     const connection = BrokerConnection.open(
       {
-        url: config.nats_url,
+        url,
         name,
         user: config.nats_user,
         password: config.nats_password,
@@ -38,20 +55,12 @@ export async function startNats(config: Config, log: Logger): Promise<Nats> {
     );
     return {
       connection,
-      url: config.nats_url,
+      url,
       token: config.nats_token,
       isEmbedded: false,
       stop: () => connection.close(),
     };
   }
-  const binary = findNatsServer(config.data_dir, process.env);
-  const named = process.env.NATS_SERVER_BIN;
-  if (binary === null)
-    throw new NatsServerMissingError(
-      named
-        ? `NATS_SERVER_BIN: expected an executable file, got '${named}'`
-        : 'there is no nats-server on this machine: install one (apt-get install nats-server), or set NATS_URL',
-    );
   const server = await startEmbeddedServer({ dataDir: config.data_dir, log, binary });
   const connection = BrokerConnection.open({ url: server.url, name, token: server.token, reconnectMaxMs: 250 }, log);
   await connection.firstConnected;

@@ -13,7 +13,7 @@ import type { Readiness } from './actors/offers.js';
 import type { Clock } from './actors/ports.js';
 import { breakerDefaults, type Config } from './config.js';
 import { type RegistryDatabase, startDatabase } from './daemon-database.js';
-import { startNats } from './daemon-nats.js';
+import { natsServerBinary, startNats } from './daemon-nats.js';
 import { daemonNumbers } from './daemon-numbers.js';
 import { Rollout } from './daemon-rollout.js';
 import { createMetricsPage } from './http/metrics-page.js';
@@ -68,10 +68,11 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
 
 async function start(config: Config, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
   const startedAt = new Date().toISOString();
+  const natsServer = natsServerBinary(config, process.env);
   const database = await startDatabase(config, clock, log);
   started.push(() => database.close());
 
-  const nats = await startNats(config, log);
+  const nats = await startNats(config, natsServer, log);
   started.push(nats.stop);
   const subjects = new Subjects(config.subject_prefix);
   const randomHex = createRandomHex();

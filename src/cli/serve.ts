@@ -26,12 +26,14 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   const [
     { startDaemon },
     { NatsServerMissingError },
+    { NatsPortInUseError },
     { createLogger },
     { dataDirectoryFailure, startFailure },
     { destination },
   ] = await Promise.all([
     import('../main.js'),
     import('../daemon-nats.js'),
+    import('../nats/embedded-server.js'),
     import('../telemetry/log.js'),
     import('./start-errors.js'),
     import('#pino'),
@@ -64,7 +66,8 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   } catch (error) {
     log.fatal({ event: 'daemon_failed', err: error });
     await written(output);
-    if (error instanceof NatsServerMissingError) throw new CommandError(EXIT.unreachable, error.message);
+    if (error instanceof NatsServerMissingError || error instanceof NatsPortInUseError)
+      throw new CommandError(EXIT.unreachable, error.message);
     throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
   }
 }

@@ -33,7 +33,7 @@ export interface ConnectionSettings {
   readonly tlsCaFile?: string | null;
   readonly tlsCertFile?: string | null;
   readonly tlsKeyFile?: string | null;
-  /** Longest wait between two attempts to connect; 15 000 without it. A server of our own is back within milliseconds. */
+  /** Longest wait between two attempts to connect, in ms; 1600 without it. A server of our own is back within milliseconds. */
   readonly reconnectMaxMs?: number;
 }
 
@@ -66,6 +66,20 @@ export function connectionOptions(settings: ConnectionSettings, delayMs: () => n
     inboxPrefix: INBOX_PREFIX,
     reconnectDelayHandler: delayMs,
   };
+}
+
+const FIRST_DELAY_MS = 50;
+/** However long the server was away, its return is noticed within two seconds. */
+const RECONNECT_MAX_MS = 1600;
+
+/**
+ * The pause before the next attempt to connect, in ms: doubles with each attempt up to the longest, and is half of that up to all of it,
+ * so that many daemons do not return in one moment.
+ * @param random 0 up to 1
+ */
+export function reconnectDelayMs(attempt: number, maxMs: number | undefined, random: number): number {
+  const ceilingMs = Math.min(maxMs ?? RECONNECT_MAX_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 20));
+  return ceilingMs * (0.5 + random / 2);
 }
 
 /** Hosts and ports alone, for a log. */

@@ -13,15 +13,13 @@ import { connect } from '#@nats-io/transport-node';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
-import { type ConnectionSettings, connectionOptions, serversOf } from './connection-options.js';
+import { type ConnectionSettings, connectionOptions, reconnectDelayMs, serversOf } from './connection-options.js';
 import { Outbox } from './outbox.js';
 
 export type ConnectionState = 'connected' | 'disconnected';
 
 type RoundTripEnd = (completed: boolean) => void;
 
-const FIRST_DELAY_MS = 50;
-const DEFAULT_RECONNECT_MAX_MS = 15_000;
 const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
@@ -257,10 +255,9 @@ export class BrokerConnection implements SubscriptionHost {
     }
   }
 
-  /** nats.js asks for the delay several times per attempt, so it is worked out once per attempt: doubling, up to 20 % longer. */
+  /** nats.js asks for the delay several times per attempt, so it is computed once per attempt. */
   #nextDelay(): void {
-    const max = this.settings.reconnectMaxMs ?? DEFAULT_RECONNECT_MAX_MS;
-    this.#delayMs = Math.min(max, FIRST_DELAY_MS * 2 ** Math.min(this.#attempts, 20)) * (1 + Math.random() * 0.2);
+    this.#delayMs = reconnectDelayMs(this.#attempts, this.settings.reconnectMaxMs, Math.random());
     this.#attempts += 1;
   }
 }

@@ -1,20 +1,20 @@
 // The nats-server that the daemon brings along where no NATS_URL is given.
 //
 // S1. It listens on loopback only, asks for a token, and ends with the daemon, however the daemon ends.
-// S2. Port 4222 where it is free, else a free one; once chosen, the port stays for the daemon's life.
+// S2. Port 4222 if it is free, else a free one; once chosen, port and token stay in later starts, so that an extension that was
+//     connected is again. A start that finds its port in use by another process fails and says what to do.
 // S3. A server that dies is started again on its port, at once and then with growing pauses, until stop().
-import { randomBytes } from 'node:crypto';
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../telemetry/log.js';
+import { keepPort, keptPort, keptToken, portFile } from './embedded-address.js';
 import { type ServerProcess, startServerProcess } from './server-process.js';
 
 const BINARY = 'nats-server';
 const WELL_KNOWN_DIRECTORIES = ['/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 const DEFAULT_PORT = 4222;
 const ANY_FREE_PORT = -1;
-const TOKEN_BYTES = 24;
 const FIRST_RESTART_MS = 50;
 const MAX_RESTART_MS = 5000;
 
@@ -52,7 +52,7 @@ export interface EmbeddedServerOptions {
   readonly log: Logger;
   /** From findNatsServer. */
   readonly binary: string;
-  /** The port tried first; 4222 without it. */
+  /** The port tried first where none was chosen before; 4222 without it. */
   readonly preferredPort?: number;
 }
 
@@ -64,10 +64,20 @@ export interface EmbeddedServer {
   stop(): Promise<void>;
 }
 
-/** Resolves when the server listens; rejects where it cannot be started at all. */
+/** S2. Another process listens on the port of earlier starts; `message` says what to do. */
+export class NatsPortInUseError extends Error {
+  override readonly name = 'NatsPortInUseError';
+  constructor(port: number, file: string) {
+    super(
+      `port ${port} of the embedded nats-server is in use by another process; end that process, or choose another port for good with: rm '${file}'`,
+    );
+  }
+}
+
+/** Resolves when the server listens; rejects with NatsPortInUseError, or with the server's last output where it cannot be started at all. */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const log = options.log.child({ component: 'nats_server' });
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  const token = keptToken(options.dataDir);
   const start = (port: number): Promise<ServerProcess> =>
     startServerProcess({
       binary: options.binary,
@@ -76,8 +86,17 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
       config: `authorization { token: ${JSON.stringify(token)} }`,
     });
 
-  let server = await start(options.preferredPort ?? DEFAULT_PORT).catch(() => start(ANY_FREE_PORT));
+  const kept = keptPort(options.dataDir);
+  let server =
+    kept === null
+      ? await start(options.preferredPort ?? DEFAULT_PORT).catch(() => start(ANY_FREE_PORT))
+      : await start(kept).catch((error: Error) => {
+          throw /address already in use/i.test(error.message)
+            ? new NatsPortInUseError(kept, portFile(options.dataDir))
+            : error;
+        });
   const { port } = server;
+  if (port !== kept) keepPort(options.dataDir, port);
   log.info({ event: 'nats_server_started', port, pid: server.pid });
 
   const stopping = new AbortController();

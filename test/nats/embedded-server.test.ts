@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { connect } from '#@nats-io/transport-node';
-import { type EmbeddedServer, findNatsServer, startEmbeddedServer } from '../../src/nats/embedded-server.js';
+
+import {
+  type EmbeddedServer,
+  findNatsServer,
+  NatsPortInUseError,
+  startEmbeddedServer,
+} from '../../src/nats/embedded-server.js';
+
 import { silentLogger } from '../../src/telemetry/log.js';
 import { until } from '../helpers/nats-server.js';
 import { processesNaming } from '../helpers/processes.js';
@@ -67,7 +74,8 @@ test('S1: loopback only, with a token that stands in no command line, in a file 
   t.deepEqual(running(server.token), []);
   await server.stop();
   t.deepEqual(running(dataDir), []);
-  t.deepEqual(readdirSync(join(dataDir, 'nats')), ['nats-server.conf']);
+  t.deepEqual(readdirSync(join(dataDir, 'nats')).sort(), ['nats-server.conf', 'port', 'token']);
+  for (const file of ['port', 'token']) t.is(statSync(join(dataDir, 'nats', file)).mode & 0o777, 0o600);
 });
 
 test('S2: the preferred port where it is free, another one where it is taken', async (t) => {
@@ -78,6 +86,45 @@ test('S2: the preferred port where it is free, another one where it is taken', a
   const { server } = await started(t, dataDirOf(t), taken);
   t.not(server.port, taken);
   await (await connect({ servers: server.url, token: server.token })).close();
+});
+
+test('S2: port and token are those of the start before', async (t) => {
+  const dataDir = dataDirOf(t);
+  const first = await started(t, dataDir, await freePort());
+  await first.server.stop();
+  const { server } = await started(t, dataDir, await freePort());
+  t.deepEqual([server.port, server.token], [first.server.port, first.server.token]);
+});
+
+test('S2: a kept port that another process has is an error that names the command for a new one', async (t) => {
+  const dataDir = dataDirOf(t);
+  const { server } = await started(t, dataDir, await freePort());
+  await server.stop();
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(server.port, '127.0.0.1', resolve));
+  t.teardown(() => listener.close());
+  const file = join(dataDir, 'nats', 'port');
+  await t.throwsAsync(started(t, dataDir, await freePort()), {
+    instanceOf: NatsPortInUseError,
+    message: `port ${server.port} of the embedded nats-server is in use by another process; end that process, or choose another port for good with: rm '${file}'`,
+  });
+  t.deepEqual(running(dataDir), [], 'nothing was left running');
+  rmSync(file);
+  const other = await started(t, dataDir, await freePort());
+  t.not(other.server.port, server.port);
+  t.is(other.server.token, server.token);
+});
+
+test('ADDRESS-2: what is no port and no token is replaced', async (t) => {
+  const dataDir = dataDirOf(t);
+  mkdirSync(join(dataDir, 'nats'));
+  writeFileSync(join(dataDir, 'nats', 'port'), '70000\n');
+  writeFileSync(join(dataDir, 'nats', 'token'), 'short"\n');
+  const port = await freePort();
+  const { server } = await started(t, dataDir, port);
+  t.is(server.port, port);
+  t.regex(server.token, /^[\w-]{32}$/);
+  t.is(readFileSync(join(dataDir, 'nats', 'port'), 'utf8'), `${port}\n`);
 });
 
 test('S3: a server that dies is back on its port, and so is one whose keeper dies', async (t) => {
