@@ -28,4 +28,6 @@ export interface OwnProcess {
    * itself, and ends before the optimised code has paid for its compilation. For the whole process, so never in a daemon.
    */
   readonly dropWasmOptimizer: () => void;
+  /** Ends the process with that exit code; kills it if `flush` resolves with false. */
+  readonly endProcess: (code: number, flush: () => Promise<boolean>) => Promise<never>;
 }

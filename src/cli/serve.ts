@@ -22,7 +22,7 @@ export const serveCommand: CommandFactory = (io) => ({
 async function serve(io: CommandIo, options: object): Promise<never> {
   const { config } = await commandConfig(io, options);
   if (io.ownProcess === null) throw new CommandError(EXIT.usage, 'serve: needs a process of its own');
-  const { stdoutFd, stopOnSignals } = io.ownProcess;
+  const { stdoutFd, stopOnSignals, endProcess } = io.ownProcess;
   const [
     { startDaemon },
     { NatsServerMissingError },
@@ -40,6 +40,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   ]);
   const output = destination({ dest: stdoutFd, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
   const log = createLogger(config.log_level, output);
+  const flush = () => written(output);
   const starting = startDaemon(config, log);
   // From the first moment on: a stop during the start waits for it.
   stopOnSignals({
@@ -50,10 +51,10 @@ async function serve(io: CommandIo, options: object): Promise<never> {
       } catch (error) {
         log.error({ event: 'stop_failed', err: error });
         throw error;
-      } finally {
-        await written(output);
       }
     },
+    flush,
+    onIgnored: (signal) => log.info({ event: 'signal_ignored', signal }),
     deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
     onHangup: io.stdin.isTTY ? 'stop' : () => log.info({ event: 'hangup_ignored' }),
   });
@@ -65,14 +66,21 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     throw reason;
   } catch (error) {
     log.fatal({ event: 'daemon_failed', err: error });
-    await written(output);
+    // The sentence on standard error and the exit code are for main(), if the process can still exit.
+    if (!(await flush())) await endProcess(EXIT.answeredWithError, flush);
     if (error instanceof NatsServerMissingError || error instanceof NatsPortInUseError)
       throw new CommandError(EXIT.unreachable, error.message);
     throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
   }
 }
 
-/** Resolves when the log is written, or its reader has had a second for it. */
-async function written(output: { flush(callback: () => void): void }): Promise<void> {
-  await Promise.race([new Promise<void>((resolve) => output.flush(resolve)), delay(FLUSH_MS)]);
+/** Whether the log has been written; false if its reader has not taken it within a second. */
+async function written(output: { flush(callback: () => void): void }): Promise<boolean> {
+  const deadline = new AbortController();
+  const isWritten = await Promise.race([
+    new Promise<boolean>((resolve) => output.flush(() => resolve(true))),
+    delay(FLUSH_MS, false, { signal: deadline.signal }).catch(() => false),
+  ]);
+  deadline.abort();
+  return isWritten;
 }

@@ -1,14 +1,17 @@
 // How a running daemon is told to end, and that it then ends.
 //
-// G1. The first SIGINT or SIGTERM starts the stop, once; when it is through, the process exits 0.
+// G1. The first SIGINT, SIGTERM or SIGQUIT starts the stop, once; when it is through, the process exits 0.
 // G2. A further signal within 1 s of the first is a repeat (npm forwards a Ctrl-C that the terminal sends as well): ignored.
 //     A later one ends the process at once, with 128 and the signal's number.
 // G3. A stop that takes longer than its deadline, or fails, ends the process with 1.
 // G4. A terminal that is gone ends what ran in it: SIGHUP, a parent that changed, output that nobody reads any more.
 //     A service without a terminal reloads on SIGHUP instead. A broken output never ends a process by an exception.
+// G5. No reader of the output can hold the process: if what is buffered for it cannot be written, the process kills itself, because
+//     an exit would wait for the write that is in progress.
+// G6. SIGUSR1 and SIGUSR2 do nothing: the first would open a debugger port, the second would end the process.
 import { constants } from 'node:os';
 
-export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent_gone' | 'output_closed';
+export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGQUIT' | 'SIGHUP' | 'parent_gone' | 'output_closed';
 
 export interface StopSignals {
   /** The orderly end. Called at most once. */
@@ -20,33 +23,48 @@ export interface StopSignals {
   readonly parentPid?: number;
   /** What a closed standard output means. Left out: nothing; what is written there is lost. */
   readonly onOutputClosed?: 'stop';
+  /** G5. Resolves, soon, with whether all that is buffered for the output has been written. Left out: nothing is buffered. */
+  readonly flush?: () => Promise<boolean>;
+  /** G6. Of the signals that do nothing. */
+  readonly onIgnored?: (signal: NodeJS.Signals) => void;
 }
 
 const REPEAT_MS = 1000;
 const PARENT_POLL_MS = 250;
 
+/** G5. */
+export async function endProcess(code: number, flush: () => Promise<boolean>): Promise<never> {
+  if (await flush().catch(() => false)) process.exit(code);
+  process.kill(process.pid, 'SIGKILL');
+  return new Promise(() => {});
+}
+
 /** Takes the process's signals until it ends. */
 export function stopOnSignals(options: StopSignals): void {
   let stoppingSinceMs: number | null = null;
+  const flush = options.flush ?? (async () => true);
+  const end = (code: number): void => void endProcess(code, flush);
 
   const begin = async (reason: StopReason): Promise<void> => {
     if (stoppingSinceMs !== null) return;
     stoppingSinceMs = performance.now();
-    setTimeout(() => process.exit(1), options.deadlineMs);
+    setTimeout(() => end(1), options.deadlineMs);
     try {
       await options.stop(reason);
-      process.exit(0);
+      end(0);
     } catch {
-      process.exit(1);
+      end(1);
     }
   };
-  const onSignal = (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void => {
+  const onSignal = (signal: 'SIGINT' | 'SIGTERM' | 'SIGQUIT' | 'SIGHUP'): void => {
     if (stoppingSinceMs === null) void begin(signal);
-    else if (performance.now() - stoppingSinceMs >= REPEAT_MS) process.exit(128 + constants.signals[signal]);
+    else if (performance.now() - stoppingSinceMs >= REPEAT_MS) end(128 + constants.signals[signal]);
   };
 
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
+  process.on('SIGQUIT', onSignal);
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => options.onIgnored?.(signal));
   process.on('SIGHUP', (signal) => {
     if (options.onHangup === 'stop') onSignal(signal as 'SIGHUP');
     else if (stoppingSinceMs === null) options.onHangup();

@@ -24,4 +24,6 @@ server.on('exit', (code) => process.exit(code ?? 1));
 // The daemon may be gone already when a line is written.
 process.stdout.on('error', () => undefined);
 process.stdin.on('end', stop).on('close', stop).on('error', stop).resume();
-process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', stop);
+process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', stop).on('SIGQUIT', stop);
+// Node would open a debugger port, or end.
+process.on('SIGUSR1', () => undefined).on('SIGUSR2', () => undefined);

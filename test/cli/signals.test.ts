@@ -19,6 +19,8 @@ type Options = Partial<Pick<StopSignals, 'deadlineMs' | 'onOutputClosed'>> & {
   readonly stop: keyof typeof STOPS;
   readonly reload?: true;
   readonly watchParent?: true;
+  /** What flushing the output resolves with. */
+  readonly flushes?: boolean;
 };
 
 class Subject {
@@ -49,12 +51,14 @@ class Subject {
 }
 
 /** A process of its own that stays up until it is told to end; it talks on standard error. */
-function script({ stop, reload, watchParent, ...rest }: Options): string {
+function script({ stop, reload, watchParent, flushes = true, ...rest }: Options): string {
   return `
     import { stopOnSignals } from '${MODULE}';
     const say = (text) => { try { process.stderr.write(text + '\\n'); } catch {} };
     stopOnSignals({
       stop: ${STOPS[stop]},
+      flush: async () => ${flushes},
+      onIgnored: (signal) => say('ignored ' + signal),
       onHangup: ${reload ? '() => say("reload")' : '"stop"'},
       ...${JSON.stringify({ deadlineMs: 5000, ...rest })},
       ${watchParent ? 'parentPid: process.ppid,' : ''}
@@ -73,7 +77,7 @@ async function start(t: ExecutionContext, options: Options): Promise<Subject> {
   return subject;
 }
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const)
   test(`G1: ${signal} stops and exits 0`, async (t) => {
     const subject = await start(t, { stop: 'quick' });
     subject.child.kill(signal);
@@ -100,6 +104,34 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     await delay(1100);
     subject.child.kill(signal);
     t.is(await subject.ends(), 128 + constants.signals[signal]);
+  });
+
+test('G6: SIGUSR1 opens no debugger port, SIGUSR2 ends nothing', async (t) => {
+  const subject = await start(t, { stop: 'quick' });
+  subject.child.kill('SIGUSR1');
+  subject.child.kill('SIGUSR2');
+  await subject.hears('ignored SIGUSR1');
+  await subject.hears('ignored SIGUSR2');
+  subject.child.kill('SIGTERM');
+  t.is(await subject.ends(), 0);
+  t.false(
+    subject.said.some((line) => line.includes('Debugger')),
+    'as Node says on standard error',
+  );
+});
+
+for (const [stop, code] of [
+  ['quick', 0],
+  ['endless', 1],
+] as const)
+  test(`G5: an output that cannot be written does not hold the process, ${stop} stop`, async (t) => {
+    const free = await start(t, { stop, deadlineMs: 100, flushes: true });
+    free.child.kill('SIGTERM');
+    t.is(await free.ends(), code);
+    const held = await start(t, { stop, deadlineMs: 100, flushes: false });
+    held.child.kill('SIGTERM');
+    t.is(await held.ends(), null);
+    t.is(held.child.signalCode, 'SIGKILL');
   });
 
 test('G3: a stop that does not end is cut off at its deadline', async (t) => {
