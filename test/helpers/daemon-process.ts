@@ -14,6 +14,7 @@ import type { ExtensionHealth } from '../../src/domain/health-report.js';
 import type { Verb } from '../../src/domain/verbs.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { copyEmbedded } from './embedded-template.js';
+import { chooseNatsPort } from './nats-port.js';
 import { until } from './nats-server.js';
 
 const EXTREG = fileURLToPath(new URL('../../src/cli/extreg.js', import.meta.url));
@@ -47,6 +48,7 @@ export class DaemonProcess {
   static async start(t: ExecutionContext, env: Record<string, string> = {}, dataDir?: string): Promise<DaemonProcess> {
     const directory = dataDir ?? (await copyEmbedded(mkdtempSync(join(tmpdir(), 'extreg-'))));
     rmSync(join(directory, 'daemon.json'), { force: true });
+    await chooseNatsPort(directory);
     const child = spawn(process.execPath, ['--liftoff-only', EXTREG, 'serve'], {
       cwd: directory,
       env: {

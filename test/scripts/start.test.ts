@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { chooseNatsPort } from '../helpers/nats-port.js';
 import { until } from '../helpers/nats-server.js';
 import { canSeeProcesses } from '../helpers/processes.js';
 import { NpmProcess } from './npm-process.js';
@@ -12,6 +13,7 @@ import { NpmProcess } from './npm-process.js';
 const UP_MS = 60_000;
 const STOP_MS = 5000;
 const dataDir = mkdtempSync(join(tmpdir(), 'extreg-start-'));
+test.before(() => chooseNatsPort(dataDir));
 test.after.always(() => rmSync(dataDir, { recursive: true, force: true }));
 
 /** These are about processes that are left over, which only /proc can tell. */
