@@ -227,6 +227,8 @@ class EmbeddedLife {
       if (this.#isClosed) return;
       try {
         this.current = await openEmbedded(this.dataDir, {
+          // A new one would be an empty registry, which is worse than none.
+          make: false,
           log: this.log,
           onFailure: (error) => void this.#reopen(error),
         });

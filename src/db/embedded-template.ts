@@ -68,13 +68,16 @@ export function unpackFiles(packed: Buffer, directory: string): void {
   }
 }
 
+/** ET2. What a writer that was killed may leave. */
+export const unfinishedTemplate = (file: string): string => `${file}.new`;
+
 /** ET2. Compresses outside the calling thread. */
 export async function writeTemplate(file: string, key: string, packed: Buffer): Promise<void> {
   const content = await compress(packed, {
     params: { ...COMPRESSION, [constants.BROTLI_PARAM_SIZE_HINT]: packed.length },
   });
   const header: TemplateHeader = { key, sha256: sha256(content) };
-  const unfinished = `${file}.new`;
+  const unfinished = unfinishedTemplate(file);
   try {
     writeFileSync(unfinished, Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), content]), { mode: 0o600 });
     renameSync(unfinished, file);

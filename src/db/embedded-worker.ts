@@ -15,6 +15,7 @@ import {
   readTemplate,
   TEMPLATE_FILE,
   templateKey,
+  unfinishedTemplate,
   unpackFiles,
   writeTemplate,
 } from './embedded-template.js';
@@ -57,7 +58,8 @@ async function main(): Promise<void> {
   await listenExclusively(server, socketDir);
   server.on('error', failed);
 
-  rmSync(unfinished, { recursive: true, force: true });
+  for (const path of [unfinished, unfinishedTemplate(join(dataDir, TEMPLATE_FILE))])
+    rmSync(path, { recursive: true, force: true });
   const isMissing = !existsSync(place);
   if (isMissing && schema === null) {
     report({ kind: 'missing' });

@@ -9,6 +9,7 @@ import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { closeDatabase, type Database, openDatabase } from '../../src/db/client.js';
 import {
   DatabaseDamagedError,
+  DatabaseMissingError,
   DataDirectoryInUseError,
   DataDirectoryPathError,
   openEmbedded,
@@ -146,10 +147,11 @@ test.serial('E2: a database whose making was interrupted is made anew', async (t
   await copyTemplateFile(dataDir);
   mkdirSync(join(dataDir, 'pgdata.new'));
   writeFileSync(join(dataDir, 'pgdata.new', 'PG_VERSION'), '18\n');
+  writeFileSync(join(dataDir, `${TEMPLATE_FILE}.new`), 'half');
   const embedded = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
   t.true(embedded.created);
   await embedded.close();
-  t.false(existsSync(join(dataDir, 'pgdata.new')));
+  t.deepEqual(readdirSync(dataDir).sort(), [TEMPLATE_FILE, 'pgdata']);
 });
 
 test.serial('openEmbedded: a database whose files are damaged is told in a sentence, and left as it is', async (t) => {
@@ -162,6 +164,16 @@ test.serial('openEmbedded: a database whose files are damaged is told in a sente
   t.regex(error.message, /pgdata cannot be opened \(.+\): restore a copy of it, or move it away/);
   t.is(readFileSync(control, 'utf8'), 'nonsense');
   t.false(existsSync(join(dataDir, SOCKET_NAME)), 'the directory is given back');
+});
+
+test.serial('openEmbedded: a database that is not to be made is not, and the directory is given back', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  await copyTemplateFile(dataDir);
+  const error = await t.throwsAsync(() => openEmbedded(dataDir, { make: false, onFailure: () => t.fail() }), {
+    instanceOf: DatabaseMissingError,
+  });
+  t.is(error.message, `there is no database in ${dataDir}; 'extreg migrate' makes one`);
+  t.deepEqual(readdirSync(dataDir), [TEMPLATE_FILE]);
 });
 
 test('openEmbedded: tells a path that is too long for a socket, and uses a relative one where that fits', async (t) => {

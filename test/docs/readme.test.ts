@@ -21,6 +21,7 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { connect, type NatsConnection } from '#@nats-io/transport-node';
 import { EVENT_KINDS } from '../../src/domain/events.js';
+import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { until } from '../helpers/nats-server.js';
 import { NpmProcess } from '../scripts/npm-process.js';
 import { type Block, commandsOf, readmeBlocks, shapeOf, statementsOf } from './readme.js';
@@ -238,6 +239,8 @@ test('README: npm start shows what it says, and every command of it works, in or
   t.timeout(300_000);
   const newcomer = new Newcomer();
   t.teardown(() => newcomer.remove());
+  // A first start without it is that of scripts/start.
+  await copyTemplateFile(newcomer.dataDir);
   const start = NpmProcess.start(t, ['start'], 'EXTENSION_REGISTRY_DATA_DIR', {
     EXTENSION_REGISTRY_DATA_DIR: newcomer.dataDir,
     EXTENSION_REGISTRY_HTTP_PORT: '0',

@@ -52,6 +52,9 @@ serial(
     const url = /HTTP {2}(\S+)/.exec(start.output)?.[1];
     const health = (await (await fetch(`${url}/admin/extensions/health`)).json()) as { summary: { total: number } };
     t.is(health.summary.total, 3);
+    const log = readFileSync(join(dataDir, 'extreg.log'), 'utf8');
+    t.regex(log, /"event":"embedded_database_made","template":null/);
+    t.regex(log, /"event":"database_migrated","from":0,/);
     start.npm.kill('SIGTERM');
     const begun = performance.now();
     t.deepEqual(await start.ended(), [0, null]);
