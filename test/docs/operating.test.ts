@@ -1,16 +1,13 @@
 // docs/operating.md does what it says: its commands print what it shows, its SQL is what the verbs are.
-import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
 import { snapshotPath } from '../../src/db/snapshot-file.js';
 import { VERBS } from '../../src/domain/verbs.js';
-import { directory, EXTREG } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { until } from '../helpers/nats-server.js';
+import { Shell } from './shell.js';
 import { readDocument } from './tables.js';
 
 const DOCUMENT = readDocument('operating.md');
@@ -22,13 +19,6 @@ test('docs/operating.md: its table has every verb', (t) => {
   t.deepEqual(listed.sort(), [...VERBS].sort());
 });
 
-/** `curl -s URL -H … -d …`, wherever there is none. */
-const CURL = `
-const [, , , url, , header, , body] = process.argv;
-const [name, value] = header.split(': ');
-process.stdout.write(await (await fetch(url, { method: 'POST', headers: { [name]: value }, body })).text());
-`;
-
 /** Each command of a block with what it prints, in an order that they share. */
 const stepsOf = (console: string): { readonly command: string; readonly expected: string }[] =>
   console
@@ -39,70 +29,20 @@ const stepsOf = (console: string): { readonly command: string; readonly expected
       return { command, expected: step.slice(command.length + 1) };
     });
 
-/** Runs commands of the page, in a shell that finds this project's `extreg` and some `curl`. */
-function shell(t: ExecutionContext, daemon: DaemonProcess): (command: string) => Promise<string> {
-  const cwd = directory(t);
-  writeFileSync(join(cwd, 'curl.mjs'), CURL);
-  const executables = {
-    npx: `shift\nexec "${process.execPath}" "${EXTREG}" "$@"`,
-    curl: `exec "${process.execPath}" "${join(cwd, 'curl.mjs')}" "$@"`,
-  };
-  for (const [name, script] of Object.entries(executables)) {
-    writeFileSync(join(cwd, name), `#!/bin/sh\n${script}\n`);
-    chmodSync(join(cwd, name), 0o755);
-  }
-  return async (command) => {
-    const child = spawn('sh', ['-c', command.replace('http://127.0.0.1:8420', daemon.url)], {
-      cwd,
-      env: { PATH: `${cwd}:${process.env.PATH}`, EXTENSION_REGISTRY_DATA_DIR: daemon.dataDir },
-    });
-    const [stdout] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    return stdout;
-  };
-}
+const shared = DaemonProcess.shared(test);
 
-test('docs/operating.md: its commands print what it says, its SQL does what it says, its data directory is listed', async (t) => {
-  const daemon = await DaemonProcess.startReady(t);
-  const sql = daemon.sql();
-  await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
-  await sql`insert into extension_versions (id, version, subject)
-    values ('normalize_text', 'v1', 'ext.a'), ('normalize_text', 'v2', 'ext.a2')`;
-  await until('it is known', async () => ((await daemon.health('normalize_text')).versions?.length ?? 0) === 2);
+const shellOf = (t: ExecutionContext, { url, dataDir }: DaemonProcess): Shell =>
+  new Shell(t, { url, links: { '.extreg': dataDir } });
 
-  const run = shell(t, daemon);
-  const [verbs = ''] = blocks('console');
-  const steps = stepsOf(verbs);
-  t.is(steps.length, 5);
-  for (const { command, expected } of steps) t.is(likeAda(await run(command)).trimEnd(), expected.trimEnd(), command);
-
-  const [statements = '', transaction = ''] = blocks('sql');
-  for (const line of statements.trim().split('\n')) {
-    const [statement = '', action] = line.split(/ *-- /);
-    await sql.unsafe(statement);
-    const [row] =
-      await sql`select action, changed_by from extension_audit_log where revision > 0 order by revision desc limit 1`;
-    t.deepEqual({ ...row }, { action, changed_by: 'db:postgres' });
-  }
-  t.is(statements.trim().split('\n').length, VERBS.length);
-  await sql.unsafe(transaction);
-  const [row] =
-    await sql`select action, changed_by, reason from extension_audit_log where revision > 0 order by revision desc limit 1`;
-  t.deepEqual({ ...row }, { action: 'isolate', changed_by: 'ada', reason: 'returns garbage' });
-
-  // The data directory of a daemon that runs, and what may be there besides.
-  await until('the snapshot is written', () => existsSync(snapshotPath(daemon.dataDir)));
-  const listed = new Set([...DOCUMENT.matchAll(/^\| `([\w.-]+)\/?` \|/gm)].map(([, name]) => name));
-  for (const name of [...readdirSync(daemon.dataDir), TEMPLATE_FILE, 'pgdata.new']) t.true(listed.has(name), name);
-});
-
-test('docs/operating.md: a rollout goes as it says', async (t) => {
-  const daemon = await DaemonProcess.startReady(t);
+// First, because it prints revisions of the registry.
+test.serial('docs/operating.md: a rollout goes as it says', async (t) => {
+  const daemon = await shared();
   const sql = daemon.sql();
   await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
   await sql`insert into extension_versions (id, version, subject) values ('normalize_text', 'v1', 'ext.a')`;
   await sql.unsafe(blocks('postgresql').find((block) => block.includes('rollout_percent')) ?? '');
   await until('it is known', async () => ((await daemon.health('normalize_text')).versions?.length ?? 0) === 2);
-  const run = shell(t, daemon);
+  const shell = shellOf(t, daemon);
   const steps = blocks('console').slice(1).flatMap(stepsOf);
   t.is(steps.length, 8);
   // Whoever runs it is called ada, at any time; columns are as wide as they are.
@@ -112,8 +52,52 @@ test('docs/operating.md: a rollout goes as it says', async (t) => {
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'now')
       .replace(/ {2,}/g, '  ')
       .trimEnd();
-  for (const { command, expected } of steps) t.is(plain(await run(command)), plain(expected), command);
+  for (const { command, expected } of steps) t.is(plain(await shell.run(command)), plain(expected), command);
 });
+
+test.serial(
+  'docs/operating.md: its commands print what it says, its SQL does what it says, its data directory is listed',
+  async (t) => {
+    const daemon = await shared();
+    const sql = daemon.sql();
+    await sql`delete from extensions`;
+    await sql`truncate extension_audit_log`;
+    await until(
+      'nothing is known',
+      async () => (await daemon.fetch('/admin/extensions/normalize_text/health')).status === 404,
+    );
+    await sql`insert into extensions (id, type, subject) values ('normalize_text', 'pre', 'ext.a')`;
+    await sql`insert into extension_versions (id, version, subject)
+    values ('normalize_text', 'v1', 'ext.a'), ('normalize_text', 'v2', 'ext.a2')`;
+    await until('it is known', async () => ((await daemon.health('normalize_text')).versions?.length ?? 0) === 2);
+
+    const shell = shellOf(t, daemon);
+    const [verbs = ''] = blocks('console');
+    const steps = stepsOf(verbs);
+    t.is(steps.length, 5);
+    for (const { command, expected } of steps)
+      t.is(likeAda(await shell.run(command)).trimEnd(), expected.trimEnd(), command);
+
+    const [statements = '', transaction = ''] = blocks('sql');
+    for (const line of statements.trim().split('\n')) {
+      const [statement = '', action] = line.split(/ *-- /);
+      await sql.unsafe(statement);
+      const [row] =
+        await sql`select action, changed_by from extension_audit_log where revision > 0 order by revision desc limit 1`;
+      t.deepEqual({ ...row }, { action, changed_by: 'db:postgres' });
+    }
+    t.is(statements.trim().split('\n').length, VERBS.length);
+    await sql.unsafe(transaction);
+    const [row] =
+      await sql`select action, changed_by, reason from extension_audit_log where revision > 0 order by revision desc limit 1`;
+    t.deepEqual({ ...row }, { action: 'isolate', changed_by: 'ada', reason: 'returns garbage' });
+
+    // The data directory of a daemon that runs, and what may be there besides.
+    await until('the snapshot is written', () => existsSync(snapshotPath(daemon.dataDir)));
+    const listed = new Set([...DOCUMENT.matchAll(/^\| `([\w.-]+)\/?` \|/gm)].map(([, name]) => name));
+    for (const name of [...readdirSync(daemon.dataDir), TEMPLATE_FILE, 'pgdata.new']) t.true(listed.has(name), name);
+  },
+);
 
 /** Whoever runs the tests is called ada; columns are as wide as their widest cell. */
 function likeAda(printed: string): string {

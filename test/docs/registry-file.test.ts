@@ -1,16 +1,15 @@
 // docs/registry-file.md does what it says, and the schema beside it is that of the code.
-import { spawn } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Compile } from '#typebox/compile';
 import { parse } from '#yaml';
 import { openEmbedded } from '../../src/db/embedded.js';
 import { defaultOf, ROW_FIELDS, type RowKind, registryFileSchema } from '../../src/domain/registry-file-schema.js';
-import { directory, EXTREG } from '../cli/run.js';
-import { copyEmbedded } from '../helpers/embedded-template.js';
+import { directory } from '../cli/run.js';
+import { copyEmbedded, copyTemplateFile } from '../helpers/embedded-template.js';
+import { Shell } from './shell.js';
 import { documented, readDocument } from './tables.js';
 
 const SCHEMA = fileURLToPath(new URL('../../../docs/registry-file.schema.json', import.meta.url));
@@ -50,14 +49,13 @@ function fieldTable(kind: RowKind): string {
 }
 
 test('docs/registry-file.md: its commands say what it says', async (t) => {
-  const cwd = directory(t);
   // As beside a daemon: somebody else has the database open.
-  const dataDir = await copyEmbedded(join(cwd, '.extreg'));
+  const dataDir = await copyEmbedded(directory(t));
   const database = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
   t.teardown(() => database.close());
-  writeFileSync(join(cwd, 'registry.yaml'), EXAMPLE);
-  writeFileSync(join(cwd, 'npx'), `#!/bin/sh\nshift\nexec "${process.execPath}" "${EXTREG}" "$@"\n`);
-  chmodSync(join(cwd, 'npx'), 0o755);
+  const shell = new Shell(t, { files: new Map([['registry.yaml', EXAMPLE]]), links: { '.extreg': dataDir } });
+  // A package has a template, a checkout makes the database from nothing, which is not the subject.
+  await copyTemplateFile(join(shell.cwd, 'other'));
 
   const consoles = [...readDocument('registry-file.md').matchAll(/```console\n([\s\S]*?)```/g)].map(
     ([, lines = '']) => lines,
@@ -65,10 +63,8 @@ test('docs/registry-file.md: its commands say what it says', async (t) => {
   t.is(consoles.length, 3);
   for (const step of consoles.join('').split(/^\$ /m).slice(1)) {
     const [command = ''] = step.split('\n');
-    const child = spawn('sh', ['-c', command], { cwd, env: { PATH: `${cwd}:${process.env.PATH}` } });
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    t.is(stderr.replace(COVERAGE_NOISE, ''), '', command);
-    t.is(anyVersion(`${command}\n${stdout}`), anyVersion(step));
+    const printed = (await shell.run(command)).replace(COVERAGE_NOISE, '');
+    t.is(anyVersion(`${command}\n${printed}`).trimEnd(), anyVersion(step).trimEnd());
   }
 });
 

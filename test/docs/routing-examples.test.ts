@@ -1,71 +1,15 @@
 // docs/routing.md as somebody follows it: its files are written, its commands run in its order by a shell beside a daemon with an
 // embedded database and nats-server, with the reference extensions answering, and print what it shows.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from '#yaml';
-import { directory, EXTREG } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { until } from '../helpers/nats-server.js';
 import { ROUTING_SCENARIOS, type RoutingScenario } from '../helpers/routing-scenarios.js';
 import { filesOf, isLike, readProjectFile, type Step, sectionOf, stepsOf } from './page.js';
+import { Shell } from './shell.js';
 
 const PAGE = readProjectFile('docs/routing.md');
-
-/** `curl -s URL`, wherever there is none. */
-const CURL = 'process.stdout.write(await (await fetch(process.argv[3])).text());';
-const END = '--- end of a command ---';
-
-/** One shell for all commands, so that what one sets or starts is there for the next. */
-class Shell {
-  readonly #bash: ChildProcess;
-  #printed = '';
-
-  /** `files`: by name, in its directory, beside the examples and `npx`, `curl` and `.extreg`. */
-  constructor(
-    t: ExecutionContext,
-    private readonly daemon: DaemonProcess,
-    files: ReadonlyMap<string, string>,
-  ) {
-    const cwd = directory(t);
-    for (const name of ['examples', 'node_modules']) symlinkSync(resolve(name), join(cwd, name));
-    symlinkSync(daemon.dataDir, join(cwd, '.extreg'));
-    for (const [name, content] of files) writeFileSync(join(cwd, name), content);
-    writeFileSync(join(cwd, 'fetch.mjs'), CURL);
-    executable(join(cwd, 'npx'), `shift\nexec "${process.execPath}" "${EXTREG}" "$@"`);
-    executable(join(cwd, 'curl'), `exec "${process.execPath}" "${join(cwd, 'fetch.mjs')}" "$@"`);
-    this.#bash = spawn('bash', {
-      cwd,
-      env: { PATH: `${cwd}:${process.env.PATH}` },
-      stdio: ['pipe', 'pipe', 'inherit'],
-      detached: true,
-    });
-    this.#bash.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.#printed += text;
-    });
-    const ended = new Promise((done) => this.#bash.once('exit', done));
-    t.teardown(async () => {
-      // With whatever it has started.
-      if (this.#bash.pid !== undefined) process.kill(-this.#bash.pid, 'SIGKILL');
-      await ended;
-    });
-  }
-
-  /** What a command prints, on both outputs. */
-  async run(command: string): Promise<string> {
-    this.#printed = '';
-    const asRun = command.replace('http://127.0.0.1:8420', this.daemon.url);
-    this.#bash.stdin?.write(`{ ${asRun}\n} < /dev/null 2>&1; printf '\\n%s\\n' '${END}'\n`);
-    await until(`${command} has ended`, () => this.#printed.endsWith(`\n${END}\n`), 60_000);
-    return this.#printed.slice(0, -END.length - 2).trimEnd();
-  }
-}
-
-function executable(path: string, script: string): void {
-  writeFileSync(path, `#!/bin/sh\n${script}\n`);
-  chmodSync(path, 0o755);
-}
 
 /** Commands that only look, at what the daemon may not have said or written yet. */
 const LOOKS = /^(npx extreg (sql "select|health|explain|migrate --dry-run)|curl )/;
@@ -94,7 +38,11 @@ test('docs/routing.md: its commands print what it shows', async (t) => {
   await sql`insert into extension_instances (extension_id, instance_id, subject, weight) values
     ('normalize_text', 'instance-1', 'a', 100), ('normalize_text', 'instance-2', 'b', 50)`;
   const [, turn = ''] = /```js\n(\/\/ turn\.mjs[\s\S]*?)```/.exec(readProjectFile('examples/README.md')) ?? [];
-  const shell = new Shell(t, daemon, new Map([...filesOf(PAGE), ['turn.mjs', turn]]));
+  const shell = new Shell(t, {
+    url: daemon.url,
+    files: new Map([...filesOf(PAGE), ['turn.mjs', turn]]),
+    links: { '.extreg': daemon.dataDir, examples: resolve('examples'), node_modules: resolve('node_modules') },
+  });
 
   const inForce = async () => {
     const [row] = await sql<{ revision: string }[]>`select revision::text as revision from registry_revision`;

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ExecutionContext } from 'ava';
+import type { ExecutionContext, TestFn } from 'ava';
 import { type Msg, type NatsConnection, headers as natsHeaders } from '#@nats-io/nats-core';
 import { connect } from '#@nats-io/transport-node';
 import type postgres from '#postgres';
@@ -24,6 +24,9 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
+/** What a daemon and its clients end with: a test, or all tests of a file. */
+type Owner = Pick<ExecutionContext, 'teardown'> & { readonly log: (text: string) => void };
+
 export class DaemonProcess {
   readonly log: LogLine[] = [];
   readonly exited: Promise<number | null>;
@@ -32,7 +35,7 @@ export class DaemonProcess {
   private constructor(
     readonly dataDir: string,
     readonly child: ChildProcess,
-    private readonly t: ExecutionContext,
+    private readonly t: Owner,
   ) {
     this.exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
     let rest = '';
@@ -45,7 +48,7 @@ export class DaemonProcess {
   }
 
   /** Starts it and waits until it answers `/livez`; it is stopped, and its directory removed, with the test. */
-  static async start(t: ExecutionContext, env: Record<string, string> = {}, dataDir?: string): Promise<DaemonProcess> {
+  static async start(t: Owner, env: Record<string, string> = {}, dataDir?: string): Promise<DaemonProcess> {
     const directory = dataDir ?? (await copyEmbedded(mkdtempSync(join(tmpdir(), 'extreg-'))));
     rmSync(join(directory, 'daemon.json'), { force: true });
     await chooseNatsPort(directory);
@@ -71,14 +74,27 @@ export class DaemonProcess {
     return daemon;
   }
 
-  static async startReady(
-    t: ExecutionContext,
-    env: Record<string, string> = {},
-    dataDir?: string,
-  ): Promise<DaemonProcess> {
+  static async startReady(t: Owner, env: Record<string, string> = {}, dataDir?: string): Promise<DaemonProcess> {
     const daemon = await DaemonProcess.start(t, env, dataDir);
     await daemon.ready();
     return daemon;
+  }
+
+  /**
+   * One daemon for the tests of a file, started when the first asks for it; it ends with the file, and so do its clients. For tests
+   * that only add rows, each under extension ids of its own; not for those whose subject is start, stop, settings or death.
+   */
+  static shared(test: TestFn, env: Record<string, string> = {}): () => Promise<DaemonProcess> {
+    let daemon: Promise<DaemonProcess> | null = null;
+    const ends: (() => void | PromiseLike<void>)[] = [];
+    const file: Owner = { teardown: (end) => void ends.unshift(end), log: (text) => void process.stderr.write(text) };
+    test.after.always('the shared daemon ends', async () => {
+      for (const end of ends) await end();
+    });
+    return () => {
+      daemon ??= DaemonProcess.startReady(file, env);
+      return daemon;
+    };
   }
 
   has(event: string): boolean {
@@ -117,7 +133,7 @@ export class DaemonProcess {
     return (await this.health(id)).health?.circuit_breaker_state;
   }
 
-  /** A NATS client, closed with the test. */
+  /** A NATS client, closed with the test; one of a shared daemon with the file. */
   async connect(): Promise<NatsConnection> {
     const token = this.#file?.nats_token;
     const nc = await connect({
@@ -130,7 +146,7 @@ export class DaemonProcess {
     return nc;
   }
 
-  /** Plain SQL on the embedded database, as `psql` would; closed with the test. */
+  /** Plain SQL on the embedded database, as `psql` would; closed as a NATS client is. */
   sql(): postgres.Sql {
     const connection = { kind: 'embedded', socketDir: socketDirectory(this.dataDir) } as const;
     const db = openDatabase(connection, { max: 1, prepare: false, applicationName: 'test', log: silentLogger });
