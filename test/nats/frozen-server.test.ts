@@ -109,7 +109,8 @@ test('C5: a server that stands still is left also where more is written than the
 test('afterRoundTrip: tells until when the server stood still', async (t) => {
   const { server, rig } = await worldOf(t);
   const ask = (): Promise<number> => new Promise((resolve) => rig.requester.afterRoundTrip(resolve));
-  t.is(await ask(), Number.NEGATIVE_INFINITY);
+  // A busy machine may have made it stand still before.
+  const before = await ask();
   let stalls = 0;
   rig.connection.onStall(() => {
     stalls += 1;
