@@ -1,5 +1,5 @@
 // dist/vendor: the libraries that the daemon and its commands load, a file each in place of up to several hundred.
-// `#typebox` in a source is dist/vendor/typebox.js (`imports` of package.json). docs/decisions/0019 has the reasons.
+// `#typebox` in a source is dist/vendor/typebox.js (`imports` of package.json). docs/decisions/0020 has the reasons.
 //
 // BUNDLE-1. Written again when the recipe, esbuild or a package in a bundle changed, and only then.
 // BUNDLE-2. A process may run from dist/ meanwhile: each file is replaced in one step, and what the build before left
@@ -83,7 +83,7 @@ export async function ensureBundles(root) {
   if (code !== 0) throw new SetupError(`${output.trim()}\n\nThe libraries could not be bundled: see above.`, 1);
 }
 
-/** What is left of an earlier build goes: for a package, which shall hold nothing else. */
+/** Removes what is left of an earlier build: a package holds nothing of it. */
 export const removeOldBundles = (root) => removeAllBut(root, readStamp(root)?.files ?? []);
 
 export function removeAllBut(root, kept) {

@@ -115,7 +115,7 @@ function replaceFiles(root, files, scratch) {
   removeAllBut(root, [...names, ...(readStamp(root)?.files ?? [])]);
 }
 
-/** In one step, for whoever reads it meanwhile. */
+/** In one step, for a process that reads it meanwhile. */
 function write(path, content, scratch) {
   const unfinished = join(scratch, 'unfinished');
   writeFileSync(unfinished, content);

@@ -104,7 +104,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 /** The roof knows everyone: what lies in src itself, and the commands. */
 const ROOF = [null, 'cli'];
 
-/** `#typebox/value` is the bundle of `typebox/value` (docs/decisions/0019). */
+/** `#typebox/value` is the bundle of `typebox/value` (docs/decisions/0020). */
 function packageOf(specifier: string): string {
   const [first = '', second = ''] = specifier.replace(/^#/, '').split('/');
   return first.startsWith('@') ? `${first}/${second}` : first;

@@ -1,4 +1,4 @@
-// Why a database is not the one for this daemon, in a file of its own: who only has to know the errors loads no driver.
+// Why a database is not the one for this daemon, in a file of its own: code that only has to recognise it loads no driver.
 
 /** Schema versions are counts of migrations: `found` in the database, `known` to this daemon. */
 export class SchemaVersionError extends Error {

@@ -130,7 +130,7 @@ test('BUNDLE-1: a build that finds them current writes nothing', async (t) => {
   t.deepEqual(filesIn(root), before);
 });
 
-test('BUNDLE-2: what the build before left stays for who runs from it; what is older goes', async (t) => {
+test('BUNDLE-2: what the build before left stays for processes that run from it; what is older is removed', async (t) => {
   const root = copyOfBundles(t);
   const stamp = readStamp(root);
   if (stamp === null) throw new Error('the suite runs on a build');
