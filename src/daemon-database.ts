@@ -31,7 +31,7 @@ import { readRollout, setRollout } from './db/rollout-queries.js';
 import { keepSnapshotFile, snapshotPath } from './db/snapshot-file.js';
 import { applyVerb } from './db/verb-queries.js';
 import { SchemaVersionError, ServerVersionError } from './db/version-errors.js';
-import type { RegistryUpdate } from './domain/registry-rows.js';
+import type { RegistryPosition, RegistryUpdate } from './domain/registry-rows.js';
 import type { Logger } from './telemetry/log.js';
 
 export interface RegistryDatabase {
@@ -90,9 +90,12 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     fail = resolve;
   });
 
+  /** Where the file that serves was in the registry's history; null: none serves, or it does not say. */
+  let startedFrom: RegistryPosition | null = null;
   const stored$ = registryFeed({
     connect: () => open(direct, 'extreg feed', 2),
     snapshotRequests$: requests$,
+    startedFrom: () => startedFrom,
     onState: (state, error) => {
       isAway = state === 'down';
       if (isAway) dbLog.warn({ event: 'database_away', error: errorText(error) });
@@ -129,6 +132,7 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     onLooked: (file) => {
       isFromFile = file.kind === 'found';
       if (file.kind === 'found') {
+        startedFrom = file.snapshot.position ?? null;
         const saved_at = new Date(file.savedAtMs).toISOString();
         dbLog.warn({ event: 'registry_from_snapshot_file', path, saved_at, extensions: file.snapshot.entries.length });
       } else {

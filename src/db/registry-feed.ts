@@ -1,27 +1,44 @@
-// Tells what the registry holds and what changes in it, for as long as somebody listens.
+// Emits what the registry holds and what changes in it, for as long as it is subscribed to.
 //
-// F1. The first update is a snapshot; it is also one after a gap, every ten minutes and on request. Between them only what
-//     changed is read.
+// F1. The first update is a snapshot; it is also one after a gap, after every outage, every ten minutes and on request.
+//     Between them only what changed is read.
 // F2. A notification is a hint to look now. Looking every second as well makes losing one cost a second, never a change.
 // F3. It never errors: while the database is away it keeps trying, and says so once.
 // F4. One look at a time; what is asked for meanwhile is answered by the next one.
 // F5. A look that fails or takes too long is given up with its connections: what a lost one leaves behind in the driver, and a
 //     network that swallows packets, must not deafen it.
-import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from '#rxjs';
+// F6. Where the registry is not what followed the last update (restored, exchanged, its number rewritten), the next update is
+//     a snapshot that says so. A registry that is not whole, as while it is being restored, counts as away.
+// F7. A row of registry_revision that stays missing is inserted again: without it nothing can be changed.
+// F8. A subscriber that throws misses that update, and gets a snapshot instead of it.
+import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import type { RegistryFeed } from '../actors/ports.js';
-import type { RegistryUpdate } from '../domain/registry-rows.js';
+import type { RegistryPosition, RegistryUpdate } from '../domain/registry-rows.js';
 import { closeDatabase, type Database } from './client.js';
-import { readChanges, readRevision, readSnapshot } from './registry-queries.js';
+import { historyChange } from './registry-history.js';
+import {
+  healRevision,
+  isRegistryWhole,
+  type RegistryChanges,
+  RegistryRowMissingError,
+  readChanges,
+  readPosition,
+  readSnapshot,
+} from './registry-queries.js';
 
 const CHANNEL = 'extreg_registry';
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2000;
+/** F7. Looks in a row that find no row, about a second: somebody who replaces it in two statements is not disturbed. */
+const LOOKS_BEFORE_HEALING = 4;
 
 export interface RegistryFeedOptions {
   /** A client for the feed alone; asked for again when one was given up. Behind a pooler: the direct connection. */
   readonly connect: () => Database;
   /** Told at every change, first as soon as it is known; `error` with 'down'. */
   readonly onState: (state: 'up' | 'down', error?: unknown) => void;
+  /** Where the subscriber is already when the first snapshot is read; null: nowhere, or it is not known. */
+  readonly startedFrom?: () => RegistryPosition | null;
   /** Each emission asks for a whole snapshot. */
   readonly snapshotRequests$?: Observable<unknown>;
   readonly pollMs?: number;
@@ -49,9 +66,10 @@ class FeedReader {
   private readonly snapshotRequests$: Observable<unknown> | undefined;
   private readonly emit: (update: RegistryUpdate) => void;
   private client: Database | null = null;
+  private readonly startedFrom: () => RegistryPosition | null;
   private state: 'up' | 'down' | null = null;
-  /** Last revision told; null before the first snapshot. */
-  private told: number | null = null;
+  /** Of the last update; null before the first snapshot. */
+  private position: RegistryPosition | null = null;
   private wanted: 'nothing' | 'changes' | 'snapshot' = 'snapshot';
   private looking = false;
   private stopped = false;
@@ -69,6 +87,7 @@ class FeedReader {
     this.connect = options.connect;
     this.onState = options.onState;
     this.snapshotRequests$ = options.snapshotRequests$;
+    this.startedFrom = options.startedFrom ?? (() => null);
     this.emit = emit;
   }
 
@@ -100,33 +119,35 @@ class FeedReader {
   /** F4. */
   private look(): void {
     if (this.looking || this.stopped || this.wanted === 'nothing' || this.retry !== null) return;
-    const what = this.told === null ? 'snapshot' : this.wanted;
+    const what = this.position === null ? 'snapshot' : this.wanted;
     this.wanted = 'nothing';
     this.looking = true;
     this.within(this.lookMs, this.read(what))
       .then(
         (update) => this.succeeded(update),
-        (error: unknown) => this.failed(what, error),
+        (error: unknown) => this.failed(error),
       )
+      // F8.
+      .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.looking = false;
         this.look();
       });
   }
 
-  private succeeded(update: RegistryUpdate | null): void {
+  private succeeded(update: PositionedUpdate | null): void {
     if (this.stopped) return;
     this.failures = 0;
     this.say('up');
     if (update === null) return;
-    this.told = update.revision;
+    this.position = update.position;
     this.emit(update);
   }
 
-  /** F3. */
-  private failed(what: 'changes' | 'snapshot', error: unknown): void {
+  /** F1, F3. */
+  private failed(error: unknown): void {
     if (this.stopped) return;
-    if (this.wanted !== 'snapshot') this.wanted = what;
+    this.wanted = 'snapshot';
     this.dropClient();
     const delay = Math.min(RETRY_MIN_MS * 2 ** this.failures, RETRY_MAX_MS);
     this.failures += 1;
@@ -144,16 +165,32 @@ class FeedReader {
   }
 
   /** null: nothing changed. */
-  private async read(what: 'changes' | 'snapshot'): Promise<RegistryUpdate | null> {
+  private async read(what: 'changes' | 'snapshot'): Promise<PositionedUpdate | null> {
     const db = this.listeningClient();
-    if (what === 'changes' && this.told !== null) {
-      // The usual case costs one small query.
-      if ((await readRevision(db)) === this.told) return null;
-      const { complete, ...changes } = await readChanges(db, this.told);
-      if (complete) return { kind: 'changes', ...changes };
+    const before = this.position ?? this.startedFrom();
+    const now = await this.findPosition(db);
+    // The usual case costs one small query.
+    if (what === 'changes' && before !== null && isSame(now, before)) return null;
+    const changes = before === null ? null : await readChanges(db, before);
+    const change = before === null || changes === null ? null : historyChange(before, changes);
+    if (what === 'changes' && changes?.kind === 'complete' && change === null) return updateOf(changes);
+    if (!(await isRegistryWhole(db))) throw new RegistryNotWholeError();
+    // Numbers that come again would be taken for the old ones. What only serves readers cannot be healed, and is read as it is.
+    if (change !== null) await healRevision(db).catch(() => undefined);
+    return { kind: 'snapshot', ...(await readSnapshot(db)), historyChange: change };
+  }
+
+  /** F7. */
+  private async findPosition(db: Database): Promise<RegistryPosition> {
+    try {
+      return await readPosition(db);
+    } catch (error) {
+      if (!(error instanceof RegistryRowMissingError)) throw error;
+      if (!(await isRegistryWhole(db))) throw new RegistryNotWholeError();
+      if (this.failures < LOOKS_BEFORE_HEALING) throw error;
+      await healRevision(db);
+      return readPosition(db);
     }
-    const { revision, entries } = await readSnapshot(db);
-    return { kind: 'snapshot', revision, entries };
   }
 
   private listeningClient(): Database {
@@ -181,6 +218,23 @@ class FeedReader {
       const overdue = this.scheduler.schedule(() => failed(new LookOverdueError(ms)), ms);
       work.then(done, failed).finally(() => overdue.unsubscribe());
     });
+  }
+}
+
+type PositionedUpdate = RegistryUpdate & { readonly position: RegistryPosition };
+
+function updateOf({ revision, position, entries, unreadable, removedIds }: RegistryChanges): PositionedUpdate {
+  return { kind: 'changes', revision, position, entries, unreadable, removedIds };
+}
+
+const isSame = (a: RegistryPosition, b: RegistryPosition): boolean =>
+  a.revision === b.revision && a.token === b.token && a.history === b.history && a.source === b.source;
+
+/** F6. */
+class RegistryNotWholeError extends Error {
+  override readonly name = 'RegistryNotWholeError';
+  constructor() {
+    super('the registry is not whole: a table lacks its trigger extreg_record, as while it is being restored');
   }
 }
 

@@ -2,214 +2,244 @@
 // whole registry, read in pages, is brought to one moment by what changed while it was read.
 //
 // Q1. Everything a call returns belongs to the revision it names (see readSnapshot for its one exception).
-// Q2. Ages are reckoned by the database's clock.
-// Q3. A threshold column that holds the predecessor's default was set by nobody and counts as null.
-import { type SQL, sql } from '#drizzle-orm';
-import { AUTO_MANAGER } from '../domain/auto-management.js';
-import {
-  type BreakerFactsRow,
-  type ExtensionRow,
-  type InstanceRow,
-  PREDECESSOR_THRESHOLDS,
-  type PublishedFactsRow,
-  type RegistryEntry,
-  type ThresholdColumns,
-  type VersionRow,
-} from '../domain/registry-rows.js';
+// Q2. A threshold column that holds the predecessor's default was set by nobody and counts as null.
+// Q3. An extension whose rows the database cannot hand over is named alone; the others are read.
+// Q4. What follows a position is found by its token: by number alone, a restored registry would pass for the same one.
+import { type SQL, sql } from 'drizzle-orm';
+import type { RegistryEntry, RegistryPosition, UnreadableEntry } from '../domain/registry-rows.js';
 import type { Database } from './client.js';
-import { registryRevision } from './schema.js';
+import { errorText, sqlState } from './database-errors.js';
+import { type FlatRow, toEntries } from './registry-entries.js';
+import { ENTRY_ROWS, KIND, POSITION } from './registry-sql.js';
 
 /** Extensions read at a time, so that no answer grows with the registry. */
-const PAGE = 1000;
+const PAGE = 500;
 /** More changes than this are read as a whole registry, in pages. */
 const CHANGES_MAX = 1000;
+/** Readings of the whole registry, each of which another history interrupts, before it is given up for now. */
+const SNAPSHOT_TRIES = 3;
 
 export interface RegistrySnapshot {
   readonly revision: number;
   readonly entries: readonly RegistryEntry[];
+  readonly unreadable?: readonly UnreadableEntry[];
+  /** null: not known. */
+  readonly position?: RegistryPosition | null;
 }
 
 export interface RegistryChanges {
   readonly revision: number;
-  /** False: what changed since cannot be told (not kept any more, too much, a database older than that); entries are empty then. */
-  readonly complete: boolean;
+  readonly position: RegistryPosition;
+  /**
+   * `complete`: all that changed. Else the entries are empty: `gap` where what changed is not known any more, or is too much;
+   * `other_history` where the position asked for is not one of this registry.
+   */
+  readonly kind: 'complete' | 'gap' | 'other_history';
   readonly entries: readonly RegistryEntry[];
+  readonly unreadable: readonly UnreadableEntry[];
   readonly removedIds: readonly string[];
 }
 
-/**
- * The whole registry. Where so much changes meanwhile that it cannot be told, some entries are newer than `revision`:
- * what changed after it is then told again by readChanges.
- */
-export async function readSnapshot(db: Database): Promise<RegistrySnapshot> {
-  const start = await readRevision(db);
-  const entries = new Map<string, RegistryEntry>();
-  for (let last = '', whole = false; !whole; ) {
-    const page: EntryRow[] = await db.execute<EntryRow>(sql`
-      select ${ENTRY} from extensions where extensions.id > ${last} order by extensions.id limit ${PAGE}`);
-    for (const row of page) entries.set(row.extension.id, toEntry(row));
-    whole = page.length < PAGE;
-    last = page.at(-1)?.extension.id ?? last;
+export class RegistryRowMissingError extends Error {
+  override readonly name = 'RegistryRowMissingError';
+  constructor() {
+    super('registry_revision has no row');
   }
-  const meanwhile = await readChanges(db, start);
-  for (const id of meanwhile.removedIds) entries.delete(id);
-  for (const entry of meanwhile.entries) entries.set(entry.extension.id, entry);
-  return { revision: meanwhile.complete ? meanwhile.revision : start, entries: [...entries.values()] };
+}
+
+/** Rejects with RegistryRowMissingError where the registry has none. */
+export async function readPosition(db: Database): Promise<RegistryPosition> {
+  const [row] = await db.execute<{ position: RegistryPosition }>(
+    sql`select ${sql.raw(POSITION)} as position from registry_revision as p limit 1`,
+  );
+  if (row === undefined) throw new RegistryRowMissingError();
+  return row.position;
+}
+
+/** Number of the last committed change. */
+export const readRevision = async (db: Database): Promise<number> => (await readPosition(db)).revision;
+
+/**
+ * The whole registry. Where so much changes meanwhile that it is not known, some entries are newer than `revision`:
+ * readChanges then returns again what changed after it.
+ */
+export async function readSnapshot(db: Database): Promise<RegistrySnapshot & { readonly position: RegistryPosition }> {
+  for (let tries = 1; ; tries++) {
+    const start = await readPosition(db);
+    const entries = new Map<string, RegistryEntry>();
+    const unreadable = new Map<string, UnreadableEntry>();
+    for (let last: string | null = ''; last !== null; ) {
+      const page = await readPage(db, last);
+      for (const entry of page.entries) entries.set(entry.extension.id, entry);
+      for (const one of page.unreadable) unreadable.set(one.id, one);
+      last = page.last;
+    }
+    const meanwhile = await readChanges(db, start);
+    if (meanwhile.kind === 'other_history' && tries < SNAPSHOT_TRIES) continue;
+    for (const id of [...meanwhile.removedIds, ...meanwhile.entries.map((entry) => entry.extension.id)]) {
+      entries.delete(id);
+      unreadable.delete(id);
+    }
+    for (const entry of meanwhile.entries) entries.set(entry.extension.id, entry);
+    for (const one of meanwhile.unreadable) {
+      entries.delete(one.id);
+      unreadable.set(one.id, one);
+    }
+    const position = meanwhile.kind === 'complete' ? meanwhile.position : start;
+    const { revision } = position;
+    return { revision, position, entries: [...entries.values()], unreadable: [...unreadable.values()] };
+  }
 }
 
 /** These extensions, as far as they exist, in order of id. */
 export async function readEntries(db: Database, ids: readonly string[]): Promise<RegistryEntry[]> {
-  const rows = await db.execute<EntryRow>(sql`
-    select ${ENTRY} from extensions
-    where extensions.id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)) order by extensions.id`);
-  return rows.map(toEntry);
+  return [...(await readIds(db, ids)).entries];
 }
 
-/** Number of the last committed change. */
-export async function readRevision(db: Database): Promise<number> {
-  const [row] = await db.select({ revision: registryRevision.revision }).from(registryRevision);
-  return row?.revision ?? 0;
+/** What changed after `since`, or why that is not known. */
+export async function readChanges(db: Database, since: RegistryPosition): Promise<RegistryChanges> {
+  try {
+    const rows = await db.execute<FlatRow>(changesAfter(since, ENTRY_ROWS));
+    return changesOf(rows, await toEntries(rows.filter((row) => row.kind !== KIND.position)), []);
+  } catch (error) {
+    if (!mayBeOneRow(error)) throw error;
+    // Q3. Newer than the position, so that some of it is read again: what cannot be read must not keep the rest away.
+    const rows = await db.execute<FlatRow>(changesAfter(since, NO_ROWS));
+    const { entries, unreadable } = await readEach(db, rows[0]?.row.ids ?? [], error);
+    return changesOf(rows, entries, unreadable);
+  }
 }
 
-/** What changed after `revision`, or that it cannot be told. */
-export async function readChanges(db: Database, revision: number): Promise<RegistryChanges> {
-  // An extension that was renamed is gone under its old id. '*' is a table that was emptied.
-  // The limits keep the planner's estimate low: above 100 000 PostgreSQL compiles the query, for a second.
-  const rows = await db.execute<ChangeRow>(sql`
-    with now as (
-      select revision, (select min(revision) from extension_audit_log where revision is not null) as oldest
-      from registry_revision limit 1
-    ), trail as (
-      select extension_id, coalesce(old_values ->> 'extension_id', old_values ->> 'id') as old_id
-      from extension_audit_log where revision > ${revision}
-    ), changed as (
-      select extension_id as id from trail union select old_id from trail where old_id is not null limit ${CHANGES_MAX + 1}
-    )
-    select now.revision::float8 as revision, now.oldest::float8 as oldest, changed.id as changed_id, ${ENTRY}
-    from now left join changed on true left join extensions on extensions.id = changed.id
-    order by changed.id`);
-  const now = rows[0]?.revision ?? 0;
-  const oldest = rows[0]?.oldest ?? null;
-  const ids = rows.map((row) => row.changed_id).filter((id) => id !== null);
-  const gap = now !== revision && (oldest === null || oldest > revision + 1);
-  if (now < revision || gap || ids.length > CHANGES_MAX || ids.includes('*'))
-    return { revision: now, complete: false, entries: [], removedIds: [] };
-  const present = rows.filter((row) => row.extension.id !== null);
-  const removedIds = rows.filter((row) => row.extension.id === null && row.changed_id !== null);
-  return {
-    revision: now,
-    complete: true,
-    entries: present.map(toEntry),
-    removedIds: removedIds.map((row) => row.changed_id ?? ''),
-  };
+/** `row` of the row that says where the registry is, and what is new. */
+interface ChangesRow {
+  readonly position: RegistryPosition;
+  readonly kind: RegistryChanges['kind'];
+  readonly ids: readonly string[];
 }
 
-type HealthRow = PublishedFactsRow & ThresholdColumns;
-
-interface EntryRow extends Record<string, unknown> {
-  readonly extension: ExtensionRow;
-  readonly versions: VersionRow[];
-  readonly instances: InstanceRow[];
-  readonly health: HealthRow | null;
-  readonly version_health: (BreakerFactsRow & { readonly version: string })[];
+function changesOf(
+  rows: readonly FlatRow[],
+  entries: readonly RegistryEntry[],
+  unreadable: readonly UnreadableEntry[],
+): RegistryChanges {
+  const found = rows.find((row) => row.kind === KIND.position)?.row as ChangesRow | undefined;
+  if (found === undefined) throw new RegistryRowMissingError();
+  const { position, kind, ids } = found;
+  const { revision } = position;
+  // '*' is a table that was emptied.
+  if (kind !== 'complete' || ids.length > CHANGES_MAX || ids.includes('*'))
+    return {
+      revision,
+      position,
+      kind: kind === 'complete' ? 'gap' : kind,
+      entries: [],
+      unreadable: [],
+      removedIds: [],
+    };
+  const present = new Set([...entries.map((entry) => entry.extension.id), ...unreadable.map(({ id }) => id)]);
+  return { revision, position, kind, entries, unreadable, removedIds: ids.filter((id) => !present.has(id)) };
 }
 
-interface ChangeRow extends EntryRow {
-  readonly revision: number;
-  readonly oldest: number | null;
-  readonly changed_id: string | null;
+/**
+ * Q4. An extension that was renamed is gone under its old id. `rows`: of the changed ones.
+ * The limits keep the planner's estimate low: above 100 000 PostgreSQL compiles the query, for a second.
+ */
+const changesAfter = ({ revision, token, history }: RegistryPosition, rows: SQL): SQL => sql`
+  with p as materialized (select tableoid, xmin, * from registry_revision limit 1),
+  trail as materialized (
+    select extension_id, coalesce(old_values ->> 'extension_id', old_values ->> 'id') as old_id, token, follows
+    from extension_audit_log where revision > ${revision} and revision <= ${Number.MAX_SAFE_INTEGER}
+  ), step as materialized (select distinct token, follows from trail where token is not null),
+  link as (
+    select p.token = ${token}::uuid and p.revision = ${revision} as is_same, (
+        exists (select from step where follows = ${token}::uuid) and exists (select from step where step.token = p.token)
+        and not exists (select from step where follows is null
+          or follows <> ${token}::uuid and follows not in (select token from step))
+      ) as is_chain,
+      p.history = ${history}::uuid and p.revision > ${revision} and coalesce((
+        select min(revision) from extension_audit_log where revision >= 0 and token is not null) > ${revision}::bigint + 1, true) as is_gap
+    from p
+  ), wanted as materialized (
+    select extension_id as id from trail union select old_id from trail where old_id is not null limit ${CHANGES_MAX + 1}
+  )
+  select '' as id, ${sql.raw(String(KIND.position))} as kind, '' as name, jsonb_build_object(
+      'position', ${sql.raw(POSITION)},
+      'kind', case when is_same or is_chain then 'complete' when is_gap then 'gap' else 'other_history' end,
+      'ids', (select coalesce(jsonb_agg(id order by id), '[]') from wanted)) as row
+    from p, link
+  union all (${rows})
+  order by 1, 2, 3`;
+
+const NO_ROWS = sql`select '', 0, '', null::jsonb where false`;
+
+interface Page {
+  readonly entries: readonly RegistryEntry[];
+  readonly unreadable: readonly UnreadableEntry[];
+  /** null: it is the last one. */
+  readonly last: string | null;
 }
 
-/** An object of these columns of a table, by their own names. */
-function columns(table: string, names: readonly string[], more = ''): string {
-  return `jsonb_build_object(${names.map((name) => `'${name}', ${table}.${name}`).join(', ')}${more})`;
+async function readPage(db: Database, after: string): Promise<Page> {
+  const ids = sql`select id from extensions where id > ${after} order by id limit ${PAGE}`;
+  try {
+    const entries = await toEntries(
+      await db.execute<FlatRow>(sql`with wanted as materialized (${ids}) ${ENTRY_ROWS} order by 1, 2, 3`),
+    );
+    return { entries, unreadable: [], last: entries.length < PAGE ? null : (entries.at(-1)?.extension.id ?? null) };
+  } catch (error) {
+    if (!mayBeOneRow(error)) throw error;
+    const rows = await db.execute<{ id: string }>(ids);
+    const page = await readEach(
+      db,
+      rows.map(({ id }) => id),
+      error,
+    );
+    return { ...page, last: rows.length < PAGE ? null : (rows.at(-1)?.id ?? null) };
+  }
 }
 
-const milliseconds = (interval: string) => `round(extract(epoch from ${interval}) * 1000)`;
-
-/** Q2. */
-function facts(table: string): string {
-  const instant = (name: string) => `to_char(${table}.${name} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
-  return `
-    'state', ${table}.circuit_breaker_state,
-    'opened_ago_ms', ${milliseconds(`clock_timestamp() - ${table}.circuit_breaker_opened_at`)},
-    'open_remaining_ms', ${milliseconds(`${table}.circuit_breaker_open_until - clock_timestamp()`)},
-    'trips', ${table}.circuit_breaker_trips, 'epoch', ${table}.circuit_breaker_epoch,
-    'success_count', coalesce(${table}.success_count, 0), 'failure_count', coalesce(${table}.failure_count, 0),
-    'last_success', ${instant('last_success')}, 'last_failure', ${instant('last_failure')}`;
+async function readIds(db: Database, ids: readonly string[]): Promise<Omit<Page, 'last'>> {
+  if (ids.length === 0) return { entries: [], unreadable: [] };
+  try {
+    const rows = await db.execute<FlatRow>(sql`
+      with wanted as materialized (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) as id)
+      ${ENTRY_ROWS} order by 1, 2, 3`);
+    return { entries: await toEntries(rows), unreadable: [] };
+  } catch (error) {
+    if (!mayBeOneRow(error)) throw error;
+    return readEach(db, ids, error);
+  }
 }
 
-/** What the newest of these audit rows says. */
-const newest = (what: string, which: string) => `(
-  select ${what} from extension_audit_log as log where ${which}
-  order by log.revision desc nulls last, log.changed_at desc limit 1)`;
-const putBack = (to: string) =>
-  `jsonb_build_object('id', log.id, 'to', ${to}, 'ago_ms', ${milliseconds('clock_timestamp() - log.changed_at')})`;
-const SWITCHED = `log.extension_id = extensions.id and log.action in ('enable', 'disable', 'reset')`;
-const WAS_AUTO_DISABLED = `log.action = 'enable' and (log.old_values ->> 'auto_disabled')::boolean`;
-const EXTENSION = columns(
-  'extensions',
-  [
-    ...['id', 'type', 'subject', 'timeout_ms', 'retry', 'enabled', 'version', 'config', 'metadata', 'policy'],
-    ...['auto_disabled', 'breaker_override', 'breaker_resets', 'revision'],
-  ],
-  `, 'switched_by', ${newest('log.changed_by', SWITCHED)},
-  'put_back', ${newest(
-    `case when log.action <> 'disable' and log.changed_by is distinct from '${AUTO_MANAGER}'
-      then ${putBack(`case when ${WAS_AUTO_DISABLED} then 'half_open' else 'closed' end`)} end`,
-    SWITCHED,
-  )}`,
-);
-const VERSION = columns(
-  'v',
-  [
-    ...['id', 'version', 'subject', 'timeout_ms', 'retry', 'config', 'routing_rules', 'rollout_percent', 'rollout_key'],
-    ...['enabled', 'breaker_override', 'breaker_resets', 'revision'],
-  ],
-  `, 'put_back', ${newest(
-    putBack("'closed'"),
-    `log.extension_id = v.id and log.action in ('version_enable', 'version_reset')
-      and log.new_values ->> 'version' = v.version`,
-  )}`,
-);
-const INSTANCE = columns('i', [
-  ...['extension_id', 'instance_id', 'subject', 'weight', 'enabled', 'health_status', 'version', 'revision'],
-]);
-
-/** One extension with all that belongs to it. */
-const ENTRY: SQL = sql.raw(`
-  ${EXTENSION} as extension,
-  (select coalesce(jsonb_agg(${VERSION} order by v.version), '[]')
-    from extension_versions as v where v.id = extensions.id) as versions,
-  (select coalesce(jsonb_agg(${INSTANCE} order by i.instance_id), '[]')
-    from extension_instances as i where i.extension_id = extensions.id) as instances,
-  (select jsonb_build_object('version', h.version, ${facts('h')},
-      'failure_threshold', h.circuit_breaker_failure_threshold,
-      'error_rate_threshold', h.circuit_breaker_error_rate_threshold,
-      'window_seconds', h.circuit_breaker_window_seconds,
-      'half_open_max_requests', h.half_open_max_requests)
-    from extension_health as h where h.extension_id = extensions.id) as health,
-  (select coalesce(jsonb_agg(jsonb_build_object('version', vh.version, ${facts('vh')}) order by vh.version), '[]')
-    from extension_version_health as vh where vh.extension_id = extensions.id) as version_health`);
-
-function toEntry({ extension, versions, instances, health, version_health }: EntryRow): RegistryEntry {
-  // Version names come from people: `__proto__` is one like any other.
-  const versionFacts: Record<string, BreakerFactsRow> = Object.create(null);
-  for (const { version, ...facts } of version_health) versionFacts[version] = facts;
-  if (health === null) return { extension, versions, instances, facts: null, versionFacts, thresholds: null };
-  const { failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests, ...facts } = health;
-  const thresholds = decided({ failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests });
-  return { extension, versions, instances, facts, versionFacts, thresholds };
+/** Q3. `error`: what reading all of them together said. */
+async function readEach(db: Database, ids: readonly string[], error: unknown): Promise<Omit<Page, 'last'>> {
+  if (ids.length === 1) return { entries: [], unreadable: [{ id: ids[0] as string, error: errorText(error) }] };
+  const middle = Math.ceil(ids.length / 2);
+  const left = await readIds(db, ids.slice(0, middle));
+  const right = await readIds(db, ids.slice(middle));
+  return { entries: [...left.entries, ...right.entries], unreadable: [...left.unreadable, ...right.unreadable] };
 }
 
-/** Q3. */
-function decided(given: ThresholdColumns): ThresholdColumns {
-  const unlessDefault = (name: keyof ThresholdColumns) =>
-    given[name] === PREDECESSOR_THRESHOLDS[name] ? null : given[name];
-  return {
-    failure_threshold: unlessDefault('failure_threshold'),
-    error_rate_threshold: unlessDefault('error_rate_threshold'),
-    window_seconds: unlessDefault('window_seconds'),
-    half_open_max_requests: unlessDefault('half_open_max_requests'),
-  };
+// data exception, cardinality, out of memory for what was asked, limit of the server, a damaged page
+const ROW_CLASSES = new Set(['21', '22', '53', '54', 'XX']);
+
+const mayBeOneRow = (error: unknown): boolean => ROW_CLASSES.has(sqlState(error)?.slice(0, 2) ?? '');
+
+/** Inserts the row of registry_revision where it is missing, and takes its number behind all that the trail has. */
+export async function healRevision(db: Database): Promise<void> {
+  await db.execute(
+    sql`insert into registry_revision (revision) values (extreg_last_revision() + 1) on conflict do nothing`,
+  );
+  await db.execute(
+    sql`update registry_revision set revision = extreg_last_revision() where revision < extreg_last_revision()`,
+  );
+}
+
+/** False: the tables are not whole, as while the registry is being restored: what they hold is no registry. */
+export async function isRegistryWhole(db: Database): Promise<boolean> {
+  const [row] = await db.execute<{ recorded: number }>(sql`
+    select count(*)::int as recorded from pg_trigger
+    where tgname = 'extreg_record' and tgrelid in (
+      to_regclass('extensions'), to_regclass('extension_versions'), to_regclass('extension_instances'))`);
+  return row?.recorded === 3;
 }

@@ -18,6 +18,7 @@ import {
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'string' });
 const count = (name: string) => bigint(name, { mode: 'number' });
+const identity = (name: string) => uuid(name).notNull().default(sql`gen_random_uuid()`);
 const latency = (name: string) => numeric(name, { precision: 10, scale: 2, mode: 'number' });
 
 export const extensions = pgTable('extensions', {
@@ -39,6 +40,8 @@ export const extensions = pgTable('extensions', {
   breaker_override: varchar('breaker_override', { length: 16 }),
   revision: count('revision').notNull().default(1),
   breaker_resets: integer('breaker_resets').notNull().default(0),
+  uid: identity('uid'),
+  policy_uid: uuid('policy_uid'),
 });
 
 export const extensionVersions = pgTable(
@@ -61,6 +64,7 @@ export const extensionVersions = pgTable(
     revision: count('revision').notNull().default(1),
     breaker_override: varchar('breaker_override', { length: 16 }),
     breaker_resets: integer('breaker_resets').notNull().default(0),
+    uid: identity('uid'),
   },
   (table) => [primaryKey({ columns: [table.id, table.version] })],
 );
@@ -79,6 +83,7 @@ export const extensionInstances = pgTable(
     last_health_check: instant('last_health_check'),
     version: varchar('version', { length: 32 }),
     revision: count('revision').notNull().default(1),
+    uid: identity('uid'),
   },
   (table) => [primaryKey({ columns: [table.extension_id, table.instance_id] })],
 );
@@ -163,10 +168,16 @@ export const extensionAuditLog = pgTable('extension_audit_log', {
   changed_at: instant('changed_at').notNull().defaultNow(),
   reason: text('reason'),
   revision: count('revision'),
+  /** Of the revision, and of the one before it. */
+  token: uuid('token'),
+  follows: uuid('follows'),
 });
 
-/** One row: the number of the last committed change. */
+/** One row: the number of the last committed change, its random token, and which history of which database it belongs to. */
 export const registryRevision = pgTable('registry_revision', {
   one: boolean('one').primaryKey().default(true),
   revision: count('revision').notNull().default(0),
+  history: identity('history'),
+  token: identity('token'),
+  follows: uuid('follows'),
 });

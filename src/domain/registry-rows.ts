@@ -1,7 +1,15 @@
 // What the registry's tables hold about one extension, as read and unchecked: the input of registry-validation.ts.
-// Column names keep their spelling. Everything a person can write is `unknown` where the database does not check it.
+// Column names keep their spelling. Everything that anyone can write is `unknown` where the database does not check it.
 
-export interface ExtensionRow {
+/** What every row has that tells it from another one. A snapshot that an older daemon wrote lacks all of it. */
+interface RowIdentity {
+  /** Set by the database when the row was inserted: a row that was deleted and inserted again has another. */
+  readonly uid?: string | null;
+  /** What could not be read of it, each as a problem; such a column is null here. */
+  readonly faults?: readonly string[];
+}
+
+export interface ExtensionRow extends RowIdentity {
   readonly id: string;
   readonly type: string;
   readonly subject: string;
@@ -10,7 +18,8 @@ export interface ExtensionRow {
   readonly enabled: boolean | null;
   readonly version: string | null;
   readonly config: unknown;
-  readonly metadata: unknown;
+  /** The operator's own: nothing here depends on it, so the feed does not read it. */
+  readonly metadata?: unknown;
   readonly policy: unknown;
   readonly auto_disabled: boolean;
   readonly breaker_override: string | null;
@@ -20,9 +29,11 @@ export interface ExtensionRow {
   /** Where that row is a person's `enable` or `reset`. */
   readonly put_back: PutBack | null;
   readonly revision: number;
+  /** Another one where the policy was removed and set again; null without a policy, or where it is older than this column. */
+  readonly policy_uid?: string | null;
 }
 
-export interface VersionRow {
+export interface VersionRow extends RowIdentity {
   readonly id: string;
   readonly version: string;
   readonly subject: string;
@@ -40,7 +51,7 @@ export interface VersionRow {
   readonly revision: number;
 }
 
-export interface InstanceRow {
+export interface InstanceRow extends RowIdentity {
   readonly extension_id: string;
   readonly instance_id: string;
   readonly subject: string;
@@ -108,15 +119,36 @@ export interface RegistryEntry {
   readonly thresholds: ThresholdColumns | null;
 }
 
+/** Where a reader is in a registry's history. */
+export interface RegistryPosition {
+  readonly revision: number;
+  /** Random, of this revision. */
+  readonly token: string;
+  /** Random, of the database's history as a whole. */
+  readonly history: string;
+  /** Which row of which table it was read from; null where it was not read from a database. */
+  readonly source: string | null;
+}
+
+/** An extension whose rows the database could not hand over. It exists. */
+export interface UnreadableEntry {
+  readonly id: string;
+  readonly error: string;
+}
+
+/** What every update has. `position` is null where it is not known: a snapshot that an older daemon wrote. */
+interface UpdateBase {
+  readonly revision: number;
+  readonly position?: RegistryPosition | null;
+  readonly entries: readonly RegistryEntry[];
+  readonly unreadable?: readonly UnreadableEntry[];
+}
+
 /**
- * What the feed tells. `snapshot`: the whole registry as of `revision`, so what is missing is gone.
+ * What the feed emits. `snapshot`: the whole registry as of `revision`, so an extension that is missing was removed;
+ * `historyChange` says why it is not what followed the updates before it, null or absent where it is.
  * `changes`: only what changed after the last update; `removedIds` no longer exist.
  */
 export type RegistryUpdate =
-  | { readonly kind: 'snapshot'; readonly revision: number; readonly entries: readonly RegistryEntry[] }
-  | {
-      readonly kind: 'changes';
-      readonly revision: number;
-      readonly entries: readonly RegistryEntry[];
-      readonly removedIds: readonly string[];
-    };
+  | (UpdateBase & { readonly kind: 'snapshot'; readonly historyChange?: string | null })
+  | (UpdateBase & { readonly kind: 'changes'; readonly removedIds: readonly string[] });

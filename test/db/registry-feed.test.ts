@@ -3,8 +3,8 @@ import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { Subject } from '#rxjs';
 import { closeDatabase, openDatabase } from '../../src/db/client.js';
 import { registryFeed } from '../../src/db/registry-feed.js';
-import { readChanges, readEntries, readSnapshot } from '../../src/db/registry-queries.js';
-import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
+import { readChanges, readEntries, readPosition, readSnapshot } from '../../src/db/registry-queries.js';
+import type { RegistryPosition, RegistryUpdate } from '../../src/domain/registry-rows.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { onBothEngines, onPostgres, type TestDatabase, until } from '../helpers/postgres.js';
 
@@ -123,20 +123,27 @@ onBoth('readEntries: tells who switched it last, and leaves out what does not ex
 
 onBoth('readChanges: names what changed, also under its old id, and is incomplete after a gap', async (t, database) => {
   const db = database.open();
-  await add(database, 'a', 'x');
-  await add(database, 'b', 'x');
-  await db.$client`insert into extension_instances (extension_id, instance_id, subject) values ('a', 'i', 'x')`;
+  const positions: RegistryPosition[] = [];
+  const noted = async (change: Promise<unknown>) => {
+    await change;
+    const position = await readPosition(db);
+    positions[position.revision] = position;
+  };
+  await noted(add(database, 'a', 'x'));
+  await noted(add(database, 'b', 'x'));
+  await noted(db.$client`insert into extension_instances (extension_id, instance_id, subject) values ('a', 'i', 'x')`);
   await db.$client`update extensions set id = 'c' where id = 'b'`;
   const ids = ({ entries, removedIds }: Awaited<ReturnType<typeof readChanges>>) => ({
     entries: entries.map((entry) => entry.extension.id),
     removedIds,
   });
-  t.deepEqual(ids(await readChanges(db, 2)), { entries: ['a', 'c'], removedIds: ['b'] });
-  t.deepEqual(ids(await readChanges(db, 3)), { entries: ['c'], removedIds: ['b'] });
+  const at = positions[3] as RegistryPosition;
+  t.deepEqual(ids(await readChanges(db, positions[2] as RegistryPosition)), { entries: ['a', 'c'], removedIds: ['b'] });
+  t.deepEqual(ids(await readChanges(db, at)), { entries: ['c'], removedIds: ['b'] });
   await db.$client`delete from extension_audit_log where revision < 4`;
-  t.false((await readChanges(db, 2)).complete);
-  t.true((await readChanges(db, 3)).complete);
-  t.true((await readChanges(db, 4)).complete);
+  t.is((await readChanges(db, positions[2] as RegistryPosition)).kind, 'gap');
+  t.is((await readChanges(db, at)).kind, 'complete');
+  t.is((await readChanges(db, await readPosition(db))).kind, 'complete');
 });
 
 onBoth('readSnapshot: what changes while it is read is in it', async (t, database) => {
@@ -156,18 +163,20 @@ onBoth('readSnapshot: what changes while it is read is in it', async (t, databas
   t.is(entries.filter((entry) => entry.extension.subject === 'new').length, revision - 1);
 });
 
-onBoth('readChanges: too many to tell at once is incomplete', async (t, database) => {
+onBoth('readChanges: too many changes at a time count as a gap', async (t, database) => {
   const db = database.open();
+  const before = await readPosition(db);
   await db.$client`
     insert into extensions (id, type, subject) select 'e' || n, 'pre', 'x' from generate_series(1, 1001) as n`;
-  t.like(await readChanges(db, 0), { revision: 1, complete: false });
+  t.like(await readChanges(db, before), { revision: 1, kind: 'gap', entries: [] });
 });
 
-onBoth('readChanges: is incomplete over a database that is older than what was told', async (t, database) => {
+onBoth('readChanges: nothing follows the present position', async (t, database) => {
   const db = database.open();
   await add(database, 'a', 'x');
-  t.false((await readChanges(db, 17)).complete);
-  t.like(await readChanges(db, 1), { complete: true, entries: [], removedIds: [], revision: 1 });
+  const now = await readPosition(db);
+  t.like(await readChanges(db, now), { kind: 'complete', entries: [], removedIds: [], revision: 1 });
+  t.is((await readChanges(db, { ...now, revision: 17 })).kind, 'other_history');
 });
 
 onBoth('F1: a snapshot first, then only what changed, deletes included', async (t, database) => {
@@ -288,22 +297,29 @@ onBoth('F1: a snapshot on request, and one every snapshotMs', async (t, database
   t.true(timed.updates.every((update) => update.kind === 'snapshot'));
 });
 
-onBoth('F3: while the database is away it says so once, and goes on where it was', async (t, database) => {
-  await add(database, 'a', 'ext.1');
-  const feed = follow(t, database, { pollMs: 20 });
-  await until('the snapshot', () => feed.updates.length === 1);
-  await database.stopServer();
-  await until('that it is away', () => feed.states.length === 2);
-  await database.startServer();
-  await until('that it is back', () => feed.states.length === 3);
-  t.deepEqual(feed.states, ['up', 'down', 'up']);
-  await add(database, 'b', 'ext.1');
-  await until('the change', () => feed.subjects.has('b'));
-  t.deepEqual(
-    feed.updates.map((update) => update.kind),
-    ['snapshot', 'changes'],
-  );
-});
+onBoth(
+  'F1, F3: while the database is away it says so once, and reads everything when it is back',
+  async (t, database) => {
+    await add(database, 'a', 'ext.1');
+    const feed = follow(t, database, { pollMs: 20 });
+    await until('the snapshot', () => feed.updates.length === 1);
+    await database.stopServer();
+    await until('that it is away', () => feed.states.length === 2);
+    await database.startServer();
+    await until('that it is back', () => feed.states.length === 3);
+    t.deepEqual(feed.states, ['up', 'down', 'up']);
+    await add(database, 'b', 'ext.1');
+    await until('the change', () => feed.subjects.has('b'));
+    t.deepEqual(
+      feed.updates.map((update) => [update.kind, update.kind === 'snapshot' ? (update.historyChange ?? null) : null]),
+      [
+        ['snapshot', null],
+        ['snapshot', null],
+        ['changes', null],
+      ],
+    );
+  },
+);
 
 onBoth('F3: a database that is away at the start is waited for', async (t, database) => {
   await add(database, 'a', 'ext.1');

@@ -2,7 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Database } from '../../src/db/client.js';
 import { readRegistryRows, writeRegistryChanges } from '../../src/db/registry-file-queries.js';
-import { readChanges } from '../../src/db/registry-queries.js';
+import { readChanges, readPosition } from '../../src/db/registry-queries.js';
 import { type Json, parseExactJson, stringifyExactJson } from '../../src/domain/exact-json.js';
 import { parseRegistryFile, registryFile } from '../../src/domain/registry-file.js';
 import { diffRegistryFile } from '../../src/domain/registry-file-diff.js';
@@ -156,6 +156,7 @@ onMigrated('U3: an extension that is off by itself is exported as on, and stays 
 onMigrated('U4: thresholds alone are audited, and the feed reads them', async (t, database) => {
   const db = database.open();
   await importText(db, REGISTRY);
+  const before = await readPosition(db);
   const plain = (thresholds: string) =>
     `{"format": 1, "extensions": {"plain": {"type": "post", "subject": "x.plain", "thresholds": ${thresholds}}}}`;
   t.is(await importText(db, plain('{"failure_threshold": 8}')), 1);
@@ -163,7 +164,7 @@ onMigrated('U4: thresholds alone are audited, and the feed reads them', async (t
     (await trail(db, 1)).map((row) => `${row.extension_id} ${row.action} ${row.revision}`),
     ['plain thresholds_update 2'],
   );
-  const { entries } = await readChanges(db, 1);
+  const { entries } = await readChanges(db, before);
   t.like(entries[0], { extension: { id: 'plain' }, thresholds: { failure_threshold: 8, window_seconds: null } });
   t.is(await importText(db, plain('{}')), 1);
   t.is(
