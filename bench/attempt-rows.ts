@@ -3,6 +3,7 @@ import { Attempt } from '../src/actors/in-flight.js';
 import type { Target } from '../src/actors/target.js';
 import { DecisionWindow } from '../src/domain/decision-window.js';
 import { HealthWindow } from '../src/domain/health-window.js';
+import { done } from '../src/domain/steps.js';
 import { NEVER_OPENS, STAYS_OPEN, StillClock, settleAt, spreadMs, startTarget, trip } from './targets.js';
 import type { Row } from './turns.js';
 
@@ -30,7 +31,7 @@ export function attemptRows(): Row[] {
   const health = new HealthWindow();
   const closed = startTarget(clock);
   const withEndpoint = startTarget(clock);
-  withEndpoint.rotation.keep(new Set(['a', 'b']), new Set(['a', 'b']));
+  done(withEndpoint.rotation.keeping(new Set(['a', 'b']), new Set(['a', 'b'])));
   const endpoint = withEndpoint.rotation.at('a');
   const failing = startTarget(clock, NEVER_OPENS);
   const open = startTarget(clock, STAYS_OPEN);

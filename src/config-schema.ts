@@ -60,6 +60,7 @@ const PAGING_EVENTS: readonly EventKind[] = [
   'auto_enabled',
   'version_opened',
   'registry_row_rejected',
+  'registry_history_changed',
   'mass_removal_held',
   'mass_failure',
   'mass_failure_ended',

@@ -30,6 +30,7 @@ export function daemonNumbers(parts: {
     extension_registry_nats_connected: connected ? 1 : 0,
     extension_registry_database_connected: readiness.degraded.includes('database') ? 0 : 1,
     extension_registry_revision: core.supervisor.revision ?? 0,
+    extension_registry_history_changes_total: core.supervisor.historyChanges,
     extension_registry_extensions: { total, enabled, healthy, unhealthy },
     extension_registry_avg_success_rate: last?.avg_success_rate ?? Number.NaN,
     extension_registry_avg_latency_seconds: secondsOf(last?.avg_latency_ms),

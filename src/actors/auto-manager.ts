@@ -26,7 +26,7 @@ export class AutoManager {
   /** A9. Slots whose breaker was not closed here since their row was last on. */
   readonly #witnessed = new WeakSet<Slot>();
   /** Revision that the last write for a slot was decided on. While its row has it, nobody knows what became of the write. */
-  readonly #tried = new WeakMap<Slot, number>();
+  #tried = new WeakMap<Slot, number>();
   #writing: Promise<void> | null = null;
   autoDisabledTotal = 0;
 
@@ -83,6 +83,22 @@ export class AutoManager {
       else this.consider(slot);
     }
     void this.flush();
+  }
+
+  /** The extension was removed: one of the same id that comes later is another. */
+  forget(id: string): void {
+    this.#owed.delete(id);
+    this.#waiting.delete(id);
+  }
+
+  /** The registry's history is another one: what its rows say of automatic changes, no daemon that runs has decided. */
+  startNewHistory(): void {
+    this.#tried = new WeakMap();
+    for (const slot of this.deps.slots.values()) {
+      if (!slot.extension.autoDisabled) continue;
+      this.#witnessed.add(slot);
+      this.consider(slot);
+    }
   }
 
   /** Applies what is owed; resolves when nothing is, or the database is away. */

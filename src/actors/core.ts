@@ -124,7 +124,15 @@ export class Core {
       log: log.child({ component: 'supervisor' }),
       requestSnapshot: ports.requestSnapshot,
       onSlotChanged: (slot) => this.#slotChanged(slot),
-      onSlotStopped: (slot) => this.prober.forget(slot),
+      onSlotStopped: (slot) => {
+        this.prober.forget(slot);
+        this.autoManager.forget(slot.id);
+      },
+      onHistoryChanged: (revision) => {
+        this.operator.startNewHistory(revision);
+        this.writer.rewriteAll();
+        this.autoManager.startNewHistory();
+      },
       onApplied: ports.onApplied,
       slotDeps: {
         clock,

@@ -17,6 +17,9 @@ interface Flushed {
   autoDisabled: boolean | null;
 }
 
+/** That of no target. */
+const NO_EPOCH = -1;
+
 export class HealthWriter {
   /** What each target's row holds of it already; a target that is gone takes its entry along. */
   readonly #flushed = new WeakMap<Target, Flushed>();
@@ -39,6 +42,13 @@ export class HealthWriter {
   transitioned(target: Target): void {
     this.#urgent.add(target);
     if (this.#flushing === null) void this.flush();
+  }
+
+  /** The rows are not those that were written: with the next flush each target's is written again. */
+  rewriteAll(): void {
+    for (const slot of this.deps.slots.values())
+      for (const { target } of slot.services)
+        this.#flushed.set(target, { ...this.#flushedOf(slot, target), epoch: NO_EPOCH });
   }
 
   /** Writes everything that is owed as of now; resolves when it is written, dropped, or the database is away. */

@@ -5,7 +5,8 @@
 //     what a daemon writes, this one or another, moves none.
 // R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
 //     here, or else two daemons would pass each other's reports to and fro. A reset takes an `unhealthy` back.
-import type { HealthStatus, Instance } from '../domain/extension.js';
+import { type HealthStatus, type Instance, isSameRow } from '../domain/extension.js';
+import type { Steps } from '../domain/steps.js';
 import { judgeSuccessRate } from '../domain/success-rate.js';
 import type { Endpoint } from './endpoint.js';
 import type { InstanceStatusRow } from './ports.js';
@@ -13,6 +14,7 @@ import type { InstanceStatusRow } from './ports.js';
 const REFRESH_MS = 60_000;
 
 interface Known {
+  uid: string | null;
   revision: number;
   /** What the row says, as far as is known. */
   status: HealthStatus;
@@ -39,18 +41,25 @@ export function worstOf(statuses: readonly HealthStatus[]): HealthStatus {
 export class InstanceStatuses {
   readonly #known = new Map<string, Known>();
 
-  /** The rows as the registry has them now; returns the instances that somebody else reports to be unhealthy. */
-  read(instances: readonly Instance[]): Instance[] {
+  /**
+   * The rows as the registry has them now; returns the instances that somebody else reports to be unhealthy. `isNewHistory`:
+   * their revisions say nothing about those before.
+   */
+  *reading(instances: readonly Instance[], isNewHistory: boolean): Steps<readonly Instance[]> {
     const reported: Instance[] = [];
+    const present = new Set<string>();
     for (const instance of instances) {
-      const { id, healthStatus, revision } = instance;
-      const known = this.#known.get(id);
+      const { id, healthStatus, revision, uid = null } = instance;
+      present.add(id);
+      const found = this.#known.get(id);
+      const known = found !== undefined && isSameRow(found, instance) ? found : undefined;
       const isNews =
         known === undefined ||
-        (revision > known.revision && known.status !== 'unhealthy' && known.writing !== 'unhealthy');
+        (!isNewHistory && revision > known.revision && known.status !== 'unhealthy' && known.writing !== 'unhealthy');
       if (healthStatus === 'unhealthy' && isNews) reported.push(instance);
       if (known === undefined)
         this.#known.set(id, {
+          uid,
           revision,
           status: healthStatus,
           writing: null,
@@ -58,11 +67,16 @@ export class InstanceStatuses {
           settledMs: null,
         });
       else {
-        known.revision = Math.max(revision, known.revision);
+        known.uid ??= uid;
+        known.revision = isNewHistory ? revision : Math.max(revision, known.revision);
         if (known.writing === null) known.status = healthStatus;
       }
+      yield;
     }
-    for (const id of this.#known.keys()) if (!instances.some((instance) => instance.id === id)) this.#known.delete(id);
+    for (const id of this.#known.keys()) {
+      if (!present.has(id)) this.#known.delete(id);
+      yield;
+    }
     return reported;
   }
 

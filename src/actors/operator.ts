@@ -22,8 +22,8 @@ const REMEMBERED = 32;
 interface OwedVerb {
   readonly command: VerbCommand;
   readonly verb: BreakerVerb;
-  /** Of the registry, when it was decided. */
-  readonly revision: number;
+  /** Of the registry, when it was decided; of a history that replaced that one, the first that was seen. */
+  revision: number;
 }
 
 export class Operator {
@@ -71,6 +71,11 @@ export class Operator {
       this.#flushing = null;
     });
     return this.#flushing;
+  }
+
+  /** What is pending was decided on a registry that is no more: it counts as decided on this one, and is the latest decision. */
+  startNewHistory(revision: number): void {
+    for (const owed of this.#owed.values()) owed.revision = revision;
   }
 
   /** Writes what is owed; takes nothing more that could only be owed, and says what is lost. */

@@ -6,10 +6,21 @@
 //     alone: a success brings it back, a failure doubles its time.
 // X3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
 // X4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
+// X5. Judging all of them at a tick costs as much as looking at each once.
 import type { DecisionWindow } from '../domain/decision-window.js';
-import { type EjectionReason, ejectionMs, ejectionReason, mayEject } from '../domain/ejection.js';
+import {
+  type ConductSum,
+  type EjectionReason,
+  ejectionMs,
+  mayEject,
+  mayHaveReason,
+  reasonAmong,
+  sumOf,
+  without,
+} from '../domain/ejection.js';
 import type { Outcome } from '../domain/outcome.js';
 import type { BreakerSettings } from '../domain/policy.js';
+import type { Steps } from '../domain/steps.js';
 import { evidenceOf, type TripEvidence } from '../domain/trip-evidence.js';
 import { Endpoint } from './endpoint.js';
 import type { Attempt } from './in-flight.js';
@@ -29,7 +40,8 @@ export interface RotationDeps {
 export class Rotation {
   readonly #deps: RotationDeps;
   readonly #endpoints = new Map<string, Endpoint>();
-  #usable: readonly Endpoint[] = [];
+  #usable: ReadonlySet<Endpoint> = new Set();
+  #usableList: readonly Endpoint[] = [];
   #out: readonly Endpoint[] = [];
 
   constructor(deps: RotationDeps) {
@@ -42,7 +54,7 @@ export class Rotation {
 
   /** Those that may take calls as far as the registry is concerned; another array after each change. */
   get usable(): readonly Endpoint[] {
-    return this.#usable;
+    return this.#usableList;
   }
 
   /** The endpoint with this subject, for as long as it is kept. */
@@ -56,9 +68,18 @@ export class Rotation {
   }
 
   /** The subjects there are from now on, and those of them that have an enabled instance with weight. */
-  keep(subjects: ReadonlySet<string>, usable: ReadonlySet<string>): void {
-    for (const subject of this.#endpoints.keys()) if (!subjects.has(subject)) this.#endpoints.delete(subject);
-    this.#usable = [...usable].map((subject) => this.at(subject));
+  *keeping(subjects: ReadonlySet<string>, usable: ReadonlySet<string>): Steps<void> {
+    for (const subject of [...this.#endpoints.keys()]) {
+      if (!subjects.has(subject)) this.#endpoints.delete(subject);
+      yield;
+    }
+    const endpoints: Endpoint[] = [];
+    for (const subject of usable) {
+      endpoints.push(this.at(subject));
+      yield;
+    }
+    this.#usable = new Set(endpoints);
+    this.#usableList = endpoints;
     this.#findOut();
   }
 
@@ -94,17 +115,31 @@ export class Rotation {
 
   /** After a failure of `endpoint` or a look at what is overdue. True: it is out now. */
   ejectIfDue(endpoint: Endpoint, nowMs: number): boolean {
-    if (!endpoint.isInRotation || !this.#usable.includes(endpoint)) return false;
-    const siblings = this.#usable.filter((other) => other !== endpoint && other.isInRotation);
-    const reason = ejectionReason(endpoint, siblings, nowMs);
-    if (reason === null || !mayEject(this.#usable.length, this.#out.length)) return false;
+    if (!mayHaveReason(endpoint, nowMs)) return false;
+    return this.#ejectAmong(endpoint, sumOf(this.#inRotation(), nowMs), nowMs);
+  }
+
+  /** Judges all of them, at a tick. X5. */
+  review(nowMs: number): void {
+    let all: ConductSum | null = null;
+    for (const endpoint of this.#usableList) {
+      if (!endpoint.isInRotation || !mayHaveReason(endpoint, nowMs)) continue;
+      all ??= sumOf(this.#inRotation(), nowMs);
+      if (this.#ejectAmong(endpoint, all, nowMs)) all = null;
+    }
+  }
+
+  /** `all`: the sum of those in rotation, this one among them. */
+  #ejectAmong(endpoint: Endpoint, all: ConductSum, nowMs: number): boolean {
+    if (!endpoint.isInRotation || !this.#usable.has(endpoint)) return false;
+    const reason = reasonAmong(endpoint, without(all, endpoint, nowMs), nowMs);
+    if (reason === null || !mayEject(this.#usable.size, this.#out.length)) return false;
     this.#eject(endpoint, reason, nowMs);
     return true;
   }
 
-  /** Judges all of them, at a tick. */
-  review(nowMs: number): void {
-    for (const endpoint of this.#usable) this.ejectIfDue(endpoint, nowMs);
+  *#inRotation(): Generator<Endpoint> {
+    for (const endpoint of this.#usableList) if (endpoint.isInRotation) yield endpoint;
   }
 
   /**
@@ -113,7 +148,7 @@ export class Rotation {
    */
   reportUnhealthy(subject: string, limited: boolean, nowMs: number): void {
     const endpoint = this.at(subject);
-    if (!endpoint.isInRotation || (limited && !mayEject(this.#usable.length, this.#out.length))) return;
+    if (!endpoint.isInRotation || (limited && !mayEject(this.#usable.size, this.#out.length))) return;
     this.#eject(endpoint, 'reported_unhealthy', nowMs);
     endpoint.isReported = true;
   }
@@ -179,6 +214,6 @@ export class Rotation {
   }
 
   #findOut(): void {
-    this.#out = this.#usable.filter((endpoint) => !endpoint.isInRotation);
+    this.#out = this.#usableList.filter((endpoint) => !endpoint.isInRotation);
   }
 }

@@ -3,7 +3,8 @@
 //
 // U4. What was written here holds against what was read before it, and gives way to what was read after it.
 // U5. What is owed holds, whatever is told, until it is settled.
-import type { Extension, Version } from '../domain/extension.js';
+import { type Extension, isSameRow, type Version } from '../domain/extension.js';
+import { versionOf } from '../domain/extension-index.js';
 import { afterVerb, type BreakerVerb, type Decision } from '../domain/verbs.js';
 
 /** The switches of an extension's own row or of a version's row, as far as a write sets them. */
@@ -15,6 +16,7 @@ interface Written {
   readonly switches: Switches;
   /** Of the row as it was told when it was written. */
   readonly toldRevision: number;
+  readonly uid: string | null;
 }
 
 /** A row of the extension: the name of a version, or null for its own. */
@@ -38,23 +40,32 @@ export class RowInForce {
   tell(told: Extension): void {
     this.#told = told;
     // U4. A revision below the one told before is that of a row that was made anew.
-    for (const [name, { switches, toldRevision }] of this.#written) {
-      const revision = rowOf(told, name)?.revision;
-      if (revision === undefined || revision < toldRevision || revision >= switches.revision)
-        this.#written.delete(name);
+    for (const [name, { switches, toldRevision, uid }] of this.#written) {
+      const row = rowOf(told, name);
+      const isSame = row !== undefined && isSameRow(row, { uid });
+      if (!isSame || row.revision < toldRevision || row.revision >= switches.revision) this.#written.delete(name);
     }
     // It was written, and is told before its answer has come.
     for (const [name, { id }] of this.#owed) if (rowOf(told, name)?.putBackId === id) this.#owed.delete(name);
     this.#renew();
   }
 
+  /** The registry's history is another one: what was written to the one before is not in it. */
+  forgetWritten(): void {
+    this.#written.clear();
+  }
+
   /** False: the feed has told it, or something newer. */
   write(name: RowName, switches: Switches): boolean {
-    const inForce = rowOf(this.#withoutOwed(), name)?.revision;
-    if (inForce === undefined || switches.revision <= inForce) return false;
+    const row = rowOf(this.#withoutOwed(), name);
+    if (row === undefined || switches.revision <= row.revision) return false;
     const before = this.#written.get(name);
-    const toldRevision = before?.toldRevision ?? inForce;
-    this.#written.set(name, { switches: { ...before?.switches, ...switches }, toldRevision });
+    const toldRevision = before?.toldRevision ?? row.revision;
+    this.#written.set(name, {
+      switches: { ...before?.switches, ...switches },
+      toldRevision,
+      uid: row.uid ?? null,
+    });
     this.#renew();
     return true;
   }
@@ -84,7 +95,7 @@ export class RowInForce {
 
 /** undefined: there is no such row. */
 const rowOf = (extension: Extension, name: RowName): Extension | Version | undefined =>
-  name === null ? extension : extension.versions.find((v) => v.version === name);
+  name === null ? extension : versionOf(extension, name);
 
 function withSwitches(extension: Extension, name: RowName, switches: Switches): Extension {
   if (name === null) return { ...extension, ...switches };

@@ -1,35 +1,35 @@
 // The slot of one extension: its targets, the instances of each, and its gates. What the router holds while it routes.
 //
-// S1. A target lives as long as its version is callable. A change of subject, policy or instances keeps the same target
-//     object, its windows and its actor.
-// S2. Precedence of the gates: disabled by a person > isolated > forced closed > breaker.
-// S3. Each decision of a person starts a new generation. What he switched on that was off automatically is probed at once,
-//     anything else that he put back begins closed and empty; what the auto-manager switched on is taken as the
+// S2. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
+// S3. Each decision of an operator starts a new generation. What is enabled again after it was disabled automatically is probed
+//     at once, anything else that is put back begins closed and empty; what the auto-manager enabled is taken as the
 //     consequence it is.
-// S4. A version that becomes the default answers for itself: what the one before it did is not held against it.
-import type { Subscription } from '#rxjs';
+// S10. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
+//     that is not done; each target obeys what was decided since it obeyed last, once.
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import { DurationBuckets } from '../domain/duration-buckets.js';
 import type { UnavailableReason } from '../domain/errors.js';
-import type { Extension, Instance, Version } from '../domain/extension.js';
+import type { Extension, Instance } from '../domain/extension.js';
+import { versionOf, versionsServedBy } from '../domain/extension-index.js';
 import type { Outcome } from '../domain/outcome.js';
-import { type BreakerSettings, resolveBreakerSettings } from '../domain/policy.js';
+import type { BreakerSettings } from '../domain/policy.js';
 import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
 import { RetryBudget } from '../domain/retry-budget.js';
-import { RoutingTable, type Why } from '../domain/routing-table.js';
+import type { RoutingTable, Why } from '../domain/routing-table.js';
+import { done, type Steps } from '../domain/steps.js';
 import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../domain/verbs.js';
-import { callableVersions, defaultVersion } from '../domain/version-choice.js';
+import { defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
-import { keepAlive } from './actor-supervision.js';
 import type { Endpoint } from './endpoint.js';
 import { InstanceStatuses } from './instance-status.js';
 import type { Clock, PrepareRoute, WrittenRow } from './ports.js';
 import type { RotationChange } from './rotation.js';
 import { RowInForce } from './row-in-force.js';
-import { makeService, type Service } from './service.js';
-import { factsOf, putBacks, putBackToClosed, storedRow } from './stored-facts.js';
-import { Target } from './target.js';
+import type { Service } from './service.js';
+import { ServiceSet } from './service-set.js';
+import { inSlices } from './slices.js';
+import type { Target } from './target.js';
 
 export interface SlotDeps {
   readonly clock: Clock;
@@ -40,6 +40,8 @@ export interface SlotDeps {
   readonly onBreakerEvent: (slot: Slot, target: Target, event: BreakerEmitted) => void;
   readonly onRotation: (slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange) => void;
   readonly onActorFailed: (slot: Slot, target: Target, error: unknown, givenUp: boolean) => void;
+  /** A change of the slot's own has failed, so that some of its targets may not have obeyed; must not throw. */
+  readonly onChangeFailed: (slot: Slot, error: unknown) => void;
 }
 
 export class Slot {
@@ -56,68 +58,92 @@ export class Slot {
   readonly checks = new Map<Outcome, number>();
   /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still out. */
   inFlight = 0;
-  /** What was stored of each version when this process took it over; null without a row. */
-  readonly stored = new Map<string, BreakerFactsRow | null>();
   readonly instanceStatuses = new InstanceStatuses();
   /** Version whose breaker the extension's published row holds; null: there is no such row, as far as is known. */
   publishedVersion: string | null;
   readonly #deps: SlotDeps;
-  readonly #services = new Map<string, Service>();
-  readonly #lives = new Map<string, Subscription>();
+  readonly #set: ServiceSet;
   readonly #rows: RowInForce;
   #registered: RegisteredExtension;
   #entry: RegistryEntry;
   /** As the targets and the gate have it. */
   #extension: Extension;
-  #default: Service | null = null;
-  #table: RoutingTable;
   #gate: UnavailableReason | null = null;
+  /** S10. Number of the last change that was begun. */
+  #change = 0;
+  /** S10. The form that each target has obeyed; those that are not here have obeyed `#obeyedByAll`. */
+  #obeyed = new WeakMap<Target, Extension>();
+  #obeyedByAll: Extension;
 
-  constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: SlotDeps) {
+  private constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: SlotDeps) {
     this.id = extension.id;
     this.#rows = new RowInForce(extension);
     this.#registered = registered;
     this.#entry = entry;
     this.#extension = extension;
+    this.#obeyedByAll = extension;
     this.publishedVersion = entry.facts && (entry.facts.version ?? defaultVersion(extension)?.version ?? null);
     this.#deps = deps;
-    this.#table = new RoutingTable(extension);
-    this.#build(extension, registered, entry);
-    this.#takeReports(extension, false);
+    this.#set = new ServiceSet(this, deps, extension);
+  }
+
+  /** A slot with everything that belongs to it, ready for calls. */
+  static *starting(
+    extension: Extension,
+    registered: RegisteredExtension,
+    entry: RegistryEntry,
+    deps: SlotDeps,
+  ): Steps<Slot> {
+    const slot = new Slot(extension, registered, entry, deps);
+    try {
+      slot.#gate = slot.#gateOf(extension);
+      yield* slot.#set.building({ before: extension, extension, registered, entry, isCurrent: () => true });
+      yield* slot.#takingReports(extension, false, false);
+    } catch (error) {
+      slot.stop();
+      throw error;
+    }
+    return slot;
   }
 
   get extension(): Extension {
     return this.#extension;
   }
 
+  /** What was stored of each version when this process took it over; null without a row. */
+  get stored(): ReadonlyMap<string, BreakerFactsRow | null> {
+    return this.#set.stored;
+  }
+
   /** The default version's service; null: every version that could be it is disabled. */
   get defaultService(): Service | null {
-    return this.#default;
+    return this.#set.default;
   }
 
   /** Which version a call asks for. */
   get table(): RoutingTable {
-    return this.#table;
+    return this.#set.table;
   }
 
   get services(): Iterable<Service> {
-    return this.#services.values();
+    return this.#set.all;
   }
 
   /** null: no such version, or it is disabled. */
   service(version: string): Service | null {
-    return this.#services.get(version) ?? null;
+    return this.#set.get(version) ?? null;
   }
 
   /** Those that an instance answers for. */
-  servicesOf({ id }: Instance): Service[] {
-    return [...this.#services.values()].filter(({ instances }) => instances.some((instance) => instance.id === id));
+  servicesOf(instance: Instance): Service[] {
+    return versionsServedBy(this.#extension, instance).flatMap((version) => this.#set.get(version) ?? []);
   }
 
   /** The instances of a target's version that have this subject. */
   instancesAt(target: Target, subject: string): readonly Instance[] {
-    const service = [...this.#services.values()].find((one) => one.target === target);
-    return service?.instances.filter((instance) => instance.subject === subject) ?? [];
+    const service = this.#set.get(target.version);
+    if (service?.target !== target) return [];
+    return service.instances.filter((instance) => instance.subject === subject);
   }
 
   /** Why no live call may pass, whatever the breakers say; null: none. */
@@ -125,50 +151,56 @@ export class Slot {
     return this.#gate;
   }
 
-  /** A change from the registry. */
-  apply(read: Extension, registered: RegisteredExtension, entry: RegistryEntry): void {
+  /** A change from the registry. `isNewHistory`: its revisions say nothing about those before. */
+  *applying(
+    read: Extension,
+    registered: RegisteredExtension,
+    entry: RegistryEntry,
+    isNewHistory: boolean,
+  ): Steps<void> {
     this.#registered = registered;
     this.#entry = entry;
+    if (isNewHistory) this.#rows.forgetWritten();
     this.#rows.tell(read);
-    this.#change();
-    this.#takeReports(read, true);
+    yield* this.#changing(null);
+    yield* this.#takingReports(read, true, isNewHistory);
   }
 
   /** The auto-manager's own write, known here before the feed tells it. */
   noteAutoChange(enabled: boolean, revision: number): void {
     const switches = { enabled, autoDisabled: !enabled, switchedBy: AUTO_MANAGER, revision };
-    if (this.#rows.write(null, switches)) this.#change();
+    if (this.#rows.write(null, switches)) this.#takeOver();
   }
 
   /** A verb was written to a version's row, or to the extension's own (null); known here before the feed tells it. */
   noteVerb(version: string | null, row: WrittenRow, decision: Decision): void {
     this.#forget(version);
     const isNews = this.#rows.write(version, { ...row, ...trailAfter(decision) });
-    this.#change(isNews ? { version } : null);
+    this.#takeOver(isNews ? { version } : null);
   }
 
   /** A verb that is in force at once, and owed to the database. */
   owe(version: string | null, decision: Decision<BreakerVerb>): void {
     this.#forget(version);
     this.#rows.owe(version, decision);
-    this.#change({ version });
+    this.#takeOver({ version });
   }
 
   /** A verb was written late: that which is owed (`isOwed`), which is in force already, or one that was decided before it. */
   noteLateVerb(version: string | null, row: WrittenRow, decision: Decision, isOwed: boolean): void {
     if (isOwed) this.#rows.settle(version);
     this.#rows.write(version, { ...row, ...trailAfter(decision) });
-    this.#change();
+    this.#takeOver();
   }
 
   /** What is owed will not be written. */
   forgive(version: string | null): void {
     this.#rows.settle(version);
-    this.#change();
+    this.#takeOver();
   }
 
   tick(nowMs: number, stalledUntilMs: number): void {
-    for (const { target } of this.#services.values()) target.tick(nowMs, stalledUntilMs);
+    for (const { target } of this.#set.all) target.tick(nowMs, stalledUntilMs);
   }
 
   count(result: string, durationMs: number): void {
@@ -195,31 +227,68 @@ export class Slot {
 
   /** Stops every actor. */
   stop(): void {
-    for (const life of this.#lives.values()) life.unsubscribe();
-    this.#lives.clear();
+    done(this.stopping());
+  }
+
+  *stopping(): Steps<void> {
+    this.#change++;
+    yield* this.#set.stopping();
   }
 
   /** What was owed gives way to a new decision, which is compared with what was before both. */
   #forget(version: string | null): void {
     this.#rows.settle(version);
     this.#extension = this.#rows.extension;
+    this.#obeyedByAll = this.#extension;
+    this.#obeyed = new WeakMap();
   }
 
   /** Takes over what is in force now. `decided`: a verb for this version (null: for all) is the reason. */
-  #change(decided: { readonly version: string | null } | null = null): void {
+  #takeOver(decided: { readonly version: string | null } | null = null): void {
+    inSlices(this.#changing(decided), this.#deps.clock).subscribe({
+      error: (error: unknown) => this.#deps.onChangeFailed(this, error),
+    });
+  }
+
+  /** S10. */
+  *#changing(decided: { readonly version: string | null } | null): Steps<void> {
+    const change = ++this.#change;
+    const isCurrent = (): boolean => change === this.#change;
     const { extension } = this.#rows;
     const before = this.#extension;
-    this.#build(extension, this.#registered, this.#entry);
+    this.#gate = this.#gateOf(extension);
+    const rows = { registered: this.#registered, entry: this.#entry };
+    if (!(yield* this.#set.building({ before, extension, ...rows, isCurrent }))) return;
     this.#extension = extension;
-    const nowMs = this.#deps.clock.now();
-    for (const service of this.#services.values()) {
+    this.#forgetCalls();
+    for (const service of this.#firstToLast(decided)) {
       const isMeant = decided !== null && (decided.version ?? service.version.version) === service.version.version;
-      this.#obey(service, before, extension, isMeant, nowMs);
+      this.#obey(service, extension, isMeant);
+      yield;
+      if (!isCurrent()) return;
     }
+    this.#obeyedByAll = extension;
+    this.#obeyed = new WeakMap();
+  }
+
+  /** Those that whoever decided looks at first. */
+  #firstToLast(decided: { readonly version: string | null } | null): Iterable<Service> {
+    const meant = decided?.version == null ? undefined : this.#set.get(decided.version);
+    const first = [meant, this.#set.default].filter((service) => service !== undefined && service !== null);
+    return new Set([...first, ...this.#set.all]);
+  }
+
+  #forgetCalls(): void {
+    const published = this.#set.default?.version.version;
+    for (const name of this.calls.keys())
+      if (name !== published && versionOf(this.#extension, name) === undefined) this.calls.delete(name);
   }
 
   /** S3; an override stays what it is (S2). */
-  #obey({ version, target }: Service, before: Extension, after: Extension, isMeant: boolean, nowMs: number): void {
+  #obey({ version, target }: Service, after: Extension, isMeant: boolean): void {
+    const before = this.#obeyed.get(target) ?? this.#obeyedByAll;
+    this.#obeyed.set(target, after);
+    const nowMs = this.#deps.clock.now();
     const override = overrideOf(after, version.version);
     const effect = effectOf(before, after, version.version) ?? (isMeant ? 'renew' : null);
     // First, so that what was isolated is not half-open in between.
@@ -228,7 +297,7 @@ export class Slot {
     target.setOverride(override, nowMs);
     if (effect === null || isReset) return;
     // It was the default that was switched off automatically: the others need no probing where they are closed.
-    const isSound = this.#default?.target !== target && target.publishedState === 'closed';
+    const isSound = this.#set.default?.target !== target && target.publishedState === 'closed';
     const isKept = override !== null || (effect === 'probe' && isSound);
     target.send({ type: isKept ? 'breaker.renew' : `breaker.${effect}`, nowMs });
   }
@@ -239,76 +308,13 @@ export class Slot {
     return null;
   }
 
-  #build(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry): void {
-    const settings = resolveBreakerSettings(extension.policy, registered.thresholds, this.#deps.breakerDefaults);
-    const published = defaultVersion(extension);
-    const versions = callableVersions(extension);
-    for (const name of [...this.#services.keys()])
-      if (!versions.some((v) => v.version === name)) {
-        this.#lives.get(name)?.unsubscribe();
-        this.#lives.delete(name);
-        this.#services.delete(name);
-      }
-    for (const name of this.calls.keys())
-      if (name !== published?.version && !extension.versions.some((v) => v.version === name)) this.calls.delete(name);
-    for (const version of versions) {
-      const isDefault = version.version === published?.version;
-      const previous = this.#services.get(version.version);
-      const target = previous?.target ?? this.#newTarget(extension, version, isDefault, settings, entry);
-      if (previous !== undefined) this.#renew(previous, version, settings);
-      this.#services.set(version.version, makeService(extension, version, target, this.#deps, previous));
-      if (previous !== undefined) continue;
-      const onFailed = (error: unknown, givenUp: boolean) => this.#deps.onActorFailed(this, target, error, givenUp);
-      this.#lives.set(version.version, keepAlive(target.life$, this.#deps.clock, onFailed).subscribe());
-    }
-    this.#default = published === null ? null : (this.#services.get(published.version) ?? null);
-    this.#gate = this.#gateOf(extension);
-    this.#table = new RoutingTable(extension);
-  }
-
   /** Instances that somebody else says are unhealthy. */
-  #takeReports(extension: Extension, limited: boolean): void {
+  *#takingReports(extension: Extension, limited: boolean, isNewHistory: boolean): Steps<void> {
     const nowMs = this.#deps.clock.now();
-    for (const reported of this.instanceStatuses.read(extension.instances))
-      for (const { target } of this.servicesOf(reported))
+    for (const reported of yield* this.instanceStatuses.reading(extension.instances, isNewHistory))
+      for (const { target } of this.servicesOf(reported)) {
         target.rotation.reportUnhealthy(reported.subject, limited, nowMs);
-  }
-
-  #newTarget(
-    extension: Extension,
-    version: Version,
-    isDefault: boolean,
-    settings: BreakerSettings,
-    entry: RegistryEntry,
-  ): Target {
-    // S4: what is published tells of the version that is the default until now.
-    const row = storedRow(entry, version, isDefault && this.#default === null);
-    this.stored.set(version.version, row);
-    // Until now it was disabled: a person enabled it.
-    const isEnabledNow = extension !== this.#extension && !isEnabled(this.#extension, version.version);
-    const facts = row === null ? null : factsOf(row, settings, putBacks(entry, version));
-    return new Target({
-      extensionId: extension.id,
-      version: version.version,
-      settings,
-      timeoutMs: version.timeoutMs,
-      override: overrideOf(extension, version.version),
-      facts: isEnabledNow ? putBackToClosed(row) : facts,
-      mustProve: isDefault && extension.autoDisabled,
-      clock: this.#deps.clock,
-      random: this.#deps.random,
-      onEvent: (target, event) => this.#deps.onBreakerEvent(this, target, event),
-      onRotation: (target, endpoint, change) => this.#deps.onRotation(this, target, endpoint, change),
-    });
-  }
-
-  #renew(previous: Service, version: Version, settings: BreakerSettings): void {
-    const nowMs = this.#deps.clock.now();
-    previous.target.setSettings(settings, version.timeoutMs, nowMs);
-    if (previous.version.subject !== version.subject) previous.target.send({ type: 'subject.changed', nowMs });
+        yield;
+      }
   }
 }
-
-/** False: its row says that it is disabled. */
-const isEnabled = (extension: Extension, version: string): boolean =>
-  extension.versions.find((v) => v.version === version)?.enabled ?? true;

@@ -6,6 +6,7 @@
 import type { Version } from '../domain/extension.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { BreakerFactsRow, PutBack, RegistryEntry } from '../domain/registry-rows.js';
+import { soundFacts } from '../domain/sound-facts.js';
 import { openMs } from '../domain/trip.js';
 import type { BreakerFacts } from '../machines/breaker-types.js';
 import { NO_FACTS } from './breaker-life.js';
@@ -13,7 +14,8 @@ import { NO_FACTS } from './breaker-life.js';
 /** S5. `isPublished`: it is the default of a daemon that begins. null: nothing is stored of it. */
 export function storedRow(entry: RegistryEntry, version: Version, isPublished: boolean): BreakerFactsRow | null {
   const named = entry.facts?.version ?? (isPublished ? version.version : null);
-  return (named === version.version ? entry.facts : null) ?? entry.versionFacts[version.version] ?? null;
+  const row = (named === version.version ? entry.facts : null) ?? entry.versionFacts[version.version] ?? null;
+  return row && soundFacts(row);
 }
 
 /** Those of the extension count for each of its versions. */

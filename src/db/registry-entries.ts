@@ -3,7 +3,6 @@
 // N1. However many rows there are, the event loop is never held for longer than a slice of them.
 // N2. What is too large or too deep does not get further than here: it is named in the row's `faults`.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { jsonLimitProblem, tooLarge } from '../domain/json-limits.js';
 import {
   type BreakerFactsRow,
   type ExtensionRow,
@@ -14,6 +13,7 @@ import {
   type ThresholdColumns,
   type VersionRow,
 } from '../domain/registry-rows.js';
+import { jsonLimitProblem, tooLarge } from '../domain/row-limits.js';
 import { KIND } from './registry-sql.js';
 
 /** A row of some table, as ENTRY_ROWS of registry-sql.ts has it. */

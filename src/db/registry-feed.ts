@@ -11,7 +11,7 @@
 //     a snapshot that says so. A registry that is not whole, as while it is being restored, counts as away.
 // F7. A row of registry_revision that stays missing is inserted again: without it nothing can be changed.
 // F8. A subscriber that throws misses that update, and gets a snapshot instead of it.
-import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from 'rxjs';
+import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from '#rxjs';
 import type { RegistryFeed } from '../actors/ports.js';
 import type { RegistryPosition, RegistryUpdate } from '../domain/registry-rows.js';
 import { closeDatabase, type Database } from './client.js';

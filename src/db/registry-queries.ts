@@ -5,7 +5,7 @@
 // Q2. A threshold column that holds the predecessor's default was set by nobody and counts as null.
 // Q3. An extension whose rows the database cannot hand over is named alone; the others are read.
 // Q4. What follows a position is found by its token: by number alone, a restored registry would pass for the same one.
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from '#drizzle-orm';
 import type { RegistryEntry, RegistryPosition, UnreadableEntry } from '../domain/registry-rows.js';
 import type { Database } from './client.js';
 import { errorText, sqlState } from './database-errors.js';

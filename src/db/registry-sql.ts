@@ -5,17 +5,14 @@
 //      above that limit.
 // RS2. Ages are computed by the database's clock; a date that is infinite has none.
 // RS3. No cast of a value that anyone can write, and no arithmetic that leaves its range.
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from '#drizzle-orm';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
-import { MAX_JSON_BYTES } from '../domain/json-limits.js';
+import { MAX_INSTANCES, MAX_JSON_BYTES, MAX_VERSIONS } from '../domain/row-limits.js';
 
 /** PostgreSQL writes JSON with blanks, so that its text is up to half as long again as the compact form. */
 const MAX_JSON_TEXT = 2 * MAX_JSON_BYTES;
 /** Above every limit of registry-validation.ts. */
 const MAX_TEXT = 1000;
-/** Of one extension. Those beyond are refused; one more is read, so that it is known that there are any. */
-export const MAX_VERSIONS = 20_000;
-export const MAX_INSTANCES = 20_000;
 
 /** What a flat row is about. */
 export const KIND = { position: 0, extension: 1, version: 2, instance: 3, versionHealth: 4 } as const;
@@ -129,7 +126,10 @@ const INSTANCE = fields({
   ...texts('i', ['subject', 'health_status', 'version']),
 });
 
-/** Everything of the extensions in a `with` table `wanted (id)`: a row for each row, columns `id, kind, name, row`. */
+/**
+ * One more than may be, so that it is known that there are too many.
+ * Everything of the extensions in a `with` table `wanted (id)`: a row for each row, columns `id, kind, name, row`.
+ */
 export const ENTRY_ROWS: SQL = sql.raw(`
   select e.id, ${KIND.extension} as kind, '' as name, ${EXTENSION} as row
     from wanted join extensions as e on e.id = wanted.id

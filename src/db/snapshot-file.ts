@@ -8,7 +8,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { auditTime, concatMap, type Observable, type SchedulerLike, scan } from 'rxjs';
+import { auditTime, concatMap, type Observable, type SchedulerLike, scan } from '#rxjs';
 import type { RegistryEntry, RegistryPosition, RegistryUpdate } from '../domain/registry-rows.js';
 import type { RegistrySnapshot } from './registry-queries.js';
 import { ageEntry, entryPieces } from './snapshot-entry.js';

@@ -14,6 +14,7 @@
 import type { Instance } from './extension.js';
 import type { Balancer } from './policy.js';
 import { hashOf, scoreFrom } from './rendezvous.js';
+import { done, type Steps, sorting } from './steps.js';
 
 /** What instances share that are one to whoever watches over them. */
 export interface Seat {
@@ -70,7 +71,9 @@ const MAX_VISITS = 50_000;
 export class InstancePool<T extends Seat, V> {
   readonly #balancer: Balancer;
   /** In the order of round-robin's ties. */
-  #members: readonly Member<T, V>[];
+  #members: readonly Member<T, V>[] = [];
+  /** By seat, the first by id; made when it is first asked for. */
+  #firstOn: ReadonlyMap<T, Member<T, V>> | null = null;
   /** Where each of them ends, their weights laid side by side. */
   #bounds: readonly number[] = [];
 
@@ -86,20 +89,53 @@ export class InstancePool<T extends Seat, V> {
     random: () => number,
   ) {
     this.#balancer = balancer;
-    const usable = instances.filter((i) => i.enabled && i.weight > 0).toSorted(byId);
+    done(this.#filling(instances, seat, value, random));
+  }
+
+  /** As the constructor, in steps. */
+  static *making<T extends Seat, V>(
+    instances: readonly Instance[],
+    balancer: Balancer,
+    seat: (instance: Instance) => T,
+    value: (instance: Instance) => V,
+    random: () => number,
+  ): Steps<InstancePool<T, V>> {
+    const pool = new InstancePool<T, V>([], balancer, seat, value, random);
+    yield* pool.#filling(instances, seat, value, random);
+    return pool;
+  }
+
+  *#filling(
+    instances: readonly Instance[],
+    seat: (instance: Instance) => T,
+    value: (instance: Instance) => V,
+    random: () => number,
+  ): Steps<void> {
+    const usable = yield* sorting(
+      instances.filter((i) => i.enabled && i.weight > 0),
+      byId,
+    );
     const weights = new Map<T, number>();
-    for (const instance of usable) weights.set(seat(instance), (weights.get(seat(instance)) ?? 0) + instance.weight);
-    this.#members = shuffled(usable, random).map((instance) => ({
-      instance,
-      seat: seat(instance),
-      value: value(instance),
-      // A small integer, which the compiler keeps unboxed.
-      hash: hashOf(`instance ${instance.id}`) | 0,
-      seatWeight: weights.get(seat(instance)) as number,
-      current: 0,
-    }));
+    for (const instance of usable) {
+      weights.set(seat(instance), (weights.get(seat(instance)) ?? 0) + instance.weight);
+      yield;
+    }
+    const members: Member<T, V>[] = [];
+    for (const instance of shuffled(usable, random)) {
+      members.push({
+        instance,
+        seat: seat(instance),
+        value: value(instance),
+        // A small integer, which the compiler keeps unboxed.
+        hash: hashOf(`instance ${instance.id}`) | 0,
+        seatWeight: weights.get(seat(instance)) as number,
+        current: 0,
+      });
+      yield;
+    }
+    this.#members = members;
     this.#layOut();
-    this.#turnTo(random());
+    if (members.length > 0) this.#turnTo(random());
   }
 
   get size(): number {
@@ -113,10 +149,15 @@ export class InstancePool<T extends Seat, V> {
 
   /** The first by id of the members with this seat; null: none has it. */
   on(seat: T): Member<T, V> | null {
-    let first: Member<T, V> | null = null;
-    for (const member of this.#members)
-      if (member.seat === seat && (first === null || byId(member.instance, first.instance) < 0)) first = member;
-    return first;
+    if (this.#firstOn === null) {
+      const first = new Map<T, Member<T, V>>();
+      for (const member of this.#members) {
+        const known = first.get(member.seat);
+        if (known === undefined || byId(member.instance, known.instance) < 0) first.set(member.seat, member);
+      }
+      this.#firstOn = first;
+    }
+    return this.#firstOn.get(seat) ?? null;
   }
 
   /** Every member with weight, by id. */

@@ -33,22 +33,63 @@ export function ejectionReason(
   siblings: Iterable<Conduct>,
   nowMs: number,
 ): Exclude<EjectionReason, 'reported_unhealthy'> | null {
-  const isRow = own.failuresInRow + own.window.overdue >= EJECT_ROW;
-  const outcomes = own.window.outcomes(nowMs) + own.window.overdue;
-  if (!isRow && outcomes < RATE_VOLUME) return null;
-  let succeededMeanwhile = false;
-  let siblingSuccesses = 0;
-  let siblingOutcomes = 0;
-  for (const sibling of siblings) {
-    succeededMeanwhile ||= sibling.lastSuccessMs >= own.rowSentMs;
-    const total = sibling.window.outcomes(nowMs);
-    siblingSuccesses += total - sibling.window.failures(nowMs);
-    siblingOutcomes += total + sibling.window.overdue;
+  return mayHaveReason(own, nowMs) ? reasonAmong(own, sumOf(siblings, nowMs), nowMs) : null;
+}
+
+/** False: it did too little for a verdict, whatever its siblings did. */
+export function mayHaveReason({ failuresInRow, window }: Conduct, nowMs: number): boolean {
+  return failuresInRow + window.overdue >= EJECT_ROW || window.outcomes(nowMs) + window.overdue >= RATE_VOLUME;
+}
+
+/** What several endpoints did together. */
+export interface ConductSum {
+  readonly successes: number;
+  readonly outcomes: number;
+  /** Of those with the latest success, and of the others. */
+  readonly lastSuccessMs: number;
+  readonly nextSuccessMs: number;
+}
+
+export function sumOf(endpoints: Iterable<Conduct>, nowMs: number): ConductSum {
+  let successes = 0;
+  let outcomes = 0;
+  let lastSuccessMs = Number.NEGATIVE_INFINITY;
+  let nextSuccessMs = Number.NEGATIVE_INFINITY;
+  for (const endpoint of endpoints) {
+    const total = endpoint.window.outcomes(nowMs);
+    successes += total - endpoint.window.failures(nowMs);
+    outcomes += total + endpoint.window.overdue;
+    if (endpoint.lastSuccessMs > lastSuccessMs) {
+      nextSuccessMs = lastSuccessMs;
+      lastSuccessMs = endpoint.lastSuccessMs;
+    } else if (endpoint.lastSuccessMs > nextSuccessMs) nextSuccessMs = endpoint.lastSuccessMs;
   }
-  if (isRow && succeededMeanwhile) return 'failures_in_a_row';
-  if (outcomes < RATE_VOLUME || siblingSuccesses === 0) return null;
+  return { successes, outcomes, lastSuccessMs, nextSuccessMs };
+}
+
+/** The same sum without one of its endpoints. */
+export function without(sum: ConductSum, own: Conduct, nowMs: number): ConductSum {
+  const total = own.window.outcomes(nowMs);
+  return {
+    successes: sum.successes - (total - own.window.failures(nowMs)),
+    outcomes: sum.outcomes - (total + own.window.overdue),
+    lastSuccessMs: own.lastSuccessMs === sum.lastSuccessMs ? sum.nextSuccessMs : sum.lastSuccessMs,
+    nextSuccessMs: sum.nextSuccessMs,
+  };
+}
+
+/** `siblings`: the sum of the other endpoints of its target that are in rotation. */
+export function reasonAmong(
+  own: Conduct,
+  siblings: ConductSum,
+  nowMs: number,
+): Exclude<EjectionReason, 'reported_unhealthy'> | null {
+  const isRow = own.failuresInRow + own.window.overdue >= EJECT_ROW;
+  if (isRow && siblings.lastSuccessMs >= own.rowSentMs) return 'failures_in_a_row';
+  const outcomes = own.window.outcomes(nowMs) + own.window.overdue;
+  if (outcomes < RATE_VOLUME || siblings.successes === 0) return null;
   const successes = own.window.outcomes(nowMs) - own.window.failures(nowMs);
-  return siblingSuccesses / siblingOutcomes - successes / outcomes > RATE_GAP ? 'success_rate' : null;
+  return siblings.successes / siblings.outcomes - successes / outcomes > RATE_GAP ? 'success_rate' : null;
 }
 
 /** E4: whether one more of `endpoints` may go while `out` are out. */

@@ -14,6 +14,7 @@ export const EVENT_KINDS = [
   'instance_ejected',
   'instance_returned',
   'registry_row_rejected',
+  'registry_history_changed',
   'mass_removal_held',
   'mass_failure',
   'mass_failure_ended',

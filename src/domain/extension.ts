@@ -13,8 +13,14 @@ export type BreakerOverride = 'isolated' | 'forced_closed';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** What tells a row from another one of the same name. */
+interface Identified {
+  /** Another one where the row was deleted and inserted again; null or absent where it is not known. */
+  readonly uid?: string | null;
+}
+
 /** One place that answers for a version. Instances with the same subject are one queue group to NATS. */
-export interface Instance {
+export interface Instance extends Identified {
   readonly id: string;
   readonly subject: string;
   /** Share of the calls, 0..100; 0 drains. */
@@ -27,7 +33,7 @@ export interface Instance {
   readonly version: string | null;
 }
 
-export interface Version {
+export interface Version extends Identified {
   /** Name of the version, 1..32 characters. */
   readonly version: string;
   readonly subject: string;
@@ -51,7 +57,7 @@ export interface Version {
   readonly revision: number;
 }
 
-export interface Extension {
+export interface Extension extends Identified {
   readonly id: string;
   readonly type: ExtensionType;
   readonly subject: string;
@@ -72,8 +78,15 @@ export interface Extension {
   /** The extension's own configuration, delivered to it; nothing of it is read here. */
   readonly config: JsonObject;
   readonly policy: ExtensionPolicy;
+  /** Another one where the policy was removed and set again; null or absent without one, or where it is not known. */
+  readonly policyUid?: string | null;
   /** Revision of the extension's own row; owed changes are applied only to the revision they were decided on. */
   readonly revision: number;
   readonly versions: readonly Version[];
   readonly instances: readonly Instance[];
+}
+
+/** False: the row was deleted and inserted again, so that nothing of the earlier one concerns the later one. */
+export function isSameRow(a: { readonly uid?: string | null }, b: { readonly uid?: string | null }): boolean {
+  return a.uid == null || b.uid == null || a.uid === b.uid;
 }

@@ -4,10 +4,14 @@
 // D2. Mass removal: an update that would remove more than half of 10 or more running extensions removes nothing until a
 //     second reading agrees, or somebody forces it. Everything else of it is applied at once.
 // D3. An entry that says what runs already makes no work.
+// D4. An extension that was deleted and inserted again is removed and started.
+// D5. An entry that cannot be read, or whose reading throws, concerns itself alone: what runs of it goes on, and it is reported
+//     and read again.
 import { isDeepStrictEqual } from 'node:util';
-import type { Extension } from './extension.js';
+import { type Extension, isSameRow } from './extension.js';
 import type { RegistryEntry, RegistryUpdate, ThresholdColumns } from './registry-rows.js';
-import { parseEntry, type RowProblem } from './registry-validation.js';
+import { parsingEntry, type RowProblem } from './registry-validation.js';
+import { done, type Steps } from './steps.js';
 import type { SubjectRules } from './subject-rules.js';
 
 /** An extension in force with what else the registry knows of it. */
@@ -22,7 +26,8 @@ export interface RegistryPlan {
   readonly start: readonly {
     readonly id: string;
     readonly registered: RegisteredExtension;
-    readonly entry: RegistryEntry;
+    /** null: it could not be read (D5), and `registered` has no extension. */
+    readonly entry: RegistryEntry | null;
   }[];
   readonly update: readonly {
     readonly id: string;
@@ -30,6 +35,8 @@ export interface RegistryPlan {
     readonly entry: RegistryEntry;
   }[];
   readonly refused: readonly RowProblem[];
+  /** Ids that have to be read again (D5). */
+  readonly failed: readonly string[];
   /** Ids whose removal is held back (D2). */
   readonly held: readonly string[];
 }
@@ -43,25 +50,60 @@ export function diffRegistry(
   rules: SubjectRules,
   removable: ReadonlySet<string> | 'all',
 ): RegistryPlan {
-  const named = new Set(update.entries.map((entry) => entry.extension.id));
-  const gone =
-    update.kind === 'snapshot'
-      ? [...running.keys()].filter((id) => !named.has(id))
-      : update.removedIds.filter((id) => running.has(id));
+  return done(diffingRegistry(running, update, rules, removable, new Set()));
+}
+
+/** As diffRegistry. `unsettled`: ids that get an update, whatever they say. */
+export function* diffingRegistry(
+  running: ReadonlyMap<string, RegisteredExtension>,
+  update: RegistryUpdate,
+  rules: SubjectRules,
+  removable: ReadonlySet<string> | 'all',
+  unsettled: ReadonlySet<string>,
+): Steps<RegistryPlan> {
+  const gone = goneFrom(running, update);
   const isMassRemoval = running.size >= MASS_REMOVAL_MINIMUM && gone.length > running.size / 2;
   const hold = isMassRemoval && removable !== 'all' && !gone.every((id) => removable.has(id));
 
+  const remove = hold ? [] : gone;
   const start: RegistryPlan['start'][number][] = [];
   const changed: RegistryPlan['update'][number][] = [];
   const refused: RowProblem[] = [];
+  const failed: string[] = [];
+  const fail = (id: string, what: string, error: string): void => {
+    const revision = running.get(id)?.extension?.revision ?? 0;
+    refused.push({ extensionId: id, revision, problems: [`${what}: ${error}`] });
+    failed.push(id);
+    if (!running.has(id)) start.push({ id, registered: { extension: null, thresholds: null }, entry: null });
+  };
+  for (const { id, error } of update.unreadable ?? []) fail(id, 'the database cannot hand over its rows', error);
   for (const entry of update.entries) {
     const id = entry.extension.id;
-    const before = running.get(id);
-    const parsed = parseEntry(entry, rules, before?.extension ?? null);
-    refused.push(...parsed.refused);
-    const registered = { extension: parsed.extension, thresholds: parsed.thresholds };
-    if (before === undefined) start.push({ id, registered, entry });
-    else if (!isDeepStrictEqual(before, registered)) changed.push({ id, registered, entry });
+    const known = running.get(id);
+    const isOther = known !== undefined && !isSameRow(known.extension ?? {}, entry.extension);
+    const before = isOther ? undefined : known;
+    try {
+      const parsed = yield* parsingEntry(entry, rules, before?.extension ?? null);
+      refused.push(...parsed.refused);
+      const registered = { extension: parsed.extension, thresholds: parsed.thresholds };
+      // D4.
+      if (isOther) remove.push(id);
+      if (before === undefined) start.push({ id, registered, entry });
+      else if (unsettled.has(id) || !isSameRegistered(before, registered)) changed.push({ id, registered, entry });
+    } catch (error) {
+      fail(id, 'its rows cannot be read', String(error));
+    }
   }
-  return { remove: hold ? [] : gone, start, update: changed, refused, held: hold ? gone : [] };
+  return { remove, start, update: changed, refused, failed, held: hold ? gone : [] };
 }
+
+function goneFrom(running: ReadonlyMap<string, RegisteredExtension>, update: RegistryUpdate): string[] {
+  if (update.kind === 'changes') return update.removedIds.filter((id) => running.has(id));
+  const named = new Set(update.entries.map((entry) => entry.extension.id));
+  for (const { id } of update.unreadable ?? []) named.add(id);
+  return [...running.keys()].filter((id) => !named.has(id));
+}
+
+/** What was parsed after the other is the same object where it says the same. */
+const isSameRegistered = (a: RegisteredExtension, b: RegisteredExtension): boolean =>
+  a.extension === b.extension && isDeepStrictEqual(a.thresholds, b.thresholds);

@@ -3,7 +3,7 @@ import { type TSchema, Type } from '#typebox';
 import type { Json } from './exact-json.js';
 import { EXTENSION_TYPES } from './extension.js';
 import { BREAKER_SETTINGS, policySchema } from './policy.js';
-import { DEFAULT_TIMEOUT_MS, MAX_RETRY, MAX_TIMEOUT_MS } from './registry-validation.js';
+import { DEFAULT_TIMEOUT_MS, MAX_RETRY, MAX_TIMEOUT_MS } from './row-validation.js';
 import { MAX_SUBJECT_BYTES } from './subject-rules.js';
 
 export const FILE_FORMAT = 1;

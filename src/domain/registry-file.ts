@@ -19,10 +19,13 @@ import { fallbacksInForce } from './fallbacks.js';
 import { defaultOf, FILE_FORMAT, MAX_VERSION_LENGTH, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 import { type ExtensionRow, type InstanceRow, PREDECESSOR_THRESHOLDS, type VersionRow } from './registry-rows.js';
 import { parseEntry } from './registry-validation.js';
+import { measure } from './row-limits.js';
 import type { SubjectRules } from './subject-rules.js';
 
 /** Levels of nesting that a file may have. */
 export const MAX_FILE_DEPTH = 100;
+/** Levels of the file above a field of an extension. */
+const DEEPEST_FIELD = MAX_FILE_DEPTH - 3;
 
 /** A row of the registry as a file says it. `fields` holds what the file names. */
 export interface FileRow {
@@ -280,10 +283,13 @@ function columnsOf({ kind, fields }: FileRow, rules: SubjectRules): Readonly<Rec
     type: 'pre',
     subject: [...rules.allowedPrefixes.slice(0, 1), 'none'].join('.'),
   };
+  // Of what is too deep for a file, that was reported already.
+  const isTold = (value: unknown): boolean => measure(value, DEEPEST_FIELD) === 'too_deep';
   return Object.fromEntries(
-    Object.keys(ROW_FIELDS[kind]).map((field) => [
-      field,
-      withoutExactNumbers(fields[field] ?? defaultOf(kind, field) ?? standIn[field] ?? null),
-    ]),
+    Object.keys(ROW_FIELDS[kind]).map((field) => {
+      const given = fields[field];
+      const value = given === undefined || isTold(given) ? undefined : given;
+      return [field, withoutExactNumbers(value ?? defaultOf(kind, field) ?? standIn[field] ?? null)];
+    }),
   );
 }

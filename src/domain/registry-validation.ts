@@ -1,30 +1,37 @@
-// Rows as the database holds them become nouns, or problems that say what was expected and what was got.
+// What an extension's rows say, put together with what was in force before, becomes what is in force now.
 //
-// L1. Last known good: what makes a running row invalid is refused, and the last valid form of that row stays in force.
-// L2. A person's switches (enabled, auto_disabled, breaker_override, breaker_resets) always count, also on a row that is
-//     refused: the way to turn an extension or a version off must not depend on the rest of its row.
+// L1. Last known good: what makes a running row invalid is refused, and the last valid form of that row stays in force. Of a
+//     row that was deleted and inserted again there is no earlier form.
+// L2, in row-validation.ts: an operator's switches count also on a row that is refused.
 // L3. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
 // L4, in rollout.ts: what the rows of several versions say together.
+// L5. What says the same as before is the same object as before, so that whoever compares has little to do.
+// L6. However many rows there are, no step of the work takes longer than a few of them.
+import { isDeepStrictEqual } from 'node:util';
 import { Value } from '#typebox/value';
+import { type Extension, type Instance, isSameRow, type Version } from './extension.js';
+import { versionOf, versionsServedBy } from './extension-index.js';
+import { BREAKER_SETTINGS } from './policy.js';
+import type { InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
+import { rolloutInForce } from './rollout.js';
+import { MAX_INSTANCES, MAX_VERSIONS } from './row-limits.js';
 import {
-  type BreakerOverride,
-  EXTENSION_TYPES,
-  type Extension,
-  HEALTH_STATUSES,
-  type Instance,
-  type JsonObject,
-  type Version,
-} from './extension.js';
-import { BREAKER_SETTINGS, parsePolicy } from './policy.js';
-import type { ExtensionRow, InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
-import { rolloutInForce, rolloutKeyProblem } from './rollout.js';
-import { isExtensionId, type SubjectRules, subjectProblem } from './subject-rules.js';
+  extensionSwitches,
+  keptInstance,
+  keptVersion,
+  type Parsed,
+  parseExtension,
+  parseInstance,
+  parseVersion,
+} from './row-validation.js';
+import { done, type Steps } from './steps.js';
+import type { SubjectRules } from './subject-rules.js';
 
 export interface RowProblem {
   readonly extensionId: string;
   readonly version?: string;
   readonly instanceId?: string;
-  /** Of the row that is refused: a problem is told once per revision. */
+  /** Of the row that is refused: a problem is reported once per revision. */
   readonly revision: number;
   readonly problems: readonly string[];
 }
@@ -36,217 +43,169 @@ export interface ParsedEntry {
   readonly refused: readonly RowProblem[];
 }
 
-export const DEFAULT_TIMEOUT_MS = 5000;
-export const MAX_TIMEOUT_MS = 86_400_000;
-export const MAX_RETRY = 100;
-/** Of a number in rules: so many survive a reader that takes it for a double. */
-const MAX_DIGITS = 15;
+/** Of one row that are named. */
+const MAX_PROBLEMS = 20;
 
 /** `previous`: the form in force, null where none is. */
 export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: Extension | null): ParsedEntry {
-  const refused: RowProblem[] = [];
-  const valid = entry.versions.flatMap((row) => {
-    const before = previous?.versions.find((v) => v.version === row.version);
-    return keepValid(
-      parseVersion(row, rules),
-      before && { ...before, ...versionSwitches(row, before.breakerOverride) },
-      (problems) =>
-        refused.push({ extensionId: entry.extension.id, version: row.version, revision: row.revision, problems }),
-    );
-  });
-  const { versions, ...rollout } = rolloutInForce(valid, previous?.versions ?? []);
-  for (const name of rollout.refused) addProblems(refused, entry, name, rollout.problems);
-  const instances = entry.instances.flatMap((row) =>
-    keepValid(
-      parseInstance(row, rules),
-      previous?.instances.find((i) => i.id === row.instance_id),
-      (problems) =>
-        refused.push({
-          extensionId: entry.extension.id,
-          instanceId: row.instance_id,
-          revision: row.revision,
-          problems,
-        }),
-    ),
-  );
+  return done(parsingEntry(entry, rules, previous));
+}
+
+/** As parseEntry. L6. */
+export function* parsingEntry(
+  entry: RegistryEntry,
+  rules: SubjectRules,
+  previous: Extension | null,
+): Steps<ParsedEntry> {
+  const { id } = entry.extension;
+  const before = previous !== null && isSameRow(previous, { uid: entry.extension.uid ?? null }) ? previous : null;
+  const refused = new Map<string, RowProblem>();
+  const refuse = (problem: Omit<RowProblem, 'extensionId'>): void => {
+    const key = `${problem.version === undefined ? '' : `version ${problem.version}`}/${problem.instanceId ?? ''}`;
+    const all = [...(refused.get(key)?.problems ?? []), ...problem.problems];
+    const more = all.length > MAX_PROBLEMS ? [`and ${all.length - MAX_PROBLEMS} more`] : [];
+    refused.set(key, { extensionId: id, ...problem, problems: [...all.slice(0, MAX_PROBLEMS), ...more] });
+  };
+  const versions = yield* parsingVersions(entry, rules, before, refuse);
+  const parsedInstances = yield* parsingInstances(entry, rules, before, refuse);
+
   const { columns, problems: columnProblems } = parseThresholds(entry.thresholds);
   const own = parseExtension(entry.extension, rules);
-  // One problem for the row and its columns elsewhere: what is told once is told by its id.
-  const problems = [...columnProblems, ...('value' in own ? [] : own.problems)];
-  if (problems.length > 0)
-    refused.push({ extensionId: entry.extension.id, revision: entry.extension.revision, problems });
-  if ('value' in own) return { extension: { ...own.value, versions, instances }, thresholds: columns, refused };
-  if (previous === null) return { extension: null, thresholds: columns, refused };
-  return {
-    extension: { ...previous, ...switches(entry.extension, previous.breakerOverride), versions, instances },
-    thresholds: columns,
-    refused,
-  };
+  const problems = [...columnProblems, ...tooManyProblems(entry), ...('value' in own ? [] : own.problems)];
+  // One problem for the row and its columns elsewhere: what is reported once is known by its id.
+  if (problems.length > 0) refuse({ revision: entry.extension.revision, problems });
+  const fields = 'value' in own ? own.value : before && { ...before, ...keptOwn(entry, before) };
+  if (fields === null) return { extension: null, thresholds: columns, refused: [...refused.values()] };
+  const whole = { ...fields, versions, instances: parsedInstances };
+  const instances = same(yield* servingFew(whole, entry, refuse), before?.instances);
+  const extension = sameOwn({ ...whole, instances }, before);
+  return { extension, thresholds: columns, refused: [...refused.values()] };
 }
 
-/** One problem for a row: what is told once is told by its id. */
-function addProblems(refused: RowProblem[], entry: RegistryEntry, version: string, problems: readonly string[]): void {
-  const told = refused.findIndex((row) => row.version === version);
-  const row = entry.versions.find((v) => v.version === version);
-  const before = refused[told] ?? {
-    extensionId: entry.extension.id,
-    version,
-    revision: row?.revision ?? 0,
-    problems: [],
-  };
-  refused.splice(told < 0 ? refused.length : told, 1, { ...before, problems: [...before.problems, ...problems] });
+type Refuse = (problem: Omit<RowProblem, 'extensionId'>) => void;
+
+function* parsingVersions(
+  entry: RegistryEntry,
+  rules: SubjectRules,
+  before: Extension | null,
+  refuse: Refuse,
+): Steps<readonly Version[]> {
+  const valid: Version[] = [];
+  const rows = new Map<string, VersionRow>();
+  for (const row of entry.versions.slice(0, MAX_VERSIONS)) {
+    rows.set(row.version, row);
+    const known = before === null ? undefined : versionOf(before, row.version);
+    const inForce = known !== undefined && isSameRow(known, row) ? known : undefined;
+    const kept = inForce && (() => keptVersion(row, inForce));
+    const { version, revision } = row;
+    valid.push(...keepValid(parseVersion(row, rules), kept, (problems) => refuse({ version, revision, problems })));
+    yield;
+  }
+  const previous = (before?.versions ?? []).filter((v) => isSameRow(v, rows.get(v.version) ?? {}));
+  const { versions, ...rollout } = rolloutInForce(valid, previous);
+  for (const version of rollout.refused)
+    refuse({ version, revision: rows.get(version)?.revision ?? 0, problems: rollout.problems });
+  const result: Version[] = [];
+  for (const version of versions) {
+    const known = before === null ? undefined : versionOf(before, version.version);
+    result.push(known !== undefined && isDeepStrictEqual(known, version) ? known : version);
+    yield;
+  }
+  return same(result, before?.versions);
 }
 
-/** Who answers for a version: by name, else by subject, else the instances that fit no version serve `extensions.version`. */
-export function instancesOf(extension: Extension, version: Version): Instance[] {
-  const subjects = new Set(extension.versions.map((v) => v.subject));
-  return extension.instances.filter((instance) => {
-    if (instance.version !== null) return instance.version === version.version;
-    if (subjects.has(instance.subject)) return instance.subject === version.subject;
-    return version.version === extension.version;
-  });
+function* parsingInstances(
+  entry: RegistryEntry,
+  rules: SubjectRules,
+  before: Extension | null,
+  refuse: Refuse,
+): Steps<readonly Instance[]> {
+  const earlier = new Map<string, Instance>();
+  for (const instance of before?.instances ?? []) earlier.set(instance.id, instance);
+  const result: Instance[] = [];
+  for (const row of entry.instances.slice(0, MAX_INSTANCES)) {
+    const known = earlier.get(row.instance_id);
+    const inForce = known !== undefined && isSameRow(known, row) ? known : undefined;
+    const kept = inForce && (() => keptInstance(row, inForce));
+    const { instance_id: instanceId, revision } = row;
+    for (const instance of keepValid(parseInstance(row, rules), kept, (problems) =>
+      refuse({ instanceId, revision, problems }),
+    ))
+      result.push(known !== undefined && isDeepStrictEqual(known, instance) ? known : instance);
+    yield;
+  }
+  return result;
 }
 
-type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
+/** An instance counts once for each version that it serves, as it costs: those beyond the limit are refused. */
+function* servingFew(extension: Extension, entry: RegistryEntry, refuse: Refuse): Steps<readonly Instance[]> {
+  let places = 0;
+  const revisions = new Map<string, InstanceRow>();
+  const kept: Instance[] = [];
+  for (const instance of extension.instances) {
+    const serves = versionsServedBy(extension, instance).length;
+    places += serves;
+    if (places <= MAX_INSTANCES) kept.push(instance);
+    else {
+      places -= serves;
+      if (revisions.size === 0) for (const row of entry.instances) revisions.set(row.instance_id, row);
+      const revision = revisions.get(instance.id)?.revision ?? 0;
+      const problem = `an extension may have at most ${MAX_INSTANCES} instances, counted once for each version that they serve`;
+      refuse({ instanceId: instance.id, revision, problems: [problem] });
+    }
+    yield;
+  }
+  return kept;
+}
 
-function keepValid<T>(parsed: Parsed<T>, previous: T | undefined, refuse: (problems: readonly string[]) => void): T[] {
+function keepValid<T>(
+  parsed: Parsed<T>,
+  kept: (() => T) | undefined,
+  refuse: (problems: readonly string[]) => void,
+): T[] {
   if ('value' in parsed) return [parsed.value];
   refuse(parsed.problems);
-  return previous === undefined ? [] : [previous];
+  return kept === undefined ? [] : [kept()];
 }
 
-/** L2; an override that is none leaves the one in force. */
-function switches(
-  row: ExtensionRow,
-  override: BreakerOverride | null,
-): ReturnType<typeof versionSwitches> & Pick<Extension, 'autoDisabled' | 'switchedBy'> {
-  return { ...versionSwitches(row, override), autoDisabled: row.auto_disabled, switchedBy: row.switched_by };
-}
-
-function versionSwitches(
-  row: ExtensionRow | VersionRow,
-  override: BreakerOverride | null,
-): Pick<Version, 'enabled' | 'breakerOverride' | 'breakerResets' | 'putBackId' | 'revision'> {
-  // A snapshot that an older daemon wrote lacks what came later.
-  const given = row.breaker_override ?? null;
+/** L2. A policy that was removed meanwhile is not the one that its row has now. */
+function keptOwn({ extension: row }: RegistryEntry, before: Extension): Partial<Extension> {
+  const { policyUid: was = null } = before;
+  const is = row.policy_uid ?? null;
+  const isOther = was !== null && is !== null && was !== is;
   return {
-    enabled: row.enabled ?? true,
-    breakerOverride: isOverride(given) ? given : override,
-    breakerResets: row.breaker_resets ?? 0,
-    putBackId: row.put_back?.id ?? null,
-    revision: row.revision,
+    ...extensionSwitches(row, before.breakerOverride),
+    ...(row.uid == null ? {} : { uid: row.uid }),
+    ...(isOther ? { policy: {}, policyUid: is } : {}),
   };
 }
 
-function parseExtension(row: ExtensionRow, rules: SubjectRules): Parsed<Omit<Extension, 'versions' | 'instances'>> {
-  const problems: string[] = [];
-  if (!isExtensionId(row.id)) problems.push(`id must be 1 to 255 of A-Z a-z 0-9 _ : -, got ${JSON.stringify(row.id)}`);
-  const type = EXTENSION_TYPES.find((t) => t === row.type);
-  if (type === undefined)
-    problems.push(`type must be one of ${EXTENSION_TYPES.join(', ')}, got ${JSON.stringify(row.type)}`);
-  const overrideWrong = overrideProblem(row);
-  if (overrideWrong !== null) problems.push(overrideWrong);
-  const version = row.version ?? 'v1';
-  if (version === '') problems.push('version must not be empty');
-  const call = parseCall(row, rules, problems);
-  const parsedPolicy = parsePolicy(row.policy);
-  problems.push(...policyProblems(parsedPolicy, rules));
-  if (problems.length > 0 || type === undefined || 'problems' in parsedPolicy) return { problems };
-  return { value: { id: row.id, type, version, policy: parsedPolicy.policy, ...call, ...switches(row, null) } };
-}
-
-function policyProblems(parsed: ReturnType<typeof parsePolicy>, rules: SubjectRules): readonly string[] {
-  if ('problems' in parsed) return parsed.problems;
-  const { health_check: check, fallback = [] } = parsed.policy;
-  const subject = check?.subject === undefined ? null : subjectProblem(check.subject, rules);
+function tooManyProblems({ versions, instances }: RegistryEntry): string[] {
   return [
-    ...(subject === null ? [] : [`policy.health_check.${subject}`]),
-    ...fallback
-      .filter((id) => !isExtensionId(id))
-      .map((id) => `policy.fallback must hold extension ids, got ${JSON.stringify(id)}`),
+    ...(versions.length > MAX_VERSIONS ? [`an extension may have at most ${MAX_VERSIONS} versions`] : []),
+    ...(instances.length > MAX_INSTANCES ? [`an extension may have at most ${MAX_INSTANCES} instances`] : []),
   ];
 }
 
-function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {
-  const problems: string[] = [];
-  if (row.version === '') problems.push('version must not be empty');
-  const call = parseCall(row, rules, problems);
-  const routingRules = row.routing_rules ?? {};
-  if (!isObject(routingRules)) problems.push(`routing_rules must be a JSON object, got ${kindOf(routingRules)}`);
-  else
-    for (const [key, rule] of Object.entries(routingRules))
-      problems.push(...ruleProblems(key, Array.isArray(rule) ? rule : [rule]));
-  const overrideWrong = overrideProblem(row);
-  if (overrideWrong !== null) problems.push(overrideWrong);
-  const percent = row.rollout_percent;
-  if (percent !== null && !(percent >= 0 && percent <= 100))
-    problems.push(`rollout_percent must be 0..100, got ${percent}`);
-  if (percent !== null && isObject(routingRules) && Object.keys(routingRules).length > 0)
-    problems.push('rollout_percent must be null: a version has routing rules or a rollout percentage, not both');
-  const keyWrong = rolloutKeyProblem(row.rollout_key);
-  if (keyWrong !== null) problems.push(keyWrong);
-  if (problems.length > 0) return { problems };
+/** L5, of a list. */
+function same<T>(list: readonly T[], before: readonly T[] | undefined): readonly T[] {
+  return before !== undefined && list.length === before.length && list.every((one, i) => one === before[i])
+    ? before
+    : list;
+}
+
+/** L5, of what is the extension's own. */
+function sameOwn(extension: Extension, before: Extension | null): Extension {
+  if (before === null) return extension;
+  const { versions, instances, ...own } = extension;
+  const { versions: _, instances: __, ...ownBefore } = before;
+  const isSame = versions === before.versions && instances === before.instances;
+  if (isDeepStrictEqual(own, ownBefore)) return isSame ? before : { ...before, versions, instances };
   return {
-    value: {
-      version: row.version,
-      ...call,
-      routingRules: routingRules as JsonObject,
-      rolloutPercent: percent,
-      rolloutKey: row.rollout_key,
-      ...versionSwitches(row, null),
-    },
+    ...extension,
+    config: isDeepStrictEqual(own.config, before.config) ? before.config : own.config,
+    policy: isDeepStrictEqual(own.policy, before.policy) ? before.policy : own.policy,
   };
-}
-
-function ruleProblems(key: string, wanted: readonly unknown[]): string[] {
-  if (key === '') return ['routing_rules must not have an empty key'];
-  if (!wanted.every(isScalar)) return [`routing_rules.${key} must be a string, number or boolean, or a list of those`];
-  // Whoever read the column as a number may have lost digits, so that a neighbour would match.
-  const inexact = wanted.filter((one) => typeof one === 'number' && Number(one.toPrecision(MAX_DIGITS)) !== one);
-  return inexact.map(
-    (one) => `routing_rules.${key} must hold numbers of more than ${MAX_DIGITS} digits as strings, got ${one}`,
-  );
-}
-
-function parseInstance(row: InstanceRow, rules: SubjectRules): Parsed<Instance> {
-  const problems: string[] = [];
-  const subject = subjectProblem(row.subject, rules);
-  if (subject !== null) problems.push(subject);
-  if (!/^[\x21-\x7e]{1,255}$/.test(row.instance_id))
-    problems.push(`instance_id must be 1 to 255 printable ASCII characters, got ${JSON.stringify(row.instance_id)}`);
-  const weight = row.weight ?? 100;
-  if (!(Number.isInteger(weight) && weight >= 0 && weight <= 100))
-    problems.push(`weight must be 0..100, got ${weight}`);
-  if (problems.length > 0) return { problems };
-  return {
-    value: {
-      id: row.instance_id,
-      subject: row.subject,
-      weight,
-      enabled: row.enabled ?? true,
-      healthStatus: HEALTH_STATUSES.find((s) => s === row.health_status) ?? 'unknown',
-      version: row.version,
-      revision: row.revision,
-    },
-  };
-}
-
-/** What extensions and versions have in common: where, how long, how often, with what configuration. */
-function parseCall(
-  row: Pick<ExtensionRow, 'subject' | 'timeout_ms' | 'retry' | 'config'>,
-  rules: SubjectRules,
-  problems: string[],
-): { subject: string; timeoutMs: number; retry: number; config: JsonObject } {
-  const subject = subjectProblem(row.subject, rules);
-  if (subject !== null) problems.push(subject);
-  const timeoutMs = row.timeout_ms ?? DEFAULT_TIMEOUT_MS;
-  if (!(timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS))
-    problems.push(`timeout_ms must be 1..${MAX_TIMEOUT_MS}, got ${timeoutMs}`);
-  const retry = row.retry ?? 0;
-  if (!(retry >= 0 && retry <= MAX_RETRY)) problems.push(`retry must be 0..${MAX_RETRY}, got ${retry}`);
-  const config = row.config ?? {};
-  if (!isObject(config)) problems.push(`config must be a JSON object, got ${kindOf(config)}`);
-  return { subject: row.subject, timeoutMs, retry, config: isObject(config) ? config : {} };
 }
 
 const COLUMN_SETTINGS = {
@@ -272,13 +231,3 @@ function parseThresholds(columns: ThresholdColumns | null): { columns: Threshold
   }
   return { columns: valid, problems };
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isOverride = (value: string | null): value is BreakerOverride | null =>
-  value === null || value === 'isolated' || value === 'forced_closed';
-const overrideProblem = ({ breaker_override: given }: ExtensionRow | VersionRow): string | null =>
-  isOverride(given ?? null) ? null : `breaker_override must be isolated or forced_closed, got ${JSON.stringify(given)}`;
-const isScalar = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
-const kindOf = (value: unknown): string =>
-  Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`;

@@ -45,10 +45,12 @@ export function rolloutInForce(versions: readonly Version[], previous: readonly 
   const problems = rolloutProblems(versions);
   if (problems.length === 0) return { versions, problems, refused: [] };
   const refused: string[] = [];
-  const until = previous.length > 0 ? previous : earliestThatFit(versions);
+  const until = new Map(
+    (previous.length > 0 ? previous : earliestThatFit(versions)).map((version) => [version.version, version]),
+  );
   const kept = versions.map((version) => {
     if (!isInRollout(version)) return version;
-    const before = until.find((v) => v.version === version.version);
+    const before = until.get(version.version);
     const { rolloutPercent, rolloutKey } =
       before !== undefined && isOpen(before) ? before : { rolloutPercent: 0, rolloutKey: null };
     if (rolloutPercent === version.rolloutPercent && rolloutKey === version.rolloutKey) return version;
@@ -64,7 +66,15 @@ function earliestThatFit(versions: readonly Version[]): Version[] {
   const byAge = versions
     .filter(isInRollout)
     .sort((a, b) => a.revision - b.revision || (a.version < b.version ? -1 : 1));
-  for (const version of byAge) if (rolloutProblems([...fit, version]).length === 0) fit.push(version);
+  let left = WHOLE;
+  let key: string | null = null;
+  for (const version of byAge) {
+    const share = hundredths(version.rolloutPercent);
+    if (share > left || (key !== null && version.rolloutKey !== null && version.rolloutKey !== key)) continue;
+    fit.push(version);
+    left -= share;
+    key ??= version.rolloutKey;
+  }
   return fit;
 }
 
@@ -74,16 +84,24 @@ export function rolloutProblems(versions: readonly Sharing[]): string[] {
   const problems: string[] = [];
   const sum = inRollout.reduce((total, { rolloutPercent }) => total + hundredths(rolloutPercent), 0);
   if (sum > WHOLE) {
-    const each = inRollout.map(({ version, rolloutPercent }) => `${version} ${rolloutPercent}`).join(', ');
+    const each = named(inRollout.map(({ version, rolloutPercent }) => `${version} ${rolloutPercent}`));
     problems.push(`rollout_percent of all versions must add up to at most 100, got ${sum / 100}: ${each}`);
   }
   const keyed = inRollout.filter(({ rolloutKey }) => rolloutKey !== null);
   if (new Set(keyed.map(({ rolloutKey }) => rolloutKey)).size > 1) {
-    const each = keyed.map(({ version, rolloutKey }) => `${version} ${JSON.stringify(rolloutKey)}`).join(', ');
+    const each = named(keyed.map(({ version, rolloutKey }) => `${version} ${JSON.stringify(rolloutKey)}`));
     problems.push(`rollout_key must be one for all versions in the rollout, got ${each}`);
   }
   return problems;
 }
+
+/** Of the versions that a problem is about. */
+const MAX_NAMED = 20;
+
+const named = (each: readonly string[]): string =>
+  each.length <= MAX_NAMED
+    ? each.join(', ')
+    : `${each.slice(0, MAX_NAMED).join(', ')} and ${each.length - MAX_NAMED} more`;
 
 /**
  * Percent of the calls that no rules take, by version: for each enabled version without rules, and for the default, which may

@@ -5,11 +5,13 @@
 //      version only adds keys to it; a key gives the same version on every replica, and keys of two extensions are
 //      independent. Without a default, the versions share everything in the proportion of their percentages.
 // RT3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
-import type { Extension } from './extension.js';
+// RT4. However many versions there are, compiling them can be put aside between its steps.
+import type { Extension, Version } from './extension.js';
 import { hashOf, scoreOf } from './rendezvous.js';
 import { hasNoRules, isInRollout, sharesOf } from './rollout.js';
 import { type Condition, type Context, compileRules, unmetCondition } from './routing-rules.js';
-import { compareVersions, defaultVersion } from './version-choice.js';
+import { done, type Steps, sorting } from './steps.js';
+import { compareNamed, defaultVersion } from './version-choice.js';
 
 /** What chose a version. */
 export type ChosenBy = 'rules' | 'rollout' | 'default';
@@ -38,6 +40,16 @@ export interface RolloutShare {
 /** Context keys that a rollout is by: the first that has a value. */
 const DEFAULT_ROLLOUT_KEYS: readonly string[] = ['tenant_id', 'routing_key'];
 
+/** What a table is made of. */
+interface Compiled {
+  readonly ruled: readonly RuledVersion[];
+  readonly shares: readonly RolloutShare[];
+  readonly rolloutKeys: readonly string[];
+  readonly default: Choice | null;
+  readonly standIns: readonly string[];
+  readonly noneReason: 'disabled' | 'no_version';
+}
+
 export class RoutingTable {
   /** RT1: in the order in which they are asked. */
   readonly ruled: readonly RuledVersion[];
@@ -53,35 +65,15 @@ export class RoutingTable {
   readonly noneReason: 'disabled' | 'no_version';
   readonly #extensionId: string;
 
-  constructor(extension: Extension) {
+  constructor(extension: Extension, compiled: Compiled = done(compiling(extension))) {
     this.#extensionId = extension.id;
-    this.noneReason = extension.versions.some((version) => !version.enabled && hasNoRules(version))
-      ? 'disabled'
-      : 'no_version';
-    const enabled = extension.versions.filter((version) => version.enabled);
-    this.ruled = enabled
-      .filter((version) => !hasNoRules(version))
-      .map(({ version, routingRules }) => ({
-        choice: { version, by: 'rules' as const },
-        conditions: compileRules(routingRules),
-      }))
-      .toSorted(
-        (a, b) => b.conditions.length - a.conditions.length || compareVersions(b.choice.version, a.choice.version),
-      );
-    const byDefault = defaultVersion(extension)?.version ?? null;
-    this.default = byDefault === null ? null : { version: byDefault, by: 'default' };
-    const inRollout = enabled.filter(isInRollout).toSorted((a, b) => compareVersions(a.version, b.version));
-    this.shares = sharesIn(extension, [
-      ...inRollout.map(({ version }) => ({ version, by: 'rollout' as const })),
-      ...(inRollout.length > 0 && this.default !== null ? [this.default] : []),
-    ]);
+    this.ruled = compiled.ruled;
+    this.shares = compiled.shares;
+    this.rolloutKeys = compiled.rolloutKeys;
+    this.default = compiled.default;
+    this.standIns = compiled.standIns;
     this.readsContext = this.ruled.length > 0 || this.shares.length > 0;
-    const rolloutKey = inRollout.find((version) => version.rolloutKey !== null)?.rolloutKey ?? null;
-    this.rolloutKeys = rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey];
-    this.standIns = enabled
-      .filter((version) => hasNoRules(version) && version.rolloutPercent === null && version.version !== byDefault)
-      .map(({ version }) => version)
-      .toSorted((a, b) => compareVersions(b, a));
+    this.noneReason = compiled.noneReason;
   }
 
   /** True: the version has rules, and they do not take such a call. */
@@ -133,6 +125,56 @@ export class RoutingTable {
     }
     return last;
   }
+}
+
+/** RT4. For the constructor. */
+export function* compiling(extension: Extension): Steps<Compiled> {
+  const ruled: { readonly version: Version; readonly made: RuledVersion }[] = [];
+  const inRollout: (Version & { readonly rolloutPercent: number })[] = [];
+  const plain: Version[] = [];
+  let noneReason: Compiled['noneReason'] = 'no_version';
+  const byDefault = defaultVersion(extension)?.version ?? null;
+  for (const version of extension.versions) {
+    const isPlain = hasNoRules(version);
+    if (!version.enabled) {
+      if (isPlain) noneReason = 'disabled';
+    } else if (!isPlain) ruled.push({ version, made: ruledVersion(version) });
+    else if (isInRollout(version)) inRollout.push(version);
+    else if (version.version !== byDefault) plain.push(version);
+    yield;
+  }
+  const ruledInOrder = yield* sorting(
+    ruled,
+    (a, b) => b.made.conditions.length - a.made.conditions.length || compareNamed(b.version, a.version),
+  );
+  const rolledOut = yield* sorting(inRollout, compareNamed);
+  const standIns = yield* sorting(plain, (a, b) => compareNamed(b, a));
+  const byItself: Choice | null = byDefault === null ? null : { version: byDefault, by: 'default' };
+  const rolloutKey = rolledOut.find((version) => version.rolloutKey !== null)?.rolloutKey ?? null;
+  return {
+    ruled: ruledInOrder.map(({ made }) => made),
+    shares: sharesIn(extension, [
+      ...rolledOut.map(({ version }) => ({ version, by: 'rollout' as const })),
+      ...(rolledOut.length > 0 && byItself !== null ? [byItself] : []),
+    ]),
+    rolloutKeys: rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey],
+    default: byItself,
+    standIns: standIns.map(({ version }) => version),
+    noneReason,
+  };
+}
+
+const ruledVersions = new WeakMap<Version, RuledVersion>();
+
+/** Rules are read once for each form of a version. */
+function ruledVersion(version: Version): RuledVersion {
+  let made = ruledVersions.get(version);
+  if (made === undefined) {
+    const choice = { version: version.version, by: 'rules' as const };
+    made = { choice, conditions: compileRules(version.routingRules) };
+    ruledVersions.set(version, made);
+  }
+  return made;
 }
 
 function sharesIn(extension: Extension, choices: readonly Choice[]): RolloutShare[] {

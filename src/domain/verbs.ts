@@ -6,6 +6,7 @@
 // V6. What a person decided is seen in the rows, by whoever reads them and however many decisions he reads at a time.
 import { AUTO_MANAGER } from './auto-management.js';
 import type { BreakerOverride, Extension, Version } from './extension.js';
+import { versionOf } from './extension-index.js';
 
 export const VERBS = ['enable', 'disable', 'isolate', 'force-closed', 'release', 'reset'] as const;
 export type Verb = (typeof VERBS)[number];
@@ -26,14 +27,14 @@ export const actionOf = (verb: Verb): string => verb.replace('-', '_');
 
 /** V4. */
 export function overrideOf(extension: Extension, version: string): BreakerOverride | null {
-  const own = extension.versions.find((v) => v.version === version)?.breakerOverride ?? null;
+  const own = versionOf(extension, version)?.breakerOverride ?? null;
   const both = [extension.breakerOverride, own];
   return both.includes('isolated') ? 'isolated' : both.includes('forced_closed') ? 'forced_closed' : null;
 }
 
 /** V5. `version` null: the whole extension. */
 export function scopeOf(extension: Extension, version: string | null): { readonly version: string | null } | 'none' {
-  if (version === null || extension.versions.some((v) => v.version === version)) return { version };
+  if (version === null || versionOf(extension, version) !== undefined) return { version };
   return version === extension.version && extension.versions.length === 0 ? { version: null } : 'none';
 }
 
@@ -73,8 +74,8 @@ export function effectOf(
   after: Extension,
   version: string,
 ): 'reset' | 'enable' | 'probe' | 'renew' | null {
-  const was = before.versions.find((v) => v.version === version);
-  const is = after.versions.find((v) => v.version === version);
+  const was = versionOf(before, version);
+  const is = versionOf(after, version);
   const isVersionReset = was !== undefined && is !== undefined && is.breakerResets > was.breakerResets;
   if (after.breakerResets > before.breakerResets || isVersionReset) return 'reset';
   const isSwitched = before.enabled !== after.enabled || before.autoDisabled !== after.autoDisabled;

@@ -3,19 +3,50 @@
 // C1. The default is the highest enabled version with empty rules and no percentage; where there is none, the extension's
 //     own row, which stands for the version named `extensions.version`.
 // C2. The own row is ignored where a version row has that name, also a disabled one. Then there may be no default at all.
+// C3. However many versions there are, choosing the default costs a comparison for each, once for each form of the extension.
 import type { Extension, Version } from './extension.js';
+import { versionOf } from './extension-index.js';
 
 const PARTS = /\d+|-[^\d-]*|[^\d-]+/g;
 
 /** v10 > v9, v2-beta < v2, then by text: numbers compare as numbers, and a name that ends where the other has a '-' is higher. */
 export function compareVersions(a: string, b: string): number {
-  const left = a.match(PARTS) ?? [];
-  const right = b.match(PARTS) ?? [];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const order = compareParts(left[i], right[i]);
+  return compareNames({ name: a, parts: partsOf(a) }, { name: b, parts: partsOf(b) });
+}
+
+/** Those of versions with these names, taken apart once for each. */
+export function compareNamed(a: Named, b: Named): number {
+  return compareNames(nameOf(a), nameOf(b));
+}
+
+interface Named {
+  readonly version: string;
+}
+
+interface Name {
+  readonly name: string;
+  readonly parts: readonly string[];
+}
+
+const names = new WeakMap<Named, Name>();
+
+function nameOf(version: Named): Name {
+  let name = names.get(version);
+  if (name === undefined) {
+    name = { name: version.version, parts: partsOf(version.version) };
+    names.set(version, name);
+  }
+  return name;
+}
+
+const partsOf = (name: string): readonly string[] => name.match(PARTS) ?? [];
+
+function compareNames(a: Name, b: Name): number {
+  for (let i = 0; i < Math.max(a.parts.length, b.parts.length); i++) {
+    const order = compareParts(a.parts[i], b.parts[i]);
     if (order !== 0) return order;
   }
-  return a < b ? -1 : a > b ? 1 : 0;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
 /** A part that begins with '-' is before the end of a name and any other part after it, so that the order has no circle. */
@@ -37,7 +68,7 @@ function compareNumbers(a: string, b: string): number {
 
 /** The extension's own row as a version; null where a version row has its name (C2). */
 function ownRow(extension: Extension): Version | null {
-  if (extension.versions.some((v) => v.version === extension.version)) return null;
+  if (versionOf(extension, extension.version) !== undefined) return null;
   return {
     version: extension.version,
     subject: extension.subject,
@@ -55,17 +86,27 @@ function ownRow(extension: Extension): Version | null {
   };
 }
 
+const defaults = new WeakMap<Extension, Version | null>();
+
 /** C1, C2. null: every version that could be the default is disabled. */
 export function defaultVersion(extension: Extension): Version | null {
-  const candidates = extension.versions.filter(
-    (v) => v.enabled && v.rolloutPercent === null && Object.keys(v.routingRules).length === 0,
-  );
-  const highest = candidates.reduce<Version | null>(
-    (best, v) => (best === null || compareVersions(v.version, best.version) > 0 ? v : best),
-    null,
-  );
-  return highest ?? ownRow(extension);
+  let found = defaults.get(extension);
+  if (found === undefined) {
+    found = highestPlain(extension) ?? ownRow(extension);
+    defaults.set(extension, found);
+  }
+  return found;
 }
+
+function highestPlain({ versions }: Extension): Version | null {
+  let best: Version | null = null;
+  for (const version of versions)
+    if (isPlain(version) && (best === null || compareNamed(version, best) > 0)) best = version;
+  return best;
+}
+
+const isPlain = ({ enabled, rolloutPercent, routingRules }: Version): boolean =>
+  enabled && rolloutPercent === null && Object.keys(routingRules).length === 0;
 
 /** Every version that can be called: the default first, then the other enabled ones. */
 export function callableVersions(extension: Extension): Version[] {

@@ -14,6 +14,19 @@ const SPAN_ID_DIGITS = 16;
 const headerJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
+/** Many routes have one configuration: it is written once, and its text is shared. */
+const configLines = new WeakMap<object, string>();
+
+function configLine(config: RouteSpec['config']): string {
+  if (config === null) return '';
+  let line = configLines.get(config);
+  if (line === undefined) {
+    line = `Extreg-Config: ${headerJson(config)}\r\n`;
+    configLines.set(config, line);
+  }
+  return line;
+}
+
 export class PreparedRoute implements Route {
   readonly subject: string;
   readonly extensionId: string;
@@ -32,7 +45,7 @@ export class PreparedRoute implements Route {
     this.sendable = subjectProblem(spec.subject, rules) === null;
     const version = `Extreg-Version: ${headerValue(spec.version)}\r\n`;
     const instance = spec.instanceId === null ? '' : `Extreg-Instance-Id: ${headerValue(spec.instanceId)}\r\n`;
-    const config = spec.config === null ? '' : `Extreg-Config: ${headerJson(spec.config)}\r\n`;
+    const config = configLine(spec.config);
     const env = environment === null ? '' : `Extreg-Environment: ${headerValue(environment)}\r\n`;
     this.#requestHead = `${STATUS_LINE}Extreg-Extension-Id: ${headerValue(spec.extensionId)}\r\n${version}${instance}${config}${env}`;
     this.#firstAttemptHead = `${this.#requestHead}Extreg-Attempt: 1\r\nExtreg-Hops: 1\r\nExtreg-Timeout-Ms: `;

@@ -97,6 +97,11 @@ export const DAEMON_METRICS = {
   extension_registry_nats_connected: { type: 'gauge', help: '1 while connected to NATS.', labels: [] },
   extension_registry_database_connected: { type: 'gauge', help: '1 while the database answers.', labels: [] },
   extension_registry_revision: { type: 'gauge', help: 'Revision of the registry that is in force.', labels: [] },
+  extension_registry_history_changes_total: {
+    type: 'counter',
+    help: 'Times the registry was not what followed the revision in force: restored, exchanged, or its number rewritten.',
+    labels: [],
+  },
   extension_registry_extensions: {
     type: 'gauge',
     help: 'Extensions by what holds for them: total, enabled, healthy, unhealthy.',

@@ -71,7 +71,7 @@ test('D3: the same snapshot again makes no work, from any state', (t) => {
   fc.assert(
     fc.property(state, (entries) => {
       const plan = diff(runningFrom(...entries), snapshotOf(2, ...entries));
-      t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], held: [] });
+      t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], failed: [], held: [] });
     }),
   );
 });
@@ -92,12 +92,12 @@ test('D3: a plan only starts what did not run and only updates what did', (t) =>
 
 test('D1: an id that is told gone and does not run makes no work', (t) => {
   const plan = diff(runningFrom(...plain('a')), changesOf(2, [], ['b']));
-  t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], held: [] });
+  t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], failed: [], held: [] });
 });
 
 test('D1: an update without entries changes nothing', (t) => {
   const plan = diff(runningFrom(...plain('a')), changesOf(2, []));
-  t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], held: [] });
+  t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], failed: [], held: [] });
 });
 
 test('D3: a higher revision alone is an update, because owed changes are decided on it', (t) => {

@@ -1,7 +1,8 @@
 import test from 'ava';
 import type { Extension, Instance, Version } from '../../src/domain/extension.js';
+import { instancesOf } from '../../src/domain/extension-index.js';
 import type { ExtensionRow, InstanceRow, RegistryEntry, VersionRow } from '../../src/domain/registry-rows.js';
-import { instancesOf, parseEntry } from '../../src/domain/registry-validation.js';
+import { parseEntry } from '../../src/domain/registry-validation.js';
 import type { SubjectRules } from '../../src/domain/subject-rules.js';
 import { extensionRow, instanceRow, registryEntry, versionRow } from '../helpers/registry-rows.js';
 

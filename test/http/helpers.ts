@@ -112,6 +112,7 @@ export const daemonNumbers: DaemonNumbers = {
   extension_registry_nats_connected: 1,
   extension_registry_database_connected: 0,
   extension_registry_revision: 42,
+  extension_registry_history_changes_total: 21,
   extension_registry_extensions: { total: 3, enabled: 2, healthy: 1, unhealthy: 2 },
   extension_registry_avg_success_rate: 0.75,
   extension_registry_avg_latency_seconds: 0.02,
