@@ -1,7 +1,17 @@
 // Debian packages without root and without side effects: own lists, own cache, unpacked and not installed. No service of
 // a package is started, nothing outside one directory is written.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join, relative } from 'node:path';
 import { run, SetupError } from './child-process.mjs';
 import { isInstalled } from './executables.mjs';
 
@@ -57,6 +67,36 @@ export async function unpackPackages({ packages, withDependencies }, parent, use
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * Makes `unpacked` the directory `tree`, whose `bin` runs the programs with the libraries that came with them.
+ * @param {string} unpacked
+ * @param {string} tree replaced where it is there
+ * @param {string[]} programs paths below `unpacked`
+ */
+export function keepPackages(unpacked, tree, programs) {
+  const libraries = ['usr/lib', 'lib']
+    .flatMap((path) => [join(unpacked, path), ...foldersIn(join(unpacked, path))])
+    .filter((path) => existsSync(path) && readdirSync(path).some((name) => name.includes('.so')));
+  const moved = (path) => join(tree, relative(unpacked, path));
+  const searched = `${libraries.map(moved).join(':')}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}`;
+  mkdirSync(join(unpacked, 'bin'), { recursive: true });
+  for (const program of programs) {
+    const wrapper = join(unpacked, 'bin', basename(program));
+    writeFileSync(wrapper, `#!/bin/sh\nLD_LIBRARY_PATH="${searched}" exec "${moved(program)}" "$@"\n`);
+    chmodSync(wrapper, 0o755);
+  }
+  mkdirSync(join(tree, '..'), { recursive: true });
+  rmSync(tree, { recursive: true, force: true });
+  renameSync(unpacked, tree);
+}
+
+function foldersIn(directory) {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .map((name) => join(directory, name))
+    .filter((path) => basename(path) !== 'postgresql' && statSync(path).isDirectory());
 }
 
 /** Runs apt-get; rejects with a message for a person. */

@@ -1,18 +1,8 @@
 // The PostgreSQL that the tests start: found on this machine, else installed (as root) or fetched (as anyone else).
 // Nothing of it runs when this is through: no service is started, no cluster is made.
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
-import { apt, aptIsThere, unpackPackages } from './apt.mjs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { apt, aptIsThere, keepPackages, unpackPackages } from './apt.mjs';
 import { SetupError } from './child-process.mjs';
 import { directoryOf, isInstalled, pathDirectories } from './executables.mjs';
 import { say } from './say.mjs';
@@ -72,35 +62,18 @@ async function installPostgres(env) {
 const privateTree = (dataDir) => resolve(dataDir, 'tools', 'postgresql');
 const privateBin = (dataDir) => join(privateTree(dataDir), 'bin');
 
-/** The server and those of its libraries that this machine lacks, with wrappers that tell it where they are. */
+/** The server and those of its libraries that this machine lacks. */
 async function fetchPostgres(dataDir) {
   say('Fetching PostgreSQL for the tests into the data directory …');
   await unpackPackages({ packages: ['postgresql'], withDependencies: true }, dataDir, (unpacked) => {
     const [bin] = versionsIn(join(unpacked, VERSIONED));
     if (bin === undefined) throw new SetupError('The packages hold no PostgreSQL server.', 69);
-    const libraries = ['usr/lib', 'lib']
-      .flatMap((path) => [join(unpacked, path), ...foldersIn(join(unpacked, path))])
-      .filter((path) => existsSync(path) && readdirSync(path).some((name) => name.includes('.so')));
-    const tree = privateTree(dataDir);
-    const moved = (path) => join(tree, relative(unpacked, path));
-    mkdirSync(join(unpacked, 'bin'));
-    for (const program of readdirSync(bin)) {
-      const wrapper = join(unpacked, 'bin', program);
-      const searched = `${libraries.map(moved).join(':')}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}`;
-      writeFileSync(wrapper, `#!/bin/sh\nLD_LIBRARY_PATH="${searched}" exec "${moved(join(bin, program))}" "$@"\n`);
-      chmodSync(wrapper, 0o755);
-    }
-    mkdirSync(join(tree, '..'), { recursive: true });
-    rmSync(tree, { recursive: true, force: true });
-    renameSync(unpacked, tree);
+    keepPackages(
+      unpacked,
+      privateTree(dataDir),
+      readdirSync(bin).map((program) => join(bin, program)),
+    );
   });
-}
-
-function foldersIn(directory) {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .map((name) => join(directory, name))
-    .filter((path) => basename(path) !== 'postgresql' && statSync(path).isDirectory());
 }
 
 function missing(env) {

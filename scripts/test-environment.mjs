@@ -3,6 +3,7 @@ import { delimiter } from 'node:path';
 import { withoutSettings } from './environment.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
 import { ensurePostgres } from './postgres.mjs';
+import { ensurePythonYaml } from './python-yaml.mjs';
 
 /**
  * The environment of AVA. Rejects with one command to run where a server cannot be had.
@@ -11,12 +12,15 @@ import { ensurePostgres } from './postgres.mjs';
 export async function testEnvironment(dataDir, directory = null, env = process.env) {
   const natsServer = await ensureNatsServer(dataDir, env);
   const postgres = await ensurePostgres(dataDir, env);
+  const { python, pythonPath } = await ensurePythonYaml(dataDir, env);
   return {
     // What somebody set for a daemon of theirs must reach no daemon of the tests.
     ...withoutSettings(env),
     NODE_ENV: 'test',
     ...(directory === null ? {} : { TMPDIR: directory }),
     NATS_SERVER_BIN: natsServer,
+    EXTREG_TEST_PYTHON: python,
+    EXTREG_TEST_PYTHONPATH: pythonPath,
     PATH: `${postgres}${delimiter}${env.PATH}`,
   };
 }

@@ -7,28 +7,9 @@ import { closeSync, fstatSync, openSync, readFileSync, renameSync, rmSync, write
 import { extname, isAbsolute } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import {
-  Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  type Node,
-  Parser,
-  parseDocument,
-  Scalar,
-  type ScalarTag,
-} from '#yaml';
-import {
-  ExactNumber,
-  exactNumber,
-  type Json,
-  JsonSyntaxError,
-  parseExactJson,
-  stringifyExactJson,
-} from '../domain/exact-json.js';
+import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser, parseDocument } from '#yaml';
+import { exactNumber, type Json, JsonSyntaxError, parseExactJson, stringifyExactJson } from '../domain/exact-json.js';
+import { stringifyExactYaml } from '../domain/exact-yaml.js';
 import { MAX_FILE_DEPTH } from '../domain/registry-file.js';
 import { CommandError, EXIT } from './command-error.js';
 import type { CommandIo } from './command-io.js';
@@ -78,15 +59,7 @@ export async function readRegistryDocument(
 }
 
 export function renderRegistryDocument(tree: Json, format: FileFormat): string {
-  if (format === 'json') return `${stringifyExactJson(tree, 2)}\n`;
-  const document = new Document(tree, {
-    aliasDuplicateObjects: false,
-    compat: 'yaml-1.1',
-    customTags: (tags) => [...tags, EXACT_NUMBER],
-  });
-  // A block that begins with a blank, alone at the root, is written with an indent that reads back as less.
-  if (isScalar(document.contents)) document.contents.type = Scalar.QUOTE_DOUBLE;
-  return document.toString({ lineWidth: 0 });
+  return format === 'json' ? `${stringifyExactJson(tree, 2)}\n` : stringifyExactYaml(tree);
 }
 
 /** `-`: standard output. A file is replaced whole or stays as it is. */
@@ -223,12 +196,3 @@ function place(lines: LineCounter, offset: number): string {
   const { line, col } = lines.linePos(offset);
   return `line ${line}, column ${col}`;
 }
-
-const EXACT_NUMBER: ScalarTag = {
-  tag: 'tag:yaml.org,2002:float',
-  default: true,
-  identify: (value) => value instanceof ExactNumber,
-  createNode: (_, value) => new Scalar(value),
-  stringify: ({ value }) => (value as ExactNumber).text,
-  resolve: (text) => text,
-};

@@ -124,6 +124,7 @@ function split(text: string): { sign: string; digits: string; exponent: number }
 
 function write(value: Json, indent: number, newline: string): string {
   if (value instanceof ExactNumber) return value.text;
+  if (Object.is(value, -0)) return '-0';
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const inner = newline + ' '.repeat(indent);
   const items = Array.isArray(value)

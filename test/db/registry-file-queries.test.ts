@@ -1,11 +1,17 @@
 // U1..U4 of registry-file-queries.ts, and that what is exported comes back to the byte.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
+import fc from 'fast-check';
+import { FILE_FORMATS, readRegistryDocument, renderRegistryDocument } from '../../src/cli/registry-document.js';
 import type { Database } from '../../src/db/client.js';
 import { readRegistryRows, writeRegistryChanges } from '../../src/db/registry-file-queries.js';
 import { readChanges, readPosition } from '../../src/db/registry-queries.js';
 import { type Json, parseExactJson, stringifyExactJson } from '../../src/domain/exact-json.js';
 import { parseRegistryFile, registryFile } from '../../src/domain/registry-file.js';
 import { diffRegistryFile } from '../../src/domain/registry-file-diff.js';
+import { hostileTexts, propertyRuns, TEXTS_THAT_LOOK_LIKE_MORE } from '../helpers/hostile-text.js';
 import { onBothEngines } from '../helpers/postgres.js';
 
 const test = anyTest as TestFn;
@@ -59,6 +65,60 @@ onMigrated(
     t.is(await exportText(db), '{\n  "format": 1,\n  "extensions": {}\n}');
     t.is(await importText(db, first), 7);
     t.is(await exportText(db), first);
+  },
+);
+
+/** Rows of one extension that hold every hostile text wherever a column holds text, with the digest of what was stored. */
+async function storeHostileTexts({ $client }: Database): Promise<void> {
+  const texts = [
+    ...TEXTS_THAT_LOOK_LIKE_MORE,
+    ...fc.sample(hostileTexts, { numRuns: propertyRuns(100, 5000), seed: 1 }),
+  ];
+  const tree = { list: texts, keys: Object.fromEntries(texts.map((text) => [text, { [text]: text }])) };
+  const named = [...new Set(texts.filter((text) => text !== '' && [...text].length <= 32))];
+  const rules = Object.fromEntries(texts.filter((text) => text !== '').map((text) => [text, [text]]));
+  await $client`insert into extensions (id, type, subject, version, config, metadata)
+    values ('e', 'pre', 'x.e', ${' \u0085v\t'}, ${JSON.stringify(tree)}::text::jsonb, ${JSON.stringify(texts)}::text::jsonb)`;
+  await $client`insert into extension_versions (id, version, subject, metadata, routing_rules)
+    select 'e', version, 'x.e', to_jsonb(version), case n when 1 then ${JSON.stringify(rules)}::text::jsonb else '{}' end
+    from jsonb_array_elements_text(${JSON.stringify(named)}::text::jsonb) with ordinality as v (version, n)`;
+  await $client`insert into extension_versions (id, version, subject, rollout_percent, rollout_key)
+    values ('e', 'in the rollout', 'x.e', 1, ${'\ta\u2028='})`;
+  await $client`insert into extension_instances (extension_id, instance_id, subject, version)
+    select 'e', 'i' || n, 'x.e', version
+    from jsonb_array_elements_text(${JSON.stringify(named)}::text::jsonb) with ordinality as v (version, n)`;
+}
+
+async function storedDigest({ $client }: Database): Promise<unknown> {
+  const [row] = await $client`select
+    (select md5(string_agg(concat(version, config, metadata), '|')) from extensions) as extensions,
+    (select md5(string_agg(concat(version, metadata, routing_rules, rollout_key), '|' order by version collate "C"))
+      from extension_versions) as versions,
+    (select md5(string_agg(version, '|' order by version collate "C")) from extension_instances) as instances`;
+  return row;
+}
+
+onMigrated(
+  'round trip: every text comes back to the byte, in every column, as YAML and as JSON',
+  async (t, database) => {
+    const db = database.open();
+    await storeHostileTexts(db);
+    const stored = await storedDigest(db);
+    const tree = registryFile(await readRegistryRows(db));
+    const directory = mkdtempSync(join(tmpdir(), 'extreg-file-'));
+    t.teardown(() => rmSync(directory, { recursive: true }));
+    for (const format of FILE_FORMATS) {
+      const file = join(directory, 'registry');
+      writeFileSync(file, renderRegistryDocument(tree, format));
+      const read = stringifyExactJson(await readRegistryDocument(file, format));
+      await db.$client`delete from extensions`;
+      await importText(db, read);
+      t.deepEqual(await storedDigest(db), stored, format);
+      t.true(
+        renderRegistryDocument(registryFile(await readRegistryRows(db)), format) ===
+          renderRegistryDocument(tree, format),
+      );
+    }
   },
 );
 

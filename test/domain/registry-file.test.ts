@@ -97,7 +97,7 @@ test(
   file({
     a: {
       ...plain,
-      metadata: { 'k\0': ['v\0'] },
+      metadata: { 'k\0': ['v\0'], '\udc00': { half: 'a\ud83d' } },
       config: { deep: JSON.parse(`${'['.repeat(120)}${']'.repeat(120)}`) as Json },
       versions: { ['v'.repeat(33)]: plain.subject, v: { subject: 'ext.v', rollout_percent: 33.333 } },
       thresholds: { error_rate_threshold: 0.125 },
@@ -105,6 +105,8 @@ test(
   }),
   'a key of extensions.a.metadata must not contain the character U+0000, which the database cannot hold',
   'extensions.a.metadata."k\\u0000".0 must not contain the character U+0000, which the database cannot hold',
+  'a key of extensions.a.metadata must be text, got half of a surrogate pair',
+  'extensions.a.metadata."\\udc00".half must be text, got half of a surrogate pair',
   'extensions.a.config.deep is nested deeper than 100 levels',
   'extensions.a.thresholds.error_rate_threshold must have at most two digits after the point, got 0.125',
   `extensions.a.versions.${'v'.repeat(33)} must have a name of at most 32 characters`,

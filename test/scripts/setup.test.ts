@@ -28,6 +28,15 @@ const { ensureNatsServer, findNatsServer } = await script<{
 const { findPostgres } = await script<{
   findPostgres(dataDir: string, env: NodeJS.ProcessEnv, versioned?: string): string | null;
 }>('postgres.mjs');
+const { ensurePythonYaml, findPythonYaml } = await script<{
+  findPythonYaml(dataDir: string, env: NodeJS.ProcessEnv, debian?: string): Promise<Found | null>;
+  ensurePythonYaml(dataDir: string, env: NodeJS.ProcessEnv, debian?: string): Promise<Found>;
+}>('python-yaml.mjs');
+
+interface Found {
+  readonly python: string;
+  readonly pythonPath: string;
+}
 
 function directory(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), 'extreg-setup-'));
@@ -35,10 +44,12 @@ function directory(t: ExecutionContext): string {
   return path;
 }
 
-function executable(...parts: string[]): string {
+const executable = (...parts: string[]): string => shellScript('exit 0', ...parts);
+
+function shellScript(text: string, ...parts: string[]): string {
   const path = join(...parts);
   mkdirSync(join(path, '..'), { recursive: true });
-  writeFileSync(path, '#!/bin/sh\nexit 0\n');
+  writeFileSync(path, `#!/bin/sh\n${text}\n`);
   chmodSync(path, 0o755);
   return path;
 }
@@ -187,4 +198,33 @@ test('postgres: postgres and initdb side by side, PATH first, then the newest ve
   t.is(findPostgres(base, env, versioned), newest);
   const inPath = side(join(base, 'path'));
   t.is(findPostgres(base, env, versioned), inPath);
+});
+
+test('PyYAML: of every python3 the one that loads it, Debian\u2019s first, then PATH, then with what was fetched', async (t) => {
+  const base = directory(t);
+  const debian = join(base, 'debian');
+  const env = { PATH: join(base, 'path') };
+  const found = () => findPythonYaml(base, env, debian);
+  t.is(await found(), null);
+  const inPath = shellScript('[ "$PYTHONPATH" != "" ]', base, 'path', 'python3');
+  t.is(await found(), null);
+  const fetched = join(base, 'tools', 'python-yaml', 'usr', 'lib', 'python3', 'dist-packages');
+  mkdirSync(fetched, { recursive: true });
+  t.deepEqual(await found(), { python: inPath, pythonPath: fetched });
+  writeFileSync(inPath, `#!${join(base, 'absent')}\n`);
+  t.is(await found(), null);
+  const wrapped = executable(base, 'tools', 'python-yaml', 'bin', 'python3');
+  t.deepEqual(await found(), { python: wrapped, pythonPath: '' });
+  const ofDebian = executable(debian, 'python3');
+  t.deepEqual(await found(), { python: ofDebian, pythonPath: '' });
+});
+
+test('PyYAML: without one and without apt there is one command to run, and exit code 69', async (t) => {
+  const base = directory(t);
+  const error = await t.throwsAsync<Error & { exitCode: number }>(
+    ensurePythonYaml(base, { PATH: join(base, 'nothing') }, join(base, 'debian')),
+  );
+  t.is(error.exitCode, 69);
+  t.regex(error.message, /There is no Python with PyYAML on this machine/);
+  t.is(error.message.match(/^ {2}\S.*$/gm)?.length, 1);
 });
