@@ -110,7 +110,9 @@ onMigrated(
     for (const format of FILE_FORMATS) {
       const file = join(directory, 'registry');
       writeFileSync(file, renderRegistryDocument(tree, format));
-      const read = stringifyExactJson(await readRegistryDocument(file, format));
+      const read = stringifyExactJson(
+        await readRegistryDocument({ stdin: process.stdin, cwd: directory }, file, format),
+      );
       await db.$client`delete from extensions`;
       await importText(db, read);
       t.deepEqual(await storedDigest(db), stored, format);
