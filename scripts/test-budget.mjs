@@ -1,10 +1,14 @@
 // What a run of tests may cost in processor time, and the table of what it did cost.
 //
 // Wall time says little: on a busy machine it triples, processor time rises by 10 to 30 %.
+import { REFERENCE_SECONDS } from './machine-speed.mjs';
 import { RUNNER } from './processor-time.mjs';
 import { columns } from './terminal.mjs';
 
-/** Seconds of processor time. docs/CONTRIBUTING.md says who may raise them, and by how much. */
+/**
+ * Seconds of processor time, of a machine on which the reference of machine-speed.mjs takes REFERENCE_SECONDS. docs/CONTRIBUTING.md says who may
+ * raise them, and by how much.
+ */
 export const BUDGET = { total: 600, file: 40 };
 const SHOWN = 10;
 /** How far the sum may be from what the processors were busy, on a machine that does nothing else. */
@@ -23,8 +27,10 @@ export const dearestFiles = (seconds) => [...seconds].filter(([file]) => file !=
  * @param {number} run.wallSeconds
  * @param {number | null} run.busySeconds of all processors in that time
  * @param {number} run.loadBefore load average of the minute before
+ * @param {number | null} run.reference seconds of the reference's start in this run
+ * @param {number} run.factor by how much a second of processor time is longer here
  */
-export function costLines({ seconds, wallSeconds, busySeconds, loadBefore }) {
+export function costLines({ seconds, wallSeconds, busySeconds, loadBefore, reference, factor }) {
   const total = totalOf(seconds);
   return [
     `The dearest of ${seconds.size - 1} files, in seconds of processor time:`,
@@ -35,6 +41,11 @@ export function costLines({ seconds, wallSeconds, busySeconds, loadBefore }) {
     ...(busySeconds === null
       ? []
       : [`In that time the machine's processors were busy for ${busySeconds.toFixed(1)} s.`]),
+    ...(reference === null
+      ? []
+      : [
+          `The reference took ${reference.toFixed(2)} s here, ${REFERENCE_SECONDS} s where the budget was set: that makes it ${(total / factor).toFixed(1)} s there.`,
+        ]),
     ...deviation(total, busySeconds, loadBefore),
   ];
 }
@@ -48,13 +59,16 @@ function deviation(total, busySeconds, loadBefore) {
   ];
 }
 
-/** What of it is over the budget; empty where nothing is. */
-export function overBudget(seconds, budget = BUDGET) {
-  const total = totalOf(seconds);
+/** What of it is over the budget; empty where nothing is. `factor`: by how much a second of processor time is longer here. */
+export function overBudget(seconds, factor = 1, budget = BUDGET) {
+  const total = totalOf(seconds) / factor;
   return [
     ...dearestFiles(seconds)
-      .filter(([, cost]) => cost > budget.file)
-      .map(([file, cost]) => `${file} took ${cost.toFixed(1)} s of processor time; a file may take ${budget.file} s.`),
+      .filter(([, cost]) => cost / factor > budget.file)
+      .map(
+        ([file, cost]) =>
+          `${file} took ${(cost / factor).toFixed(1)} s of processor time; a file may take ${budget.file} s.`,
+      ),
     ...(total > budget.total
       ? [`All tests took ${total.toFixed(1)} s of processor time; together they may take ${budget.total} s.`]
       : []),

@@ -1,9 +1,10 @@
 // What one run of AVA costs: samples /proc while it runs.
 import { loadavg } from 'node:os';
+import { MachineSpeed } from './machine-speed.mjs';
 import { busySeconds, ProcessorTime } from './processor-time.mjs';
 import { Workers, workerEnvironment } from './test-workers.mjs';
 
-const SAMPLE_MS = 200;
+const SAMPLE_MS = 400;
 
 export class TestCost {
   #run = `${process.pid}-${Date.now()}`;
@@ -16,9 +17,14 @@ export class TestCost {
   #busyBefore = null;
   #busyAfter = null;
   #loadBefore = 0;
+  #speed;
 
-  /** @param {string} directory where workers say which file they run */
-  constructor(directory) {
+  /**
+   * @param {string} directory where workers say which file they run
+   * @param {string} root of the checkout
+   */
+  constructor(directory, root) {
+    this.#speed = new MachineSpeed(root);
     this.#directory = directory;
     this.#workers = new Workers(directory);
   }
@@ -33,11 +39,14 @@ export class TestCost {
     this.#begun = performance.now();
     this.#busyBefore = busySeconds();
     [this.#loadBefore] = loadavg();
-    if (this.#time.works) this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    if (!this.#time.works) return;
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#speed.begin();
   }
 
   end() {
     clearInterval(this.#timer);
+    this.#speed.end();
     if (this.#time.works) this.#sample();
     this.#ended = performance.now();
     this.#busyAfter = busySeconds();
@@ -68,6 +77,8 @@ export class TestCost {
       wallSeconds: (this.#ended - this.#begun) / 1000,
       busySeconds: this.#busyBefore === null ? null : this.#busyAfter - this.#busyBefore,
       loadBefore: this.#loadBefore,
+      reference: this.#speed.reference,
+      factor: this.#speed.factor,
     };
   }
 }

@@ -47,7 +47,7 @@ async function main(args) {
       rmSync(COVERAGE, { recursive: true, force: true });
       mkdirSync(RAW_COVERAGE, { recursive: true });
     }
-    const cost = new TestCost(join(directory, 'workers'));
+    const cost = new TestCost(join(directory, 'workers'), ROOT);
     doing = 'testing';
     const code = await runTests(files, env, report, cost);
     stop();
@@ -133,7 +133,7 @@ function reportCost(cost, report, { isProfile, hasBudget, isWhole }) {
   for (const { pid, program, file } of result.leftRunning)
     say(`Left running: ${program} (${pid}), started by ${file || 'the runner'}.`);
   if (!hasBudget) return false;
-  const over = overBudget(result.seconds);
+  const over = overBudget(result.seconds, result.factor);
   for (const line of over) say(line);
   return over.length > 0;
 }

@@ -25,7 +25,12 @@ const { longestFirst, keepSeconds } = (await import(script('test-order.mjs'))) a
 };
 const { costLines, overBudget } = (await import(script('test-budget.mjs'))) as {
   costLines: (run: object) => string[];
-  overBudget: (seconds: Seconds, budget?: { total: number; file: number }) => string[];
+  overBudget: (seconds: Seconds, factor?: number, budget?: { total: number; file: number }) => string[];
+};
+const { MachineSpeed } = (await import(script('machine-speed.mjs'))) as {
+  MachineSpeed: new (
+    root: string,
+  ) => { note(seconds: number): void; readonly reference: number | null; readonly factor: number };
 };
 const { groupLines, fileLines, profileOf } = (await import(script('test-profile.mjs'))) as {
   profileOf: (run: object) => { total_cpu_s: number; files: object[] };
@@ -77,14 +82,14 @@ const SECONDS: Seconds = new Map([
 
 test('budget: says which file is over its 40 s, and what is over 600 s in all', (t) => {
   t.deepEqual(overBudget(SECONDS), ['test/b.test.ts took 40.1 s of processor time; a file may take 40 s.']);
-  t.deepEqual(overBudget(SECONDS, { total: 89, file: 50 }), [
+  t.deepEqual(overBudget(SECONDS, 1, { total: 89, file: 50 }), [
     'All tests took 90.0 s of processor time; together they may take 89 s.',
   ]);
-  t.deepEqual(overBudget(SECONDS, { total: 90, file: 41 }), []);
+  t.deepEqual(overBudget(SECONDS, 1, { total: 90, file: 41 }), []);
 });
 
 const cost = (busySeconds: number | null, loadBefore: number) =>
-  costLines({ seconds: SECONDS, wallSeconds: 60, busySeconds, loadBefore }).join('\n');
+  costLines({ seconds: SECONDS, wallSeconds: 60, busySeconds, loadBefore, reference: 0.64, factor: 2 }).join('\n');
 
 test('budget: the dearest files, the sum, and the busy time of the machine beside it', (t) => {
   t.regex(
@@ -99,6 +104,29 @@ test('budget: more than 15 % between sum and busy time is said on a quiet machin
   t.regex(cost(75, 0.1), /20 % apart/);
   t.notRegex(cost(400, 3), /apart/);
   t.notRegex(cost(null, 0), /apart/);
+});
+
+test('budget: on a machine where a second of processor time is longer, more of them are allowed', (t) => {
+  t.deepEqual(overBudget(SECONDS, 2, { total: 46, file: 20.1 }), []);
+  t.deepEqual(overBudget(SECONDS, 2, { total: 44, file: 20 }), [
+    'test/b.test.ts took 20.1 s of processor time; a file may take 20 s.',
+    'All tests took 45.0 s of processor time; together they may take 44 s.',
+  ]);
+  t.regex(
+    cost(95, 0.1),
+    /The reference took 0\.64 s here, 0\.32 s where the budget was set: that makes it 45\.0 s there\./,
+  );
+});
+
+test('speed: the median of the reference, never faster than the machine of the budget', (t) => {
+  const speed = new MachineSpeed('.');
+  t.is(speed.factor, 1);
+  for (const seconds of [0.9, 0.64, 0.5, Number.NaN, 0]) speed.note(seconds);
+  t.is(speed.reference, 0.64);
+  t.is(speed.factor, 2);
+  const fast = new MachineSpeed('.');
+  fast.note(0.1);
+  t.is(fast.factor, 1);
 });
 
 test('profile: a line per file, a line per group, with the processes that were started', (t) => {
