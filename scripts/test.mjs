@@ -97,7 +97,11 @@ async function runTests(files, env, report, cost) {
       cwd: ROOT,
       env: { ...env, ...cost.environment },
       showErrors: true,
-      onLine: (line) => report.read(line),
+      onLine: (line) => {
+        const { failed } = report;
+        report.read(line);
+        if (report.failed > failed) say(`  FAILED ${report.failures.at(-1)?.title}`);
+      },
     });
     return code !== 0 ? code : report.complete ? 0 : 1;
   } catch (error) {

@@ -31,6 +31,13 @@ const unfinished = join(dataDir, 'pgdata.new');
  */
 const OPTIONS = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'] };
 
+/** Databases from one template are different registries: each has a history of its own. */
+const NEW_IDENTITY = `do $$ begin
+  if to_regclass('public.registry_revision') is not null then
+    update registry_revision set history = gen_random_uuid(), token = gen_random_uuid();
+  end if;
+end $$`;
+
 const report = (message: EmbeddedReport) => parentPort?.postMessage(message);
 /** A segment of the write-ahead log. */
 const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
@@ -73,6 +80,7 @@ async function main(): Promise<void> {
   }
   const template = isMissing && schema !== null ? await makeDatabase(schema) : null;
   database = await openDatabase();
+  if (template !== null) await database.exec(NEW_IDENTITY);
   await wire.start();
   report({ kind: 'ready', created: isMissing, template });
 

@@ -89,7 +89,11 @@ test('breaker facts are restored after SIGKILL once the transition was written',
   const sql = first.sql();
   await sql`insert into extensions (id, type, subject) values ('down', 'pre', 'ext.down')`;
   await until('the extension is known', async () => (await first.state('down')) === 'closed');
-  for (let i = 0; i < 5; i++) await invoke(nc, 'down');
+  // A call may come before the server knows the daemon's subscription.
+  await until('five calls have failed', async () => {
+    await invoke(nc, 'down').catch(() => undefined);
+    return (await first.health('down')).health?.failure_count === 5;
+  });
   await until('the transition is written', async () => {
     const [row] = await sql`select circuit_breaker_state from extension_health where extension_id = 'down'`;
     return row?.circuit_breaker_state === 'open';

@@ -154,7 +154,7 @@ async function contentOf(db: Database): Promise<unknown> {
       (select json_agg(pg_get_triggerdef(oid) order by 1) from pg_trigger where not tgisinternal) as triggers,
       (select json_agg(md5(prosrc) order by proname) from pg_proc where pronamespace = 'public'::regnamespace) as functions,
       (select json_agg(m order by id) from drizzle.__drizzle_migrations m) as migrations,
-      (select json_agg(r) from registry_revision r) as revisions,
+      (select json_agg(r) from (select one, revision from registry_revision) r) as revisions,
       (select json_object_agg(table_name, (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %I', table_name),
         false, true, '')))[1]::text) from information_schema.tables where table_schema = 'public') as rows`;
   return { ...row };
@@ -181,6 +181,14 @@ test.serial('openEmbedded: a database from a template is new, migrated, and noth
     Object.entries(content.rows).filter(([, count]) => count !== '0'),
     [['registry_revision', '1']],
   );
+  // Another registry than one from the same template.
+  const history = async ({ db }: { db: Database }) =>
+    (await db.$client`select history, token from registry_revision`)[0];
+  const other = await open(t, join(temporaryDirectory(t), 'other'), [template]);
+  const [one, two] = [await history(made), await history(other)];
+  t.not(one?.history, two?.history);
+  t.not(one?.token, two?.token);
+  await other.close();
   await made.close();
 
   // The same schema, made step by step over the wire.
