@@ -8,6 +8,8 @@ interface Import {
   readonly specifier: string;
   /** Nothing of it is left at run time. */
   readonly isTypeOnly: boolean;
+  /** Loaded when that line runs. */
+  readonly isDynamic?: true;
 }
 
 interface SourceFile {
@@ -54,7 +56,7 @@ function importsOf(code: string): Import[] {
   for (const [, specifier = ''] of code.matchAll(/^import\s+['"]([^'"]+)['"]/gm))
     found.push({ specifier, isTypeOnly: false });
   for (const [, specifier = ''] of code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g))
-    found.push({ specifier, isTypeOnly: false });
+    found.push({ specifier, isTypeOnly: false, isDynamic: true });
   return found;
 }
 
@@ -262,6 +264,29 @@ test('house: a command takes its input, output, environment and signals as argum
   t.is(files.filter(isExempt).length, OF_THE_PROCESS.length);
   t.true(files.filter(isExempt).every((file) => uses(file).length > 0));
   t.deepEqual(files.filter((file) => !isExempt(file)).flatMap(uses), []);
+});
+
+test('X6: the overview of the commands loads commander alone; the rest is loaded by the command that needs it', (t) => {
+  const file = (path: string) => FILES.find((one) => one.path === path) as SourceFile;
+  const isDynamic = (imported: Import) => imported.isDynamic === true;
+  // What main.ts loads for a command, but for what it adds to the one that runs.
+  const commands = file('src/cli/main.ts').imports.filter(
+    (imported) => isDynamic(imported) && imported.specifier !== './config-options.js',
+  );
+  t.true(commands.length > 10);
+  const loaded = new Set([
+    'src/cli/extreg.ts',
+    ...commands.map((one) => targetOf(file('src/cli/main.ts'), one) as string),
+  ]);
+  const packages = new Set<string>();
+  for (const path of loaded)
+    for (const imported of file(path).imports.filter((one) => !one.isTypeOnly && !isDynamic(one))) {
+      const target = targetOf(file(path), imported);
+      if (target !== null) loaded.add(target);
+      else if (!imported.specifier.startsWith('node:')) packages.add(imported.specifier.replace(/^#/, ''));
+    }
+  t.deepEqual([...packages], ['commander']);
+  t.true(loaded.has('src/cli/explanation-text.ts'));
 });
 
 test('house: the search for impurity finds it in code and not in comments', (t) => {

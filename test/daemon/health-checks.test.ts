@@ -65,10 +65,12 @@ test.serial(
   },
 );
 
+const shared = DaemonProcess.shared(test);
+
 test.serial(
   'FM 38: each instance with a subject of its own is checked, and none of what a person disables',
   async (t) => {
-    const daemon = await DaemonProcess.startReady(t);
+    const daemon = await shared();
     const nc = await daemon.connect();
     const sql = daemon.sql();
     const one = await startExtension(nc, 'ext.pool.1', well);
@@ -91,7 +93,7 @@ test.serial(
 );
 
 test.serial('a health_check at a subject of the daemon is a problem of the row', async (t) => {
-  const daemon = await DaemonProcess.startReady(t);
+  const daemon = await shared();
   const policy = JSON.stringify({ health_check: { subject: 'extreg.v1.invoke.bad' } });
   await daemon.sql()`insert into extensions (id, type, subject, policy) values ('bad', 'pre', 'ext.bad', ${policy}::text::jsonb)`;
   await until('it is refused', () => daemon.has('registry_row_rejected'));
