@@ -1,14 +1,16 @@
 // README.md as a newcomer follows it: `npm start`, then every command, statement and program of it in order, beside that.
-// `npx` runs what was built, port 8420 is the one that was free; nothing else of a command is changed.
+// `npx extreg` is what was built, port 8420 is the one that was free; nothing else of a command is changed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   accessSync,
   chmodSync,
+  closeSync,
   constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -16,7 +18,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { connect, type NatsConnection } from '#@nats-io/transport-node';
@@ -25,6 +26,7 @@ import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { until } from '../helpers/nats-server.js';
 import { NpmProcess } from '../scripts/npm-process.js';
 import { type Block, commandsOf, readmeBlocks, shapeOf, statementsOf } from './readme.js';
+import { answerShell, canRunHere, npxFunction } from './shell-commands.js';
 
 const UP_MS = 60_000;
 const COMMAND_MS = 60_000;
@@ -40,12 +42,14 @@ process.exit(response.ok ? 0 : 22);
 /** A newcomer's directory: what is installed there, the data of `npm start`, and `npx` and `curl`. */
 class Newcomer {
   readonly cwd = mkdtempSync(join(tmpdir(), 'extreg-readme-'));
+  readonly #requests = join(this.cwd, 'requests');
   readonly #background: ChildProcess[] = [];
   #url = '';
 
   constructor() {
     const bin = join(this.cwd, 'bin');
     mkdirSync(bin);
+    mkdirSync(this.#requests);
     symlinkSync(resolve('node_modules'), join(this.cwd, 'node_modules'));
     executable(
       join(bin, 'npx'),
@@ -69,27 +73,29 @@ class Newcomer {
     this.#url = this.daemon.http;
   }
 
-  start(command: string): ChildProcess {
+  start(command: string, output: readonly ('pipe' | number)[] = ['pipe', 'pipe']): ChildProcess {
     // `curl -s` ends well on an error's page too.
     const asRun = command.replaceAll('http://127.0.0.1:8420', this.#url).replaceAll(/\bcurl -s\b/g, 'curl -sf');
     return spawn('bash', ['-c', asRun], {
       cwd: this.cwd,
       env: this.#environment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', ...output],
       detached: true,
     });
   }
 
+  /** `npx extreg` runs in this process, but in a program that the command starts. */
   async run(command: string): Promise<{ code: unknown; stdout: string; stderr: string }> {
-    const child = this.start(command);
+    const files = ['stdout', 'stderr'].map((name) => join(this.#requests, name));
+    for (const file of files) writeFileSync(file, '');
+    const outputs = files.map((file) => openSync(file, 'a'));
+    const child = this.start(`${canRunHere ? npxFunction(this.#requests) : ''}${command}`, [...outputs, 'pipe']);
+    for (const output of outputs) closeSync(output);
+    answerShell(child, this.#requests);
     const timer = setTimeout(() => killGroup(child), COMMAND_MS);
-    const ended = once(child, 'close');
-    const [stdout, stderr] = await Promise.all([
-      text(child.stdout ?? process.stdin),
-      text(child.stderr ?? process.stdin),
-    ]);
-    const [code] = await ended;
+    const [code] = await once(child, 'close');
     clearTimeout(timer);
+    const [stdout = '', stderr = ''] = files.map((file) => readFileSync(file, 'utf8'));
     return { code, stdout, stderr };
   }
 

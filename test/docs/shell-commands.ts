@@ -3,11 +3,13 @@
 // `npx` is a function of the shell. It writes down what it was called with, names itself on descriptor 3, and waits at a pipe for
 // the exit code. The command uses the standard streams of the function, which may be redirected or piped, by their names in /proc.
 // A command that runs until it is ended, such as `inspect --follow`, has to be a process.
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, constants, createReadStream, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { type Readable, Writable } from 'node:stream';
 import { main } from '../../src/cli/main.js';
 import { isDeep } from '../cli/run.js';
 
@@ -28,15 +30,27 @@ npx() {
 }
 `;
 
-/** Answers one request. Rejects if there is none, or if the shell has ended. */
-export async function runForShell(directory: string, pid: string): Promise<void> {
+/** Answers the requests of a shell whose descriptor 3 is a pipe to here, and hands on what else it says there. */
+export function answerShell(
+  shell: ChildProcess,
+  directory: string,
+  onLine: (line: string) => void = () => undefined,
+): void {
+  createInterface(shell.stdio[3] as Readable).on('line', (line) => {
+    const [, pid] = /^npx (\d+)$/.exec(line) ?? [];
+    if (pid === undefined) onLine(line);
+    else void answer(directory, pid);
+  });
+}
+
+async function answer(directory: string, pid: string): Promise<void> {
   const request = join(directory, pid);
   const [cwd = '', count = '', ...words] = readFileSync(request, 'utf8').split('\0').slice(0, -1);
   const variables = words.splice(0, Number(count)).map((line) => /^(.*?)=(.*)$/s.exec(line)?.slice(1));
   // It waits there from then on, and no longer has the descriptors of its last `echo`.
-  const answer = await open(`${request}.code`, 'w');
+  const code = await open(`${request}.code`, 'w');
   const [stdout, stderr] = [output(pid, 1), output(pid, 2)];
-  const code = await main(words, {
+  const exitCode = await main(words, {
     get stdin() {
       return createReadStream(`/proc/${pid}/fd/0`);
     },
@@ -50,8 +64,8 @@ export async function runForShell(directory: string, pid: string): Promise<void>
   for (const stream of [stdout, stderr]) stream.destroy();
   // Before it goes on: its next request has these names.
   for (const file of [request, `${request}.code`]) rmSync(file);
-  await answer.write(`${code}\n`);
-  await answer.close();
+  await code.write(`${exitCode}\n`);
+  await code.close();
 }
 
 /** Written at once, so that both outputs in one file are in their order. */

@@ -2,12 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, existsSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import type { ExecutionContext } from 'ava';
 import { directory, EXTREG } from '../cli/run.js';
 import { until } from '../helpers/nats-server.js';
-import { canRunHere, npxFunction, runForShell } from './shell-commands.js';
+import { answerShell, canRunHere, npxFunction } from './shell-commands.js';
 
 const COMMAND_MS = 60_000;
 
@@ -60,9 +58,8 @@ export class Shell {
       detached: true,
     });
     closeSync(output);
-    createInterface(this.#bash.stdio[3] as Readable).on('line', (line) => {
-      if (line === 'end') this.#hasEnded = true;
-      else runForShell(own, line.replace('npx ', '')).catch((error: Error) => t.log(`npx: ${error.stack}`));
+    answerShell(this.#bash, own, () => {
+      this.#hasEnded = true;
     });
     if (canRunHere) this.#bash.stdin?.write(npxFunction(own));
     const ended = new Promise((done) => this.#bash.once('exit', done));
