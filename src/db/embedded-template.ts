@@ -12,6 +12,9 @@ import { brotliCompress, brotliDecompressSync, constants } from 'node:zlib';
 /** In a data directory, and in dist/ of the package. */
 export const TEMPLATE_FILE = 'embedded.template';
 
+/** In `pgdata` while it has the identity of its template; the engine does not look at it. */
+export const UNPACKED_MARK = 'extreg-unpacked';
+
 /** Raised when the content of the file is laid out in another way. */
 const LAYOUT = 1;
 /** A database holds three copies of the system catalogues: the largest window finds the second in the first. */

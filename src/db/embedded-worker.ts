@@ -3,6 +3,8 @@
 //
 // E1. The socket is listened on before the database is opened, and closed after it.
 // E2. `pgdata` is a whole database with its schema or is not there: it is made beside its place and moved there.
+// E5. A database from a template has an identity of its own before a client can read it, also if the process that unpacked it
+//     was killed: a mark in `pgdata` stays until then.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +17,7 @@ import {
   readTemplate,
   TEMPLATE_FILE,
   templateKey,
+  UNPACKED_MARK,
   unfinishedTemplate,
   unpackFiles,
   writeTemplate,
@@ -25,13 +28,15 @@ import { WireServer } from './wire-server.js';
 const { dataDir, socketDir, idleHolderMs, schema, templates }: EmbeddedWorkerData = workerData;
 const place = join(dataDir, 'pgdata');
 const unfinished = join(dataDir, 'pgdata.new');
+/** E5. */
+const mark = join(place, UNPACKED_MARK);
 /**
  * PostgreSQL clears its buffers when it starts. 128 MB of them, its default, are a third of the time that opening the
  * database takes, and most of its memory; a registry is smaller than 16.
  */
 const OPTIONS = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'] };
 
-/** Databases from one template are different registries: each has a history of its own. */
+/** E5. Databases from one template are different registries: each has a history of its own. */
 const NEW_IDENTITY = `do $$ begin
   if to_regclass('public.registry_revision') is not null then
     update registry_revision set history = gen_random_uuid(), token = gen_random_uuid();
@@ -80,7 +85,10 @@ async function main(): Promise<void> {
   }
   const template = isMissing && schema !== null ? await makeDatabase(schema) : null;
   database = await openDatabase();
-  if (template !== null) await database.exec(NEW_IDENTITY);
+  if (existsSync(mark)) {
+    await database.exec(NEW_IDENTITY);
+    rmSync(mark);
+  }
   await wire.start();
   report({ kind: 'ready', created: isMissing, template });
 
@@ -141,8 +149,10 @@ function unpackTemplate(path: string, key: string): boolean {
     report({ kind: 'notice', event: 'embedded_template_unusable', path, reason: String((error as Error).message) });
     return false;
   }
-  if (files !== null) unpackFiles(files, unfinished);
-  return files !== null;
+  if (files === null) return false;
+  unpackFiles(files, unfinished);
+  writeFileSync(join(unfinished, UNPACKED_MARK), '');
+  return true;
 }
 
 async function initialise(schemaToMake: string): Promise<void> {
