@@ -1,21 +1,24 @@
-// `extreg inspect [id]`: where the statechart of an extension can be watched, or with --follow what it does, a frame a line.
+// `extreg inspect [id]`: where the statechart of an extension can be watched, or with --follow what it does, line by line.
 import type { Writable } from 'node:stream';
 import { Command } from '#commander';
 import { adminUrl } from './admin-url.js';
 import type { CommandFactory } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
+import { InspectionText } from './inspection-text.js';
+import { json } from './output.js';
 
 export const inspectCommand: CommandFactory = (io) => ({
   command: new Command('inspect')
     .description('print the WebSocket that shows what an extension does, in the format of @statelyai/inspect')
     .argument('[id]', 'extension, or one version of it as <id>@<version>; without: all')
-    .option('--follow', 'connect to it and print each frame as a line of JSON, until the daemon stops'),
+    .option('--follow', 'connect to it and print what happens, a line each, until the daemon stops')
+    .option('--json', 'with --follow: print the frames themselves, a line of JSON each'),
   settings: 'http',
-  action: async (id: string | undefined, options: { readonly follow?: true }) => {
+  action: async (id: string | undefined, options: { readonly follow?: true; readonly json?: true }) => {
     const base = await adminUrl(io, options);
     const url = `${base.replace(/^http/, 'ws')}/inspect?${selection(id)}`;
-    if (options.follow) await follow(url, io.stdout);
-    else io.stdout.write(`${url}\n`);
+    if (!options.follow) io.stdout.write(options.json ? json({ url }) : `${url}\n`);
+    else await follow(`${url}&control=1`, io.stdout, options.json ? asItIs : asText());
   },
 });
 
@@ -27,8 +30,15 @@ function selection(id: string | undefined): string {
   return version.length === 0 ? chosen : `${chosen}&version=${encodeURIComponent(version.join('@'))}`;
 }
 
-/** Resolves when the daemon stops, or nobody reads any more. */
-async function follow(url: string, stdout: Writable): Promise<void> {
+type Line = (frame: string) => string;
+const asItIs: Line = (frame) => `${frame}\n`;
+const asText = (): Line => {
+  const text = new InspectionText();
+  return (frame) => text.line(frame);
+};
+
+/** Resolves when the daemon stops, or the reader has gone. */
+async function follow(url: string, stdout: Writable, lineOf: Line): Promise<void> {
   const { WebSocket } = await import('#ws');
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
@@ -41,7 +51,7 @@ async function follow(url: string, stdout: Writable): Promise<void> {
     socket.on('error', (error) => {
       problem = error.message;
     });
-    socket.on('message', (frame) => stdout.write(`${frame}\n`));
+    socket.on('message', (frame) => stdout.write(lineOf(String(frame))));
     socket.on('close', (code, reason) => {
       for (const event of ['error', 'close']) stdout.off(event, onReaderGone);
       if (code === 1001) resolve();

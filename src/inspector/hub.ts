@@ -4,7 +4,7 @@
 // Y2. Frames go out at most every FLUSH_MS; between two flushes all targets together keep at most FLUSH_BUDGET items and
 //     the last snapshot of each.
 // Y3. A viewer that reads too slowly is skipped, and gets every target as it is then once it has caught up.
-// Y4. What a viewer was not sent is counted and told to it, at most once per LOOK_MS.
+// Y4. What a viewer was not sent is counted and reported to it, at most once per LOOK_MS, if it asked for control frames.
 // Y5. A selection is looked at again every LOOK_MS: it follows extensions and versions that come, go and come back.
 // Y6. Closing tells every viewer 1001 at once and lets go of every target.
 import type { InspectionSource, WatchableTarget } from '../actors/offers.js';
@@ -44,7 +44,7 @@ type Refusal = readonly [code: number, reason: string];
 const GOING_AWAY: Refusal = [CLOSE.goingAway, 'the daemon is stopping'];
 const MALFORMED: Refusal = [
   CLOSE.badRequest,
-  'expected extension=<id>, several of them, one with version=<v>, or extension=*',
+  'expected extension=<id>, several of them, one with version=<v>, or extension=*; control=1',
 ];
 
 class Subscriber {
@@ -86,14 +86,14 @@ class Subscriber {
 
   /** Y4. */
   tellDropped(): void {
-    if (this.isBehind) return;
+    if (this.isBehind || !this.selection.control) return;
     for (const [target, { events, snapshots }] of this.dropped)
       this.viewer.send(controlFrame({ control: 'dropped', target, events, snapshots }));
     this.dropped.clear();
   }
 
   #count(sessionId: string, { events, snapshots }: Readonly<Dropped>): void {
-    if (events + snapshots === 0) return;
+    if (events + snapshots === 0 || !this.selection.control) return;
     const sum = this.dropped.get(sessionId) ?? { events: 0, snapshots: 0 };
     this.dropped.set(sessionId, { events: sum.events + events, snapshots: sum.snapshots + snapshots });
   }
@@ -190,7 +190,7 @@ export class InspectionHub {
     for (const watch of subscriber.watches) if (!wanted.has(watch.target)) this.#leave(subscriber, watch);
     const targets = selected.map((target) => `${target.extensionId}@${target.version}`);
     const control = controlFrame({ control: 'watching', targets, left_out: leftOut });
-    if (control !== subscriber.told) subscriber.viewer.send(control);
+    if (control !== subscriber.told && subscriber.selection.control) subscriber.viewer.send(control);
     subscriber.told = control;
     for (const target of selected) this.#join(subscriber, target);
   }

@@ -3,6 +3,7 @@
 // Q1. In the actor's own step an item is kept by reference or counted as dropped; nothing is serialised there.
 // Q2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
 //     snapshot, which is never dropped. A snapshot in the same state as the one before it takes that one's place.
+// Q4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
 // Q3. Whoever joins gets actor and snapshot as they are, and then only what comes after.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
@@ -34,7 +35,14 @@ export interface Dropped {
 type Item =
   | { kind: 'actor'; config: object; snapshot: AnyMachineSnapshot; atMs: number }
   | { kind: 'event'; event: AnyEventObject; fromItself: boolean; atMs: number }
-  | { kind: 'snapshot'; event: AnyEventObject; snapshot: AnyMachineSnapshot; atMs: number };
+  | {
+      kind: 'snapshot';
+      event: AnyEventObject;
+      /** Its state is another than that of the snapshot before. */
+      isTransition: boolean;
+      snapshot: AnyMachineSnapshot;
+      atMs: number;
+    };
 
 /** What one flush sends, and what it could not. */
 export interface Batch {
@@ -91,15 +99,20 @@ export class Watch implements ActorObserver {
   }
 
   snapshotTaken(snapshot: AnyMachineSnapshot, event: AnyEventObject): void {
+    const isTransition = this.#actor === null || !isSameState(this.#actor.snapshot, snapshot);
     if (this.#actor !== null) this.#actor = { ...this.#actor, snapshot };
-    this.#lastEvent = event;
+    if (isTransition) this.#lastEvent = event;
     const at = this.#kept.findLastIndex((item) => item.kind === 'snapshot');
     const before = this.#kept[at];
     if (before?.kind === 'snapshot' && (isSameState(before.snapshot, snapshot) || !this.#hasRoom())) {
       this.#kept.splice(at, 1);
       this.#dropped.snapshots++;
     }
-    this.#keep({ kind: 'snapshot', event, snapshot, atMs: this.deps.wall() });
+    const kept = before?.kind === 'snapshot' && isSameState(before.snapshot, snapshot) ? before : null;
+    // Q4.
+    const cause = kept?.isTransition ? kept.event : event;
+    const keepsTransition = isTransition || kept?.isTransition === true;
+    this.#keep({ kind: 'snapshot', event: cause, isTransition: keepsTransition, snapshot, atMs: this.deps.wall() });
   }
 
   /** null: nothing happened. */

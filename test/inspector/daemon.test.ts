@@ -29,18 +29,26 @@ test.serial(
     const unknown = await run(['inspect', 'none', '--follow'], cli);
     t.deepEqual([unknown.code, unknown.stderr], [1, "extreg: no extension 'none'\n"]);
 
-    const follower = start(['inspect', 'echo', '--follow'], cli);
+    const follower = start(['inspect', 'echo', '--follow', '--json'], cli);
     t.teardown(() => follower.kill('SIGKILL'));
     let lines = '';
     follower.stdout.setEncoding('utf8').on('data', (text: string) => {
       lines += text;
     });
+    const reader = start(['inspect', 'echo', '--follow'], cli);
+    t.teardown(() => reader.kill('SIGKILL'));
+    let text = '';
+    reader.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
     const frames: Frame[] = [];
     const socket = new WebSocket(stdout.trim());
     t.teardown(() => socket.terminate());
     socket.on('message', (data) => frames.push(JSON.parse(String(data)) as Frame));
-    await until('both are introduced', () => frames.length === 3 && lines.split('\n').length === 4);
-    t.deepEqual(told(frames), ['watching echo@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
+    const areIntroduced = () => frames.length === 2 && [lines, text].every((seen) => seen.split('\n').length === 4);
+    await until('all are introduced', areIntroduced);
+    t.regex(text, /^watching echo@v1\n\S+Z {2}echo@v1 {2}is closed\.steady\n/);
+    t.deepEqual(told(frames), ['actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
 
     const secret = 'payload-that-is-nobodys-business';
     t.is((await invoke(nc, 'echo', JSON.stringify({ secret }))).error, '');
@@ -58,7 +66,10 @@ test.serial(
     t.is(await stopped, 0);
     await until(
       'the follower saw the same',
-      () => lines.includes('"attempt.succeeded"') && lines.includes('"value":"open"'),
+      () =>
+        lines.includes('"attempt.succeeded"') &&
+        lines.includes('"value":"open"') &&
+        /→ open, by attempt\.failed\n/.test(text),
     );
     const afterwards = await run(['inspect', 'echo', '--follow'], cli);
     t.is(afterwards.code, 69);

@@ -61,9 +61,10 @@ export class InspectedWorld extends ActorWorld {
     });
   }
 
-  view(query: string): TestViewer {
+  /** With control frames, unless the query says otherwise. */
+  view(query: string, control = '&control=1'): TestViewer {
     const viewer = new TestViewer();
-    viewer.left = this.hub.open(new URLSearchParams(query), viewer);
+    viewer.left = this.hub.open(new URLSearchParams(query + control), viewer);
     return viewer;
   }
 

@@ -88,6 +88,43 @@ test('the time of a frame is that of the event, not that of its sending', (t) =>
   t.deepEqual([...new Set(viewer.taken().map((frame) => frame.createdAt))], [String(at)]);
 });
 
+test('Q4: the cause of a state is the event that led to it, whatever came after it in the same state', (t) => {
+  const world = started('a');
+  const viewer = world.view('extension=a');
+  viewer.taken();
+  world.calls('a', 5, 500);
+  const settings = breakerSettings({ half_open_max_requests: 2 });
+  world.core.supervisor.slots.get('a')?.defaultService?.target.setSettings(settings, 1000, world.clock.now());
+  world.clock.advance(FLUSH_MS);
+  const last = viewer.taken().at(-1);
+  t.like(last, { type: '@xstate.snapshot', snapshot: { value: 'open' }, event: { type: 'attempt.failed' } });
+  t.like(last?.snapshot?.context.settings, { half_open_max_requests: 2 });
+  // Late: what is shown is how it got where it is.
+  t.like(world.view('extension=a').taken().at(-1), { event: { type: 'attempt.failed' } });
+});
+
+test('Q4: an event that changes nothing of the state is shown as what it is, where nothing else happened', (t) => {
+  const world = started('a');
+  const viewer = world.view('extension=a');
+  viewer.taken();
+  const settings = breakerSettings({ half_open_max_requests: 2 });
+  world.core.supervisor.slots.get('a')?.defaultService?.target.setSettings(settings, 1000, world.clock.now());
+  world.clock.advance(FLUSH_MS);
+  t.like(viewer.taken().at(-1), { type: '@xstate.snapshot', event: { type: 'settings.changed' } });
+});
+
+test('J3: control frames are sent to viewers that ask for them', (t) => {
+  const world = started('a');
+  const viewer = world.view('extension=a', '');
+  t.deepEqual(
+    told(viewer.taken()),
+    ['actor closed', 'snapshot closed'].map((line) => line.replace('closed', '{"closed":"steady"}')),
+  );
+  for (let i = 0; i < 50; i++) world.calls('a', 1);
+  world.clock.advance(2 * LOOK_MS);
+  t.true(viewer.taken().every((frame) => frame.control === undefined));
+});
+
 // Selecting
 
 const selected = test.macro<[query: string, targets: string[]]>({
@@ -125,6 +162,7 @@ const refused = test.macro<[query: string, code: number, reason: RegExp]>({
   },
   title: (_, query, code) => `selection: '${query.slice(0, 50)}' is closed with ${code}`,
 });
+test(refused, 'extension=a&control=yes', CLOSE.badRequest, /control=1/);
 test(refused, 'extension=none', CLOSE.notFound, /no extension 'none'/);
 test(refused, 'extension=a&extension=none', CLOSE.notFound, /no extension 'none'/);
 test(refused, `extension=${'x'.repeat(255)}`, CLOSE.notFound, /no extension 'xxx.*…$/);

@@ -69,7 +69,7 @@ test('the receiver of the real package reads actor, snapshots and events, joinin
   t.like(joined, { type: '@xstate.snapshot', snapshot: { status: 'active', value: 'open' } });
   t.like(timer, { type: '@xstate.event', event: { type: 'xstate.after.openTime.breaker.open' } });
   t.like(halfOpen, { type: '@xstate.snapshot', snapshot: { value: { halfOpen: 'waiting' } } });
-  t.is(received.length, events().length + 1, 'and one control frame');
+  t.is(received.length, events().length, 'and nothing else');
   // The receiver has no way to end; the server has.
   await close();
 });
@@ -78,7 +78,7 @@ test('a socket that closes lets go of the actor', async (t) => {
   const { world, url } = await serve(t);
   const { armed } = world.clock;
   const { socket, frames, closed } = open(t, url, '/inspect?extension=a');
-  await until('it is introduced', () => frames.length === 3);
+  await until('it is introduced', () => frames.length === 2);
   t.true(world.clock.armed > armed);
   socket.close();
   await closed;
@@ -97,8 +97,8 @@ test('H6: what a viewer sends is ignored, and too large a frame ends it', async 
   await once(socket, 'open');
   socket.send('{"type":"breaker.isolate"}');
   socket.send(Buffer.from([0, 1, 2]));
-  await until('it is introduced', () => frames.length === 3);
-  t.deepEqual(told(frames), ['watching a@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
+  await until('it is introduced', () => frames.length === 2);
+  t.deepEqual(told(frames), ['actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
   socket.send('x'.repeat(2000));
   t.is((await closed).code, 1009);
 });
@@ -199,10 +199,8 @@ test('closing the server closes every socket with 1001 at once, also one that no
   const { url, close } = await serve(t);
   const { socket, closed } = open(t, url, PATH);
   await once(socket, 'open');
-  const began = performance.now();
   await close();
   t.is((await closed).code, 1001);
-  t.true(performance.now() - began < 900);
 });
 
 test('closing the hub closes its sockets, while the server goes on', async (t) => {
@@ -229,7 +227,7 @@ test('closing the server waits a second for a peer that does not answer', async 
 test('H7: a peer that answers no ping is cut off, one that does is kept', async (t) => {
   const app = createApp('127.0.0.1', silentLogger);
   let gone = 0;
-  acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => gone++, pingMs: 400 });
+  acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => gone++, pingMs: 1000 });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const silent = open(t, url, PATH, { autoPong: false });
