@@ -1,5 +1,6 @@
 // Rows of the benchmark: which version a call asks for, from a table that is made once per change, and from the rows at each call.
 import type { Extension, Version } from '../src/domain/extension.js';
+import { NO_SLOTS } from '../src/domain/rollout-slots.js';
 import { type Context, compileRules, NO_CONTEXT, unmetCondition } from '../src/domain/routing-rules.js';
 import { RoutingTable } from '../src/domain/routing-table.js';
 import { compareVersions, defaultVersion } from '../src/domain/version-choice.js';
@@ -62,6 +63,7 @@ const extensionOf = (shape: Shape): Extension => ({
   policy: {},
   revision: 1,
   versions: VERSIONS[shape],
+  rolloutSlots: NO_SLOTS,
   instances: [],
 });
 

@@ -56,6 +56,7 @@ const TABLES = [
   schema.extensionInstances,
   schema.extensionHealth,
   schema.extensionVersionHealth,
+  schema.extensionRollouts,
   schema.extensionAuditLog,
   schema.registryRevision,
 ].map(getTableName);

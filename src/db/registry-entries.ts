@@ -34,6 +34,7 @@ interface Draft {
   instances: InstanceRow[];
   facts: PublishedFactsRow | null;
   versionFacts: Record<string, BreakerFactsRow>;
+  rolloutSlots: unknown;
   thresholds: ThresholdColumns | null;
 }
 
@@ -48,7 +49,7 @@ export async function toEntries(rows: readonly FlatRow[]): Promise<RegistryEntry
   return [...drafts.values()];
 }
 
-function toDraft({ health, ...row }: FlatRow['row']): Draft {
+function toDraft({ health, rollout_slots, ...row }: FlatRow['row']): Draft {
   // Version names are anybody's: `__proto__` is one like any other.
   const versionFacts: Record<string, BreakerFactsRow> = Object.create(null);
   const draft: Draft = {
@@ -57,6 +58,7 @@ function toDraft({ health, ...row }: FlatRow['row']): Draft {
     instances: [],
     facts: null,
     versionFacts,
+    rolloutSlots: rollout_slots,
     thresholds: null,
   };
   if (health === null) return draft;

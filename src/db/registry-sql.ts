@@ -93,6 +93,8 @@ const EXTENSION = fields({
       then ${putBack(`case when ${WAS_AUTO_DISABLED} then 'half_open' else 'closed' end`)} end`,
     SWITCHED,
   ),
+  rollout_slots: `(
+    select case when ${isOversized('r.slots')} then null else r.slots end from extension_rollouts as r where r.extension_id = e.id)`,
   health: `(select ${fields({
     ...facts('h'),
     failure_threshold: 'h.circuit_breaker_failure_threshold',

@@ -181,3 +181,10 @@ export const registryRevision = pgTable('registry_revision', {
   token: identity('token'),
   follows: uuid('follows'),
 });
+
+/** Written by a trigger alone: which slots of the rollout each version has. */
+export const extensionRollouts = pgTable('extension_rollouts', {
+  extension_id: varchar('extension_id', { length: 255 }).primaryKey(),
+  slots: jsonb('slots').notNull(),
+  seen: text('seen').notNull(),
+});

@@ -5,8 +5,8 @@ const ROWS_PER_PIECE = 100;
 
 /** The entry as JSON, in pieces that are small however many rows it has. Throws where something of it is no JSON. */
 export function* entryPieces(entry: RegistryEntry, elapsedMs: number): Generator<string> {
-  const { extension, versions, instances, facts, versionFacts, thresholds } = entry;
-  const own = { extension: ageRow(extension, elapsedMs), facts: facts && ageFacts(facts, elapsedMs), thresholds };
+  const { extension, versions, instances, facts, versionFacts, ...rest } = entry;
+  const own = { extension: ageRow(extension, elapsedMs), facts: facts && ageFacts(facts, elapsedMs), ...rest };
   yield `${JSON.stringify(own).slice(0, -1)},"versions":[`;
   yield* list(versions, (row) => JSON.stringify(ageRow(row, elapsedMs)));
   yield '],"instances":[';

@@ -1,6 +1,7 @@
 // The nouns of the registry, in their valid form: whoever holds one of these may rely on every field.
 // (Rows as a database gives them, unchecked, are in registry-rows.ts; registry-validation.ts turns the one into the other.)
 import type { ExtensionPolicy } from './policy.js';
+import type { RolloutSlots } from './rollout-slots.js';
 
 export const EXTENSION_TYPES = ['pre', 'validator', 'post', 'provider'] as const;
 export type ExtensionType = (typeof EXTENSION_TYPES)[number];
@@ -83,6 +84,8 @@ export interface Extension extends Identified {
   /** Revision of the extension's own row; owed changes are applied only to the revision they were decided on. */
   readonly revision: number;
   readonly versions: readonly Version[];
+  /** Which keys each version of the rollout has. */
+  readonly rolloutSlots: RolloutSlots;
   readonly instances: readonly Instance[];
 }
 

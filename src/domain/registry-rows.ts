@@ -114,6 +114,8 @@ export interface RegistryEntry {
   readonly instances: readonly InstanceRow[];
   /** Facts of the extension's published target (`extension_health`); null without a row. */
   readonly facts: PublishedFactsRow | null;
+  /** What `extension_rollouts` has allotted to the versions of the rollout, unchecked; null without a row, absent in an old file. */
+  readonly rolloutSlots?: unknown;
   /** Facts of the other targets by version name (`extension_version_health`). */
   readonly versionFacts: Readonly<Record<string, BreakerFactsRow>>;
   readonly thresholds: ThresholdColumns | null;

@@ -13,7 +13,8 @@ import { type Extension, type Instance, isSameRow, type Version } from './extens
 import { versionOf, versionsServedBy } from './extension-index.js';
 import { BREAKER_SETTINGS } from './policy.js';
 import type { InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
-import { rolloutInForce } from './rollout.js';
+import { rolloutInForce, slotsWanted } from './rollout.js';
+import { allottingSlots, NO_SLOTS, parseSlots } from './rollout-slots.js';
 import { MAX_INSTANCES, MAX_VERSIONS } from './row-limits.js';
 import {
   extensionSwitches,
@@ -76,7 +77,9 @@ export function* parsingEntry(
   if (problems.length > 0) refuse({ revision: entry.extension.revision, problems });
   const fields = 'value' in own ? own.value : before && { ...before, ...keptOwn(entry, before) };
   if (fields === null) return { extension: null, thresholds: columns, refused: [...refused.values()] };
-  const whole = { ...fields, versions, instances: parsedInstances };
+  const held = entry.rolloutSlots ? parseSlots(entry.rolloutSlots) : (before?.rolloutSlots ?? NO_SLOTS);
+  const rolloutSlots = yield* allottingSlots(held, slotsWanted(versions));
+  const whole = { ...fields, versions, rolloutSlots, instances: parsedInstances };
   const instances = same(yield* servingFew(whole, entry, refuse), before?.instances);
   const extension = sameOwn({ ...whole, instances }, before);
   return { extension, thresholds: columns, refused: [...refused.values()] };

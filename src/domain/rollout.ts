@@ -32,6 +32,10 @@ export function rolloutKeyProblem(key: string | null): string | null {
   return `rollout_key must be 1 to ${MAX_KEY_LENGTH} characters and not blank, got ${JSON.stringify(key.slice(0, 80))}`;
 }
 
+/** Slots of rollout-slots.ts by version: one for each hundredth of a per cent. */
+export const slotsWanted = (versions: readonly Version[]): ReadonlyMap<string, number> =>
+  new Map(versions.filter(isInRollout).map(({ version, rolloutPercent }) => [version, hundredths(rolloutPercent)]));
+
 export interface RolloutInForce {
   readonly versions: readonly Version[];
   /** Why some of them do not have what their rows say; empty: all have it. */

@@ -1,14 +1,16 @@
 // Which version of an extension a call asks for: rules, rollout and default, compiled once per change of the registry.
 //
 // RT1. Rules come first: of the versions whose rules the context meets, the one with the most conditions, then the highest.
-// RT2. Then the rollout: each version with a percentage gets that share of the keys, the default the rest. Raising one
-//      version only adds keys to it; a key gives the same version on every replica, and keys of two extensions are
-//      independent. Without a default, the versions share everything in the proportion of their percentages.
+// RT2. Then the rollout: each version with a percentage has that share of the keys, the default the rest. Another percentage
+//      moves keys between its version and the default alone (rollout-slots.ts); a key gives the same version on every
+//      replica, and keys of two extensions are independent. Without a default, the versions share also the rest, in the
+//      proportion of their percentages.
 // RT3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
 // RT4. However many versions there are, compiling them can be put aside between its steps.
 import type { Extension, Version } from './extension.js';
 import { hashOf, scoreOf } from './rendezvous.js';
-import { hasNoRules, isInRollout, sharesOf } from './rollout.js';
+import { hasNoRules, isInRollout, sharesOf, slotsWanted } from './rollout.js';
+import { allottingSlots, type SlotRange, slotOf } from './rollout-slots.js';
 import { type Condition, type Context, compileRules, unmetCondition } from './routing-rules.js';
 import { done, type Steps, sorting } from './steps.js';
 import { compareNamed, defaultVersion } from './version-choice.js';
@@ -37,6 +39,11 @@ export interface RolloutShare {
   readonly hash: number;
 }
 
+interface OwnedSlots {
+  readonly range: SlotRange;
+  readonly choice: Choice;
+}
+
 /** Context keys that a rollout is by: the first that has a value. */
 const DEFAULT_ROLLOUT_KEYS: readonly string[] = ['tenant_id', 'routing_key'];
 
@@ -44,6 +51,7 @@ const DEFAULT_ROLLOUT_KEYS: readonly string[] = ['tenant_id', 'routing_key'];
 interface Compiled {
   readonly ruled: readonly RuledVersion[];
   readonly shares: readonly RolloutShare[];
+  readonly slots: readonly OwnedSlots[];
   readonly rolloutKeys: readonly string[];
   readonly default: Choice | null;
   readonly standIns: readonly string[];
@@ -64,11 +72,14 @@ export class RoutingTable {
   /** Why no version takes a call that `choose` finds none for. */
   readonly noneReason: 'disabled' | 'no_version';
   readonly #extensionId: string;
+  /** RT2: in order. */
+  readonly #slots: readonly OwnedSlots[];
 
   constructor(extension: Extension, compiled: Compiled = done(compiling(extension))) {
     this.#extensionId = extension.id;
     this.ruled = compiled.ruled;
     this.shares = compiled.shares;
+    this.#slots = compiled.slots;
     this.rolloutKeys = compiled.rolloutKeys;
     this.default = compiled.default;
     this.standIns = compiled.standIns;
@@ -103,6 +114,25 @@ export class RoutingTable {
   #sharedOut(key: string): Choice | null {
     // With the extension's id in it, a tenant that is first in one rollout is not first in all of them.
     const keyHash = hashOf(`${this.#extensionId}\n${key}`);
+    return this.#ownerOf(slotOf(keyHash)) ?? this.default ?? this.#shareOfRest(keyHash);
+  }
+
+  /** null: the slot is free. */
+  #ownerOf(slot: number): Choice | null {
+    let first = 0;
+    let last = this.#slots.length - 1;
+    while (first <= last) {
+      const middle = (first + last) >> 1;
+      const { range, choice } = this.#slots[middle] as OwnedSlots;
+      if (slot < range[0]) last = middle - 1;
+      else if (slot >= range[1]) first = middle + 1;
+      else return choice;
+    }
+    return null;
+  }
+
+  /** Of the keys that no version has, where there is no default. */
+  #shareOfRest(keyHash: number): Choice | null {
     let best: Choice | null = null;
     let bestScore = 0;
     for (const { choice, percent, hash } of this.shares) {
@@ -151,12 +181,15 @@ export function* compiling(extension: Extension): Steps<Compiled> {
   const standIns = yield* sorting(plain, (a, b) => compareNamed(b, a));
   const byItself: Choice | null = byDefault === null ? null : { version: byDefault, by: 'default' };
   const rolloutKey = rolledOut.find((version) => version.rolloutKey !== null)?.rolloutKey ?? null;
+  const shares = sharesIn(extension, [
+    ...rolledOut.map(({ version }) => ({ version, by: 'rollout' as const })),
+    ...(rolledOut.length > 0 && byItself !== null ? [byItself] : []),
+  ]);
+  yield;
   return {
     ruled: ruledInOrder.map(({ made }) => made),
-    shares: sharesIn(extension, [
-      ...rolledOut.map(({ version }) => ({ version, by: 'rollout' as const })),
-      ...(rolledOut.length > 0 && byItself !== null ? [byItself] : []),
-    ]),
+    shares,
+    slots: yield* slotsIn(extension, shares),
     rolloutKeys: rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey],
     default: byItself,
     standIns: standIns.map(({ version }) => version),
@@ -182,7 +215,13 @@ function sharesIn(extension: Extension, choices: readonly Choice[]): RolloutShar
   return choices.map((choice) => ({
     choice,
     percent: percents.get(choice.version) ?? 0,
-    // Not the name of the default: where another version becomes it, nobody in the rollout moves.
-    hash: hashOf(choice.by === 'default' ? 'default' : `version ${choice.version}`),
+    hash: hashOf(`version ${choice.version}`),
   }));
+}
+
+/** What is in force here may be ahead of what was allotted: a version that was enabled by this daemon, for one. */
+function* slotsIn({ rolloutSlots, versions }: Extension, shares: readonly RolloutShare[]): Steps<OwnedSlots[]> {
+  const slots = yield* allottingSlots(rolloutSlots, slotsWanted(versions));
+  const owned = shares.flatMap(({ choice }) => (slots.get(choice.version) ?? []).map((range) => ({ range, choice })));
+  return yield* sorting(owned, (a, b) => a.range[0] - b.range[0]);
 }

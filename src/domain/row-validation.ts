@@ -33,7 +33,7 @@ export type Parsed<T> = { readonly value: T } | { readonly problems: readonly st
 export function parseExtension(
   row: ExtensionRow,
   rules: SubjectRules,
-): Parsed<Omit<Extension, 'versions' | 'instances'>> {
+): Parsed<Omit<Extension, 'versions' | 'rolloutSlots' | 'instances'>> {
   const problems: string[] = [...(row.faults ?? [])];
   if (!isExtensionId(row.id)) problems.push(`id must be 1 to 255 of A-Z a-z 0-9 _ : -, got ${quoted(row.id)}`);
   const type = EXTENSION_TYPES.find((t) => t === row.type);

@@ -140,7 +140,7 @@ onEmpty('V1: a preview tells what a migration does, and nothing of it stays', as
     extension_audit_log: 3,
   });
   const { changes } = preview;
-  t.deepEqual(changes.tables_added, ['extension_version_health', 'registry_revision']);
+  t.deepEqual(changes.tables_added, ['extension_rollouts', 'extension_version_health', 'registry_revision']);
   for (const column of [
     'extensions.policy jsonb',
     'extension_audit_log.reason text',

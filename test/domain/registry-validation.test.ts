@@ -61,6 +61,7 @@ test('L3: null in every nullable column means its default', (t) => {
           revision: 1,
         },
       ],
+      rolloutSlots: new Map(),
       instances: [
         {
           id: 'i',

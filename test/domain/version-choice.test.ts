@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Extension, Version } from '../../src/domain/extension.js';
+import { NO_SLOTS } from '../../src/domain/rollout-slots.js';
 import { callableVersions, compareVersions, defaultVersion } from '../../src/domain/version-choice.js';
 
 const compare = test.macro<[a: string, b: string, expected: -1 | 0 | 1]>({
@@ -88,6 +89,7 @@ const extension = (versions: readonly Version[], ownVersion = 'v1'): Extension =
   policy: {},
   revision: 1,
   versions,
+  rolloutSlots: NO_SLOTS,
   instances: [],
 });
 
