@@ -18,6 +18,7 @@ export function startCore(entries: readonly RegistryEntry[], send: SendAttempt =
       prepareRoute: createPrepareRoute(null, RULES),
       send,
       sendCheck: () => undefined,
+      limitAttempts: () => undefined,
       afterRoundTrip: (then) => then(Number.NEGATIVE_INFINITY),
       publish: () => undefined,
       flushHealth: async () => ({ dropped: [] }),

@@ -108,6 +108,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       prepareRoute: createPrepareRoute(config.environment, rules),
       send: requester.send.bind(requester),
       sendCheck: requester.sendCheck.bind(requester),
+      limitAttempts: requester.limit.bind(requester),
       afterRoundTrip: requester.afterRoundTrip.bind(requester),
       publish: (event) => {
         events.publish(event);

@@ -11,6 +11,7 @@ import { Observable } from '#rxjs';
 import type { Recovery } from '../domain/auto-management.js';
 import type { DecisionWindow } from '../domain/decision-window.js';
 import type { BreakerSettings } from '../domain/policy.js';
+import { openMs } from '../domain/trip.js';
 import { breakerMachine } from '../machines/breaker-machine.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../machines/breaker-types.js';
 import { ActorInspection } from './actor-inspection.js';
@@ -188,6 +189,11 @@ export class BreakerLife {
       this.#mustProve ||= event.type === 'breaker.probe';
     } else if (event.type === 'settings.changed') {
       this.#options.window.resize(event.settings.window_seconds * 1000, event.nowMs);
+      const facts = this.facts();
+      this.#keep({
+        ...facts,
+        openRemainingMs: Math.min(facts.openRemainingMs, openMs(facts.trips, event.settings, 0)),
+      });
     }
   }
 

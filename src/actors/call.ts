@@ -338,7 +338,10 @@ export class Call implements AttemptListener {
   #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
     if (end === 'no_responders')
       return this.#tried.failed === null ? unavailable(end, this.slot.id) : this.#unavailable(end);
-    const { timeoutMs } = this.#service.version;
+    const { version } = this.#service;
+    // What limited it last, where that was made shorter meanwhile.
+    const inForce = this.#serving.service(version.version)?.version ?? version;
+    const timeoutMs = Math.min(version.timeoutMs, inForce.timeoutMs);
     return errorOfEnd(end, reply, this.#serving.id, timeoutMs, this.#route.subject, this.#attempts);
   }
 

@@ -31,6 +31,7 @@ import type {
   ApplyVerb,
   Clock,
   FlushHealth,
+  LimitAttempts,
   PrepareRoute,
   PublishEvent,
   RegistryFeed,
@@ -54,6 +55,7 @@ export interface CorePorts {
   readonly prepareRoute: PrepareRoute;
   readonly send: SendAttempt;
   readonly sendCheck: SendCheck;
+  readonly limitAttempts: LimitAttempts;
   readonly afterRoundTrip: AfterRoundTrip;
   readonly publish: PublishEvent;
   readonly flushHealth: FlushHealth;
@@ -138,6 +140,7 @@ export class Core {
         clock,
         random,
         prepareRoute: ports.prepareRoute,
+        limitAttempts: ports.limitAttempts,
         breakerDefaults: settings.breakerDefaults,
         autoEnableOnCircuitClose: settings.autoEnableOnCircuitClose,
         onBreakerEvent: (slot, target, event) => this.#onBreakerEvent(slot, target, event),
@@ -200,6 +203,7 @@ export class Core {
       random,
       prepareRoute: ports.prepareRoute,
       sendCheck: ports.sendCheck,
+      limitAttempts: ports.limitAttempts,
       absenceGraceMs: settings.absenceGraceMs,
       log: log.child({ component: 'prober' }),
     });

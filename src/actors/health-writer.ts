@@ -13,6 +13,8 @@ interface Flushed {
   successes: number;
   failures: number;
   epoch: number;
+  /** Of an open breaker: other settings may have shortened it. */
+  openUntilMs: number;
   /** Whether the row says so; null: this process has not written it yet. */
   autoDisabled: boolean | null;
 }
@@ -73,13 +75,13 @@ export class HealthWriter {
   async #flushOnce(): Promise<void> {
     this.#urgent.clear();
     const nowMs = this.deps.clock.now();
-    const flushing: { slot: Slot; target: Target }[] = [];
+    const flushing: { slot: Slot; target: Target; openUntilMs: number }[] = [];
     const rows: HealthFlushRow[] = [];
     for (const slot of this.deps.slots.values())
       for (const service of slot.services) {
         const row = rowOf(slot, service, this.#flushedOf(slot, service.target), nowMs);
         if (row === null) continue;
-        flushing.push({ slot, target: service.target });
+        flushing.push({ slot, target: service.target, openUntilMs: service.target.openUntilMs });
         rows.push(row);
       }
     if (rows.length === 0) return;
@@ -89,27 +91,34 @@ export class HealthWriter {
         this.dropped++;
         this.deps.log.error({ event: 'health_row_dropped', extension_id, version, error });
       }
-      for (const [i, { slot, target }] of flushing.entries()) this.#settle(slot, target, rows[i] as HealthFlushRow);
+      for (const [i, { slot, target, openUntilMs }] of flushing.entries())
+        this.#settle(slot, target, rows[i] as HealthFlushRow, openUntilMs);
     } catch (error) {
       this.deps.log.warn({ event: 'health_flush_delayed', rows: rows.length, error: String(error) });
     }
   }
 
-  #settle(slot: Slot, target: Target, row: HealthFlushRow): void {
+  #settle(slot: Slot, target: Target, row: HealthFlushRow, openUntilMs: number): void {
     const before = this.#flushedOf(slot, target);
     if (row.published) slot.publishedVersion = row.version;
     this.#flushed.set(target, {
       successes: before.successes + row.success_delta,
       failures: before.failures + row.failure_delta,
       epoch: row.epoch,
+      openUntilMs,
       autoDisabled: row.auto_disabled,
     });
   }
 
   /** A target that was never flushed is as its stored row has it. */
   #flushedOf(slot: Slot, target: Target): Flushed {
-    const epoch = slot.stored.get(target.version)?.epoch ?? 0;
-    return this.#flushed.get(target) ?? { successes: 0, failures: 0, epoch, autoDisabled: null };
+    let flushed = this.#flushed.get(target);
+    if (flushed === undefined) {
+      const epoch = slot.stored.get(target.version)?.epoch ?? 0;
+      flushed = { successes: 0, failures: 0, epoch, openUntilMs: target.openUntilMs, autoDisabled: null };
+      this.#flushed.set(target, flushed);
+    }
+    return flushed;
   }
 }
 
@@ -123,7 +132,9 @@ function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs:
   const published = slot.defaultService?.target === target;
   // Another version is the default now: its facts take the place of this one's in the published row, or the other way round.
   const isInPlace = slot.publishedVersion === null || published === (slot.publishedVersion === version.version);
-  if (successes + failures === 0 && facts.epoch === before.epoch && isCopyTrue && isInPlace) return null;
+  const isSameTime = target.mode !== 'open' || target.openUntilMs === before.openUntilMs;
+  const isSame = facts.epoch === before.epoch && isSameTime;
+  if (successes + failures === 0 && isSame && isCopyTrue && isInPlace) return null;
   const reading = target.health.read(nowMs);
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {

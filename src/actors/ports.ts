@@ -84,6 +84,12 @@ export type SendAttempt = (
 export type SendCheck = (route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener) => void;
 
 /**
+ * What is in flight to this version, calls or (`isCheck`) active checks, ends as timed out at most `timeoutMs` from now, and no
+ * later than it would have.
+ */
+export type LimitAttempts = (extensionId: string, version: string, isCheck: boolean, timeoutMs: number) => void;
+
+/**
  * Runs `then` once, when everything that NATS had for us by now has been taken in: after a stall of our own, replies are in
  * the buffer. While NATS does not answer it waits; without a connection nothing is on its way, and it runs at once.
  * `stalledUntilMs`: until when NATS stood still last, monotonic; -Infinity where it never did. What was out then may have

@@ -11,12 +11,13 @@
 //     the breaker again before another had its turn.
 // C6. Rounds keep the phase that chance gave them, also after a stall, so that targets stay spread over the interval.
 // C7. Once its policy, its target or the prober is gone, no check begins; those that are out end like any attempt.
+// C8. Another interval or timeout never lengthens a time that runs: it ends when it would have, or sooner.
 import { DEFAULT_CHECK_INTERVAL_SECONDS, type HealthCheckPolicy } from '../domain/policy.js';
 import type { Logger } from '../telemetry/log.js';
 import { endAttempt } from './attempt-end.js';
 import type { Endpoint } from './endpoint.js';
 import { Attempt } from './in-flight.js';
-import type { AttemptEnd, Clock, PrepareRoute, Reply, Route, SendCheck } from './ports.js';
+import type { AttemptEnd, Clock, LimitAttempts, PrepareRoute, Reply, Route, SendCheck } from './ports.js';
 import type { Service } from './service.js';
 import type { Slot } from './slot.js';
 import type { Target } from './target.js';
@@ -27,6 +28,7 @@ export interface ProberDeps {
   readonly random: () => number;
   readonly prepareRoute: PrepareRoute;
   readonly sendCheck: SendCheck;
+  readonly limitAttempts: LimitAttempts;
   readonly absenceGraceMs: number;
   readonly log: Logger;
 }
@@ -105,7 +107,11 @@ class TargetChecks {
     const { version, madeOf } = service;
     const { subject, payload, timeout_ms = version.timeoutMs } = policy;
     const intervalMs = (policy.interval_seconds ?? DEFAULT_CHECK_INTERVAL_SECONDS) * 1000;
+    const timeoutMs = Math.min(timeout_ms, version.timeoutMs);
+    if (this.#out > 0 && timeoutMs < (this.#plan?.timeoutMs ?? 0))
+      this.#deps.limitAttempts(this.#slot.id, version.version, true, timeoutMs);
     const isNew = intervalMs !== this.#plan?.intervalMs;
+    const isLonger = intervalMs > (this.#plan?.intervalMs ?? 0);
     this.#plan = {
       service,
       route:
@@ -119,12 +125,16 @@ class TargetChecks {
               config: madeOf.config,
             }),
       body: Buffer.from(payload === undefined ? '' : JSON.stringify(payload)),
-      timeoutMs: Math.min(timeout_ms, version.timeoutMs),
+      timeoutMs,
       intervalMs,
     };
     if (!isNew) return;
+    const nowMs = clock.now();
+    const isRunning = this.#timer !== null;
     this.#disarm();
-    this.#arm(clock.now() + random() * intervalMs);
+    // A longer interval begins with the next round (C8).
+    if (isRunning && isLonger) this.#arm(this.#dueMs);
+    else this.#arm(Math.min(nowMs + random() * intervalMs, isRunning ? this.#dueMs : Number.POSITIVE_INFINITY));
   }
 
   stop(): void {

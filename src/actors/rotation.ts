@@ -7,6 +7,7 @@
 // X3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
 // X4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
 // X5. Judging all of them at a tick costs as much as looking at each once.
+// X6. Another ejection_seconds never lengthens a time that runs: it ends when it would have, or sooner.
 import type { DecisionWindow } from '../domain/decision-window.js';
 import {
   type ConductSum,
@@ -21,6 +22,7 @@ import {
 import type { Outcome } from '../domain/outcome.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { Steps } from '../domain/steps.js';
+import { endsBy } from '../domain/trip.js';
 import { evidenceOf, type TripEvidence } from '../domain/trip-evidence.js';
 import { Endpoint } from './endpoint.js';
 import type { Attempt } from './in-flight.js';
@@ -175,10 +177,14 @@ export class Rotation {
     for (const endpoint of this.#endpoints.values()) endpoint.window.clear();
   }
 
-  /** The target's decision window may have another length now. */
-  followWindow(nowMs: number): void {
-    const { windowMs } = this.#deps.window;
-    for (const endpoint of this.#endpoints.values()) endpoint.window.resize(windowMs, nowMs);
+  /** Other settings are in force: the window's length, and X6. */
+  followSettings(nowMs: number): void {
+    const { window, settings } = this.#deps;
+    for (const endpoint of this.#endpoints.values()) {
+      endpoint.window.resize(window.windowMs, nowMs);
+      const longest = ejectionMs(endpoint.ejections, settings().ejection_seconds);
+      endpoint.ejectedUntilMs = endsBy(endpoint.ejectedUntilMs, nowMs, longest);
+    }
   }
 
   #eject(endpoint: Endpoint, reason: EjectionReason, nowMs: number): void {

@@ -167,6 +167,7 @@ export class ServiceSet {
     const settings = this.#settings;
     const { timeoutMs } = version;
     const known = this.#settingsOf.get(target);
+    if (timeoutMs < before.timeoutMs) this.#deps.limitAttempts(this.#slot.id, version.version, false, timeoutMs);
     if (known?.settings !== settings || known.timeoutMs !== timeoutMs) {
       this.#settingsOf.set(target, { settings, timeoutMs });
       target.setSettings(settings, timeoutMs, nowMs);

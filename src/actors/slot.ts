@@ -23,7 +23,7 @@ import { defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
 import type { Endpoint } from './endpoint.js';
 import { InstanceStatuses } from './instance-status.js';
-import type { Clock, PrepareRoute, WrittenRow } from './ports.js';
+import type { Clock, LimitAttempts, PrepareRoute, WrittenRow } from './ports.js';
 import type { RotationChange } from './rotation.js';
 import { RowInForce } from './row-in-force.js';
 import type { Service } from './service.js';
@@ -35,6 +35,7 @@ export interface SlotDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly prepareRoute: PrepareRoute;
+  readonly limitAttempts: LimitAttempts;
   readonly breakerDefaults: BreakerSettings;
   readonly autoEnableOnCircuitClose: boolean;
   readonly onBreakerEvent: (slot: Slot, target: Target, event: BreakerEmitted) => void;

@@ -1,6 +1,7 @@
 // How many calls a breaker that has just closed lets in: half_open_max_requests in flight, one more per success since, until
 // that is as many as there were before it opened, or its time is over.
 import type { BreakerSettings } from '../domain/policy.js';
+import { endsBy } from '../domain/trip.js';
 
 export class SlowStart {
   #limit = 0;
@@ -21,6 +22,11 @@ export class SlowStart {
   begin(settings: BreakerSettings, nowMs: number): void {
     this.#limit = settings.half_open_max_requests;
     this.#endsMs = nowMs + settings.recovery_ramp_seconds * 1000;
+  }
+
+  /** Other settings are in force: a time that runs ends when it would have, or sooner. */
+  follow(settings: BreakerSettings, nowMs: number): void {
+    this.#endsMs = endsBy(this.#endsMs, nowMs, settings.recovery_ramp_seconds * 1000);
   }
 
   succeeded(): void {

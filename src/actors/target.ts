@@ -118,6 +118,11 @@ export class Target {
     return this.#breaker.publishedState;
   }
 
+  /** Until when it is open, monotonic; meaningful only while it is. */
+  get openUntilMs(): number {
+    return this.#breaker.openUntilMs;
+  }
+
   /** Milliseconds until an open breaker may be tried, at least 0. */
   openRemainingMs(nowMs: number): number {
     return this.#breaker.openRemainingMs(nowMs);
@@ -275,7 +280,8 @@ export class Target {
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
     this.#breaker.setSettings(settings, leaseMsOf(timeoutMs), nowMs);
-    this.rotation.followWindow(nowMs);
+    this.#slowStart.follow(settings, nowMs);
+    this.rotation.followSettings(nowMs);
   }
 
   #settleProbe(attempt: Attempt, outcome: Outcome, nowMs: number): void {

@@ -54,3 +54,6 @@ export function openMs(trips: number, settings: BreakerSettings, random: number)
   const seconds = Math.min(settings.open_seconds * 2 ** doublings, longest);
   return seconds * 1000 * (1 + 0.1 * random);
 }
+
+/** Where a time that ends at `untilMs` ends once the settings in force give `ms` from now: sooner, or as it was. */
+export const endsBy = (untilMs: number, nowMs: number, ms: number): number => Math.min(untilMs, nowMs + ms);

@@ -11,8 +11,11 @@
 //     its snapshot, never `snapshot.can(event)`, which would do both.
 // M6. After probes closed it, or a person enabled it, it is recovering first: a slow start, which ends with its time or when
 //     its target says that it is through. Whatever closed does, recovering does too.
+// M7. Other settings never lengthen a time that runs: it ends when it would have, or sooner, as the settings in force say
+//     from now on. The open time is one, and the slow start, and the lease of a probe. (An open breaker then begins a new
+//     generation, which concerns nobody: it has no permits out.)
 import { assign, emit, enqueueActions, setup } from 'xstate';
-import { evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/trip.js';
+import { endsBy, evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/trip.js';
 import { evidenceOf, type TripEvidence } from '../domain/trip-evidence.js';
 import type { BreakerContext, BreakerEmitted, BreakerEvent, BreakerInput } from './breaker-types.js';
 
@@ -33,6 +36,14 @@ const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => 
   firstFailureMs: nowMs,
   lastFailureMs: nowMs,
 });
+
+/** M7. Without jitter: whoever sets a time sees it kept. */
+function shortenedOpenUntilMs(
+  { openUntilMs, trips }: BreakerContext,
+  { settings, nowMs }: Extract<BreakerEvent, { type: 'settings.changed' }>,
+): number {
+  return endsBy(openUntilMs, nowMs, openMs(trips, settings, 0));
+}
 
 /** `reason`: why it would open; null: the count is high. null in all: nothing to warn of, or that was told in this window. */
 function warningDue(
@@ -66,16 +77,18 @@ export const breakerMachine = setup({
     isLastProbe: ({ context }) => context.probeSuccesses + 1 >= context.settings.half_open_successes,
     isOnlyProbe: ({ context }) => context.probes.length <= 1,
     hasNoRamp: ({ context }) => context.settings.recovery_ramp_seconds === 0,
+    isOpenTimeShorter: ({ context, event }) =>
+      event.type === 'settings.changed' && shortenedOpenUntilMs(context, event) < context.openUntilMs,
   },
   delays: {
     openTime: ({ context }) => delay(context.openUntilMs - context.now()),
-    rampTime: ({ context }) => delay(context.settings.recovery_ramp_seconds * 1000),
-    lease: ({ context }) => delay((context.probes[0] ?? context.now()) + context.leaseMs - context.now()),
+    rampTime: ({ context }) => delay(context.rampUntilMs - context.now()),
+    lease: ({ context }) => delay(Math.min(...context.leasesUntilMs) - context.now()),
   },
   actions: {
     startGeneration: enqueueActions(({ context, enqueue }) => {
       context.window.clear();
-      enqueue.assign({ generation: context.nextGeneration(), probes: [], probeSuccesses: 0 });
+      enqueue.assign({ generation: context.nextGeneration(), probes: [], leasesUntilMs: [], probeSuccesses: 0 });
     }),
     countTransition: assign({ epoch: ({ context }) => context.epoch + 1 }),
     resumeOpen: assign(({ context }) => {
@@ -147,6 +160,7 @@ export const breakerMachine = setup({
     noteIsolated: assign({ openedAtMs: ({ context, event }) => context.openedAtMs ?? timeOf(event, context) }),
     noteClosed: assign({
       closedAtMs: ({ context, event }) => timeOf(event, context),
+      rampUntilMs: ({ context, event }) => timeOf(event, context) + context.settings.recovery_ramp_seconds * 1000,
       openedAtMs: null,
       // What a person closed is no recovery.
       recoveries: ({ context, event }) => (event.type === 'probe.succeeded' ? context.recoveries + 1 : 0),
@@ -154,19 +168,26 @@ export const breakerMachine = setup({
     forgetTrips: assign({ trips: 0, tripReason: null }),
     addProbe: assign({
       probes: ({ context, event }) => [...context.probes, timeOf(event, context)],
+      leasesUntilMs: ({ context, event }) => [...context.leasesUntilMs, timeOf(event, context) + context.leaseMs],
     }),
-    endProbe: assign({
-      probes: ({ context, event }) => {
-        if (!('startedMs' in event)) return context.probes;
-        const at = Math.max(context.probes.indexOf(event.startedMs), 0);
-        return context.probes.filter((_, i) => i !== at);
-      },
+    endProbe: assign(({ context, event }) => {
+      if (!('startedMs' in event)) return {};
+      const ended = Math.max(context.probes.indexOf(event.startedMs), 0);
+      const isOther = (_: number, i: number): boolean => i !== ended;
+      return { probes: context.probes.filter(isOther), leasesUntilMs: context.leasesUntilMs.filter(isOther) };
     }),
     countProbeSuccess: assign({ probeSuccesses: ({ context }) => context.probeSuccesses + 1 }),
     takeSettings: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'settings.changed') return;
-      context.window.resize(event.settings.window_seconds * 1000, event.nowMs);
-      enqueue.assign({ settings: event.settings, leaseMs: event.leaseMs });
+      const { settings, leaseMs, nowMs } = event;
+      context.window.resize(settings.window_seconds * 1000, nowMs);
+      enqueue.assign({
+        settings,
+        leaseMs,
+        openUntilMs: shortenedOpenUntilMs(context, event),
+        rampUntilMs: endsBy(context.rampUntilMs, nowMs, settings.recovery_ramp_seconds * 1000),
+        leasesUntilMs: context.leasesUntilMs.map((untilMs) => endsBy(untilMs, nowMs, leaseMs)),
+      });
     }),
   },
 }).createMachine({
@@ -184,8 +205,10 @@ export const breakerMachine = setup({
       openedAtMs: facts.openedAgoMs === null ? null : input.now() - facts.openedAgoMs,
       openUntilMs: Number.NEGATIVE_INFINITY,
       closedAtMs: input.now(),
+      rampUntilMs: Number.NEGATIVE_INFINITY,
       recoveries: 0,
       probes: [],
+      leasesUntilMs: [],
       probeSuccesses: 0,
       warnedAtMs: { wouldOpen: Number.NEGATIVE_INFINITY, highFailureCount: Number.NEGATIVE_INFINITY },
     };
@@ -224,7 +247,11 @@ export const breakerMachine = setup({
         recovering: {
           always: { guard: 'hasNoRamp', target: 'steady' },
           after: { rampTime: 'steady' },
-          on: { 'ramp.completed': 'steady' },
+          on: {
+            'ramp.completed': 'steady',
+            // Entered again, so that its timer is that of the time left (M7); so below.
+            'settings.changed': { target: 'recovering', reenter: true, actions: 'takeSettings' },
+          },
         },
         steady: {},
       },
@@ -242,6 +269,10 @@ export const breakerMachine = setup({
         'open.elapsed': { guard: 'isOpenTimeOver', target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
         'subject.changed': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
         'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
+        'settings.changed': [
+          { guard: 'isOpenTimeShorter', target: 'open', reenter: true, actions: 'takeSettings' },
+          { actions: 'takeSettings' },
+        ],
       },
     },
     halfOpen: {
@@ -270,6 +301,7 @@ export const breakerMachine = setup({
               { target: 'probing', reenter: true, actions: ['endProbe', 'countProbeSuccess'] },
             ],
             'probe.failed': { target: '#breaker.open', actions: ['reopen', 'countTransition'] },
+            'settings.changed': { target: 'probing', reenter: true, actions: 'takeSettings' },
             'probe.released': [
               { guard: 'isOnlyProbe', target: 'waiting', actions: 'endProbe' },
               { target: 'probing', reenter: true, actions: 'endProbe' },

@@ -45,8 +45,12 @@ export interface BreakerContext extends Omit<BreakerInput, 'override' | 'facts' 
   readonly closedAtMs: number;
   /** Recoveries in a row: each but the last was followed by a trip within a window of it. */
   readonly recoveries: number;
-  /** When each probe that is out was admitted, oldest first. */
+  /** When the slow start ends at the latest; meaningful only while it is recovering. */
+  readonly rampUntilMs: number;
+  /** When each probe in flight was admitted, oldest first. */
   readonly probes: readonly number[];
+  /** When the lease of each of them is over, in the same order. */
+  readonly leasesUntilMs: readonly number[];
   readonly probeSuccesses: number;
   /** When each warning was last told: at most once per window, and none keeps the other from being told. */
   readonly warnedAtMs: { readonly wouldOpen: number; readonly highFailureCount: number };

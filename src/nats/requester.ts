@@ -9,6 +9,7 @@
 // Q6. A slot's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
 // Q7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
 //     stood still with it, and whoever answers when the server goes on has failed nobody.
+// Q8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports.js';
@@ -34,7 +35,9 @@ const ZERO = 48;
 /** One entry of the pending table; reused for attempt after attempt. */
 class Slot {
   listener: AttemptListener | null = null;
-  subject = '';
+  route: PreparedRoute | null = null;
+  /** An active check. */
+  isCheck = false;
   check = '';
   timeoutMs = 0;
   dueMs = 0;
@@ -110,19 +113,20 @@ export class Requester {
     );
     // A first attempt leaves in the turn in which its invocation arrived.
     const sentMs = attempt === 1 ? call.arrivedMs : this.clock.now();
-    this.#publish(prepared, block, call.body, sentMs, timeoutMs, listener);
+    this.#publish(prepared, block, call.body, false, sentMs, timeoutMs, listener);
   }
 
   /** SendCheck of the ports. */
   sendCheck(route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener): void {
     const prepared = route as PreparedRoute;
-    this.#publish(prepared, prepared.checkBlock(timeoutMs), body, this.clock.now(), timeoutMs, listener);
+    this.#publish(prepared, prepared.checkBlock(timeoutMs), body, true, this.clock.now(), timeoutMs, listener);
   }
 
   #publish(
     prepared: PreparedRoute,
     block: string,
     body: Uint8Array,
+    isCheck: boolean,
     sentMs: number,
     timeoutMs: number,
     listener: AttemptListener,
@@ -139,15 +143,25 @@ export class Requester {
       return this.#tell(listener, 'disconnected', null);
     }
     slot.listener = listener;
-    slot.subject = prepared.subject;
+    slot.route = prepared;
+    slot.isCheck = isCheck;
     slot.timeoutMs = timeoutMs;
     slot.stall = 'none';
     slot.dueMs = sentMs + timeoutMs;
-    if (slot.timer !== null) {
-      if (slot.timerAtMs <= slot.dueMs) return;
-      this.clock.clearTimeout(slot.timer);
+    this.#armBy(slot, sentMs + timeoutMs, timeoutMs);
+  }
+
+  /** LimitAttempts of the ports. */
+  limit(extensionId: string, version: string, isCheck: boolean, timeoutMs: number): void {
+    const dueMs = this.clock.now() + timeoutMs;
+    for (const slot of this.#slots) {
+      const { route } = slot;
+      if (slot.listener === null || slot.isCheck !== isCheck || slot.dueMs <= dueMs) continue;
+      if (route?.extensionId !== extensionId || route.version !== version) continue;
+      slot.timeoutMs = timeoutMs;
+      slot.dueMs = dueMs;
+      this.#armBy(slot, dueMs, timeoutMs);
     }
-    this.#arm(slot, timeoutMs);
   }
 
   /** AfterRoundTrip of the ports. */
@@ -179,6 +193,15 @@ export class Requester {
     const slot = new Slot(this.#slots.length, (fired) => this.#timerFired(fired));
     this.#slots.push(slot);
     return slot;
+  }
+
+  /** Its timer fires at `dueMs`, `ms` from now, or before. */
+  #armBy(slot: Slot, dueMs: number, ms: number): void {
+    if (slot.timer !== null) {
+      if (slot.timerAtMs <= dueMs) return;
+      this.clock.clearTimeout(slot.timer);
+    }
+    this.#arm(slot, ms);
   }
 
   #arm(slot: Slot, ms: number): void {
@@ -241,7 +264,7 @@ export class Requester {
   /** `subject` null: all of them. */
   #endAll(end: AttemptEnd, subject: string | null): void {
     const ended = this.#slots.filter(
-      (slot) => slot.listener !== null && (subject === null || slot.subject === subject),
+      (slot) => slot.listener !== null && (subject === null || slot.route?.subject === subject),
     );
     const checks = ended.map((slot) => slot.check);
     // A listener may start further attempts, also in a slot that has just been freed.
@@ -253,6 +276,7 @@ export class Requester {
   #end(slot: Slot, end: AttemptEnd, reply: Reply | null): void {
     const listener = slot.listener as AttemptListener;
     slot.listener = null;
+    slot.route = null;
     this.#free.push(slot);
     this.#tell(listener, end, reply);
   }

@@ -30,6 +30,7 @@ function configLine(config: RouteSpec['config']): string {
 export class PreparedRoute implements Route {
   readonly subject: string;
   readonly extensionId: string;
+  readonly version: string;
   /** R2. */
   readonly sendable: boolean;
   readonly #requestHead: string;
@@ -42,6 +43,7 @@ export class PreparedRoute implements Route {
   constructor(spec: RouteSpec, environment: string | null, rules: SubjectRules) {
     this.subject = spec.subject;
     this.extensionId = spec.extensionId;
+    this.version = spec.version;
     this.sendable = subjectProblem(spec.subject, rules) === null;
     const version = `Extreg-Version: ${headerValue(spec.version)}\r\n`;
     const instance = spec.instanceId === null ? '' : `Extreg-Instance-Id: ${headerValue(spec.instanceId)}\r\n`;

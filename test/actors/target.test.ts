@@ -721,6 +721,20 @@ test('L2: settings that come while the actor is down are those of the next', (t)
   t.is(world.mode, 'open');
 });
 
+test('L2, M7: a shorter open time that comes while the actor is down counts from then, a longer one changes nothing', (t) => {
+  for (const [open_seconds, leftMs] of [
+    [10, 10_000],
+    [3600, 60_000],
+  ] as const) {
+    const world = new World().calls(5, 'failure').crash();
+    world.target.setSettings(breakerSettings({ open_seconds, open_max_seconds: 3600 }), 10, world.clock.now());
+    world.clock.advance(leftMs - 1);
+    t.is(world.mode, 'open', `${open_seconds}`);
+    world.clock.advance(1);
+    t.is(world.mode, 'halfOpen', `${open_seconds}`);
+  }
+});
+
 test('L2: what has proved itself once need not do so again after its actor failed', (t) => {
   const world = new World({}, { mustProve: true });
   t.is(world.mode, 'halfOpen');

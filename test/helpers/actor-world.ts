@@ -12,6 +12,7 @@ import type {
   HealthFlushRow,
   InstanceStatusRow,
   Invocation,
+  LimitAttempts,
   Reply,
   Route,
   RouteSpec,
@@ -78,6 +79,8 @@ export class ActorWorld {
   /** While true, what asks for a round trip waits in `roundTrips`. */
   isNatsStalled = false;
   stalledUntilMs = Number.NEGATIVE_INFINITY;
+  /** As the requester is told. */
+  readonly limits: Parameters<LimitAttempts>[] = [];
   readonly roundTrips: ((stalledUntilMs: number) => void)[] = [];
   /** What the registry answers to a change by the auto-manager. */
   autoChange = async (change: AutoChange): Promise<{ applied: true; revision: number } | { applied: false }> => ({
@@ -125,6 +128,7 @@ export class ActorWorld {
           this.checks.push(check);
           this.onCheck(check);
         },
+        limitAttempts: (...limit) => this.limits.push(limit),
         afterRoundTrip: (then) => {
           if (this.isNatsStalled) this.roundTrips.push(then);
           else then(this.stalledUntilMs);

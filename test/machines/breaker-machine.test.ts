@@ -355,13 +355,111 @@ test('FM 14: failures, ticks and renewals while open do not push its end out', (
   t.is(world.state, 'halfOpen.waiting');
 });
 
-test('M2: settings that change while open apply to the next time it opens', (t) => {
+const openTime = test.macro<[title: string, change: (w: World) => World, leftMs: number]>({
+  exec(t, _, change, leftMs) {
+    const world = new World({ open_seconds: 300 }).trip();
+    world.clock.advance(20_000);
+    const { generation, epoch, openedAtMs } = change(world).context;
+    t.is(world.context.openUntilMs - world.clock.now(), leftMs);
+    world.clock.advance(leftMs - 1);
+    t.is(world.state, 'open');
+    t.like(world.context, { generation, epoch, openedAtMs });
+    world.clock.advance(1);
+    t.is(world.state, 'halfOpen.waiting');
+    t.deepEqual(world.told, ['breaker.opened', 'breaker.half_opened']);
+  },
+  title: (_, title) => `M7: while open, ${title}`,
+});
+test(openTime, 'a shorter time counts from now', (w) => w.change({ open_seconds: 10 }), 10_000);
+test(
+  openTime,
+  'a shorter time that is longer than what is left changes nothing',
+  (w) => w.change({ open_seconds: 290 }),
+  280_000,
+);
+test(openTime, 'a longer time changes nothing', (w) => w.change({ open_seconds: 600, open_max_seconds: 600 }), 280_000);
+test(
+  openTime,
+  'a shorter time has no jitter',
+  (w) => {
+    w.random = 1;
+    return w.change({ open_seconds: 10 });
+  },
+  10_000,
+);
+test(
+  openTime,
+  'the shortest of several counts, whatever comes after it',
+  (w) => w.change({ open_seconds: 50 }).change({ open_seconds: 10 }).change({ open_seconds: 250 }),
+  10_000,
+);
+
+test('M7: while open, a shorter time is doubled as often as the breaker has tripped in a row, up to its cap', (t) => {
+  const world = new World({ open_seconds: 60 }).trip();
+  for (let i = 0; i < 2; i++) {
+    world.clock.advance(world.context.openUntilMs - world.clock.now());
+    world.send('probe.started').endProbe('failed');
+  }
+  t.is(world.context.openUntilMs - world.clock.now(), 240_000);
+  t.is(world.change({ open_seconds: 10 }).context.openUntilMs - world.clock.now(), 40_000);
+  t.is(world.change({ open_max_seconds: 15 }).context.openUntilMs - world.clock.now(), 15_000);
+});
+
+test('M7: settings that change while open apply to the next time it opens', (t) => {
   const world = new World().trip().change({ open_seconds: 1 });
-  world.clock.advance(59_999);
-  t.is(world.state, 'open');
-  world.clock.advance(1);
+  world.clock.advance(1000);
   world.send('probe.started').endProbe('failed');
   t.is(world.context.openUntilMs - world.clock.now(), 2000);
+});
+
+const rampTime = test.macro<[title: string, change: (w: World) => World, leftMs: number]>({
+  exec(t, _, change, leftMs) {
+    const world = new World({ recovery_ramp_seconds: 100 }).send('breaker.enable');
+    world.clock.advance(20_000);
+    const { generation } = world.context;
+    change(world);
+    world.clock.advance(leftMs - 1);
+    t.is(world.state, leftMs > 0 ? 'closed.recovering' : 'closed');
+    world.clock.advance(1);
+    t.is(world.state, 'closed');
+    t.is(world.context.generation, generation);
+  },
+  title: (_, title) => `M7: while recovering, ${title}`,
+});
+test(rampTime, 'a shorter ramp counts from now', (w) => w.change({ recovery_ramp_seconds: 7 }), 7000);
+test(
+  rampTime,
+  'a shorter ramp that is longer than what is left changes nothing',
+  (w) => w.change({ recovery_ramp_seconds: 99 }),
+  80_000,
+);
+test(rampTime, 'a longer ramp changes nothing', (w) => w.change({ recovery_ramp_seconds: 3600 }), 80_000);
+test(rampTime, 'no ramp ends it at once', (w) => w.change({ recovery_ramp_seconds: 0 }), 0);
+
+test('M7: the lease of a probe that is in flight ends sooner with a shorter timeout, and never before that from now', (t) => {
+  const world = new World({}, { leaseMs: 60_000 }).trip();
+  world.clock.advance(60_000);
+  world.send('probe.started');
+  world.clock.advance(10_000);
+  world.send('probe.started').change({}, 8000);
+  world.endProbe('released');
+  world.clock.advance(7999);
+  t.is(world.state, 'halfOpen.probing');
+  world.clock.advance(1);
+  t.is(world.state, 'open');
+  t.is(world.context.tripReason, 'lease_over');
+});
+
+test('M7: the lease of a probe is not lengthened by a longer timeout, that of the next one is', (t) => {
+  const world = new World().trip();
+  world.clock.advance(60_000);
+  world.send('probe.started').change({}, 60_000);
+  world.clock.advance(LEASE_MS);
+  t.is(world.state, 'open');
+  world.clock.advance(120_000);
+  world.send('probe.started');
+  world.clock.advance(59_999);
+  t.is(world.state, 'halfOpen.probing');
 });
 
 // Trips in a row

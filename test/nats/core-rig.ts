@@ -87,6 +87,7 @@ export class CoreRig {
         prepareRoute: createPrepareRoute(null, rules),
         send: this.requester.send.bind(this.requester),
         sendCheck: this.requester.sendCheck.bind(this.requester),
+        limitAttempts: this.requester.limit.bind(this.requester),
         afterRoundTrip: this.requester.afterRoundTrip.bind(this.requester),
         publish: (event) => this.events.push(event),
         flushHealth: async () => ({ dropped: [] }),

@@ -1,6 +1,7 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports.js';
+import type { PreparedRoute } from '../../src/nats/routes.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 import { Ends, errorOf, invoke, PREFIX, Rig, type RigOptions, rawBlock, recordingLogger } from './wire-rig.js';
@@ -120,6 +121,41 @@ test.serial('Q6: a slot used again keeps its timer, and ends each attempt at its
   t.true(await rig.connection.roundTrip());
   t.deepEqual(short.kinds, ['timeout'], 'a shorter attempt does not wait for the longer timer');
 });
+
+test.serial(
+  'Q8: a shorter timeout ends what is in flight sooner, of that version and kind, and a longer one nothing',
+  async (t) => {
+    const clock = new SimulatedClock();
+    const { rig, invocation } = await caught(t, { clock });
+    const extension = await startExtension(t.context.caller, 'ext.normalize', () => null);
+    t.teardown(() => extension.stop());
+    const seen = { long: new Ends(), short: new Ends(), check: new Ends() };
+    rig.requester.send(rig.route, invocation, 1, 60_000, 60_000, seen.long);
+    rig.requester.send(rig.route, invocation, 1, 1000, 1000, seen.short);
+    rig.requester.sendCheck(rig.route, new Uint8Array(), 60_000, seen.check);
+    const ended = async (afterMs: number): Promise<string[]> => {
+      clock.advance(afterMs);
+      t.true(await rig.connection.roundTrip());
+      return Object.entries(seen).flatMap(([name, { kinds }]) => kinds.map((kind) => `${name} ${kind}`));
+    };
+    const { extensionId, version } = rig.route as PreparedRoute;
+    rig.requester.limit(extensionId, version, false, 2000);
+    for (const [id, name] of [
+      ['other', version],
+      [extensionId, 'other'],
+    ] as const)
+      rig.requester.limit(id, name, true, 1);
+    rig.requester.limit(extensionId, version, false, 70_000);
+    t.deepEqual(await ended(999), []);
+    t.deepEqual(await ended(1), ['short timeout']);
+    t.deepEqual(await ended(999), ['short timeout']);
+    t.deepEqual(await ended(1), ['long timeout', 'short timeout']);
+    rig.requester.limit(extensionId, version, true, 500);
+    t.deepEqual(await ended(499), ['long timeout', 'short timeout']);
+    t.deepEqual(await ended(1), ['long timeout', 'short timeout', 'check timeout']);
+    t.is(rig.requester.counts().pending, 0);
+  },
+);
 
 test.serial('Q6: a timer that fires early is armed for what is left', async (t) => {
   const clock = new SimulatedClock();
