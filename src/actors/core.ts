@@ -145,6 +145,16 @@ export class Core {
         autoEnableOnCircuitClose: settings.autoEnableOnCircuitClose,
         onBreakerEvent: (slot, target, event) => this.#onBreakerEvent(slot, target, event),
         onRotation: (slot, target, endpoint, change) => this.#onRotation(slot, target, endpoint, change),
+        onReportRefused: (slot, instance, problem) =>
+          this.#notices.tell({
+            event: 'registry_row_rejected',
+            extensionId: slot.id,
+            instance_id: instance.id,
+            actor: SYSTEM_REGISTRY,
+            reason: problem,
+            revision: instance.revision,
+            audited: true,
+          }),
         onActorFailed: (slot, target, error, givenUp) => this.#onActorFailed(slot, target, error, givenUp),
       },
     });
@@ -316,10 +326,13 @@ export class Core {
     if (isDefault) this.autoManager.consider(slot);
   }
 
-  /** Told for each instance with that subject. */
+  /** Published for each instance that it concerns. */
   #onRotation(slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange): void {
     const { clock, wall } = this.#ports;
-    for (const instance of slot.instancesAt(target, endpoint.subject))
+    const concerned = slot
+      .instancesAt(target, endpoint.subject)
+      .filter(({ id }) => (change.instanceId === undefined ? !endpoint.withheld.has(id) : id === change.instanceId));
+    for (const instance of concerned)
       this.#notices.tell({
         event: change.type === 'ejected' ? 'instance_ejected' : 'instance_returned',
         extensionId: slot.id,

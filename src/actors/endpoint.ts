@@ -16,6 +16,7 @@ export class Endpoint implements Conduct, Seat {
   /** Attempts that are out to it, of whatever term, generation and purpose. */
   inFlight = 0;
   isInRotation = true;
+  readonly withheld = new Set<string>();
   /** It asked not to be called until then (429 with Retry-After). Monotonic ms, as all times here. */
   restUntilMs = Number.NEGATIVE_INFINITY;
   /** Rises when it goes or comes back: an attempt of an earlier term is none of its target's business any more. */
@@ -35,7 +36,7 @@ export class Endpoint implements Conduct, Seat {
   /** In a row, for the doubling. */
   ejections = 0;
   returnedMs = Number.NEGATIVE_INFINITY;
-  /** It is out because somebody else says so, and nothing has shown it here yet. */
+  /** It is out because an operator says so, and nothing has shown it here yet. */
   isReported = false;
   /** The attempt that tries it is out. */
   isTried = false;

@@ -78,7 +78,7 @@ export class HealthView implements HealthSource, MetricsSource {
     const nowMs = clock.now();
     const serving = slot.servicesOf(instance);
     const endpoints = serving.map(({ target }) => target.rotation.at(instance.subject));
-    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, minSuccessRate, nowMs)));
+    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, instance.id, minSuccessRate, nowMs)));
     const out = endpoints.filter((endpoint) => !endpoint.isInRotation);
     const reading = endpoints[0]?.health.read(nowMs);
     return {
@@ -87,7 +87,7 @@ export class HealthView implements HealthSource, MetricsSource {
       weight: instance.weight,
       enabled: instance.enabled,
       // Where nothing is known here yet, the row may know more.
-      health_status: status === 'unknown' ? instance.healthStatus : status,
+      health_status: status === 'unknown' ? slot.instanceStatuses.inRow(instance) : status,
       ejected_until: out.length === 0 ? null : isoAt(Math.max(...out.map((e) => e.ejectedUntilMs)), clock, wall),
       success_rate: reading?.successRate ?? null,
       avg_latency_ms: round(reading?.avgMs ?? null),

@@ -171,6 +171,8 @@ export interface InstanceStatusRow {
   readonly extension_id: string;
   readonly instance_id: string;
   readonly health_status: HealthStatus;
+  /** Id of the newest report on it that was taken into account: another one is not overwritten. Absent: any is. */
+  readonly seen_report?: string;
   /** Since its last attempt settled. */
   readonly checked_ago_ms: number;
 }

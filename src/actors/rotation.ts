@@ -8,6 +8,8 @@
 // X4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
 // X5. Judging all of them at a tick costs as much as looking at each once.
 // X6. Another ejection_seconds never lengthens a time that runs: it ends when it would have, or sooner.
+// X7. Of instances that share a subject, one that an operator reports gets no calls and no trials, for NATS picks among them:
+//     what a call shows is not about it. It is withheld until an operator says otherwise, or resets.
 import type { DecisionWindow } from '../domain/decision-window.js';
 import {
   type ConductSum,
@@ -27,9 +29,14 @@ import { evidenceOf, type TripEvidence } from '../domain/trip-evidence.js';
 import { Endpoint } from './endpoint.js';
 import type { Attempt } from './in-flight.js';
 
-export type RotationChange =
+export type ReturnReason = 'succeeded' | 'reset' | 'reported_healthy' | 'report_withdrawn';
+export type RotationChange = (
   | { readonly type: 'ejected'; readonly reason: EjectionReason; readonly evidence: TripEvidence }
-  | { readonly type: 'returned'; readonly reason: 'succeeded' | 'reset' };
+  | { readonly type: 'returned'; readonly reason: ReturnReason }
+) & {
+  /** The one instance of the endpoint that it concerns (X7); absent: all but those withheld. */
+  readonly instanceId?: string;
+};
 
 export interface RotationDeps {
   /** The target's. */
@@ -45,6 +52,8 @@ export class Rotation {
   #usable: ReadonlySet<Endpoint> = new Set();
   #usableList: readonly Endpoint[] = [];
   #out: readonly Endpoint[] = [];
+  /** X7. */
+  readonly #withholding = new Set<Endpoint>();
 
   constructor(deps: RotationDeps) {
     this.#deps = deps;
@@ -72,7 +81,7 @@ export class Rotation {
   /** The subjects there are from now on, and those of them that have an enabled instance with weight. */
   *keeping(subjects: ReadonlySet<string>, usable: ReadonlySet<string>): Steps<void> {
     for (const subject of [...this.#endpoints.keys()]) {
-      if (!subjects.has(subject)) this.#endpoints.delete(subject);
+      if (!subjects.has(subject)) this.#forget(subject);
       yield;
     }
     const endpoints: Endpoint[] = [];
@@ -83,6 +92,11 @@ export class Rotation {
     this.#usable = new Set(endpoints);
     this.#usableList = endpoints;
     this.#findOut();
+  }
+
+  #forget(subject: string): void {
+    this.#withholding.delete(this.at(subject));
+    this.#endpoints.delete(subject);
   }
 
   /** X2: of one that is out, whether it may be tried now. */
@@ -145,14 +159,52 @@ export class Rotation {
   }
 
   /**
-   * Somebody else says that it is unhealthy: it has to prove itself. `limited`: only as far as E4 of domain/ejection.ts lets
-   * one more go, so that daemons which read each other's reports do not take all of them out.
+   * An operator says that it is unhealthy: it has to prove itself. `limited`: only as far as E4 of domain/ejection.ts lets one
+   * more go. False: it stays.
    */
-  reportUnhealthy(subject: string, limited: boolean, nowMs: number): void {
+  reportUnhealthy(subject: string, limited: boolean, nowMs: number): boolean {
     const endpoint = this.at(subject);
-    if (!endpoint.isInRotation || (limited && !mayEject(this.#usable.size, this.#out.length))) return;
-    this.#eject(endpoint, 'reported_unhealthy', nowMs);
+    if (endpoint.isInRotation) {
+      const isUsable = this.#usable.has(endpoint);
+      if (limited && isUsable && !mayEject(this.#usable.size, this.#out.length)) return false;
+      this.#eject(endpoint, 'reported_unhealthy', nowMs);
+    }
     endpoint.isReported = true;
+    return true;
+  }
+
+  /** X7. */
+  withhold(subject: string, instanceId: string, nowMs: number): void {
+    const endpoint = this.at(subject);
+    if (endpoint.withheld.has(instanceId)) return;
+    endpoint.withheld.add(instanceId);
+    this.#withholding.add(endpoint);
+    const evidence = evidenceOf(endpoint.window, nowMs);
+    this.#deps.onChange(endpoint, { type: 'ejected', reason: 'reported_unhealthy', evidence, instanceId });
+  }
+
+  /** Endpoints some of whose instances are withheld. */
+  get withholding(): Iterable<Endpoint> {
+    return this.#withholding;
+  }
+
+  /** An instance is not withheld any more, without a word of an operator: it is gone, or its endpoint is reported as a whole. */
+  release(endpoint: Endpoint, instanceId: string): void {
+    endpoint.withheld.delete(instanceId);
+    if (endpoint.withheld.size === 0) this.#withholding.delete(endpoint);
+  }
+
+  /** An operator takes a report back, or (`isHealthy`) says that it is well, whatever was measured. */
+  takeBack(subject: string, instanceId: string, isHealthy: boolean, nowMs: number): void {
+    const endpoint = this.at(subject);
+    const reason = isHealthy ? 'reported_healthy' : 'report_withdrawn';
+    if (endpoint.withheld.has(instanceId)) {
+      this.release(endpoint, instanceId);
+      this.#deps.onChange(endpoint, { type: 'returned', reason, instanceId });
+    }
+    if (endpoint.isInRotation || !(isHealthy || endpoint.isReported)) return;
+    endpoint.failuresInRow = 0;
+    this.#return(endpoint, reason, nowMs);
   }
 
   /** X3. */
@@ -167,6 +219,10 @@ export class Rotation {
       endpoint.recent.clear();
       endpoint.failuresInRow = 0;
       endpoint.restUntilMs = Number.NEGATIVE_INFINITY;
+      for (const instanceId of endpoint.withheld) {
+        this.release(endpoint, instanceId);
+        this.#deps.onChange(endpoint, { type: 'returned', reason: 'reset', instanceId });
+      }
       if (!endpoint.isInRotation) this.#return(endpoint, 'reset', nowMs);
       endpoint.ejections = 0;
     }
@@ -208,7 +264,7 @@ export class Rotation {
     endpoint.ejectedUntilMs = nowMs + ejectionMs(endpoint.ejections, this.#deps.settings().ejection_seconds);
   }
 
-  #return(endpoint: Endpoint, reason: 'succeeded' | 'reset', nowMs: number): void {
+  #return(endpoint: Endpoint, reason: ReturnReason, nowMs: number): void {
     endpoint.isInRotation = true;
     endpoint.isReported = false;
     endpoint.term++;

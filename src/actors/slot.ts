@@ -22,6 +22,7 @@ import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } fro
 import { defaultVersion } from '../domain/version-choice.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
 import type { Endpoint } from './endpoint.js';
+import { reviewWithheld, takeReport } from './instance-reports.js';
 import { InstanceStatuses } from './instance-status.js';
 import type { Clock, LimitAttempts, PrepareRoute, WrittenRow } from './ports.js';
 import type { RotationChange } from './rotation.js';
@@ -40,6 +41,8 @@ export interface SlotDeps {
   readonly autoEnableOnCircuitClose: boolean;
   readonly onBreakerEvent: (slot: Slot, target: Target, event: BreakerEmitted) => void;
   readonly onRotation: (slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange) => void;
+  /** `problem`: why what an operator reports of an instance is not in force. */
+  readonly onReportRefused: (slot: Slot, instance: Instance, problem: string) => void;
   readonly onActorFailed: (slot: Slot, target: Target, error: unknown, givenUp: boolean) => void;
   /** A change of the slot's own has failed, so that some of its targets may not have obeyed; must not throw. */
   readonly onChangeFailed: (slot: Slot, error: unknown) => void;
@@ -309,13 +312,17 @@ export class Slot {
     return null;
   }
 
-  /** Instances that somebody else says are unhealthy. */
+  /** What operators say of instances. `limited`: not all of it may be taken. */
   *#takingReports(extension: Extension, limited: boolean, isNewHistory: boolean): Steps<void> {
     const nowMs = this.#deps.clock.now();
-    for (const reported of yield* this.instanceStatuses.reading(extension.instances, isNewHistory))
-      for (const { target } of this.servicesOf(reported)) {
-        target.rotation.reportUnhealthy(reported.subject, limited, nowMs);
-        yield;
-      }
+    for (const report of yield* this.instanceStatuses.reading(extension.instances, isNewHistory)) {
+      const problem = takeReport(report, this.servicesOf(report.instance), limited, nowMs);
+      if (problem !== null) this.#deps.onReportRefused(this, report.instance, problem);
+      yield;
+    }
+    for (const service of this.services) {
+      reviewWithheld(service, nowMs);
+      yield;
+    }
   }
 }

@@ -124,7 +124,7 @@ const VERSION = fields({
   ),
 });
 const INSTANCE = fields({
-  ...plain('i', ['extension_id', 'instance_id', 'uid', 'weight', 'enabled', 'revision']),
+  ...plain('i', ['extension_id', 'instance_id', 'uid', 'weight', 'enabled', 'health_report', 'revision']),
   ...texts('i', ['subject', 'health_status', 'version']),
 });
 

@@ -84,6 +84,7 @@ export const extensionInstances = pgTable(
     version: varchar('version', { length: 32 }),
     revision: count('revision').notNull().default(1),
     uid: identity('uid'),
+    health_report: uuid('health_report'),
   },
   (table) => [primaryKey({ columns: [table.extension_id, table.instance_id] })],
 );

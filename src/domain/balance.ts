@@ -19,6 +19,8 @@ import { done, type Steps, sorting } from './steps.js';
 /** What instances share that are one to whoever watches over them. */
 export interface Seat {
   readonly isInRotation: boolean;
+  /** Ids of the instances that share it and take no calls, for an operator says that they are unhealthy; absent: none. */
+  readonly withheld?: ReadonlySet<string>;
   /** Monotonic ms until which it asked not to be called (B3). */
   readonly restUntilMs: number;
   /** Attempts that are out to it. */
@@ -147,7 +149,7 @@ export class InstancePool<T extends Seat, V> {
     return this.#members.some(({ instance }) => !subjects.includes(instance.subject));
   }
 
-  /** The first by id of the members with this seat; null: none has it. */
+  /** The first by id of the members with this seat, those that take calls before the others; null: none has it. */
   on(seat: T): Member<T, V> | null {
     if (this.#firstOn === null) {
       const first = new Map<T, Member<T, V>>();
@@ -157,16 +159,18 @@ export class InstancePool<T extends Seat, V> {
       }
       this.#firstOn = first;
     }
-    return this.#firstOn.get(seat) ?? null;
+    const first = this.#firstOn.get(seat) ?? null;
+    if (first === null || !isWithheld(first)) return first;
+    return this.#members.filter((member) => member.seat === seat && !isWithheld(member)).sort(firstById)[0] ?? first;
   }
 
   /** Every member with weight, by id. */
   standings(nowMs: number): Standing[] {
     return this.#members
-      .map(({ instance, seat }) => ({
-        instance,
-        isInRotation: seat.isInRotation,
-        isResting: seat.restUntilMs > nowMs,
+      .map((member) => ({
+        instance: member.instance,
+        isInRotation: isIn(member),
+        isResting: member.seat.restUntilMs > nowMs,
       }))
       .toSorted((a, b) => byId(a.instance, b.instance));
   }
@@ -185,7 +189,7 @@ export class InstancePool<T extends Seat, V> {
     if (this.#members.length < 2) {
       const only = this.#members[0];
       if (only === undefined) return null;
-      return avoid.includes(only.instance.subject) || !(only.seat.isInRotation || mayPanic) ? null : only;
+      return avoid.includes(only.instance.subject) || !(isIn(only) || mayPanic) ? null : only;
     }
     const found = this.#among(draw, nowMs, false) ?? this.#among(draw, Number.POSITIVE_INFINITY, false);
     return found === null && mayPanic ? this.#among(draw, Number.POSITIVE_INFINITY, true) : found;
@@ -300,14 +304,24 @@ export class InstancePool<T extends Seat, V> {
 
 const NOBODY: readonly string[] = [];
 
+const isWithheld = ({ seat, instance }: { readonly seat: Seat; readonly instance: Instance }): boolean =>
+  seat.withheld?.has(instance.id) ?? false;
+
+const firstById = (a: { readonly instance: Instance }, b: { readonly instance: Instance }): number =>
+  byId(a.instance, b.instance);
+
+/** Of its own, it takes calls while others do. */
+const isIn = <T extends Seat, V>(member: Member<T, V>): boolean =>
+  member.seat.isInRotation && !isWithheld(member);
+
 function isFree<T extends Seat, V>(
-  { seat, instance }: Member<T, V>,
+  member: Member<T, V>,
   avoid: readonly string[],
   restedMs: number,
   isPanic: boolean,
 ): boolean {
-  if (seat.restUntilMs > restedMs || !(seat.isInRotation || isPanic)) return false;
-  return avoid.length === 0 || !avoid.includes(instance.subject);
+  if (member.seat.restUntilMs > restedMs || !(isPanic || isIn(member))) return false;
+  return avoid.length === 0 || !avoid.includes(member.instance.subject);
 }
 
 /**

@@ -28,6 +28,8 @@ export interface Instance extends Identified {
   readonly weight: number;
   readonly enabled: boolean;
   readonly healthStatus: HealthStatus;
+  /** Id of the report of an operator that it is; null: a daemon measured it; absent: not known. */
+  readonly reportId?: string | null;
   /** Of its row; what a daemon measures of it makes none. */
   readonly revision: number;
   /** The version this instance serves; null: every version with the same subject, else the extension's own version. */

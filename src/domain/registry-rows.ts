@@ -58,6 +58,8 @@ export interface InstanceRow extends RowIdentity {
   readonly weight: number | null;
   readonly enabled: boolean | null;
   readonly health_status: string | null;
+  /** Id of the report that `health_status` is; null: a daemon measured it; absent in an old file. */
+  readonly health_report?: string | null;
   readonly version: string | null;
   readonly revision: number;
 }

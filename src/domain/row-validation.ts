@@ -173,9 +173,10 @@ const uidOf = ({ uid }: ExtensionRow | VersionRow | InstanceRow): { readonly uid
   uid == null ? {} : { uid };
 
 /** Whether it is to be called, and what others report of it. */
-const reportOf = (row: InstanceRow): Pick<Instance, 'enabled' | 'healthStatus' | 'revision'> => ({
+const reportOf = (row: InstanceRow): Pick<Instance, 'enabled' | 'healthStatus' | 'reportId' | 'revision'> => ({
   enabled: row.enabled ?? true,
   healthStatus: HEALTH_STATUSES.find((s) => s === row.health_status) ?? 'unknown',
+  ...(row.health_report === undefined ? {} : { reportId: row.health_report }),
   revision: row.revision,
 });
 

@@ -1,9 +1,9 @@
-// What is written of instances: I1 of instance-queries.ts.
+// What is written of instances: I1 and I3 of instance-queries.ts, M22 of drizzle/0003_slots_and_reports.sql.
 import anyTest, { type TestFn } from 'ava';
 import type { InstanceStatusRow } from '../../src/actors/ports.js';
 import { closeDatabase, type Database } from '../../src/db/client.js';
 import { writeInstanceStatus } from '../../src/db/instance-queries.js';
-import { readRevision } from '../../src/db/registry-queries.js';
+import { readEntries, readRevision } from '../../src/db/registry-queries.js';
 import { onBothEngines } from '../helpers/postgres.js';
 
 const test = anyTest as TestFn;
@@ -72,6 +72,49 @@ onBoth('I1: an instance that is gone drops out, and nothing is written for none'
     ['healthy'],
   );
 });
+
+onBoth(
+  'M22, I3: each report has an id of its own, and is overwritten only by a daemon that has seen it',
+  async (t, database) => {
+    const db = database.open();
+    const { $client } = db;
+    await withInstances(db, 'i1');
+    const stored = async () => {
+      const [entry] = await readEntries(db, ['a']);
+      const [instance] = entry?.instances ?? [];
+      return { status: instance?.health_status, report: instance?.health_report };
+    };
+    const report = async (status: string): Promise<string> => {
+      await $client`update extension_instances set health_status = ${status}`;
+      const { status: now, report: id } = await stored();
+      t.is(now, status);
+      return id ?? t.fail('no id');
+    };
+    const NONE = '00000000-0000-0000-0000-000000000000';
+    t.deepEqual(await stored(), { status: 'unknown', report: null });
+    await writeInstanceStatus(db, [row('i1', { seen_report: NONE })]);
+    t.deepEqual(await stored(), { status: 'healthy', report: null });
+
+    const first = await report('unhealthy');
+    await writeInstanceStatus(db, [row('i1', { seen_report: NONE })]);
+    t.deepEqual(await stored(), { status: 'unhealthy', report: first }, 'not seen');
+    await $client`update extension_instances set weight = 50, health_report = ${NONE}::uuid`;
+    t.deepEqual(await stored(), { status: 'unhealthy', report: first }, 'a change of something else');
+    const second = await report('degraded');
+    t.not(second, first);
+    await writeInstanceStatus(db, [row('i1', { seen_report: first })]);
+    t.deepEqual(await stored(), { status: 'degraded', report: second }, 'another was seen');
+    const revision = await readRevision(db);
+    await writeInstanceStatus(db, [row('i1', { seen_report: second })]);
+    t.deepEqual(await stored(), { status: 'healthy', report: null });
+    t.is(await readRevision(db), revision);
+    await writeInstanceStatus(db, [row('i1', { seen_report: first, health_status: 'degraded' })]);
+    t.is((await stored()).status, 'degraded', 'there is no report any more');
+
+    await $client`insert into extension_instances (extension_id, instance_id, subject, health_status) values ('a', 'i0', 'x', 'unhealthy')`;
+    t.truthy((await stored()).report);
+  },
+);
 
 onBoth('writeInstanceStatus: rejects while the database is away', async (t, database) => {
   const db = database.open();

@@ -1,4 +1,4 @@
-// M20 and M21 of drizzle/0003_rollout_slots.sql: the slots of a rollout follow its shares, whoever writes them.
+// M20 and M21 of drizzle/0003_slots_and_reports.sql: the slots of a rollout follow its shares, whoever writes them.
 import anyTest, { type TestFn } from 'ava';
 import fc from 'fast-check';
 import type { Database } from '../../src/db/client.js';

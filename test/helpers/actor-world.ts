@@ -89,6 +89,8 @@ export class ActorWorld {
   });
   /** What the registry answers to a verb. */
   verb: ApplyVerb = async () => ({ kind: 'extension_not_found' });
+  /** Resolves when the registry has these. */
+  onInstanceStatuses = async (_rows: readonly InstanceStatusRow[]): Promise<void> => undefined;
   flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [] });
   readonly core: Core;
   #ids = 0;
@@ -142,6 +144,7 @@ export class ActorWorld {
           }),
         writeInstanceStatus: (rows) =>
           online(async () => {
+            await this.onInstanceStatuses(rows);
             this.instanceStatuses.push(...rows);
           }),
         applyAutoChange: (change) =>

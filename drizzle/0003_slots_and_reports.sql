@@ -1,8 +1,11 @@
--- Which keys each version of a rollout has: 10 000 slots an extension, one for each hundredth of a per cent.
+-- Which keys each version of a rollout has: 10 000 slots an extension, one for each hundredth of a per cent. And which
+-- health_status is the word of an operator.
 --
 -- M20. Whoever changes a share, the slots follow in the same transaction: a version takes slots from the default, or gives
 --      them to it, and the slots of the other versions stay as they are (docs/decisions/0019-slots-of-a-rollout.md).
 -- M21. Shares that add up to more than 100 % are allotted nothing: the slots stay, until the shares fit again.
+-- M22. A health_status that no daemon wrote is a report, and each report has an id; a daemon's own health_status has none. So
+--      each report is taken once, and no daemon overwrites one that it has not seen.
 
 -- No foreign key: its lock would come after that of the revision, and others take them the other way round.
 create table if not exists extension_rollouts (
@@ -153,3 +156,31 @@ begin
     perform extreg_allot(extension, '');
   end loop;
 end $$;
+--> statement-breakpoint
+
+-- M22. As in 0001, M9: what a daemon writes is no change.
+alter table extension_instances
+  add column if not exists health_report uuid;
+--> statement-breakpoint
+create or replace function extreg_measured() returns text[] language sql stable as $$
+  select case when current_setting('extreg.actor', true) = 'system:health' then array['health_status', 'health_report'] else array[]::text[] end
+$$;
+--> statement-breakpoint
+
+-- Its name puts it before extreg_touch, which sees what it has set. Nobody else sets the column.
+create or replace function extreg_health_report() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'INSERT' then
+    new.health_report := case when coalesce(new.health_status, 'unknown') <> 'unknown' then gen_random_uuid() end;
+  elsif new.health_status is not distinct from old.health_status then
+    new.health_report := old.health_report;
+  else
+    new.health_report := case when current_setting('extreg.actor', true) is distinct from 'system:health' then gen_random_uuid() end;
+  end if;
+  return new;
+end $$;
+--> statement-breakpoint
+drop trigger if exists extreg_health_report on extension_instances;
+--> statement-breakpoint
+create trigger extreg_health_report before insert or update on extension_instances
+  for each row execute function extreg_health_report();
