@@ -1,11 +1,12 @@
 -- Which keys each version of a rollout has: 10 000 slots an extension, one for each hundredth of a per cent. And which
--- health_status is the word of an operator.
+-- health_status is the word of an operator, and threshold columns that are in force at once.
 --
 -- M20. Whoever changes a share, the slots follow in the same transaction: a version takes slots from the default, or gives
 --      them to it, and the slots of the other versions stay as they are (docs/decisions/0019-slots-of-a-rollout.md).
 -- M21. Shares that add up to more than 100 % are allotted nothing: the slots stay, until the shares fit again.
 -- M22. A health_status that no daemon wrote is a report, and each report has an id; a daemon's own health_status has none. So
 --      each report is taken once, and no daemon overwrites one that it has not seen.
+-- M23. A threshold column of extension_health that changes is a change of its extension: one audit row, and a revision.
 
 -- No foreign key: its lock would come after that of the revision, and others take them the other way round.
 create table if not exists extension_rollouts (
@@ -184,3 +185,59 @@ drop trigger if exists extreg_health_report on extension_instances;
 --> statement-breakpoint
 create trigger extreg_health_report before insert or update on extension_instances
   for each row execute function extreg_health_report();
+--> statement-breakpoint
+
+-- M23.
+create or replace function extreg_thresholds(h extension_health) returns jsonb language sql immutable as $$
+  select jsonb_build_object(
+    'circuit_breaker_failure_threshold', h.circuit_breaker_failure_threshold,
+    'circuit_breaker_error_rate_threshold', h.circuit_breaker_error_rate_threshold,
+    'circuit_breaker_window_seconds', h.circuit_breaker_window_seconds,
+    'half_open_max_requests', h.half_open_max_requests)
+$$;
+--> statement-breakpoint
+create or replace function extreg_record_thresholds() returns trigger language plpgsql security definer set search_path from current as $$
+declare
+  id constant text := case when tg_op = 'DELETE' then old.extension_id else new.extension_id end;
+begin
+  -- What goes with its extension is recorded with that.
+  if tg_op = 'DELETE' and not exists (select from extensions where extensions.id = old.extension_id) then
+    return null;
+  end if;
+  insert into extension_audit_log (id, extension_id, action, old_values, new_values, changed_by, changed_at, reason, revision)
+  values (
+    gen_random_uuid(),
+    id,
+    'thresholds_update',
+    case when tg_op <> 'INSERT' then extreg_thresholds(old) end,
+    case when tg_op <> 'DELETE' then extreg_thresholds(new) end,
+    coalesce(nullif(current_setting('extreg.actor', true), ''), 'db:' || session_user),
+    clock_timestamp(),
+    nullif(current_setting('extreg.reason', true), ''),
+    extreg_next_revision()
+  );
+  return null;
+end $$;
+--> statement-breakpoint
+drop trigger if exists extreg_record_thresholds on extension_health;
+--> statement-breakpoint
+drop trigger if exists extreg_record_thresholds_made on extension_health;
+--> statement-breakpoint
+drop trigger if exists extreg_record_thresholds_gone on extension_health;
+--> statement-breakpoint
+-- A flush of daemons names none of the columns.
+create constraint trigger extreg_record_thresholds
+  after update of circuit_breaker_failure_threshold, circuit_breaker_error_rate_threshold, circuit_breaker_window_seconds, half_open_max_requests
+  on extension_health deferrable initially deferred for each row
+  when (extreg_thresholds(old) is distinct from extreg_thresholds(new))
+  execute function extreg_record_thresholds();
+--> statement-breakpoint
+create constraint trigger extreg_record_thresholds_made after insert on extension_health
+  deferrable initially deferred for each row
+  when (jsonb_strip_nulls(extreg_thresholds(new)) <> '{}')
+  execute function extreg_record_thresholds();
+--> statement-breakpoint
+create constraint trigger extreg_record_thresholds_gone after delete on extension_health
+  deferrable initially deferred for each row
+  when (jsonb_strip_nulls(extreg_thresholds(old)) <> '{}')
+  execute function extreg_record_thresholds();

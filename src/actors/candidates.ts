@@ -6,7 +6,8 @@
 //      `policy.fallback`, each with its own choice, candidates and breaker. Nobody is asked twice, and at most eight other
 //      extensions for one call: those have fallbacks too, and a call must not cost more than it is worth.
 // CA4. A default version that fails too often is asked after those that do not, and before those that do as well; but for
-//      every tenth call, so that it can come back.
+//      every tenth call, so that it can come back. What it did before its breaker opened is not held against it once that has
+//      half-opened: from there on its breaker says how many calls it may have.
 import type { UnavailableReason } from '../domain/errors.js';
 import { unmetCondition } from '../domain/routing-rules.js';
 import type { Choice, Why } from '../domain/routing-table.js';
@@ -153,9 +154,9 @@ function skipReason(other: Slot, calledFor: Slot): SkipReason | null {
   return other.gate === 'auto_disabled' ? null : other.gate;
 }
 
-/** CA4: enough outcomes in the health window, and too few of them good. */
+/** CA4: enough outcomes in the last five minutes and since its breaker recovered, and too few of them good. */
 const isWeak = (target: Target, { minSuccessRate }: CandidateDeps, nowMs: number): boolean =>
-  judgeSuccessRate(target.health.counts(nowMs), minSuccessRate) === 'low';
+  judgeSuccessRate(target.measured.routingCounts(nowMs), minSuccessRate) === 'low';
 
 function* known(slot: Slot, version: string, why: Why, isPassedOver = false): Candidates {
   const service = slot.service(version);

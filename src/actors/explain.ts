@@ -2,6 +2,7 @@
 //
 // EX1. Nothing is taken, counted or moved by asking: no permit, no turn, no trial.
 // EX2. Where chance decides, one draw is shown; the shares say what the others would be.
+import type { Draw } from '../domain/balance.js';
 import type { InvocationError } from '../domain/errors.js';
 import type { ExplainedCandidate, ExplainedInstance, ExplainedVersion, Explanation } from '../domain/explanation.js';
 import type { Instance } from '../domain/extension.js';
@@ -10,7 +11,7 @@ import type { Choice, RoutingTable } from '../domain/routing-table.js';
 import { compareVersions } from '../domain/version-choice.js';
 import type { Decided } from './call.js';
 import { type Candidate, type CandidateDeps, candidatesFor } from './candidates.js';
-import { chooseInstance, NOTHING_TRIED } from './instance-choice.js';
+import { chooseInstance, drawOf, NOTHING_TRIED } from './instance-choice.js';
 import type { Explain } from './offers.js';
 import type { CallContext, Clock } from './ports.js';
 import { placeRefusal, refusalOf, unavailable } from './refusals.js';
@@ -133,7 +134,11 @@ function askCandidates({ slot, choice }: Decided, context: CallContext, deps: Ex
       circuit_breaker_state: service.target.publishedState,
       success_rate: service.target.health.read(nowMs).successRate,
       passed_over: candidate.isPassedOver,
-      instances: explainInstances(service, instance, nowMs),
+      instances: explainInstances(
+        service,
+        instance,
+        drawOf(serving.extension.policy, { context }, [], deps.random, nowMs),
+      ),
     });
     if (verdict !== 'taken') continue;
     answer = {
@@ -173,9 +178,10 @@ function ask(
 function explainInstances(
   { instances, pool, target }: Service,
   next: Instance | null,
-  nowMs: number,
+  draw: Draw,
 ): ExplainedInstance[] {
-  const standings = new Map(pool?.standings(nowMs).map((standing) => [standing.instance.id, standing]));
+  const full = draw.keyHash === null ? null : (pool?.full(draw) ?? null);
+  const standings = new Map(pool?.standings(draw.nowMs).map((standing) => [standing.instance.id, standing]));
   const turns = [...standings.values()].filter(({ isInRotation, isResting }) => isInRotation && !isResting);
   const total = turns.reduce((sum, { instance }) => sum + instance.weight, 0);
   return instances.map(({ id, subject, weight, enabled }) => {
@@ -183,8 +189,11 @@ function explainInstances(
     const hasTurns = standing?.isInRotation === true && !standing.isResting;
     const verdict = (): ExplainedInstance['verdict'] => {
       if (standing === undefined) return enabled ? 'drained' : 'disabled';
-      if (id === next?.id) return target.rotation.at(subject).isInRotation ? 'next' : 'trial';
-      return !standing.isInRotation ? 'ejected' : standing.isResting ? 'resting' : 'in_rotation';
+      const endpoint = target.rotation.at(subject);
+      if (id === next?.id) return endpoint.isInRotation ? 'next' : 'trial';
+      if (endpoint.withheld.has(id) || (!endpoint.isInRotation && endpoint.isReported)) return 'reported';
+      if (!standing.isInRotation) return 'ejected';
+      return standing.isResting ? 'resting' : full?.has(id) ? 'full' : 'in_rotation';
     };
     return { id, subject, weight, share: hasTurns ? weight / total : 0, verdict: verdict() };
   });

@@ -50,6 +50,7 @@ export class HealthView implements HealthSource, MetricsSource {
     const published = slot.defaultService;
     return {
       ...this.extension(slot),
+      breaker_settings: slot.breakerSettings,
       versions: [
         ...[...slot.services].map((service) => ({
           version: service.version.version,

@@ -1,5 +1,6 @@
 // Which instance of a version an attempt goes to.
-import type { InstancePool, Member } from '../domain/balance.js';
+import type { Draw, InstancePool, Member } from '../domain/balance.js';
+import type { ExtensionPolicy } from '../domain/policy.js';
 import { hashOf } from '../domain/rendezvous.js';
 import type { Endpoint } from './endpoint.js';
 import type { Invocation, Route } from './ports.js';
@@ -57,16 +58,28 @@ function pick(
   random: () => number,
   nowMs: number,
 ): Chosen | null {
-  const key = policy.balancer === 'consistent_hash' ? invocation.context.get('routing_key') : undefined;
-  const draw = {
-    nowMs,
-    avoid: absent ?? NOBODY,
-    mayPanic: policy.panic !== 'fail',
-    keyHash: key === undefined ? null : hashOf(key),
-    random,
-  };
+  const draw = drawOf(policy, invocation, absent ?? NOBODY, random, nowMs);
   if (failed === null) return pool.pick(draw);
   return pool.pick({ ...draw, avoid: [...failed, ...draw.avoid], mayPanic: false }) ?? pool.pick(draw);
+}
+
+/** What a pick depends on; `avoid`: subjects that the call tried in vain. */
+export function drawOf(
+  policy: ExtensionPolicy,
+  { context }: Pick<Invocation, 'context'>,
+  avoid: readonly string[],
+  random: () => number,
+  nowMs: number,
+): Draw {
+  const key = policy.balancer === 'consistent_hash' ? context.get('routing_key') : undefined;
+  return {
+    nowMs,
+    avoid,
+    mayPanic: policy.panic !== 'fail',
+    keyHash: key === undefined ? null : hashOf(key),
+    balanceFactor: policy.hash_balance_factor ?? 0,
+    random,
+  };
 }
 
 const wasTried = (subject: string, { absent, failed }: Tried): boolean =>

@@ -1,6 +1,7 @@
 // What is known of one target's attempts, whatever its breaker makes of them: the health window, counts since the process began,
 // what happened last, and who listens.
-import { HealthWindow } from '../domain/health-window.js';
+import { DecisionWindow } from '../domain/decision-window.js';
+import { HEALTH_WINDOW_MS, HealthWindow } from '../domain/health-window.js';
 import type { Endpoint } from './endpoint.js';
 
 /** One call in so many; see isTrialDue. */
@@ -8,6 +9,11 @@ const TRIAL_EVERY = 10;
 
 export class Measured {
   readonly health = new HealthWindow();
+  /**
+   * What health-based routing judges it by: attempts since its breaker last half-opened or closed, and admitted since. What was
+   * before has had its consequence when it opened.
+   */
+  readonly routing = new DecisionWindow(HEALTH_WINDOW_MS);
   readonly counters = { successes: 0, failures: 0, trips: 0, recoveries: 0 };
   /** Monotonic; null where there was none. */
   readonly last: { successMs: number | null; failureMs: number | null; latencyMs: number | null } = {
@@ -29,6 +35,18 @@ export class Measured {
       this.counters.failures++;
       this.last.failureMs = nowMs;
     }
+  }
+
+  /** An attempt that was admitted in the present generation. */
+  recordForRouting(success: boolean, nowMs: number): void {
+    if (success) this.routing.recordSuccess(nowMs);
+    else this.routing.recordFailure(nowMs);
+  }
+
+  /** Of `routing`. */
+  routingCounts(nowMs: number): { readonly successes: number; readonly failures: number } {
+    const failures = this.routing.failures(nowMs);
+    return { successes: this.routing.outcomes(nowMs) - failures, failures };
   }
 
   /** Time since its last outcome; null: it had none in this process. */

@@ -12,7 +12,7 @@ import type { UnavailableReason } from '../domain/errors.js';
 import type { Extension, Instance } from '../domain/extension.js';
 import { versionOf, versionsServedBy } from '../domain/extension-index.js';
 import type { Outcome } from '../domain/outcome.js';
-import type { BreakerSettings } from '../domain/policy.js';
+import { type BreakerSettings, breakerSettingsInForce } from '../domain/policy.js';
 import type { RegisteredExtension } from '../domain/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../domain/registry-rows.js';
 import { RetryBudget } from '../domain/retry-budget.js';
@@ -148,6 +148,11 @@ export class Slot {
     const service = this.#set.get(target.version);
     if (service?.target !== target) return [];
     return service.instances.filter((instance) => instance.subject === subject);
+  }
+
+  /** Each setting of its breakers, with what decides it. */
+  get breakerSettings(): ReturnType<typeof breakerSettingsInForce> {
+    return breakerSettingsInForce(this.#extension.policy, this.#registered.thresholds, this.#deps.breakerDefaults);
   }
 
   /** Why no live call may pass, whatever the breakers say; null: none. */

@@ -230,6 +230,7 @@ export class Target {
     if (outcome !== 'neutral') {
       const isSuccess = outcome === 'success';
       this.measured.record(isSuccess, latencyMs, nowMs);
+      if (permit === generation) this.measured.recordForRouting(isSuccess, nowMs);
       endpoint?.health.record(isSuccess, latencyMs, nowMs);
       endpoint?.recent.record(isSuccess, nowMs);
     }
@@ -262,6 +263,7 @@ export class Target {
 
   /** A command of a person or the registry. */
   send(event: BreakerEvent): void {
+    if (event.type === 'breaker.reset' || event.type === 'breaker.enable') this.#begunAnew();
     if (event.type === 'breaker.reset') {
       this.health.clear();
       this.rotation.reset(event.nowMs);
@@ -332,6 +334,12 @@ export class Target {
     if (this.#slowStart.isComplete) this.#breaker.send({ type: 'ramp.completed', nowMs });
   }
 
+  /** What routing and balancing have against it is over and done with. */
+  #begunAnew(): void {
+    this.measured.routing.clear();
+    for (const endpoint of this.rotation.endpoints) if (endpoint.isInRotation) endpoint.recent.clear();
+  }
+
   #told(event: BreakerEmitted): void {
     if (event.type === 'breaker.opened') {
       this.counters.trips++;
@@ -340,6 +348,7 @@ export class Target {
       if (!event.reopened) this.#slowStart.opened(this.#outBefore + 1, event.nowMs);
       this.rotation.hasten(event.nowMs);
     }
+    if (event.type === 'breaker.half_opened' || event.type === 'breaker.closed') this.#begunAnew();
     if (event.type === 'breaker.closed' && event.recovered) this.counters.recoveries++;
     this.#options.onEvent(this, event);
   }

@@ -149,6 +149,10 @@ function instanceText(verdict: ExplainedInstance['verdict'], isTaken: boolean): 
       return 'in rotation';
     case 'ejected':
       return 'out of rotation: it failed too often';
+    case 'reported':
+      return 'out of rotation: an operator reports it unhealthy';
+    case 'full':
+      return 'full: as many calls in flight as hash_balance_factor allows';
     case 'resting':
       return 'resting: it asked for a pause';
     case 'drained':

@@ -36,6 +36,7 @@ interface Draft {
   versionFacts: Record<string, BreakerFactsRow>;
   rolloutSlots: unknown;
   thresholds: ThresholdColumns | null;
+  defaultThresholds: readonly (keyof ThresholdColumns)[];
 }
 
 /** `rows` in order of extension and kind. */
@@ -60,11 +61,16 @@ function toDraft({ health, rollout_slots, ...row }: FlatRow['row']): Draft {
     versionFacts,
     rolloutSlots: rollout_slots,
     thresholds: null,
+    defaultThresholds: [],
   };
   if (health === null) return draft;
   const { failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests, ...facts } = health;
   draft.facts = facts;
-  draft.thresholds = decided({ failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests });
+  const columns = { failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests };
+  const thresholds = decided(columns);
+  draft.thresholds = thresholds;
+  const names = Object.keys(columns) as (keyof ThresholdColumns)[];
+  draft.defaultThresholds = names.filter((name) => columns[name] !== null && thresholds[name] === null);
   return draft;
 }
 

@@ -3,7 +3,7 @@
 // U1. All that is written is one transaction under one actor, or nothing is.
 // U2. A row is changed or deleted only in the revision it was read in: who came in between is not overwritten.
 // U3. Only columns that differ are written: to write `enabled`, even as it is, would be a person's decision.
-// U4. Threshold columns have no trigger of their own: the audit row that makes the feed read them is written here.
+// U4. Of thresholds every column is written, what the file does not name as null; a trigger records them (M23).
 import { sql } from '#drizzle-orm';
 import {
   type Json,
@@ -245,27 +245,18 @@ function thresholdSteps(changes: readonly RowChange[]): Step[] {
   const rows = changes.flatMap((change): JsonMap[] => {
     if (change.kind !== 'extension' || change.action === 'delete') return [];
     const next = change.action === 'create' ? change.fields.thresholds : change.fields.thresholds?.new;
-    const old = change.action === 'create' ? {} : (change.fields.thresholds?.old ?? {});
     if (next === undefined || (change.action === 'create' && Object.keys(next as JsonMap).length === 0)) return [];
-    const inColumns = (values: Json): JsonMap =>
-      Object.fromEntries(THRESHOLDS.map(([name, column]) => [column, (values as JsonMap)[name] ?? null]));
-    return [{ id: change.extensionId, before: inColumns(old), after: inColumns(next) }];
+    const values = THRESHOLDS.map(([name, column]) => [column, (next as JsonMap)[name] ?? null]);
+    return [{ id: change.extensionId, columns: Object.fromEntries(values) }];
   });
   const columns = THRESHOLDS.map(([, column]) => column);
-  const record = 'jsonb_to_recordset($rows) as x(id text, before jsonb, after jsonb)';
+  const record = 'jsonb_to_recordset($rows) as x(id text, columns jsonb)';
   const value = (column: string) =>
-    `(x.after ->> '${column}')::${column === THRESHOLD_COLUMNS.error_rate_threshold ? 'numeric' : 'integer'}`;
+    `(x.columns ->> '${column}')::${column === THRESHOLD_COLUMNS.error_rate_threshold ? 'numeric' : 'integer'}`;
   return [
     {
       statement: `insert into extension_health (extension_id, ${columns.join(', ')}) select x.id, ${columns.map(value).join(', ')} from ${record}
         on conflict (extension_id) do update set ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`,
-      rows,
-    },
-    {
-      statement: `insert into extension_audit_log (id, extension_id, action, old_values, new_values, changed_by, changed_at, reason, revision)
-        select gen_random_uuid(), x.id, 'thresholds_update', x.before, x.after, current_setting('extreg.actor'), clock_timestamp(),
-          nullif(current_setting('extreg.reason'), ''), extreg_next_revision()
-        from ${record}`,
       rows,
     },
   ];

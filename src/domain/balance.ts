@@ -11,6 +11,9 @@
 //     lock-step.
 // B5. Least in flight: being empty because it fails fast gains a member nothing. One that fails gets its weight's share at most.
 // B6. By hash, who is passed over loses his keys to the others for as long, and no other key moves.
+// B7. By hash with a balance factor, no member gets a call by which it would have more in flight than that factor of its weight's
+//     share of all that are in flight, rounded up. Some member always has less. (After Mirrokni, Thorup and Zadimoghaddam,
+//     consistent hashing with bounded loads.)
 import type { Instance } from './extension.js';
 import type { Balancer } from './policy.js';
 import { hashOf, scoreFrom } from './rendezvous.js';
@@ -50,6 +53,8 @@ export interface Draw {
   readonly mayPanic: boolean;
   /** `hashOf` the call's routing key; null: it has none. */
   readonly keyHash: number | null;
+  /** B7: per cent, above 100; 0 or absent: no bound. */
+  readonly balanceFactor?: number;
   /** 0..1, 1 excluded. */
   readonly random: () => number;
 }
@@ -205,7 +210,7 @@ export class InstancePool<T extends Seat, V> {
       case 'consistent_hash':
         return draw.keyHash === null
           ? this.#inTurn(draw.avoid, restedMs, isPanic)
-          : this.#byKey(draw.keyHash, draw.avoid, restedMs, isPanic);
+          : this.#byKey(draw.keyHash, draw, restedMs, isPanic);
       default:
         return this.#balancer satisfies never;
     }
@@ -225,12 +230,14 @@ export class InstancePool<T extends Seat, V> {
     return best;
   }
 
-  #byKey(keyHash: number, avoid: readonly string[], restedMs: number, isPanic: boolean): Member<T, V> | null {
+  #byKey(keyHash: number, { avoid, balanceFactor = 0 }: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
     let best: Member<T, V> | null = null;
     let bestScore = 0;
     const key = keyHash | 0;
+    const load = balanceFactor > 0 ? this.#loadOf(avoid, restedMs, isPanic) : null;
     for (const member of this.#members) {
       if (!isFree(member, avoid, restedMs, isPanic)) continue;
+      if (load !== null && isFull(member, load, balanceFactor)) continue;
       const score = scoreFrom(bestScore, key, member.hash, member.instance.weight);
       // Equal ones do not depend on the order, which is another on each replica.
       if (score > bestScore || (score === bestScore && best !== null && byId(member.instance, best.instance) < 0)) {
@@ -239,6 +246,30 @@ export class InstancePool<T extends Seat, V> {
       }
     }
     return best;
+  }
+
+  /** B7: of the free ones. */
+  #loadOf(avoid: readonly string[], restedMs: number, isPanic: boolean): Load<T> {
+    const weights = new Map<T, number>();
+    for (const member of this.#members) {
+      if (!isFree(member, avoid, restedMs, isPanic)) continue;
+      weights.set(member.seat, (weights.get(member.seat) ?? 0) + member.instance.weight);
+    }
+    let weight = 0;
+    let inFlight = 0;
+    for (const [seat, own] of weights) {
+      weight += own;
+      inFlight += seat.inFlight;
+    }
+    return { weights, weight, inFlight };
+  }
+
+  /** B7: ids of the members in rotation that get no call by a key at present. */
+  full({ nowMs, avoid, balanceFactor = 0 }: Draw): ReadonlySet<string> {
+    if (balanceFactor === 0 || this.#balancer !== 'consistent_hash') return NO_IDS;
+    const load = this.#loadOf(avoid, nowMs, false);
+    const free = this.#members.filter((member) => isFree(member, avoid, nowMs, false));
+    return new Set(free.filter((member) => isFull(member, load, balanceFactor)).map(({ instance }) => instance.id));
   }
 
   #lessLoaded(draw: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
@@ -303,6 +334,21 @@ export class InstancePool<T extends Seat, V> {
 }
 
 const NOBODY: readonly string[] = [];
+const NO_IDS: ReadonlySet<string> = new Set();
+
+/** Of members that are free, by their seats. */
+interface Load<T> {
+  readonly weights: ReadonlyMap<T, number>;
+  /** Sums over all of them. */
+  readonly weight: number;
+  readonly inFlight: number;
+}
+
+/** B7. Whole numbers throughout, so that what is exactly a whole number is not rounded up. */
+function isFull<T extends Seat, V>({ seat }: Member<T, V>, { weights, weight, inFlight }: Load<T>, factor: number): boolean {
+  const own = weights.get(seat) ?? 0;
+  return seat.inFlight >= Math.ceil((factor * own * (inFlight + 1)) / (100 * weight));
+}
 
 const isWithheld = ({ seat, instance }: { readonly seat: Seat; readonly instance: Instance }): boolean =>
   seat.withheld?.has(instance.id) ?? false;

@@ -27,8 +27,11 @@ export interface ExplainedInstance {
   readonly weight: number;
   /** Share of the calls that its weight gives it among those in rotation, 0..1; 0 for who gets none. */
   readonly share: number;
-  /** `next`: it would get this call; `trial`: likewise, to see whether it is well again. */
-  readonly verdict: 'next' | 'trial' | 'in_rotation' | 'ejected' | 'resting' | 'drained' | 'disabled';
+  /**
+   * `next`: it would get this call; `trial`: likewise, to see whether it is well again; `reported`: an operator says that it is
+   * unhealthy; `full`: it has as many calls in flight as `hash_balance_factor` allows.
+   */
+  readonly verdict: 'next' | 'trial' | 'in_rotation' | 'ejected' | 'reported' | 'resting' | 'full' | 'drained' | 'disabled';
 }
 
 /** One version, of this extension or of one that stands in for it, in the order in which they are asked. */

@@ -1,6 +1,7 @@
 // The shape of `GET /admin/extensions/health`: the first seed's, with the second seed's fields. Pure.
 import type { Evidence } from './events.js';
 import type { BreakerOverride, ExtensionType, HealthStatus } from './extension.js';
+import type { SettingInForce } from './policy.js';
 
 export interface TargetHealth {
   /** success / (success + failure) in the health window, 0..1; null without calls. */
@@ -64,7 +65,8 @@ export interface ExtensionHealth {
   /** Name of the default version, whose target's health this is. */
   readonly version: string;
   readonly health: TargetHealth;
-  /** Only in the view of one extension. */
+  /** Only in the view of one extension, like the rest. Each setting of `policy.breaker`, and what decides it. */
+  readonly breaker_settings?: Readonly<Record<string, SettingInForce>>;
   readonly versions?: readonly VersionHealth[];
   readonly instances?: readonly InstanceHealth[];
 }

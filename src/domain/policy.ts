@@ -159,6 +159,16 @@ export const policySchema = Type.Object(
           'Extensions of the same type that take the calls, in this order, where no version of this one does.',
       }),
     ),
+    hash_balance_factor: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1000,
+        not: { minimum: 1, maximum: 100 },
+        default: 0,
+        description:
+          "For `consistent_hash`: the most calls in flight that an instance may have, in per cent of its weight's share of all that are in flight, rounded up; from 101 on. A key whose instance has so many goes to its next one, and comes back when there are fewer. 0 = no bound.",
+      }),
+    ),
     health_check: Type.Optional(healthCheckSchema),
     max_in_flight: Type.Optional(
       Type.Integer({
@@ -231,6 +241,7 @@ function describeError(
   const params = error.params as { allowedValues?: unknown[] };
   if (error.keyword === 'enum' && params.allowedValues)
     return `${path} must be one of ${params.allowedValues.join(', ')}`;
+  if (error.keyword === 'not' && path === 'policy.hash_balance_factor') return `${path} must be 0 or 101 to 1000`;
   return `${path} ${error.message}`;
 }
 
@@ -244,4 +255,29 @@ export function resolveBreakerSettings(
     Object.entries(columns ?? {}).filter(([, value]) => value !== null),
   );
   return { ...defaults, ...fromColumns, ...policy.breaker };
+}
+
+/** What decides a setting: `extensions.policy`, a threshold column of `extension_health`, or the daemon's configuration. */
+export const SETTING_SOURCES = ['policy', 'column', 'configuration'] as const;
+export type SettingSource = (typeof SETTING_SOURCES)[number];
+
+export interface SettingInForce {
+  readonly value: BreakerSettings[keyof BreakerSettings];
+  readonly from: SettingSource;
+}
+
+/** The same as resolveBreakerSettings, each with what decides it. */
+export function breakerSettingsInForce(
+  policy: ExtensionPolicy,
+  columns: ThresholdColumns | null,
+  defaults: BreakerSettings,
+): Readonly<Record<keyof BreakerSettings, SettingInForce>> {
+  const settings = resolveBreakerSettings(policy, columns, defaults);
+  const byColumn: Partial<Record<keyof BreakerSettings, unknown>> = columns ?? {};
+  const inForce = (Object.keys(BREAKER_SETTINGS) as (keyof BreakerSettings)[]).map((name): [string, SettingInForce] => {
+    const isByPolicy = policy.breaker?.[name] !== undefined;
+    const from = isByPolicy ? 'policy' : (byColumn[name] ?? null) !== null ? 'column' : 'configuration';
+    return [name, { value: settings[name], from }];
+  });
+  return Object.fromEntries(inForce) as Record<keyof BreakerSettings, SettingInForce>;
 }

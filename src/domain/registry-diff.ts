@@ -7,9 +7,10 @@
 // D4. An extension that was deleted and inserted again is removed and started.
 // D5. An entry that cannot be read, or whose reading throws, concerns itself alone: what runs of it goes on, and it is reported
 //     and read again.
+// D6. A threshold that is written and has no effect is refused, so that whoever wrote it learns of it.
 import { isDeepStrictEqual } from 'node:util';
 import { type Extension, isSameRow } from './extension.js';
-import type { RegistryEntry, RegistryUpdate, ThresholdColumns } from './registry-rows.js';
+import { PREDECESSOR_THRESHOLDS, type RegistryEntry, type RegistryUpdate, type ThresholdColumns } from './registry-rows.js';
 import { parsingEntry, type RowProblem } from './registry-validation.js';
 import { done, type Steps } from './steps.js';
 import type { SubjectRules } from './subject-rules.js';
@@ -19,6 +20,8 @@ export interface RegisteredExtension {
   /** null: its row is invalid and never was valid here; calls are refused with `row_invalid`. */
   readonly extension: Extension | null;
   readonly thresholds: ThresholdColumns | null;
+  /** Threshold columns that count as not set, for they hold the predecessor's default; absent: none. */
+  readonly defaultThresholds?: readonly (keyof ThresholdColumns)[];
 }
 
 export interface RegistryPlan {
@@ -85,7 +88,13 @@ export function* diffingRegistry(
     try {
       const parsed = yield* parsingEntry(entry, rules, before?.extension ?? null);
       refused.push(...parsed.refused);
-      const registered = { extension: parsed.extension, thresholds: parsed.thresholds };
+      const { defaultThresholds = [] } = entry;
+      const registered = {
+        extension: parsed.extension,
+        thresholds: parsed.thresholds,
+        ...(defaultThresholds.length === 0 ? {} : { defaultThresholds }),
+      };
+      refused.push(...thresholdsWithoutEffect(entry, before));
       // D4.
       if (isOther) remove.push(id);
       if (before === undefined) start.push({ id, registered, entry });
@@ -106,4 +115,18 @@ function goneFrom(running: ReadonlyMap<string, RegisteredExtension>, update: Reg
 
 /** What was parsed after the other is the same object where it says the same. */
 const isSameRegistered = (a: RegisteredExtension, b: RegisteredExtension): boolean =>
-  a.extension === b.extension && isDeepStrictEqual(a.thresholds, b.thresholds);
+  a.extension === b.extension &&
+  isDeepStrictEqual(a.thresholds, b.thresholds) &&
+  isDeepStrictEqual(a.defaultThresholds ?? [], b.defaultThresholds ?? []);
+
+/** D6. Only where it came to be so: a predecessor's rows are full of them. */
+function thresholdsWithoutEffect(entry: RegistryEntry, before: RegisteredExtension | undefined): RowProblem[] {
+  const known = before?.defaultThresholds ?? [];
+  const news = (entry.defaultThresholds ?? []).filter((name) => !known.includes(name));
+  if (before === undefined || news.length === 0) return [];
+  const problems = news.map(
+    (name) =>
+      `extension_health: ${name} ${PREDECESSOR_THRESHOLDS[name]} is the default of the predecessor and counts as not set: set policy.breaker.${name} instead`,
+  );
+  return [{ extensionId: entry.extension.id, revision: entry.extension.revision, problems }];
+}

@@ -121,6 +121,8 @@ export interface RegistryEntry {
   /** Facts of the other targets by version name (`extension_version_health`). */
   readonly versionFacts: Readonly<Record<string, BreakerFactsRow>>;
   readonly thresholds: ThresholdColumns | null;
+  /** Columns that hold the predecessor's default, and so count as not set; absent: none. */
+  readonly defaultThresholds?: readonly (keyof ThresholdColumns)[];
 }
 
 /** Where a reader is in a registry's history. */

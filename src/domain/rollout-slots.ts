@@ -29,20 +29,21 @@ export function* allottingSlots(held: RolloutSlots, wanted: ReadonlyMap<string, 
   const versions = yield* sorting([...wanted], ([a], [b]) => compareCodePoints(a, b));
   const owned = yield* keeping(held, wanted, versions);
   let free = 0;
+  let at = 0;
   const taken = yield* sorting([...owned.values()].flat(), ([a], [b]) => a - b);
   for (const [version, count] of versions) {
     const own = owned.get(version) ?? [];
     let missing = count - sizeOf(own);
-    // `taken` is in order, and what is granted lies before what is left of it.
+    // What is granted lies before what of `taken` comes next, for it is in order.
     while (missing > 0 && free < SLOTS) {
-      const next = taken[0];
+      const next = taken[at];
       const end = Math.min(next?.[0] ?? SLOTS, free + missing);
       if (end > free) own.push([free, end]);
       missing -= end - free;
       free = end;
       if (next !== undefined && free === next[0]) {
         free = next[1];
-        taken.shift();
+        at++;
       }
     }
     owned.set(version, own);

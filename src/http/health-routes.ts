@@ -50,7 +50,8 @@ export function healthRoutes(app: App, health: HealthSource): void {
         reply.code(404);
         return errorBody('extension_not_found', `no extension '${id}'`);
       }
-      return { ...one, versions: [...(one.versions ?? [])], instances: [...(one.instances ?? [])] };
+      const { breaker_settings = {}, versions = [], instances = [] } = one;
+      return { ...one, breaker_settings, versions: [...versions], instances: [...instances] };
     },
   );
 }

@@ -1,6 +1,7 @@
 // The JSON of the health views as schemas, which fastify serialises by. Fields as in domain/health-report.ts; a test
 // compares what goes in with what comes out.
 import { type TSchema, Type } from '#typebox';
+import { BREAKER_SETTINGS } from '../domain/policy.js';
 
 // One schema with two types, because a union of schemas is serialised by trial.
 const nullable = (type: 'number' | 'string'): TSchema => Type.Unsafe({ type: [type, 'null'] });
@@ -66,6 +67,11 @@ export const healthReportSchema = Type.Object({
 
 export const extensionHealthSchema = Type.Object({
   ...extensionFields,
+  breaker_settings: Type.Object(
+    Object.fromEntries(
+      Object.keys(BREAKER_SETTINGS).map((name) => [name, Type.Object({ value: Type.Unknown(), from: Type.String() })]),
+    ),
+  ),
   versions: Type.Array(
     Type.Object({
       version: Type.String(),

@@ -635,6 +635,59 @@ test('CA4: a default version that works again comes back to all of its calls, wi
   );
 });
 
+test('CA4: with little traffic, a default version that recovers has its calls back as soon as its breaker is closed', async (t) => {
+  const world = trafficOf({ a: { row: { policy: { fallback: ['b'] } } }, b: {} });
+  world.behaviour.set('ext.a', FAILS);
+  for (let i = 0; i < 5; i++) await world.come('a', 1, 1);
+  t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'open');
+  world.behaviour.delete('ext.a');
+  // A call every five seconds.
+  const minute = async (): Promise<string[]> => {
+    const before = world.sent.length;
+    for (let i = 0; i < 12; i++) {
+      await world.come('a', 1, 1);
+      await world.pass(4000, 1000);
+    }
+    return world.sent.slice(before).map((attempt) => attempt.route.subject);
+  };
+  t.true((await minute()).filter((subject) => subject === 'ext.b').length >= 11, 'while it is open');
+  t.deepEqual([...new Set(await minute())], ['ext.a']);
+  t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
+  t.true((world.core.view.one('a')?.health.success_rate ?? 1) < 0.8, 'the health window still holds the failures');
+});
+
+test('CA4: what was in flight when it opened, and fails after it has closed, is not held against it', async (t) => {
+  const world = trafficOf({ a: { row: { timeout_ms: 600_000, policy: { fallback: ['b'] } } }, b: {} });
+  world.behaviour.set('ext.a', { ends: 500, afterMs: 70_000 });
+  await world.come('a', 1, 15);
+  world.behaviour.set('ext.a', FAILS);
+  await world.come('a', 1, 5);
+  world.behaviour.delete('ext.a');
+  await world.pass(61_000, 1000);
+  await world.come('a', 4, 1);
+  t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
+  await world.pass(10_000, 1000);
+  const before = world.sentTo('ext.b');
+  t.is(okShare(await world.come('a', 10, 2)), 1);
+  t.is(world.sentTo('ext.b'), before);
+});
+
+test('CA4: a default version that closes and still fails often is passed over again', async (t) => {
+  const world = trafficOf({ a: { row: { policy: { fallback: ['b'], breaker: { failure_threshold: 1000, error_rate_threshold: 0.9 } } } }, b: {} });
+  world.core.supervisor.slots.get('a')?.defaultService?.target.send({ type: 'breaker.probe', nowMs: world.clock.now() });
+  await world.come('a', 2, 2);
+  t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
+  let n = 0;
+  world.behaviour.set('ext.a', {
+    get ends() {
+      return ++n % 2 === 0 ? 500 : 0;
+    },
+    afterMs: 1,
+  });
+  await world.come('a', 10, 10);
+  t.true(world.sentTo('ext.b') > 70);
+});
+
 test('CA4: a version that fails too often and is passed over causes few failures', async (t) => {
   const world = trafficOf({
     a: { row: { policy: { fallback: ['b'], breaker: { circuit_breaker_enabled: false } } } },

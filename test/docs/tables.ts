@@ -124,7 +124,8 @@ function breakerDefault(name: string): string {
 const listed = (value: unknown): string => (Array.isArray(value) && value.length === 0 ? 'empty' : code(String(value)));
 
 function rangeOf(schema: object): string {
-  const { type, enum: allowed, minimum, maximum, maxItems, maxLength } = schema as SchemaFields;
+  const { type, enum: allowed, minimum, maximum, not, maxItems, maxLength } = schema as SchemaFields;
+  if (not !== undefined) return `${minimum}, ${not.maximum + 1} to ${maximum}`;
   if (allowed !== undefined) return allowed.map((value) => code(String(value))).join(', ');
   if (type === 'boolean') return '`true`, `false`';
   if (maxItems !== undefined) return `at most ${maxItems}`;
@@ -140,6 +141,8 @@ interface SchemaFields {
   readonly default?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
+  /** All between the least and the rest. */
+  readonly not?: { readonly maximum: number };
   readonly maxItems?: number;
   readonly maxLength?: number;
   readonly description?: string;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { MAX_TIMER_SECONDS, parsePolicy, resolveBreakerSettings } from '../../src/domain/policy.js';
+import { breakerSettingsInForce, MAX_TIMER_SECONDS, parsePolicy, resolveBreakerSettings } from '../../src/domain/policy.js';
 import type { ThresholdColumns } from '../../src/domain/registry-rows.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 
@@ -16,6 +16,7 @@ test(valid, { breaker: {} });
 test(valid, { deliver_config: false });
 test(valid, { max_in_flight: 1 });
 test(valid, { balancer: 'least_inflight', panic: 'fail', fallback: ['b', 'c'], rules_fallback: true });
+for (const hash_balance_factor of [0, 101, 150, 1000]) test(valid, { hash_balance_factor });
 test(valid, { retry: { budget_share: 0, budget_reserve: 0 } });
 test(valid, { health_check: {} });
 test(valid, {
@@ -46,6 +47,11 @@ test(
   { balancer: 'random' },
   'policy.balancer must be one of weighted_round_robin, least_inflight, consistent_hash',
 );
+for (const hash_balance_factor of [1, 50, 100])
+  test(invalid, { hash_balance_factor }, 'policy.hash_balance_factor must be 0 or 101 to 1000');
+test(invalid, { hash_balance_factor: -1 }, 'policy.hash_balance_factor must be >= 0');
+test(invalid, { hash_balance_factor: 1001 }, 'policy.hash_balance_factor must be <= 1000');
+test(invalid, { hash_balance_factor: 150.5 }, 'policy.hash_balance_factor must be integer');
 test(invalid, { panic: 'always' }, 'policy.panic must be one of any_enabled, fail');
 test(invalid, { fallback: 'b' }, 'policy.fallback must be array');
 test(invalid, { fallback: ['b', 'b'] }, 'policy.fallback must not have duplicate items');
@@ -159,4 +165,22 @@ test('P2: a policy is over columns and configuration, also where it says false o
     resolveBreakerSettings(policy, columns, breakerSettings()),
     breakerSettings({ ...columns, circuit_breaker_enabled: false, failure_rate_floor: 0, failure_threshold: 2 }),
   );
+});
+
+test('P2: breakerSettingsInForce: each setting with what decides it, and the value that is in force', (t) => {
+  const policy = { breaker: { failure_threshold: 2, open_seconds: 7 } };
+  const columns = { failure_threshold: 9, error_rate_threshold: 0.25, window_seconds: null, half_open_max_requests: null };
+  const defaults = breakerSettings({ window_seconds: 33 });
+  const inForce = breakerSettingsInForce(policy, columns, defaults);
+  t.deepEqual(
+    Object.fromEntries(Object.entries(inForce).map(([name, { value }]) => [name, value])),
+    resolveBreakerSettings(policy, columns, defaults) as never,
+  );
+  t.like(inForce, {
+    failure_threshold: { value: 2, from: 'policy' },
+    open_seconds: { value: 7, from: 'policy' },
+    error_rate_threshold: { value: 0.25, from: 'column' },
+    window_seconds: { value: 33, from: 'configuration' },
+  });
+  t.is(breakerSettingsInForce({}, null, defaults).failure_threshold.from, 'configuration');
 });

@@ -105,6 +105,22 @@ test('D3: a higher revision alone is an update, because owed changes are decided
   t.is(plan.update[0]?.registered.extension?.revision, 2);
 });
 
+test('D6: a threshold column that comes to hold the default of the predecessor is refused, once, and not at a start', (t) => {
+  const entry = (...defaultThresholds: ('failure_threshold' | 'window_seconds')[]) =>
+    registryEntry(extensionRow('a', { revision: 7 }), { defaultThresholds });
+  const problems = (running: ReturnType<typeof runningFrom>, next: RegistryEntry) =>
+    diff(running, changesOf(2, [next])).refused.map(({ revision, problems: list }) => [revision, ...list]);
+  t.deepEqual(problems(new Map(), entry('failure_threshold')), []);
+  t.deepEqual(problems(runningFrom(entry()), entry('window_seconds', 'failure_threshold')), [
+    [
+      7,
+      'extension_health: window_seconds 60 is the default of the predecessor and counts as not set: set policy.breaker.window_seconds instead',
+      'extension_health: failure_threshold 5 is the default of the predecessor and counts as not set: set policy.breaker.failure_threshold instead',
+    ],
+  ]);
+  t.deepEqual(problems(runningFrom(entry('failure_threshold')), entry('failure_threshold')), []);
+});
+
 test('D3: thresholds that change are an update', (t) => {
   const thresholds = {
     failure_threshold: 9,
