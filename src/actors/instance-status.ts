@@ -38,12 +38,7 @@ interface Known {
 }
 
 /** Of one instance there. `minSuccessRate`: under it an instance is degraded. */
-export function statusOf(
-  endpoint: Endpoint,
-  instanceId: string,
-  minSuccessRate: number,
-  nowMs: number,
-): HealthStatus {
+export function statusOf(endpoint: Endpoint, instanceId: string, minSuccessRate: number, nowMs: number): HealthStatus {
   if (!endpoint.isInRotation || endpoint.withheld.has(instanceId)) return 'unhealthy';
   const counts = endpoint.health.counts(nowMs);
   if (counts.successes + counts.failures === 0) return 'unknown';
@@ -156,10 +151,5 @@ function noteRow(known: Known, instance: Instance, isNewHistory: boolean): boole
 
 function isReport({ healthStatus, revision, reportId }: Instance, known: Known, isNewHistory: boolean): boolean {
   if (reportId !== undefined) return reportId !== null && reportId !== known.reportId;
-  return (
-    !isNewHistory &&
-    revision > known.revision &&
-    healthStatus !== known.status &&
-    healthStatus !== known.writing
-  );
+  return !isNewHistory && revision > known.revision && healthStatus !== known.status && healthStatus !== known.writing;
 }

@@ -345,7 +345,11 @@ interface Load<T> {
 }
 
 /** B7. Whole numbers throughout, so that what is exactly a whole number is not rounded up. */
-function isFull<T extends Seat, V>({ seat }: Member<T, V>, { weights, weight, inFlight }: Load<T>, factor: number): boolean {
+function isFull<T extends Seat, V>(
+  { seat }: Member<T, V>,
+  { weights, weight, inFlight }: Load<T>,
+  factor: number,
+): boolean {
   const own = weights.get(seat) ?? 0;
   return seat.inFlight >= Math.ceil((factor * own * (inFlight + 1)) / (100 * weight));
 }
@@ -357,8 +361,7 @@ const firstById = (a: { readonly instance: Instance }, b: { readonly instance: I
   byId(a.instance, b.instance);
 
 /** Of its own, it takes calls while others do. */
-const isIn = <T extends Seat, V>(member: Member<T, V>): boolean =>
-  member.seat.isInRotation && !isWithheld(member);
+const isIn = <T extends Seat, V>(member: Member<T, V>): boolean => member.seat.isInRotation && !isWithheld(member);
 
 function isFree<T extends Seat, V>(
   member: Member<T, V>,

@@ -31,7 +31,16 @@ export interface ExplainedInstance {
    * `next`: it would get this call; `trial`: likewise, to see whether it is well again; `reported`: an operator says that it is
    * unhealthy; `full`: it has as many calls in flight as `hash_balance_factor` allows.
    */
-  readonly verdict: 'next' | 'trial' | 'in_rotation' | 'ejected' | 'reported' | 'resting' | 'full' | 'drained' | 'disabled';
+  readonly verdict:
+    | 'next'
+    | 'trial'
+    | 'in_rotation'
+    | 'ejected'
+    | 'reported'
+    | 'resting'
+    | 'full'
+    | 'drained'
+    | 'disabled';
 }
 
 /** One version, of this extension or of one that stands in for it, in the order in which they are asked. */

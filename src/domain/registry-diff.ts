@@ -10,7 +10,12 @@
 // D6. A threshold that is written and has no effect is refused, so that whoever wrote it learns of it.
 import { isDeepStrictEqual } from 'node:util';
 import { type Extension, isSameRow } from './extension.js';
-import { PREDECESSOR_THRESHOLDS, type RegistryEntry, type RegistryUpdate, type ThresholdColumns } from './registry-rows.js';
+import {
+  PREDECESSOR_THRESHOLDS,
+  type RegistryEntry,
+  type RegistryUpdate,
+  type ThresholdColumns,
+} from './registry-rows.js';
 import { parsingEntry, type RowProblem } from './registry-validation.js';
 import { done, type Steps } from './steps.js';
 import type { SubjectRules } from './subject-rules.js';

@@ -673,8 +673,13 @@ test('CA4: what was in flight when it opened, and fails after it has closed, is 
 });
 
 test('CA4: a default version that closes and still fails often is passed over again', async (t) => {
-  const world = trafficOf({ a: { row: { policy: { fallback: ['b'], breaker: { failure_threshold: 1000, error_rate_threshold: 0.9 } } } }, b: {} });
-  world.core.supervisor.slots.get('a')?.defaultService?.target.send({ type: 'breaker.probe', nowMs: world.clock.now() });
+  const world = trafficOf({
+    a: { row: { policy: { fallback: ['b'], breaker: { failure_threshold: 1000, error_rate_threshold: 0.9 } } } },
+    b: {},
+  });
+  world.core.supervisor.slots
+    .get('a')
+    ?.defaultService?.target.send({ type: 'breaker.probe', nowMs: world.clock.now() });
   await world.come('a', 2, 2);
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
   let n = 0;

@@ -61,8 +61,14 @@ test('B7: a hot key spreads only as far as it has to, always to the same next in
   const taken = Array.from({ length: 100 }, () => begin(pool, HOT, 150)) as Picked[];
   const counts = new Map<string, number>();
   for (const { value } of taken) counts.set(value, (counts.get(value) ?? 0) + 1);
-  t.deepEqual([...counts.values()].toSorted((a, b) => b - a), [38, 38, 24]);
-  t.is([...counts].toSorted(([, a], [, b]) => b - a).some(([id]) => id === home), true);
+  t.deepEqual(
+    [...counts.values()].toSorted((a, b) => b - a),
+    [38, 38, 24],
+  );
+  t.is(
+    [...counts].toSorted(([, a], [, b]) => b - a).some(([id]) => id === home),
+    true,
+  );
   t.is(taken[0]?.value, home);
   for (const { seat } of taken) seat.inFlight--;
   t.is(begin(pool, HOT, 150)?.value, home, 'the pressure is gone');
@@ -102,7 +108,7 @@ test('B7: who is out, withheld, resting or to be avoided has no share, and what 
     instance('out', { healthStatus: 'unhealthy' }),
     instance('w', { subject: 'ext.i0' }),
   ]);
-  const out = pool.on((pool.standings(0), pool.pick(draw({ avoid: ['ext.i0', 'ext.i1'], mayPanic: true }))?.seat as Place));
+  const out = pool.on(pool.pick(draw({ avoid: ['ext.i0', 'ext.i1'], mayPanic: true }))?.seat as Place);
   const seat = pool.pick(draw({ avoid: ['ext.i1', 'ext.out'] }))?.seat as Place & { withheld?: ReadonlySet<string> };
   seat.withheld = new Set(['w']);
   if (out !== null) out.seat.inFlight = 1000;

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { breakerSettingsInForce, MAX_TIMER_SECONDS, parsePolicy, resolveBreakerSettings } from '../../src/domain/policy.js';
+import {
+  breakerSettingsInForce,
+  MAX_TIMER_SECONDS,
+  parsePolicy,
+  resolveBreakerSettings,
+} from '../../src/domain/policy.js';
 import type { ThresholdColumns } from '../../src/domain/registry-rows.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 
@@ -169,7 +174,12 @@ test('P2: a policy is over columns and configuration, also where it says false o
 
 test('P2: breakerSettingsInForce: each setting with what decides it, and the value that is in force', (t) => {
   const policy = { breaker: { failure_threshold: 2, open_seconds: 7 } };
-  const columns = { failure_threshold: 9, error_rate_threshold: 0.25, window_seconds: null, half_open_max_requests: null };
+  const columns = {
+    failure_threshold: 9,
+    error_rate_threshold: 0.25,
+    window_seconds: null,
+    half_open_max_requests: null,
+  };
   const defaults = breakerSettings({ window_seconds: 33 });
   const inForce = breakerSettingsInForce(policy, columns, defaults);
   t.deepEqual(
