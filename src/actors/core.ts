@@ -165,6 +165,7 @@ export class Core {
       clock,
       wall,
       autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
+      refusedRows: this.supervisor.refusedRows,
       minSuccessRate,
     });
     this.aggregate = new Aggregate({

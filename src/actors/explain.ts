@@ -191,7 +191,7 @@ function explainInstances(
       if (standing === undefined) return enabled ? 'drained' : 'disabled';
       const endpoint = target.rotation.at(subject);
       if (id === next?.id) return endpoint.isInRotation ? 'next' : 'trial';
-      if (endpoint.withheld.has(id) || (!endpoint.isInRotation && endpoint.isReported)) return 'reported';
+      if (endpoint.withheld.has(id)) return 'reported';
       if (!standing.isInRotation) return 'ejected';
       return standing.isResting ? 'resting' : full?.has(id) ? 'full' : 'in_rotation';
     };

@@ -6,9 +6,12 @@ import {
   type HealthReport,
   type InstanceHealth,
   isHealthy,
+  MAX_REFUSED_ROWS,
+  type RefusedRow,
   summarize,
   type TargetHealth,
 } from '../domain/health-report.js';
+import type { RowProblem } from '../domain/registry-validation.js';
 import { WHYS } from '../domain/routing-table.js';
 import { overrideOf } from '../domain/verbs.js';
 import { defaultVersion } from '../domain/version-choice.js';
@@ -31,6 +34,7 @@ export class HealthView implements HealthSource, MetricsSource {
       readonly clock: Clock;
       readonly wall: WallClock;
       readonly autoDisabledTotal: () => number;
+      readonly refusedRows: (extensionId?: string) => Iterable<RowProblem>;
       /** Under it an instance is degraded. */
       readonly minSuccessRate: number;
     },
@@ -40,7 +44,13 @@ export class HealthView implements HealthSource, MetricsSource {
     const extensions = [...this.deps.slots.values()]
       .map((slot) => this.extension(slot))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    return { extensions, summary: summarize(extensions) };
+    const refused = [...this.deps.refusedRows()];
+    return {
+      extensions,
+      summary: summarize(extensions),
+      refused_rows: refused.slice(0, MAX_REFUSED_ROWS).map(refusedRow),
+      refused_rows_total: refused.length,
+    };
   }
 
   one(extensionId: string): ExtensionHealth | null {
@@ -51,6 +61,7 @@ export class HealthView implements HealthSource, MetricsSource {
     return {
       ...this.extension(slot),
       breaker_settings: slot.breakerSettings,
+      refused_rows: [...this.deps.refusedRows(extensionId)].slice(0, MAX_REFUSED_ROWS).map(refusedRow),
       versions: [
         ...[...slot.services].map((service) => ({
           version: service.version.version,
@@ -197,6 +208,14 @@ export class HealthView implements HealthSource, MetricsSource {
     };
   }
 }
+
+const refusedRow = ({ extensionId, version, instanceId, revision, problems }: RowProblem): RefusedRow => ({
+  extension_id: extensionId,
+  version: version ?? null,
+  instance_id: instanceId ?? null,
+  revision,
+  problems,
+});
 
 /** Every version is disabled: nothing is measured. */
 const NO_TARGET: TargetHealth = {

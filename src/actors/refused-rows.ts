@@ -1,4 +1,4 @@
-// Reports rows that are refused, each once for what is wrong with it in its revision.
+// Rows that are refused: which they are now, and the report of each, once for what is wrong with it in its revision.
 import type { RowProblem } from '../domain/registry-validation.js';
 import { type Notices, SYSTEM_REGISTRY } from './notices.js';
 
@@ -9,11 +9,36 @@ export class RefusedRows {
   /** By extension and part of it: what was reported last. */
   readonly #reported = new Map<string, Map<string, string>>();
 
+  /** By extension and part of it: what is refused now. */
+  readonly #inForce = new Map<string, Map<string, RowProblem>>();
+
   constructor(private readonly notices: Notices) {}
 
+  /** What is refused now, of one extension or of all. */
+  *list(extensionId?: string): Iterable<RowProblem> {
+    const each = extensionId === undefined ? this.#inForce.values() : [this.#inForce.get(extensionId)];
+    for (const problems of each) yield* problems?.values() ?? [];
+  }
+
+  /** What was refused of that part until now is looked at again. */
+  renew(extensionId: string, part = ''): void {
+    const problems = this.#inForce.get(extensionId);
+    if (problems === undefined) return;
+    for (const key of problems.keys()) if (key.startsWith(`${part}/`)) problems.delete(key);
+    if (problems.size === 0) this.#inForce.delete(extensionId);
+  }
+
+  /** Likewise, of every extension. */
+  renewAll(part: string): void {
+    for (const extensionId of [...this.#inForce.keys()]) this.renew(extensionId, part);
+  }
+
   /** `part`: of the extension's row, where several may be refused for themselves. */
-  report({ extensionId, version, instanceId, revision, problems }: RowProblem, part = ''): void {
+  report(problem: RowProblem, part = ''): void {
+    const { extensionId, version, instanceId, revision, problems } = problem;
     const key = `${part}/${version ?? ''}/${instanceId ?? ''}`;
+    const inForce = this.#inForce.get(extensionId) ?? new Map<string, RowProblem>();
+    this.#inForce.set(extensionId, inForce.set(key, problem));
     const all = problems.join('; ');
     const reason = all.length > MAX_REASON ? `${all.slice(0, MAX_REASON)}…` : all;
     const what = `${revision}: ${reason}`;
@@ -35,6 +60,7 @@ export class RefusedRows {
   /** The extension is gone. */
   forget(extensionId: string): void {
     this.#reported.delete(extensionId);
+    this.#inForce.delete(extensionId);
   }
 
   forgetAll(): void {

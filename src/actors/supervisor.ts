@@ -11,6 +11,7 @@
 import { catchError, concatMap, EMPTY, type Observable, Subject, type Subscription, takeUntil } from '#rxjs';
 import { diffingRegistry, type RegisteredExtension, type RegistryPlan } from '../domain/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
+import type { RowProblem } from '../domain/registry-validation.js';
 import type { Steps } from '../domain/steps.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
 import type { Logger } from '../telemetry/log.js';
@@ -79,6 +80,9 @@ export class Supervisor {
   /** Extensions that may stand in for this one; see domain/fallbacks.ts. */
   readonly fallbacksOf = (id: string): readonly string[] => this.#fallbacks.of(id);
 
+  /** Rows that are refused now, of one extension or of all; one that is refused as a whole has no slot. */
+  readonly refusedRows = (extensionId?: string): Iterable<RowProblem> => this.#refused.list(extensionId);
+
   readonly isInvalid = (id: string): boolean => this.#registered.has(id) && !this.slots.has(id);
 
   start(): void {
@@ -146,10 +150,16 @@ export class Supervisor {
       this.#registered.set(id, registered);
       yield* this.#settling(id, registered, entry, isNewHistory);
     }
+    for (const id of [
+      ...update.entries.map((entry) => entry.extension.id),
+      ...(update.unreadable ?? []).map(({ id }) => id),
+    ])
+      this.#refused.renew(id);
     for (const problem of plan.refused) {
       this.#refused.report(problem);
       yield;
     }
+    if (plan.remove.length + plan.start.length + plan.update.length > 0) this.#refused.renewAll('fallback');
     yield* this.#fallbacks.renewing(this.#registered, plan);
     this.#hold(plan);
     for (const id of plan.failed) this.#unsettled.add(id);
@@ -187,6 +197,7 @@ export class Supervisor {
         this.#deps.onSlotChanged(known);
       }
       this.#unsettled.delete(id);
+      this.#refused.renew(id, 'applied');
     } catch (error) {
       this.#failed(id, error);
     }

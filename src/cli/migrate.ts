@@ -9,6 +9,7 @@ import type { RegistryEntry } from '../domain/registry-rows.js';
 import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';
 import { json, textTable } from './output.js';
+import { refusedText } from './refused-text.js';
 
 interface MigrateOptions {
   readonly json?: boolean;
@@ -49,7 +50,7 @@ async function migrate(config: Config, options: MigrateOptions): Promise<string>
   if (options.json) return json({ from: found, to: known, refused: rows.refusedForPrograms(refused) });
   const text =
     found === known ? `the schema is at version ${known} already` : `the schema went from version ${found} to ${known}`;
-  return `${text}\n${rows.refusedText(refused)}`;
+  return `${text}\n${refusedText(refused)}`;
 }
 
 async function readEntries(connection: DatabaseConnection): Promise<readonly RegistryEntry[]> {
@@ -120,7 +121,7 @@ async function preview(config: Config, options: MigrateOptions): Promise<string>
         : `${kind.replace('_', ' ')}: ${names.length}\n${names.map((name) => `  ${name}\n`).join('')}`,
     ),
     ...(counts.length === 0 ? [] : [textTable(['TABLE', 'ROWS'], counts)]),
-    rows.refusedText(refused),
+    refusedText(refused),
   ].join('');
 }
 

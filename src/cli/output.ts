@@ -23,3 +23,6 @@ export const singleLine = (text: string): string =>
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>
     JSON.stringify(char).slice(1, -1).replace('\u007f', '\\u007f'),
   );
+
+/** `3 rows`, `1 row`. */
+export const countText = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -3,23 +3,10 @@ import { diffRegistry } from '../domain/registry-diff.js';
 import type { RegistryEntry } from '../domain/registry-rows.js';
 import type { RowProblem } from '../domain/registry-validation.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
-import { singleLine } from './output.js';
-import { countText } from './registry-changes.js';
 
 /** Those of a daemon that starts with this registry. */
 export const refusedRows = (entries: readonly RegistryEntry[], rules: SubjectRules): readonly RowProblem[] =>
   diffRegistry(new Map(), { kind: 'snapshot', revision: 0, entries }, rules, 'all').refused;
-
-/** A line that counts them and one for each problem; '' where there are none. */
-export function refusedText(refused: readonly RowProblem[]): string {
-  if (refused.length === 0) return '';
-  const lines = refused.flatMap(({ extensionId, version, instanceId, problems }) => {
-    const child =
-      version !== undefined ? `, version ${version}` : instanceId !== undefined ? `, instance ${instanceId}` : '';
-    return problems.map((problem) => `  ${singleLine(`extension ${extensionId}${child}: ${problem}`)}\n`);
-  });
-  return `the daemon refuses ${countText(refused.length, 'row')}, and keeps to the rest:\n${lines.join('')}`;
-}
 
 export const refusedForPrograms = (refused: readonly RowProblem[]): Record<string, unknown>[] =>
   refused.map(({ extensionId, version, instanceId, problems }) => ({

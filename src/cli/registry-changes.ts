@@ -5,9 +5,6 @@ import { defaultOf } from '../domain/registry-file-schema.js';
 
 const MAX_SHOWN = 120;
 
-/** `3 rows`, `1 row`. */
-export const countText = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
-
 /** One line for the row, one for each field that is not what it would be anyway. */
 export function changeLines(change: RowChange): string[] {
   const { action, kind, extensionId, name } = change;

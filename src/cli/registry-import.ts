@@ -7,7 +7,8 @@ import { diffRegistryFile, type FileDiff, massPruneProblem } from '../domain/reg
 import { commandConfig } from './command-config.js';
 import { CommandError, EXIT } from './command-error.js';
 import type { CommandIo } from './command-io.js';
-import { changeLines, changesForPrograms, countText } from './registry-changes.js';
+import { countText } from './output.js';
+import { changeLines, changesForPrograms } from './registry-changes.js';
 import { subjectRules, withRegistry } from './registry-database.js';
 import { formatOf, readRegistryDocument } from './registry-document.js';
 

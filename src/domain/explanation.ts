@@ -29,7 +29,7 @@ export interface ExplainedInstance {
   readonly share: number;
   /**
    * `next`: it would get this call; `trial`: likewise, to see whether it is well again; `reported`: an operator says that it is
-   * unhealthy; `full`: it has as many calls in flight as `hash_balance_factor` allows.
+   * unhealthy, and it shares its subject; `full`: it has as many calls in flight as `hash_balance_factor` allows.
    */
   readonly verdict:
     | 'next'

@@ -56,6 +56,19 @@ export interface InstanceHealth {
   readonly latency_samples: number;
 }
 
+/** A row that is not in force as it is: what it said before stays, or nothing where it never was valid. */
+export interface RefusedRow {
+  readonly extension_id: string;
+  /** Of the version or instance; both null: the extension's own row, or columns elsewhere that belong to it. */
+  readonly version: string | null;
+  readonly instance_id: string | null;
+  readonly revision: number;
+  readonly problems: readonly string[];
+}
+
+/** Refused rows that a report names. */
+export const MAX_REFUSED_ROWS = 1000;
+
 export interface ExtensionHealth {
   readonly id: string;
   readonly type: ExtensionType;
@@ -67,6 +80,7 @@ export interface ExtensionHealth {
   readonly health: TargetHealth;
   /** Only in the view of one extension, like the rest. Each setting of `policy.breaker`, and what decides it. */
   readonly breaker_settings?: Readonly<Record<string, SettingInForce>>;
+  readonly refused_rows?: readonly RefusedRow[];
   readonly versions?: readonly VersionHealth[];
   readonly instances?: readonly InstanceHealth[];
 }
@@ -89,6 +103,10 @@ export interface HealthSummary extends HealthCounts {
 export interface HealthReport {
   readonly extensions: readonly ExtensionHealth[];
   readonly summary: HealthSummary;
+  /** Of all extensions, those without a valid row of their own included; the first MAX_REFUSED_ROWS. */
+  readonly refused_rows?: readonly RefusedRow[];
+  /** How many there are. */
+  readonly refused_rows_total?: number;
 }
 
 const mean = (values: readonly (number | null)[]): number | null => {

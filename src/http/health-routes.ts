@@ -1,6 +1,7 @@
 // `GET /admin/extensions/health` and `GET /admin/extensions/:id/health`.
 import { Type } from '#typebox';
 import type { HealthSource } from '../actors/offers.js';
+import { isHealthy, type RefusedRow } from '../domain/health-report.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import type { App } from './app.js';
 import { extensionHealthSchema, healthReportSchema } from './health-schema.js';
@@ -10,6 +11,8 @@ const pageSchema = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000 })),
+    /** Only those that the summary counts as unhealthy. */
+    unhealthy: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false, dependencies: { offset: ['limit'] } },
 );
@@ -19,13 +22,18 @@ export function healthRoutes(app: App, health: HealthSource): void {
     '/admin/extensions/health',
     { schema: { querystring: pageSchema, response: { 200: healthReportSchema, '4xx': errorBodySchema } } },
     async (request) => {
-      const { limit, offset = 0 } = request.query;
-      const report = health.report();
-      const extensions = [...report.extensions].sort((a, b) => (a.id < b.id ? -1 : 1));
-      // The summary is always that of the whole.
+      const { limit, offset = 0, unhealthy = false } = request.query;
+      const { refused_rows, ...report } = health.report();
+      const extensions = report.extensions
+        .filter(
+          ({ enabled, health: { circuit_breaker_state } }) => !(unhealthy && isHealthy(enabled, circuit_breaker_state)),
+        )
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
+      // Summary and refused rows are always those of the whole.
       return {
+        ...report,
+        ...(refused_rows === undefined ? {} : { refused_rows: refused_rows.map(mutable) }),
         extensions: limit === undefined ? extensions : extensions.slice(offset, offset + limit),
-        summary: report.summary,
       };
     },
   );
@@ -50,8 +58,15 @@ export function healthRoutes(app: App, health: HealthSource): void {
         reply.code(404);
         return errorBody('extension_not_found', `no extension '${id}'`);
       }
-      const { breaker_settings = {}, versions = [], instances = [] } = one;
-      return { ...one, breaker_settings, versions: [...versions], instances: [...instances] };
+      const { refused_rows, versions = [], instances = [], ...rest } = one;
+      return {
+        ...rest,
+        ...(refused_rows === undefined ? {} : { refused_rows: refused_rows.map(mutable) }),
+        versions: [...versions],
+        instances: [...instances],
+      };
     },
   );
 }
+
+const mutable = (row: RefusedRow) => ({ ...row, problems: [...row.problems] });

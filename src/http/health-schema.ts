@@ -52,6 +52,14 @@ const extensionFields = {
   health: Type.Object(targetFields),
 };
 
+const refusedRow = Type.Object({
+  extension_id: Type.String(),
+  version: nullable('string'),
+  instance_id: nullable('string'),
+  revision: Type.Number(),
+  problems: Type.Array(Type.String()),
+});
+
 export const healthReportSchema = Type.Object({
   extensions: Type.Array(Type.Object(extensionFields)),
   summary: Type.Object({
@@ -63,15 +71,23 @@ export const healthReportSchema = Type.Object({
     avg_latency_ms: ms,
     avg_p95_latency_ms: ms,
   }),
+  refused_rows: Type.Optional(Type.Array(refusedRow)),
+  refused_rows_total: Type.Optional(Type.Number()),
 });
 
 export const extensionHealthSchema = Type.Object({
   ...extensionFields,
-  breaker_settings: Type.Object(
-    Object.fromEntries(
-      Object.keys(BREAKER_SETTINGS).map((name) => [name, Type.Object({ value: Type.Unknown(), from: Type.String() })]),
+  breaker_settings: Type.Optional(
+    Type.Object(
+      Object.fromEntries(
+        Object.keys(BREAKER_SETTINGS).map((name) => [
+          name,
+          Type.Object({ value: Type.Unknown(), from: Type.String() }),
+        ]),
+      ),
     ),
   ),
+  refused_rows: Type.Optional(Type.Array(refusedRow)),
   versions: Type.Array(
     Type.Object({
       version: Type.String(),

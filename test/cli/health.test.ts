@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
+import type { ExtensionHealth } from '../../src/domain/health-report.js';
 import { extensionHealth, healthSource, listen } from '../http/helpers.js';
 import { directory, run, writeDaemonFile } from './run.js';
 
@@ -50,6 +51,90 @@ test('health <id>: says what it opened on', async (t) => {
   const { url } = await listen(t, { health: healthSource(opened) });
   const { stdout } = await run(['health', 'guard', '--http-port', new URL(url).port], { cwd: directory(t) });
   t.regex(stdout, /opened last for: failure_count \(3 failures and 2 overdue of 22 in 60 s\)\n/);
+});
+
+test('health: until when a breaker is open, and which rows are refused', async (t) => {
+  const refused_rows = [
+    {
+      extension_id: 'guard',
+      version: 'v2',
+      instance_id: null,
+      revision: 3,
+      problems: ['retry must be 0..100, got 101'],
+    },
+    {
+      extension_id: 'gone\u001b[2J',
+      version: null,
+      instance_id: null,
+      revision: 4,
+      problems: ['type must be one of x', 'y'],
+    },
+  ];
+  const open = { circuit_breaker_state: 'open', circuit_breaker_open_until: '2025-01-27T12:01:00.000Z' } as const;
+  const source = healthSource(extensionHealth('normalize_text', open));
+  const { url } = await listen(t, {
+    health: {
+      report: () => ({ ...source.report(), refused_rows, refused_rows_total: 7 }),
+      one: (id) => ({ ...(source.one(id) as ExtensionHealth), refused_rows: refused_rows.slice(0, 1) }),
+    },
+  });
+  const options = { cwd: directory(t), env: { EXTENSION_REGISTRY_HTTP_PORT: new URL(url).port } };
+  const all = await run(['health'], options);
+  t.regex(all.stdout, /\nnormalize_text .* open until 2025-01-27T12:01:00\.000Z +95\.0 %/);
+  t.true(
+    all.stdout.endsWith(
+      [
+        '1 extension: 1 enabled, 0 healthy, 1 unhealthy',
+        'the daemon refuses 2 rows, and keeps to the rest:',
+        '  extension guard, version v2: retry must be 0..100, got 101',
+        '  extension gone\\u001b[2J: type must be one of x',
+        '  extension gone\\u001b[2J: y',
+        '  and 5 more\n',
+      ].join('\n'),
+    ),
+    all.stdout,
+  );
+  const one = await run(['health', 'normalize_text'], options);
+  t.regex(one.stdout, /\nv1 +yes +yes +open until 2025-01-27T12:01:00\.000Z /);
+  t.regex(
+    one.stdout,
+    /\n\nthe daemon refuses 1 row, and keeps to the rest:\n {2}extension guard, version v2: retry must/,
+  );
+  const json = await run(['health', '--json'], options);
+  t.like(JSON.parse(json.stdout), { refused_rows, refused_rows_total: 7 });
+});
+
+test('health --unhealthy: those that are disabled or whose breaker is not closed; the counts are of all', async (t) => {
+  const { url } = await listen(t, { health: healthSource(...extensions, extensionHealth('well')) });
+  const options = { cwd: directory(t), env: { EXTENSION_REGISTRY_HTTP_PORT: new URL(url).port } };
+  const { stdout } = await run(['health', '--unhealthy'], options);
+  const lines = stdout.split('\n').map((line) => line.split(/ {2,}/)[0]);
+  t.deepEqual(lines.slice(0, 5), [
+    'ID',
+    'guard',
+    'normalize_text',
+    '',
+    '3 extensions: 2 enabled, 1 healthy, 2 unhealthy',
+  ]);
+  const { code, stderr } = await run(['health', 'well', '--unhealthy'], options);
+  t.is(code, 64);
+  t.is(stderr, 'extreg: --unhealthy: has a meaning only without an extension\n');
+});
+
+test('health <id>: each breaker setting, and what decides it', async (t) => {
+  const breaker_settings = {
+    failure_threshold: { value: 2, from: 'policy' },
+    circuit_breaker_enabled: { value: true, from: 'configuration' },
+  } as const;
+  const source = healthSource(extensionHealth('guard'));
+  const one = { ...(source.one('guard') as ExtensionHealth), breaker_settings };
+  const { url } = await listen(t, { health: { ...source, one: () => one } });
+  const options = { cwd: directory(t), env: { EXTENSION_REGISTRY_HTTP_PORT: new URL(url).port } };
+  const { stdout } = await run(['health', 'guard'], options);
+  t.regex(stdout, /\n\nBREAKER SETTING +VALUE +FROM\n/);
+  t.regex(stdout, /\nfailure_threshold +2 +policy\n/);
+  t.regex(stdout, /\ncircuit_breaker_enabled +true +configuration\n/);
+  t.like(JSON.parse((await run(['health', 'guard', '--json'], options)).stdout), { breaker_settings });
 });
 
 test('health --json: what the API says', async (t) => {

@@ -65,7 +65,7 @@ onBoth(
 );
 
 onBoth(
-  'M20: disabled, given rules, deleted and inserted versions give up and take slots, and the last takes the row with it',
+  'M20: disabled, given rules, deleted and inserted versions give up and take slots, and an extension takes its row with it',
   async (t, database) => {
     const db = database.open();
     const { $client } = db;
@@ -146,7 +146,7 @@ onBoth(
           ],
         },
       ],
-      [`update extension_versions set rollout_percent = null`, null],
+      [`update extension_versions set rollout_percent = null`, {}],
       [`update extension_versions set rollout_percent = 1 where version = 'v12'`, { v12: [[0, 100]] }],
       [`truncate extension_versions`, null],
       [
@@ -162,6 +162,26 @@ onBoth(
     }
   },
 );
+
+onPostgresOnly('M20: thousands of shares that change in one transaction are allotted once', async (t, database) => {
+  const db = database.open();
+  const { $client } = db;
+  await withVersions(db);
+  // By hand, what allotSlots() would never give.
+  await $client`insert into extension_rollouts values ('a', '{"w1": "none", "w2": [[0, 1e9], 7]}', '')`;
+  await $client`insert into extension_versions (id, version, subject, rollout_percent)
+    select 'a', 'w' || n, 'x', 0.02 from generate_series(1, 4000) as n`;
+  const slots = (await slotsOf(db)) ?? NO_SLOTS;
+  t.is(slots.size, 4000);
+  t.is(
+    [...slots.values()].flat().reduce((sum, [from, to]) => sum + to - from, 0),
+    8000,
+  );
+  await $client`update extension_versions set rollout_percent = 0.01 where version like 'w%'`;
+  t.is((await slotsOf(db))?.size, 4000);
+  const [row] = await $client`select seen from extension_rollouts`;
+  t.regex(row?.seen, /^\d+\/4000$/);
+});
 
 onPostgresOnly('M20: two transactions that grow two versions at once take no slot twice', async (t, database) => {
   const db = database.open();

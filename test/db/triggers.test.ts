@@ -284,3 +284,43 @@ onBoth('M1: a client that looks elsewhere for its functions may write all the sa
   });
   t.is((await trail(db)).length, 7);
 });
+
+onBoth(
+  'M23: a threshold column that changes is one audit row and a revision, whoever writes it',
+  async (t, database) => {
+    const db = database.open();
+    const { $client } = db;
+    await addExtension(db, 'a');
+    const changes = async () => {
+      const rows = await $client`
+      select changed_by, reason, old_values ->> 'half_open_max_requests' as was, new_values ->> 'half_open_max_requests' as is_now
+      from extension_audit_log where action = 'thresholds_update' and revision is not null order by revision`;
+      return rows.map(({ was, is_now }) => [was, is_now]);
+    };
+    await $client`insert into extension_health (extension_id) values ('a')`;
+    await $client`update extension_health set success_count = 1, circuit_breaker_state = 'open'`;
+    t.deepEqual(await changes(), []);
+    const before = await revision(db);
+    await $client`update extension_health set half_open_max_requests = 7`;
+    await $client`update extension_health set half_open_max_requests = 7, circuit_breaker_window_seconds = null`;
+    t.deepEqual(await changes(), [[null, '7']]);
+    t.is(await revision(db), before + 1);
+    await $client.begin(async (tx) => {
+      await tx`select set_config('extreg.actor', 'ada', true), set_config('extreg.reason', 'try', true)`;
+      await tx`update extension_health set half_open_max_requests = 8`;
+    });
+    const [by] =
+      await $client`select changed_by, reason from extension_audit_log where new_values ->> 'half_open_max_requests' = '8'`;
+    t.deepEqual({ ...by }, { changed_by: 'ada', reason: 'try' });
+    await $client`delete from extension_health`;
+    await $client`insert into extension_health (extension_id, half_open_max_requests) values ('a', 9)`;
+    t.deepEqual(await changes(), [
+      [null, '7'],
+      ['7', '8'],
+      ['8', null],
+      [null, '9'],
+    ]);
+    await $client`delete from extensions`;
+    t.is((await changes()).length, 4, 'what goes with its extension');
+  },
+);
