@@ -67,10 +67,10 @@ export class AutoManager {
       this.#owed.delete(slot.id);
       return;
     }
-    const { revision } = slot.extension;
+    const { revision, uid = null } = slot.extension;
     const reason =
       change === 'auto_disable' ? `circuit opened: ${target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
-    this.#owed.set(slot.id, { extension_id: slot.id, change, revision, reason });
+    this.#owed.set(slot.id, { extension_id: slot.id, uid, change, revision, reason });
     void this.flush();
   }
 

@@ -139,6 +139,8 @@ function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs:
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {
     extension_id: slot.id,
+    extension_uid: slot.extension.uid ?? null,
+    version_uid: version.uid ?? null,
     version: version.version,
     published,
     success_delta: successes,

@@ -117,6 +117,7 @@ export class InstanceStatuses {
     return {
       extension_id: extensionId,
       instance_id: instanceId,
+      uid: known.uid,
       health_status: status,
       checked_ago_ms: nowMs - (settledMs ?? nowMs),
       seen_report: known.reportId ?? NO_REPORT,

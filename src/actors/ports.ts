@@ -134,6 +134,9 @@ export type BreakerStateName = 'closed' | 'open' | 'half_open';
 /** What one target owes the database. Counts are added to the row's; points in time travel as ages. */
 export interface HealthFlushRow {
   readonly extension_id: string;
+  /** Of the rows that it was measured for; null or absent where it is not known. */
+  readonly extension_uid?: string | null;
+  readonly version_uid?: string | null;
   readonly version: string;
   /** True: the extension's default target, kept in `extension_health`; else in `extension_version_health`. */
   readonly published: boolean;
@@ -170,6 +173,8 @@ export type FlushHealth = (rows: readonly HealthFlushRow[]) => Promise<FlushResu
 export interface InstanceStatusRow {
   readonly extension_id: string;
   readonly instance_id: string;
+  /** Of the row that it was measured for; null or absent where it is not known. */
+  readonly uid?: string | null;
   readonly health_status: HealthStatus;
   /** Id of the newest report on it that was taken into account: another one is not overwritten. Absent: any is. */
   readonly seen_report?: string;
@@ -180,9 +185,11 @@ export interface InstanceStatusRow {
 /** Writes all rows in one statement, whatever else happened to them; rejects where the database cannot be reached. */
 export type WriteInstanceStatus = (rows: readonly InstanceStatusRow[]) => Promise<void>;
 
-/** The auto-manager's change of `extensions`: applied only while the row still has `revision`. */
+/** The auto-manager's change of `extensions`: applied only while the row still has `revision`, and is the same row. */
 export interface AutoChange {
   readonly extension_id: string;
+  /** null or absent: not known. */
+  readonly uid?: string | null;
   readonly change: 'auto_disable' | 'auto_enable';
   readonly revision: number;
   readonly reason: string;

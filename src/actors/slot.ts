@@ -171,7 +171,7 @@ export class Slot {
     this.#entry = entry;
     if (isNewHistory) this.#rows.forgetWritten();
     this.#rows.tell(read);
-    yield* this.#changing(null);
+    yield* this.#changing(null, isNewHistory);
     yield* this.#takingReports(read, true, isNewHistory);
   }
 
@@ -248,8 +248,7 @@ export class Slot {
   #forget(version: string | null): void {
     this.#rows.settle(version);
     this.#extension = this.#rows.extension;
-    this.#obeyedByAll = this.#extension;
-    this.#obeyed = new WeakMap();
+    this.#obeyAll(this.#extension);
   }
 
   /** Takes over what is in force now. `decided`: a verb for this version (null: for all) is the reason. */
@@ -260,7 +259,7 @@ export class Slot {
   }
 
   /** S10. */
-  *#changing(decided: { readonly version: string | null } | null): Steps<void> {
+  *#changing(decided: { readonly version: string | null } | null, isNewHistory = false): Steps<void> {
     const change = ++this.#change;
     const isCurrent = (): boolean => change === this.#change;
     const { extension } = this.#rows;
@@ -269,6 +268,8 @@ export class Slot {
     const rows = { registered: this.#registered, entry: this.#entry };
     if (!(yield* this.#set.building({ before, extension, ...rows, isCurrent }))) return;
     this.#extension = extension;
+    // That its rows differ from those of another history is nobody's decision.
+    if (isNewHistory) this.#obeyAll(extension);
     this.#forgetCalls();
     for (const service of this.#firstToLast(decided)) {
       const isMeant = decided !== null && (decided.version ?? service.version.version) === service.version.version;
@@ -276,6 +277,10 @@ export class Slot {
       yield;
       if (!isCurrent()) return;
     }
+    this.#obeyAll(extension);
+  }
+
+  #obeyAll(extension: Extension): void {
     this.#obeyedByAll = extension;
     this.#obeyed = new WeakMap();
   }

@@ -17,7 +17,7 @@ export async function applyAutoChange(
     with ${asActor(AUTO_MANAGER, change.reason)}
     update extensions set enabled = ${!disable}, auto_disabled = ${disable}, updated_by = ${AUTO_MANAGER}
     from actor
-    where id = ${change.extension_id} and revision = ${change.revision}
+    where id = ${change.extension_id} and revision = ${change.revision} and uid = coalesce(${change.uid ?? null}::uuid, uid)
       and ${disable ? sql`coalesce(enabled, true)` : sql`auto_disabled`}
     returning revision::float8 as revision`);
   return row === undefined ? { applied: false } : { applied: true, revision: row.revision };

@@ -12,7 +12,7 @@ import { Value } from '#typebox/value';
 import { type Extension, type Instance, isSameRow, type Version } from './extension.js';
 import { versionOf, versionsServedBy } from './extension-index.js';
 import { BREAKER_SETTINGS } from './policy.js';
-import type { InstanceRow, RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
+import type { RegistryEntry, ThresholdColumns, VersionRow } from './registry-rows.js';
 import { rolloutInForce, slotsWanted } from './rollout.js';
 import { allottingSlots, NO_SLOTS, parseSlots } from './rollout-slots.js';
 import { MAX_INSTANCES, MAX_VERSIONS } from './row-limits.js';
@@ -143,21 +143,22 @@ function* parsingInstances(
 /** An instance counts once for each version that it serves, as it costs: those beyond the limit are refused. */
 function* servingFew(extension: Extension, entry: RegistryEntry, refuse: Refuse): Steps<readonly Instance[]> {
   let places = 0;
-  const revisions = new Map<string, InstanceRow>();
   const kept: Instance[] = [];
   for (const instance of extension.instances) {
     const serves = versionsServedBy(extension, instance).length;
-    places += serves;
-    if (places <= MAX_INSTANCES) kept.push(instance);
-    else {
-      places -= serves;
-      if (revisions.size === 0) for (const row of entry.instances) revisions.set(row.instance_id, row);
-      const revision = revisions.get(instance.id)?.revision ?? 0;
-      const problem = `an extension may have at most ${MAX_INSTANCES} instances, counted once for each version that they serve`;
-      refuse({ instanceId: instance.id, revision, problems: [problem] });
+    if (places + serves <= MAX_INSTANCES) {
+      places += serves;
+      kept.push(instance);
     }
     yield;
   }
+  const refused = extension.instances.length - kept.length;
+  if (refused === 0) return extension.instances;
+  const limit = `${MAX_INSTANCES} instances, counted once for each version that they serve`;
+  refuse({
+    revision: entry.extension.revision,
+    problems: [`an extension may have at most ${limit}: ${refused} are refused`],
+  });
   return kept;
 }
 

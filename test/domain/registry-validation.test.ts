@@ -570,3 +570,43 @@ test(
   { versions: [['v1', 'ext.a.v1']], instance: { subject: 'ext.a' } },
   ['v1'],
 );
+
+const keptInstance = test.macro<
+  [
+    what: string,
+    row: Partial<InstanceRow>,
+    expected: Partial<Pick<Instance, 'enabled' | 'weight' | 'subject' | 'healthStatus'>>,
+  ]
+>({
+  exec(t, _, row, expected) {
+    const before = valid(registryEntry(extensionRow('a'), { instances: [instanceRow('a', 'i', { weight: 40 })] }));
+    const { extension, refused } = parse(
+      registryEntry(extensionRow('a'), { instances: [instanceRow('a', 'i', { weight: 40, revision: 2, ...row })] }),
+      before,
+    );
+    t.like(extension?.instances[0], { subject: 'ext.a.i', enabled: true, weight: 40, revision: 2, ...expected });
+    t.is(refused.length, 1);
+  },
+  title: (_, what) => `L2: an instance whose row is refused ${what}`,
+});
+test(keptInstance, 'is disabled', { subject: 'ext.*', enabled: false }, { enabled: false });
+test(keptInstance, 'is drained', { subject: 'ext.*', weight: 0 }, { weight: 0 });
+test(keptInstance, 'takes another share', { subject: '', weight: 70 }, { weight: 70 });
+test(keptInstance, 'keeps its weight where that is what is wrong', { weight: 250, enabled: false }, { enabled: false });
+test(
+  keptInstance,
+  'is reported unhealthy',
+  { subject: '>', health_status: 'unhealthy' },
+  { healthStatus: 'unhealthy' },
+);
+
+test('L2: a version whose row is refused is taken out of the rollout by 0 percent', (t) => {
+  const versions = (changes: Partial<VersionRow>) => [versionRow('a', 'v1'), versionRow('a', 'v2', changes)];
+  const before = valid(registryEntry(extensionRow('a'), { versions: versions({ rollout_percent: 30 }) }));
+  const after = (rollout_percent: number | null) =>
+    parse(registryEntry(extensionRow('a'), { versions: versions({ rollout_percent, subject: 'ext.*' }) }), before)
+      .extension?.versions[1]?.rolloutPercent;
+  t.is(after(0), 0);
+  t.is(after(50), 30);
+  t.is(after(null), 30);
+});
