@@ -43,7 +43,9 @@ export async function readConfig(sources) {
  */
 export async function withDaemon({ config, logFile, onStop }, use) {
   const log = await openLog(config, logFile);
-  const [{ startDaemon }, { stopOnSignals }] = await Promise.all([compiled('main.js'), compiled('cli/signals.js')]);
+  const modules = ['main.js', 'cli/signals.js', 'telemetry/guard.js'];
+  const [{ startDaemon }, { stopOnSignals }, { guardProcess }] = await Promise.all(modules.map(compiled));
+  guardProcess(log);
   const ends = [];
   let starting = null;
   let daemon = null;

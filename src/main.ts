@@ -30,6 +30,7 @@ import { Replies } from './nats/replies.js';
 import { Requester } from './nats/requester.js';
 import { createPrepareRoute } from './nats/routes.js';
 import { Subjects } from './nats/subjects.js';
+import { guarded } from './telemetry/guard.js';
 import type { Logger } from './telemetry/log.js';
 
 export interface Daemon {
@@ -45,11 +46,12 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-const clock: Clock = {
+/** What a timer's callback throws ends nothing. */
+const clockOf = (log: Logger): Clock => ({
   now: () => performance.now(),
-  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  setTimeout: (fn, ms) => setTimeout(guarded(log, 'a timer', fn), ms),
   clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
-};
+});
 
 const packageFile = new URL('../../package.json', import.meta.url);
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
@@ -68,6 +70,7 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
 
 async function start(config: Config, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
   const startedAt = new Date().toISOString();
+  const clock = clockOf(log);
   const natsServer = natsServerBinary(config, process.env);
   const database = await startDatabase(config, clock, log);
   started.push(() => database.close());
@@ -249,7 +252,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     isDraining = true;
     core.prober.stop();
     inspection.close();
-    const step = stepper(log, config.shutdown_timeout_seconds * 1000);
+    const step = stepper(clock, log, config.shutdown_timeout_seconds * 1000);
     await step('intake_drained', 0.3, Promise.all([intake.drain(), admin?.drain()]));
     await step('calls_finished', 0.8, core.router.idle());
     // Whoever still waits is told that it is our fault.
@@ -287,7 +290,11 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
 }
 
 /** Runs the steps of a stop: each until a share of the whole time is over, and never lets one's failure end the others. */
-function stepper(log: Logger, totalMs: number): (name: string, share: number, work: Promise<unknown>) => Promise<void> {
+function stepper(
+  clock: Clock,
+  log: Logger,
+  totalMs: number,
+): (name: string, share: number, work: Promise<unknown>) => Promise<void> {
   const startMs = clock.now();
   return async (name, share, work) => {
     const leftMs = Math.max(startMs + totalMs * share - clock.now(), 50);

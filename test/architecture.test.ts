@@ -100,7 +100,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   nats: { ...EDGE, packages: ['@nats-io/*'] },
   http: { ...EDGE, packages: ['fastify', '@fastify/*', 'typebox', 'ws'] },
   inspector: { ...EDGE, packages: ['xstate'] },
-  telemetry: { floors: ['domain'], packages: ['pino', 'prom-client'], builtins: 'any' },
+  telemetry: { floors: ['domain'], packages: ['pino', 'prom-client', 'rxjs'], builtins: 'any' },
 };
 
 /** The roof knows everyone: what lies in src itself, and the commands. */

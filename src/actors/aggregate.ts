@@ -7,6 +7,7 @@ import { exhaustMap, type Observable, repeat, type Subscription, takeWhile } fro
 import { type ExtensionHealth, type HealthSummary, summarize } from '../domain/health-report.js';
 import { HEALTH_WINDOW_MS } from '../domain/health-window.js';
 import { judgeSuccessRate } from '../domain/success-rate.js';
+import { logUnexpected } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { after, every } from './actor-supervision.js';
 import type { HealthView } from './health-view.js';
@@ -63,11 +64,16 @@ export class Aggregate {
 
   *#chunks(): Generator<void> {
     const all: ExtensionHealth[] = [];
+    let looked = 0;
     for (const slot of this.deps.slots.values()) {
-      const health = this.deps.view.extension(slot);
-      all.push(health);
-      this.#judge(slot, health);
-      if (all.length % EXTENSIONS_PER_CHUNK === 0) yield;
+      try {
+        const health = this.deps.view.extension(slot);
+        all.push(health);
+        this.#judge(slot, health);
+      } catch (error) {
+        logUnexpected(this.deps.log, `the health of ${slot.id}`, error);
+      }
+      if (++looked % EXTENSIONS_PER_CHUNK === 0) yield;
     }
     this.#last = summarize(all);
     this.deps.log.info({ event: 'health_aggregate', ...this.#last });

@@ -7,10 +7,12 @@
 // K3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
 //     for them stands for those that come meanwhile.
 import type { Subscription } from '#rxjs';
+import type { Instance } from '../domain/extension.js';
 import type { BreakerSettings } from '../domain/policy.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
+import { guarded, unawaited } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { every } from './actor-supervision.js';
 import { Aggregate } from './aggregate.js';
@@ -143,19 +145,11 @@ export class Core {
         limitAttempts: ports.limitAttempts,
         breakerDefaults: settings.breakerDefaults,
         autoEnableOnCircuitClose: settings.autoEnableOnCircuitClose,
-        onBreakerEvent: (slot, target, event) => this.#onBreakerEvent(slot, target, event),
-        onRotation: (slot, target, endpoint, change) => this.#onRotation(slot, target, endpoint, change),
-        onReportRefused: (slot, instance, problem) =>
-          this.#notices.tell({
-            event: 'registry_row_rejected',
-            extensionId: slot.id,
-            instance_id: instance.id,
-            actor: SYSTEM_REGISTRY,
-            reason: problem,
-            revision: instance.revision,
-            audited: true,
-          }),
-        onActorFailed: (slot, target, error, givenUp) => this.#onActorFailed(slot, target, error, givenUp),
+        // They are called from within an actor's step, which an exception would end.
+        onBreakerEvent: guarded(log, 'a transition', this.#onBreakerEvent.bind(this)),
+        onRotation: guarded(log, 'a change of the rotation', this.#onRotation.bind(this)),
+        onReportRefused: guarded(log, 'a refused report', this.#onReportRefused.bind(this)),
+        onActorFailed: guarded(log, 'the failure of an actor', this.#onActorFailed.bind(this)),
       },
     });
     const { slots } = this.supervisor;
@@ -244,14 +238,15 @@ export class Core {
   }
 
   start(): void {
+    const { log } = this.#ports;
     this.supervisor.start();
     this.aggregate.start();
     this.#ticks = every(TICK_MS, this.#ports.clock).subscribe(() => {
-      this.#evaluate();
-      void this.writer.flush();
-      void this.#instanceStatusWriter.flush();
-      void this.operator.flush();
-      void this.audit.flush();
+      guarded(log, 'evaluating', () => this.#evaluate())();
+      unawaited(log, 'flushing health', this.writer.flush());
+      unawaited(log, 'flushing instance statuses', this.#instanceStatusWriter.flush());
+      unawaited(log, 'writing pending verbs', this.operator.flush());
+      unawaited(log, 'writing audit facts', this.audit.flush());
     });
   }
 
@@ -274,13 +269,14 @@ export class Core {
   #evaluate(): void {
     if (this.#isTickWaiting) return;
     this.#isTickWaiting = true;
-    this.#ports.afterRoundTrip((stalledUntilMs) => {
+    const tick = (stalledUntilMs: number): void => {
       this.#isTickWaiting = false;
       const nowMs = this.#ports.clock.now();
       this.supervisor.tick(nowMs, stalledUntilMs);
       this.brake.tick(nowMs);
       this.autoManager.tick();
-    });
+    };
+    this.#ports.afterRoundTrip(guarded(this.#ports.log, 'a tick', tick));
   }
 
   #onBreakerEvent(slot: Slot, target: Target, event: BreakerEmitted): void {
@@ -344,6 +340,18 @@ export class Core {
         ...(change.type === 'ejected' ? { evidence: publicEvidence(change.evidence, clock, wall) } : {}),
         audited: true,
       });
+  }
+
+  #onReportRefused(slot: Slot, instance: Instance, problem: string): void {
+    this.#notices.tell({
+      event: 'registry_row_rejected',
+      extensionId: slot.id,
+      instance_id: instance.id,
+      actor: SYSTEM_REGISTRY,
+      reason: problem,
+      revision: instance.revision,
+      audited: true,
+    });
   }
 
   #onActorFailed(slot: Slot, target: Target, error: unknown, givenUp: boolean): void {

@@ -14,6 +14,7 @@ import type { RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
 import type { RowProblem } from '../domain/registry-validation.js';
 import type { Steps } from '../domain/steps.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
+import { logUnexpected } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { after } from './actor-supervision.js';
 import { FallbackTable } from './fallback-table.js';
@@ -102,7 +103,12 @@ export class Supervisor {
 
   /** `stalledUntilMs`: see AfterRoundTrip. */
   tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
-    for (const slot of this.slots.values()) slot.tick(nowMs, stalledUntilMs);
+    for (const slot of this.slots.values())
+      try {
+        slot.tick(nowMs, stalledUntilMs);
+      } catch (error) {
+        logUnexpected(this.#deps.log, `a tick of ${slot.id}`, error);
+      }
   }
 
   /** Stops every actor. */

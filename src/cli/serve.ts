@@ -28,6 +28,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     { NatsServerMissingError },
     { NatsPortInUseError },
     { createLogger },
+    { guardProcess },
     { dataDirectoryFailure, startFailure },
     { destination },
   ] = await Promise.all([
@@ -35,11 +36,13 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     import('../daemon-nats.js'),
     import('../nats/embedded-server.js'),
     import('../telemetry/log.js'),
+    import('../telemetry/guard.js'),
     import('./start-errors.js'),
     import('#pino'),
   ]);
   const output = destination({ dest: stdoutFd, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
   const log = createLogger(config.log_level, output);
+  guardProcess(log);
   const flush = () => written(output);
   const starting = startDaemon(config, log);
   // From the first moment on: a stop during the start waits for it.
