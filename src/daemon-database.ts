@@ -30,7 +30,7 @@ import { registryFeed } from './db/registry-feed.js';
 import { readRollout, setRollout } from './db/rollout-queries.js';
 import { keepSnapshotFile, snapshotPath } from './db/snapshot-file.js';
 import { applyVerb } from './db/verb-queries.js';
-import { SchemaVersionError, ServerVersionError } from './db/version-errors.js';
+import { isSchemaError } from './db/version-errors.js';
 import type { RegistryPosition, RegistryUpdate } from './domain/registry-rows.js';
 import type { Logger } from './telemetry/log.js';
 
@@ -186,7 +186,7 @@ async function prepareSchema(
       await (migrate ? migrateDatabase(connection, log) : checkSchema(connection, log));
       return !stopped.aborted;
     } catch (error) {
-      if (error instanceof SchemaVersionError || error instanceof ServerVersionError) throw error;
+      if (isSchemaError(error)) throw error;
       log.warn({ event: 'database_away', component: 'db', error: errorText(error), retry_in_ms: retryMs });
       await pause(retryMs, clock, stopped);
     }

@@ -2,7 +2,7 @@
 
 import { errorText, sqlState } from '../db/database-errors.js';
 import { DatabaseDamagedError, DataDirectoryInUseError, DataDirectoryPathError } from '../db/embedded.js';
-import { SchemaVersionError, ServerVersionError } from '../db/version-errors.js';
+import { isSchemaError, SchemaVersionError } from '../db/version-errors.js';
 import { HttpStartError } from '../http/http-start-error.js';
 import { CommandError, EXIT } from './command-error.js';
 
@@ -11,7 +11,7 @@ export function startFailure(error: unknown): CommandError | null {
   if (error instanceof CommandError) return error;
   if (error instanceof SchemaVersionError)
     return new CommandError(error.found > error.known ? EXIT.newerSchema : EXIT.configuration, error.message);
-  if (error instanceof ServerVersionError || error instanceof DataDirectoryPathError)
+  if (isSchemaError(error) || error instanceof DataDirectoryPathError)
     return new CommandError(EXIT.configuration, error.message);
   const unreachable = [DataDirectoryInUseError, DatabaseDamagedError, HttpStartError];
   if (unreachable.some((kind) => error instanceof kind))

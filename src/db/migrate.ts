@@ -3,14 +3,16 @@
 // G1. One migrator at a time: an advisory lock on a connection of its own. (The embedded database has one session only,
 //     so there its socket is the lock.)
 // G2. A schema newer than the daemon is refused untouched.
+// G3. A database that cannot be migrated is refused with what is wrong with it, and nothing is written.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { sql } from '#drizzle-orm';
 import { readMigrationFiles } from '#drizzle-orm/migrator';
 import type { Logger } from '../telemetry/log.js';
+import { completionStatements } from './adoption.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './client.js';
-import { sqlState } from './database-errors.js';
-import { SchemaVersionError, ServerVersionError } from './version-errors.js';
+import { errorText, sqlState } from './database-errors.js';
+import { MigrationRefusedError, SchemaVersionError, ServerVersionError } from './version-errors.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../drizzle', import.meta.url));
 const LOCK = '7310299837465912';
@@ -25,16 +27,34 @@ export interface SchemaVersions {
   readonly known: number;
 }
 
-/** Applies what is missing; nothing where nothing is. Rejects with SchemaVersionError or ServerVersionError, or the database's own. */
+/** Applies what is missing; nothing where nothing is. Rejects with an error of version-errors.ts, or the database's own. */
 export async function migrateDatabase(connection: DatabaseConnection, log: Logger): Promise<SchemaVersions> {
   return withMigrator(connection, log, async (db, versions) => {
-    const missing = missingStatements(versions.found);
+    const missing = await migrationStatements(db, versions);
     // One message of the simple protocol is one transaction.
-    if (missing !== '') await db.$client.unsafe(missing);
+    if (missing !== '') await db.$client.unsafe(missing).catch(refused);
     if (versions.found < versions.known)
       log.info({ event: 'database_migrated', component: 'db', from: versions.found, to: versions.known });
     return versions;
   });
+}
+
+/** All that is to be done, as statements for one message, '' where nothing is. Rejects with AdoptionError. */
+export async function migrationStatements(db: Database, { found, known }: SchemaVersions): Promise<string> {
+  if (found >= known) return '';
+  return [...(await completionStatements(db)), missingStatements(found)].join(';\n');
+}
+
+// what was asked for is not there, or is there already; what is stored does not fit; not supported; still depended on
+const REFUSALS = new Set(['0A', '22', '23', '2B', '42']);
+/** A right can be granted while the daemon waits for it. */
+const NO_RIGHT = '42501';
+
+/** G3. */
+export function refused(error: unknown): never {
+  const state = sqlState(error);
+  if (state === null || state === NO_RIGHT || !REFUSALS.has(state.slice(0, 2))) throw error;
+  throw new MigrationRefusedError(errorText(error), state, error);
 }
 
 /** G1, G2: `work` is the only migrator, and the schema is none that is newer. */

@@ -6,7 +6,7 @@ import { getTableName, sql } from '#drizzle-orm';
 import type { RegistryEntry } from '../domain/registry-rows.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Database, DatabaseConnection } from './client.js';
-import { knownMigrations, missingStatements, type SchemaVersions, withMigrator } from './migrate.js';
+import { knownMigrations, migrationStatements, refused, type SchemaVersions, withMigrator } from './migrate.js';
 import { readSnapshot } from './registry-queries.js';
 import * as schema from './schema.js';
 
@@ -33,15 +33,15 @@ export interface MigrationPreview {
   readonly entries: readonly RegistryEntry[];
 }
 
-/** Rejects with SchemaVersionError or ServerVersionError, or the database's own error. */
+/** Rejects with an error of version-errors.ts, or the database's own. */
 export function previewMigration(connection: DatabaseConnection, log: Logger): Promise<MigrationPreview> {
   return withMigrator(connection, log, async (db, versions) => {
     const before = await readCatalogue(db);
     const rows = await countRows(db, before.tables);
-    const missing = missingStatements(versions.found);
+    const missing = await migrationStatements(db, versions);
     const migrations = knownMigrations().slice(versions.found);
     try {
-      if (missing !== '') await db.$client.unsafe(`begin;\n${missing}`);
+      if (missing !== '') await db.$client.unsafe(`begin;\n${missing}`).catch(refused);
       const { entries } = await readSnapshot(db);
       return { versions, migrations, changes: difference(before, await readCatalogue(db)), rows, entries };
     } finally {

@@ -15,9 +15,31 @@ export class SchemaVersionError extends Error {
   }
 }
 
+/** The tables that are there are not those of a registry. Each problem names a table or a column, and what was expected. */
+export class AdoptionError extends Error {
+  override readonly name = 'AdoptionError';
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `the tables of this database cannot be taken over, and nothing was written:${problems.map((text) => `\n  ${text}`).join('')}`,
+    );
+  }
+}
+
+/** The database refused a migration as a whole. */
+export class MigrationRefusedError extends Error {
+  override readonly name = 'MigrationRefusedError';
+  constructor(reason: string, state: string, cause: unknown) {
+    super(`the database cannot be migrated, and nothing was written: ${reason} (SQLSTATE ${state})`, { cause });
+  }
+}
+
 export class ServerVersionError extends Error {
   override readonly name = 'ServerVersionError';
   constructor(readonly found: string) {
     super(`PostgreSQL 13 or newer is needed, the server is ${found}`);
   }
 }
+
+/** None of these passes by itself. */
+export const isSchemaError = (error: unknown): error is Error =>
+  [SchemaVersionError, ServerVersionError, AdoptionError, MigrationRefusedError].some((kind) => error instanceof kind);

@@ -104,3 +104,24 @@ test('migrate --dry-run: makes no embedded database where there is none', async 
   t.false(existsSync(join(cwd, '.extreg')));
   t.deepEqual(readdirSync(cwd), []);
 });
+
+onEmpty('migrate: tables that cannot be taken over are named, and nothing is written', async (t, database) => {
+  const db = database.open();
+  await db.$client.unsafe(
+    `${PREDECESSOR} alter table extension_versions drop column subject, alter column retry type text;`,
+  );
+  const options = { cwd: directory(t), env: envOf(database.connection) };
+  for (const args of [['migrate'], ['migrate', '--dry-run']]) {
+    const { code, stderr } = await run(args, options);
+    t.is(code, 78);
+    t.is(
+      stderr,
+      `extreg: the tables of this database cannot be taken over, and nothing was written:
+  extension_versions.subject is missing: varchar(512)
+  extension_versions.retry is text, expected integer
+`,
+    );
+  }
+  const [found] = await db.$client`select to_regclass('registry_revision') as added`;
+  t.is(found?.added, null);
+});

@@ -4,6 +4,7 @@ import type { Database } from '../../src/db/client.js';
 import { migrateDatabase } from '../../src/db/migrate.js';
 import { previewMigration } from '../../src/db/migration-preview.js';
 import { readSnapshot } from '../../src/db/registry-queries.js';
+import { AdoptionError, MigrationRefusedError } from '../../src/db/version-errors.js';
 import { diffRegistry } from '../../src/domain/registry-diff.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { onBothEngines } from '../helpers/postgres.js';
@@ -171,6 +172,114 @@ onEmpty('V1: a preview tells what a migration does, and nothing of it stays', as
   const again = await previewMigration(database.connection, silentLogger);
   t.deepEqual(again.migrations, []);
   t.true(Object.values(again.changes).every((names) => names.length === 0));
+});
+
+const UNFIT: [what: string, statements: string, problems: readonly string[]][] = [
+  [
+    'columns are missing and have other types',
+    `alter table extensions drop column subject, alter column config type json using config::json;
+     alter table extension_versions alter column created_at type timestamp, alter column retry type text;
+     alter table extension_audit_log drop column action, drop column id;`,
+    [
+      'extensions.subject is missing: varchar(512)',
+      'extensions.config is json, expected jsonb',
+      'extension_versions.retry is text, expected integer',
+      'extension_versions.created_at is timestamp without time zone, expected timestamp with time zone',
+      'extension_audit_log.id is missing: uuid',
+      'extension_audit_log.action is missing: varchar(64)',
+    ],
+  ],
+  [
+    'a column that came later is there with another type',
+    'alter table extensions add column policy text; alter table extension_health add column auto_disabled integer;',
+    ['extensions.policy is text, expected jsonb', 'extension_health.auto_disabled is integer, expected boolean'],
+  ],
+  [
+    'keys are missing',
+    `alter table extensions drop constraint extensions_pkey cascade; create index on extensions (id);
+     alter table extension_health drop constraint extension_health_pkey; create unique index on extension_health (extension_id)
+       where extension_id is not null;`,
+    [
+      'extensions has no primary key or unique index on (id)',
+      'extension_health has no primary key or unique index on (extension_id)',
+    ],
+  ],
+  [
+    'a column that nobody knows would refuse every row',
+    'alter table extension_audit_log add column tenant text; update extension_audit_log set tenant = $$x$$; alter table extension_audit_log alter column tenant set not null;',
+    ['extension_audit_log.tenant is not null and has no default: no row can be added that does not name it'],
+  ],
+  [
+    'a view is in its place',
+    'alter table extension_instances rename to instances; create view extension_instances as select * from instances;',
+    ['extension_instances must be a table, it is a view'],
+  ],
+];
+
+for (const [what, statements, problems] of UNFIT)
+  onEmpty(`AD1: a database in which ${what} is refused with all of it, and untouched`, async (t, database) => {
+    const db = database.open();
+    await db.$client.unsafe(PREDECESSOR);
+    await db.$client.unsafe(statements);
+    const before = await catalogue(db);
+    for (const attempt of [migrateDatabase, previewMigration]) {
+      const error = await t.throwsAsync(() => attempt(database.connection, silentLogger), {
+        instanceOf: AdoptionError,
+      });
+      t.deepEqual(error?.problems, problems);
+    }
+    t.deepEqual(await catalogue(db), before);
+  });
+
+onEmpty('AD2: what can be completed is, and no row is lost', async (t, database) => {
+  const db = database.open();
+  const { $client } = db;
+  await $client.unsafe(`${PREDECESSOR}
+    alter table extensions drop column timeout_ms, drop column enabled, drop column config, drop column version, drop column updated_by;
+    alter table extension_versions drop column routing_rules, drop column created_at;
+    alter table extension_instances drop column weight, drop column last_health_check;
+    alter table extension_health drop column success_count, drop column updated_at, alter column failure_count type integer,
+      alter column last_failure set default now(), alter column avg_latency_ms type double precision;
+    update extension_health set last_failure = now();
+    alter table extension_health alter column last_failure set not null;
+    alter table extension_audit_log drop constraint extension_audit_log_action_check, alter column action type varchar(10),
+      alter column extension_id type text, drop column changed_at, drop column old_values;`);
+  await migrateDatabase(database.connection, silentLogger);
+  const { entries } = await readSnapshot(db);
+  t.like(entries[0], { extension: { id: 'guard', timeout_ms: 5000, enabled: true, version: 'v1', config: {} } });
+  t.deepEqual(
+    entries.map((entry) => [entry.versions.length, entry.instances.length]),
+    [
+      [2, 0],
+      [0, 1],
+    ],
+  );
+  await $client`update extensions set breaker_override = 'forced_closed'`;
+  const trail =
+    await $client`select action, changed_at is not null as dated from extension_audit_log order by revision`;
+  t.deepEqual(
+    trail.map((row) => ({ ...row })),
+    [
+      { action: 'force_closed', dated: true },
+      { action: 'force_closed', dated: true },
+      { action: 'create', dated: true },
+    ],
+  );
+  await $client`insert into extensions (id, type, subject) values ('fresh', 'pre', 'x')`;
+  await $client`insert into extension_health (extension_id, last_failure, failure_count) values ('fresh', null, 9000000000)`;
+});
+
+onEmpty('G3: what the database refuses is said in words, and nothing is written', async (t, database) => {
+  const db = database.open();
+  await db.$client.unsafe(`${PREDECESSOR} alter table extension_audit_log drop constraint extension_audit_log_action_check,
+    alter column action type varchar(10); create view actions as select action from extension_audit_log;`);
+  const before = await catalogue(db);
+  for (const attempt of [migrateDatabase, previewMigration])
+    await t.throwsAsync(() => attempt(database.connection, silentLogger), {
+      instanceOf: MigrationRefusedError,
+      message: /nothing was written: cannot alter type of a column used by a view.* \(SQLSTATE 0A000\)$/,
+    });
+  t.deepEqual(await catalogue(db), before);
 });
 
 onEmpty('V1: a preview that fails leaves no transaction behind', async (t, database) => {
