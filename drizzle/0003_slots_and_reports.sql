@@ -2,7 +2,7 @@
 -- health_status is the word of an operator, and threshold columns that are in force at once.
 --
 -- M20. Whoever changes a share, the slots follow in the same transaction: a version takes slots from the default, or gives
---      them to it, and the slots of the other versions stay as they are (docs/decisions/0019-slots-of-a-rollout.md).
+--      them to it, and the slots of the other versions stay as they are (docs/decisions/0022-slots-of-a-rollout.md).
 -- M21. Shares that add up to more than 100 % are allotted nothing: the slots stay, until the shares fit again.
 -- M22. A health_status that no daemon wrote is a report, and each report has an id; a daemon's own health_status has none. So
 --      each report is taken once, and no daemon overwrites one that it has not seen.

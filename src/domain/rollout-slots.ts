@@ -2,7 +2,7 @@
 //
 // SL1. A key is in one slot, by its hash; a version has as many slots as its percentage has hundredths. No slot has two.
 // SL2. Another percentage takes slots from the default, or gives them to it, and leaves those of the other versions alone.
-//      That needs a memory: see docs/decisions/0019-slots-of-a-rollout.md. It is kept by the database (drizzle, M16), where
+//      That needs a memory: see docs/decisions/0022-slots-of-a-rollout.md. It is kept by the database (drizzle, M16), where
 //      extreg_slots() does what allotSlots() does here.
 // SL3. A version grows into the lowest slots that are free and gives up its highest, so there and back is where it was.
 

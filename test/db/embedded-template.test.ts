@@ -213,6 +213,32 @@ test.serial(
 );
 
 test.serial(
+  'E5: a database from a template has an identity of its own, also if the process that unpacked it was killed',
+  async (t) => {
+    const dataDir = temporaryDirectory(t);
+    await copyTemplateFile(dataDir);
+    const identityOf = async () => {
+      const { db, close } = await open(t, dataDir);
+      const [row] = await db.$client<
+        { history: string; token: string }[]
+      >`select history, token from registry_revision`;
+      await close();
+      return { ...row };
+    };
+    const mark = join(dataDir, 'pgdata', UNPACKED_MARK);
+    const first = await identityOf();
+    t.false(existsSync(mark));
+    t.deepEqual(await identityOf(), first);
+    // As the database is after a kill between its move to its place and its first statement.
+    writeFileSync(mark, '');
+    const second = await identityOf();
+    t.not(second['history'], first['history']);
+    t.not(second['token'], first['token']);
+    t.false(existsSync(mark));
+  },
+);
+
+test.serial(
   'openEmbedded: templates that cannot be used are logged and skipped; without one the database is made',
   async (t) => {
     const dataDir = temporaryDirectory(t);
