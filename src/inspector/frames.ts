@@ -21,7 +21,9 @@ export const SHOWN_CONTEXT = [
   'openedAtMs',
   'openUntilMs',
   'closedAtMs',
+  'rampUntilMs',
   'probes',
+  'leasesUntilMs',
   'probeSuccesses',
   'warnedAtMs',
 ] as const;

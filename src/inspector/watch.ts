@@ -3,8 +3,8 @@
 // Q1. In the actor's own step an item is kept by reference or counted as dropped; nothing is serialised there.
 // Q2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
 //     snapshot, which is never dropped. A snapshot in the same state as the one before it takes that one's place.
-// Q4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
 // Q3. Whoever joins gets actor and snapshot as they are, and then only what comes after.
+// Q4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ActorObserver, WatchableTarget } from '../actors/offers.js';

@@ -41,7 +41,7 @@ export class BrokerSubscription {
       callback: (error, message) => {
         try {
           if (error === null) this.callback(message);
-          else this.#failed(error);
+          else if (this.#current === sub) this.#failed(error);
         } catch (thrown) {
           this.host.subscriptionFailed(thrown, this.subject);
         }

@@ -6,6 +6,8 @@
 // C4. One round trip is out at a time; who asks meanwhile shares the next. Each ends: with the server's answer, or with the
 //     connection.
 // C5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
+// C6. A server that announces its shutdown (lame-duck mode) is left for another one before it cuts the connection: both are
+//     listened to until nothing more can arrive from the old one, so that no request and no reply is lost.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
@@ -15,6 +17,7 @@ import type { Logger } from '../telemetry/log.js';
 import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
 import { type ConnectionSettings, connectionOptions, reconnectDelayMs, serversOf } from './connection-options.js';
 import { Outbox } from './outbox.js';
+import { PayloadLimit } from './payload-limit.js';
 
 export type ConnectionState = 'connected' | 'disconnected';
 
@@ -23,17 +26,24 @@ type RoundTripEnd = (completed: boolean) => void;
 const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
-const DEFAULT_MAX_PAYLOAD = 1_048_576;
+const MOVE_RETRY_MS = 500;
+/** C6. Until every server of the cluster knows of the new subscriptions. */
+const OVERLAP_MS = 250;
+const LOOK_TIMEOUT_MS = 500;
 
 export class BrokerConnection implements SubscriptionHost {
   /** True while the server can be reached, as far as we know. */
   connected = false;
-  /** Largest message the server takes, headers included, in bytes. */
-  maxPayload = DEFAULT_MAX_PAYLOAD;
   /** Resolves at the first connect; never rejects. */
   readonly firstConnected: Promise<void>;
 
   #nc: NatsConnection | null = null;
+  /** Ends when `#nc` is closed for good. */
+  #watched: Promise<void> = Promise.resolve();
+  /** C6. The server that is being left, and its client until that is closed. */
+  #leaving: NatsConnection | null = null;
+  #retiring: NatsConnection | null = null;
+  readonly #limit: PayloadLimit;
   #outbox: Outbox | null = null;
   #attempts = 0;
   #delayMs = 0;
@@ -54,6 +64,7 @@ export class BrokerConnection implements SubscriptionHost {
     private readonly log: Logger,
   ) {
     const nowMs = (): number => performance.now();
+    this.#limit = new PayloadLimit(nowMs, () => this.#connectAgain());
     this.#warnConnect = createLimitedWarn(log, 'nats_connect_failed', nowMs);
     this.#warnDenied = createLimitedWarn(log, 'nats_permission_denied', nowMs);
     this.firstConnected = new Promise((resolve) => {
@@ -80,6 +91,22 @@ export class BrokerConnection implements SubscriptionHost {
   /** The server has not answered for a while, half a second at least; told again every quarter of a second until it does. */
   onStall(listener: () => void): void {
     this.#stallListeners.push(listener);
+  }
+
+  /** Largest message that the server takes, headers included, in bytes; as last heard of. */
+  get maxPayload(): number {
+    this.#limit.take(this.#nc?.info);
+    return this.#limit.bytes;
+  }
+
+  /** False: ask learnLimit() before a message of this size is compared with `maxPayload`. */
+  isLimitKnownFor(size: number): boolean {
+    return this.#limit.isKnownFor(size);
+  }
+
+  /** Resolves when `maxPayload` is what the server says now, or after half a second. Never rejects. */
+  learnLimit(): Promise<void> {
+    return this.#limit.ask();
   }
 
   /** Takes effect at the next connect where there is none now, and again after each one. */
@@ -143,7 +170,7 @@ export class BrokerConnection implements SubscriptionHost {
     await this.flush();
     this.#closing.abort();
     for (const subscription of [...this.#subscriptions]) subscription.unsubscribe();
-    if (this.#nc !== null && !this.#nc.isClosed()) await this.#nc.close();
+    for (const nc of [this.#retiring, this.#nc]) if (nc !== null && !nc.isClosed()) await nc.close();
     this.#setState('disconnected');
   }
 
@@ -155,11 +182,13 @@ export class BrokerConnection implements SubscriptionHost {
           await nc.close();
           return;
         }
-        this.#outbox = new Outbox(nc);
-        this.#nc = nc;
-        for (const subscription of this.#subscriptions) subscription.attach(nc, true);
+        this.#adopt(nc);
         this.#up(nc);
-        for await (const status of nc.status()) this.#take(nc, status);
+        // C6: a client that is closed for good may have a successor.
+        for (let watched = null; watched !== this.#watched; ) {
+          watched = this.#watched;
+          await watched;
+        }
         this.#setState('disconnected');
       } catch (error) {
         this.#warnConnect({ servers: serversOf(this.settings.url), error: describe(error) });
@@ -169,10 +198,69 @@ export class BrokerConnection implements SubscriptionHost {
     }
   }
 
+  /** All that is published and subscribed goes through this client from now on. */
+  #adopt(nc: NatsConnection): void {
+    this.#outbox?.flush();
+    this.#outbox = new Outbox(nc);
+    this.#nc = nc;
+    for (const subscription of this.#subscriptions) subscription.attach(nc, true);
+    this.#watched = this.#watch(nc);
+  }
+
+  async #watch(nc: NatsConnection): Promise<void> {
+    for await (const status of nc.status()) if (nc === this.#nc) this.#take(nc, status);
+  }
+
+  /** C6. Goes on while the server has not cut the connection and no other can be reached. */
+  async #leave(nc: NatsConnection): Promise<void> {
+    if (this.#leaving === nc) return;
+    this.#leaving = nc;
+    const from = nc.getServer();
+    this.log.warn({ event: 'nats_lame_duck', server: from });
+    const isNeeded = (): boolean => this.#nc === nc && this.connected && !this.#closing.signal.aborted;
+    while (isNeeded()) {
+      const next = await this.#connectElsewhere(nc);
+      if (next !== null && !isNeeded()) await next.close();
+      else if (next !== null) return this.#move(nc, next);
+      await delay(MOVE_RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    }
+  }
+
+  async #connectElsewhere(nc: NatsConnection): Promise<NatsConnection | null> {
+    const options = connectionOptions(this.settings, () => this.#delayMs);
+    const here = nc.getServer();
+    const others = nc.getServers().flatMap(({ listen }) => (listen === here ? [] : [listen]));
+    // Those that are configured too, for later: the server that goes away refuses whoever comes.
+    const servers = [...new Set([...others, ...serversOf(this.settings.url)])];
+    try {
+      return await connect({ ...options, servers, noRandomize: true });
+    } catch (error) {
+      this.#warnConnect({ servers, error: describe(error) });
+      return null;
+    }
+  }
+
+  async #move(from: NatsConnection, to: NatsConnection): Promise<void> {
+    this.#adopt(to);
+    this.#retiring = from;
+    this.log.info({ event: 'nats_moved', from: from.getServer(), server: to.getServer() });
+    await to.flush().catch(() => undefined);
+    await delay(OVERLAP_MS);
+    await from.drain().catch(() => undefined);
+    this.#retiring = null;
+  }
+
+  /** For the limit: one look at what the server of the connection says to a client that connects. */
+  #connectAgain(): Promise<NatsConnection> {
+    const nc = this.#nc;
+    if (nc === null || !this.connected) return Promise.reject(new Error('disconnected'));
+    const options = connectionOptions(this.settings, () => this.#delayMs);
+    return connect({ ...options, servers: [nc.getServer()], reconnect: false, timeout: LOOK_TIMEOUT_MS });
+  }
+
   #up(nc: NatsConnection): void {
     this.#attempts = 0;
     this.#delayMs = 0;
-    this.maxPayload = nc.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
     this.log.info({ event: 'nats_connected', server: nc.getServer(), server_version: nc.info?.version });
     this.#resolveFirst();
     this.#setState('connected');
@@ -183,7 +271,8 @@ export class BrokerConnection implements SubscriptionHost {
     this.#asked = asked;
     this.#asking = [];
     this.#outbox?.flush();
-    this.#nc?.flush().then(
+    const retired = this.#retiring?.flush().catch(() => undefined);
+    Promise.all([this.#nc?.flush(), retired]).then(
       () => {
         // Of a connection that was lost meanwhile.
         if (this.#asked !== asked) return;
@@ -225,6 +314,9 @@ export class BrokerConnection implements SubscriptionHost {
         this.log.warn({ event: 'nats_trouble', kind: status.type });
         // C5. The client first waits until all that it has written is gone, which a server that stands still may never read.
         (nc as NatsConnectionImpl).protocol.transport.discard();
+        break;
+      case 'ldm':
+        void this.#leave(nc);
         break;
       case 'slowConsumer':
         this.log.warn({ event: 'nats_trouble', kind: status.type });

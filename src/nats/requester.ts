@@ -10,6 +10,7 @@
 // Q7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
 //     stood still with it, and whoever answers when the server goes on has failed nobody.
 // Q8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
+// Q9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports.js';
@@ -26,6 +27,8 @@ import { INBOX_PREFIX } from './subjects.js';
 
 /** Q7. A round trip that takes this long, or as long as the attempt's own time, says that the server stood still. */
 const STALL_MS = 500;
+/** More than the headers of a reply need. */
+const ADDED_HEADER_BYTES = 1024;
 const INBOX_DIGITS = 12;
 /** 48 bits: a guess, or a late reply to a reused slot, has a chance of 1 in 3e14. */
 const CHECK_DIGITS = 12;
@@ -134,7 +137,13 @@ export class Requester {
     if (this.#isClosed || !this.connection.connected) return this.#tell(listener, 'disconnected', null);
     // Without an inbox of ours a reply could not arrive.
     if (!prepared.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
-    if (block.length + body.length > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
+    const size = block.length + body.length;
+    if (!this.connection.isLimitKnownFor(size)) {
+      // Q9.
+      const again = () => this.#publish(prepared, block, body, isCheck, sentMs, timeoutMs, listener);
+      return void this.connection.learnLimit().then(again);
+    }
+    if (size > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
     const slot = this.#free.pop() ?? this.#grow();
     const check = this.randomHex(CHECK_DIGITS);
     slot.check = check;
@@ -242,9 +251,17 @@ export class Requester {
     }
     const text = headerText(message);
     const body = message.data;
-    if (text === '') return this.#end(slot, 'reply', new ExtensionReply(NO_REPLY_HEADERS, body));
+    if (text === '') return this.#replied(slot, 0, new ExtensionReply(NO_REPLY_HEADERS, body));
     if (saysNoResponders(text, body.length)) return this.#end(slot, 'no_responders', null);
-    this.#end(slot, 'reply', new ExtensionReply(readReplyHeaders(text), body));
+    this.#replied(slot, text.length, new ExtensionReply(readReplyHeaders(text), body));
+  }
+
+  /** Q9: what the caller gets is larger by the headers of the daemon. */
+  #replied(slot: Slot, headerBytes: number, reply: ExtensionReply): void {
+    if (this.connection.isLimitKnownFor(headerBytes + reply.body.length + ADDED_HEADER_BYTES))
+      return this.#end(slot, 'reply', reply);
+    const listener = this.#release(slot);
+    void this.connection.learnLimit().then(() => this.#tell(listener, 'reply', reply));
   }
 
   /** The slot whose attempt this subject answers; null where none waits for it (Q1, Q5). */
@@ -274,11 +291,16 @@ export class Requester {
   }
 
   #end(slot: Slot, end: AttemptEnd, reply: Reply | null): void {
+    this.#tell(this.#release(slot), end, reply);
+  }
+
+  /** Q1: whose attempt it was; it waits for no end any more. */
+  #release(slot: Slot): AttemptListener {
     const listener = slot.listener as AttemptListener;
     slot.listener = null;
     slot.route = null;
     this.#free.push(slot);
-    this.#tell(listener, end, reply);
+    return listener;
   }
 
   #tell(listener: AttemptListener, end: AttemptEnd, reply: Reply | null): void {

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const KEEPER = fileURLToPath(new URL('./keeper.js', import.meta.url));
+const CONFIG_FILE = 'nats-server.conf';
 const START_DEADLINE_MS = 10_000;
 const STOP_DEADLINE_MS = 3000;
 const POLL_MS = 5;
@@ -44,18 +45,21 @@ export class ServerProcess {
   }
 }
 
+/** P3. A server that runs reads it again at a SIGHUP. */
+export function writeServerConfig({ directory, port, config }: Omit<ServerSpec, 'binary'>): void {
+  const configFile = join(resolve(directory), CONFIG_FILE);
+  const ports = JSON.stringify(resolve(directory));
+  writeFileSync(configFile, `host: "127.0.0.1"\nport: ${port}\nports_file_dir: ${ports}\n${config}\n`, { mode: 0o600 });
+  chmodSync(configFile, 0o600);
+}
+
 /** Resolves when the server listens; rejects with its last output where it ended before, or did not listen in 10 s. */
 export async function startServerProcess(spec: ServerSpec): Promise<ServerProcess> {
   const directory = resolve(spec.directory);
   mkdirSync(directory, { recursive: true });
-  const configFile = join(directory, 'nats-server.conf');
+  const configFile = join(directory, CONFIG_FILE);
   endOrphans(directory, configFile);
-  writeFileSync(
-    configFile,
-    `host: "127.0.0.1"\nport: ${spec.port}\nports_file_dir: ${JSON.stringify(directory)}\n${spec.config}\n`,
-    { mode: 0o600 },
-  );
-  chmodSync(configFile, 0o600);
+  writeServerConfig(spec);
   // A Node option meant for the daemon (an inspector port, a loader) would end the keeper.
   const { NODE_OPTIONS: _, ...env } = process.env;
   const keeper = spawn(process.execPath, [KEEPER, spec.binary, configFile], {

@@ -88,16 +88,18 @@ for (const [how, update] of UPDATES) {
 
 test('SV1: what is known of a subject stays while another instance with it stays', (t) => {
   const world = new ActorWorld();
-  const entry = (second: number) =>
+  const entry = (...others: number[]) =>
     registryEntry(extensionRow('a'), {
       instances: [
         instanceRow('a', 'i1', { uid: uid(21), subject: 'ext.a.x', health_status: 'unhealthy' }),
-        instanceRow('a', 'i2', { uid: uid(second), subject: 'ext.a.x' }),
+        ...others.map((other) => instanceRow('a', 'i2', { uid: uid(other), subject: 'ext.a.x' })),
         instanceRow('a', 'i3', { uid: uid(29) }),
       ],
     });
-  world.feed$.next(snapshotOf(1, entry(22)));
-  world.feed$.next(changesOf(2, [entry(23)]));
+  world.feed$.next(snapshotOf(1, entry()));
+  t.truthy(world.core.view.one('a')?.instances?.[0]?.ejected_until);
+  world.feed$.next(changesOf(2, [entry(22)]));
+  world.feed$.next(changesOf(3, [entry(23)]));
   t.truthy(world.core.view.one('a')?.instances?.[0]?.ejected_until);
 });
 

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExtensionHealth } from '../../src/domain/health-report.js';
+import { breakerSettingsInForce } from '../../src/domain/policy.js';
+import { breakerSettings } from '../helpers/breaker-settings.js';
 import { extensionHealth, healthSource, listen } from '../http/helpers.js';
 import { directory, run, writeDaemonFile } from './run.js';
 
@@ -122,10 +124,7 @@ test('health --unhealthy: those that are disabled or whose breaker is not closed
 });
 
 test('health <id>: each breaker setting, and what decides it', async (t) => {
-  const breaker_settings = {
-    failure_threshold: { value: 2, from: 'policy' },
-    circuit_breaker_enabled: { value: true, from: 'configuration' },
-  } as const;
+  const breaker_settings = breakerSettingsInForce({ breaker: { failure_threshold: 2 } }, null, breakerSettings());
   const source = healthSource(extensionHealth('guard'));
   const one = { ...(source.one('guard') as ExtensionHealth), breaker_settings };
   const { url } = await listen(t, { health: { ...source, one: () => one } });

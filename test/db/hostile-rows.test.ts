@@ -3,9 +3,9 @@
 // own changes, the database counts as reached, every row can be disabled, and what is measured is written.
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import fc from 'fast-check';
-import { Subject } from 'rxjs';
+import { getTableConfig, type PgTable } from '#drizzle-orm/pg-core';
+import { Subject } from '#rxjs';
 import type { FlushResult } from '../../src/actors/ports.js';
 import { type Database, openDatabase } from '../../src/db/client.js';
 import { flushHealth } from '../../src/db/health-queries.js';

@@ -12,11 +12,17 @@ const COUNT = 10_000;
 /** Chooses a port unless an earlier start has; the directory is made where it is missing. */
 export async function chooseNatsPort(dataDir: string): Promise<void> {
   if (keptPort(dataDir) !== null) return;
+  const port = await freePort();
+  mkdirSync(dirname(portFile(dataDir)), { recursive: true });
+  writeFileSync(portFile(dataDir), `${port}\n`);
+}
+
+/** One that nobody listens on now, chosen by chance. */
+export async function freePort(): Promise<number> {
   let port = 0;
   do port = FIRST + Math.floor(Math.random() * COUNT);
   while (!(await isFree(port)));
-  mkdirSync(dirname(portFile(dataDir)), { recursive: true });
-  writeFileSync(portFile(dataDir), `${port}\n`);
+  return port;
 }
 
 function isFree(port: number): Promise<boolean> {

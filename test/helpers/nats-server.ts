@@ -3,10 +3,10 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Msg, MsgHdrs, NatsConnection } from '#@nats-io/nats-core';
+import type { Msg, MsgHdrs, NatsConnection, ServerInfo } from '#@nats-io/nats-core';
 import { connect, type NodeConnectionOptions } from '#@nats-io/transport-node';
 import { findNatsServer } from '../../src/nats/embedded-server.js';
-import { type ServerProcess, startServerProcess } from '../../src/nats/server-process.js';
+import { type ServerProcess, startServerProcess, writeServerConfig } from '../../src/nats/server-process.js';
 
 const ANY_FREE_PORT = -1;
 
@@ -62,6 +62,29 @@ export class TestServer {
   thaw(): void {
     this.#isFrozen = false;
     process.kill(this.process.pid, 'SIGCONT');
+  }
+
+  /** Takes over another configuration, which it tells none of its clients; resolves when it is in force. */
+  async reload(config: string, isInForce: (info: ServerInfo) => boolean): Promise<void> {
+    this.config = config;
+    writeServerConfig({ directory: this.directory, port: this.process.port, config });
+    process.kill(this.process.pid, 'SIGHUP');
+    await until('the reload', async () => {
+      const client = await connect({ servers: this.url, reconnect: false });
+      const { info } = client;
+      await client.close();
+      return info !== undefined && isInForce(info);
+    });
+  }
+
+  /** Resolves when the process has ended. */
+  get gone(): Promise<void> {
+    return this.process.exited;
+  }
+
+  /** It announces its shutdown, takes no new client, and after its grace period cuts those that it has. */
+  enterLameDuckMode(): void {
+    process.kill(this.process.pid, 'SIGUSR2');
   }
 
   /** Starts it again on the same port, with another configuration where one is given. */
