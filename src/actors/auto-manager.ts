@@ -154,9 +154,15 @@ export class AutoManager {
     const disabled = change.change === 'auto_disable';
     if (disabled) this.autoDisabledTotal++;
     const slot = this.deps.slots.get(change.extension_id);
-    slot?.noteAutoChange(!disabled, revision);
+    const tell = (): void => this.#tellApplied(change, revision, slot);
+    if (slot === undefined) return tell();
+    slot.noteAutoChange(!disabled, revision);
+    slot.whenSettled(tell);
+  }
+
+  #tellApplied(change: AutoChange, revision: number, slot: Slot | undefined): void {
     this.deps.notices.tell({
-      event: disabled ? 'auto_disabled' : 'auto_enabled',
+      event: change.change === 'auto_disable' ? 'auto_disabled' : 'auto_enabled',
       extensionId: change.extension_id,
       actor: AUTO_MANAGER,
       reason: change.reason,

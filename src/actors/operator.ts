@@ -61,7 +61,7 @@ export class Operator {
     const command = commandOf(order, this.deps.newId());
     return this.#inTurn(command.extension_id, async (deadlineMs) => {
       const result = await this.#until(deadlineMs, this.#write(command, deadlineMs)).catch((error: Error) => error);
-      return result instanceof Error ? this.#owe(command, result.message) : this.#answer(command, result);
+      return await (result instanceof Error ? this.#owe(command, result.message) : this.#answer(command, result));
     });
   };
 
@@ -167,7 +167,7 @@ export class Operator {
   }
 
   /** V8. */
-  #owe(command: VerbCommand, error: string): VerbAnswer {
+  async #owe(command: VerbCommand, error: string): Promise<VerbAnswer> {
     const { id, extension_id, verb, actor } = command;
     const slot = this.deps.slots.get(extension_id);
     const revision = this.deps.revision();
@@ -181,15 +181,17 @@ export class Operator {
     this.#owed.set(row, { command: { ...command, version: scope.version }, verb, revision });
     slot.owe(scope.version, { id, verb, actor });
     this.deps.onChanged(slot);
+    await settled(slot);
     return { kind: 'in_force', revision: null, owed: true, ...(inForce(slot, scope.version) as InForce) };
   }
 
-  #answer(command: VerbCommand, result: VerbResult): VerbAnswer {
+  async #answer(command: VerbCommand, result: VerbResult): Promise<VerbAnswer> {
     switch (result.kind) {
       case 'applied': {
         const { version, row } = result;
         const { enabled, autoDisabled, breakerOverride: override, revision } = row;
         const slot = this.deps.slots.get(command.extension_id);
+        if (slot !== undefined) await settled(slot);
         // What nothing runs of, because its row is not valid, is as it was written.
         const here = (slot && inForce(slot, version)) ?? { enabled, autoDisabled, override, breakerState: null };
         return { kind: 'in_force', revision, owed: false, ...here };
@@ -255,6 +257,8 @@ const logged = ({ extension_id, version, verb, actor, reason }: VerbCommand) => 
   actor,
   reason,
 });
+
+const settled = (slot: Slot): Promise<void> => new Promise((resolve) => slot.whenSettled(resolve));
 
 type InForce = Pick<VerbAnswer & { kind: 'in_force' }, 'enabled' | 'autoDisabled' | 'override' | 'breakerState'>;
 

@@ -75,6 +75,9 @@ export class Slot {
   #gate: UnavailableReason | null = null;
   /** S10. Number of the last change that was begun. */
   #change = 0;
+  #isChanging = false;
+  /** Called when no change is under way any more. */
+  #waiting: (() => void)[] = [];
   /** S10. The form that each target has obeyed; those that are not here have obeyed `#obeyedByAll`. */
   #obeyed = new WeakMap<Target, Extension>();
   #obeyedByAll: Extension;
@@ -160,6 +163,12 @@ export class Slot {
     return this.#gate;
   }
 
+  /** Calls `then` when every change so far is in force, which is at once unless one takes several turns of the event loop. */
+  whenSettled(then: () => void): void {
+    if (this.#isChanging) this.#waiting.push(then);
+    else then();
+  }
+
   /** A change from the registry. `isNewHistory`: its revisions say nothing about those before. */
   *applying(
     read: Extension,
@@ -241,6 +250,7 @@ export class Slot {
 
   *stopping(): Steps<void> {
     this.#change++;
+    this.#settle();
     yield* this.#set.stopping();
   }
 
@@ -262,6 +272,19 @@ export class Slot {
   *#changing(decided: { readonly version: string | null } | null, isNewHistory = false): Steps<void> {
     const change = ++this.#change;
     const isCurrent = (): boolean => change === this.#change;
+    this.#isChanging = true;
+    try {
+      yield* this.#changingTo(decided, isNewHistory, isCurrent);
+    } finally {
+      if (isCurrent()) this.#settle();
+    }
+  }
+
+  *#changingTo(
+    decided: { readonly version: string | null } | null,
+    isNewHistory: boolean,
+    isCurrent: () => boolean,
+  ): Steps<void> {
     const { extension } = this.#rows;
     const before = this.#extension;
     this.#gate = this.#gateOf(extension);
@@ -278,6 +301,11 @@ export class Slot {
       if (!isCurrent()) return;
     }
     this.#obeyAll(extension);
+  }
+
+  #settle(): void {
+    this.#isChanging = false;
+    for (const then of this.#waiting.splice(0)) then();
   }
 
   #obeyAll(extension: Extension): void {

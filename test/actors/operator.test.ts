@@ -630,3 +630,24 @@ test('V8: a daemon that stops takes nothing more that could only be owed', async
   t.like(await world.say('reset'), { kind: 'database_unavailable' });
   t.is(reasonOf(world.call('a')), 'isolated', 'what was in force stays');
 });
+
+test('V7: a verb is answered when it is in force, also where that takes several turns of the event loop', async (t) => {
+  for (const isAway of [false, true]) {
+    const world = new World();
+    world.fail(5);
+    await settle();
+    world.isDatabaseAway = isAway;
+    world.clock.readingMs = 5;
+    let answer: unknown = null;
+    void world.say('reset').then((said) => {
+      answer = said;
+    });
+    let turns = 0;
+    for (await settle(); answer === null && turns < 100; turns++) {
+      world.clock.advance(0);
+      await settle();
+    }
+    t.true(turns > 1, 'it took several turns');
+    t.like(answer, { kind: 'in_force', owed: isAway, autoDisabled: false, breakerState: 'closed' });
+  }
+});

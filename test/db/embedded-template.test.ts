@@ -223,7 +223,7 @@ test.serial(
         { history: string; token: string }[]
       >`select history, token from registry_revision`;
       await close();
-      return { ...row };
+      return row;
     };
     const mark = join(dataDir, 'pgdata', UNPACKED_MARK);
     const first = await identityOf();
@@ -232,8 +232,8 @@ test.serial(
     // As the database is after a kill between its move to its place and its first statement.
     writeFileSync(mark, '');
     const second = await identityOf();
-    t.not(second['history'], first['history']);
-    t.not(second['token'], first['token']);
+    t.not(second?.history, first?.history);
+    t.not(second?.token, first?.token);
     t.false(existsSync(mark));
   },
 );

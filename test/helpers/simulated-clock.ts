@@ -3,6 +3,7 @@
 // K1. `advance` fires every timer at the moment it is due, in order of time and then of arming, also those armed meanwhile.
 // K2. `stall` moves the time and fires nothing, as a blocked process does; the timers are late from then on.
 // K3. `fireEarly` fires the next timer before its time, as timers that count from a stale loop time do.
+// K4. Each reading takes `readingMs`, as on a machine that is busy with something else in between.
 import type { Clock } from '../../src/actors/ports.js';
 
 /** A real timer fires at once where its delay is not a number within these bounds. */
@@ -17,6 +18,7 @@ interface Timer {
 export class SimulatedClock implements Clock {
   /** Every delay that a timer was armed with, oldest first. */
   readonly delays: number[] = [];
+  readingMs = 0;
   readonly #timers = new Map<number, Timer>();
   #nowMs: number;
   #lastId = 0;
@@ -31,7 +33,10 @@ export class SimulatedClock implements Clock {
   }
 
   // Properties and not methods, so that they can be handed on without their object.
-  readonly now = (): number => this.#nowMs;
+  readonly now = (): number => {
+    this.#nowMs += this.readingMs;
+    return this.#nowMs;
+  };
 
   readonly setTimeout = (fn: (...args: unknown[]) => void, ms: number): number => {
     this.delays.push(ms);
@@ -51,7 +56,7 @@ export class SimulatedClock implements Clock {
       this.#nowMs = Math.max(this.#nowMs, timer.atMs);
       this.#fire(timer);
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   stall(ms: number): void {
