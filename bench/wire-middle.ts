@@ -53,6 +53,7 @@ const intake = new Intake(
     maxBudgetMs: 60_000,
     maxBodyBytes: null,
     context: { from: CONTEXT_SOURCES, bodyMaxBytes: 65_536, environment: null },
+    takesSelfCheck: () => false,
   },
   (invocation) => requester.send(route, invocation, 1, TIMEOUT_MS, TIMEOUT_MS, new Call(invocation)),
 );

@@ -29,7 +29,8 @@ import { createRandomHex } from './nats/random-hex.js';
 import { Replies } from './nats/replies.js';
 import { Requester } from './nats/requester.js';
 import { createPrepareRoute } from './nats/routes.js';
-import { Subjects } from './nats/subjects.js';
+import { SelfCheck } from './nats/self-check.js';
+import { INBOX_PREFIX, Subjects } from './nats/subjects.js';
 import { guarded } from './telemetry/guard.js';
 import type { Logger } from './telemetry/log.js';
 
@@ -129,7 +130,8 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
         if (isDraining) return;
         intake.start();
         admin?.start();
-        void nats.connection.firstConnected.then(() => listening());
+        selfCheck.start();
+        void selfCheck.passed.then(() => listening());
       },
       clock,
       wall: Date.now,
@@ -174,9 +176,19 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
         bodyMaxBytes: config.context_body_max_bytes,
         environment: config.environment,
       },
+      takesSelfCheck: (subject) => selfCheck.takes(subject),
     },
     core.router.handle,
   );
+  const selfCheck: SelfCheck = new SelfCheck({
+    connection: nats.connection,
+    subjects,
+    replyPrefix: config.reply_prefixes[0] ?? '_INBOX',
+    clock,
+    randomHex,
+    log: log.child({ component: 'nats' }),
+    renew: () => intake.renew(),
+  });
   // There are no tokens by which to tell who may ask: only where the token of our own server says it already.
   const admin = nats.isEmbedded
     ? new AdminService(
@@ -198,13 +210,26 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     counts: () => intake.counts(),
   });
 
+  /** Why no call would be answered for want of NATS. */
+  const natsProblem = (): string | null => {
+    if (!nats.connection.connected) return 'not connected to NATS';
+    if (!requester.listening) return `the server refuses the subscription of ${INBOX_PREFIX}.>`;
+    if (core.supervisor.revision === null) return null;
+    return intake.listening ? selfCheck.problem : `the server refuses the subscription of ${subjects.invokeAll}`;
+  };
   const readiness = (): Readiness => {
+    const problem = natsProblem();
     const waiting = [
-      ...(nats.connection.connected && (core.supervisor.revision === null || intake.listening) ? [] : ['nats']),
+      ...(problem === null ? [] : ['nats']),
       ...(core.supervisor.revision === null ? ['registry'] : []),
       ...(isDraining ? ['draining'] : []),
     ];
-    return { ready: waiting.length === 0, waiting_for: waiting, degraded: database.degraded() };
+    return {
+      ready: waiting.length === 0,
+      waiting_for: waiting,
+      reasons: problem === null ? [] : [problem],
+      degraded: database.degraded(),
+    };
   };
   const inspection = new InspectionHub({
     source: core.inspection,
@@ -251,6 +276,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   const stop = async (): Promise<void> => {
     isDraining = true;
     core.prober.stop();
+    selfCheck.stop();
     inspection.close();
     const step = stepper(clock, log, config.shutdown_timeout_seconds * 1000);
     await step('intake_drained', 0.3, Promise.all([intake.drain(), admin?.drain()]));

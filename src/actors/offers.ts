@@ -12,6 +12,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** Why not ready: `nats`, `registry`, `draining`. */
   readonly waiting_for: readonly string[];
+  /** What it waits for, in words, where there is more to say. */
+  readonly reasons: readonly string[];
   /** What is away while we serve all the same: `database`, `registry_snapshot_file`. */
   readonly degraded: readonly string[];
 }

@@ -6,6 +6,7 @@ import type { App } from './app.js';
 const readinessSchema = Type.Object({
   ready: Type.Boolean(),
   waiting_for: Type.Array(Type.String()),
+  reasons: Type.Array(Type.String()),
   degraded: Type.Array(Type.String()),
 });
 
@@ -15,8 +16,8 @@ export function probeRoutes(app: App, readiness: () => Readiness): void {
   }));
 
   app.get('/readyz', { schema: { response: { 200: readinessSchema, 503: readinessSchema } } }, async (_, reply) => {
-    const { ready, waiting_for, degraded } = readiness();
+    const { ready, waiting_for, reasons, degraded } = readiness();
     reply.code(ready ? 200 : 503);
-    return { ready, waiting_for: [...waiting_for], degraded: [...degraded] };
+    return { ready, waiting_for: [...waiting_for], reasons: [...reasons], degraded: [...degraded] };
   });
 }

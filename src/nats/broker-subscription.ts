@@ -58,6 +58,14 @@ export class BrokerSubscription {
       );
   }
 
+  /** Asks the server again, which may have refused it without saying which one it refused. */
+  renew(): void {
+    const sub = this.#current;
+    this.#current = null;
+    if (sub !== null && !sub.isClosed()) sub.unsubscribe();
+    this.host.reattach(this);
+  }
+
   #failed(error: Error): void {
     this.#current = null;
     this.denied = true;

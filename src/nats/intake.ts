@@ -42,6 +42,8 @@ export interface IntakeSettings {
   /** Largest body accepted, in bytes; null: what the server takes. */
   readonly maxBodyBytes: number | null;
   readonly context: ContextSettings;
+  /** True: this is no call but a daemon's message to itself, and is settled with that. */
+  readonly takesSelfCheck: (subject: string) => boolean;
 }
 
 export interface IntakeCounts {
@@ -144,6 +146,11 @@ export class Intake {
     );
   }
 
+  /** Subscribes anew, where the server seems not to have the subscription. */
+  renew(): void {
+    this.#subscription?.renew();
+  }
+
   /** Takes no further invocations; resolves when those on their way have been handed to the router. */
   async drain(): Promise<void> {
     await this.#subscription?.drain();
@@ -167,13 +174,14 @@ export class Intake {
   #take(message: Msg): void {
     const now = this.clock.now();
     const { subject, reply = '' } = message;
+    const address = this.subjects.parseInvoke(subject);
+    if (!address.ok && this.settings.takesSelfCheck(subject)) return;
     if (!acceptsReplyTo(reply, this.settings.replyPrefixes)) {
       this.#notAccepted += 1;
       this.#warnNotAccepted({ subject, reply });
       return;
     }
     this.#accepted += 1;
-    const address = this.subjects.parseInvoke(subject);
     const text = headerText(message);
     const invocation = new IntakeInvocation(
       this,

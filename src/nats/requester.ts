@@ -183,6 +183,11 @@ export class Requester {
     });
   }
 
+  /** False: the server does not let us listen for replies, so that no call can be answered. */
+  get listening(): boolean {
+    return !this.#inbox.denied;
+  }
+
   counts(): RequesterCounts {
     return { pending: this.#slots.length - this.#free.length, strayReplies: this.#strayReplies };
   }

@@ -23,6 +23,8 @@ for (let code = 33; code <= 126; code += 1) REPLY_CHARACTER[code] = code === 42 
 /** No control characters, no blanks of any script, no wildcards. */
 const PLAIN_TENANT = /^[^*>\p{C}\p{Z}]+$/u;
 
+const SELF_CHECK_ID = /^[0-9a-f]{16}$/;
+
 export type InvokeAddress =
   | { readonly ok: true; readonly extensionId: string; readonly tenantId: string | null }
   | { readonly ok: false; readonly extensionId: string; readonly problem: string };
@@ -35,6 +37,7 @@ export class Subjects {
   readonly #invokeStart: number;
   readonly #adminStart: number;
   readonly #eventPrefix: string;
+  readonly #selfCheckPrefix: string;
 
   constructor(
     /** First tokens of the wire contract, such as `extreg.v1`. */
@@ -45,6 +48,7 @@ export class Subjects {
     this.adminAll = `${prefix}.admin.>`;
     this.#adminStart = `${prefix}.admin.`.length;
     this.#eventPrefix = `${prefix}.event.`;
+    this.#selfCheckPrefix = `${prefix}.invoke.$ready.`;
   }
 
   /** J1. The subject is one that `invokeAll` matched. */
@@ -72,6 +76,15 @@ export class Subjects {
         problem: `tenant token must be 1..${MAX_TENANT_LENGTH} characters without blanks and wildcards, got ${JSON.stringify(tenantId.slice(0, 80))}`,
       };
     return { ok: true, extensionId, tenantId };
+  }
+
+  /** A daemon's message to itself through `invokeAll`, on a subject that no extension can have; `id`: 16 hexadecimal digits. */
+  selfCheck(id: string): string {
+    return this.#selfCheckPrefix + id;
+  }
+
+  isSelfCheck(subject: string): boolean {
+    return subject.startsWith(this.#selfCheckPrefix) && SELF_CHECK_ID.test(subject.slice(this.#selfCheckPrefix.length));
   }
 
   /** The subject is one that `adminAll` matched; what is too deep is no verb that there is. */

@@ -136,7 +136,7 @@ export const daemonNumbers: DaemonNumbers = {
   extension_registry_webhooks_dropped_total: 18,
 };
 
-export const ready: Readiness = { ready: true, waiting_for: [], degraded: [] };
+export const ready: Readiness = { ready: true, waiting_for: [], reasons: [], degraded: [] };
 
 /** Listens on a free port, and ends with the test. */
 export async function listen(t: ExecutionContext, options: Partial<HttpOptions> = {}): Promise<HttpServer> {

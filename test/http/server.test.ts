@@ -188,7 +188,9 @@ test('H3: a fault in a handler is told without its message, and logged with it',
 });
 
 test('livez: says yes while the process answers', async (t) => {
-  const { url } = await listen(t, { readiness: () => ({ ready: false, waiting_for: ['nats'], degraded: [] }) });
+  const { url } = await listen(t, {
+    readiness: () => ({ ready: false, waiting_for: ['nats'], reasons: [], degraded: [] }),
+  });
   const response = await fetch(`${url}/livez`);
   t.is(response.status, 200);
   t.deepEqual(await response.json(), { live: true });
@@ -196,12 +198,12 @@ test('livez: says yes while the process answers', async (t) => {
 });
 
 test('readyz: 200 also while degraded, 503 with what it waits for', async (t) => {
-  let now: Readiness = { ready: true, waiting_for: [], degraded: ['database'] };
+  let now: Readiness = { ready: true, waiting_for: [], reasons: [], degraded: ['database'] };
   const { url } = await listen(t, { readiness: () => now });
   const first = await fetch(`${url}/readyz`);
   t.is(first.status, 200);
   t.deepEqual(await first.json(), now);
-  now = { ready: false, waiting_for: ['nats', 'registry'], degraded: [] };
+  now = { ready: false, waiting_for: ['nats', 'registry'], reasons: ['not connected to NATS'], degraded: [] };
   const second = await fetch(`${url}/readyz`);
   t.is(second.status, 503);
   t.deepEqual(await second.json(), now);

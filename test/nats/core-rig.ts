@@ -128,6 +128,7 @@ export class CoreRig {
         maxBudgetMs: 60_000,
         maxBodyBytes: null,
         context: { from: CONTEXT_SOURCES, bodyMaxBytes: 65_536, environment: null },
+        takesSelfCheck: () => false,
       },
       this.core.router.handle,
     );

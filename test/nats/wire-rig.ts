@@ -20,6 +20,7 @@ import { createRandomHex } from '../../src/nats/random-hex.js';
 import { Replies } from '../../src/nats/replies.js';
 import { Requester } from '../../src/nats/requester.js';
 import { createPrepareRoute } from '../../src/nats/routes.js';
+import { SelfCheck } from '../../src/nats/self-check.js';
 import { Subjects } from '../../src/nats/subjects.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import type { TestServer } from '../helpers/nats-server.js';
@@ -80,6 +81,8 @@ export interface RigOptions {
   /** Null: one attempt, its end as the answer. */
   readonly handle?: ((rig: Rig) => HandleInvocation) | null;
   readonly timeoutMs?: number;
+  /** Subscriptions that are there before those of the daemon. */
+  readonly subscribeFirst?: number;
 }
 
 export class Rig {
@@ -87,6 +90,8 @@ export class Rig {
   readonly replies: Replies;
   readonly requester: Requester;
   readonly intake: Intake;
+  /** Not started; see SelfCheck. */
+  readonly selfCheck: SelfCheck;
   readonly subjects = new Subjects(PREFIX);
   readonly route: Route;
   readonly timeoutMs: number;
@@ -106,6 +111,7 @@ export class Rig {
       { url: server.url, name: 'rig', reconnectMaxMs: 50, ...options.connection },
       log,
     );
+    for (let i = 0; i < (options.subscribeFirst ?? 0); i += 1) this.connection.subscribe(`first.${i}`, null, () => {});
     const onStall = this.connection.onStall.bind(this.connection);
     this.connection.onStall = (listener) => {
       this.stall = listener;
@@ -138,10 +144,20 @@ export class Rig {
           bodyMaxBytes: options.contextBodyMaxBytes ?? 65_536,
           environment: options.environment ?? null,
         },
+        takesSelfCheck: (subject) => this.selfCheck.takes(subject),
         ...options.settings,
       },
       handle,
     );
+    this.selfCheck = new SelfCheck({
+      connection: this.connection,
+      subjects: this.subjects,
+      replyPrefix: '_INBOX',
+      clock,
+      randomHex,
+      log,
+      renew: () => this.intake.renew(),
+    });
     this.intake.start();
   }
 
@@ -172,6 +188,7 @@ export class Rig {
   }
 
   async close(): Promise<void> {
+    this.selfCheck.stop();
     this.requester.close();
     this.replies.close();
     await this.connection.close();
