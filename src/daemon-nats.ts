@@ -33,6 +33,15 @@ export function natsServerBinary(config: Config, env: NodeJS.ProcessEnv): string
   );
 }
 
+/** Files of the login, as a connection wants them. */
+export const natsFiles = (config: Config) => ({
+  nkeySeedFile: config.nats_nkey_seed_file,
+  credsFile: config.nats_creds_file,
+  tlsCaFile: config.nats_tls_ca_file,
+  tlsCertFile: config.nats_tls_cert_file,
+  tlsKeyFile: config.nats_tls_key_file,
+});
+
 /** `binary`: from natsServerBinary. */
 export async function startNats(config: Config, binary: string | null, log: Logger): Promise<Nats> {
   const name = `extreg-${process.pid}`;
@@ -45,11 +54,7 @@ export async function startNats(config: Config, binary: string | null, log: Logg
         user: config.nats_user,
         password: config.nats_password,
         token: config.nats_token,
-        nkeySeedFile: config.nats_nkey_seed_file,
-        credsFile: config.nats_creds_file,
-        tlsCaFile: config.nats_tls_ca_file,
-        tlsCertFile: config.nats_tls_cert_file,
-        tlsKeyFile: config.nats_tls_key_file,
+        ...natsFiles(config),
       },
       log,
     );

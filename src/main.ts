@@ -11,11 +11,12 @@ import { join } from 'node:path';
 import { Core } from './actors/core.js';
 import type { Readiness } from './actors/offers.js';
 import type { Clock } from './actors/ports.js';
-import { breakerDefaults, type Config } from './config.js';
+import { breakerDefaults, type Config, ConfigError } from './config.js';
 import { type RegistryDatabase, startDatabase } from './daemon-database.js';
-import { natsServerBinary, startNats } from './daemon-nats.js';
+import { natsFiles, natsServerBinary, startNats } from './daemon-nats.js';
 import { daemonNumbers } from './daemon-numbers.js';
 import { Rollout } from './daemon-rollout.js';
+import { lockDataDirectory } from './db/socket-lock.js';
 import { createMetricsPage } from './http/metrics-page.js';
 import { startHttp } from './http/server.js';
 import { createWebhooks } from './http/webhooks.js';
@@ -24,6 +25,7 @@ import { AdminService } from './nats/admin.js';
 import { adminVerbs } from './nats/admin-verbs.js';
 import { createEventPublisher } from './nats/event-publisher.js';
 import { Intake } from './nats/intake.js';
+import { loginFileProblems } from './nats/login-files.js';
 import { MicroService } from './nats/micro.js';
 import { createRandomHex } from './nats/random-hex.js';
 import { Replies } from './nats/replies.js';
@@ -72,7 +74,11 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
 async function start(config: Config, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
   const startedAt = new Date().toISOString();
   const clock = clockOf(log);
+  const problems = loginFileProblems(natsFiles(config));
+  if (problems.length > 0) throw new ConfigError(problems);
   const natsServer = natsServerBinary(config, process.env);
+  const unlock = await lockDataDirectory(config.data_dir);
+  started.push(unlock);
   const database = await startDatabase(config, clock, log);
   started.push(() => database.close());
 
@@ -298,6 +304,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     );
     await step('database_closed', 1, database.close());
     rmSync(daemonFile, { force: true });
+    await unlock();
     log.info({ event: 'daemon_stopped' });
   };
   let stopping: Promise<void> | null = null;

@@ -1,4 +1,4 @@
-// `extreg check-config`: only checks, and with --print shows what would be in force.
+// `extreg check-config`: only checks, and with --print shows what would be in force. It refuses what `serve` could not start with.
 import { Command } from '#commander';
 import { ConfigError } from '../config-error.js';
 import { commandConfig } from './command-config.js';
@@ -13,17 +13,22 @@ interface CheckOptions {
 
 export const checkConfigCommand: CommandFactory = (io) => ({
   command: new Command('check-config')
-    .description('check the configuration and tell all that is wrong with it (exit code 78)')
+    .description(
+      'check the configuration, and whether serve can start with it here; tell all that is wrong (exit code 78)',
+    )
     .option('--print', 'show the effective configuration, where each value comes from, and no secrets')
     .option('--json', 'print JSON'),
   settings: 'all',
   action: async (options: CheckOptions) => {
-    const [{ printableConfig }, { SETTING_KEYS }] = await Promise.all([
+    const [{ printableConfig }, { SETTING_KEYS }, { serveProblems }] = await Promise.all([
       import('../config.js'),
       import('../config-schema.js'),
+      import('./serve-problems.js'),
     ]);
     try {
       const { config, origins } = await commandConfig(io, options);
+      const problems = serveProblems(config, io.env);
+      if (problems.length > 0) throw new ConfigError(problems);
       const settings = printableConfig(config);
       const described = SETTING_KEYS.map((key) => ({ key, value: settings[key], origin: origins[key] }));
       if (options.json) io.stdout.write(json({ valid: true, ...(options.print ? { settings: described } : {}) }));

@@ -11,6 +11,7 @@ import {
   socketDirectory,
 } from '../db/embedded.js';
 import { CommandError, EXIT } from './command-error.js';
+import { requireOpenFiles } from './open-files.js';
 import { dataDirectoryFailure, startFailure } from './start-errors.js';
 
 /**
@@ -37,6 +38,7 @@ export async function withDatabase<T>(
 
 /** null: another process has it open, and serves it on its socket. */
 async function openOurselves(dataDir: string, make: boolean): Promise<EmbeddedDatabase | null> {
+  requireOpenFiles();
   try {
     return await openEmbedded(dataDir, {
       make,

@@ -13,6 +13,7 @@ import { VERBS } from '../domain/verbs.js';
 import { type CommandDefinition, type CommandFactory, configFileOption } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
 import type { CommandIo } from './command-io.js';
+import { tooManyOpenFiles } from './open-files.js';
 
 const BUG = 70;
 
@@ -128,6 +129,11 @@ function failed(error: unknown, { stderr }: CommandIo): number {
   if (error instanceof CommandError) {
     stderr.write(`extreg: ${error.message}\n`);
     return error.exitCode;
+  }
+  const tooMany = tooManyOpenFiles(error);
+  if (tooMany !== null) {
+    stderr.write(`extreg: ${tooMany}\n`);
+    return EXIT.configuration;
   }
   stderr.write(`extreg: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return BUG;

@@ -5,6 +5,7 @@ import { commandConfig } from './command-config.js';
 import type { CommandFactory } from './command-definition.js';
 import { CommandError, EXIT } from './command-error.js';
 import type { CommandIo } from './command-io.js';
+import { requireOpenFiles } from './open-files.js';
 
 /** What of the log waits for a reader that is slow; beyond it lines are lost, because a call must not wait for a reader. */
 const MAX_LOG_BYTES = 16_777_216;
@@ -21,6 +22,7 @@ export const serveCommand: CommandFactory = (io) => ({
 /** Rejects when the daemon cannot go on; a signal ends the process instead. */
 async function serve(io: CommandIo, options: object): Promise<never> {
   const { config } = await commandConfig(io, options);
+  requireOpenFiles();
   if (io.ownProcess === null) throw new CommandError(EXIT.usage, 'serve: needs a process of its own');
   const { stdoutFd, stopOnSignals, endProcess } = io.ownProcess;
   const [

@@ -1,14 +1,16 @@
-// One process at a time on a data directory: whoever listens on the directory's Unix socket has it.
+// One process at a time on a data directory: whoever listens on the directory's Unix socket has it. There are two: that of the
+// embedded database, which serves it to others, and that of the daemon, whatever its database.
 //
 // L1. The socket is taken before anything in the directory is opened, and given back after everything is closed.
 // L2. A socket whose owner died is taken over, by exactly one of however many starters.
 // L3. A live owner is never disturbed.
 import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { connect, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { join, relative, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const SOCKET_NAME = '.s.PGSQL.5432';
+export const DAEMON_SOCKET_NAME = '.extreg.lock';
 /** What a Unix socket's address holds, without its closing zero. */
 const PATH_MAX_BYTES = process.platform === 'linux' ? 107 : 103;
 /** Held for a few milliseconds; this old, its owner died with it. */
@@ -23,10 +25,13 @@ export class DataDirectoryInUseError extends Error {
 
 export class DataDirectoryPathError extends Error {
   override readonly name = 'DataDirectoryPathError';
-  constructor(readonly dataDir: string) {
+  constructor(
+    readonly dataDir: string,
+    name: string,
+  ) {
     super(
-      `the path of the data directory ${dataDir} is too long for a Unix socket: with /${SOCKET_NAME} it must be at most ` +
-        `${PATH_MAX_BYTES} bytes, it is ${Buffer.byteLength(join(dataDir, SOCKET_NAME))}`,
+      `the path of the data directory ${dataDir} is too long for a Unix socket: with /${name} it must be at most ` +
+        `${PATH_MAX_BYTES} bytes, it is ${Buffer.byteLength(join(dataDir, name))}`,
     );
   }
 }
@@ -35,20 +40,20 @@ export class DataDirectoryPathError extends Error {
  * How to name the data directory where its socket's path has a length limit: absolute where that fits, else relative to
  * the working directory. Throws DataDirectoryPathError where neither does.
  */
-export function socketDirectory(dataDir: string): string {
+export function socketDirectory(dataDir: string, name = SOCKET_NAME): string {
   const absolute = resolve(dataDir);
   const local = `.${sep}${relative(process.cwd(), absolute)}`;
-  for (const path of [absolute, local]) if (Buffer.byteLength(join(path, SOCKET_NAME)) <= PATH_MAX_BYTES) return path;
-  throw new DataDirectoryPathError(absolute);
+  for (const path of [absolute, local]) if (Buffer.byteLength(join(path, name)) <= PATH_MAX_BYTES) return path;
+  throw new DataDirectoryPathError(absolute, name);
 }
 
 /** Makes `server` listen on the directory's socket, or rejects with DataDirectoryInUseError. */
-export async function listenExclusively(server: Server, socketDir: string): Promise<void> {
-  const path = join(socketDir, SOCKET_NAME);
+export async function listenExclusively(server: Server, socketDir: string, name = SOCKET_NAME): Promise<void> {
+  const path = join(socketDir, name);
   // The guard covers looking, clearing away and listening; without it, one starter could clear away another's new socket.
   const release = await takeGuard(join(socketDir, '.takeover'));
   try {
-    await refuseUsed(socketDir);
+    await refuseUsed(socketDir, name);
     rmSync(path, { force: true });
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
@@ -63,8 +68,16 @@ export async function listenExclusively(server: Server, socketDir: string): Prom
 }
 
 /** Rejects with DataDirectoryInUseError while a process has the directory. Without the lock that says nothing of the next moment. */
-export async function refuseUsed(socketDir: string): Promise<void> {
-  if (await answers(join(socketDir, SOCKET_NAME))) throw new DataDirectoryInUseError(resolve(socketDir));
+export async function refuseUsed(socketDir: string, name = SOCKET_NAME): Promise<void> {
+  if (await answers(join(socketDir, name))) throw new DataDirectoryInUseError(resolve(socketDir));
+}
+
+/** For a daemon, before it opens anything in it. Resolves with what gives it back. The directory is there already. */
+export async function lockDataDirectory(dataDir: string): Promise<() => Promise<void>> {
+  const server = createServer((socket) => socket.destroy());
+  await listenExclusively(server, socketDirectory(dataDir, DAEMON_SOCKET_NAME), DAEMON_SOCKET_NAME);
+  server.unref();
+  return () => new Promise((done) => server.close(() => done()));
 }
 
 /** L3: a process that lives answers, even while it has not opened its database yet. */

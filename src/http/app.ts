@@ -26,17 +26,25 @@ export type App = FastifyInstance<
 >;
 
 const MAX_BODY_BYTES = 1_048_576;
+const SLOW_CLIENT_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
-/** `listening`: the address as in a URL, IPv6 in brackets. */
-export function createApp(listening: string, log: Logger): App {
+/** `listening`: the address as in a URL, IPv6 in brackets. `slowMs`: how long a client may take to send or to read something. */
+export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_MS): App {
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    // A client that trickles its request holds a socket no longer than this.
-    requestTimeout: 30_000,
+    // A client that trickles its request, or does not read the answer, holds a socket no longer than this.
+    requestTimeout: slowMs,
+    connectionTimeout: slowMs,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false,
+      // Node looks only every 30 s unless told, and not at bodies where the time for headers (60 s unless told) is longer.
+      headersTimeout: slowMs,
+      connectionsCheckingInterval: Math.ceil(slowMs / 30),
+    },
     routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { removeAdditional: false } },
     clientErrorHandler: answerUnreadable,

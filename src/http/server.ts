@@ -28,6 +28,8 @@ export interface HttpOptions {
   readonly metrics: MetricsPage;
   readonly inspection: Inspection;
   readonly log: Logger;
+  /** How long a client may take to send a request or to read an answer, ms; 30 s unless given. */
+  readonly slowMs?: number;
 }
 
 export interface HttpServer {
@@ -43,7 +45,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, log, inspection } = options;
   const urlHost = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
   const listening = urlHost.toLowerCase();
-  const app = createApp(listening, log);
+  const app = createApp(listening, log, options.slowMs);
   healthRoutes(app, options.health);
   explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);

@@ -1,0 +1,33 @@
+// What would keep `extreg serve` from starting on this machine although the configuration is right in itself.
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Config } from '../config.js';
+import { natsFiles, natsServerBinary } from '../daemon-nats.js';
+import { DAEMON_SOCKET_NAME, SOCKET_NAME, socketDirectory } from '../db/socket-lock.js';
+import { loginFileProblems } from '../nats/login-files.js';
+import { openFilesProblem } from './open-files.js';
+
+/** A sentence each. */
+export function serveProblems(config: Config, env: NodeJS.ProcessEnv): string[] {
+  const problems = [openFilesProblem(), problemOf(() => natsServerBinary(config, env)), dataDirectoryProblem(config)];
+  return [...problems.filter((problem) => problem !== null), ...loginFileProblems(natsFiles(config))];
+}
+
+function dataDirectoryProblem({ data_dir: dataDir, database_url, db_host }: Config): string | null {
+  const isEmbedded = database_url === null && db_host === null;
+  const tooLong = problemOf(() => socketDirectory(dataDir, isEmbedded ? SOCKET_NAME : DAEMON_SOCKET_NAME));
+  if (tooLong !== null) return tooLong;
+  let place = resolve(dataDir);
+  while (!existsSync(place)) place = dirname(place);
+  if (!statSync(place).isDirectory()) return `the data directory cannot be made: ${place} is not a directory`;
+  return problemOf(() => accessSync(place, constants.W_OK | constants.X_OK), 'the data directory cannot be used: ');
+}
+
+function problemOf(attempt: () => unknown, prefix = ''): string | null {
+  try {
+    attempt();
+    return null;
+  } catch (error) {
+    return `${prefix}${(error as Error).message}`;
+  }
+}
