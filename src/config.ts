@@ -108,8 +108,8 @@ function readValue(given: Given, cwd: string, problems: string[]): unknown {
 
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
-  ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
-  ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
+  ['true', true],
+  ['false', false],
 ]);
 
 /** Text as the setting's type, strictly: what is not wholly a number stays text, and is refused by the schema. */
@@ -126,7 +126,7 @@ function parseValue(value: unknown, setting: Setting): unknown {
       .map((item) => item.trim())
       .filter((item) => item !== '');
   if (type === 'integer' || type === 'number') return NUMBER.test(trimmed) ? Number(trimmed) : value;
-  if (type === 'boolean') return BOOLEANS.get(trimmed.toLowerCase()) ?? value;
+  if (type === 'boolean') return BOOLEANS.get(trimmed) ?? value;
   // A password may begin with a blank.
   return setting.secret === true ? value : trimmed;
 }

@@ -18,7 +18,7 @@ export const inspectCommand: CommandFactory = (io) => ({
     const base = await adminUrl(io, options);
     const url = `${base.replace(/^http/, 'ws')}/inspect?${selection(id)}`;
     if (!options.follow) io.stdout.write(options.json ? json({ url }) : `${url}\n`);
-    else await follow(`${url}&control=1`, io.stdout, options.json ? asItIs : asText());
+    else await follow(`${url}&control=true`, io.stdout, options.json ? asItIs : asText());
   },
 });
 

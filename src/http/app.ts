@@ -13,9 +13,12 @@ import fastify, {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from '#fastify';
+import type { TSchema } from '#typebox';
 import type { Logger } from '../telemetry/log.js';
 import { errorBody, HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
+import { queryValidator } from './query-string.js';
 import { type Refusal, refuseForeign } from './same-site.js';
+import { strictly } from './strict-body.js';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -46,10 +49,14 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
       connectionsCheckingInterval: Math.ceil(slowMs / 30),
     },
     routerOptions: { maxParamLength: 1024 },
-    ajv: { customOptions: { removeAdditional: false } },
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error), error.message),
   }).withTypeProvider<TypeBoxTypeProvider>();
+
+  // H16, QS2: fastify's own validator would convert.
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    httpPart === 'querystring' ? queryValidator(schema as TSchema) : strictly(schema as TSchema),
+  );
 
   // A form of another site may send text without asking first (CORS); JSON it may not.
   app.removeContentTypeParser('text/plain');

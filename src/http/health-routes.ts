@@ -6,6 +6,7 @@ import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import type { App } from './app.js';
 import { extensionHealthSchema, healthReportSchema } from './health-schema.js';
 import { errorBody, errorBodySchema } from './http-errors.js';
+import { NO_PARAMETERS } from './query-string.js';
 
 const pageSchema = Type.Object(
   {
@@ -43,7 +44,7 @@ export function healthRoutes(app: App, health: HealthSource): void {
     {
       schema: {
         params: Type.Object({ id: Type.String() }),
-        querystring: Type.Object({}, { additionalProperties: false }),
+        querystring: NO_PARAMETERS,
         response: { 200: extensionHealthSchema, '4xx': errorBodySchema },
       },
     },

@@ -2,6 +2,7 @@
 import { Type } from '#typebox';
 import type { App } from './app.js';
 import { errorBody, errorBodySchema } from './http-errors.js';
+import { NO_PARAMETERS } from './query-string.js';
 import type { OpenSocket } from './websocket.js';
 
 export const INSPECT_PATH = '/inspect';
@@ -17,9 +18,13 @@ export interface Inspection {
 }
 
 export function inspectRoutes(app: App, inspection: Inspection): void {
-  app.get('/inspect/targets', { schema: { response: { 200: targetsSchema } } }, async () => ({
-    targets: inspection.targets(),
-  }));
+  app.get(
+    '/inspect/targets',
+    { schema: { querystring: NO_PARAMETERS, response: { 200: targetsSchema, '4xx': errorBodySchema } } },
+    async () => ({
+      targets: inspection.targets(),
+    }),
+  );
 
   app.get(INSPECT_PATH, { schema: { response: { 426: errorBodySchema } } }, async (_, reply) => {
     reply.code(426).header('upgrade', 'websocket');

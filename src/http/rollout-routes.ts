@@ -1,11 +1,12 @@
 // `/admin/extensions/:id/rollout`: GET what the shares of its versions are and were, POST the percentage of one.
-import { type TSchema, Type } from '#typebox';
+import { Type } from '#typebox';
 import type { RolloutDesk } from '../actors/offers.js';
 import { percentProblem } from '../domain/rollout.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import type { App } from './app.js';
 import { errorBody, errorBodySchema, HTTP_ERRORS } from './http-errors.js';
-import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, orNull, storageProblems, strictly } from './strict-body.js';
+import { NO_PARAMETERS } from './query-string.js';
+import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, orNull, storageProblems } from './strict-body.js';
 
 const HISTORY = 20;
 const MAX_HISTORY = 200;
@@ -65,8 +66,12 @@ export function rolloutRoutes(app: App, rollout: RolloutDesk): void {
     '/admin/extensions/:id/rollout',
     {
       bodyLimit: MAX_CHANGE_BYTES,
-      validatorCompiler: ({ schema }) => strictly(schema as TSchema),
-      schema: { params: paramsSchema, body: bodySchema, response: { 200: setSchema, ...errors } },
+      schema: {
+        params: paramsSchema,
+        querystring: NO_PARAMETERS,
+        body: bodySchema,
+        response: { 200: setSchema, ...errors },
+      },
     },
     async (request, reply) => {
       const { id } = request.params;

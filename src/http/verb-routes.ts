@@ -1,11 +1,12 @@
 // `POST /admin/extensions/:id/<verb>`: what an operator tells an extension or one version of it.
-import { type TSchema, Type } from '#typebox';
+import { Type } from '#typebox';
 import type { ExecuteVerb } from '../actors/offers.js';
 import { isExtensionId, NO_ID } from '../domain/subject-rules.js';
 import { VERBS, type Verb } from '../domain/verbs.js';
 import type { App } from './app.js';
 import { errorBody, errorBodySchema, HTTP_ERRORS } from './http-errors.js';
-import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, orNull, storageProblems, strictly } from './strict-body.js';
+import { NO_PARAMETERS } from './query-string.js';
+import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, orNull, storageProblems } from './strict-body.js';
 
 const bodySchema = Type.Object(
   {
@@ -38,9 +39,9 @@ function verbRoute(app: App, verb: Verb, execute: ExecuteVerb): void {
     `/admin/extensions/:id/${verb}`,
     {
       bodyLimit: MAX_CHANGE_BYTES,
-      validatorCompiler: ({ schema }) => strictly(schema as TSchema),
       schema: {
         params: Type.Object({ id: Type.String() }),
+        querystring: NO_PARAMETERS,
         body: bodySchema,
         response: { 200: resultSchema, '4xx': errorBodySchema, '5xx': errorBodySchema },
       },

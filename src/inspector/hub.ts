@@ -42,10 +42,6 @@ export const CLOSE = { goingAway: 1001, tryAgainLater: 1013, badRequest: 4400, n
 
 type Refusal = readonly [code: number, reason: string];
 const GOING_AWAY: Refusal = [CLOSE.goingAway, 'the daemon is stopping'];
-const MALFORMED: Refusal = [
-  CLOSE.badRequest,
-  'expected extension=<id>, several of them, one with version=<v>, or extension=*; control=1',
-];
 
 class Subscriber {
   readonly watches = new Set<Watch>();
@@ -133,8 +129,8 @@ export class InspectionHub {
   open(query: URLSearchParams, viewer: Viewer): () => void {
     const selection = selectionOf(query);
     const refusal = this.#refusal(selection);
-    if (selection === null || refusal !== null) {
-      const [code, reason] = refusal ?? MALFORMED;
+    if (typeof selection === 'string' || refusal !== null) {
+      const [code, reason] = refusal ?? [CLOSE.badRequest, String(selection)];
       viewer.close(code, shortened(reason));
       return () => undefined;
     }
@@ -159,10 +155,10 @@ export class InspectionHub {
     }
   }
 
-  #refusal(selection: Selection | null): Refusal | null {
+  #refusal(selection: Selection | string): Refusal | null {
     if (this.#isClosed) return GOING_AWAY;
     if (this.#subscribers.size >= MAX_VIEWERS) return [CLOSE.tryAgainLater, `there are ${MAX_VIEWERS} viewers already`];
-    if (selection === null) return MALFORMED;
+    if (typeof selection === 'string') return null;
     const { extensionIds, version } = selection;
     for (const id of extensionIds === 'all' ? [] : extensionIds) {
       const targets = this.#deps.source.targetsOf(id);

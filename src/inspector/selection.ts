@@ -1,5 +1,5 @@
 // What the address of an inspection socket asks for: `?extension=a&extension=b`, `?extension=a&version=v2`, `?extension=*`, and with
-// `&control=1` control frames, which receivers of @statelyai/inspect do not know.
+// `&control=true` control frames, which receivers of @statelyai/inspect do not know.
 import { isExtensionId } from '../domain/subject-rules.js';
 
 export interface Selection {
@@ -12,19 +12,39 @@ export interface Selection {
 }
 
 const NAMES = ['extension', 'version', 'control'];
-const CONTROLS = ['', '1'];
+const ALL = '*';
+/** `1` is how control frames were asked for before booleans were `true` and `false` everywhere. */
+const CONTROLS: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+]);
+/** A close frame has 123 bytes for its reason. */
+const MAX_SHOWN = 30;
 
-/** null: it is no selection. */
-export function selectionOf(query: URLSearchParams): Selection | null {
+/** The selection, or a sentence that names the parameter that is wrong and what it may be. */
+export function selectionOf(query: URLSearchParams): Selection | string {
+  const unknown = [...query.keys()].find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) return `there is no parameter ${quoted(unknown)}; this path takes ${NAMES.join(', ')}`;
   const extensionIds = [...new Set(query.getAll('extension'))];
-  const versions = query.getAll('version');
-  const isKnown = [...query.keys()].every((name) => NAMES.includes(name));
-  const controls = query.getAll('control');
-  if (!isKnown || extensionIds.length === 0 || versions.length > 1 || !CONTROLS.includes(controls.join())) return null;
-  const control = controls.length > 0;
-  const [version = null] = versions;
-  if (version !== null && (version === '' || extensionIds.length > 1)) return null;
-  if (extensionIds.length === 1 && extensionIds[0] === '*')
-    return version === null ? { extensionIds: 'all', version, control } : null;
-  return extensionIds.every(isExtensionId) ? { extensionIds, version, control } : null;
+  if (extensionIds.length === 0) return "parameter 'extension' is missing: an extension id or *, may be repeated";
+  const isAll = extensionIds.includes(ALL);
+  if (isAll && extensionIds.length > 1) return "parameter 'extension' must be ids or * alone, got both";
+  const wrongId = extensionIds.find((id) => id !== ALL && !isExtensionId(id));
+  if (wrongId !== undefined) return `parameter 'extension' must be extension ids or *, got ${quoted(wrongId)}`;
+
+  for (const name of ['version', 'control']) {
+    const { length } = query.getAll(name);
+    if (length > 1) return `parameter '${name}' must be given once, got it ${length} times`;
+  }
+  const version = query.get('version');
+  if (version === '') return 'parameter \'version\' must be a version, got ""';
+  if (version !== null && (isAll || extensionIds.length > 1))
+    return "parameter 'version' needs one extension beside it";
+  const given = query.get('control') ?? 'false';
+  const control = CONTROLS.get(given);
+  if (control === undefined) return `parameter 'control' must be true or false, got ${quoted(given)}`;
+  return { extensionIds: isAll ? 'all' : extensionIds, version, control };
 }
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, MAX_SHOWN));

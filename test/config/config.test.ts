@@ -192,6 +192,18 @@ for (const value of [
 ])
   test(refused, 'webhook_urls', value, /expected http or https URLs, each once/);
 test(refused, 'webhook_urls', 7, /expected http or https URLs/);
+for (const word of ['yes', 'no', 'on', 'OFF', '1', '0', 'TRUE', 'False', 1, 0])
+  test(refused, 'circuit_breaker_enabled', word, /expected true or false, got '?\w+'?$/);
+for (const word of ['yes', '1', 'TRUE'])
+  test(`a boolean in the environment is true or false, not ${word}`, (t) => {
+    t.deepEqual(problemsOf({ env: { EXTENSION_REGISTRY_MIGRATE: word } }), [
+      `migrate (environment EXTENSION_REGISTRY_MIGRATE): expected true or false, got '${word}'`,
+    ]);
+  });
+test('a boolean in the file is true or false; YAML 1.2 takes yes for a text', (t) => {
+  const cwd = directory(t, { 'extreg.config.yaml': 'extension_registry:\n  migrate: yes\n' });
+  t.deepEqual(problemsOf({ cwd }), ["migrate (file extreg.config.yaml): expected true or false, got 'yes'"]);
+});
 test(refused, 'nope', '1', /^--nope: no such flag$/);
 test(refused, 'http_prt', '1', /^--http-prt: no such flag; did you mean --http-port\?$/);
 
@@ -205,8 +217,8 @@ test(accepted, 'http_port', '0', 0);
 test(accepted, 'http_port', ' 65535 ', 65535);
 test(accepted, 'circuit_breaker_timeout_seconds', '.5', 0.5);
 test(accepted, 'circuit_breaker_timeout_seconds', '1e1', 10);
-test(accepted, 'circuit_breaker_enabled', 'no', false);
-test(accepted, 'circuit_breaker_enabled', 'ON', true);
+test(accepted, 'circuit_breaker_enabled', 'false', false);
+test(accepted, 'circuit_breaker_enabled', ' true ', true);
 test(accepted, 'migrate', false, false);
 test(accepted, 'http_host', '::1', '::1');
 test(accepted, 'http_host', 'localhost', 'localhost');

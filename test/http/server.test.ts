@@ -107,18 +107,90 @@ test(refused, 'GET', `/admin/extensions/${'x'.repeat(256)}/health`, 'invalid_req
 test(refused, 'GET', `/admin/extensions/${'x'.repeat(2000)}/health`, 'uri_too_long');
 test(refused, 'GET', `/admin/extensions/health?${'x'.repeat(17_000)}`, 'headers_too_large');
 test(refused, 'GET', '/livez', 'headers_too_large', { 'x-padding': 'x'.repeat(17_000) });
-for (const query of [
-  'limit=0',
-  'limit=-1',
-  'limit=12abc',
-  'limit=',
-  'limit=1.5',
-  'limit=1&limit=2',
-  'offset=1',
-  'verion=v1',
-])
+for (const query of ['limit=0', 'limit=1&limit=2', 'verion=v1'])
   test(refused, 'GET', `/admin/extensions/health?${query}`, 'invalid_request');
-test(refused, 'GET', '/admin/extensions/normalize_text/health?limit=1', 'invalid_request');
+
+const badQuery = test.macro<[path: string, message: string]>({
+  async exec(t, path, message) {
+    const { url } = await listen(t);
+    const response = await fetch(url + path);
+    const { error } = (await response.json()) as { error: { code: string; message: string } };
+    t.deepEqual({ status: response.status, ...error }, { status: 400, code: 'invalid_request', message });
+  },
+  title: (_, path) => `QS1: GET ${path} names the parameter that is wrong, and what it may be`,
+});
+const HEALTH = '/admin/extensions/health';
+for (const [parameter, wanted, values] of [
+  ['limit', 'an integer from 1 to 100000', ['abc', '', '0', '-1', '+1', '1.5', '1e2', '0x10', '12abc', ' 5', '100001']],
+  ['offset', 'an integer from 0 to 10000000', ['x', '-1', '10000001', '1'.repeat(15)]],
+  ['unhealthy', 'true or false', ['yes', 'no', 'on', '1', '0', 'TRUE', 'True', '', 'null']],
+] as const)
+  for (const value of values)
+    test(
+      badQuery,
+      `${HEALTH}?${parameter}=${encodeURIComponent(value)}`,
+      `parameter '${parameter}' must be ${wanted}, got "${value}"`,
+    );
+test(badQuery, `${HEALTH}?limit=1&limit=2`, "parameter 'limit' must be given once, got it 2 times");
+test(
+  badQuery,
+  `${HEALTH}?unhealthy=true&unhealthy=true&unhealthy=true`,
+  "parameter 'unhealthy' must be given once, got it 3 times",
+);
+test(badQuery, `${HEALTH}?offset=1`, "parameter 'offset' needs parameter 'limit' beside it, which is missing");
+test(badQuery, `${HEALTH}?verion=v1`, 'there is no parameter "verion"; this path takes limit, offset, unhealthy');
+test(badQuery, `${HEALTH}?__proto__=1`, 'there is no parameter "__proto__"; this path takes limit, offset, unhealthy');
+test(
+  badQuery,
+  `${HEALTH}?constructor=1`,
+  'there is no parameter "constructor"; this path takes limit, offset, unhealthy',
+);
+test(
+  badQuery,
+  '/admin/extensions/normalize_text/health?limit=1',
+  'there is no parameter "limit"; this path takes none',
+);
+test(
+  badQuery,
+  '/admin/extensions/normalize_text/rollout?limit=201',
+  `parameter 'limit' must be an integer from 1 to 200, got "201"`,
+);
+test(
+  badQuery,
+  '/admin/extensions/normalize_text/rollout?offset=2',
+  'there is no parameter "offset"; this path takes limit',
+);
+test(badQuery, '/inspect/targets?extension=a', 'there is no parameter "extension"; this path takes none');
+
+for (const verb of ['disable', 'rollout'])
+  test(`QS2: POST …/${verb} takes no parameters`, async (t) => {
+    const { url } = await listen(t);
+    const response = await fetch(`${url}/admin/extensions/normalize_text/${verb}?force=true`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: 'a test', ...(verb === 'rollout' ? { version: 'v1', percent: 1 } : {}) }),
+    });
+    const { error } = (await response.json()) as { error: { message: string } };
+    t.is(response.status, 400);
+    t.is(error.message, 'there is no parameter "force"; this path takes none');
+  });
+
+test("QS2: true and false are a boolean's values", async (t) => {
+  const sick = extensionHealth('b', { circuit_breaker_state: 'open' });
+  const { url } = await listen(t, { health: healthSource(extensionHealth('a'), sick) });
+  for (const [word, ids] of [
+    ['true', ['b']],
+    ['false', ['a', 'b']],
+  ] as const) {
+    const response = await fetch(`${url}${HEALTH}?unhealthy=${word}`);
+    const { extensions } = (await response.json()) as { extensions: { id: string }[] };
+    t.deepEqual(
+      extensions.map(({ id }) => id),
+      ids,
+    );
+  }
+});
+
 for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
   test(refused, method, '/admin/extensions/health', 'method_not_allowed', { 'content-type': 'application/json' });
 test(refused, 'DELETE', '/admin/extensions/normalize_text/health', 'method_not_allowed');

@@ -62,7 +62,7 @@ export class InspectedWorld extends ActorWorld {
   }
 
   /** With control frames, unless the query says otherwise. */
-  view(query: string, control = '&control=1'): TestViewer {
+  view(query: string, control = '&control=true'): TestViewer {
     const viewer = new TestViewer();
     viewer.left = this.hub.open(new URLSearchParams(query + control), viewer);
     return viewer;

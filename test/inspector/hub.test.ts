@@ -153,7 +153,7 @@ test(selected, 'extension=*', ['a@v1', 'a@v2', 'b@v1']);
 
 const refused = test.macro<[query: string, code: number, reason: RegExp]>({
   exec(t, query, code, reason) {
-    const viewer = started('a', 'b').view(query);
+    const viewer = started('a', 'b').view(query, '');
     t.is(viewer.closed.length, 1);
     t.is(viewer.closed[0]?.code, code);
     t.regex(viewer.closed[0]?.reason ?? '', reason);
@@ -162,7 +162,13 @@ const refused = test.macro<[query: string, code: number, reason: RegExp]>({
   },
   title: (_, query, code) => `selection: '${query.slice(0, 50)}' is closed with ${code}`,
 });
-test(refused, 'extension=a&control=yes', CLOSE.badRequest, /control=1/);
+for (const word of ['yes', '', 'TRUE', 'on', '0'])
+  test(
+    refused,
+    `extension=a&control=${word}`,
+    CLOSE.badRequest,
+    new RegExp(`^parameter 'control' must be true or false, got "${word}"$`),
+  );
 test(refused, 'extension=none', CLOSE.notFound, /no extension 'none'/);
 test(refused, 'extension=a&extension=none', CLOSE.notFound, /no extension 'none'/);
 test(refused, `extension=${'x'.repeat(255)}`, CLOSE.notFound, /no extension 'xxx.*…$/);
@@ -173,18 +179,28 @@ test(
   CLOSE.notFound,
   /no version 'é😀[^\ufffd]*…$/,
 );
-for (const query of [
-  '',
-  'extension=',
-  'extension=a.b',
-  'extension=*&extension=a',
-  'extension=*&version=v1',
-  'extension=a&extension=b&version=v1',
-  'extension=a&version=',
-  'extension=a&version=v1&version=v2',
-  'extension=a&verion=v1',
-])
-  test(refused, query, CLOSE.badRequest, /^expected extension=<id>/);
+for (const [query, reason] of [
+  ['', /^parameter 'extension' is missing: an extension id or \*/],
+  ['extension=', /^parameter 'extension' must be extension ids or \*, got ""$/],
+  ['extension=a.b', /^parameter 'extension' must be extension ids or \*, got "a\.b"$/],
+  ['extension=*&extension=a', /^parameter 'extension' must be ids or \* alone/],
+  ['extension=*&version=v1', /^parameter 'version' needs one extension/],
+  ['extension=a&extension=b&version=v1', /^parameter 'version' needs one extension/],
+  ['extension=a&version=', /^parameter 'version' must be a version, got ""$/],
+  ['extension=a&version=v1&version=v2', /^parameter 'version' must be given once, got it 2 times$/],
+  ['extension=a&control=true&control=true', /^parameter 'control' must be given once, got it 2 times$/],
+  ['extension=a&verion=v1', /^there is no parameter "verion"; this path takes extension, version, control$/],
+] as const)
+  test(refused, query, CLOSE.badRequest, reason);
+
+for (const [word, frames] of [
+  ['true', 3],
+  ['1', 3],
+  ['false', 2],
+] as const)
+  test(`selection: control=${word} is ${frames === 3 ? 'with' : 'without'} control frames`, (t) => {
+    t.is(started('a').view('extension=a', `&control=${word}`).frames.length, frames);
+  });
 
 test('selection: of all extensions the first MAX_TARGETS are watched, and told how many are left out', (t) => {
   const world = started(...ids(MAX_TARGETS + 5));

@@ -1,0 +1,65 @@
+// The query string of a request, read by the schema of its route.
+//
+// QS1. Every error names the parameter, what it may be, and what was given.
+// QS2. Nothing is converted loosely: a boolean is `true` or `false`, an integer is decimal digits, and a parameter that is given twice,
+//      or that the route does not have, is refused.
+import { type TSchema, Type } from '#typebox';
+
+/** Of a route that takes no parameter. */
+export const NO_PARAMETERS = Type.Object({}, { additionalProperties: false });
+
+const INTEGER = /^\d{1,15}$/;
+const MAX_SHOWN = 80;
+
+/** The part of a JSON schema that the query strings of the routes use. */
+interface ParameterSchema {
+  readonly type: 'boolean' | 'integer';
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+interface QuerySchema {
+  readonly properties: Readonly<Record<string, ParameterSchema>>;
+  /** By the name of a parameter: those without which it has no meaning. */
+  readonly dependencies?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Validates a parsed query string by a schema of Type.Object with optional integers (with minimum and maximum) and booleans. */
+export function queryValidator(schema: TSchema): (given: unknown) => { value: object } | { error: Error } {
+  const { properties, dependencies = {} } = schema as unknown as QuerySchema;
+  return (given) => {
+    const read: Record<string, number | boolean> = {};
+    for (const [name, text] of Object.entries(given as Record<string, string | readonly string[]>)) {
+      const parameter = Object.hasOwn(properties, name) ? properties[name] : undefined;
+      if (parameter === undefined) return refused(unknownParameter(name, Object.keys(properties)));
+      if (typeof text !== 'string')
+        return refused(`parameter '${name}' must be given once, got it ${text.length} times`);
+      const value = parameterValue(text, parameter);
+      if (value === null) return refused(`parameter '${name}' must be ${expected(parameter)}, got ${quoted(text)}`);
+      read[name] = value;
+    }
+    for (const [name, needed] of Object.entries(dependencies))
+      for (const other of needed)
+        if (Object.hasOwn(read, name) && !Object.hasOwn(read, other))
+          return refused(`parameter '${name}' needs parameter '${other}' beside it, which is missing`);
+    return { value: read };
+  };
+}
+
+/** QS2. null: it is no value of this parameter. */
+function parameterValue(text: string, { type, minimum, maximum }: ParameterSchema): number | boolean | null {
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : null;
+  const number = INTEGER.test(text) ? Number(text) : Number.NaN;
+  return number >= minimum && number <= maximum ? number : null;
+}
+
+const expected = ({ type, minimum, maximum }: ParameterSchema): string =>
+  type === 'boolean' ? 'true or false' : `an integer from ${minimum} to ${maximum}`;
+
+/** `names`: those that there are. */
+export const unknownParameter = (name: string, names: readonly string[]): string =>
+  `there is no parameter ${quoted(name)}; this path takes ${names.length === 0 ? 'none' : names.join(', ')}`;
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, MAX_SHOWN));
+
+const refused = (message: string): { error: Error } => ({ error: new Error(message) });
