@@ -6,6 +6,8 @@ import { until } from '../helpers/nats-server.js';
 import { type Process, processesWith } from '../helpers/processes.js';
 
 const STOP_MS = 5000;
+/** Somebody may have an extreg.config.yaml in the checkout, as the documentation has him write it. */
+const NO_CONFIG_FILE = { EXTENSION_REGISTRY_CONFIG: '/dev/null' };
 
 export class NpmProcess {
   /** Everything it wrote so far. */
@@ -26,7 +28,11 @@ export class NpmProcess {
   /** `mark`: a variable of `env` that nobody else has; what is left over is known by it, and killed with the test. */
   static start(t: ExecutionContext, args: string[], mark: string, env: Record<string, string>): NpmProcess {
     const { NODE_V8_COVERAGE: _, DATABASE_URL: __, NATS_URL: ___, ...ours } = process.env;
-    const npm = spawn('npm', args, { env: { ...ours, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const npm = spawn('npm', args, {
+      env: { ...ours, ...NO_CONFIG_FILE, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     const started = new NpmProcess(npm, `${mark}=${env[mark]}`);
     t.teardown(() => {
       for (const { pid } of started.processes()) process.kill(pid, 'SIGKILL');

@@ -19,11 +19,20 @@ import test, { type ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
 import { connect } from '#@nats-io/transport-node';
 import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
+import { isDeep } from '../helpers/depth.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
 import { canSeeProcesses, processesNaming } from '../helpers/processes.js';
 
 const READY_MS = 60_000;
+/** A dependency that declares another Node than this one fails the installation. */
+const INSTALL_OPTIONS = ['--engine-strict', '--prefer-offline', '--no-audit', '--no-fund'];
+/** What packing needs of a checkout, besides what goes into the package. Whatever else somebody has written there stays there. */
+const BESIDE_THE_PACKAGE = [
+  ...['bench', 'scripts', 'src', 'test'],
+  ...['LICENSE', 'README.md', 'package.json', 'package-lock.json', 'tsconfig.json'],
+];
+const FLOOR = '20.19';
 const INSERT = "insert into extensions (id, type, subject) values ('shout', 'pre', 'demo.shout')";
 
 /** Without links: the commands name the installed files by their real path. */
@@ -34,6 +43,9 @@ test.after.always(() => rmSync(elsewhere, { recursive: true, force: true, maxRet
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   version: string;
   scripts: Record<string, string>;
+  engines: { node: string };
+  files: string[];
+  dependencies: Record<string, string>;
 };
 let packed: { filename: string; files: { path: string }[] };
 
@@ -121,9 +133,8 @@ const nothingRuns = () => until('nothing of it runs', () => running().length ===
  */
 function copyCheckout(): string {
   const checkout = mkdtempSync(join(tmpdir(), 'extreg-checkout-'));
-  for (const name of readdirSync('.'))
-    if (!name.startsWith('.') && !['node_modules', 'coverage'].includes(name))
-      cpSync(name, join(checkout, name), { recursive: true });
+  for (const name of [...manifest.files.map((path) => path.split('/')[0] ?? ''), ...BESIDE_THE_PACKAGE])
+    cpSync(name, join(checkout, name), { recursive: true });
   symlinkSync(resolve('node_modules'), join(checkout, 'node_modules'));
   writeFileSync(join(checkout, 'dist', 'src', 'left-over.js'), '');
   return checkout;
@@ -139,10 +150,61 @@ test.before('it is packed and installed', async (t) => {
   t.false(isKept, 'the template is for the package alone');
   [packed] = JSON.parse(pack.stdout);
   writeFileSync(join(elsewhere, 'package.json'), '{}');
-  const options = ['--prefer-offline', '--no-audit', '--no-fund'];
-  const install = await run('npm', ['install', join(elsewhere, packed.filename), ...options], elsewhere);
+  const install = await run('npm', ['install', join(elsewhere, packed.filename), ...INSTALL_OPTIONS], elsewhere);
   t.is(install.code, 0, install.stderr);
 });
+
+test('package: what it brings with it is what dist/ loads by its own name; the rest is in dist/vendor', (t) => {
+  const loaded = (directory: string) =>
+    readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.js'))
+      .flatMap((name) => [
+        ...readFileSync(join(directory, name), 'utf8').matchAll(/^(?:import|export) .*from '((?:@[\w-]+\/)?[\w-]+)/gm),
+      ])
+      .map(([, name = '']) => name);
+  const imported = loaded(join(installed, 'dist', 'src')).filter((name) => name !== 'node');
+  t.deepEqual([...new Set(imported)].sort(), Object.keys(manifest.dependencies).sort());
+});
+
+test('package: nothing that is installed with it declares a Node above the floor of package.json', (t) => {
+  const floor = /^>=(\d+\.\d+)$/.exec(manifest.engines.node)?.[1];
+  t.is(floor, '20.19');
+  const { packages } = JSON.parse(readFileSync(join(elsewhere, 'node_modules', '.package-lock.json'), 'utf8')) as {
+    packages: Record<string, { engines?: { node?: string } }>;
+  };
+  t.deepEqual(
+    Object.keys(packages).sort(),
+    ['extension-registry', ...Object.keys(manifest.dependencies)].map((name) => `node_modules/${name}`).sort(),
+  );
+  for (const [path, { engines = {} }] of Object.entries(packages)) {
+    const [, major, minor = '0'] = /^>= ?(\d+)(?:\.(\d+))?/.exec(engines.node ?? '>=0') ?? [];
+    const isBelow = Number(major) < 20 || (Number(major) === 20 && Number(minor) <= 19);
+    t.true(isBelow, `${path} declares ${engines.node}`);
+  }
+});
+
+(isDeep ? test.serial : test.skip)(
+  'package: installs with --engine-strict and works on Node 20.19, the floor of package.json',
+  async (t) => {
+    t.timeout(300_000);
+    const nodes = directory(t);
+    writeFileSync(join(nodes, 'package.json'), '{}');
+    const fetched = await run('npm', ['install', `node@${FLOOR}`, '--no-audit', '--no-fund'], nodes);
+    t.is(fetched.code, 0, fetched.stderr);
+    const PATH = `${join(nodes, 'node_modules', 'node', 'bin')}:${process.env.PATH}`;
+    const cwd = directory(t);
+    writeFileSync(join(cwd, 'package.json'), '{}');
+    t.regex((await run('node', ['--version'], cwd, { PATH })).stdout, /^v20\.19\./);
+    const install = await run('npm', ['install', join(elsewhere, packed.filename), ...INSTALL_OPTIONS], cwd, { PATH });
+    t.is(install.code, 0, install.stderr);
+    const { child, daemon } = await serve(t, ['npx', 'extreg'], cwd, { PATH });
+    const nc = await connect({ servers: daemon.nats, token: daemon.nats_token ?? '', maxReconnectAttempts: -1 });
+    t.teardown(() => nc.close());
+    await answers(t, cwd, nc, { PATH });
+    process.kill(-(child.pid ?? 0), 'SIGINT');
+    await nothingRuns();
+  },
+);
 
 test.serial('package: holds what runs and what is to be read, and nothing else', (t) => {
   const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
