@@ -3,7 +3,8 @@
 //   npm run test:profile   the same as `npm test`, with tables of what it costs; writes test/profile.json
 //   npm run coverage       all tests with coverage, which takes a fourth longer
 //
-// 1. The last line is `N passed, M failed`, alone on its line; the exit code is AVA's.
+// 1. The last line is `N passed, M failed`, with `, K skipped` where tests were, alone on its line; before it stands a line
+//    `SKIPPED <title>: <reason>` for each of these. The exit code is AVA's.
 // 2. A run without a single test has failed, and so has one that AVA did not finish.
 // 3. A run that takes more processor time than the budget allows has failed.
 // 4. It is never silent for more than 10 seconds.
@@ -38,7 +39,10 @@ async function main(args) {
   await setUp(buildAll);
   const { directory, remove } = makeTestDirectory();
   try {
-    const env = { ...(await testEnvironment(dataDir, directory)), ...variables({ isCovered, isDeep }) };
+    const env = {
+      ...(await testEnvironment(dataDir, directory, process.env, isDeep)),
+      ...variables({ isCovered, isDeep }),
+    };
     doing = 'making the databases for tests';
     await prepareTestTemplates(env, dataDir);
     doing = 'linting';
@@ -52,13 +56,14 @@ async function main(args) {
     const code = await runTests(files, env, report, cost);
     stop();
     if (isCovered) await reportCoverage();
-    reportSkipped(report);
     const over = reportCost(cost, report, { isProfile, hasBudget: !isCovered && !isDeep, isWhole: files.length === 0 });
     if (!linted) say('\nThe linter found problems: see above.');
     if (code === 0 && report.passed === 0) say('\nNo test ran.');
     if (code !== 0 && report.failed === 0)
       say(`\nAVA ended with exit code ${code} although no test failed: see above.`);
-    say(`\n${report.line}`);
+    say('');
+    reportSkipped(report);
+    say(report.line);
     process.exitCode = code !== 0 ? code : linted && report.passed > 0 && !over ? 0 : 1;
   } finally {
     stop();
@@ -117,9 +122,9 @@ async function runTests(files, env, report, cost) {
 
 const seconds = (ms) => Math.round(ms / 1000);
 
-/** What did not run, so that it is not forgotten. */
+/** What did not run, and why: its title ends with the reason (test/helpers/skip.ts). */
 function reportSkipped({ skippedTitles }) {
-  for (const title of skippedTitles) say(`SKIPPED  ${title}`);
+  for (const title of skippedTitles) say(`SKIPPED ${title}`);
 }
 
 /** True where the run took more than it may. */

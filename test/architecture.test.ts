@@ -228,6 +228,17 @@ test('house: a library that is bundled is imported by the name of its bundle, so
   );
 });
 
+test('house: a test that is skipped says why, by the helper that puts the reason into its title', (t) => {
+  const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  t.true(files.length > 100);
+  const skipping = files.filter((name) =>
+    /\b(?:test|serial)\.skip\b/.test(withoutComments(readFileSync(join(ROOT, 'test', name), 'utf8'))),
+  );
+  t.deepEqual(skipping, [join('helpers', 'skip.ts')]);
+});
+
 test('house: a bundled library under its own name would be found', (t) => {
   t.is(pastTheBundle('#typebox/value'), null);
   t.is(pastTheBundle('xstate'), null);

@@ -110,6 +110,11 @@ export class DaemonProcess {
     return this.#file?.http ?? '';
   }
 
+  /** Of its NATS server. */
+  get address(): { readonly nats: string; readonly token: string } {
+    return { nats: this.#file?.nats ?? '', token: this.#file?.nats_token ?? '' };
+  }
+
   fetch(path: string): Promise<Response> {
     return fetch(`${this.url}${path}`);
   }

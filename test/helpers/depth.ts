@@ -5,6 +5,8 @@ const PARTS = 4;
 
 /** Whether this is `npm run test:deep`. */
 export const isDeep = process.env.EXTREG_TEST_DEEP === '1';
+/** Why a test is skipped elsewhere. */
+export const ONLY_DEEP = 'only in npm run test:deep';
 
 /** Of a number of runs of a property test, how many to do; at least 1. */
 export const runs = (all: number): number => (isDeep ? all : Math.ceil(all / PARTS));

@@ -8,6 +8,7 @@ import { nkeys } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports.js';
 import { BrokerConnection } from '../../src/nats/connection.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { unless } from '../helpers/skip.js';
 import { Ends, errorOf, invoke, PREFIX, Rig, recordingLogger } from './wire-rig.js';
 
 const admin = { user: 'admin', pass: 'admin' };
@@ -125,21 +126,33 @@ test('connection: secrets of the address are not logged', async (t) => {
 });
 
 const openssl = spawnSync('openssl', ['version']).status === 0;
-(openssl ? test : test.skip)('connection: TLS with our own certificate authority, and not without it', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'extreg-tls-'));
-  t.teardown(() => rm(directory, { recursive: true }));
-  const key = join(directory, 'key.pem');
-  const cert = join(directory, 'cert.pem');
-  const made = spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', key, '-out', cert],
-  ]);
-  t.is(made.status, 0, made.stderr.toString());
-  const server = await TestServer.start(
-    `tls { cert_file: "${cert}", key_file: "${key}", ca_file: "${cert}", verify: true }`,
-  );
-  t.teardown(() => server.stop());
-  t.true(await connects(server.url, { tlsCaFile: cert, tlsCertFile: cert, tlsKeyFile: key }));
-  t.false(await connects(server.url, { tlsCaFile: cert }));
-  t.false(await connects(`tls://127.0.0.1:${server.port}`));
-});
+unless(openssl ? null : 'there is no openssl here', test)(
+  'connection: TLS with our own certificate authority, and not without it',
+  async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'extreg-tls-'));
+    t.teardown(() => rm(directory, { recursive: true }));
+    const key = join(directory, 'key.pem');
+    const cert = join(directory, 'cert.pem');
+    const made = spawnSync('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+      ...[
+        '-subj',
+        '/CN=localhost',
+        '-addext',
+        'subjectAltName=IP:127.0.0.1,DNS:localhost',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+      ],
+    ]);
+    t.is(made.status, 0, made.stderr.toString());
+    const server = await TestServer.start(
+      `tls { cert_file: "${cert}", key_file: "${key}", ca_file: "${cert}", verify: true }`,
+    );
+    t.teardown(() => server.stop());
+    t.true(await connects(server.url, { tlsCaFile: cert, tlsCertFile: cert, tlsKeyFile: key }));
+    t.false(await connects(server.url, { tlsCaFile: cert }));
+    t.false(await connects(`tls://127.0.0.1:${server.port}`));
+  },
+);

@@ -7,6 +7,7 @@ import { run } from '../cli/run.js';
 import { readmeBlocks, shapeOf } from '../docs/readme.js';
 import { until } from '../helpers/nats-server.js';
 import { canSeeProcesses } from '../helpers/processes.js';
+import { unless } from '../helpers/skip.js';
 import { NpmProcess } from './npm-process.js';
 
 /** They run side by side. */
@@ -14,7 +15,7 @@ const UP_MS = 120_000;
 const THROUGH_MS = 240_000;
 
 /** These are about processes that are left over, which only /proc can tell. */
-const demonstrates = canSeeProcesses ? test : test.skip;
+const demonstrates = unless(canSeeProcesses ? null : 'there is no /proc here', test);
 
 interface Run {
   readonly demo: NpmProcess;

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { until } from '../helpers/nats-server.js';
+import { unless } from '../helpers/skip.js';
 
 interface Time {
   sample(): void;
@@ -168,7 +169,7 @@ test('without /proc nothing is measured', (t) => {
   t.is(busySeconds(proc), null);
 });
 
-const linux = process.platform === 'linux' ? test : test.skip;
+const linux = unless(process.platform === 'linux' ? null : 'it needs Linux', test);
 
 linux('CPU-1, WORKER-1: 2 s of a detached process without parent or environment are charged to its file', async (t) => {
   const run = `here-${process.pid}`;

@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import { chooseNatsPort } from '../helpers/nats-port.js';
 import { until } from '../helpers/nats-server.js';
 import { canSeeProcesses } from '../helpers/processes.js';
+import { unless } from '../helpers/skip.js';
 import { NpmProcess } from './npm-process.js';
 
 const UP_MS = 60_000;
@@ -17,7 +18,7 @@ test.before(() => chooseNatsPort(dataDir));
 test.after.always(() => rmSync(dataDir, { recursive: true, force: true }));
 
 /** These are about processes that are left over, which only /proc can tell. */
-const serial = canSeeProcesses ? test.serial : test.serial.skip;
+const serial = unless(canSeeProcesses ? null : 'there is no /proc here', test.serial);
 
 const npmStart = (t: ExecutionContext, args: string[] = []): NpmProcess =>
   NpmProcess.start(t, ['start', ...args], 'EXTENSION_REGISTRY_DATA_DIR', {

@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { until } from '../helpers/nats-server.js';
+import { unless } from '../helpers/skip.js';
 
 type Seconds = Map<string, number>;
 const script = (name: string) => pathToFileURL(resolve('scripts', name)).href;
@@ -204,7 +205,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-const linux = process.platform === 'linux' ? test : test.skip;
+const linux = unless(process.platform === 'linux' ? null : 'it needs Linux', test);
 
 linux('WORKER-2: what a worker has started ends when its AVA is killed, and so does the worker', async (t) => {
   const root = directory(t);
