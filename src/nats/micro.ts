@@ -7,7 +7,7 @@ import type { BrokerConnection } from './connection.js';
 import type { IntakeCounts } from './intake.js';
 import { acceptsReplyTo, microSubjects, QUEUE_GROUP, type Subjects } from './subjects.js';
 
-const SERVICE_NAME = 'extreg';
+export const SERVICE_NAME = 'extreg';
 const TYPE_PREFIX = 'io.nats.micro.v1';
 const NANOSECONDS_PER_MS = 1_000_000;
 

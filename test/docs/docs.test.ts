@@ -12,10 +12,13 @@ import {
   errorTable,
   extensionMetricTable,
   healthCheckTable,
+  healthReportTable,
   httpErrorTable,
+  oneHealthTable,
   policyTable,
   readDocument,
   reasonTable,
+  subjectTable,
 } from './tables.js';
 
 const same = test.macro<[file: string, name: string, expected: string, rows: number]>({
@@ -34,6 +37,9 @@ test.serial(same, 'metrics.md', 'extension-metrics', extensionMetricTable(), 12)
 test.serial(same, 'metrics.md', 'daemon-metrics', daemonMetricTable(), 12);
 
 test.serial(same, 'health-checks.md', 'health-check', healthCheckTable(), 4);
+test.serial(same, 'health.md', 'health-report', healthReportTable(), 30);
+test.serial(same, 'health.md', 'health-extension', oneHealthTable(), 15);
+test.serial(same, 'wire.md', 'subjects', subjectTable(), 8);
 test.serial(same, 'policy.md', 'policy', policyTable(), 25);
 
 test('docs/configuration.md: its example is a file that is accepted', (t) => {

@@ -1,6 +1,7 @@
 // The tables of the documents, as the code has them. `UPDATE_DOCS=1` makes the tests write them instead of comparing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { HealthSource } from '../../src/actors/offers.js';
 import { breakerDefaults, loadConfig } from '../../src/config.js';
 import {
   envName,
@@ -12,8 +13,13 @@ import {
   settingOf,
 } from '../../src/config-schema.js';
 import { ERROR_TABLE, LASTING_REASONS, UNAVAILABLE_REASONS, type UnavailableReason } from '../../src/domain/errors.js';
+import { EVENT_KINDS } from '../../src/domain/events.js';
 import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src/domain/policy.js';
+import { extensionHealthSchema, healthReportSchema } from '../../src/http/health-schema.js';
 import { HTTP_ERRORS } from '../../src/http/http-errors.js';
+import { adminVerbs } from '../../src/nats/admin-verbs.js';
+import { SERVICE_NAME } from '../../src/nats/micro.js';
+import { INBOX_PREFIX, microSubjects, QUEUE_GROUP, Subjects } from '../../src/nats/subjects.js';
 import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -146,6 +152,108 @@ interface SchemaFields {
   readonly maxItems?: number;
   readonly maxLength?: number;
   readonly description?: string;
+}
+
+/** `<…>` stands for one token. */
+export function subjectTable(): string {
+  const subjects = new Subjects(loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' }).subject_prefix);
+  const below = (all: string, ...tokens: string[]): string => all.replace('>', tokens.join('.'));
+  const verbs = [...adminVerbs({ health: NOTHING, explain: () => null }).keys()].map(code).join(' or ');
+  const event = subjects
+    .event('kind', 'extension_id')
+    .replace('kind', '<kind>')
+    .replace('extension_id', '<extension_id>');
+  const group = `queue group ${code(QUEUE_GROUP)}`;
+  return table(
+    ['subject', 'from', 'to', 'what'],
+    [
+      [code(below(subjects.invokeAll, '<extension_id>')), 'caller', `daemon, ${group}`, 'A call.'],
+      [
+        code(below(subjects.invokeAll, '<extension_id>', '<tenant_id>')),
+        'caller',
+        `daemon, ${group}`,
+        'A call that names its tenant: a NATS permission can bind a caller to it.',
+      ],
+      ['the `subject` of the row', 'daemon', 'extension, its own queue group', 'An attempt, or an active check.'],
+      [
+        code(`${INBOX_PREFIX}.<…>.<…>`),
+        'extension',
+        'daemon',
+        'The reply subject of an attempt; it cannot be guessed, and is good for one reply.',
+      ],
+      [
+        code(event),
+        'daemon',
+        'whoever subscribes',
+        `Events: ${EVENT_KINDS.map(code).join(', ')}. The body is JSON (webhooks.md).`,
+      ],
+      [
+        code(below(subjects.adminAll, '<verb>')),
+        'anyone',
+        `daemon, ${group}`,
+        `Verbs that only read: ${verbs}. On the embedded server alone.`,
+      ],
+      ...(['PING', 'INFO', 'STATS'] as const).map((verb) => [
+        microSubjects(verb, SERVICE_NAME, '<id>').map(code).join(', '),
+        'anyone',
+        'every daemon',
+        `Discovery: ${verb.toLowerCase()} of NATS micro.`,
+      ]),
+    ],
+  );
+}
+
+const NOTHING: HealthSource = {
+  report: () => {
+    throw new Error('nothing is asked of it');
+  },
+  one: () => null,
+};
+
+/** As far as the schemas of the health views use it. */
+interface HealthField {
+  readonly type: string | readonly string[];
+  readonly unit?: string;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, HealthField>>;
+  readonly items?: HealthField;
+}
+
+const HEALTH_REPORT = healthReportSchema as unknown as HealthField;
+const ONE_EXTENSION = extensionHealthSchema as unknown as HealthField;
+/** Those of `health`, which every version has too. */
+const MEASUREMENTS = new Set(Object.keys(ONE_EXTENSION.properties?.health?.properties ?? {}));
+
+/** Every field of the report, those within another by their whole path. */
+export const healthReportTable = (): string => healthTable(healthRows('', HEALTH_REPORT, () => false));
+
+/** What the view of one extension has beside the fields of `extensions[]`; `versions[]` without what `health` has too. */
+export function oneHealthTable(): string {
+  const known = HEALTH_REPORT.properties?.extensions?.items?.properties ?? {};
+  const isKnown = (path: string): boolean => {
+    const [, measured] = /^versions\[\]\.(\w+)/.exec(path) ?? [];
+    return Object.hasOwn(known, path) || (measured !== undefined && MEASUREMENTS.has(measured));
+  };
+  return healthTable(healthRows('', ONE_EXTENSION, isKnown));
+}
+
+const healthTable = (rows: string[][]): string => table(['field', 'type', 'unit', 'what it says'], rows);
+
+function healthRows(
+  prefix: string,
+  { properties = {} }: HealthField,
+  isLeftOut: (path: string) => boolean,
+): string[][] {
+  return Object.entries(properties).flatMap(([name, field]) => {
+    const path = `${prefix}${name}${field.items === undefined ? '' : '[]'}`;
+    if (isLeftOut(path)) return [];
+    const { unit = '', description = '' } = field;
+    if (unit === '' || description === '') throw new Error(`${path} of the health API has no unit or no description`);
+    const row = [code(path), [field.type].flat().join(' or '), unit, description];
+    // The settings of breakers are in docs/configuration.md.
+    const within = name === 'breaker_settings' ? [] : healthRows(`${path}.`, field.items ?? field, isLeftOut);
+    return [row, ...within];
+  });
 }
 
 const root = new URL('../../../', import.meta.url);

@@ -1,7 +1,7 @@
 // The extension and the caller of docs/wire.md in each language, as processes beside a real daemon: they say the same, word for word.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -18,6 +18,8 @@ interface Language {
   readonly name: string;
   /** Why it cannot be run here; null where it can. */
   readonly missing: string | null;
+  /** False: it takes the server from the environment alone. */
+  readonly readsDaemonFile?: boolean;
   /** Program and arguments; made once where it has to be compiled. */
   command(role: Role): readonly [string, ...string[]];
 }
@@ -45,6 +47,7 @@ const LANGUAGES: readonly Language[] = [
   },
   {
     name: 'go',
+    readsDaemonFile: false,
     missing: !isDeep ? ONLY_DEEP : go === '' ? goMissing : null,
     command: (role) => {
       const program = join(built, role);
@@ -83,16 +86,18 @@ interface Running {
   ended(): Promise<number | null>;
 }
 
-/** It is killed with the test. */
+/** It is killed with the test. `env`: where NATS is; without it, what .extreg/daemon.json in the working directory says. */
 async function start(
   t: ExecutionContext,
   command: readonly [string, ...string[]],
   args: readonly string[],
+  env: NodeJS.ProcessEnv,
 ): Promise<Running> {
-  const { nats, token } = (await started()).address;
   const [program, ...first] = command;
+  const { NATS_URL: _, NATS_TOKEN: __, ...others } = process.env;
   const child = spawn(program, [...first, ...args], {
-    env: { ...process.env, NATS_URL: nats, NATS_TOKEN: token, PYTHONDONTWRITEBYTECODE: '1' },
+    cwd: built,
+    env: { ...others, PYTHONDONTWRITEBYTECODE: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close');
@@ -108,6 +113,8 @@ async function start(
   return { child, output: () => output, ended: async () => (await closed)[0] as number | null };
 }
 
+test.before(async () => symlinkSync((await started()).dataDir, join(built, '.extreg')));
+
 const SAID_BY_CALLERS = [
   'ok v1 in 1 attempt: HELLO for acme, trace 00-0af7651916cd43dd8448eb211c80319c',
   'refused 400: text is missing',
@@ -117,19 +124,20 @@ const SAID_BY_CALLERS = [
   '',
 ].join('\n');
 
-for (const { name, missing, command } of LANGUAGES)
+for (const { name, missing, command, readsDaemonFile = true } of LANGUAGES)
   unless(missing, test)(`examples/${name}: an extension and a caller`, async (t) => {
     t.timeout(240_000);
     const daemon = await started();
+    const given = { NATS_URL: daemon.address.nats, NATS_TOKEN: daemon.address.token };
     const [id, subject] = [`wire_${name}`, `wire.${name}`];
     const sql = daemon.sql();
     await sql`insert into extensions (id, type, subject, timeout_ms, retry) values (${id}, 'pre', ${subject}, 3000, 0)`;
-    const extension = await start(t, command('extension'), [subject, name]);
+    const extension = await start(t, command('extension'), [subject, name], given);
     await until('it answers', () => extension.output().includes(`answers on ${subject} (queue group ${name})`), 60_000);
     const nc = await daemon.connect();
     await until('its row is in force', async () => (await invoke(nc, id, '{"text":"x"}')).error === '');
 
-    const caller = await start(t, command('caller'), [id]);
+    const caller = await start(t, command('caller'), [id], readsDaemonFile ? {} : given);
     t.is(await caller.ended(), 0, caller.output());
     t.is(caller.output(), SAID_BY_CALLERS);
 
@@ -166,3 +174,7 @@ for (const { name, missing, command } of LANGUAGES)
     t.regex(extension.output(), /\ndrained\n$/);
     t.is((await invoke(nc, id, '{"text":"x"}')).error, 'extension_unavailable');
   });
+
+test('docs/wire.md shows what the callers of examples/ print', (t) => {
+  t.true(readFileSync('docs/wire.md', 'utf8').includes(`\n\`\`\`\n${SAID_BY_CALLERS}\`\`\`\n`));
+});

@@ -33,20 +33,15 @@ var connection *nats.Conn
 func call(extension, body string, timeoutMs int, headers map[string]string) string {
 	request := nats.NewMsg("extreg.v1.invoke." + extension)
 	request.Data = []byte(body)
-	request.Header["Extreg-Timeout-Ms"] = []string{strconv.Itoa(timeoutMs)}
+	request.Header.Set("Extreg-Timeout-Ms", strconv.Itoa(timeoutMs))
 	for name, value := range headers {
-		request.Header[name] = []string{value}
+		request.Header.Set(name, value)
 	}
 	reply, err := connection.RequestMsg(request, time.Duration(timeoutMs)*time.Millisecond+2*time.Second)
 	if err != nil {
 		log.Fatal(err)
 	}
-	header := func(name string) string {
-		if values := reply.Header[name]; len(values) > 0 {
-			return values[0]
-		}
-		return ""
-	}
+	header := reply.Header.Get
 	if header("Extreg-Error") != "" { // the daemon's own word: an extension cannot send this header
 		var got refusal
 		if err := json.Unmarshal(reply.Data, &got); err != nil {

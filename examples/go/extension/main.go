@@ -33,20 +33,12 @@ type response struct {
 	Trace   string `json:"trace"`
 }
 
-// header reads a header by its name as spelled: msg.Header.Get would want it in Go's own letter case.
-func header(msg *nats.Msg, name string) string {
-	if values := msg.Header[name]; len(values) > 0 {
-		return values[0]
-	}
-	return ""
-}
-
 // respond sends one reply with headers.
 func respond(msg *nats.Msg, body interface{}, headers map[string]string) {
 	reply := nats.NewMsg(msg.Reply)
 	reply.Data, _ = json.Marshal(body)
 	for name, value := range headers {
-		reply.Header[name] = []string{value}
+		reply.Header.Set(name, value)
 	}
 	if err := msg.RespondMsg(reply); err != nil {
 		log.Printf("extension: %v", err)
@@ -69,7 +61,7 @@ func answer(msg *nats.Msg) {
 			reject(msg, 500, "internal error")
 		}
 	}()
-	if header(msg, "Extreg-Probe") == "1" { // an active check of the daemon
+	if msg.Header.Get("Extreg-Probe") == "1" { // an active check of the daemon
 		_ = msg.Respond(nil)
 		return
 	}
@@ -83,16 +75,16 @@ func answer(msg *nats.Msg) {
 		return
 	}
 	time.Sleep(time.Duration(wanted.DelayMs) * time.Millisecond)
-	attempt, _ := strconv.Atoi(header(msg, "Extreg-Attempt"))
-	timeoutMs, _ := strconv.Atoi(header(msg, "Extreg-Timeout-Ms"))
-	trace := header(msg, "traceparent")
+	attempt, _ := strconv.Atoi(msg.Header.Get("Extreg-Attempt"))
+	timeoutMs, _ := strconv.Atoi(msg.Header.Get("Extreg-Timeout-Ms"))
+	trace := msg.Header.Get("traceparent")
 	if len(trace) > 35 {
 		trace = trace[:35]
 	}
 	respond(msg, response{
 		Text:    strings.ToUpper(*wanted.Text),
-		Version: header(msg, "Extreg-Version"),
-		Tenant:  header(msg, "Extreg-Tenant-Id"),
+		Version: msg.Header.Get("Extreg-Version"),
+		Tenant:  msg.Header.Get("Extreg-Tenant-Id"),
 		Attempt: attempt,
 		HasTime: timeoutMs > 0,
 		Trace:   trace,
