@@ -129,6 +129,7 @@ export class HealthView implements HealthSource, MetricsSource {
     const reading = target.health.read(nowMs);
     const facts = target.facts();
     const stored = slot.stored.get(target.version);
+    const { before } = slot.counts.get(target.version) ?? { before: { successes: 0, failures: 0 } };
     const isOpen = facts.state === 'open';
     return {
       success_rate: reading.successRate,
@@ -138,8 +139,8 @@ export class HealthView implements HealthSource, MetricsSource {
       p99_latency_ms: round(reading.p99Ms),
       last_latency_ms: round(target.last.latencyMs),
       latency_samples: reading.samples,
-      success_count: (stored?.success_count ?? 0) + target.counters.successes,
-      failure_count: (stored?.failure_count ?? 0) + target.counters.failures,
+      success_count: before.successes + target.counters.successes,
+      failure_count: before.failures + target.counters.failures,
       last_success: isoAt(target.last.successMs, clock, wall) ?? stored?.last_success ?? null,
       last_failure: isoAt(target.last.failureMs, clock, wall) ?? stored?.last_failure ?? null,
       circuit_breaker_state: facts.state,
@@ -160,13 +161,19 @@ export class HealthView implements HealthSource, MetricsSource {
       const nowMs = clock.now();
       const target = slot.defaultService?.target ?? null;
       const reading = target?.health.read(nowMs) ?? null;
+      const sum = slot.counts.sum();
       const lastFailureMs = target?.last.failureMs ?? null;
       yield {
         extension_id: slot.id,
         state: target === null ? 0 : STATE_NUMBERS[target.publishedState],
-        failures_total: target?.counters.failures ?? 0,
-        recoveries_total: target?.counters.recoveries ?? 0,
-        trips_total: target?.counters.trips ?? 0,
+        failures_total: sum.failures,
+        recoveries_total: sum.recoveries,
+        trips_total: sum.trips,
+        // Of a single version they would say the same once more.
+        version_counts:
+          slot.counts.size < 2
+            ? []
+            : [...slot.counts.all].map(({ version, counters }) => ({ version: version.version, ...counters })),
         success_rate: reading?.successRate ?? null,
         avg_latency_ms: reading?.avgMs ?? null,
         auto_disabled: slot.extension.autoDisabled,

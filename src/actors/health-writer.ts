@@ -8,10 +8,9 @@ import type { Clock, FlushHealth, HealthFlushRow } from './ports.js';
 import type { Service } from './service.js';
 import type { Slot } from './slot.js';
 import type { Target } from './target.js';
+import type { Counters } from './version-counts.js';
 
 interface Flushed {
-  successes: number;
-  failures: number;
   epoch: number;
   /** Of an open breaker: other settings may have shortened it. */
   openUntilMs: number;
@@ -19,12 +18,16 @@ interface Flushed {
   autoDisabled: boolean | null;
 }
 
+type Counted = Pick<Counters, 'successes' | 'failures'>;
+
 /** That of no target. */
 const NO_EPOCH = -1;
 
 export class HealthWriter {
   /** What each target's row holds of it already; a target that is gone takes its entry along. */
   readonly #flushed = new WeakMap<Target, Flushed>();
+  /** How much of a version's counts its row holds; they outlive a target (VC1). */
+  readonly #counted = new WeakMap<Counters, Counted>();
   readonly #urgent = new Set<Target>();
   #flushing: Promise<void> | null = null;
   /** What comes after `#flushing`; null: nobody asked for it yet. */
@@ -79,7 +82,8 @@ export class HealthWriter {
     const rows: HealthFlushRow[] = [];
     for (const slot of this.deps.slots.values())
       for (const service of slot.services) {
-        const row = rowOf(slot, service, this.#flushedOf(slot, service.target), nowMs);
+        const before = { ...this.#flushedOf(slot, service.target), ...this.#countedOf(service.target) };
+        const row = rowOf(slot, service, before, nowMs);
         if (row === null) continue;
         flushing.push({ slot, target: service.target, openUntilMs: service.target.openUntilMs });
         rows.push(row);
@@ -99,15 +103,21 @@ export class HealthWriter {
   }
 
   #settle(slot: Slot, target: Target, row: HealthFlushRow, openUntilMs: number): void {
-    const before = this.#flushedOf(slot, target);
+    const counted = this.#countedOf(target);
     if (row.published) slot.publishedVersion = row.version;
+    this.#counted.set(target.counters, {
+      successes: counted.successes + row.success_delta,
+      failures: counted.failures + row.failure_delta,
+    });
     this.#flushed.set(target, {
-      successes: before.successes + row.success_delta,
-      failures: before.failures + row.failure_delta,
       epoch: row.epoch,
       openUntilMs,
       autoDisabled: row.auto_disabled,
     });
+  }
+
+  #countedOf({ counters }: Target): Counted {
+    return this.#counted.get(counters) ?? { successes: 0, failures: 0 };
   }
 
   /** A target that was never flushed is as its stored row has it. */
@@ -115,7 +125,7 @@ export class HealthWriter {
     let flushed = this.#flushed.get(target);
     if (flushed === undefined) {
       const epoch = slot.stored.get(target.version)?.epoch ?? 0;
-      flushed = { successes: 0, failures: 0, epoch, openUntilMs: target.openUntilMs, autoDisabled: null };
+      flushed = { epoch, openUntilMs: target.openUntilMs, autoDisabled: null };
       this.#flushed.set(target, flushed);
     }
     return flushed;
@@ -123,7 +133,12 @@ export class HealthWriter {
 }
 
 /** What the target owes; null: nothing changed since the last flush. */
-function rowOf(slot: Slot, { target, version }: Service, before: Flushed, nowMs: number): HealthFlushRow | null {
+function rowOf(
+  slot: Slot,
+  { target, version }: Service,
+  before: Flushed & Counted,
+  nowMs: number,
+): HealthFlushRow | null {
   const successes = target.counters.successes - before.successes;
   const failures = target.counters.failures - before.failures;
   const facts = target.facts();

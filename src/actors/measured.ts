@@ -1,8 +1,9 @@
-// What is known of one target's attempts, whatever its breaker makes of them: the health window, counts since the process began,
+// What is known of one target's attempts, whatever its breaker makes of them: the health window, counts,
 // what happened last, and who listens.
 import { DecisionWindow } from '../domain/decision-window.js';
 import { HEALTH_WINDOW_MS, HealthWindow } from '../domain/health-window.js';
 import type { Endpoint } from './endpoint.js';
+import type { Counters } from './version-counts.js';
 
 /** One call in so many; see isTrialDue. */
 const TRIAL_EVERY = 10;
@@ -14,7 +15,6 @@ export class Measured {
    * before has had its consequence when it opened.
    */
   readonly routing = new DecisionWindow(HEALTH_WINDOW_MS);
-  readonly counters = { successes: 0, failures: 0, trips: 0, recoveries: 0 };
   /** Monotonic; null where there was none. */
   readonly last: { successMs: number | null; failureMs: number | null; latencyMs: number | null } = {
     successMs: null,
@@ -24,6 +24,9 @@ export class Measured {
   /** Of whoever listens on the version's own subject, where there are no instances; see Endpoint. */
   readonly #presence: Pick<Endpoint, 'absentSinceMs'> = { absentSinceMs: null };
   #passedOver = 0;
+
+  /** Of its version, which may have had another target before. */
+  constructor(readonly counters: Counters) {}
 
   record(success: boolean, latencyMs: number, nowMs: number): void {
     this.health.record(success, latencyMs, nowMs);

@@ -7,6 +7,7 @@ import type { Outcome } from '../domain/outcome.js';
 import type { Why } from '../domain/routing-table.js';
 import type { Verb } from '../domain/verbs.js';
 import type { BreakerStateName, RolloutChange } from './ports.js';
+import type { Counters } from './version-counts.js';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -29,11 +30,14 @@ export interface ExtensionSample {
   readonly extension_id: string;
   /** 0 closed, 1 open, 2 half-open; isolated counts as 1, forced closed as 0. */
   readonly state: 0 | 1 | 2;
+  /** These three count for all versions, deleted ones included. */
   readonly failures_total: number;
-  /** Times the breaker closed after having been open. */
+  /** Times a breaker closed after having been open. */
   readonly recoveries_total: number;
-  /** Times it opened, re-opening from half-open included. */
+  /** Times one opened, re-opening from half-open included. */
   readonly trips_total: number;
+  /** The same by version; none where there is only one. */
+  readonly version_counts: readonly ({ readonly version: string } & Readonly<Counters>)[];
   /** Health window; null without calls. */
   readonly success_rate: number | null;
   readonly avg_latency_ms: number | null;

@@ -148,6 +148,7 @@ export class ServiceSet {
     const isEnabledNow = extension !== before && !isEnabled(before, version);
     const facts = row === null ? null : factsOf(row, this.#settings, putBacks(entry, version));
     return new Target({
+      counters: this.#slot.counts.of(version, row).counters,
       extensionId: extension.id,
       version: version.version,
       settings: this.#settings,

@@ -31,6 +31,7 @@ import type { Service } from './service.js';
 import { ServiceSet } from './service-set.js';
 import { inSlices } from './slices.js';
 import type { Target } from './target.js';
+import { VersionCounts } from './version-counts.js';
 
 export interface SlotDeps {
   readonly clock: Clock;
@@ -62,6 +63,7 @@ export class Slot {
   readonly checks = new Map<Outcome, number>();
   /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still out. */
   inFlight = 0;
+  readonly counts = new VersionCounts();
   readonly instanceStatuses = new InstanceStatuses();
   /** Version whose breaker the extension's published row holds; null: there is no such row, as far as is known. */
   publishedVersion: string | null;
@@ -324,6 +326,10 @@ export class Slot {
     const published = this.#set.default?.version.version;
     for (const name of this.calls.keys())
       if (name !== published && versionOf(this.#extension, name) === undefined) this.calls.delete(name);
+    const { version } = this.#extension;
+    this.counts.keep(
+      (name) => name === published || name === version || versionOf(this.#extension, name) !== undefined,
+    );
   }
 
   /** S3; an override stays what it is (S2). */

@@ -30,12 +30,15 @@ import { OverdueLook } from './overdue.js';
 import type { BreakerStateName } from './ports.js';
 import { Rotation, type RotationChange } from './rotation.js';
 import { SlowStart } from './slow-start.js';
+import { type Counters, newCounters } from './version-counts.js';
 
 export interface TargetOptions
   extends Pick<BreakerLifeOptions, 'settings' | 'override' | 'facts' | 'mustProve' | 'clock' | 'random'> {
   readonly extensionId: string;
   readonly version: string;
   readonly timeoutMs: number;
+  /** Of its version; new ones unless given. */
+  readonly counters?: Counters;
   /** Called after the change is in force; must not throw. */
   readonly onEvent: (target: Target, event: BreakerEmitted) => void;
   /** Likewise, for an endpoint that went or came back. */
@@ -57,10 +60,10 @@ const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
 export class Target {
   readonly extensionId: string;
   readonly version: string;
-  readonly measured = new Measured();
-  readonly health = this.measured.health;
-  readonly counters = this.measured.counters;
-  readonly last = this.measured.last;
+  readonly measured: Measured;
+  readonly health: Measured['health'];
+  readonly counters: Counters;
+  readonly last: Measured['last'];
   readonly rotation: Rotation;
   readonly #options: TargetOptions;
   readonly #window: DecisionWindow;
@@ -79,6 +82,10 @@ export class Target {
   constructor(options: TargetOptions) {
     const { settings, timeoutMs, override, facts, mustProve, clock, random } = options;
     this.#options = options;
+    this.measured = new Measured(options.counters ?? newCounters());
+    this.health = this.measured.health;
+    this.counters = this.measured.counters;
+    this.last = this.measured.last;
     this.extensionId = options.extensionId;
     this.version = options.version;
     this.#settings = settings;

@@ -69,6 +69,13 @@ const perResult =
     return text;
   };
 
+const perVersion =
+  (name: ExtensionMetric, read: (one: ExtensionSample['version_counts'][number]) => number) =>
+  ({ extension_id, version_counts }: ExtensionSample): string =>
+    version_counts
+      .map((one) => sampleLine(name, labelSet(['extension_id', 'version'], [extension_id, one.version]), read(one)))
+      .join('');
+
 /** How one extension's series of each family are written. */
 const WRITERS: Readonly<Record<ExtensionMetric, (sample: ExtensionSample) => string>> = {
   extension_circuit_breaker_state: single('extension_circuit_breaker_state', (s) => s.state),
@@ -87,6 +94,18 @@ const WRITERS: Readonly<Record<ExtensionMetric, (sample: ExtensionSample) => str
   extension_circuit_breaker_recoveries_total: single(
     'extension_circuit_breaker_recoveries_total',
     (s) => s.recoveries_total,
+  ),
+  extension_version_circuit_breaker_failures_total: perVersion(
+    'extension_version_circuit_breaker_failures_total',
+    (one) => one.failures,
+  ),
+  extension_version_circuit_breaker_trips_total: perVersion(
+    'extension_version_circuit_breaker_trips_total',
+    (one) => one.trips,
+  ),
+  extension_version_circuit_breaker_recoveries_total: perVersion(
+    'extension_version_circuit_breaker_recoveries_total',
+    (one) => one.recoveries,
   ),
   extension_health_success_rate: single('extension_health_success_rate', (s) => s.success_rate ?? Number.NaN),
   extension_health_avg_latency_ms: single('extension_health_avg_latency_ms', (s) => s.avg_latency_ms ?? Number.NaN),

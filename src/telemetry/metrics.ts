@@ -25,18 +25,33 @@ export const EXTENSION_METRICS = {
   },
   extension_circuit_breaker_failures_total: {
     type: 'counter',
-    help: 'Attempts that counted as failures.',
+    help: 'Attempts that counted as failures, of all versions.',
     labels: ['extension_id'],
   },
   extension_circuit_breaker_trips_total: {
     type: 'counter',
-    help: 'Times the breaker opened, re-opening from half-open included.',
+    help: 'Times a breaker opened, re-opening from half-open included, of all versions.',
     labels: ['extension_id'],
   },
   extension_circuit_breaker_recoveries_total: {
     type: 'counter',
-    help: 'Times the breaker closed after having been open.',
+    help: 'Times a breaker closed after having been open, of all versions.',
     labels: ['extension_id'],
+  },
+  extension_version_circuit_breaker_failures_total: {
+    type: 'counter',
+    help: 'Attempts that counted as failures, by version, where an extension has several.',
+    labels: ['extension_id', 'version'],
+  },
+  extension_version_circuit_breaker_trips_total: {
+    type: 'counter',
+    help: 'Times the breaker of a version opened, where an extension has several.',
+    labels: ['extension_id', 'version'],
+  },
+  extension_version_circuit_breaker_recoveries_total: {
+    type: 'counter',
+    help: 'Times the breaker of a version closed after having been open, where an extension has several.',
+    labels: ['extension_id', 'version'],
   },
   extension_health_success_rate: {
     type: 'gauge',

@@ -104,6 +104,7 @@ export const extensionSample = (extension_id: string, sample: Partial<ExtensionS
   fallbacks: new Map(),
   routed: [],
   versions: [],
+  version_counts: [],
   ...sample,
 });
 

@@ -34,6 +34,10 @@ const busy = extensionSample('normalize_text', {
     { version: 'v2', by: 'rules', calls: 3 },
     { version: 'v2', by: 'stand_in', calls: 1 },
   ],
+  version_counts: [
+    { version: 'v1', successes: 9, failures: 4, trips: 1, recoveries: 1 },
+    { version: 'v2', successes: 0, failures: 3, trips: 2, recoveries: 1 },
+  ],
   versions: [
     { version: 'v2', state: 2 },
     { version: 'we"ird\\\nname', state: 0 },
@@ -77,6 +81,10 @@ test('metrics: the numbers of an extension are those of its sample', async (t) =
   t.is(of('extension_circuit_breaker_failures_total'), 7);
   t.is(of('extension_circuit_breaker_recoveries_total'), 2);
   t.is(of('extension_circuit_breaker_trips_total'), 3);
+  const ofV2 = { extension_id: 'normalize_text', version: 'v2' };
+  t.is(value(families, 'extension_version_circuit_breaker_failures_total', ofV2), 3);
+  t.is(value(families, 'extension_version_circuit_breaker_trips_total', ofV2), 2);
+  t.is(value(families, 'extension_version_circuit_breaker_recoveries_total', ofV2), 1);
   t.is(of('extension_health_success_rate'), 0.25);
   t.is(of('extension_health_avg_latency_ms'), 12.5);
   t.is(of('extension_auto_disabled'), 1);
