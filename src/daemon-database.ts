@@ -3,6 +3,8 @@
 // B1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
 // B2. Where it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
 // B3. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
+// B4. A database that is read but takes no writes is degraded, too (daemon-writes.ts); that is tried every few seconds.
+import { randomUUID } from 'node:crypto';
 import { lastValueFrom, Observable, Subject, Subscription, tap } from '#rxjs';
 import { every } from './actors/actor-supervision.js';
 import type {
@@ -13,16 +15,18 @@ import type {
   ReadRollout,
   RegistryFeed,
   SetRollout,
+  WasFlushed,
   WriteAudit,
   WriteInstanceStatus,
 } from './actors/ports.js';
 import { type Config, databasePlaces } from './config.js';
+import { DatabaseWrites } from './daemon-writes.js';
 import { pruneAudit, writeAudit } from './db/audit-queries.js';
 import { applyAutoChange } from './db/auto-queries.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './db/client.js';
 import { errorText } from './db/database-errors.js';
 import { type EmbeddedDatabase, openEmbedded } from './db/embedded.js';
-import { flushHealth } from './db/health-queries.js';
+import { emptyStaleWindows, flushHealth, wasFlushed } from './db/health-queries.js';
 import { writeInstanceStatus } from './db/instance-queries.js';
 import { withLastKnown } from './db/last-known-feed.js';
 import { checkSchema, migrateDatabase } from './db/migrate.js';
@@ -31,6 +35,8 @@ import { readRollout, setRollout } from './db/rollout-queries.js';
 import { keepSnapshotFile, snapshotPath } from './db/snapshot-file.js';
 import { applyVerb } from './db/verb-queries.js';
 import { isSchemaError } from './db/version-errors.js';
+import { tryWrite } from './db/write-trial.js';
+import { HeldError } from './domain/held-error.js';
 import type { RegistryPosition, RegistryUpdate } from './domain/registry-rows.js';
 import type { Logger } from './telemetry/log.js';
 
@@ -39,6 +45,7 @@ export interface RegistryDatabase {
   readonly feed$: RegistryFeed;
   requestSnapshot(): void;
   readonly flushHealth: FlushHealth;
+  readonly wasFlushed: WasFlushed;
   readonly writeInstanceStatus: WriteInstanceStatus;
   readonly applyAutoChange: ApplyAutoChange;
   readonly applyVerb: ApplyVerb;
@@ -59,6 +66,8 @@ const SNAPSHOT_FILE_EVERY_MS = 1000;
 const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 1500;
 const PRUNE_MS = 6 * 3_600_000;
+const TRIAL_MS = 5000;
+const STALE_MS = 300_000;
 const POOL_SIZE = 4;
 
 /** Rejects where the embedded database cannot be opened; a given one is waited for. */
@@ -111,6 +120,17 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     }
   };
 
+  const writes = new DatabaseWrites({ clock, log: dbLog, isAway: () => isAway });
+  const writer = randomUUID();
+  const emptyStale = async (): Promise<void> => {
+    try {
+      const rows = await emptyStaleWindows(db);
+      if (rows > 0) dbLog.info({ event: 'health_windows_emptied', rows });
+    } catch (error) {
+      dbLog.warn({ event: 'health_windows_not_emptied', error: errorText(error) });
+    }
+  };
+
   const live$: RegistryFeed = new Observable((subscriber) => {
     const stopped = new AbortController();
     const subscriptions = new Subscription(() => stopped.abort());
@@ -120,6 +140,10 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
         subscriptions.add(stored$.subscribe(subscriber));
         subscriptions.add(every(PRUNE_MS, clock).subscribe(() => void prune()));
         void prune();
+        subscriptions.add(every(STALE_MS, clock).subscribe(() => void emptyStale()));
+        void emptyStale();
+        subscriptions.add(every(TRIAL_MS, clock).subscribe(() => void writes.try(() => tryWrite(db, writer))));
+        void writes.try(() => tryWrite(db, writer));
       },
       (error: Error) => fail(error),
     );
@@ -146,18 +170,22 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     db,
     feed$,
     requestSnapshot: () => requests$.next(),
-    flushHealth: (rows) => flushHealth(db, rows).catch(inShort),
-    writeInstanceStatus: (rows) => writeInstanceStatus(db, rows).catch(inShort),
-    applyAutoChange: (change) => applyAutoChange(db, change).catch(inShort),
-    applyVerb: (command, remainingMs) => applyVerb(db, command, remainingMs).catch(inShort),
-    setRollout: (command, remainingMs) => setRollout(db, command, remainingMs).catch(inShort),
+    flushHealth: (number, rows) => writes.watch('health', flushHealth(db, { writer, number }, rows)).catch(inShort),
+    wasFlushed: (number) => writes.watch('health', wasFlushed(db, { writer, number })).catch(inShort),
+    writeInstanceStatus: (rows) => writes.watch('instance_status', writeInstanceStatus(db, rows)).catch(inShort),
+    applyAutoChange: (change) => writes.watch('auto_change', applyAutoChange(db, change)).catch(inShort),
+    applyVerb: (command, remainingMs) => writes.watch('verb', applyVerb(db, command, remainingMs)).catch(inShort),
+    setRollout: (command, remainingMs) => writes.watch('rollout', setRollout(db, command, remainingMs)).catch(inShort),
     readRollout: (extensionId, historyLimit) => readRollout(db, extensionId, historyLimit).catch(inShort),
-    writeAudit: (facts) => writeAudit(db, facts, log).catch(inShort),
+    writeAudit: (facts) => writes.watch('audit', writeAudit(db, facts, log)).catch(inShort),
     remember: (update) => {
       // What came from the file need not go there again.
       if (!isFromFile) remembered$.next(update);
     },
-    degraded: () => [...(isAway ? ['database'] : []), ...(isFromFile ? ['registry_snapshot_file'] : [])],
+    degraded: () => [
+      ...(isAway || writes.isFailing ? ['database'] : []),
+      ...(isFromFile ? ['registry_snapshot_file'] : []),
+    ],
     failed,
     close: async () => {
       remembered$.complete();
@@ -170,6 +198,7 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
 
 /** What is tried again every second must not be logged with its query and all the rows of it, which is how it comes. */
 function inShort(error: unknown): never {
+  if (error instanceof HeldError) throw error;
   throw new Error(errorText(error));
 }
 

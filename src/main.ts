@@ -125,6 +125,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
         webhooks.publish(event);
       },
       flushHealth: database.flushHealth,
+      wasFlushed: database.wasFlushed,
       writeInstanceStatus: database.writeInstanceStatus,
       applyAutoChange: database.applyAutoChange,
       applyVerb: database.applyVerb,
@@ -142,7 +143,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
       clock,
       wall: Date.now,
       random: Math.random,
-      newId: randomUUID,
+      newId: () => randomUUID(),
       log,
     },
     {

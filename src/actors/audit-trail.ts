@@ -1,7 +1,8 @@
 // Audit facts on their way to the database: at most LIMIT wait; beyond it the oldest are dropped and counted. Each was
 // logged in full when it happened (notices.ts, N1), so a dropped one is in the log still.
 //
-// Q1. Facts are written in the order they happened, each once; while the database is away they wait.
+// Q1. Facts are written in the order they happened, each once: each has an id, by which it is known where an answer was lost.
+//     While the database is away they wait.
 import type { Logger } from '../telemetry/log.js';
 import type { AuditFact, WriteAudit } from './ports.js';
 
@@ -16,14 +17,16 @@ export class AuditTrail {
   constructor(
     private readonly write: WriteAudit,
     private readonly log: Logger,
+    /** A UUID. */
+    private readonly newId: () => string,
   ) {}
 
   get owed(): number {
     return this.#owed.length;
   }
 
-  readonly add = (fact: AuditFact): void => {
-    this.#owed.push(fact);
+  readonly add = (fact: Omit<AuditFact, 'id'>): void => {
+    this.#owed.push({ id: this.newId(), ...fact });
     if (this.#owed.length > LIMIT) {
       this.#owed.shift();
       this.dropped++;

@@ -10,11 +10,16 @@
 //     answer was lost may be this one's own.
 // A10. What has to wait (A4, A5) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
 //     was switched off has to prove itself to the new process anyhow.
+// A11. A row that another transaction holds keeps no other waiting: it is tried after the others, once each time.
+// A12. Where the answer to a write was lost, it is asked for before anything else is written to the row, also where the change is not
+//     wanted any more: what was applied is published, once.
 import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../domain/auto-management.js';
 import type { JsonObject } from '../domain/extension.js';
+import { HeldError, isRowHeld } from '../domain/held-error.js';
 import { overrideOf } from '../domain/verbs.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Brake } from './brake.js';
+import { HeldRows } from './held-rows.js';
 import type { Notices } from './notices.js';
 import type { ApplyAutoChange, AutoChange, Clock } from './ports.js';
 import type { Slot } from './slot.js';
@@ -27,6 +32,9 @@ export class AutoManager {
   readonly #witnessed = new WeakSet<Slot>();
   /** Revision that the last write for a slot was decided on. While its row has it, nobody knows what became of the write. */
   #tried = new WeakMap<Slot, number>();
+  /** A12. By the extension's id. */
+  readonly #unanswered = new Map<string, AutoChange>();
+  readonly #held: HeldRows;
   #writing: Promise<void> | null = null;
   autoDisabledTotal = 0;
 
@@ -41,9 +49,13 @@ export class AutoManager {
       readonly healthOf: (slot: Slot) => JsonObject;
       /** A person's verb waits to be written to the extension: it moves the row's revision, so it goes first. */
       readonly isHeld: (extensionId: string) => boolean;
+      /** A UUID. */
+      readonly newId: () => string;
       readonly log: Logger;
     },
-  ) {}
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
 
   get owed(): number {
     return this.#owed.size;
@@ -70,7 +82,7 @@ export class AutoManager {
     const { revision, uid = null } = slot.extension;
     const reason =
       change === 'auto_disable' ? `circuit opened: ${target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
-    this.#owed.set(slot.id, { extension_id: slot.id, uid, change, revision, reason });
+    this.#owed.set(slot.id, { id: this.deps.newId(), extension_id: slot.id, uid, change, revision, reason });
     void this.flush();
   }
 
@@ -89,6 +101,7 @@ export class AutoManager {
   forget(id: string): void {
     this.#owed.delete(id);
     this.#waiting.delete(id);
+    this.#unanswered.delete(id);
   }
 
   /** The registry's history is another one: what its rows say of automatic changes, no daemon that runs has decided. */
@@ -103,35 +116,80 @@ export class AutoManager {
 
   /** Applies what is owed; resolves when nothing is, or the database is away. */
   flush(): Promise<void> {
-    this.#writing ??= this.#applyAll().finally(() => {
-      this.#writing = null;
-    });
+    this.#writing ??= this.#applyAll();
     return this.#writing;
   }
 
   async #applyAll(): Promise<void> {
     // Not within the change that asks for it: a snapshot is weighed as a whole (A5).
     await null;
-    for (let owed = this.#next(); owed !== undefined; owed = this.#next()) {
-      const slot = this.deps.slots.get(owed.extension_id);
-      if (slot !== undefined) this.#tried.set(slot, owed.revision);
-      try {
-        const result = await this.deps.apply(owed);
-        // Only what was applied is settled: a newer wish may have come meanwhile.
-        if (this.#owed.get(owed.extension_id) === owed) this.#owed.delete(owed.extension_id);
-        if (result.applied) this.#applied(owed, result.revision);
-        else this.deps.log.info({ event: 'auto_change_stale', ...owed });
-      } catch (error) {
-        // To the end of the queue: one that cannot be written must not keep the others waiting. A newer wish stands.
-        const wish = this.#owed.get(owed.extension_id);
-        if (wish !== undefined) {
-          this.#owed.delete(owed.extension_id);
-          this.#owed.set(owed.extension_id, wish);
-        }
-        this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#owed.size, error: String(error) });
-        return;
+    try {
+      this.#held.keep((id) => this.#owed.has(id) || this.#unanswered.has(id));
+      const tried = new Set<string>();
+      let isStopped = false;
+      for (let id = this.#next(tried); id !== undefined && !isStopped; id = this.#next(tried)) {
+        isStopped = !(await this.#applyOne(id));
+        if (this.#held.has(id)) tried.add(id);
       }
+    } finally {
+      // With the last look at what is wanted: whoever wants more from now on begins another pass.
+      this.#writing = null;
     }
+  }
+
+  /** False: nothing can be written now. */
+  async #applyOne(id: string): Promise<boolean> {
+    try {
+      await this.#askForAnswer(id);
+      const owed = this.#owed.get(id);
+      if (owed !== undefined && this.#isDue(owed)) await this.#apply(owed);
+      this.#held.release(id);
+      return true;
+    } catch (error) {
+      if (isRowHeld(error)) this.#held.note(id, (error as Error).message);
+      else this.#delay(id, error);
+      return isRowHeld(error);
+    }
+  }
+
+  /** A12. */
+  async #askForAnswer(id: string): Promise<void> {
+    const unanswered = this.#unanswered.get(id);
+    if (unanswered === undefined) return;
+    const result = await this.deps.apply({ ...unanswered, isOnlyAsked: true });
+    this.#unanswered.delete(id);
+    if (!result.applied) return;
+    if (this.#owed.get(id)?.revision === unanswered.revision) this.#owed.delete(id);
+    this.#applied(unanswered, result.revision);
+  }
+
+  async #apply(owed: AutoChange): Promise<void> {
+    const { extension_id: id } = owed;
+    const slot = this.deps.slots.get(id);
+    if (slot !== undefined) this.#tried.set(slot, owed.revision);
+    const result = await this.deps.apply(owed).catch((error: unknown) => {
+      if (!(error instanceof HeldError)) this.#unanswered.set(id, owed);
+      throw error;
+    });
+    // Only what was applied is settled: a newer wish may have come meanwhile.
+    if (this.#owed.get(id) === owed) this.#owed.delete(id);
+    if (result.applied) this.#applied(owed, result.revision);
+    else this.deps.log.info({ event: 'auto_change_stale', ...owed });
+  }
+
+  /** To the end of the queue: one that cannot be written must not keep the others waiting. A newer wish stands. */
+  #delay(id: string, error: unknown): void {
+    const wish = this.#owed.get(id);
+    if (wish !== undefined) {
+      this.#owed.delete(id);
+      this.#owed.set(id, wish);
+    }
+    const unanswered = this.#unanswered.get(id);
+    if (unanswered !== undefined) {
+      this.#unanswered.delete(id);
+      this.#unanswered.set(id, unanswered);
+    }
+    this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#owed.size, error: String(error) });
   }
 
   /** A9. */
@@ -139,15 +197,29 @@ export class AutoManager {
     return slot.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(slot);
   }
 
-  #next(): AutoChange | undefined {
-    for (const owed of this.#owed.values()) {
-      if (this.deps.isHeld(owed.extension_id)) continue;
-      if (owed.change === 'auto_enable' || !this.deps.brake.holds) return owed;
-      // A5.
-      this.#owed.delete(owed.extension_id);
-      this.#waiting.set(owed.extension_id, 'braked');
+  /** Extension whose turn it is; A11. */
+  #next(tried: ReadonlySet<string>): string | undefined {
+    let last: string | undefined;
+    for (const [id, owed] of this.#owed) {
+      if (tried.has(id) || !this.#isDue(owed)) continue;
+      if (!this.#held.has(id)) return id;
+      last ??= id;
     }
-    return undefined;
+    for (const id of this.#unanswered.keys()) {
+      if (tried.has(id)) continue;
+      if (!this.#held.has(id)) return id;
+      last ??= id;
+    }
+    return last;
+  }
+
+  #isDue(owed: AutoChange): boolean {
+    if (this.deps.isHeld(owed.extension_id)) return false;
+    if (owed.change === 'auto_enable' || !this.deps.brake.holds) return true;
+    // A5.
+    this.#owed.delete(owed.extension_id);
+    this.#waiting.set(owed.extension_id, 'braked');
+    return false;
   }
 
   #applied(change: AutoChange, revision: number): void {

@@ -40,6 +40,7 @@ import type {
   SendAttempt,
   SendCheck,
   WallClock,
+  WasFlushed,
   WriteAudit,
   WriteInstanceStatus,
 } from './ports.js';
@@ -61,6 +62,7 @@ export interface CorePorts {
   readonly afterRoundTrip: AfterRoundTrip;
   readonly publish: PublishEvent;
   readonly flushHealth: FlushHealth;
+  readonly wasFlushed: WasFlushed;
   readonly writeInstanceStatus: WriteInstanceStatus;
   readonly applyAutoChange: ApplyAutoChange;
   readonly applyVerb: ApplyVerb;
@@ -72,7 +74,7 @@ export interface CorePorts {
   /** 0..1 */
   readonly random: () => number;
   /** A UUID, random. */
-  readonly newId: () => string;
+  readonly newId: (of: 'verb' | 'change' | 'fact') => string;
   readonly log: Logger;
 }
 
@@ -118,7 +120,7 @@ export class Core {
   constructor(ports: CorePorts, settings: CoreSettings) {
     const { clock, wall, random, log } = ports;
     this.#ports = ports;
-    this.audit = new AuditTrail(ports.writeAudit, log.child({ component: 'audit' }));
+    this.audit = new AuditTrail(ports.writeAudit, log.child({ component: 'audit' }), () => ports.newId('fact'));
     this.#notices = new Notices({ log, wall, publish: ports.publish, audit: this.audit.add });
     this.supervisor = new Supervisor({
       feed$: ports.feed$,
@@ -182,6 +184,7 @@ export class Core {
       slots,
       clock,
       flush: ports.flushHealth,
+      wasFlushed: ports.wasFlushed,
       log: log.child({ component: 'health_writer' }),
     });
     this.brake = new Brake({ slots, notices: this.#notices });
@@ -201,6 +204,7 @@ export class Core {
       notices: this.#notices,
       healthOf: (slot) => this.#healthOf(slot, slot.defaultService?.target ?? null),
       isHeld: (id) => this.operator.owes(id),
+      newId: () => ports.newId('change'),
       log: log.child({ component: 'auto_manager' }),
     });
     this.prober = new Prober({
@@ -216,7 +220,7 @@ export class Core {
       slots,
       apply: ports.applyVerb,
       revision: () => this.supervisor.revision,
-      newId: ports.newId,
+      newId: () => ports.newId('verb'),
       clock,
       notices: this.#notices,
       onChanged: (slot) => this.#slotChanged(slot),

@@ -1,10 +1,14 @@
 // Brings what targets measured to the database: every second in one batch, and a breaker's transition at once.
 //
-// F1. What a flush could not write stays owed by its target; counts are added to the row's, so nothing is lost or doubled
-//     while the process lives.
+// F1. What a flush could not write stays pending with its target; counts are added to the row's, so nothing is lost or doubled
+//     while the process lives: where an answer was lost, the next flush begins by asking whether it was written.
 // F2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
+// F3. A row that another transaction holds is flushed apart from the others until it was written: it delays no other.
+// F4. When the window of a target without calls is over, its row is written once more: what it said is over, too.
+
 import type { Logger } from '../telemetry/log.js';
-import type { Clock, FlushHealth, HealthFlushRow } from './ports.js';
+import { HeldRows } from './held-rows.js';
+import type { Clock, FlushHealth, HealthFlushRow, WasFlushed } from './ports.js';
 import type { Service } from './service.js';
 import type { Slot } from './slot.js';
 import type { Target } from './target.js';
@@ -16,6 +20,17 @@ interface Flushed {
   openUntilMs: number;
   /** Whether the row says so; null: this process has not written it yet. */
   autoDisabled: boolean | null;
+  /** F4. When the window that the row shows is over, monotonic; null: it shows none. */
+  windowOverMs: number | null;
+}
+
+/** What a flush was to write, for when it is known whether it did. */
+interface Part {
+  readonly slot: Slot;
+  readonly target: Target;
+  readonly row: HealthFlushRow;
+  readonly openUntilMs: number;
+  readonly windowOverMs: number | null;
 }
 
 type Counted = Pick<Counters, 'successes' | 'failures'>;
@@ -29,6 +44,10 @@ export class HealthWriter {
   /** How much of a version's counts its row holds; they outlive a target (VC1). */
   readonly #counted = new WeakMap<Counters, Counted>();
   readonly #urgent = new Set<Target>();
+  readonly #held: HeldRows;
+  #number = 0;
+  /** F1. Nobody knows whether it was written. */
+  #unanswered: { readonly number: number; readonly parts: readonly Part[] } | null = null;
   #flushing: Promise<void> | null = null;
   /** What comes after `#flushing`; null: nobody asked for it yet. */
   #following: Promise<void> | null = null;
@@ -39,9 +58,12 @@ export class HealthWriter {
       readonly slots: ReadonlyMap<string, Slot>;
       readonly clock: Clock;
       readonly flush: FlushHealth;
+      readonly wasFlushed: WasFlushed;
       readonly log: Logger;
     },
-  ) {}
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
 
   /** A transition of this target does not wait for the tick. */
   transitioned(target: Target): void {
@@ -77,33 +99,71 @@ export class HealthWriter {
 
   async #flushOnce(): Promise<void> {
     this.#urgent.clear();
-    const nowMs = this.deps.clock.now();
-    const flushing: { slot: Slot; target: Target; openUntilMs: number }[] = [];
-    const rows: HealthFlushRow[] = [];
-    for (const slot of this.deps.slots.values())
-      for (const service of slot.services) {
-        const before = { ...this.#flushedOf(slot, service.target), ...this.#countedOf(service.target) };
-        const row = rowOf(slot, service, before, nowMs);
-        if (row === null) continue;
-        flushing.push({ slot, target: service.target, openUntilMs: service.target.openUntilMs });
-        rows.push(row);
-      }
-    if (rows.length === 0) return;
     try {
-      const { dropped } = await this.deps.flush(rows);
-      for (const { extension_id, version, error } of dropped) {
-        this.dropped++;
-        this.deps.log.error({ event: 'health_row_dropped', extension_id, version, error });
+      await this.#askForAnswer();
+      const parts = this.#pending();
+      if (this.#held.size > 0) {
+        const names = new Set(parts.map((part) => nameOf(part.row)));
+        this.#held.keep((name) => names.has(name));
       }
-      for (const [i, { slot, target, openUntilMs }] of flushing.entries())
-        this.#settle(slot, target, rows[i] as HealthFlushRow, openUntilMs);
+      const held = new Set(parts.filter((part) => this.#held.has(nameOf(part.row))));
+      await this.#write(parts.filter((part) => !held.has(part)));
+      // F3.
+      await this.#write([...held]);
     } catch (error) {
-      this.deps.log.warn({ event: 'health_flush_delayed', rows: rows.length, error: String(error) });
+      this.deps.log.warn({ event: 'health_flush_delayed', rows: this.#pending().length, error: String(error) });
     }
   }
 
-  #settle(slot: Slot, target: Target, row: HealthFlushRow, openUntilMs: number): void {
+  #pending(): Part[] {
+    const nowMs = this.deps.clock.now();
+    const parts: Part[] = [];
+    for (const slot of this.deps.slots.values())
+      for (const service of slot.services) {
+        const { target } = service;
+        const before = { ...this.#flushedOf(slot, target), ...this.#countedOf(target) };
+        const row = rowOf(slot, service, before, nowMs);
+        if (row === null) continue;
+        parts.push({ slot, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
+      }
+    return parts;
+  }
+
+  async #write(parts: readonly Part[]): Promise<void> {
+    if (parts.length === 0) return;
+    const number = ++this.#number;
+    this.#unanswered = { number, parts };
+    const { dropped, held } = await this.deps.flush(
+      number,
+      parts.map(({ row }) => row),
+    );
+    this.#unanswered = null;
+    for (const { extension_id, version, error } of dropped) {
+      this.dropped++;
+      this.deps.log.error({ event: 'health_row_dropped', extension_id, version, error });
+    }
+    const heldErrors = new Map(held.map((one) => [nameOf(one), one.error]));
+    for (const part of parts) {
+      const error = heldErrors.get(nameOf(part.row));
+      if (error === undefined) this.#settle(part);
+      else this.#held.note(nameOf(part.row), error);
+    }
+  }
+
+  /** F1. */
+  async #askForAnswer(): Promise<void> {
+    if (this.#unanswered === null) return;
+    const { number, parts } = this.#unanswered;
+    const wasWritten = await this.deps.wasFlushed(number);
+    this.#unanswered = null;
+    if (!wasWritten) return;
+    this.deps.log.info({ event: 'health_flush_confirmed', rows: parts.length });
+    for (const part of parts) this.#settle(part);
+  }
+
+  #settle({ slot, target, row, openUntilMs, windowOverMs }: Part): void {
     const counted = this.#countedOf(target);
+    this.#held.release(nameOf(row));
     if (row.published) slot.publishedVersion = row.version;
     this.#counted.set(target.counters, {
       successes: counted.successes + row.success_delta,
@@ -113,6 +173,7 @@ export class HealthWriter {
       epoch: row.epoch,
       openUntilMs,
       autoDisabled: row.auto_disabled,
+      windowOverMs: row.latency_samples === 0 ? null : windowOverMs,
     });
   }
 
@@ -125,12 +186,16 @@ export class HealthWriter {
     let flushed = this.#flushed.get(target);
     if (flushed === undefined) {
       const epoch = slot.stored.get(target.version)?.epoch ?? 0;
-      flushed = { epoch, openUntilMs: target.openUntilMs, autoDisabled: null };
+      const { openUntilMs } = target;
+      flushed = { epoch, openUntilMs, autoDisabled: null, windowOverMs: null };
       this.#flushed.set(target, flushed);
     }
     return flushed;
   }
 }
+
+const nameOf = ({ extension_id, version }: { readonly extension_id: string; readonly version: string }): string =>
+  `${extension_id}@${version}`;
 
 /** What the target owes; null: nothing changed since the last flush. */
 function rowOf(
@@ -149,7 +214,8 @@ function rowOf(
   const isInPlace = slot.publishedVersion === null || published === (slot.publishedVersion === version.version);
   const isSameTime = target.mode !== 'open' || target.openUntilMs === before.openUntilMs;
   const isSame = facts.epoch === before.epoch && isSameTime;
-  if (successes + failures === 0 && isSame && isCopyTrue && isInPlace) return null;
+  const isOver = before.windowOverMs !== null && nowMs >= before.windowOverMs;
+  if (successes + failures === 0 && isSame && isCopyTrue && isInPlace && !isOver) return null;
   const reading = target.health.read(nowMs);
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {

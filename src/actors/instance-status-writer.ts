@@ -1,11 +1,13 @@
 // Brings what instances came to be to their rows, every second where anything changed. What could not be written is owed
-// still; only the latest counts.
+// still; only the latest counts. A row that another transaction holds keeps no other waiting.
 import type { Logger } from '../telemetry/log.js';
+import { HeldRows } from './held-rows.js';
 import type { Clock, InstanceStatusRow, WriteInstanceStatus } from './ports.js';
 import type { Slot } from './slot.js';
 
 export class InstanceStatusWriter {
   #writing: Promise<void> | null = null;
+  readonly #held: HeldRows;
 
   constructor(
     private readonly deps: {
@@ -16,7 +18,9 @@ export class InstanceStatusWriter {
       readonly minSuccessRate: number;
       readonly log: Logger;
     },
-  ) {}
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
 
   /** Writes what is owed; resolves when it is written, or the database is away. */
   flush(): Promise<void> {
@@ -29,15 +33,23 @@ export class InstanceStatusWriter {
   async #write(): Promise<void> {
     const rows = this.#owed();
     if (rows.length === 0) return;
-    const written = await this.deps.write(rows).then(
-      () => true,
-      (error: unknown) => {
-        this.deps.log.warn({ event: 'instance_status_delayed', rows: rows.length, error: String(error) });
-        return false;
-      },
-    );
-    for (const { extension_id, instance_id } of rows)
-      this.deps.slots.get(extension_id)?.instanceStatuses.settled(instance_id, written);
+    const held = await this.deps.write(rows).catch((error: unknown) => {
+      this.deps.log.warn({ event: 'instance_status_delayed', rows: rows.length, error: String(error) });
+      return null;
+    });
+    if (this.#held.size > 0) {
+      const names = new Set(rows.map(nameOf));
+      this.#held.keep((name) => names.has(name));
+    }
+    const heldErrors = new Map((held ?? []).map((one) => [nameOf(one), one.error]));
+    for (const row of rows) {
+      const name = nameOf(row);
+      const error = heldErrors.get(name);
+      if (error !== undefined) this.#held.note(name, error);
+      else if (held !== null) this.#held.release(name);
+      const isWritten = held !== null && error === undefined;
+      this.deps.slots.get(row.extension_id)?.instanceStatuses.settled(row.instance_id, isWritten);
+    }
   }
 
   #owed(): InstanceStatusRow[] {
@@ -53,3 +65,11 @@ export class InstanceStatusWriter {
     return rows;
   }
 }
+
+const nameOf = ({
+  extension_id,
+  instance_id,
+}: {
+  readonly extension_id: string;
+  readonly instance_id: string;
+}): string => `${extension_id}/${instance_id}`;

@@ -40,7 +40,7 @@ export class Notices {
       readonly log: Logger;
       readonly wall: WallClock;
       readonly publish: PublishEvent;
-      readonly audit: (fact: AuditFact) => void;
+      readonly audit: (fact: Omit<AuditFact, 'id'>) => void;
     },
   ) {}
 

@@ -7,8 +7,12 @@
 //     the registry says is in force.
 // V10. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
 //     given up: it was done in that time, which its id tells, or is not done at all.
+// V11. A row that another transaction holds keeps what is pending for other rows from nothing.
+
+import { isRowHeld } from '../domain/held-error.js';
 import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../domain/verbs.js';
 import type { Logger } from '../telemetry/log.js';
+import { HeldRows } from './held-rows.js';
 import { type Notices, SYSTEM_REGISTRY } from './notices.js';
 import type { ExecuteVerb, VerbAnswer, VerbOrder } from './offers.js';
 import type { ApplyVerb, Clock, VerbCommand, VerbResult } from './ports.js';
@@ -16,6 +20,8 @@ import type { Slot } from './slot.js';
 
 /** How long a write may take, and whoever asks for it waits. */
 const ANSWER_MS = 5000;
+/** How long one that is pending may take: the others wait for it. */
+const PENDING_MS = 2000;
 /** Ids of an extension's own verbs that are remembered: more than can be on their way at a time. */
 const REMEMBERED = 32;
 
@@ -33,6 +39,7 @@ export class Operator {
   readonly #turns = new Map<string, Promise<unknown>>();
   /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
   readonly #sent = new Map<string, string[]>();
+  readonly #held: HeldRows;
   #flushing: Promise<void> | null = null;
   #isStopping = false;
 
@@ -49,7 +56,9 @@ export class Operator {
       readonly onChanged: (slot: Slot) => void;
       readonly log: Logger;
     },
-  ) {}
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
 
   get owed(): number {
     return this.#owed.size;
@@ -88,12 +97,23 @@ export class Operator {
 
   async #flushAll(): Promise<void> {
     for (const id of this.#sent.keys()) if (!this.deps.slots.has(id) && !this.owes(id)) this.#sent.delete(id);
-    for (const [row, owed] of [...this.#owed]) {
+    this.#held.keep((row) => this.#owed.has(row));
+    // V11. What is held comes last.
+    const rows = [...this.#owed].sort(([a], [b]) => Number(this.#held.has(a)) - Number(this.#held.has(b)));
+    for (const [row, owed] of rows) {
       const id = owed.command.extension_id;
       const error = await this.#inTurn(id, (deadlineMs) =>
         this.#until(deadlineMs, this.#writeOwed(row, owed, deadlineMs)).catch((reason: Error) => reason),
       );
-      if (error === undefined) continue;
+      if (error === undefined) {
+        this.#held.release(row);
+        continue;
+      }
+      // Of other extensions what is pending can be written all the same.
+      if (isRowHeld(error)) {
+        this.#held.note(row, error.message);
+        continue;
+      }
       // To the end: one that cannot be written must not keep those of other extensions waiting.
       if (this.#owed.get(row) === owed) {
         this.#owed.delete(row);
@@ -142,7 +162,10 @@ export class Operator {
     const { command, revision } = owed;
     if (this.#owed.get(row) !== owed) return;
     const after = this.#sent.get(command.extension_id) ?? [];
-    const result = await this.#send({ ...command, decidedEarlier: { revision, after } }, deadlineMs);
+    const result = await this.#send(
+      { ...command, decidedEarlier: { revision, after } },
+      Math.min(deadlineMs, this.deps.clock.now() + PENDING_MS),
+    );
     if (result.kind === 'applied') this.#written(command, result, true);
     else if (this.#owed.get(row) === owed) this.#void(row, owed, result);
   }

@@ -161,13 +161,24 @@ export interface HealthFlushRow {
   readonly auto_disabled: boolean;
 }
 
-export interface FlushResult {
-  /** Rows that failed alone too; they are dropped, not retried for ever. */
-  readonly dropped: readonly { readonly extension_id: string; readonly version: string; readonly error: string }[];
+export interface FlushedRow {
+  readonly extension_id: string;
+  readonly version: string;
+  readonly error: string;
 }
 
-/** Writes all rows in one statement; rejects only where the database cannot be reached (nothing was written then). */
-export type FlushHealth = (rows: readonly HealthFlushRow[]) => Promise<FlushResult>;
+export interface FlushResult {
+  /** Rows that failed alone too; they are dropped, not retried for ever. */
+  readonly dropped: readonly FlushedRow[];
+  /** Rows that somebody else's transaction holds; not written, to be flushed again. */
+  readonly held: readonly FlushedRow[];
+}
+
+/** `number`: of this process, growing with each, from 1. Writes all rows in one transaction; rejects where nothing was written, or the answer was lost: `WasFlushed` tells. */
+export type FlushHealth = (number: number, rows: readonly HealthFlushRow[]) => Promise<FlushResult>;
+
+/** Whether that flush was written. Where it was not, it will not be. Rejects where that cannot be told now. */
+export type WasFlushed = (number: number) => Promise<boolean>;
 
 /** What an instance's row is to say of it. */
 export interface InstanceStatusRow {
@@ -182,11 +193,20 @@ export interface InstanceStatusRow {
   readonly checked_ago_ms: number;
 }
 
-/** Writes all rows in one statement, whatever else happened to them; rejects where the database cannot be reached. */
-export type WriteInstanceStatus = (rows: readonly InstanceStatusRow[]) => Promise<void>;
+/**
+ * Writes all rows in one statement, whatever else happened to them; rejects where the database cannot be reached. Returns those
+ * that were not written because somebody else's transaction holds them.
+ */
+export type WriteInstanceStatus = (
+  rows: readonly InstanceStatusRow[],
+) => Promise<readonly { readonly extension_id: string; readonly instance_id: string; readonly error: string }[]>;
 
 /** The auto-manager's change of `extensions`: applied only while the row still has `revision`, and is the same row. */
 export interface AutoChange {
+  /** A UUID, which its audit row gets: sent twice, it is done once. */
+  readonly id: string;
+  /** Set: it is not wanted any more; only look whether it was done. */
+  readonly isOnlyAsked?: true;
   readonly extension_id: string;
   /** null or absent: not known. */
   readonly uid?: string | null;
@@ -195,7 +215,10 @@ export interface AutoChange {
   readonly reason: string;
 }
 
-/** `applied` with the row's new revision, or `stale`: somebody changed the row since it was decided. Rejects while the database is away. */
+/**
+ * `applied` with the row's new revision, now or when it was sent before; else somebody changed the row since it was decided.
+ * Rejects while the database is away; where an answer was lost, it may have been applied. A HeldError: somebody holds the row.
+ */
 export type ApplyAutoChange = (
   change: AutoChange,
 ) => Promise<{ readonly applied: true; readonly revision: number } | { readonly applied: false }>;
@@ -311,6 +334,8 @@ export type ReadRollout = (extensionId: string, historyLimit: number) => Promise
 
 /** A fact for the audit trail that is no change of the registry (a trip, a rejected row). */
 export interface AuditFact {
+  /** A UUID: written twice, it is there once. */
+  readonly id: string;
   readonly extension_id: string;
   readonly action: string;
   readonly new_values: JsonObject;
@@ -320,7 +345,7 @@ export interface AuditFact {
   readonly at_ms: number;
 }
 
-/** Rejects while the database is away; nothing was written then. */
+/** Rejects while the database is away; nothing was written then, or the answer was lost, and they can be written again. */
 export type WriteAudit = (facts: readonly AuditFact[]) => Promise<void>;
 
 /** Cold; errors never reach it: it retries by itself. The first update is a snapshot. */

@@ -1,7 +1,8 @@
 // With what a target begins that was not there before: its facts as they are stored, as far as they still count.
 //
 // S5. The published row tells of the version that it names, and of no other; one that names none tells of the default.
-// S6. What a person put back after the breaker had opened begins as he put it, also where no daemon ran when he did.
+// S6. What an operator put back after the breaker had opened, or after a daemon wrote last of it, begins as it was put back, also
+//     where no daemon ran then.
 // S7. It is never open for longer than the settings of today allow.
 import type { Version } from '../domain/extension.js';
 import type { BreakerSettings } from '../domain/policy.js';
@@ -29,10 +30,12 @@ export function factsOf(row: BreakerFactsRow, settings: BreakerSettings, puts: r
   const stored = row.state === 'open' || row.state === 'half_open' ? row.state : 'closed';
   const openedAgoMs = row.opened_ago_ms;
   // S6. The latest decides.
+  const isSince = ({ ago_ms }: PutBack, agoMs: number | null | undefined): boolean => agoMs != null && ago_ms <= agoMs;
   const [put] = puts
-    .filter(({ ago_ms }) => openedAgoMs !== null && ago_ms <= openedAgoMs)
+    .filter((one) => isSince(one, openedAgoMs) || isSince(one, row.written_ago_ms))
     .sort((a, b) => a.ago_ms - b.ago_ms);
-  if (put?.to === 'closed' && stored !== 'closed') return putBackToClosed(row);
+  // What has not opened lately may have opened often before, which makes the next time longer.
+  if (put?.to === 'closed' && (stored !== 'closed' || row.trips > 0)) return putBackToClosed(row);
   const longest = openMs(row.trips, settings, 1);
   const remaining = row.open_remaining_ms ?? openMs(1, settings, 0) - (openedAgoMs ?? 0);
   return {

@@ -1,11 +1,15 @@
 // The registry's database for a command that reads or writes the registry: reached, and of the right schema.
 import type { Config } from '../config.js';
 import { closeDatabase, type Database, openDatabase } from '../db/client.js';
+import { withLockTimeout } from '../db/lock-holders.js';
 import { checkSchema } from '../db/migrate.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
 import { silentLogger } from '../telemetry/log.js';
 import { withDatabase } from './command-database.js';
 import { databaseFailure, startFailure } from './start-errors.js';
+
+/** How long a command waits for what another transaction holds. */
+const LOCK_SECONDS = 2;
 
 /** Rejects with a CommandError where the database cannot be reached, refuses, or has another schema. */
 export async function withRegistry<T>(
@@ -18,7 +22,7 @@ export async function withRegistry<T>(
       await checkSchema(connection, silentLogger);
       const db = openDatabase(connection, { max: 1, prepare: false, applicationName, log: silentLogger });
       try {
-        return await work(db);
+        return await withLockTimeout(db, LOCK_SECONDS, () => work(db));
       } finally {
         await closeDatabase(db);
       }

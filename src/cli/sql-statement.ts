@@ -1,10 +1,14 @@
 // Runs the statement of `extreg sql`.
 import type { Config } from '../config.js';
 import { closeDatabase, openDatabase } from '../db/client.js';
+import { withLockTimeout } from '../db/lock-holders.js';
 import { silentLogger } from '../telemetry/log.js';
 import { withDatabase } from './command-database.js';
 import { CommandError, EXIT } from './command-error.js';
 import { databaseFailure } from './start-errors.js';
+
+/** How long a statement waits for what another transaction holds. */
+const LOCK_SECONDS = 5;
 
 export interface StatementResult {
   /** `SELECT`, `UPDATE`, …; '' for an empty statement. */
@@ -29,7 +33,7 @@ export function runStatement(config: Config, statement: string): Promise<Stateme
     try {
       // The extended protocol takes one statement only, and refuses a second.
       const options = { simple: false } as { prepare?: boolean };
-      const result = await db.$client.unsafe(statement, [], options).values();
+      const result = await withLockTimeout(db, LOCK_SECONDS, () => db.$client.unsafe(statement, [], options).values());
       return {
         verb: result.command ?? '',
         count: result.count ?? 0,

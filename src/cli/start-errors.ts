@@ -1,8 +1,9 @@
 // Why a database or a daemon did not start, as an exit code and a sentence.
 
-import { errorText, sqlState } from '../db/database-errors.js';
+import { AnswerLostError, errorText, isConnectionError, sqlState } from '../db/database-errors.js';
 import { DatabaseDamagedError, DataDirectoryInUseError, DataDirectoryPathError } from '../db/embedded.js';
 import { isSchemaError, SchemaVersionError } from '../db/version-errors.js';
+import { HeldError } from '../domain/held-error.js';
 import { HttpStartError } from '../http/http-start-error.js';
 import { CommandError, EXIT } from './command-error.js';
 
@@ -33,16 +34,12 @@ const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** A failed query: what the database said, or that it said nothing. null: it is neither. */
 export function databaseFailure(error: unknown): CommandError | null {
+  if (error instanceof AnswerLostError) return new CommandError(EXIT.unreachable, error.message);
+  if (error instanceof HeldError)
+    return new CommandError(EXIT.answeredWithError, `${error.message}; nothing was written`);
   const state = sqlState(error);
   if (state !== null) return new CommandError(EXIT.answeredWithError, `SQLSTATE ${state}: ${errorText(error)}`);
-  return hasCode(error)
+  return isConnectionError(error)
     ? new CommandError(EXIT.unreachable, `the database cannot be reached: ${errorText(error)}`)
     : null;
-}
-
-/** Failures of the connection have a code (`ECONNREFUSED`, `CONNECT_TIMEOUT`), here or in a cause; bugs have none. */
-function hasCode(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
-    if (typeof (cause as NodeJS.ErrnoException).code === 'string') return true;
-  return false;
 }

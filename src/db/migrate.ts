@@ -2,6 +2,7 @@
 //
 // G1. One migrator at a time: an advisory lock on a connection of its own. (The embedded database has one session only,
 //     so there its socket is the lock.)
+//     Neither it nor a table is waited for longer than LOCK_WAIT_SECONDS; the error says who has it.
 // G2. A schema newer than the daemon is refused untouched.
 // G3. A database that cannot be migrated is refused with what is wrong with it, and nothing is written.
 import { readFileSync } from 'node:fs';
@@ -12,11 +13,12 @@ import type { Logger } from '../telemetry/log.js';
 import { completionStatements } from './adoption.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from './client.js';
 import { errorText, sqlState } from './database-errors.js';
+import { advisoryHeldError, LOCK_NOT_AVAILABLE, namingHolders, withLockTimeout } from './lock-holders.js';
 import { MigrationRefusedError, SchemaVersionError, ServerVersionError } from './version-errors.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../drizzle', import.meta.url));
 const LOCK = '7310299837465912';
-const LOCK_WAIT_SECONDS = 60;
+const LOCK_WAIT_SECONDS = 5;
 /** PostgreSQL 13. */
 const OLDEST_SERVER = 130_000;
 
@@ -32,7 +34,7 @@ export async function migrateDatabase(connection: DatabaseConnection, log: Logge
   return withMigrator(connection, log, async (db, versions) => {
     const missing = await migrationStatements(db, versions);
     // One message of the simple protocol is one transaction.
-    if (missing !== '') await db.$client.unsafe(missing).catch(refused);
+    if (missing !== '') await namingHolders(db, () => db.$client.unsafe(missing)).catch(refused);
     if (versions.found < versions.known)
       log.info({ event: 'database_migrated', component: 'db', from: versions.found, to: versions.known });
     return versions;
@@ -64,8 +66,12 @@ export async function withMigrator<T>(
   work: (db: Database, versions: SchemaVersions) => Promise<T>,
 ): Promise<T> {
   return withOwnClient(connection, log, async (db) => {
-    await db.execute(sql.raw(`set lock_timeout = '${LOCK_WAIT_SECONDS}s'`));
-    await db.execute(sql`select pg_advisory_lock(${LOCK}::bigint)`);
+    try {
+      await db.execute(sql`select pg_advisory_lock(${LOCK}::bigint)`);
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      throw await advisoryHeldError(db, error, LOCK, 'the lock of another migrator');
+    }
     try {
       const versions = await readVersions(db);
       if (versions.found > versions.known) throw new SchemaVersionError(versions.found, versions.known);
@@ -73,7 +79,6 @@ export async function withMigrator<T>(
     } finally {
       // The embedded database has one session for all, where both would stay; a lost connection has taken both with it.
       await db.execute(sql`select pg_advisory_unlock(${LOCK}::bigint)`).catch(() => undefined);
-      await db.execute(sql`reset lock_timeout`).catch(() => undefined);
     }
   });
 }
@@ -120,7 +125,7 @@ async function withOwnClient<T>(
       sql`select current_setting('server_version_num') as number, current_setting('server_version') as name`,
     );
     if (Number(server?.number) < OLDEST_SERVER) throw new ServerVersionError(server?.name ?? 'unknown');
-    return await work(db);
+    return await withLockTimeout(db, LOCK_WAIT_SECONDS, () => work(db));
   } finally {
     await closeDatabase(db);
   }

@@ -4,6 +4,7 @@
 // U2. A row is changed or deleted only in the revision it was read in: who came in between is not overwritten.
 // U3. Only columns that differ are written: to write `enabled`, even as it is, would be a person's decision.
 // U4. Of thresholds every column is written, what the file does not name as null; a trigger records them (M23).
+// U5. It waits for nobody longer than LOCK_TIMEOUT_MS: who holds what is an error that says so.
 import { sql } from '#drizzle-orm';
 import {
   type Json,
@@ -17,7 +18,8 @@ import type { RowChange, StoredRow } from '../domain/registry-file-diff.js';
 import { defaultOf, ROW_FIELDS, type RowKind } from '../domain/registry-file-schema.js';
 import { PREDECESSOR_THRESHOLDS, type ThresholdColumns } from '../domain/registry-rows.js';
 import type { Database } from './client.js';
-import { sqlState } from './database-errors.js';
+import { AnswerLostError, isAnswerLost, sqlState } from './database-errors.js';
+import { inTransaction, resultsOf } from './transaction.js';
 
 interface Table {
   readonly name: string;
@@ -61,7 +63,9 @@ export async function readRegistryRows(db: Database): Promise<StoredRow[]> {
     `jsonb_build_object(${[...new Set([...key, ...columns, 'revision', ...more])].map((name) => `'${name}', ${alias}.${name}`).join(', ')})`;
   const thresholds = THRESHOLDS.map(([name, column]) => `'${name}', h.${column}`).join(', ');
   // As text: the driver would read numbers as doubles.
-  const rows = await db.execute<{ entry: string }>(
+  const rows = await inTransaction<{ entry: string }>(
+    db,
+    { lock_timeout: String(LOCK_TIMEOUT_MS) },
     sql.raw(`
     select jsonb_build_object(
       'extension', ${object('e', TABLES.extension, ['auto_disabled'])},
@@ -121,6 +125,8 @@ function decidedThresholds(columns: JsonMap | null): JsonMap {
   );
 }
 
+/** For an operator who looks on. */
+const LOCK_TIMEOUT_MS = 2000;
 const CONFLICT = '40001';
 /** Serialisation, deadlock, and rows that came or went meanwhile. */
 const CONFLICTS = [CONFLICT, '40P01', '23505', '23503'];
@@ -142,28 +148,31 @@ export async function writeRegistryChanges(
         raise exception 'the registry was changed meanwhile' using errcode = '${CONFLICT}';
       end if;`,
   );
-  const settings = { actor, reason, import: parts };
+  const settings = {
+    lock_timeout: String(LOCK_TIMEOUT_MS),
+    'extreg.actor': actor,
+    'extreg.reason': reason,
+    'extreg.import': parts,
+  };
   try {
-    // One message of the simple protocol is one transaction; the rows travel as a setting of it.
-    await db.$client.unsafe(`
-      select ${Object.entries(settings)
-        .map(([name, value]) => `length(set_config('extreg.${name}', ${literal(value)}, true))`)
-        .join(', ')};
-      do $extreg$
+    // The rows travel as a setting of the transaction.
+    await resultsOf(
+      db,
+      settings,
+      sql.raw(`do $extreg$
       declare
         parts constant jsonb := current_setting('extreg.import');
         touched bigint;
       begin ${counted.join('')}
-      end $extreg$`);
+      end $extreg$`),
+    );
     return 'written';
   } catch (error) {
     if (CONFLICTS.includes(sqlState(error) ?? '')) return 'conflict';
+    if (isAnswerLost(error)) throw new AnswerLostError(error);
     throw error;
   }
 }
-
-/** A text constant, whatever the server thinks of backslashes. */
-const literal = (text: string): string => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
 /** A statement over some rows, which it knows as `$rows`; it touches as many. */
 interface Step {

@@ -5,12 +5,14 @@
 // Q2. A threshold column that holds the predecessor's default was set by nobody and counts as null.
 // Q3. An extension whose rows the database cannot hand over is named alone; the others are read.
 // Q4. What follows a position is found by its token: by number alone, a restored registry would pass for the same one.
+// Q5. A table that is locked is waited for briefly, and is an error then that says by whom.
 import { type SQL, sql } from '#drizzle-orm';
 import type { RegistryEntry, RegistryPosition, UnreadableEntry } from '../domain/registry-rows.js';
 import type { Database } from './client.js';
 import { errorText, sqlState } from './database-errors.js';
 import { type FlatRow, toEntries } from './registry-entries.js';
 import { ENTRY_ROWS, KIND, POSITION } from './registry-sql.js';
+import { inTransaction } from './transaction.js';
 
 /** Extensions read at a time, so that no answer grows with the registry. */
 const PAGE = 500;
@@ -49,7 +51,9 @@ export class RegistryRowMissingError extends Error {
 
 /** Rejects with RegistryRowMissingError where the registry has none. */
 export async function readPosition(db: Database): Promise<RegistryPosition> {
-  const [row] = await db.execute<{ position: RegistryPosition }>(
+  const [row] = await inTransaction<{ position: RegistryPosition }>(
+    db,
+    {},
     sql`select ${sql.raw(POSITION)} as position from registry_revision as p limit 1`,
   );
   if (row === undefined) throw new RegistryRowMissingError();
@@ -99,12 +103,12 @@ export async function readEntries(db: Database, ids: readonly string[]): Promise
 /** What changed after `since`, or why that is not known. */
 export async function readChanges(db: Database, since: RegistryPosition): Promise<RegistryChanges> {
   try {
-    const rows = await db.execute<FlatRow>(changesAfter(since, ENTRY_ROWS));
+    const rows = await inTransaction<FlatRow>(db, {}, changesAfter(since, ENTRY_ROWS));
     return changesOf(rows, await toEntries(rows.filter((row) => row.kind !== KIND.position)), []);
   } catch (error) {
     if (!mayBeOneRow(error)) throw error;
     // Q3. Newer than the position, so that some of it is read again: what cannot be read must not keep the rest away.
-    const rows = await db.execute<FlatRow>(changesAfter(since, NO_ROWS));
+    const rows = await inTransaction<FlatRow>(db, {}, changesAfter(since, NO_ROWS));
     const { entries, unreadable } = await readEach(db, rows[0]?.row.ids ?? [], error);
     return changesOf(rows, entries, unreadable);
   }
@@ -183,12 +187,12 @@ async function readPage(db: Database, after: string): Promise<Page> {
   const ids = sql`select id from extensions where id > ${after} order by id limit ${PAGE}`;
   try {
     const entries = await toEntries(
-      await db.execute<FlatRow>(sql`with wanted as materialized (${ids}) ${ENTRY_ROWS} order by 1, 2, 3`),
+      await inTransaction<FlatRow>(db, {}, sql`with wanted as materialized (${ids}) ${ENTRY_ROWS} order by 1, 2, 3`),
     );
     return { entries, unreadable: [], last: entries.length < PAGE ? null : (entries.at(-1)?.extension.id ?? null) };
   } catch (error) {
     if (!mayBeOneRow(error)) throw error;
-    const rows = await db.execute<{ id: string }>(ids);
+    const rows = await inTransaction<{ id: string }>(db, {}, ids);
     const page = await readEach(
       db,
       rows.map(({ id }) => id),
@@ -201,9 +205,13 @@ async function readPage(db: Database, after: string): Promise<Page> {
 async function readIds(db: Database, ids: readonly string[]): Promise<Omit<Page, 'last'>> {
   if (ids.length === 0) return { entries: [], unreadable: [] };
   try {
-    const rows = await db.execute<FlatRow>(sql`
+    const rows = await inTransaction<FlatRow>(
+      db,
+      {},
+      sql`
       with wanted as materialized (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) as id)
-      ${ENTRY_ROWS} order by 1, 2, 3`);
+      ${ENTRY_ROWS} order by 1, 2, 3`,
+    );
     return { entries: await toEntries(rows), unreadable: [] };
   } catch (error) {
     if (!mayBeOneRow(error)) throw error;
@@ -227,19 +235,27 @@ const mayBeOneRow = (error: unknown): boolean => ROW_CLASSES.has(sqlState(error)
 
 /** Inserts the row of registry_revision where it is missing, and takes its number behind all that the trail has. */
 export async function healRevision(db: Database): Promise<void> {
-  await db.execute(
+  await inTransaction(
+    db,
+    {},
     sql`insert into registry_revision (revision) values (extreg_last_revision() + 1) on conflict do nothing`,
   );
-  await db.execute(
+  await inTransaction(
+    db,
+    {},
     sql`update registry_revision set revision = extreg_last_revision() where revision < extreg_last_revision()`,
   );
 }
 
 /** False: the tables are not whole, as while the registry is being restored: what they hold is no registry. */
 export async function isRegistryWhole(db: Database): Promise<boolean> {
-  const [row] = await db.execute<{ recorded: number }>(sql`
+  const [row] = await inTransaction<{ recorded: number }>(
+    db,
+    {},
+    sql`
     select count(*)::int as recorded from pg_trigger
     where tgname = 'extreg_record' and tgrelid in (
-      to_regclass('extensions'), to_regclass('extension_versions'), to_regclass('extension_instances'))`);
+      to_regclass('extensions'), to_regclass('extension_versions'), to_regclass('extension_instances'))`,
+  );
   return row?.recorded === 3;
 }

@@ -56,6 +56,7 @@ const facts = (table: string): Record<string, string> => ({
   state: `left(${table}.circuit_breaker_state, ${MAX_TEXT})`,
   opened_ago_ms: ago(`${table}.circuit_breaker_opened_at`),
   open_remaining_ms: `- (${ago(`${table}.circuit_breaker_open_until`)})`,
+  written_ago_ms: ago(`${table}.updated_at`),
   trips: `${table}.circuit_breaker_trips`,
   epoch: `${table}.circuit_breaker_epoch`,
   success_count: `coalesce(${table}.success_count, 0)`,

@@ -11,12 +11,13 @@
 import { sql } from '#drizzle-orm';
 import type { ReadRollout, RolloutCommand, RolloutResult, RolloutRows, SetRollout } from '../actors/ports.js';
 import type { Database } from './client.js';
-import { sqlState } from './database-errors.js';
+import { isAnswerLost, sqlState } from './database-errors.js';
 import { TOO_LATE, timeLeft } from './time-left.js';
+import { inTransaction, literal, resultsOf } from './transaction.js';
 
 const ATTEMPTS = 3;
-/** Connection lost or ended, deadlock, serialisation: sent again, it may be answered. */
-const PASSING = [null, '57P01', '40P01', '40001'];
+/** One id twice: the first is there by now. */
+const UNIQUE = '23505';
 /** R3. What the time left is for: to begin, to wait for the extension's row, for a version's, and to commit. */
 const PARTS = 4;
 
@@ -48,7 +49,7 @@ export async function setRollout(
     try {
       return await trySet(db, command, remainingMs);
     } catch (error) {
-      const mayPass = PASSING.includes(sqlState(error)) && (error as Error).message !== TOO_LATE;
+      const mayPass = isAnswerLost(error) || sqlState(error) === UNIQUE;
       if (!mayPass || attempt === ATTEMPTS || remainingMs() <= 0) throw error;
     }
   }
@@ -64,24 +65,22 @@ async function trySet(db: Database, command: RolloutCommand, remainingMs: () => 
     'extreg.verb': 'rollout',
     'extreg.id': id,
     lock_timeout: String(Math.ceil(leftMs / PARTS)),
+    about: `extensions '${extension_id}'`,
   };
-  const results = (await db.$client.unsafe(`
-    select ${Object.entries(settings)
-      .map(([name, value]) => `length(set_config('${name}', ${literal(value)}, true))`)
-      .join(', ')};
-    select from extensions where id = ${literal(extension_id)} for update;
-    select from extension_versions where id = ${literal(extension_id)} order by version for update;
-    ${judgeAndWrite({ ...command, bySeconds: nowSeconds + byMs / 1000 })};
-    set constraints all immediate;
-    select coalesce((select revision from extension_audit_log where id = ${literal(id)}::uuid),
-      (select revision from registry_revision))::float8 as revision`)) as unknown as readonly unknown[][];
+  const results = await resultsOf(
+    db,
+    settings,
+    sql`select from extensions where id = ${extension_id} for update`,
+    sql`select from extension_versions where id = ${extension_id} order by version for update`,
+    sql.raw(judgeAndWrite({ ...command, bySeconds: nowSeconds + byMs / 1000 })),
+    sql`set constraints all immediate`,
+    sql`select coalesce((select revision from extension_audit_log where id = ${id}::uuid),
+      (select revision from registry_revision))::float8 as revision`,
+  );
   const [answer] = results.at(-2) as Answer[];
   const [{ revision = 0 } = {}] = results.at(-1) as { revision?: number }[];
   return answer === undefined ? { kind: 'extension_not_found' } : resultOf(answer, revision);
 }
-
-/** A message has no parameters. In digits, so that nothing of a text is read as SQL, nor by the embedded database's wire. */
-const literal = (text: string): string => `convert_from(decode('${Buffer.from(text).toString('hex')}', 'hex'), 'UTF8')`;
 
 const HAS_RULES = `coalesce(v.routing_rules, '{}') not in ('{}', 'null')`;
 
@@ -155,7 +154,10 @@ function resultOf(answer: Answer, revision: number): RolloutResult {
 
 /** Implements ReadRollout of the ports. One statement, which sees one moment. */
 export async function readRollout(db: Database, extensionId: string, historyLimit: number): ReturnType<ReadRollout> {
-  const [rows] = await db.execute<RolloutRows & Record<string, unknown>>(sql`
+  const [rows] = await inTransaction<RolloutRows>(
+    db,
+    {},
+    sql`
     select (select revision from registry_revision)::float8 as revision,
       (select coalesce(jsonb_agg(jsonb_build_object('version', v.version, 'enabled', coalesce(v.enabled, true),
           'has_rules', ${sql.raw(HAS_RULES)}, 'rollout_percent', v.rollout_percent, 'rollout_key', v.rollout_key)
@@ -170,6 +172,7 @@ export async function readRollout(db: Database, extensionId: string, historyLimi
           and old_values ->> 'rollout_percent' is distinct from new_values ->> 'rollout_percent'
         order by revision desc, changed_at desc limit ${historyLimit}
       ) as change) as history
-    from extensions as e where e.id = ${extensionId}`);
+    from extensions as e where e.id = ${extensionId}`,
+  );
   return rows ?? null;
 }

@@ -1,35 +1,103 @@
-// A batch that one bad row would take down with it.
+// A batch that one row would take down with it, because the database refuses it or somebody else holds what it needs.
 //
-// R1. The batch goes first, whole; only where the database refuses a row does each go alone, once.
-// R2. A rejection means that nothing was written: where the database goes away after some rows are, the rest count as refused.
-import { errorText, isRowError } from './database-errors.js';
+// R1. The batch goes first, whole; only where a row keeps it from being written does each row go alone, once. Either way it is one
+//     transaction: a rejection means that nothing was written, or that the answer was lost.
+// R2. A row that is held is waited for briefly, and hardly at all once one was.
+import { type SQL, sql } from '#drizzle-orm';
+import { isRowHeld } from '../domain/held-error.js';
+import type { Database } from './client.js';
+import { errorText, isRowError, ROW_CLASSES } from './database-errors.js';
+import { LOCK_NOT_AVAILABLE } from './lock-holders.js';
+import { inTransaction, type TransactionSettings } from './transaction.js';
+
+const FIRST_WAIT_MS = 100;
+const NEXT_WAIT_MS = 5;
 
 export interface RefusedRow<T> {
   readonly row: T;
   readonly error: string;
+  /** Somebody holds it, or what it needs: it can be written later. */
+  readonly isHeld: boolean;
 }
 
-/** `write` writes all rows it is given, or none. */
+/** `rows`: a JSON array of rows. It is to set `held` where it passed over a row, as `into` says. */
+export type WriteStatement = (rows: SQL, into: SQL) => SQL;
+
+interface Refusal {
+  readonly i: number;
+  readonly state: string;
+  readonly error: string;
+}
+
+/** Rows that `write` says it passed over, where all were written at once; else those that were refused alone. */
 export async function writeOrSplit<T>(
+  db: Database,
+  settings: TransactionSettings,
   rows: readonly T[],
-  write: (rows: readonly T[]) => Promise<void>,
-): Promise<RefusedRow<T>[]> {
+  write: {
+    readonly batch: () => Promise<readonly RefusedRow<T>[]>;
+    readonly statement: WriteStatement;
+    readonly first?: SQL;
+  },
+): Promise<readonly RefusedRow<T>[]> {
   try {
-    await write(rows);
-    return [];
+    return await write.batch();
   } catch (error) {
-    if (!isRowError(error)) throw error;
+    if (!isRowError(error) && !isRowHeld(error)) throw error;
+    const refused = await writeEach(db, settings, rows, write.statement, write.first);
+    // The error of the batch says by whom.
+    return refused.map((one) => (one.isHeld && isRowHeld(error) ? { ...one, error: errorText(error) } : one));
   }
-  const refused: RefusedRow<T>[] = [];
-  let written = 0;
-  for (const row of rows) {
-    try {
-      await write([row]);
-      written += 1;
-    } catch (error) {
-      if (!isRowError(error) && written === 0) throw error;
-      refused.push({ row, error: errorText(error) });
-    }
-  }
-  return refused;
+}
+
+async function writeEach<T>(
+  db: Database,
+  settings: TransactionSettings,
+  rows: readonly T[],
+  statement: WriteStatement,
+  first: SQL | undefined,
+): Promise<RefusedRow<T>[]> {
+  const [answer] = await inTransaction<{ refused: Refusal[] | null }>(
+    db,
+    {
+      ...settings,
+      lock_timeout: String(FIRST_WAIT_MS),
+      'extreg.refused': '[]',
+      'extreg.rows': JSON.stringify(rows.map((row) => JSON.stringify(row))),
+    },
+    sql`do $extreg$
+      declare
+        part text;
+        i integer := -1;
+        held text;
+        refused jsonb := '[]';
+      begin
+        ${first ?? sql``}
+        for part in select * from json_array_elements_text(current_setting('extreg.rows')::json) loop
+          i := i + 1;
+          held := null;
+          begin
+            ${statement(sql.raw(`('[' || part || ']')::jsonb`), sql.raw('into held'))};
+            if held is not null then
+              raise exception 'canceling statement due to lock timeout' using errcode = '${sql.raw(LOCK_NOT_AVAILABLE)}';
+            end if;
+          exception when others then
+            if sqlstate <> '${sql.raw(LOCK_NOT_AVAILABLE)}' and left(sqlstate, 2) not in (${sql.raw(ROW_CLASSES.map((one) => `'${one}'`).join(', '))}) then
+              raise;
+            end if;
+            if sqlstate = '${sql.raw(LOCK_NOT_AVAILABLE)}' then
+              perform set_config('lock_timeout', '${sql.raw(String(NEXT_WAIT_MS))}', true);
+            end if;
+            refused := refused || jsonb_build_object('i', i, 'state', sqlstate, 'error', sqlerrm);
+          end;
+        end loop;
+        perform set_config('extreg.refused', refused::text, true);
+      end $extreg$`,
+    sql`select current_setting('extreg.refused')::jsonb as refused`,
+  );
+  return (answer?.refused ?? []).map(({ i, state, error }) => ({
+    row: rows[i] as T,
+    error,
+    isHeld: state === LOCK_NOT_AVAILABLE,
+  }));
 }

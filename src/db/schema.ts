@@ -189,3 +189,10 @@ export const extensionRollouts = pgTable('extension_rollouts', {
   slots: jsonb('slots').notNull(),
   seen: text('seen').notNull(),
 });
+
+/** One row for each process of a daemon: the number of its last health flush, and when it wrote last. */
+export const extensionHealthWriters = pgTable('extension_health_writers', {
+  writer: uuid('writer').primaryKey(),
+  flush: count('flush').notNull(),
+  written_at: instant('written_at').notNull().defaultNow(),
+});

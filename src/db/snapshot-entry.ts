@@ -47,6 +47,7 @@ function ageFacts<Facts extends BreakerFactsRow>(facts: Facts, elapsedMs: number
   return {
     ...facts,
     opened_ago_ms: facts.opened_ago_ms === null ? null : facts.opened_ago_ms + elapsedMs,
+    ...(facts.written_ago_ms == null ? {} : { written_ago_ms: facts.written_ago_ms + elapsedMs }),
     open_remaining_ms: facts.open_remaining_ms === null ? null : facts.open_remaining_ms - elapsedMs,
   };
 }

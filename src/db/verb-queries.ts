@@ -6,14 +6,18 @@
 //     statement reads row and trail at one moment, and writes only to the row that it has read: where somebody was in
 //     between, it is sent again.
 // B3. Nothing is written after the time that whoever asks waits: the statement says by when, by the database's clock.
+// B4. It is sent again while there is time: where somebody held the row, and where the connection was lost, which B1 makes
+//     harmless.
 import { type SQL, sql } from '#drizzle-orm';
 import type { ApplyVerb, VerbCommand, VerbResult, WrittenRow } from '../actors/ports.js';
 import { AUTO_MANAGER } from '../domain/auto-management.js';
 import type { BreakerOverride } from '../domain/extension.js';
+import { HeldError } from '../domain/held-error.js';
 import { actionOf, OVERRIDE_AFTER, VERBS, type Verb } from '../domain/verbs.js';
-import { asActor } from './audit-queries.js';
 import type { Database } from './client.js';
+import { isAnswerLost, sqlState } from './database-errors.js';
 import { TOO_LATE, timeLeft } from './time-left.js';
+import { inTransaction } from './transaction.js';
 
 /** How often somebody may be in between. */
 const ATTEMPTS = 10;
@@ -49,14 +53,29 @@ interface Answer extends Record<string, unknown> {
 
 /** Implements ApplyVerb of the ports. */
 export async function applyVerb(db: Database, command: VerbCommand, remainingMs: () => number): ReturnType<ApplyVerb> {
+  let failure: unknown = new Error(`somebody else changes ${command.extension_id} all the time`);
+  let isLost = false;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const { nowSeconds, leftMs } = await timeLeft(db, remainingMs);
-    const partMs = leftMs / PARTS;
-    const result = await tryVerb(db, command, nowSeconds + partMs / 1000, Math.ceil(partMs));
-    if (result !== null) return result;
+    try {
+      const { nowSeconds, leftMs } = await timeLeft(db, remainingMs);
+      const partMs = leftMs / PARTS;
+      const result = await tryVerb(db, command, nowSeconds + partMs / 1000, Math.ceil(partMs));
+      if (result !== null) return result;
+    } catch (error) {
+      if (remainingMs() <= 0 && attempt > 1) break;
+      failure = error;
+      // B4. The lock's time was a part of what was left: enough is left to try again. One id twice: the first is there by now.
+      const mayPass = error instanceof HeldError || (isAnswerLost(error) && !isLost) || sqlState(error) === UNIQUE;
+      isLost ||= isAnswerLost(error);
+      if (!mayPass || remainingMs() < AGAIN_MS) throw error;
+    }
   }
-  throw new Error(`somebody else changes ${command.extension_id} all the time`);
+  throw failure;
 }
+
+/** Less than this is not worth another attempt. */
+const AGAIN_MS = 500;
+const UNIQUE = '23505';
 
 /** `by`: the last moment to begin, by the database's clock in seconds. null: somebody was in between. */
 async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: number): Promise<VerbResult | null> {
@@ -64,11 +83,19 @@ async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: n
   const since = decidedEarlier?.revision ?? null;
   const isNow = sql`${decidedEarlier === null}::boolean`;
   const own = JSON.stringify([id, ...(decidedEarlier?.after ?? [])]);
-  const [answer] = await db.execute<Answer>(sql`
-    with ${asActor(command.actor, command.reason)}, told as materialized (
-      select set_config('extreg.verb', ${actionOf(verb)}, true), set_config('extreg.id', ${id}, true),
-        set_config('lock_timeout', ${String(lockMs)}, true) from actor
-    ), seen as materialized (
+  const settings = {
+    'extreg.actor': command.actor,
+    'extreg.reason': command.reason,
+    'extreg.verb': actionOf(verb),
+    'extreg.id': id,
+    lock_timeout: String(lockMs),
+    about: `extensions '${extension_id}'`,
+  };
+  const [answer] = await inTransaction<Answer>(
+    db,
+    settings,
+    sql`
+    with seen as materialized (
       select v.version, e.revision as extension_revision, v.revision as version_revision,
         ${version}::text is null or v.version is not null or (e.version = ${version} and not has_versions) as is_known,
         coalesce(e.version = ${version}, false) as is_own_row,
@@ -81,7 +108,7 @@ async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: n
             and id not in (select value::uuid from jsonb_array_elements_text(${own}::jsonb))
           order by revision desc limit 1) as decision,
         case when v.version is null then ${row('e')} else ${row('v')} end as read
-      from told, extensions as e left join extension_versions as v on v.id = e.id and v.version = ${version}
+      from extensions as e left join extension_versions as v on v.id = e.id and v.version = ${version}
         cross join lateral (select exists (select from extension_versions where id = e.id) as has_versions) as known
       where e.id = ${extension_id}
     ), writing as (
@@ -96,7 +123,8 @@ async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: n
         and (${isNow} or v.revision = writing.version_revision)
       returning ${row('v')} as row
     )
-    select seen.*, (select row from written_extension union all select row from written_version) as written from seen`);
+    select seen.*, (select row from written_extension union all select row from written_version) as written from seen`,
+  );
   if (answer === undefined) return { kind: 'extension_not_found' };
   if (!answer.is_known) return { kind: 'version_not_found', isOwnRow: answer.is_own_row };
   if (answer.is_done) return { kind: 'applied', version: answer.version, row: writtenRow(answer.read) };

@@ -97,6 +97,12 @@ export class HealthWindow {
     };
   }
 
+  /** From when on it holds nothing, where nothing more is recorded, monotonic ms; null: it holds nothing. */
+  get overMs(): number | null {
+    const newest = this.#slices.at(-1);
+    return newest === undefined ? null : (newest.number + SLICES) * SLICE_MS;
+  }
+
   clear(): void {
     this.#slices.length = 0;
     this.#latencies = null;

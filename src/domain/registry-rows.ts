@@ -80,6 +80,8 @@ export interface BreakerFactsRow {
   readonly opened_ago_ms: number | null;
   /** Milliseconds until it may half-open, by the database's clock; negative when over; null when not known. */
   readonly open_remaining_ms: number | null;
+  /** Milliseconds since a daemon wrote the row, by the database's clock; absent or null: not known. */
+  readonly written_ago_ms?: number | null;
   readonly trips: number;
   readonly epoch: number;
   /** Lifetime counts. */

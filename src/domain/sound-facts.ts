@@ -13,6 +13,7 @@ export function soundFacts(row: BreakerFactsRow): BreakerFactsRow {
     state: row.state,
     opened_ago_ms: row.opened_ago_ms === null ? null : within(row.opened_ago_ms, 0, MAX_AGE_MS),
     open_remaining_ms: row.open_remaining_ms === null ? null : within(row.open_remaining_ms, -MAX_AGE_MS, MAX_AGE_MS),
+    written_ago_ms: row.written_ago_ms == null ? null : within(row.written_ago_ms, -MAX_AGE_MS, MAX_AGE_MS),
     trips: within(row.trips, 0, MAX_TRIPS),
     epoch: row.epoch > MAX_EPOCH ? 0 : within(row.epoch, 0, MAX_EPOCH),
     success_count: within(row.success_count, 0, Number.MAX_SAFE_INTEGER),

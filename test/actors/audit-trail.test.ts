@@ -5,6 +5,7 @@ import { silentLogger } from '../../src/telemetry/log.js';
 import { settle } from '../helpers/actor-world.js';
 
 const fact = (n: number): AuditFact => ({
+  id: `fact-${n}`,
   extension_id: `e${n}`,
   action: 'circuit_opened',
   new_values: {},
@@ -19,10 +20,14 @@ test('Q1: facts are written in order and once, also those added while a write is
   const gate = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const trail = new AuditTrail(async (facts) => {
-    await gate;
-    written.push(...facts.map((f) => f.at_ms));
-  }, silentLogger);
+  const trail = new AuditTrail(
+    async (facts) => {
+      await gate;
+      written.push(...facts.map((f) => f.at_ms));
+    },
+    silentLogger,
+    () => 'id',
+  );
   for (let n = 0; n < 3; n++) trail.add(fact(n));
   await settle();
   for (let n = 3; n < 6; n++) trail.add(fact(n));
@@ -35,10 +40,14 @@ test('Q1: facts are written in order and once, also those added while a write is
 test('while the database is away at most 10 000 facts wait; beyond that the oldest are dropped and counted', async (t) => {
   let isAway = true;
   const written: number[] = [];
-  const trail = new AuditTrail(async (facts) => {
-    if (isAway) throw new Error('connect ECONNREFUSED');
-    written.push(...facts.map((f) => f.at_ms));
-  }, silentLogger);
+  const trail = new AuditTrail(
+    async (facts) => {
+      if (isAway) throw new Error('connect ECONNREFUSED');
+      written.push(...facts.map((f) => f.at_ms));
+    },
+    silentLogger,
+    () => 'id',
+  );
   for (let n = 0; n < 10_003; n++) trail.add(fact(n));
   await settle();
   t.is(trail.owed, 10_000);

@@ -19,9 +19,13 @@ test('a breaker that opens is told at once, then the row is written, then auto_d
     actor: 'system:breaker',
   });
   t.like(world.events[1], { actor: 'system:auto-manager', revision: 2, reason: 'circuit opened: failure_count' });
-  t.deepEqual(world.autoChanges, [
-    { extension_id: 'a', uid: null, change: 'auto_disable', revision: 1, reason: 'circuit opened: failure_count' },
-  ]);
+  t.is(world.autoChanges.length, 1);
+  t.like(world.autoChanges[0], {
+    extension_id: 'a',
+    change: 'auto_disable',
+    revision: 1,
+    reason: 'circuit opened: failure_count',
+  });
   t.like(world.core.view.one('a'), { enabled: false, auto_disabled: true });
   t.is(world.core.view.autoDisabledTotal(), 1);
   t.deepEqual(

@@ -73,7 +73,7 @@ test('F2: a transition during a flush is written by the next one, at once', asyn
   });
   world.flush = async () => {
     await gate;
-    return { dropped: [] };
+    return { dropped: [], held: [] };
   };
   for (let i = 0; i < 5; i++) world.callEnding('a', 500);
   for (let i = 0; i < 5; i++) world.callEnding('b', 500);
@@ -98,7 +98,7 @@ test('F2: ticks that pass while the database hangs share the flush that follows'
   world.flush = async () => {
     flushes++;
     await gate;
-    return { dropped: [] };
+    return { dropped: [], held: [] };
   };
   world.callEnding('a', 0);
   await world.pass(1000, 1000);
@@ -129,7 +129,10 @@ test('another version than the default is written as such', async (t) => {
 test('a row that the database refuses for good is dropped, counted and not sent again', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
-  world.flush = async () => ({ dropped: [{ extension_id: 'a', version: 'v1', error: 'numeric field overflow' }] });
+  world.flush = async () => ({
+    dropped: [{ extension_id: 'a', version: 'v1', error: 'numeric field overflow' }],
+    held: [],
+  });
   world.callEnding('a', 0);
   await world.pass(3000);
   t.is(world.core.writer.dropped, 1);

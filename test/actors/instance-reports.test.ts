@@ -196,7 +196,7 @@ test('R4: one that takes no calls may be reported, whatever the others are', asy
 test('R3: a report that arrives while a status is on its way to the row is not written over', async (t) => {
   const world = new Registry({ i1: {}, i2: {} });
   let written = (): void => undefined;
-  world.onInstanceStatuses = () => new Promise<void>((resolve) => (written = resolve));
+  world.onInstanceStatuses = () => new Promise<undefined>((resolve) => (written = () => resolve(undefined)));
   await world.come('a', 2, 10);
   world.change({ i1: { health_status: 'unhealthy' } });
   written();

@@ -137,7 +137,7 @@ testOnPostgres(
     await until('what is void is told', () => daemon.has('verb_void'));
     await until('the registry is in force', async () => (await reasonOf(nc, 'lost')) === 'ok', 30_000);
     t.is(await reasonOf(nc, 'kept'), 'isolated');
-    t.is((await daemon.health('lost')).override, 'forced_closed');
+    await until('the feed has told it', async () => (await daemon.health('lost')).override === 'forced_closed');
     const [row] = await sql`select breaker_override from extensions where id = 'lost'`;
     t.is(row?.breaker_override, 'forced_closed');
     await until('and is in the trail', async () => {

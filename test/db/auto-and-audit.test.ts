@@ -1,4 +1,5 @@
 // The auto-manager's change (O1 of auto-queries.ts), the audit trail (A1 of audit-queries.ts) and a person's statement.
+import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { pino } from '#pino';
 import type { AuditFact } from '../../src/actors/ports.js';
@@ -12,6 +13,7 @@ const test = anyTest as TestFn;
 const onBoth = onBothEngines(test);
 
 const change = (over: Partial<Parameters<typeof applyAutoChange>[1]> = {}) => ({
+  id: randomUUID(),
   extension_id: 'a',
   change: 'auto_disable' as const,
   revision: 1,
@@ -72,6 +74,7 @@ onBoth('applyAutoChange: never re-enables what a person disabled meanwhile', asy
 });
 
 const fact = (over: Partial<AuditFact> = {}): AuditFact => ({
+  id: randomUUID(),
   extension_id: 'a',
   action: 'circuit_opened',
   new_values: { failures: 5 },

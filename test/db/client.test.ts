@@ -5,11 +5,9 @@ import { fileURLToPath } from 'node:url';
 import anyTest, { type TestFn } from 'ava';
 import { sql } from '#drizzle-orm';
 import { pino } from '#pino';
-import postgres from '#postgres';
 import { closeDatabase, openDatabase } from '../../src/db/client.js';
 import { errorText, isRowError, sqlState } from '../../src/db/database-errors.js';
 import { migrateDatabase } from '../../src/db/migrate.js';
-import { writeOrSplit } from '../../src/db/row-by-row.js';
 import { listenExclusively } from '../../src/db/socket-lock.js';
 import { ServerVersionError } from '../../src/db/version-errors.js';
 import { frame, int32 } from '../../src/db/wire-frames.js';
@@ -109,31 +107,6 @@ onBoth('isRowError: tells what was sent from the way to the database', async (t,
   await database.stopServer();
   const away = await failure('select 1');
   t.deepEqual([sqlState(away), isRowError(away)], [null, false]);
-});
-
-test('writeOrSplit: R2 rejects only while nothing was written', async (t) => {
-  const away = new Error('connection lost');
-  const rowError = Object.assign(Object.create(postgres.PostgresError.prototype), {
-    code: '22003',
-    message: 'overflow',
-  });
-  const attempts = async (fails: Record<string, unknown>) => {
-    const written: string[] = [];
-    const refused = await writeOrSplit(['a', 'b', 'c'], async (rows) => {
-      const error = fails[rows.join('')];
-      if (error) throw error;
-      written.push(...rows);
-    });
-    return { written, refused: refused.map(({ row, error }) => `${row}: ${error}`) };
-  };
-  t.deepEqual(await attempts({}), { written: ['a', 'b', 'c'], refused: [] });
-  await t.throwsAsync(() => attempts({ abc: away }), { is: away });
-  await t.throwsAsync(() => attempts({ abc: rowError, a: away }), { is: away });
-  await t.throwsAsync(() => attempts({ abc: rowError, a: rowError, b: away }), { is: away });
-  t.deepEqual(await attempts({ abc: rowError, b: rowError, c: away }), {
-    written: ['a'],
-    refused: ['b: overflow', 'c: connection lost'],
-  });
 });
 
 test('migrateDatabase: refuses a server older than PostgreSQL 13', async (t) => {

@@ -1,39 +1,19 @@
 // What the flush writes: H1..H6 of health-queries.ts.
+import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import type { HealthFlushRow } from '../../src/actors/ports.js';
 import { closeDatabase, type Database } from '../../src/db/client.js';
 import { flushHealth } from '../../src/db/health-queries.js';
+import { healthRow as row } from '../helpers/health-rows.js';
 import { onBothEngines, onPostgres } from '../helpers/postgres.js';
 
 const test = anyTest as TestFn;
 const onBoth = onBothEngines(test);
 const onPostgresOnly = onPostgres(test);
 
-const row = (over: Partial<HealthFlushRow> = {}): HealthFlushRow => ({
-  extension_id: 'a',
-  version: 'v1',
-  published: true,
-  success_delta: 10,
-  failure_delta: 2,
-  last_success_ago_ms: 1000,
-  last_failure_ago_ms: null,
-  last_latency_ms: 12.34,
-  avg_latency_ms: 11.5,
-  p50_latency_ms: 10,
-  p95_latency_ms: 20.25,
-  p99_latency_ms: 30,
-  latency_samples: 12,
-  latency_sum: 138.4,
-  latency_window_ago_ms: 60_000,
-  circuit_breaker_state: 'closed',
-  opened_ago_ms: null,
-  open_remaining_ms: null,
-  trips: 0,
-  epoch: 1,
-  half_open_requests_count: 0,
-  auto_disabled: false,
-  ...over,
-});
+/** As the first of a daemon. */
+const flushNext = (db: Database, rows: readonly HealthFlushRow[]) =>
+  flushHealth(db, { writer: randomUUID(), number: 1 }, rows);
 
 async function withExtensions(db: Database, ...ids: string[]): Promise<void> {
   for (const id of ids) await db.$client`insert into extensions (id, type, subject) values (${id}, 'pre', 'x')`;
@@ -54,7 +34,7 @@ const near = (value: number, expected: number) => Math.abs(value - expected) < 2
 onBoth('H2: counts are added, times only move forward, latencies are the latest', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
-  t.deepEqual(await flushHealth(db, [row()]), { dropped: [] });
+  t.deepEqual(await flushNext(db, [row()]), { dropped: [], held: [] });
   t.like(await health(db), {
     successes: 10,
     failures: 2,
@@ -65,7 +45,7 @@ onBoth('H2: counts are added, times only move forward, latencies are the latest'
     last_failure: null,
   });
   const first = await health(db);
-  await flushHealth(db, [
+  await flushNext(db, [
     row({
       success_delta: 5,
       failure_delta: 0,
@@ -82,7 +62,7 @@ onBoth('H2: counts are added, times only move forward, latencies are the latest'
 onBoth('flushHealth: ages become times of the database clock', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
-  await flushHealth(db, [
+  await flushNext(db, [
     row({
       last_success_ago_ms: 100_000,
       circuit_breaker_state: 'open',
@@ -106,8 +86,8 @@ onBoth(
       trips: 2,
       auto_disabled: true,
     } as const;
-    await flushHealth(db, [row({ ...open, epoch: 5, half_open_requests_count: 3 })]);
-    await flushHealth(db, [row({ epoch: 4 })]);
+    await flushNext(db, [row({ ...open, epoch: 5, half_open_requests_count: 3 })]);
+    await flushNext(db, [row({ epoch: 4 })]);
     t.like(await health(db), {
       successes: 20,
       circuit_breaker_state: 'open',
@@ -116,9 +96,9 @@ onBoth(
       half_open_requests_count: 3,
       auto_disabled: true,
     });
-    await flushHealth(db, [row({ epoch: 5, circuit_breaker_state: 'half_open' })]);
+    await flushNext(db, [row({ epoch: 5, circuit_breaker_state: 'half_open' })]);
     t.like(await health(db), { circuit_breaker_state: 'half_open', epoch: 5, circuit_breaker_opened_at: null });
-    await flushHealth(db, [row({ epoch: 6 })]);
+    await flushNext(db, [row({ epoch: 6 })]);
     t.like(await health(db), { circuit_breaker_state: 'closed', epoch: 6, auto_disabled: false });
   },
 );
@@ -128,13 +108,13 @@ onBoth('H3: another version than that of the row is written whatever its epoch, 
   await withExtensions(db, 'a');
   await db.$client`insert into extension_health (extension_id, circuit_breaker_epoch) values ('a', 5)`;
   const open = { circuit_breaker_state: 'open', opened_ago_ms: 0, open_remaining_ms: 60_000, trips: 2 } as const;
-  await flushHealth(db, [row({ ...open, epoch: 4 })]);
+  await flushNext(db, [row({ ...open, epoch: 4 })]);
   t.like(await health(db), { version: null, circuit_breaker_state: 'closed', epoch: 5 });
-  await flushHealth(db, [row({ ...open, epoch: 5 })]);
+  await flushNext(db, [row({ ...open, epoch: 5 })]);
   t.like(await health(db), { version: 'v1', circuit_breaker_state: 'open', epoch: 5 });
-  await flushHealth(db, [row({ version: 'v2', epoch: 1 })]);
+  await flushNext(db, [row({ version: 'v2', epoch: 1 })]);
   t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', circuit_breaker_trips: 0, epoch: 1 });
-  await flushHealth(db, [row({ ...open, version: 'v2', epoch: 0 })]);
+  await flushNext(db, [row({ ...open, version: 'v2', epoch: 0 })]);
   t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', epoch: 1 });
 });
 
@@ -144,7 +124,7 @@ onBoth('H4: the threshold columns are never written', async (t, database) => {
   await db.$client`
     insert into extension_health (extension_id, circuit_breaker_failure_threshold, circuit_breaker_error_rate_threshold,
       circuit_breaker_window_seconds, half_open_max_requests) values ('a', 9, 0.7, 30, 1)`;
-  await flushHealth(db, [row(), row({ extension_id: 'b' })]);
+  await flushNext(db, [row(), row({ extension_id: 'b' })]);
   const thresholds = ({
     circuit_breaker_failure_threshold: a,
     circuit_breaker_error_rate_threshold: b,
@@ -162,8 +142,8 @@ onBoth('flushHealth: other targets go to their own table, in the same statement'
     row(),
     row({ version: 'v2', published: false, failure_delta: 7, circuit_breaker_state: 'open', epoch: 3 }),
   ];
-  await flushHealth(db, batch);
-  await flushHealth(db, batch);
+  await flushNext(db, batch);
+  await flushNext(db, batch);
   const versions = await db.$client`
     select version, success_count::int, failure_count::int, circuit_breaker_state from extension_version_health`;
   t.deepEqual([...versions], [{ version: 'v2', success_count: 20, failure_count: 14, circuit_breaker_state: 'open' }]);
@@ -173,15 +153,15 @@ onBoth('flushHealth: other targets go to their own table, in the same statement'
 onBoth('H5: an extension that is gone drops out, and so does an empty batch', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
-  t.deepEqual(await flushHealth(db, [row(), row({ extension_id: 'gone' })]), { dropped: [] });
-  t.deepEqual(await flushHealth(db, []), { dropped: [] });
+  t.deepEqual(await flushNext(db, [row(), row({ extension_id: 'gone' })]), { dropped: [], held: [] });
+  t.deepEqual(await flushNext(db, []), { dropped: [], held: [] });
   t.deepEqual([...(await db.$client`select extension_id from extension_health`)], [{ extension_id: 'a' }]);
 });
 
 onBoth('H5: a poisoned row is dropped alone, with its error', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a', 'b', 'c', 'd');
-  const { dropped } = await flushHealth(db, [
+  const { dropped } = await flushNext(db, [
     row({ extension_id: 'd' }),
     row({ extension_id: 'b', p99_latency_ms: 1e12 }),
     row({ extension_id: 'c', circuit_breaker_state: 'ajar' as 'open' }),
@@ -206,7 +186,7 @@ onBoth('H5: a poisoned row is dropped alone, with its error', async (t, database
 onBoth('flushHealth: the same target twice in a batch is added twice', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
-  t.deepEqual(await flushHealth(db, [row(), row({ success_delta: 1 })]), { dropped: [] });
+  t.deepEqual(await flushNext(db, [row(), row({ success_delta: 1 })]), { dropped: [], held: [] });
   t.like(await health(db), { successes: 11 });
 });
 
@@ -214,7 +194,7 @@ onBoth('flushHealth: writes into a database that a predecessor left null in', as
   const db = database.open();
   await withExtensions(db, 'a');
   await db.$client`insert into extension_health (extension_id, success_count, failure_count) values ('a', null, null)`;
-  await flushHealth(db, [row()]);
+  await flushNext(db, [row()]);
   t.like(await health(db), { successes: 10, failures: 2 });
 });
 
@@ -226,8 +206,8 @@ onPostgresOnly(
     await withExtensions(one, ...ids);
     const batch = (order: string[]) => order.map((id) => row({ extension_id: id, success_delta: 1, failure_delta: 0 }));
     const rounds = Array.from({ length: 25 }, () => [
-      flushHealth(one, batch(ids)),
-      flushHealth(two, batch(ids.toReversed())),
+      flushNext(one, batch(ids)),
+      flushNext(two, batch(ids.toReversed())),
     ]).flat();
     t.true((await Promise.all(rounds)).every((result) => result.dropped.length === 0));
     const [sum] = await one.$client`select sum(success_count)::int as total from extension_health`;
@@ -239,10 +219,10 @@ onBoth('H6: rejects while the database is away, and writes nothing', async (t, d
   const db = database.open();
   await withExtensions(db, 'a');
   await database.stopServer();
-  await t.throwsAsync(() => flushHealth(db, [row()]));
+  await t.throwsAsync(() => flushNext(db, [row()]));
   await database.startServer();
   const again = database.open();
-  await flushHealth(again, [row()]);
+  await flushNext(again, [row()]);
   t.like(await health(again), { successes: 10 });
   await closeDatabase(db);
 });
@@ -250,6 +230,6 @@ onBoth('H6: rejects while the database is away, and writes nothing', async (t, d
 onBoth('flushHealth: makes no revision and no audit row', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
-  await flushHealth(db, [row({ circuit_breaker_state: 'open', epoch: 9 })]);
+  await flushNext(db, [row({ circuit_breaker_state: 'open', epoch: 9 })]);
   t.is((await db.$client`select 1 from extension_audit_log`).length, 1);
 });

@@ -1,6 +1,7 @@
 // Whatever stands in the registry's tables, what it is about concerns itself alone: every column of every table gets every
 // kind of value that its type can hold, while the daemon's core follows the registry. Its neighbour is served and follows its
 // own changes, the database counts as reached, every row can be disabled, and what is measured is written.
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import fc from 'fast-check';
@@ -222,12 +223,14 @@ class Following {
   readonly states: string[] = [];
   readonly dropped: FlushResult['dropped'][number][] = [];
   readonly requests$ = new Subject<void>();
+  readonly #writer = randomUUID();
+  #number = 0;
   last: RegistryUpdate | null = null;
   snapshots = 0;
 
   constructor(t: ExecutionContext, { connection }: TestDatabase, db: Database) {
     this.world.flush = async (rows) => {
-      const result = await flushHealth(db, rows);
+      const result = await flushHealth(db, { writer: this.#writer, number: ++this.#number }, rows);
       this.dropped.push(...result.dropped);
       return result;
     };

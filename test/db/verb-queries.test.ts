@@ -37,6 +37,7 @@ async function withExtension({ $client }: Database, ...versions: string[]): Prom
 async function autoDisable(db: Database): Promise<void> {
   const [row] = await db.$client`select revision::int from extensions where id = 'a'`;
   const change = {
+    id: randomUUID(),
     extension_id: 'a',
     change: 'auto_disable',
     revision: row?.revision,
@@ -339,7 +340,9 @@ onPostgresOnly(
     const { $client: holder } = database.open(1);
     await holder`begin`;
     await holder`select from extensions for update`;
-    await t.throwsAsync(() => applyVerbInTime(db, command('isolate'), () => 1000), { message: /Failed query/ });
+    await t.throwsAsync(() => applyVerbInTime(db, command('isolate'), () => 1000), {
+      message: /extensions 'a' is locked by process/,
+    });
     await holder`rollback`;
     t.deepEqual(await switches(db), asRow(ON));
     t.is((await readAudit(db, { extensionId: 'a', limit: 10 })).length, 1);
@@ -399,8 +402,15 @@ async function write(db: Database, reader: Database, writer: Writer, sqlEnables:
   const [row] = await reader.$client`select enabled, auto_disabled, revision::int from extensions where id = 'a'`;
   const isWanted = writer === 'auto_disable' ? row?.enabled : row?.auto_disabled;
   if (!isWanted) return false;
-  return (await applyAutoChange(db, { extension_id: 'a', change: writer, revision: row?.revision, reason: '' }))
-    .applied;
+  return (
+    await applyAutoChange(db, {
+      id: randomUUID(),
+      extension_id: 'a',
+      change: writer,
+      revision: row?.revision,
+      reason: '',
+    })
+  ).applied;
 }
 
 async function round(

@@ -2,6 +2,7 @@
 import { Subject } from '#rxjs';
 import { Core, type CoreSettings } from '../../src/actors/core.js';
 import type {
+  ApplyAutoChange,
   ApplyVerb,
   AttemptEnd,
   AttemptListener,
@@ -17,6 +18,8 @@ import type {
   Route,
   RouteSpec,
   VerbCommand,
+  WasFlushed,
+  WriteInstanceStatus,
 } from '../../src/actors/ports.js';
 import type { InvocationError } from '../../src/domain/errors.js';
 import type { RegistryEvent } from '../../src/domain/events.js';
@@ -83,17 +86,20 @@ export class ActorWorld {
   readonly limits: Parameters<LimitAttempts>[] = [];
   readonly roundTrips: ((stalledUntilMs: number) => void)[] = [];
   /** What the registry answers to a change by the auto-manager. */
-  autoChange = async (change: AutoChange): Promise<{ applied: true; revision: number } | { applied: false }> => ({
-    applied: true,
-    revision: change.revision + 1,
-  });
+  autoChange: ApplyAutoChange = async (change) => ({ applied: true, revision: change.revision + 1 });
+  /** What it answers when it is only asked whether a change was made. */
+  askedAutoChange: ApplyAutoChange = async () => ({ applied: false });
   /** What the registry answers to a verb. */
   verb: ApplyVerb = async () => ({ kind: 'extension_not_found' });
   /** Resolves when the registry has these. */
-  onInstanceStatuses = async (_rows: readonly InstanceStatusRow[]): Promise<void> => undefined;
-  flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [] });
+  onInstanceStatuses = async (
+    _rows: readonly InstanceStatusRow[],
+  ): Promise<Awaited<ReturnType<WriteInstanceStatus>> | undefined> => undefined;
+  flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [], held: [] });
+  /** What the database answers when it is asked whether a flush was written. */
+  wasFlushed: WasFlushed = async () => false;
   readonly core: Core;
-  #ids = 0;
+  readonly #ids = new Map<string, number>();
 
   constructor(settings: Partial<CoreSettings> = {}, log: Logger = silentLogger) {
     const online = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -136,7 +142,8 @@ export class ActorWorld {
           else then(this.stalledUntilMs);
         },
         publish: (event) => this.events.push(event),
-        flushHealth: (rows) =>
+        wasFlushed: (number) => online(() => this.wasFlushed(number)),
+        flushHealth: (_number, rows) =>
           online(async () => {
             const result = await this.flush(rows);
             this.flushed.push(...rows);
@@ -144,13 +151,14 @@ export class ActorWorld {
           }),
         writeInstanceStatus: (rows) =>
           online(async () => {
-            await this.onInstanceStatuses(rows);
+            const held = await this.onInstanceStatuses(rows);
             this.instanceStatuses.push(...rows);
+            return held ?? [];
           }),
         applyAutoChange: (change) =>
           online(async () => {
-            const result = await this.autoChange(change);
-            if (result.applied) this.autoChanges.push(change);
+            const result = await (change.isOnlyAsked ? this.askedAutoChange(change) : this.autoChange(change));
+            if (result.applied && !change.isOnlyAsked) this.autoChanges.push(change);
             return result;
           }),
         applyVerb: (command, remainingMs) =>
@@ -166,7 +174,11 @@ export class ActorWorld {
         clock: this.clock,
         wall: () => START_WALL_MS + this.wallAheadMs + this.clock.now(),
         random: () => this.random,
-        newId: () => `verb-${++this.#ids}`,
+        newId: (of) => {
+          const number = (this.#ids.get(of) ?? 0) + 1;
+          this.#ids.set(of, number);
+          return `${of}-${number}`;
+        },
         log,
       },
       {

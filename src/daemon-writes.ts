@@ -1,0 +1,94 @@
+// Whether the database takes writes: it may be read and refuse them, as a standby after a failover, a full disk or a role without
+// the right do. What the writers could not write stays pending with them; here is what an operator is told of it.
+//
+// DW1. A write that failed for something else than its own row, or a row that is held, makes the database degraded, by its kind
+//      (health, audit, …); one line says why when the first does, one when none does any more.
+// DW2. A kind is well again when it writes, or when a trial after its last failure does: what failed may be pending no more.
+// DW3. A connection that is lost is the feed's to report; here it counts only where writes go on failing while the feed reads.
+
+import type { Clock } from './actors/ports.js';
+import { errorText, isConnectionError, isGivenUp, isRowError, serverError } from './db/database-errors.js';
+import { HeldError, isRowHeld } from './domain/held-error.js';
+import type { Logger } from './telemetry/log.js';
+
+/** DW2, DW3: longer than whoever has something pending takes to try it again. */
+const LASTING_MS = 4000;
+/** Another's large transaction holds the revision while it commits. */
+const HELD_MS = 500;
+
+interface Failure {
+  readonly reason: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** It counts once it has lasted for that long; DW3. */
+  readonly afterMs: number;
+}
+
+export class DatabaseWrites {
+  readonly #failures = new Map<string, Failure>();
+  #sinceMs: number | null = null;
+
+  constructor(
+    private readonly deps: {
+      readonly clock: Clock;
+      readonly log: Logger;
+      /** The feed cannot read either. */
+      readonly isAway: () => boolean;
+    },
+  ) {}
+
+  get isFailing(): boolean {
+    return this.#sinceMs !== null;
+  }
+
+  /** `work` is a write of that kind. */
+  async watch<T>(kind: string, work: Promise<T>): Promise<T> {
+    try {
+      const result = await work;
+      this.#failures.delete(kind);
+      this.#judge();
+      return result;
+    } catch (error) {
+      this.#note(kind, error);
+      throw error;
+    }
+  }
+
+  /** DW2. `trial` writes what changes nothing. */
+  async try(trial: () => Promise<unknown>): Promise<void> {
+    const beganMs = this.deps.clock.now();
+    try {
+      await this.watch('trial', trial());
+    } catch {
+      return;
+    }
+    for (const [kind, { lastMs }] of this.#failures) if (beganMs - lastMs >= LASTING_MS) this.#failures.delete(kind);
+    this.#judge();
+  }
+
+  #note(kind: string, error: unknown): void {
+    if (isRowHeld(error) || isRowError(error) || isGivenUp(error)) return;
+    const nowMs = this.deps.clock.now();
+    const isConnection = isConnectionError(error);
+    if (isConnection && this.deps.isAway()) return;
+    // What is neither says nothing about the database: a write that came too late.
+    if (!isConnection && serverError(error) === null && !(error instanceof HeldError)) return;
+    const firstMs = this.#failures.get(kind)?.firstMs ?? nowMs;
+    const afterMs = isConnection ? LASTING_MS : error instanceof HeldError ? HELD_MS : 0;
+    this.#failures.set(kind, { reason: errorText(error), firstMs, lastMs: nowMs, afterMs });
+    this.#judge();
+  }
+
+  #judge(): void {
+    const nowMs = this.deps.clock.now();
+    const first = [...this.#failures].find(([, { firstMs, lastMs, afterMs }]) => lastMs - firstMs >= afterMs);
+    if (first !== undefined && this.#sinceMs === null) {
+      this.#sinceMs = nowMs;
+      this.deps.log.warn({ event: 'database_not_writable', write: first[0], error: first[1].reason });
+    } else if (first === undefined && this.#sinceMs !== null) {
+      const after_ms = Math.round(nowMs - this.#sinceMs);
+      this.#sinceMs = null;
+      this.deps.log.info({ event: 'database_writable', after_ms });
+    }
+  }
+}
