@@ -26,22 +26,28 @@ def reject(message, code, description):
     client.publish(message.reply, body, headers=headers)
 
 
+def read_request(body):
+    """None where it is not an object with a text."""
+    try:
+        request = json.loads(body)
+    except ValueError:
+        return None
+    return request if isinstance(request, dict) and isinstance(request.get("text"), str) else None
+
+
 def answer(message):
     """Exactly one reply, whatever happens."""
     try:
         if message.headers.get("Extreg-Probe") == "1":  # an active check of the daemon
             return client.publish(message.reply)
-        try:
-            request = json.loads(message.body)
-            text, delay_ms = request["text"], request.get("delay_ms", 0)
-            assert isinstance(text, str)
-        except (ValueError, KeyError, TypeError, AssertionError):
+        request = read_request(message.body)
+        if request is None:
             return reject(message, 400, "text is missing")
-        if text == "fail":
+        if request["text"] == "fail":
             return reject(message, 500, "asked to fail")
-        time.sleep(delay_ms / 1000)
+        time.sleep(request.get("delay_ms", 0) / 1000)
         body = {
-            "text": text.upper(),
+            "text": request["text"].upper(),
             "version": message.headers.get("Extreg-Version"),
             "tenant": message.headers.get("Extreg-Tenant-Id"),
             "attempt": int(message.headers["Extreg-Attempt"]),

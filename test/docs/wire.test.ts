@@ -1,15 +1,19 @@
 // docs/wire.md against the code and a real daemon: its header tables are what passes on the wire, its reply subjects are never
 // answered, its subjects are those of the code (docs.test.ts has their table), a client without headers sees what it says.
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { cpSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import test from 'ava';
 import { headers, type Msg, type NatsConnection } from '#@nats-io/nats-core';
 import { loadConfig } from '../../src/config.js';
 import { acceptsReplyTo, Subjects } from '../../src/nats/subjects.js';
+import { directory } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, until } from '../helpers/nats-server.js';
+import { unless } from '../helpers/skip.js';
 import { readProjectFile } from './page.js';
+import { Shell } from './shell.js';
 
 const PAGE = readProjectFile('docs/wire.md');
 const CONFIG = loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' });
@@ -131,6 +135,36 @@ test('docs/wire.md: every header that the code names is in one of its tables', (
     [],
   );
 });
+
+const python = process.env.EXTREG_TEST_PYTHON ?? '';
+const SHELL_STEPS = /Beside a daemon .*\n\n```sh\n([\s\S]*?)```/.exec(PAGE)?.[1]?.trim().split('\n') ?? [];
+
+unless(python === '' ? 'there is no python3 here' : null, test)(
+  'docs/wire.md: its Python lines run in the directory of npm start',
+  async (t) => {
+    const daemon = await started();
+    const [insert = '', extension = '', caller = '', end = '', ...more] = SHELL_STEPS;
+    t.deepEqual(more, []);
+    const examples = directory(t);
+    cpSync('examples/python', join(examples, 'python'), { recursive: true });
+    const shell = new Shell(t, { url: daemon.url, links: { '.extreg': daemon.dataDir, examples } });
+    const program = join(directory(t), 'python3');
+    writeFileSync(program, `#!/bin/sh\nexec '${python}' "$@"\n`, { mode: 0o755 });
+    await shell.run(`PATH="${dirname(program)}:$PATH"`);
+    t.is(await shell.run(insert), 'INSERT 1');
+    await shell.run(extension);
+    const [, shown = ''] = /```\n(ok v1 [\s\S]*?)\n```/.exec(PAGE) ?? [];
+    const nc = await daemon.connect();
+    const isListening = () =>
+      nc.request('beamline.ext.pre.shout.v1', '{}', { timeout: 10_000 }).then(Boolean, () => false);
+    await until('it listens', isListening);
+    await until('its row is in force', async () => (await invoke(nc, 'shout')).error !== 'extension_not_found');
+    const printed = await shell.run(caller);
+    t.true(printed.endsWith(shown), printed);
+    await shell.run(end);
+    t.regex(await shell.run('wait %1; echo "ended $?"'), /ended 0$/);
+  },
+);
 
 const [, REPLIES = ''] = /is dropped, and never\nanswered, if its reply subject\n\n([\s\S]*?)\n\n/.exec(PAGE) ?? [];
 const EXAMPLES = [...REPLIES.matchAll(/^\| .* \| ``? ?`?([^`]*)`* \|$/gm)].map(([, example = '']) => example);

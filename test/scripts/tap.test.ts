@@ -7,6 +7,7 @@ interface TapReport {
   readonly failed: number;
   readonly skipped: number;
   readonly complete: boolean;
+  readonly skippedTitles: readonly string[];
   readonly line: string;
   readonly failures: readonly { readonly title: string; readonly details: readonly string[] }[];
   read(line: string): void;
@@ -33,7 +34,7 @@ not ok 2 - a › two
       'Difference:': |-
         ok 9 - not a result
   ...
-ok 3 - a › three # SKIP
+ok 3 - a › three: there is no Go here # SKIP
 not ok 4 - a › four # TODO
 ok 5 - a › with # in its title
 
@@ -44,6 +45,7 @@ ok 5 - a › with # in its title
 `);
   t.like(report, { passed: 2, failed: 1, skipped: 2, complete: true });
   t.is(report.line, '2 passed, 1 failed, 2 skipped');
+  t.deepEqual(report.skippedTitles, ['a › three: there is no Go here', 'a › four']);
   t.is(report.failures[0]?.title, 'a › two');
   t.true(report.failures[0]?.details.join('\n').includes('Difference'));
 });
