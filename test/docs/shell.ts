@@ -39,6 +39,7 @@ export class Shell {
   /** It ends with the test, and so does what it has started. */
   constructor(t: ExecutionContext, { url = ADDRESS, files = new Map(), links = {} }: ShellOptions) {
     this.#url = url;
+    const { PATH, NATS_SERVER_BIN } = process.env;
     const [cwd, own] = [directory(t), directory(t)];
     this.cwd = cwd;
     for (const [name, target] of Object.entries(links)) symlinkSync(target, join(cwd, name));
@@ -53,7 +54,7 @@ export class Shell {
     const output = openSync(this.#output, 'a');
     this.#bash = spawn('bash', {
       cwd,
-      env: { PATH: `${own}${delimiter}${process.env.PATH}` },
+      env: { PATH: `${own}${delimiter}${PATH}`, ...(NATS_SERVER_BIN ? { NATS_SERVER_BIN } : {}) },
       stdio: ['pipe', output, 'inherit', 'pipe'],
       detached: true,
     });
