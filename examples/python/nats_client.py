@@ -63,7 +63,7 @@ class Client:
         self._send(f"UNSUB {sid}\r\n".encode())
 
     def request(self, subject, body=b"", headers=None, timeout=5.0):
-        """The one reply; raises TimeoutError without one, ConnectionRefusedError where nobody listens on the subject."""
+        """The one reply; raises TimeoutError without one, ConnectionRefusedError where the subject has no subscriber."""
         inbox, replied, replies = f"_INBOX.{uuid.uuid4().hex}", threading.Event(), []
         sid = self.subscribe(inbox, lambda message: (replies.append(message), replied.set()))
         self.publish(subject, body, inbox, headers)
@@ -73,7 +73,7 @@ class Client:
         if not replies:
             raise TimeoutError(f"no reply from {subject} within {timeout} s")
         if replies[0].status == "503" and not replies[0].body:
-            raise ConnectionRefusedError(f"nobody listens on {subject}")
+            raise ConnectionRefusedError(f"no subscriber on {subject}")
         return replies[0]
 
     def flush(self, timeout=10.0):

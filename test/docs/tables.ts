@@ -184,7 +184,7 @@ export function subjectTable(): string {
       [
         code(event),
         'daemon',
-        'whoever subscribes',
+        'any subscriber',
         `Events: ${EVENT_KINDS.map(code).join(', ')}. The body is JSON (webhooks.md).`,
       ],
       [

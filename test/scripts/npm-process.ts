@@ -6,7 +6,7 @@ import { until } from '../helpers/nats-server.js';
 import { type Process, processesWith } from '../helpers/processes.js';
 
 const STOP_MS = 5000;
-/** Somebody may have an extreg.config.yaml in the checkout, as the documentation has him write it. */
+/** The checkout may hold an extreg.config.yaml, which the documentation asks its reader to write. */
 const NO_CONFIG_FILE = { EXTENSION_REGISTRY_CONFIG: '/dev/null' };
 
 export class NpmProcess {

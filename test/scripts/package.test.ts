@@ -28,12 +28,12 @@ import { unless } from '../helpers/skip.js';
 const READY_MS = 60_000;
 /** A dependency that declares another Node than this one fails the installation. */
 const INSTALL_OPTIONS = ['--engine-strict', '--prefer-offline', '--no-audit', '--no-fund'];
-/** What packing needs of a checkout, besides what goes into the package. Whatever else somebody has written there stays there. */
+/** What packing needs of a checkout, besides what goes into the package. Any other file of the checkout is left out. */
 const BESIDE_THE_PACKAGE = [
   ...['bench', 'scripts', 'src', 'test'],
   ...['LICENSE', 'README.md', 'package.json', 'package-lock.json', 'tsconfig.json'],
 ];
-/** What Python writes where somebody runs an example. */
+/** What Python writes when an example is run. */
 const CACHE = '__pycache__';
 const FLOOR = '20.19';
 const INSERT = "insert into extensions (id, type, subject) values ('shout', 'pre', 'demo.shout')";
