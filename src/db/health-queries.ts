@@ -11,6 +11,7 @@
 // H7. What a row holds already makes no sum overflow and no time stand still.
 // H8. What was measured for a row that was deleted is not written to one of the same name.
 // H9. A row that another transaction holds is passed over, and named as held; the others are written.
+// H10. Successes and failures stay with their version when another one is published: they move between the two tables.
 import { type SQL, sql } from '#drizzle-orm';
 import type { FlushResult, HealthFlushRow } from '../actors/ports.js';
 import { MAX_EPOCH } from '../domain/sound-facts.js';
@@ -26,6 +27,9 @@ export interface Flush {
 }
 
 const MAX_BIGINT = '9223372036854775807';
+/** H7. */
+const sum = (column: string, kept = `kept.${column}`): string =>
+  `least(coalesce(${kept}, 0)::numeric + excluded.${column}, ${MAX_BIGINT})::bigint`;
 /** A window of five minutes is over (domain/health-window.ts), and no daemon has flushed the row since. */
 const STALE = "latency_samples > 0 and updated_at < now() - interval '5 minutes 5 seconds'";
 const WRITERS_KEPT = '30 days';
@@ -162,6 +166,7 @@ function upserts(rows: SQL, into: SQL | null, turn?: SQL): SQL {
       where given.version_uid is null or given.version_uid = v.uid
     ), ${available('published_rows', 'extension_health', ['extension_id'], 'published')},
     ${available('other_rows', 'extension_version_health', ['extension_id', 'version'], 'not published')},
+    ${moving},
     other_targets as (
       ${upsert('extension_version_health', ['extension_id', 'version'], 'other_rows')}
     ), published_targets as (
@@ -184,6 +189,24 @@ const available = (name: string, table: string, keys: readonly string[], which: 
     )`);
 };
 
+/** H10. Versions that leave the published row, and their counts; those of the version that comes are in the table of the others. */
+const moving = sql.raw(`moving as materialized (
+      select h.extension_id, h.version as left_version, m.version, h.success_count, h.failure_count
+      from published_rows as m join extension_health as h on h.extension_id = m.extension_id
+      where not m.is_held and h.version <> m.version
+    ), left_counts as (
+      insert into extension_version_health as kept (extension_id, version, success_count, failure_count, updated_at)
+      select extension_id, left_version, success_count, failure_count, now() from moving
+      where exists (select from extension_versions as v where v.id = moving.extension_id and v.version = left_version)
+        and not exists (select from other_rows as o where o.extension_id = moving.extension_id and o.version = left_version)
+      order by extension_id, left_version
+      on conflict (extension_id, version) do update set
+        success_count = ${sum('success_count')}, failure_count = ${sum('failure_count')}
+    ), taken_counts as (
+      update extension_version_health as kept set success_count = 0, failure_count = 0 from moving
+      where kept.extension_id = moving.extension_id and kept.version = moving.version
+    )`);
+
 const WINDOW = [
   'avg_latency_ms',
   'p50_latency_ms',
@@ -193,9 +216,6 @@ const WINDOW = [
   'latency_sum',
 ];
 
-/** H7. */
-const sum = (column: string): string =>
-  `least(coalesce(kept.${column}, 0)::numeric + excluded.${column}, ${MAX_BIGINT})::bigint`;
 const later = (column: string): string =>
   `greatest(case when isfinite(kept.${column}) then kept.${column} end, excluded.${column})`;
 
@@ -221,15 +241,27 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
     ...(isPublished ? ['excluded.version <> kept.version'] : []),
   ].join(' or ');
   const latest = WINDOW;
+  // H10.
+  const own = (column: string): string => `(select e.${column} from extension_version_health as e
+    where e.extension_id = kept.extension_id and e.version = excluded.version)`;
+  const counted = (column: string): string =>
+    isPublished
+      ? `case when excluded.version <> kept.version then ${sum(column, own(column))} else ${sum(column)} end`
+      : sum(column);
+  const come = (delta: string, column: string): string =>
+    isPublished
+      ? delta
+      : `least(${delta}::numeric + coalesce((select m.${column} from moving as m
+          where m.extension_id = r.extension_id and m.left_version = r.version), 0), ${MAX_BIGINT})::bigint`;
   return sql.raw(`
     insert into ${table} as kept (${key}, success_count, failure_count, last_success, last_failure, last_latency_ms,
       ${latest.join(', ')}, latency_samples_window_start, ${Object.keys(breaker).join(', ')}, updated_at)
-    select ${key}, success_delta, failure_delta, last_success, last_failure, last_latency_ms,
+    select ${key}, ${come('success_delta', 'success_count')}, ${come('failure_delta', 'failure_count')}, last_success, last_failure, last_latency_ms,
       ${latest.join(', ')}, window_start, ${Object.values(breaker).join(', ')}, now()
-    from ${rows} where not is_held order by ${key}
+    from ${rows} as r where not is_held order by ${key}
     on conflict (${key}) do update set
-      success_count = ${sum('success_count')},
-      failure_count = ${sum('failure_count')},
+      success_count = ${counted('success_count')},
+      failure_count = ${counted('failure_count')},
       last_success = ${later('last_success')},
       last_failure = ${later('last_failure')},
       last_latency_ms = coalesce(excluded.last_latency_ms, kept.last_latency_ms),

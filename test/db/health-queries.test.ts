@@ -233,3 +233,40 @@ onBoth('flushHealth: makes no revision and no audit row', async (t, database) =>
   await flushNext(db, [row({ circuit_breaker_state: 'open', epoch: 9 })]);
   t.is((await db.$client`select 1 from extension_audit_log`).length, 1);
 });
+
+onBoth('H10: successes and failures stay with their version, whichever is published', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  for (const version of ['v1', 'v2', 'v3'])
+    await db.$client`insert into extension_versions (id, version, subject) values ('a', ${version}, 'x')`;
+  /** Of every version, wherever it stands; each once. */
+  const counts = async () => {
+    const rows = await db.$client<{ version: string; counts: string; published: boolean }[]>`
+      select version, success_count || '/' || failure_count as counts, true as published from extension_health
+      union all select version, success_count || '/' || failure_count, false from extension_version_health
+      where success_count + failure_count > 0 order by version`;
+    return rows.map(({ version, counts, published }) => `${version} ${counts}${published ? ' published' : ''}`);
+  };
+  const measured = (version: string, published: boolean, success_delta: number, failure_delta: number) =>
+    row({ version, published, success_delta, failure_delta });
+  await flushNext(db, [measured('v1', true, 100, 1), measured('v2', false, 10, 2)]);
+  t.deepEqual(await counts(), ['v1 100/1 published', 'v2 10/2']);
+  // Both are flushed when another version becomes the default.
+  await flushNext(db, [measured('v1', false, 1, 0), measured('v2', true, 0, 1)]);
+  t.deepEqual(await counts(), ['v1 101/1', 'v2 10/3 published']);
+  // The one that goes is disabled, and has no target any more.
+  await flushNext(db, [measured('v3', true, 7, 0)]);
+  t.deepEqual(await counts(), ['v1 101/1', 'v2 10/3', 'v3 7/0 published']);
+  await flushNext(db, [measured('v1', true, 0, 0), measured('v2', false, 5, 0), measured('v3', false, 0, 0)]);
+  t.deepEqual(await counts(), ['v1 101/1 published', 'v2 15/3', 'v3 7/0']);
+  // Row by row, as where one of a batch is refused.
+  await flushNext(db, [
+    measured('v1', false, 0, 0),
+    measured('v2', true, 0, 0),
+    { ...measured('v3', false, 1, 0), epoch: 1e30 },
+  ]);
+  t.deepEqual(await counts(), ['v1 101/1', 'v2 15/3 published', 'v3 7/0']);
+  await db.$client`delete from extension_versions where version = 'v2'`;
+  await flushNext(db, [measured('v1', true, 0, 0)]);
+  t.deepEqual(await counts(), ['v1 101/1 published', 'v3 7/0']);
+});
