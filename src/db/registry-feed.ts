@@ -28,7 +28,7 @@ import {
 
 const CHANNEL = 'extreg_registry';
 const RETRY_MIN_MS = 100;
-const RETRY_MAX_MS = 2000;
+const RETRY_MAX_MS = 1500;
 /** F7. Looks in a row that find no row, about a second: somebody who replaces it in two statements is not disturbed. */
 const LOOKS_BEFORE_HEALING = 4;
 
