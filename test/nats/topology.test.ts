@@ -225,8 +225,10 @@ test('C6: a server in lame-duck mode that has no peer serves until it cuts, and 
   await startExtension(client, 'ext.normalize', () => ({ body: 'fine' }));
   server.enterLameDuckMode();
   t.is((await invoke(client, 'normalize')).string(), 'fine');
+  t.true(rig.connection.connected, 'there is nowhere to go');
+  // Its end would cut its clients one after the other, over half a minute.
+  await server.kill();
   await until('the cut', () => !rig.connection.connected);
-  await server.gone;
   await server.restart();
   await until('the reconnect', () => rig.connection.connected);
   await rig.connection.flush();
