@@ -191,7 +191,8 @@ const available = (name: string, table: string, keys: readonly string[], which: 
 
 /** H10. Versions that leave the published row, and their counts; those of the version that comes are in the table of the others. */
 const moving = sql.raw(`moving as materialized (
-      select h.extension_id, h.version as left_version, m.version, h.success_count, h.failure_count
+      select h.extension_id, h.version as left_version, m.version,
+        coalesce(h.success_count, 0) as success_count, coalesce(h.failure_count, 0) as failure_count
       from published_rows as m join extension_health as h on h.extension_id = m.extension_id
       where not m.is_held and h.version <> m.version
     ), left_counts as (

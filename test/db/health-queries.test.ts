@@ -270,3 +270,30 @@ onBoth('H10: successes and failures stay with their version, whichever is publis
   await flushNext(db, [measured('v1', true, 0, 0)]);
   t.deepEqual(await counts(), ['v1 101/1 published', 'v3 7/0']);
 });
+
+onBoth('H7, H10: counts that somebody emptied keep nothing from being written', async (t, database) => {
+  const db = database.open();
+  await withExtensions(db, 'a');
+  for (const version of ['v1', 'v2'])
+    await db.$client`insert into extension_versions (id, version, subject) values ('a', ${version}, 'x')`;
+  const measured = (version: string, published: boolean, success_delta: number) =>
+    row({ version, published, success_delta, failure_delta: 1 });
+  await flushNext(db, [measured('v1', true, 5)]);
+  await db.$client`update extension_health set success_count = null, failure_count = null`;
+  // The version that leaves is flushed no more.
+  t.deepEqual(await flushNext(db, [measured('v2', true, 7)]), { dropped: [], held: [] });
+  t.like(await health(db), { version: 'v2', successes: 7, failures: 1 });
+  await db.$client`update extension_health set success_count = null, failure_count = null`;
+  // It is flushed with the one that comes.
+  t.deepEqual(await flushNext(db, [measured('v2', false, 2), measured('v1', true, 3)]), { dropped: [], held: [] });
+  t.like(await health(db), { version: 'v1', successes: 3, failures: 1 });
+  t.deepEqual(
+    [
+      ...(await db.$client`select version, success_count::int, failure_count::int from extension_version_health order by version`),
+    ],
+    [
+      { version: 'v1', success_count: 0, failure_count: 0 },
+      { version: 'v2', success_count: 2, failure_count: 1 },
+    ],
+  );
+});
