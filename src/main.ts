@@ -183,7 +183,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
         bodyMaxBytes: config.context_body_max_bytes,
         environment: config.environment,
       },
-      takesSelfCheck: (subject) => selfCheck.takes(subject),
+      takesSelfCheck: (subject, reply) => selfCheck.takes(subject, reply),
     },
     core.router.handle,
   );

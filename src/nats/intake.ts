@@ -43,7 +43,7 @@ export interface IntakeSettings {
   readonly maxBodyBytes: number | null;
   readonly context: ContextSettings;
   /** True: this is no call but a daemon's message to itself, and is settled with that. */
-  readonly takesSelfCheck: (subject: string) => boolean;
+  readonly takesSelfCheck: (subject: string, reply: string) => boolean;
 }
 
 export interface IntakeCounts {
@@ -175,7 +175,7 @@ export class Intake {
     const now = this.clock.now();
     const { subject, reply = '' } = message;
     const address = this.subjects.parseInvoke(subject);
-    if (!address.ok && this.settings.takesSelfCheck(subject)) return;
+    if (!address.ok && this.settings.takesSelfCheck(subject, reply)) return;
     if (!acceptsReplyTo(reply, this.settings.replyPrefixes)) {
       this.#notAccepted += 1;
       this.#warnNotAccepted({ subject, reply });

@@ -4,6 +4,7 @@
 // SC1. Only this daemon's own answer counts. NATS picks one daemon of the queue group for each message, so the message is sent
 //      again until this one gets it; the others take no notice.
 // SC2. At most one check in five seconds, and one after each connect.
+//      What only looks like such a message is a call, and is answered like one.
 // SC3. A daemon that may not publish the message is judged by what the server said that it refuses, and does not try again on this
 //      connection.
 import type { Clock } from '../actors/ports.js';
@@ -52,7 +53,7 @@ export class SelfCheck {
     this.#deps = deps;
     this.#id = randomHex(ID_DIGITS);
     this.#subject = subjects.selfCheck(this.#id);
-    this.#replyTo = `${replyPrefix}${replyPrefix.endsWith('.') ? '' : '.'}extreg_ready.${this.#id}`;
+    this.#replyTo = `${replyPrefix}${replyPrefix.endsWith('.') ? '' : '.'}${subjects.selfCheckReply(this.#id)}`;
     this.passed = new Promise((resolve) => {
       this.#pass = resolve;
     });
@@ -78,9 +79,9 @@ export class SelfCheck {
   }
 
   /** For the intake. True: the message is a daemon's check and no call. */
-  takes(subject: string): boolean {
-    if (!this.#deps.subjects.isSelfCheck(subject)) return false;
-    if (subject === this.#subject && !this.#hasArrived) {
+  takes(subject: string, reply: string): boolean {
+    if (!this.#deps.subjects.isSelfCheck(subject, reply)) return false;
+    if (subject === this.#subject && reply === this.#replyTo && !this.#hasArrived) {
       this.#hasArrived = true;
       this.#deps.connection.publish(this.#replyTo, '', '', Buffer.alloc(0));
     }

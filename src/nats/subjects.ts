@@ -83,8 +83,16 @@ export class Subjects {
     return this.#selfCheckPrefix + id;
   }
 
-  isSelfCheck(subject: string): boolean {
-    return subject.startsWith(this.#selfCheckPrefix) && SELF_CHECK_ID.test(subject.slice(this.#selfCheckPrefix.length));
+  /** The end of its reply subject; what is before is the daemon's to choose. */
+  selfCheckReply(id: string): string {
+    return `extreg_ready.${id}`;
+  }
+
+  /** True: a daemon's, of whatever reply prefix. A caller's request to such a subject has another reply subject. */
+  isSelfCheck(subject: string, reply: string): boolean {
+    if (!subject.startsWith(this.#selfCheckPrefix)) return false;
+    const id = subject.slice(this.#selfCheckPrefix.length);
+    return SELF_CHECK_ID.test(id) && reply.endsWith(`.${this.selfCheckReply(id)}`);
   }
 
   /** The subject is one that `adminAll` matched; what is too deep is no verb that there is. */

@@ -102,6 +102,6 @@ test('SC1: what looks like a check and is none of a daemon is answered as any ca
   const server = await serverOf(t);
   await rigOf(t, server);
   const client = await server.connect();
-  for (const rest of ['$ready', '$ready.x', `$ready.${'0'.repeat(17)}`])
+  for (const rest of ['$ready', '$ready.x', `$ready.${'0'.repeat(17)}`, '$ready.0123456789abcdef'])
     t.is(errorOf(await invoke(client, rest)).code, 'invalid_request', rest);
 });

@@ -144,7 +144,7 @@ export class Rig {
           bodyMaxBytes: options.contextBodyMaxBytes ?? 65_536,
           environment: options.environment ?? null,
         },
-        takesSelfCheck: (subject) => this.selfCheck.takes(subject),
+        takesSelfCheck: (subject, reply) => this.selfCheck.takes(subject, reply),
         ...options.settings,
       },
       handle,
