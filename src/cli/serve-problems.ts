@@ -1,5 +1,5 @@
 // What would keep `extreg serve` from starting on this machine although the configuration is right in itself.
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config.js';
 import { natsFiles, natsServerBinary } from '../daemon-nats.js';
@@ -18,9 +18,21 @@ function dataDirectoryProblem({ data_dir: dataDir, database_url, db_host }: Conf
   const tooLong = problemOf(() => socketDirectory(dataDir, isEmbedded ? SOCKET_NAME : DAEMON_SOCKET_NAME));
   if (tooLong !== null) return tooLong;
   let place = resolve(dataDir);
-  while (!existsSync(place)) place = dirname(place);
+  while (!existsSync(place)) {
+    if (isLink(place)) return `the data directory cannot be made: ${place} is a symbolic link to nothing`;
+    place = dirname(place);
+  }
   if (!statSync(place).isDirectory()) return `the data directory cannot be made: ${place} is not a directory`;
   return problemOf(() => accessSync(place, constants.W_OK | constants.X_OK), 'the data directory cannot be used: ');
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    // It is not there, nor is what it is in.
+    return false;
+  }
 }
 
 function problemOf(attempt: () => unknown, prefix = ''): string | null {

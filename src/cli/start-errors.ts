@@ -29,7 +29,8 @@ export function dataDirectoryFailure(error: unknown): CommandError | null {
 }
 
 /** By the message, which begins with the code: what comes from another thread has lost its `code`. */
-const FILE_REFUSAL = /^(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST|ENOSPC|EDQUOT|EFBIG): .*/;
+const FILE_REFUSAL =
+  /^(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST|ELOOP|ENAMETOOLONG|ENOSPC|EDQUOT|EFBIG|ENOENT(?=.*, mkdir ')): .*/;
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** A failed query: what the database said, or that it said nothing. null: it is neither. */

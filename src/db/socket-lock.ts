@@ -113,7 +113,8 @@ async function takeGuard(path: string): Promise<() => void> {
 function clearStaleGuard(path: string): void {
   try {
     const seen = statSync(path);
-    if (Date.now() - seen.mtimeMs < GUARD_STALE_MS) return;
+    // One of the future is a copy, or older than a clock that was set back: nothing would ever make it old.
+    if (Math.abs(Date.now() - seen.mtimeMs) < GUARD_STALE_MS) return;
     // Moved away under a name of our own first, so that only one starter removes it.
     const aside = `${path}-${process.pid}-${process.hrtime.bigint()}`;
     renameSync(path, aside);

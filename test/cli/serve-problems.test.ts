@@ -1,7 +1,7 @@
 // What `serve` cannot start with, as it says so itself and as `check-config` says before.
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { nkeys } from '#@nats-io/nats-core';
@@ -67,6 +67,20 @@ test('check-config: a nats-server that is not there, and a data directory that c
   t.is(code, 78);
   t.regex(stderr, /NATS_SERVER_BIN: expected an executable file, got '\/nowhere\/nats-server'\n/);
   t.regex(stderr, /the data directory cannot be made: .*\/file is not a directory\n/);
+});
+
+test('a data directory that is a symbolic link to nothing, or to itself, is told by check-config and by serve', async (t) => {
+  const cwd = directory(t);
+  symlinkSync('nowhere/data', join(cwd, 'dangling'));
+  symlinkSync('loop', join(cwd, 'loop'));
+  for (const dataDir of ['dangling', 'loop', join('loop', 'data')]) {
+    const checked = await run(['check-config', '--data-dir', dataDir], { cwd, env: NATS });
+    t.is(checked.code, 78, dataDir);
+    t.regex(checked.stderr, /the data directory cannot be made: .*\/(dangling|loop) is a symbolic link to nothing\n/);
+    const served = await run(['serve', '--http-port', '0', '--data-dir', dataDir], { cwd, env: NATS });
+    t.is(served.code, 78, dataDir);
+    t.regex(served.stderr, /^extreg: the data directory cannot be used: (ENOENT|ELOOP): .*'\n$/);
+  }
 });
 
 test('check-config: a data directory whose path is too long for a socket is told', async (t) => {

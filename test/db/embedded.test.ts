@@ -236,16 +236,21 @@ test.serial('L2: of three processes at a time one opens the database', async (t)
   ]);
 });
 
-test('L2: a guard whose owner died is cleared away', async (t) => {
-  const dataDir = temporaryDirectory(t);
-  const guard = join(dataDir, '.takeover');
-  mkdirSync(guard);
-  utimesSync(guard, new Date(0), new Date(0));
-  const server = createServer();
-  await listenExclusively(server, dataDir);
-  t.false(existsSync(guard));
-  await new Promise((done) => server.close(done));
-});
+for (const [when, seconds] of [
+  ['long ago', 0],
+  ['after what the clock says now', 4_000_000_000],
+] as const)
+  test(`L2: a guard whose owner died is cleared away: made ${when}`, async (t) => {
+    t.timeout(10_000);
+    const dataDir = temporaryDirectory(t);
+    const guard = join(dataDir, '.takeover');
+    mkdirSync(guard);
+    utimesSync(guard, seconds, seconds);
+    const server = createServer();
+    await listenExclusively(server, dataDir);
+    t.false(existsSync(guard));
+    await new Promise((done) => server.close(done));
+  });
 
 onEmbedded('W1: an open transaction makes every other connection wait for its end', async (t, database) => {
   const db = await withNumbers(database);
