@@ -2,7 +2,7 @@
 //
 // H3. Whatever is wrong with a request, the answer is JSON with a stable code; none carries a stack or an inner message.
 // H4. A path that exists answers a wrong method with 405 and Allow.
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, {
   type FastifyBaseLogger,
@@ -52,6 +52,10 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error), error.message),
   }).withTypeProvider<TypeBoxTypeProvider>();
+
+  // H3. Node would answer without a body, or hang up. An expectation may be ignored (RFC 9110, 10.1.1); nothing is tunnelled.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  app.server.on('connect', (_request, socket) => answerUnreadable(new Error('CONNECT'), socket));
 
   // H16, QS2: fastify's own validator would convert.
   app.setValidatorCompiler(({ schema, httpPart }) =>
@@ -145,8 +149,8 @@ const matches = (pattern: string, path: string): boolean => {
   return expected.length === got.length && expected.every((part, i) => part.startsWith(':') || part === got[i]);
 };
 
-/** What never became a request: malformed HTTP, headers beyond the limit, a request that did not arrive. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+/** What never became a request: malformed HTTP, headers beyond the limit, a request that did not arrive, a tunnel. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;

@@ -239,6 +239,9 @@ test(unreadable, 'GET /livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 40
 test(unreadable, 'GET /livez HTTP/1.0\r\n\r\n', 403);
 test(unreadable, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n', 403);
 test(unreadable, 'nonsense\r\n\r\n', 400);
+test(unreadable, 'CONNECT a:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n', 400);
+test(unreadable, 'GET /nope HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: a miracle\r\nConnection: close\r\n\r\n', 404);
+test(unreadable, 'DELETE /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 200-ok\r\nConnection: close\r\n\r\n', 405);
 test(unreadable, 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400);
 test(unreadable, `GET /livez HTTP/1.1\r\nHost: localhost\r\n${'a: 0123456789\r\n'.repeat(1800)}\r\n`, 431);
 
