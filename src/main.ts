@@ -79,6 +79,9 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   const natsServer = natsServerBinary(config, process.env);
   const unlock = await lockDataDirectory(config.data_dir);
   started.push(unlock);
+  // Of one that was killed, or of another one whose directory was copied.
+  const daemonFile = join(config.data_dir, 'daemon.json');
+  rmSync(daemonFile, { force: true });
   const database = await startDatabase(config, clock, log);
   started.push(() => database.close());
 
@@ -273,7 +276,6 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   started.push(() => http.close());
 
   core.start();
-  const daemonFile = join(config.data_dir, 'daemon.json');
   const daemon = { pid: process.pid, http: http.url, nats: nats.url, nats_token: nats.token };
   // Moved into place, so that a reader finds all of it or nothing.
   writeFileSync(`${daemonFile}.new`, `${JSON.stringify(daemon)}\n`, { mode: 0o600 });

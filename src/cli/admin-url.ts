@@ -11,7 +11,7 @@ export async function adminUrl(io: CommandIo, options: object): Promise<string> 
     return `http://${host}:${config.http_port}`;
   }
   const { findDaemon, noDaemon } = await import('./daemon-file.js');
-  const daemon = findDaemon(config.data_dir);
+  const daemon = await findDaemon(config.data_dir);
   if (daemon === null) throw noDaemon(config.data_dir);
   return daemon.http;
 }

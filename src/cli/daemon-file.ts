@@ -1,8 +1,11 @@
 // `<data dir>/daemon.json`: where the daemon of this data directory can be reached, written by it at start.
+//
+// DF1. Only the daemon that has the directory is believed: a copy of a directory holds the file of another one, which may run.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Type } from '#typebox';
 import { Value } from '#typebox/value';
+import { isDataDirectoryLocked } from '../db/socket-lock.js';
 import { CommandError, EXIT } from './command-error.js';
 
 const daemonFileSchema = Type.Object({
@@ -19,7 +22,7 @@ export interface RunningDaemon {
 }
 
 /** null: no daemon of this data directory runs. */
-export function findDaemon(dataDir: string): RunningDaemon | null {
+export async function findDaemon(dataDir: string): Promise<RunningDaemon | null> {
   const path = join(dataDir, 'daemon.json');
   let content: unknown;
   try {
@@ -30,8 +33,8 @@ export function findDaemon(dataDir: string): RunningDaemon | null {
   }
   if (!Value.Check(daemonFileSchema, content))
     throw new CommandError(EXIT.unreachable, `${path} is not what a daemon writes; remove it if none runs`);
-  // A daemon that was killed leaves its file behind.
-  if (!isRunning(content.pid)) return null;
+  // A daemon that was killed leaves its file behind. DF1; where the lock cannot be asked, such as for its long path, the pid decides.
+  if (!isRunning(content.pid) || !(await isDataDirectoryLocked(dataDir).catch(() => true))) return null;
   return { http: content.http, nats: content.nats, natsToken: content.nats_token ?? null };
 }
 

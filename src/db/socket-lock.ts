@@ -80,6 +80,11 @@ export async function lockDataDirectory(dataDir: string): Promise<() => Promise<
   return () => new Promise((done) => server.close(() => done()));
 }
 
+/** Whether a daemon has it. Rejects where that cannot be told. */
+export function isDataDirectoryLocked(dataDir: string): Promise<boolean> {
+  return answers(join(socketDirectory(dataDir, DAEMON_SOCKET_NAME), DAEMON_SOCKET_NAME));
+}
+
 /** L3: a process that lives answers, even while it has not opened its database yet. */
 function answers(path: string): Promise<boolean> {
   return new Promise((done, failed) => {

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
+import { DAEMON_SOCKET_NAME } from '../../src/db/socket-lock.js';
 import type { ExtensionHealth } from '../../src/domain/health-report.js';
 import { breakerSettingsInForce } from '../../src/domain/policy.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
@@ -169,6 +170,15 @@ const unreachable = test.macro<[what: string, prepare: (cwd: string) => void, ex
 });
 test(unreachable, 'no daemon', () => undefined, /^extreg: no daemon runs on .*; start one with 'extreg serve'/);
 test(unreachable, 'a daemon that is gone', (cwd) => writeDaemonFile(cwd, { pid: 4_194_303 }), /no daemon runs on/);
+test(
+  unreachable,
+  'a daemon whose data directory was copied',
+  (cwd) => {
+    writeDaemonFile(cwd, {});
+    rmSync(join(cwd, DAEMON_SOCKET_NAME));
+  },
+  /no daemon runs on/,
+);
 test(
   unreachable,
   'a daemon that does not listen',

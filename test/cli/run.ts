@@ -2,6 +2,7 @@
 // process of its own where that is the subject. With EXTREG_TEST_DEEP=1 every command is a process.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -10,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import type { CommandIo } from '../../src/cli/command-io.js';
 import { main } from '../../src/cli/main.js';
+import { DAEMON_SOCKET_NAME } from '../../src/db/socket-lock.js';
 
 export const EXTREG = fileURLToPath(new URL('../../src/cli/extreg.js', import.meta.url));
 
@@ -93,8 +95,11 @@ export function directory(t: ExecutionContext): string {
   return cwd;
 }
 
-/** What a running daemon leaves in its data directory; this process stands for it. */
+/** What a running daemon has in its data directory, its lock too; this process stands for it. */
 export function writeDaemonFile(cwd: string, daemon: Readonly<Record<string, unknown>>): void {
+  createServer((socket) => socket.destroy())
+    .listen(join(cwd, DAEMON_SOCKET_NAME))
+    .unref();
   const content = { pid: process.pid, http: 'http://127.0.0.1:1', nats: 'nats://127.0.0.1:1', nats_token: null };
   writeFileSync(join(cwd, 'daemon.json'), JSON.stringify({ ...content, ...daemon }));
 }
