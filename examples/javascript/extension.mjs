@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { headers } from '@nats-io/transport-node';
 import { connectToDaemon } from './connect.mjs';
 
-const [subject = 'beamline.ext.pre.shout.v1', queue = 'shout'] = process.argv.slice(2);
+const [subject = 'beamline.ext.pre.upper.v1', queue = 'upper'] = process.argv.slice(2);
 const connection = await connectToDaemon();
 const inHand = new Set();
 

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from nats_client import Client
 
-subject = sys.argv[1] if len(sys.argv) > 1 else "beamline.ext.pre.shout.v1"
-queue = sys.argv[2] if len(sys.argv) > 2 else "shout"  # the processes of one extension share its requests
+subject = sys.argv[1] if len(sys.argv) > 1 else "beamline.ext.pre.upper.v1"
+queue = sys.argv[2] if len(sys.argv) > 2 else "upper"  # the processes of one extension share its requests
 workers = ThreadPoolExecutor(max_workers=16)
 stop = threading.Event()
 client = Client()

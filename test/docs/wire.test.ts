@@ -156,9 +156,9 @@ unless(python === '' ? 'there is no python3 here' : null, test)(
     const [, shown = ''] = /```\n(ok v1 [\s\S]*?)\n```/.exec(PAGE) ?? [];
     const nc = await daemon.connect();
     const isListening = () =>
-      nc.request('beamline.ext.pre.shout.v1', '{}', { timeout: 10_000 }).then(Boolean, () => false);
+      nc.request('beamline.ext.pre.upper.v1', '{}', { timeout: 10_000 }).then(Boolean, () => false);
     await until('it listens', isListening);
-    await until('its row is in force', async () => (await invoke(nc, 'shout')).error !== 'extension_not_found');
+    await until('its row is in force', async () => (await invoke(nc, 'upper')).error !== 'extension_not_found');
     const printed = await shell.run(caller);
     t.true(printed.endsWith(shown), printed);
     await shell.run(end);
@@ -188,7 +188,7 @@ test('docs/wire.md: the subjects of its nats lines are those of the code', (t) =
   const subjects = new Subjects(CONFIG.subject_prefix);
   const requests = [...PAGE.matchAll(/^nats request (\S+) /gm)].map(([, subject = '']) => subject);
   t.true(requests.length >= 4);
-  for (const subject of requests) t.like(subjects.parseInvoke(subject), { ok: true, extensionId: 'shout' });
+  for (const subject of requests) t.like(subjects.parseInvoke(subject), { ok: true, extensionId: 'upper' });
   t.true(PAGE.includes(`nats sub '${subjects.event('a', 'b').replace('a.b', '>')}'`));
 });
 

@@ -92,7 +92,7 @@ func answer(msg *nats.Msg) {
 }
 
 func main() {
-	subject, queue := "beamline.ext.pre.shout.v1", "shout"
+	subject, queue := "beamline.ext.pre.upper.v1", "upper"
 	if len(os.Args) > 1 {
 		subject = os.Args[1]
 	}
