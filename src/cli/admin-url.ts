@@ -12,6 +12,6 @@ export async function adminUrl(io: CommandIo, options: object): Promise<string> 
   }
   const { findDaemon, noDaemon } = await import('./daemon-file.js');
   const daemon = await findDaemon(config.data_dir);
-  if (daemon === null) throw noDaemon(config.data_dir);
+  if (daemon === null) throw noDaemon(config.data_dir, '--http-port');
   return daemon.http;
 }

@@ -47,5 +47,9 @@ function isRunning(pid: number): boolean {
   }
 }
 
-export const noDaemon = (dataDir: string): CommandError =>
-  new CommandError(EXIT.unreachable, `no daemon runs on ${dataDir}; start one with 'extreg serve', or say where it is`);
+/** `flag`: by which the command is given the daemon's address instead. */
+export const noDaemon = (dataDir: string, flag: '--http-port' | '--nats-url'): CommandError =>
+  new CommandError(
+    EXIT.unreachable,
+    `no daemon runs on ${dataDir}; start one with 'extreg serve', or name the one that runs with --data-dir or ${flag}`,
+  );

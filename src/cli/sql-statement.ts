@@ -1,6 +1,7 @@
 // Runs the statement of `extreg sql`.
 import type { Config } from '../config.js';
 import { closeDatabase, openDatabase } from '../db/client.js';
+import { errorText } from '../db/database-errors.js';
 import { withLockTimeout } from '../db/lock-holders.js';
 import { silentLogger } from '../telemetry/log.js';
 import { withDatabase } from './command-database.js';
@@ -9,9 +10,11 @@ import { databaseFailure } from './start-errors.js';
 
 /** How long a statement waits for what another transaction holds. */
 const LOCK_SECONDS = 5;
+/** PostgreSQL has no SQLSTATE of its own for it. */
+const SEVERAL_STATEMENTS = /^cannot insert multiple commands into a prepared statement$/;
 
 export interface StatementResult {
-  /** `SELECT`, `UPDATE`, …; '' for an empty statement. */
+  /** `SELECT`, `UPDATE`, … */
   readonly verb: string;
   /** Rows returned or changed. */
   readonly count: number;
@@ -34,13 +37,20 @@ export function runStatement(config: Config, statement: string): Promise<Stateme
       // The extended protocol takes one statement only, and refuses a second.
       const options = { simple: false } as { prepare?: boolean };
       const result = await withLockTimeout(db, LOCK_SECONDS, () => db.$client.unsafe(statement, [], options).values());
+      // Blanks and comments alone.
+      if (!result.command) throw new CommandError(EXIT.usage, 'statement: expected an SQL statement, got none');
       return {
-        verb: result.command ?? '',
+        verb: result.command,
         count: result.count ?? 0,
         columns: (result.columns ?? []).map((column) => column.name),
         rows: [...result],
       };
     } catch (error) {
+      if (SEVERAL_STATEMENTS.test(errorText(error)))
+        throw new CommandError(
+          EXIT.usage,
+          'statement: expected one SQL statement, got several; run one at a time, or use psql',
+        );
       throw databaseFailure(error) ?? error;
     } finally {
       await closeDatabase(db);

@@ -42,11 +42,11 @@ export async function flushHealth(db: Database, flush: Flush, rows: readonly Hea
     statement: upserts,
     first: sql`${turn(flush)}; if not found then return; end if;`,
   });
-  const told = (isHeld: boolean) =>
+  const named = (isHeld: boolean) =>
     refused
       .filter((one) => one.isHeld === isHeld)
       .map(({ row, error }) => ({ extension_id: row.extension_id, version: row.version, error }));
-  return { dropped: told(false), held: told(true) };
+  return { dropped: named(false), held: named(true) };
 }
 
 /** H6. Implements WasFlushed of the ports. */
@@ -208,6 +208,7 @@ const moving = sql.raw(`moving as materialized (
       where kept.extension_id = moving.extension_id and kept.version = moving.version
     )`);
 
+/** What describes the health window: replaced by each flush. */
 const WINDOW = [
   'avg_latency_ms',
   'p50_latency_ms',
@@ -234,14 +235,13 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
     auto_disabled: 'auto_disabled',
     ...(isPublished ? { version: 'version' } : {}),
   };
-  // A row that names no version is of nobody knows which: it counts as the same.
+  // A row without a version may be of any: it counts as one of the same version.
   const isTaken = [
     'excluded.circuit_breaker_epoch >= coalesce(kept.circuit_breaker_epoch, 0)',
     // H7. One that no daemon has counted to.
     `kept.circuit_breaker_epoch > ${MAX_EPOCH}`,
     ...(isPublished ? ['excluded.version <> kept.version'] : []),
   ].join(' or ');
-  const latest = WINDOW;
   // H10.
   const own = (column: string): string => `(select e.${column} from extension_version_health as e
     where e.extension_id = kept.extension_id and e.version = excluded.version)`;
@@ -256,9 +256,9 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
           where m.extension_id = r.extension_id and m.left_version = r.version), 0), ${MAX_BIGINT})::bigint`;
   return sql.raw(`
     insert into ${table} as kept (${key}, success_count, failure_count, last_success, last_failure, last_latency_ms,
-      ${latest.join(', ')}, latency_samples_window_start, ${Object.keys(breaker).join(', ')}, updated_at)
+      ${WINDOW.join(', ')}, latency_samples_window_start, ${Object.keys(breaker).join(', ')}, updated_at)
     select ${key}, ${come('success_delta', 'success_count')}, ${come('failure_delta', 'failure_count')}, last_success, last_failure, last_latency_ms,
-      ${latest.join(', ')}, window_start, ${Object.values(breaker).join(', ')}, now()
+      ${WINDOW.join(', ')}, window_start, ${Object.values(breaker).join(', ')}, now()
     from ${rows} as r where not is_held order by ${key}
     on conflict (${key}) do update set
       success_count = ${counted('success_count')},
@@ -266,7 +266,7 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
       last_success = ${later('last_success')},
       last_failure = ${later('last_failure')},
       last_latency_ms = coalesce(excluded.last_latency_ms, kept.last_latency_ms),
-      ${latest.map((column) => `${column} = excluded.${column}`).join(', ')},
+      ${WINDOW.map((column) => `${column} = excluded.${column}`).join(', ')},
       latency_samples_window_start = excluded.latency_samples_window_start,
       ${Object.keys(breaker)
         .map((column) => `${column} = case when ${isTaken} then excluded.${column} else kept.${column} end`)

@@ -33,7 +33,7 @@ export interface TransactionSubject {
 export const literal = (text: string): string =>
   `convert_from(decode('${Buffer.from(text).toString('hex')}', 'hex'), 'UTF8')`;
 
-/** Rows of the last statement, which has to return some kind of them: without, they are those of the one before. */
+/** Rows of the last statement, which must be one that returns rows (`select`, `returning`): otherwise they are those of the one before. */
 export async function inTransaction<Row extends object>(
   db: Database,
   settings: TransactionSettings & TransactionSubject,

@@ -109,7 +109,6 @@ function joined(ranges: readonly SlotRange[]): SlotRange[] {
 function compareCodePoints(a: string, b: string): number {
   let i = 0;
   while (i < a.length && a[i] === b[i]) i++;
-  const [one = -1, two = -1] = [a, b].map((text) => text.codePointAt(i) ?? -1);
-  // Within a pair the code units decide, as the code points would.
-  return one - two;
+  // Within a surrogate pair the code units decide, as the code points would; the end of a text comes before every character.
+  return (a.codePointAt(i) ?? -1) - (b.codePointAt(i) ?? -1);
 }

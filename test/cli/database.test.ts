@@ -46,7 +46,6 @@ test('migrate and sql: make, fill and read the embedded database, also while ano
 
   for (const [statement, expected] of [
     ['nonsense', /^extreg: SQLSTATE 42601: syntax error/],
-    ['select 1; select 2', /^extreg: SQLSTATE 42601: cannot insert multiple commands/],
     ['copy extensions to stdout', /^extreg: COPY .* use psql\n$/],
     ['select * from nowhere', /^extreg: SQLSTATE 42P01: relation "nowhere" does not exist\n$/],
   ] as const) {
@@ -55,6 +54,23 @@ test('migrate and sql: make, fill and read the embedded database, also while ano
     t.is(stdout, '');
     t.regex(stderr, expected);
   }
+  for (const [statement, found] of [
+    ['select 1; select 2', 'one SQL statement, got several; run one at a time, or use psql'],
+    [
+      "update extensions set enabled = false where id = 'a'; -- off\nselect 2;",
+      'one SQL statement, got several; run one at a time, or use psql',
+    ],
+    ['', 'an SQL statement, got none'],
+    [' ; ', 'an SQL statement, got none'],
+    ['-- nothing', 'an SQL statement, got none'],
+  ] as const)
+    t.deepEqual(
+      await run(['sql', statement], { cwd }),
+      { code: 64, stdout: '', stderr: `extreg: statement: expected ${found}\n` },
+      statement,
+    );
+  const kept = await run(['sql', '--json', "select enabled from extensions where id = 'a'"], { cwd });
+  t.like(JSON.parse(kept.stdout), { rows: [{ enabled: true }] });
 });
 
 test('sql and export: where there is no database none is made, with or without a data directory', async (t) => {

@@ -168,7 +168,12 @@ const unreachable = test.macro<[what: string, prepare: (cwd: string) => void, ex
   },
   title: (_, what) => `X1: health and invoke: ${what} is unreachable`,
 });
-test(unreachable, 'no daemon', () => undefined, /^extreg: no daemon runs on .*; start one with 'extreg serve'/);
+test(
+  unreachable,
+  'no daemon',
+  () => undefined,
+  /^extreg: no daemon runs on .*; start one with 'extreg serve', or name the one that runs with --data-dir or --(http-port|nats-url)\n$/,
+);
 test(unreachable, 'a daemon that is gone', (cwd) => writeDaemonFile(cwd, { pid: 4_194_303 }), /no daemon runs on/);
 test(
   unreachable,
