@@ -19,7 +19,9 @@ const GUARD_STALE_MS = 10_000;
 export class DataDirectoryInUseError extends Error {
   override readonly name = 'DataDirectoryInUseError';
   constructor(readonly dataDir: string) {
-    super(`the data directory ${dataDir} is in use by another process`);
+    super(
+      `the data directory ${dataDir} is in use by another process; end that one, or choose another directory with data_dir (--data-dir)`,
+    );
   }
 }
 

@@ -79,7 +79,10 @@ test('serve: the daemon runs, every command reaches it from a process of its own
 
   const second = await run(['serve', '--http-port', '0'], { cwd });
   t.is(second.code, 69);
-  t.regex(second.stderr, /^extreg: the data directory .* is in use by another process\n$/);
+  t.regex(
+    second.stderr,
+    /^extreg: the data directory .* is in use by another process; end that one, or choose another directory with data_dir \(--data-dir\)\n$/,
+  );
   // A database that does not answer is waited for, so the port is what ends it.
   const elsewhere = ['--data-dir', 'other', '--database-url', 'postgres://127.0.0.1:1/x'];
   const port = await run(['serve', ...elsewhere, '--http-port', new URL(http).port], { cwd });

@@ -99,7 +99,10 @@ test('serve: a data directory that another daemon has is refused, whatever the d
   const args = ['serve', '--data-dir', '.', '--http-port', '0', '--database-url', 'postgres://127.0.0.1:1/none'];
   const { code, stderr } = await run(args, { cwd, env: NATS });
   t.is(code, 69);
-  t.is(stderr, `extreg: the data directory ${cwd} is in use by another process\n`);
+  t.is(
+    stderr,
+    `extreg: the data directory ${cwd} is in use by another process; end that one, or choose another directory with data_dir (--data-dir)\n`,
+  );
 });
 
 test('the lock of a data directory is given back, and taken over from who died with it', async (t) => {
