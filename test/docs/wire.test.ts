@@ -11,6 +11,7 @@ import { acceptsReplyTo, Subjects } from '../../src/nats/subjects.js';
 import { directory } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, until } from '../helpers/nats-server.js';
+import { python3 } from '../helpers/programs.js';
 import { unless } from '../helpers/skip.js';
 import { readProjectFile } from './page.js';
 import { Shell } from './shell.js';
@@ -136,7 +137,7 @@ test('docs/wire.md: every header that the code names is in one of its tables', (
   );
 });
 
-const python = process.env.EXTREG_TEST_PYTHON ?? '';
+const python = python3();
 const SHELL_STEPS = /Beside a daemon .*\n\n```sh\n([\s\S]*?)```/.exec(PAGE)?.[1]?.trim().split('\n') ?? [];
 
 unless(python === '' ? 'there is no python3 here' : null, test)(

@@ -3,11 +3,12 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { isDeep, ONLY_DEEP } from '../helpers/depth.js';
 import { until } from '../helpers/nats-server.js';
+import { python3 } from '../helpers/programs.js';
 import { unless } from '../helpers/skip.js';
 
 const started = DaemonProcess.shared(test);
@@ -24,8 +25,8 @@ interface Language {
   command(role: Role): readonly [string, ...string[]];
 }
 
+const python = python3();
 const {
-  EXTREG_TEST_PYTHON: python = whereIs('python3'),
   EXTREG_TEST_GO: go = '',
   EXTREG_TEST_GOPATH: gopath = '',
   EXTREG_TEST_GO_MISSING: goMissing = 'there is no Go here',
@@ -67,18 +68,6 @@ const LANGUAGES: readonly Language[] = [
     },
   },
 ];
-
-function whereIs(program: string): string {
-  const directories = (process.env.PATH ?? '').split(delimiter);
-  for (const directory of directories)
-    try {
-      execFileSync(join(directory, program), ['--version'], { stdio: 'ignore' });
-      return join(directory, program);
-    } catch {
-      // The next one.
-    }
-  return '';
-}
 
 interface Running {
   readonly child: ChildProcess;
