@@ -1,5 +1,5 @@
-// A Go with the NATS client for it, by which the long tests run the Go examples: found on this machine, else fetched from Debian's
-// packages into the data directory. Without one those tests are skipped.
+// A Go compiler and the NATS client for it, with which the long tests run the Go examples: found on this machine, or else fetched
+// from Debian's packages into the data directory. Without them these tests are skipped.
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { aptIsThere, keepPackages, unpackPackages } from './apt.mjs';
@@ -37,7 +37,7 @@ function fetchedGos(tree) {
 }
 
 /**
- * Like findGo, but fetches what is not there; `{ missing }` says why there is none. Never rejects for want of it.
+ * Like findGo, but fetches what is not there; `{ missing }` says why there is none.
  * @returns {Promise<{ go: string, gopath: string } | { missing: string }>}
  */
 export async function ensureGo(dataDir, env = process.env) {

@@ -1,26 +1,26 @@
-// Whether the database takes writes: it may be read and refuse them, as a standby after a failover, a full disk or a role without
-// the right do. What the writers could not write stays pending with them; here is what an operator is told of it.
+// Whether the database accepts writes: a standby after a failover, a full disk or a role without a right can be read and refuses
+// them. What the writers could not write stays pending with them; this reports it to the operator.
 //
-// DW1. A write that failed for something else than its own row, or a row that is held, makes the database degraded, by its kind
-//      (health, audit, …); one line says why when the first does, one when none does any more.
-// DW2. A kind is well again when it writes, or when a trial after its last failure does: what failed may be pending no more.
-// DW3. A connection that is lost is the feed's to report; here it counts only where writes go on failing while the feed reads.
+// DW1. A write that fails makes the database degraded, unless its own row is the reason (the row is refused, or held). Failures are
+//      kept by kind of write (health, audit, …); one log line when the first kind fails, one when none does any more.
+// DW2. A kind has recovered when a write of it succeeds, or a trial after its last failure: what failed may not be pending any more.
+// DW3. A lost connection is reported by the feed; here it counts only if writes go on failing while the feed reads.
 
 import type { Clock } from './actors/ports.js';
 import { errorText, isConnectionError, isGivenUp, isRowError, serverError } from './db/database-errors.js';
 import { HeldError, isRowHeld } from './domain/held-error.js';
 import type { Logger } from './telemetry/log.js';
 
-/** DW2, DW3: longer than whoever has something pending takes to try it again. */
+/** DW2, DW3: longer than any writer takes to try again what is pending. */
 const LASTING_MS = 4000;
-/** Another's large transaction holds the revision while it commits. */
+/** A HeldError counts after this time: a large transaction of another client holds the revision while it commits. */
 const HELD_MS = 500;
 
 interface Failure {
   readonly reason: string;
   readonly firstMs: number;
   readonly lastMs: number;
-  /** It counts once it has lasted for that long; DW3. */
+  /** The failure counts once it has lasted for this long, ms; DW3. */
   readonly afterMs: number;
 }
 
@@ -54,7 +54,7 @@ export class DatabaseWrites {
     }
   }
 
-  /** DW2. `trial` writes what changes nothing. */
+  /** DW2. `trial` writes without changing anything. Never rejects. */
   async try(trial: () => Promise<unknown>): Promise<void> {
     const beganMs = this.deps.clock.now();
     try {
@@ -71,7 +71,7 @@ export class DatabaseWrites {
     const nowMs = this.deps.clock.now();
     const isConnection = isConnectionError(error);
     if (isConnection && this.deps.isAway()) return;
-    // What is neither says nothing about the database: a write that came too late.
+    // Neither a connection nor a server error, such as a write that ran out of time: it says nothing about the database.
     if (!isConnection && serverError(error) === null && !(error instanceof HeldError)) return;
     const firstMs = this.#failures.get(kind)?.firstMs ?? nowMs;
     const afterMs = isConnection ? LASTING_MS : error instanceof HeldError ? HELD_MS : 0;

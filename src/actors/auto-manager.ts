@@ -10,9 +10,9 @@
 //     answer was lost may be this one's own.
 // A10. What has to wait (A4, A5) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
 //     was switched off has to prove itself to the new process anyhow.
-// A11. A row that another transaction holds keeps no other waiting: it is tried after the others, once each time.
-// A12. Where the answer to a write was lost, it is asked for before anything else is written to the row, also where the change is not
-//     wanted any more: what was applied is published, once.
+// A11. A row that another transaction holds delays no other: it is tried after the others, once per pass.
+// A12. If the answer to a write was lost, its result is looked up before anything else is written to the row, even if the change
+//     is not wanted any more: what was applied is published, once.
 import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../domain/auto-management.js';
 import type { JsonObject } from '../domain/extension.js';
 import { HeldError, isRowHeld } from '../domain/held-error.js';
@@ -32,7 +32,7 @@ export class AutoManager {
   readonly #witnessed = new WeakSet<Slot>();
   /** Revision that the last write for a slot was decided on. While its row has it, nobody knows what became of the write. */
   #tried = new WeakMap<Slot, number>();
-  /** A12. By the extension's id. */
+  /** A12. Writes whose answer was lost, by the extension's id. */
   readonly #unanswered = new Map<string, AutoChange>();
   readonly #held: HeldRows;
   #writing: Promise<void> | null = null;

@@ -1,10 +1,10 @@
 // Brings what targets measured to the database: every second in one batch, and a breaker's transition at once.
 //
-// F1. What a flush could not write stays pending with its target; counts are added to the row's, so nothing is lost or doubled
-//     while the process lives: where an answer was lost, the next flush begins by asking whether it was written.
+// F1. What a flush could not write stays pending with its target. Counts are added to the row's and each is added once while the
+//     process lives: if the answer of a flush was lost, the next one first asks whether it was written.
 // F2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
-// F3. A row that another transaction holds is flushed apart from the others until it was written: it delays no other.
-// F4. When the window of a target without calls is over, its row is written once more: what it said is over, too.
+// F3. A row that another transaction holds is flushed apart from the others until it is written, so that it delays no other.
+// F4. When the health window of a target without calls is over, its row is written once more, with an empty window.
 
 import type { Logger } from '../telemetry/log.js';
 import { HeldRows } from './held-rows.js';
@@ -24,7 +24,7 @@ interface Flushed {
   windowOverMs: number | null;
 }
 
-/** What a flush was to write, for when it is known whether it did. */
+/** One row of a flush, kept until it is known whether it was written. */
 interface Part {
   readonly slot: Slot;
   readonly target: Target;
@@ -46,7 +46,7 @@ export class HealthWriter {
   readonly #urgent = new Set<Target>();
   readonly #held: HeldRows;
   #number = 0;
-  /** F1. Nobody knows whether it was written. */
+  /** F1. The flush whose answer was lost; null: none. */
   #unanswered: { readonly number: number; readonly parts: readonly Part[] } | null = null;
   #flushing: Promise<void> | null = null;
   /** What comes after `#flushing`; null: nobody asked for it yet. */

@@ -1,9 +1,9 @@
-// Rows that cannot be written because another transaction holds them: reported when that has lasted a second, every half minute
-// from then on, and when they were written after all. (Another daemon that writes the same row holds it for less.)
+// Rows that cannot be written because another transaction holds them: logged when that has lasted a second, every half minute
+// from then on, and when they were written. (Another daemon that writes the same row holds it for less.)
 import type { Logger } from '../telemetry/log.js';
 import type { Clock } from './ports.js';
 
-/** Less than between two ticks. */
+/** Less than the second between two attempts, so that the second failure is logged. */
 const LASTING_MS = 500;
 const AGAIN_MS = 30_000;
 
@@ -24,7 +24,7 @@ export class HeldRows {
     return this.#held.has(name);
   }
 
-  /** `name` was held when it was to be written. `error`: what is held, and by whom. */
+  /** An attempt to write the row `name` failed because it is held. `error` names the row and the holder. */
   note(name: string, error: string): void {
     const nowMs = this.clock.now();
     const held = this.#held.get(name) ?? { sinceMs: nowMs, loggedMs: Number.NEGATIVE_INFINITY };
@@ -34,7 +34,7 @@ export class HeldRows {
     this.log.warn({ event: 'row_held', row: name, held_for_ms: Math.round(nowMs - held.sinceMs), error });
   }
 
-  /** It was written, or need not be written any more. */
+  /** The row was written, or need not be written any more. */
   release(name: string): void {
     const held = this.#held.get(name);
     if (held === undefined) return;
@@ -48,7 +48,7 @@ export class HeldRows {
     return this.#held.size;
   }
 
-  /** Those that `isPending` denies were given up elsewhere. */
+  /** Forgets the rows for which `isPending` is false: nothing is to be written to them any more. */
   keep(isPending: (name: string) => boolean): void {
     for (const name of this.#held.keys()) if (!isPending(name)) this.#held.delete(name);
   }

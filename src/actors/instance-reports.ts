@@ -1,13 +1,13 @@
 // Reports of operators on instances, brought to the endpoints of the targets they serve.
 //
-// R4. `unhealthy` takes an instance out: with its endpoint, which is tried later, or alone, where others that take calls share
-//     its subject (X6). What would leave less than half of a version's endpoints in rotation is refused, and that is told.
-// R5. `healthy` brings it back at once, whatever was measured; anything else only takes a report back.
+// R4. `unhealthy` takes an instance out of rotation: with its endpoint, which is tried later, or, if other instances that take
+//     calls share its subject, alone (X7). A report that would leave less than half of a version's endpoints in rotation is refused.
+// R5. `healthy` returns it to rotation at once, whatever was measured; any other status only withdraws a report.
 import type { Instance } from '../domain/extension.js';
 import type { InstanceReport } from './instance-status.js';
 import type { Service } from './service.js';
 
-/** `services`: those it serves; `limited`: R4 may refuse. Returns why it is refused, null where it is taken. */
+/** `services`: those that the instance serves; `limited`: R4 may refuse. Returns why it is refused; null: it is in force. */
 export function takeReport(
   { instance, isMeasured }: InstanceReport,
   services: readonly Service[],
@@ -28,7 +28,10 @@ export function takeReport(
     : "health_status must leave at least half of a version's instances in rotation, got 'unhealthy': what is measured replaces it";
 }
 
-/** Of those withheld, some are gone or moved; where nobody is left beside them, their endpoint is reported as a whole. */
+/**
+ * After a change of the instances: releases withheld ones that were removed or moved to another subject. If no other instance of
+ * the subject takes calls any more, the endpoint is reported as a whole.
+ */
 export function reviewWithheld(service: Service, nowMs: number): void {
   const { rotation } = service.target;
   for (const endpoint of [...rotation.withholding]) {

@@ -1,7 +1,7 @@
-// What each version of one extension has done since this process took it over, counted.
+// Counters of each version of one extension since this process runs it.
 //
-// VC1. Counts stay with the version's row: whichever target serves it, default or not, and while it is disabled.
-// VC2. The sums of an extension never decrease: what a version did that was deleted stays in them.
+// VC1. Counters belong to the version's row: they outlive its targets, a change of the default version and a disable.
+// VC2. The sums of an extension never decrease: the counts of deleted versions stay in them.
 import { isSameRow, type Version } from '../domain/extension.js';
 import type { BreakerFactsRow } from '../domain/registry-rows.js';
 
@@ -19,7 +19,7 @@ export const newCounters = (): Counters => ({ successes: 0, failures: 0, trips: 
 export interface VersionCount {
   readonly version: Version;
   readonly counters: Counters;
-  /** Successes and failures before this process took it over. */
+  /** Successes and failures before this process, as its health row had them. */
   readonly before: { readonly successes: number; readonly failures: number };
 }
 
@@ -28,7 +28,7 @@ export class VersionCounts {
   /** VC2. */
   readonly #deleted = newCounters();
 
-  /** `stored`: what its row says, where nothing has been counted here yet. */
+  /** `stored`: its health row, used when the version is counted for the first time. */
   of(version: Version, stored: BreakerFactsRow | null): VersionCount {
     const known = this.#versions.get(version.version);
     if (known !== undefined && isSameRow(known.version, version)) return known;
@@ -51,7 +51,7 @@ export class VersionCounts {
     return this.#versions.size;
   }
 
-  /** Versions that `exists` does not know are deleted. */
+  /** Drops the versions for which `exists` is false: they were deleted (VC2). */
   keep(exists: (version: string) => boolean): void {
     for (const version of this.#versions.keys()) if (!exists(version)) this.#forget(version);
   }

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { CommandError, EXIT } from './command-error.js';
 
-/** What the embedded database and a few callers of the admin API take. */
+/** Enough for the embedded database and a few clients of the admin API. */
 export const OPEN_FILES_NEEDED = 256;
 
-/** null: it cannot be told, or there is none. */
+/** null: unknown, or unlimited. */
 export function openFileLimit(): number | null {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
@@ -15,7 +15,7 @@ export function openFileLimit(): number | null {
   }
 }
 
-/** null: it suffices. */
+/** null: the limit suffices. */
 export function openFilesProblem(limit = openFileLimit()): string | null {
   if (limit === null || limit >= OPEN_FILES_NEEDED) return null;
   return `this process may have ${limit} files open at a time and needs ${OPEN_FILES_NEEDED}: raise the limit (ulimit -n, or LimitNOFILE= of a systemd unit)`;

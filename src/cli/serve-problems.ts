@@ -1,4 +1,4 @@
-// What would keep `extreg serve` from starting on this machine although the configuration is right in itself.
+// What would keep `extreg serve` from starting on this machine although the configuration is valid.
 import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config.js';
@@ -7,7 +7,7 @@ import { DAEMON_SOCKET_NAME, SOCKET_NAME, socketDirectory } from '../db/socket-l
 import { loginFileProblems } from '../nats/login-files.js';
 import { openFilesProblem } from './open-files.js';
 
-/** A sentence each. */
+/** One sentence per problem. */
 export function serveProblems(config: Config, env: NodeJS.ProcessEnv): string[] {
   const problems = [openFilesProblem(), problemOf(() => natsServerBinary(config, env)), dataDirectoryProblem(config)];
   return [...problems.filter((problem) => problem !== null), ...loginFileProblems(natsFiles(config))];

@@ -1,4 +1,4 @@
-// Writes down what was measured.
+// Writes measured health to `extension_health` and `extension_version_health`.
 //
 // H1. One statement for a batch, in order of id, so that two replicas never wait for each other in a circle.
 // H2. Counts are added to the row's, times only move forward, latencies are the latest.
@@ -55,15 +55,12 @@ export async function wasFlushed(db: Database, flush: Flush): Promise<boolean> {
   return taken.length === 0;
 }
 
-/** M24: no row where a flush of that number, or a later one, was written. */
+/** M24. Affects no row if the flush of that number, or a later one, was written already. */
 const turn = ({ writer, number }: Flush): SQL => sql`
   insert into extension_health_writers as w (writer, flush) values (${writer}::uuid, ${number})
   on conflict (writer) do update set flush = excluded.flush, written_at = now() where w.flush < excluded.flush`;
 
-/**
- * The numbers of a window that is over are not those of the row any more: for rows whose daemon is gone. Returns how many there
- * were.
- */
+/** Empties the window columns of rows whose health window is over and whose daemon runs no more. Returns how many there were. */
 export async function emptyStaleWindows(db: Database): Promise<number> {
   const isCount = (column: string) => ['latency_samples', 'latency_sum'].includes(column);
   const emptied = [
@@ -94,8 +91,8 @@ interface Passed {
 }
 
 /**
- * Another daemon that writes the same rows is waited for, in order of id (H1): it holds them for a moment only. What is held for
- * longer is passed over then.
+ * Waits for another daemon that writes the same rows, in order of id (H1): it holds them for a moment only. The statement after
+ * it skips what is held for longer.
  */
 const WAIT = sql`do $extreg$
   declare
@@ -141,7 +138,7 @@ async function writeBatch(
 
 const tableOf = (published: boolean): string => (published ? 'extension_health' : 'extension_version_health');
 
-/** Returns the rows that were passed over; `into`: as writeOrSplit asks for. `turn`: a `with` without which nothing is written. */
+/** Returns the rows that were skipped; `into`: see WriteStatement. `turn`: a CTE; nothing is written unless it returns a row. */
 function upserts(rows: SQL, into: SQL | null, turn?: SQL): SQL {
   return sql`
     with ${turn ?? sql``} given as (
@@ -177,7 +174,7 @@ function upserts(rows: SQL, into: SQL | null, turn?: SQL): SQL {
       union all select extension_id, version, published from other_rows where is_held) as passed`;
 }
 
-/** H9. The measured rows of a table, and whether somebody else holds each; the others are ours from then on. */
+/** H9. The measured rows of a table, each with `is_held`: another transaction holds it. The others are locked by this one. */
 const available = (name: string, table: string, keys: readonly string[], which: string): SQL => {
   const isSame = keys.map((key) => `h.${key} = m.${key}`).join(' and ');
   return sql.raw(`${name}_taken as materialized (
@@ -189,7 +186,7 @@ const available = (name: string, table: string, keys: readonly string[], which: 
     )`);
 };
 
-/** H10. Versions that leave the published row, and their counts; those of the version that comes are in the table of the others. */
+/** H10. Extensions whose published row changes to another version: the counts of the old one move to extension_version_health. */
 const moving = sql.raw(`moving as materialized (
       select h.extension_id, h.version as left_version, m.version,
         coalesce(h.success_count, 0) as success_count, coalesce(h.failure_count, 0) as failure_count
@@ -238,7 +235,7 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
   // A row without a version may be of any: it counts as one of the same version.
   const isTaken = [
     'excluded.circuit_breaker_epoch >= coalesce(kept.circuit_breaker_epoch, 0)',
-    // H7. One that no daemon has counted to.
+    // H7. An epoch that no daemon can have reached.
     `kept.circuit_breaker_epoch > ${MAX_EPOCH}`,
     ...(isPublished ? ['excluded.version <> kept.version'] : []),
   ].join(' or ');

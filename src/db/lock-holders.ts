@@ -1,4 +1,4 @@
-// Who holds what a statement waited for in vain, as far as the database tells: the row from the error, its holder from pg_locks.
+// Which transaction holds the lock that a statement timed out on: the row is read from the error, its holder from pg_locks.
 import { sql } from '#drizzle-orm';
 import { HeldError } from '../domain/held-error.js';
 import type { Database } from './client.js';
@@ -7,7 +7,7 @@ import { errorText, serverError, sqlState } from './database-errors.js';
 export const LOCK_NOT_AVAILABLE = '55P03';
 
 const REVISION = 'registry_revision';
-/** What names a row of each table. */
+/** By table, the SQL expression that names a row in errors; null: the table has one row. */
 const NAMES: Readonly<Record<string, string | null>> = {
   extensions: 'id',
   extension_versions: "id || '@' || version",
@@ -28,15 +28,15 @@ interface Holder extends Record<string, unknown> {
 
 interface Found extends Record<string, unknown> {
   readonly name: string | null;
-  /** Somebody has locked a whole table. */
+  /** A whole table is locked. */
   readonly is_whole?: boolean;
   readonly holders: readonly Holder[];
 }
 
-/** `error` has the state LOCK_NOT_AVAILABLE; `about`: what was to be written. What cannot be found out is left out. */
+/** `error` has the SQLSTATE LOCK_NOT_AVAILABLE; `about`: what was to be written. The message omits what cannot be determined. */
 export async function heldError(db: Database, error: unknown, about = 'a row'): Promise<HeldError> {
   const where = serverError(error)?.where ?? '';
-  // Neither a wait for a table says anything of a tuple, nor one behind others that wait for the same row.
+  // The error names no tuple for a wait on a table, nor for a wait in a queue of others for the same row.
   const [, block, offset, relation] = /tuple \((\d+),(\d+)\) in relation "(\w+)"/.exec(where) ?? [];
   const table = relation === undefined || !Object.hasOwn(NAMES, relation) ? null : relation;
   const isRevision = table === REVISION || where.includes('extreg_next_revision');
@@ -56,12 +56,12 @@ export async function heldError(db: Database, error: unknown, about = 'a row'): 
   return new HeldError(`${errorText(error)}: ${what} is locked by ${holdersText(found?.holders ?? [])}`, row);
 }
 
-/** The same where rows were passed over: whoever holds any row of that table. */
+/** As text: the transaction that holds rows of that table, for rows that were skipped (`skip locked`). */
 export async function holdersOf(db: Database, table: string): Promise<string> {
   return holdersText((await ofTables(db, [table]).catch(() => null))?.holders ?? []);
 }
 
-/** The same for an advisory lock. */
+/** As heldError, for an advisory lock with this key. */
 export async function advisoryHeldError(db: Database, error: unknown, key: string, what: string): Promise<HeldError> {
   const [found] = await db
     .execute<Found>(sql`
@@ -72,7 +72,7 @@ export async function advisoryHeldError(db: Database, error: unknown, key: strin
   return new HeldError(`${errorText(error)}: ${what} is held by ${holdersText(found?.holders ?? [])}`, null);
 }
 
-/** Rejects with HeldError where `work` does for a lock. */
+/** Turns a lock timeout of `work` into a HeldError. */
 export async function namingHolders<T>(db: Database, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -81,13 +81,13 @@ export async function namingHolders<T>(db: Database, work: () => Promise<T>): Pr
   }
 }
 
-/** Of a client with one connection: none of its statements waits longer for a lock. Rejects with HeldError where one would. */
+/** Runs `work` with this lock timeout; a timeout rejects with HeldError. `db` has a single connection. */
 export async function withLockTimeout<T>(db: Database, seconds: number, work: () => Promise<T>): Promise<T> {
   await db.execute(sql.raw(`set lock_timeout = '${seconds}s'`));
   try {
     return await namingHolders(db, work);
   } finally {
-    // The embedded database has one session for all, where it would stay.
+    // The embedded database has one session for all clients, in which the setting would stay.
     await db.execute(sql`reset lock_timeout`).catch(() => undefined);
   }
 }
@@ -106,7 +106,7 @@ const HOLDER =
   sql.raw(`jsonb_build_object('pid', a.pid, 'application', left(a.application_name, 100), 'user', a.usename,
   'seconds', extract(epoch from clock_timestamp() - a.xact_start))`);
 
-/** Who has locked the version of the row that was waited for. */
+/** The transaction that has locked the row version `tuple`. */
 async function ofRow(db: Database, table: string, tuple: string): Promise<Found | null> {
   const name = NAMES[table] ?? null;
   const [found] = await db.execute<Found>(sql`
@@ -116,14 +116,14 @@ async function ofRow(db: Database, table: string, tuple: string): Promise<Found 
       ), '[]') as holders
     from ${sql.raw(table)} as held where ctid = ${tuple}::tid`);
   if (found !== undefined && found.holders.length > 0) return found;
-  // Several share it, or it has been written since.
+  // Several transactions share the lock, or the row has been written since.
   return { name: found?.name ?? null, holders: (await ofTables(db, [table]))?.holders ?? [] };
 }
 
-/** Keep writers or readers of a table away. */
+/** Lock modes that block writers or readers of a whole table. */
 const WHOLE = "('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')";
 
-/** Who has the strongest locks, longest first; whoever waits himself comes last. */
+/** The transaction with the strongest lock on one of the tables, the oldest first; those that wait themselves come last. */
 async function ofTables(
   db: Database,
   tables: readonly string[] = [...Object.keys(NAMES), ...OTHERS],

@@ -1,8 +1,8 @@
-// A batch that one row would take down with it, because the database refuses it or somebody else holds what it needs.
+// Writes a batch although one of its rows would make it fail: the database refuses the row, or another transaction holds it.
 //
-// R1. The batch goes first, whole; only where a row keeps it from being written does each row go alone, once. Either way it is one
-//     transaction: a rejection means that nothing was written, or that the answer was lost.
-// R2. A row that is held is waited for briefly, and hardly at all once one was.
+// R1. The batch is written as a whole first; only if a row makes it fail is each row written by itself, once. Either way it is
+//     one transaction: a rejection means that nothing was written, or that the answer was lost.
+// R2. The first held row is waited for briefly, the following ones hardly at all.
 import { type SQL, sql } from '#drizzle-orm';
 import { isRowHeld } from '../domain/held-error.js';
 import type { Database } from './client.js';
@@ -16,11 +16,11 @@ const NEXT_WAIT_MS = 5;
 export interface RefusedRow<T> {
   readonly row: T;
   readonly error: string;
-  /** Somebody holds it, or what it needs: it can be written later. */
+  /** Another transaction holds it, or a row that it depends on: it can be written later. */
   readonly isHeld: boolean;
 }
 
-/** `rows`: a JSON array of rows. It is to set `held` where it passed over a row, as `into` says. */
+/** The statement that writes a JSON array of rows; it returns the rows that it skipped, with `into` behind the columns. */
 export type WriteStatement = (rows: SQL, into: SQL) => SQL;
 
 interface Refusal {
@@ -29,7 +29,7 @@ interface Refusal {
   readonly error: string;
 }
 
-/** Rows that `write` says it passed over, where all were written at once; else those that were refused alone. */
+/** Rows that were not written: those that the batch skipped, or, if each was written by itself, those that were refused. */
 export async function writeOrSplit<T>(
   db: Database,
   settings: TransactionSettings,
@@ -45,7 +45,7 @@ export async function writeOrSplit<T>(
   } catch (error) {
     if (!isRowError(error) && !isRowHeld(error)) throw error;
     const refused = await writeEach(db, settings, rows, write.statement, write.first);
-    // The error of the batch says by whom.
+    // The batch's error names the holder.
     return refused.map((one) => (one.isHeld && isRowHeld(error) ? { ...one, error: errorText(error) } : one));
   }
 }

@@ -12,7 +12,7 @@ import type { Database } from './client.js';
 import { isGivenUp, sqlState } from './database-errors.js';
 import { heldError, LOCK_NOT_AVAILABLE } from './lock-holders.js';
 
-/** For what can be tried again: short, so that what somebody holds keeps nothing else waiting. */
+/** For writes that can be tried again: short, so that a held row delays no other write for long. */
 export const LOCK_TIMEOUT_MS = 500;
 const ATTEMPTS = 3;
 
@@ -29,7 +29,7 @@ export interface TransactionSubject {
   readonly about?: string;
 }
 
-/** A text constant in digits, so that nothing of a text is read as SQL, nor by the embedded database's wire. */
+/** A text constant as hexadecimal digits, so that no part of a text is parsed as SQL, nor by the embedded database's wire server. */
 export const literal = (text: string): string =>
   `convert_from(decode('${Buffer.from(text).toString('hex')}', 'hex'), 'UTF8')`;
 
@@ -65,7 +65,7 @@ export async function resultsOf(
   }
 }
 
-/** A message has no parameters. */
+/** A message of the simple protocol has no parameters: each is replaced by a constant. */
 function withLiterals(statement: SQL): string {
   const { sql, params } = dialect.sqlToQuery(statement);
   return sql.replaceAll(/\$(\d+)/g, (_, number) => constant(params[Number(number) - 1]));

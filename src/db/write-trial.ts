@@ -1,4 +1,4 @@
-// Whether the database would take a daemon's writes, found out by writes that change nothing.
+// Whether the database accepts a daemon's writes, found out by statements that change no row of the registry.
 import { sql } from '#drizzle-orm';
 import type { Database } from './client.js';
 import { inTransaction } from './transaction.js';
@@ -26,7 +26,8 @@ export async function tryWrite(db: Database, writer: string): Promise<void> {
     sql`insert into extension_audit_log (id, extension_id, action) select gen_random_uuid(), '', '' where false`,
     sql`insert into extension_health_writers (writer, flush) values (${writer}::uuid, 0)
       on conflict (writer) do update set written_at = now()`,
-    // Last, so that nobody waits for it: what changes it runs with the rights of its owner, which this role may lack.
+    // Last, so that this lock is held only for the commit. Triggers change the row with the rights of their owner, which this role
+    // may lack: then it is not tried.
     sql.raw(`do $extreg$ begin
       if has_any_column_privilege('registry_revision', 'UPDATE') then
         perform from registry_revision for no key update;

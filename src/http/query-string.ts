@@ -46,7 +46,7 @@ export function queryValidator(schema: TSchema): (given: unknown) => { value: ob
   };
 }
 
-/** QS2. null: it is no value of this parameter. */
+/** QS2. null: not a value of this parameter. */
 function parameterValue(text: string, { type, minimum, maximum }: ParameterSchema): number | boolean | null {
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : null;
   const number = INTEGER.test(text) ? Number(text) : Number.NaN;
@@ -56,7 +56,7 @@ function parameterValue(text: string, { type, minimum, maximum }: ParameterSchem
 const expected = ({ type, minimum, maximum }: ParameterSchema): string =>
   type === 'boolean' ? 'true or false' : `an integer from ${minimum} to ${maximum}`;
 
-/** `names`: those that there are. */
+/** `names`: the parameters that the path takes. */
 export const unknownParameter = (name: string, names: readonly string[]): string =>
   `there is no parameter ${quoted(name)}; this path takes ${names.length === 0 ? 'none' : names.join(', ')}`;
 

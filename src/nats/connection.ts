@@ -88,7 +88,7 @@ export class BrokerConnection implements SubscriptionHost {
     this.#deniedListeners.push(listener);
   }
 
-  /** The server has not answered for a while, half a second at least; told again every quarter of a second until it does. */
+  /** The server has not answered for half a second or more; called again every quarter of a second until it does. */
   onStall(listener: () => void): void {
     this.#stallListeners.push(listener);
   }
@@ -230,7 +230,7 @@ export class BrokerConnection implements SubscriptionHost {
     const options = connectionOptions(this.settings, () => this.#delayMs);
     const here = nc.getServer();
     const others = nc.getServers().flatMap(({ listen }) => (listen === here ? [] : [listen]));
-    // Those that are configured too, for later: the server that goes away refuses whoever comes.
+    // The configured ones too, for later reconnects; the server that shuts down refuses new connections.
     const servers = [...new Set([...others, ...serversOf(this.settings.url)])];
     try {
       return await connect({ ...options, servers, noRandomize: true });
@@ -250,7 +250,7 @@ export class BrokerConnection implements SubscriptionHost {
     this.#retiring = null;
   }
 
-  /** For the limit: one look at what the server of the connection says to a client that connects. */
+  /** A short second connection to the same server, whose INFO has the present limit. */
   #connectAgain(): Promise<NatsConnection> {
     const nc = this.#nc;
     if (nc === null || !this.connected) return Promise.reject(new Error('disconnected'));

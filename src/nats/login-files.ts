@@ -1,5 +1,5 @@
-// Whether the files that the configuration names for NATS hold what they should: at a start, where whoever made a mistake looks.
-// Later they are read at each connect, and what is wrong with them is logged.
+// Checks the files that the configuration names for NATS when a daemon starts, so that the operator sees an error at once. Later
+// they are read at each connect, and an error is only logged.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
@@ -10,7 +10,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 type LoginFiles = Pick<ConnectionSettings, 'nkeySeedFile' | 'credsFile' | 'tlsCaFile' | 'tlsCertFile' | 'tlsKeyFile'>;
 
-/** A sentence for each that is wrong; none shows what a file holds. */
+/** One sentence per file with an error; none shows the content of a file. */
 export function loginFileProblems(files: LoginFiles): string[] {
   const { nkeySeedFile, credsFile, tlsCaFile, tlsCertFile, tlsKeyFile } = files;
   return [
@@ -22,7 +22,7 @@ export function loginFileProblems(files: LoginFiles): string[] {
       credsAuthenticator(bytes)('nonce'),
     ),
     problemOf(tlsCaFile, 'certificates in PEM', (ca) => {
-      // The TLS of Node ignores what it cannot read.
+      // Node's TLS ignores certificates that it cannot parse.
       const certificates = ca.toString('latin1').match(CERTIFICATE) ?? [];
       if (certificates.length === 0) throw new Error('it has none');
       for (const certificate of certificates) new X509Certificate(certificate);

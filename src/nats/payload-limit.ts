@@ -1,11 +1,11 @@
-// The largest message that the server takes. A reload of the server's configuration can change it, and tells no client: the
-// server ends the connection of whoever sends more, and with it every call in flight.
+// The largest message that the server accepts (max_payload). A reload of the server's configuration can change it without
+// notifying any client, and the server closes the connection of a client that sends more, with every call in flight on it.
 //
-// PL1. Before a message is sent that a lower limit could refuse, the limit is not older than LIMIT_FRESH_MS.
-// PL2. A limit that cannot be asked for holds no message back: the last one known stays in force.
+// PL1. When a message above SMALL_MESSAGE_BYTES is sent, the known limit is at most LIMIT_FRESH_MS old.
+// PL2. If the server cannot be asked, no message is held back: the last known limit stays in force.
 import type { NatsConnection } from '#@nats-io/nats-core';
 
-/** Nobody sets a limit below this while calls are in flight: what is smaller is sent without asking. */
+/** Bytes. No operator is expected to set a lower limit while calls are in flight: smaller messages are sent without asking. */
 export const SMALL_MESSAGE_BYTES = 8192;
 export const LIMIT_FRESH_MS = 250;
 const DEFAULT_MAX_PAYLOAD = 1_048_576;
@@ -16,7 +16,7 @@ export type ConnectAgain = () => Promise<NatsConnection>;
 export class PayloadLimit {
   /** In bytes, headers included. */
   bytes = DEFAULT_MAX_PAYLOAD;
-  /** What the server said last on the connection itself, as it says when an account's limit changes. */
+  /** The latest INFO of the connection itself; the server sends one at the connect and when an account's limit changes. */
   #info: unknown = null;
   #askedMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | null = null;
@@ -26,7 +26,7 @@ export class PayloadLimit {
     private readonly connectAgain: ConnectAgain,
   ) {}
 
-  /** What the connection's own server information says, whenever that is another object than before. */
+  /** Takes the limit from the connection's INFO if that is newer than the one seen last. */
   take(info: { readonly max_payload: number } | undefined): void {
     if (info === undefined || info === this.#info) return;
     this.#info = info;
@@ -37,12 +37,12 @@ export class PayloadLimit {
   isKnownFor(size: number): boolean {
     if (size <= SMALL_MESSAGE_BYTES) return true;
     const ageMs = this.nowMs() - this.#askedMs;
-    // So that a stream of large messages never waits.
+    // Refreshed before it expires, so that a stream of large messages never waits.
     if (ageMs > LIMIT_FRESH_MS / 2) void this.ask();
     return ageMs < LIMIT_FRESH_MS;
   }
 
-  /** PL2. Asks the server; who asks meanwhile shares the answer. Never rejects. */
+  /** PL2. Asks the server; concurrent callers share one answer. Never rejects. */
   ask(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = null;
@@ -56,7 +56,7 @@ export class PayloadLimit {
       const nc = await this.connectAgain();
       const bytes = nc.info?.max_payload;
       await nc.close();
-      // The connection may be another one by now, which knows better.
+      // A newer INFO of the connection itself has precedence.
       if (bytes !== undefined && this.#info === before) this.bytes = bytes;
     } catch {
       // PL2.

@@ -1,12 +1,12 @@
-// Whether a call would be answered: a message of this daemon's own, through its own subscription and with its own permission to
-// reply. What /readyz says of NATS.
+// Whether a call would be answered: the daemon sends itself a message, which must arrive through its own subscription, and
+// publishes a reply. The result is what /readyz reports of NATS.
 //
-// SC1. Only this daemon's own answer counts. NATS picks one daemon of the queue group for each message, so the message is sent
-//      again until this one gets it; the others take no notice.
-// SC2. At most one check in five seconds, and one after each connect.
-//      What only looks like such a message is a call, and is answered like one.
-// SC3. A daemon that may not publish the message is judged by what the server said that it refuses, and does not try again on this
-//      connection.
+// SC1. Only a message that this daemon receives itself counts. NATS picks one daemon of the queue group for each message, so the
+//      message is sent again until this one gets it; the others ignore it.
+// SC2. One check every five seconds, and one after each connect.
+//      A message that only looks like one is a call, and is answered as a call.
+// SC3. A daemon without the permission to publish the message is judged by the other permission errors of the server, and does
+//      not try again on this connection.
 import type { Clock } from '../actors/ports.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerConnection } from './connection.js';
@@ -14,7 +14,7 @@ import type { RandomHex } from './random-hex.js';
 import type { Subjects } from './subjects.js';
 
 const EVERY_MS = 5000;
-/** In a group of 64 daemons one that is subscribed is missed by all of them once in 200 000 checks. */
+/** In a queue group of 64 daemons, all tries miss a daemon that is subscribed in one of about 200 000 checks. */
 const MAX_TRIES = 768;
 const ID_DIGITS = 16;
 const NOT_YET = 'no message of its own has arrived yet';
@@ -22,19 +22,19 @@ const NOT_YET = 'no message of its own has arrived yet';
 export interface SelfCheckDeps {
   readonly connection: BrokerConnection;
   readonly subjects: Subjects;
-  /** Beginning of a reply subject as callers use it. */
+  /** The first of `reply_prefixes`, with which the reply subjects of callers begin. */
   readonly replyPrefix: string;
   readonly clock: Clock;
   readonly randomHex: RandomHex;
   readonly log: Logger;
-  /** The subscription of the intake did not get its message: it is asked for again. */
+  /** Subscribes the intake again: its subscription did not get the message. */
   readonly renew: () => void;
 }
 
 export class SelfCheck {
-  /** Why no call would be answered; null: one was, or it cannot be tried (SC3). */
+  /** Why no call would be answered; null: the last check passed, or none can be made (SC3). */
   problem: string | null = NOT_YET;
-  /** Resolves when it is null for the first time. */
+  /** Resolves when `problem` is null for the first time. */
   readonly passed: Promise<void>;
   readonly #deps: SelfCheckDeps;
   readonly #id: string;
@@ -68,7 +68,7 @@ export class SelfCheck {
     });
   }
 
-  /** Begins, when the intake listens. */
+  /** To be called once the intake is subscribed. */
   start(): void {
     if (this.#timer === null && !this.#isStopped) this.#begin();
   }
@@ -105,12 +105,12 @@ export class SelfCheck {
       connection.publish(this.#subject, this.#replyTo, '', Buffer.alloc(0));
       isLost = !(await this.#roundTrip());
     }
-    // What the server says of the reply comes after the message itself.
+    // A permission error for the reply arrives after the message itself.
     if (!isLost) isLost = !(await this.#roundTrip());
     this.#isChecking = false;
     if (this.#isStopped) return;
     if (!isLost) this.#conclude();
-    // It may be back already.
+    // The connection may be up again already.
     else if (connection.connected) await this.#check();
   }
 
@@ -130,10 +130,10 @@ export class SelfCheck {
     if (!this.#hasArrived && !this.#isPublishDenied) renew();
   }
 
-  /** False: the connection was lost. What the server refused so far is known. */
+  /** True: every permission error for what was published before has been seen. False: the connection was lost. */
   async #roundTrip(): Promise<boolean> {
     const isAnswered = await this.#deps.connection.roundTrip();
-    // The client tells of an error some microtasks after the answer that follows it.
+    // The client reports a permission error some microtasks after the PONG that follows it.
     await new Promise((resolve) => setImmediate(resolve));
     return isAnswered;
   }
