@@ -12,6 +12,7 @@ import type { BreakerSettings } from '../domain/policy.js';
 import type { RegistryUpdate } from '../domain/registry-rows.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
+import { stackOf } from '../telemetry/error-text.js';
 import { guarded, unawaited } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { every } from './actor-supervision.js';
@@ -362,7 +363,7 @@ export class Core {
     const about = {
       extension_id: slot.id,
       version: target.version,
-      error: error instanceof Error ? error.stack : String(error),
+      error: stackOf(error),
     };
     this.#ports.log.error({ event: 'actor_restarted', ...about, given_up: givenUp });
     if (!givenUp) return;

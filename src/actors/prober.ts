@@ -13,6 +13,7 @@
 // C7. Once its policy, its target or the prober is gone, no check begins; those that are out end like any attempt.
 // C8. Another interval or timeout never lengthens a time that runs: it ends when it would have, or sooner.
 import { DEFAULT_CHECK_INTERVAL_SECONDS, type HealthCheckPolicy } from '../domain/policy.js';
+import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
 import { endAttempt } from './attempt-end.js';
 import type { Endpoint } from './endpoint.js';
@@ -167,7 +168,7 @@ class TargetChecks {
         event: 'health_check_failed',
         extension_id: this.#slot.id,
         version: this.#target.version,
-        error: error instanceof Error ? error.stack : String(error),
+        error: stackOf(error),
       });
     }
   };

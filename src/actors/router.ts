@@ -3,6 +3,7 @@
 // I1. Every invocation handed over is answered exactly once, also when something in here throws.
 // I2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
 import type { InvocationError } from '../domain/errors.js';
+import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
 import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
@@ -40,7 +41,7 @@ export class Router {
         options.log.error({
           event: 'call_failed',
           extension_id: extensionId,
-          error: error instanceof Error ? error.stack : String(error),
+          error: stackOf(error),
         }),
       onFinished: (call) => {
         call.slot.inFlight--;

@@ -14,6 +14,7 @@ import type { RegistryEntry, RegistryUpdate } from '../domain/registry-rows.js';
 import type { RowProblem } from '../domain/registry-validation.js';
 import type { Steps } from '../domain/steps.js';
 import type { SubjectRules } from '../domain/subject-rules.js';
+import { stackOf } from '../telemetry/error-text.js';
 import { logUnexpected } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { after } from './actor-supervision.js';
@@ -273,5 +274,3 @@ export class Supervisor {
     });
   }
 }
-
-const stackOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -7,6 +7,7 @@
 import type { Msg } from '#@nats-io/nats-core';
 import type { CallContext, Clock, HandleInvocation, Invocation, Reply, Route } from '../actors/ports.js';
 import type { ErrorCode, InvocationError } from '../domain/errors.js';
+import { stackOf } from '../telemetry/error-text.js';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
@@ -204,7 +205,7 @@ export class Intake {
       this.log.error({
         event: 'invocation_handler_failed',
         extension_id: invocation.extensionId,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        error: stackOf(error),
       });
       if (!invocation.answered)
         this.refuse(invocation, {

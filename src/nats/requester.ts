@@ -14,6 +14,7 @@
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports.js';
+import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './broker-subscription.js';
 import type { BrokerConnection } from './connection.js';
@@ -315,7 +316,7 @@ export class Requester {
       this.log.error({
         event: 'attempt_listener_failed',
         end,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        error: stackOf(error),
       });
     }
   }

@@ -1,12 +1,13 @@
 // The last guard: what is thrown where nobody waits for it is logged, and the daemon carries on.
 import { config as rxjs } from '#rxjs';
+import { stackOf } from './error-text.js';
 import type { Logger } from './log.js';
 
 const EVENT = 'unexpected_error';
 
 /** `where`: what was being done. */
 export function logUnexpected(log: Logger, where: string, error: unknown): void {
-  log.error({ event: EVENT, where, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  log.error({ event: EVENT, where, error: stackOf(error) });
 }
 
 /** The same function, which never throws. */
