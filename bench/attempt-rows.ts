@@ -1,8 +1,8 @@
 // Rows of the benchmark: what this daemon does for an attempt, piece by piece. None of it waits for anything.
-import { Attempt } from '../src/actors/in-flight.js';
-import type { Target } from '../src/actors/target.js';
-import { DecisionWindow } from '../src/domain/decision-window.js';
-import { HealthWindow } from '../src/domain/health-window.js';
+import { Attempt } from '../src/actors/target/in-flight.js';
+import type { Target } from '../src/actors/target/target.js';
+import { DecisionWindow } from '../src/domain/breaker/decision-window.js';
+import { HealthWindow } from '../src/domain/health/health-window.js';
 import { done } from '../src/domain/steps.js';
 import { NEVER_OPENS, STAYS_OPEN, StillClock, settleAt, spreadMs, startTarget, trip } from './targets.js';
 import type { Row } from './turns.js';

@@ -3,8 +3,8 @@
 import { createHook } from 'node:async_hooks';
 import { ConsecutiveBreaker, circuitBreaker, handleAll, type IBreaker, SamplingBreaker } from 'cockatiel';
 import CircuitBreaker from 'opossum';
-import { Endpoint } from '../src/actors/endpoint.js';
-import { HEALTH_WINDOW_MS } from '../src/domain/health-window.js';
+import { Endpoint } from '../src/actors/target/endpoint.js';
+import { HEALTH_WINDOW_MS } from '../src/domain/health/health-window.js';
 import { fillOpossum } from './call-rows.js';
 import { entry, startCore } from './core.js';
 import {

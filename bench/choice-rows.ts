@@ -1,9 +1,9 @@
 // Rows of the benchmark: which version a call asks for, from a table that is made once per change, and from the rows at each call.
-import type { Extension, Version } from '../src/domain/extension.js';
-import { NO_SLOTS } from '../src/domain/rollout-slots.js';
-import { type Context, compileRules, NO_CONTEXT, unmetCondition } from '../src/domain/routing-rules.js';
-import { RoutingTable } from '../src/domain/routing-table.js';
-import { compareVersions, defaultVersion } from '../src/domain/version-choice.js';
+import type { Extension, Version } from '../src/domain/registry/extension.js';
+import { NO_SLOTS } from '../src/domain/registry/rollout-slots.js';
+import { compareVersions, defaultVersion } from '../src/domain/registry/version-choice.js';
+import { type Context, compileRules, NO_CONTEXT, unmetCondition } from '../src/domain/routing/routing-rules.js';
+import { RoutingTable } from '../src/domain/routing/routing-table.js';
 import type { Row } from './turns.js';
 
 export const CHOICES = [

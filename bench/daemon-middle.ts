@@ -1,8 +1,8 @@
 // This daemon, whole, with one extension: embedded database, feed, router, breaker, windows, writers, admin API.
 // `failure_rule: consecutive`: with the seeds' rule five stray failures in a minute would end the benchmark.
 import { sql } from '#drizzle-orm';
-import { loadConfig } from '../src/config.js';
-import { startDaemon } from '../src/main.js';
+import { loadConfig } from '../src/config/config.js';
+import { startDaemon } from '../src/daemon/daemon.js';
 import { silentLogger } from '../src/telemetry/log.js';
 import { connectTo, DAEMON_PREFIX, EXTENSION_ID, EXTENSION_SUBJECT, report, serverUrl } from './wire.js';
 

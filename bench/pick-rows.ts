@@ -1,9 +1,9 @@
 // Rows of the benchmark: one pick of an instance by each balancer, and what could be done in its place.
 import murmurhash from 'murmurhash';
-import { InstancePool, type Seat } from '../src/domain/balance.js';
-import type { Instance } from '../src/domain/extension.js';
-import { BALANCERS, type Balancer } from '../src/domain/policy.js';
-import { hashOf } from '../src/domain/rendezvous.js';
+import type { Instance } from '../src/domain/registry/extension.js';
+import { BALANCERS, type Balancer } from '../src/domain/registry/policy.js';
+import { InstancePool, type Seat } from '../src/domain/routing/balance.js';
+import { hashOf } from '../src/domain/routing/rendezvous.js';
 import type { Row } from './turns.js';
 
 export const SIZES = [1, 3, 10, 100];

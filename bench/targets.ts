@@ -1,12 +1,13 @@
 // What the benchmark of the breaker measures of ours: targets with default settings and a running actor, latencies for
 // them, and the one call that is shaped like those of other breakers.
-import { Attempt } from '../src/actors/in-flight.js';
-import type { Clock } from '../src/actors/ports.js';
-import { unavailable } from '../src/actors/refusals.js';
-import { Target } from '../src/actors/target.js';
-import { breakerDefaults, loadConfig } from '../src/config.js';
-import type { InvocationError } from '../src/domain/errors.js';
-import type { BreakerSettings } from '../src/domain/policy.js';
+
+import type { Clock } from '../src/actors/ports/ports.js';
+import { unavailable } from '../src/actors/routing/refusals.js';
+import { Attempt } from '../src/actors/target/in-flight.js';
+import { Target } from '../src/actors/target/target.js';
+import { breakerDefaults, loadConfig } from '../src/config/config.js';
+import type { InvocationError } from '../src/domain/registry/errors.js';
+import type { BreakerSettings } from '../src/domain/registry/policy.js';
 
 export const DEFAULTS = breakerDefaults(loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' }));
 
@@ -72,7 +73,7 @@ export const OPOSSUM_BUSY_CALLS = 200;
 /** The i-th of latencies that are spread over six octaves, 1 to 64 ms. */
 export const spreadMs = (i: number): number => 2 ** ((i * 0.618_033_988_75 * 6) % 6);
 
-/** Waits for `call` behind a target, with what actors/call.ts does for each attempt: its clock is read twice. */
+/** Waits for `call` behind a target, with what actors/routing/call.ts does for each attempt: its clock is read twice. */
 export async function guarded<T>(target: Target, call: () => Promise<T>): Promise<T | InvocationError> {
   const nowMs = performance.now();
   const permit = target.tryAdmit(nowMs);

@@ -1,14 +1,14 @@
 // Our wire without decisions: the daemon's intake, codec and requester, with a handler that knows one route.
 // What it costs over the bare forwarder is what the wire contract costs; the rest of the daemon's cost is routing and breakers.
-import type { AttemptEnd, AttemptListener, Invocation, Reply } from '../src/actors/ports.js';
-import { BrokerConnection } from '../src/nats/connection.js';
-import { CONTEXT_SOURCES } from '../src/nats/context.js';
-import { Intake } from '../src/nats/intake.js';
-import { createRandomHex } from '../src/nats/random-hex.js';
-import { Replies } from '../src/nats/replies.js';
+import type { AttemptEnd, AttemptListener, Invocation, Reply } from '../src/actors/ports/ports.js';
+import { BrokerConnection } from '../src/nats/connection/connection.js';
+import { CONTEXT_SOURCES } from '../src/nats/intake/caller-context.js';
+import { Intake } from '../src/nats/intake/intake.js';
+import { Replies } from '../src/nats/intake/replies.js';
 import { Requester } from '../src/nats/requester.js';
-import { createPrepareRoute } from '../src/nats/routes.js';
-import { Subjects } from '../src/nats/subjects.js';
+import { createRandomHex } from '../src/nats/wire/random-hex.js';
+import { createPrepareRoute } from '../src/nats/wire/routes.js';
+import { Subjects } from '../src/nats/wire/subjects.js';
 import { silentLogger } from '../src/telemetry/log.js';
 import { EXTENSION_ID, EXTENSION_SUBJECT, report, serverUrl, WIRE_PREFIX } from './wire.js';
 

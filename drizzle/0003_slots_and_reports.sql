@@ -24,7 +24,7 @@ create or replace function extreg_share(v extension_versions) returns integer la
 $$;
 --> statement-breakpoint
 
--- The same as allotSlots() of src/domain/rollout-slots.ts. `held`: ranges by version, `{"v2": [[0, 500]]}`; `wanted`: slots by
+-- The same as allotSlots() of src/domain/registry/rollout-slots.ts. `held`: ranges by version, `{"v2": [[0, 500]]}`; `wanted`: slots by
 -- version, together at most 10 000.
 create or replace function extreg_slots(held jsonb, wanted jsonb) returns jsonb language sql immutable as $$
   with given as (

@@ -17,8 +17,8 @@ async function main() {
 
 /** Of a database of its own: one that was made from a template would have nothing new. */
 async function makeTemplate() {
-  const { openEmbedded } = await import('../dist/src/db/embedded.js');
-  const { TEMPLATE_FILE } = await import('../dist/src/db/embedded-template.js');
+  const { openEmbedded } = await import('../dist/src/embedded/postgres/embedded.js');
+  const { TEMPLATE_FILE } = await import('../dist/src/embedded/postgres/embedded-template.js');
   const dataDir = mkdtempSync(join(tmpdir(), 'extreg-pack-'));
   try {
     const database = await openEmbedded(dataDir, { templates: [], onFailure: fail });

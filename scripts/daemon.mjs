@@ -34,7 +34,7 @@ export async function readConfig(sources) {
 /**
  * Starts the daemon, gives it to `use`, and stops it when that is through, fails, or a signal comes.
  * @param {object} options
- * @param {import('../dist/src/config.js').Config} options.config
+ * @param {import('../dist/src/config/config.js').Config} options.config
  * @param {string} options.logFile
  * @param {(reason: string, shutDown: () => Promise<void>) => Promise<void>} options.onStop a signal came; the process
  *   ends with 0 when it resolves, and with 1 when it does not in time
@@ -43,7 +43,7 @@ export async function readConfig(sources) {
  */
 export async function withDaemon({ config, logFile, onStop }, use) {
   const log = await openLog(config, logFile);
-  const modules = ['main.js', 'cli/signals.js', 'telemetry/guard.js'];
+  const modules = ['main.js', 'cli/process/signals.js', 'telemetry/guard.js'];
   const [{ startDaemon }, { stopOnSignals }, { guardProcess }] = await Promise.all(modules.map(compiled));
   guardProcess(log);
   const ends = [];
@@ -80,7 +80,7 @@ export async function withDaemon({ config, logFile, onStop }, use) {
     await shutDown();
     if (error instanceof SetupError) throw error;
     const what = daemon === null ? 'could not be started' : 'had to end';
-    const { dataDirectoryFailure, startFailure } = await compiled('cli/start-errors.js');
+    const { dataDirectoryFailure, startFailure } = await compiled('cli/process/start-errors.js');
     const expected = startFailure(error) ?? dataDirectoryFailure(error);
     throw new SetupError(
       `The daemon ${what}: ${expected?.message ?? error.stack}\nThe log: ${shown(logFile)}`,
@@ -101,7 +101,7 @@ async function openLog(config, logFile) {
 
 /** A client of the daemon's NATS server. */
 export async function connectTo(daemon, config) {
-  const { connectOnce } = await compiled('cli/nats-client.js');
+  const { connectOnce } = await compiled('cli/daemon/nats-client.js');
   return connectOnce(config, { http: daemon.httpUrl, nats: daemon.natsUrl, natsToken: daemon.natsToken });
 }
 

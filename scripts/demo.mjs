@@ -67,7 +67,7 @@ async function main() {
 
 /** What an `npm start` has left to make a database from; the daemon looks whether it fits. */
 async function takeTemplate(dataDir) {
-  const { TEMPLATE_FILE } = await compiled('db/embedded-template.js');
+  const { TEMPLATE_FILE } = await compiled('embedded/postgres/embedded-template.js');
   const kept = join(ROOT, '.extreg', TEMPLATE_FILE);
   if (existsSync(kept)) copyFileSync(kept, join(dataDir, TEMPLATE_FILE));
 }

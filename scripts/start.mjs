@@ -36,7 +36,7 @@ async function tellStop(reason, shutDown) {
 async function readFlags(args) {
   const [{ Command }, { addConfigOptions, configFlags }, { SETTING_KEYS }] = await Promise.all([
     import('#commander'),
-    compiled('cli/config-options.js'),
+    compiled('cli/options/config-options.js'),
     compiled('config-schema.js'),
   ]);
   const command = addConfigOptions(new Command('npm start --'), SETTING_KEYS)

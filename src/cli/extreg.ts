@@ -4,7 +4,7 @@
 // X3. A reader that goes away (`extreg … | head`) is no failure.
 // X4. All that was printed has left before the process ends, however slow its reader: a pipe takes 64 KiB at a time.
 import { main } from './main.js';
-import { processIo } from './process-io.js';
+import { processIo } from './process/process-io.js';
 
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {

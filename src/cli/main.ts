@@ -8,29 +8,29 @@
 // X6. A command loads its own libraries only: the overview of all commands loads none of them.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '#commander';
-import { ConfigError } from '../config-error.js';
-import { VERBS } from '../domain/verbs.js';
-import { type CommandDefinition, type CommandFactory, configFileOption } from './command-definition.js';
-import { CommandError, EXIT } from './command-error.js';
-import type { CommandIo } from './command-io.js';
-import { tooManyOpenFiles } from './open-files.js';
+import { ConfigError } from '../config/error.js';
+import { VERBS } from '../domain/registry/verbs.js';
+import { type CommandDefinition, type CommandFactory, configFileOption } from './options/command-definition.js';
+import { CommandError, EXIT } from './process/command-error.js';
+import type { CommandIo } from './process/command-io.js';
+import { tooManyOpenFiles } from './process/open-files.js';
 
 const BUG = 70;
 
 /** In the order of the overview. */
 const COMMANDS: ReadonlyMap<string, () => Promise<CommandFactory>> = new Map([
-  ['serve', async () => (await import('./serve.js')).serveCommand],
-  ['migrate', async () => (await import('./migrate.js')).migrateCommand],
-  ['check-config', async () => (await import('./check-config.js')).checkConfigCommand],
-  ['health', async () => (await import('./health.js')).healthCommand],
-  ...VERBS.map((verb) => [verb, async () => (await import('./verbs.js')).verbCommand(verb)] as const),
-  ['rollout', async () => (await import('./rollout.js')).rolloutCommand],
-  ['invoke', async () => (await import('./invoke.js')).invokeCommand],
-  ['explain', async () => (await import('./explain.js')).explainCommand],
-  ['inspect', async () => (await import('./inspect.js')).inspectCommand],
-  ['sql', async () => (await import('./sql.js')).sqlCommand],
-  ['import', async () => (await import('./import.js')).importCommand],
-  ['export', async () => (await import('./export.js')).exportCommand],
+  ['serve', async () => (await import('./commands/serve.js')).serveCommand],
+  ['migrate', async () => (await import('./commands/migrate.js')).migrateCommand],
+  ['check-config', async () => (await import('./commands/check-config.js')).checkConfigCommand],
+  ['health', async () => (await import('./commands/health.js')).healthCommand],
+  ...VERBS.map((verb) => [verb, async () => (await import('./commands/verbs.js')).verbCommand(verb)] as const),
+  ['rollout', async () => (await import('./commands/rollout.js')).rolloutCommand],
+  ['invoke', async () => (await import('./commands/invoke.js')).invokeCommand],
+  ['explain', async () => (await import('./commands/explain.js')).explainCommand],
+  ['inspect', async () => (await import('./commands/inspect.js')).inspectCommand],
+  ['sql', async () => (await import('./commands/sql.js')).sqlCommand],
+  ['import', async () => (await import('./commands/import.js')).importCommand],
+  ['export', async () => (await import('./commands/export.js')).exportCommand],
 ]);
 
 const VERSION_FLAGS = ['-V', '--version'];
@@ -98,7 +98,7 @@ Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema 
   }
   program.hook('preSubcommand', async (_, command) => {
     const settings = definitions.find((definition) => definition.command === command)?.settings;
-    const { addSettings, SETTINGS_OF_GROUP } = await import('./config-options.js');
+    const { addSettings, SETTINGS_OF_GROUP } = await import('./options/config-options.js');
     if (settings !== undefined) addSettings(command, SETTINGS_OF_GROUP[settings]);
     // These may open the embedded database themselves.
     if (settings === 'database' || settings === 'registry') io.ownProcess?.dropWasmOptimizer();

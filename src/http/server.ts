@@ -2,19 +2,19 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk } from '../actors/offers.js';
+import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk } from '../actors/ports/api.js';
 import type { Logger } from '../telemetry/log.js';
-import { createApp } from './app.js';
-import { explainRoutes } from './explain-routes.js';
-import { healthRoutes } from './health-routes.js';
+import { createApp } from './app/app.js';
+import { acceptWebSockets } from './app/websocket.js';
 import { HttpStartError } from './http-start-error.js';
-import { INSPECT_PATH, type Inspection, inspectRoutes } from './inspect-routes.js';
-import type { MetricsPage } from './metrics-page.js';
-import { metricsRoute } from './metrics-route.js';
-import { probeRoutes } from './probe-routes.js';
-import { rolloutRoutes } from './rollout-routes.js';
-import { verbRoutes } from './verb-routes.js';
-import { acceptWebSockets } from './websocket.js';
+import { explainRoutes } from './routes/explain-routes.js';
+import { healthRoutes } from './routes/health-routes.js';
+import { INSPECT_PATH, type Inspection, inspectRoutes } from './routes/inspect-routes.js';
+import type { MetricsPage } from './routes/metrics-page.js';
+import { metricsRoute } from './routes/metrics-route.js';
+import { probeRoutes } from './routes/probe-routes.js';
+import { rolloutRoutes } from './routes/rollout-routes.js';
+import { verbRoutes } from './routes/verb-routes.js';
 
 export interface HttpOptions {
   readonly host: string;

@@ -1,6 +1,6 @@
 // What the address of an inspection socket asks for: `?extension=a&extension=b`, `?extension=a&version=v2`, `?extension=*`, and with
 // `&control=true` control frames, which receivers of @statelyai/inspect do not know.
-import { isExtensionId } from '../domain/subject-rules.js';
+import { isExtensionId } from '../domain/registry/subject-rules.js';
 
 export interface Selection {
   /** 'all': whatever runs. */

@@ -7,8 +7,8 @@
 // Q4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
-import type { ActorObserver, WatchableTarget } from '../actors/offers.js';
-import type { WallClock } from '../actors/ports.js';
+import type { ActorObserver, WatchableTarget } from '../actors/ports/api.js';
+import type { WallClock } from '../actors/ports/ports.js';
 import { actorFrame, eventFrame, type Stamp, snapshotFrame } from './frames.js';
 
 const MAX_KEPT = 10;

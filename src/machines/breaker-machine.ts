@@ -1,5 +1,5 @@
 // The circuit breaker of one target as a statechart. It decides; it does no I/O. Windows, clock and randomness come in
-// by reference, so that a success while closed costs a counter and no event (see actors/target.ts).
+// by reference, so that a success while closed costs a counter and no event (see actors/target/target.ts).
 //
 // M1. Every entry of a state and every renewal starts a new generation and empties the decision window.
 // M2. It never stays open shorter than its open time: admission compares the clock with `openUntilMs`; the timer only
@@ -15,8 +15,8 @@
 //     from now on. The open time is one, and the slow start, and the lease of a probe. (An open breaker then begins a new
 //     generation, which concerns nobody: it has no permits out.)
 import { assign, emit, enqueueActions, setup } from 'xstate';
-import { endsBy, evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/trip.js';
-import { evidenceOf, type TripEvidence } from '../domain/trip-evidence.js';
+import { endsBy, evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/breaker/trip.js';
+import { evidenceOf, type TripEvidence } from '../domain/breaker/trip-evidence.js';
 import type { BreakerContext, BreakerEmitted, BreakerEvent, BreakerInput } from './breaker-types.js';
 
 /** Timers below 0, NaN or beyond this fire at once; NaN counts as over. */

@@ -1,8 +1,8 @@
 // What goes into a breaker and comes out of it: input, context, events, and what it tells.
-import type { DecisionWindow } from '../domain/decision-window.js';
-import type { BreakerSettings } from '../domain/policy.js';
-import type { TripReason } from '../domain/trip.js';
-import type { TripEvidence } from '../domain/trip-evidence.js';
+import type { DecisionWindow } from '../domain/breaker/decision-window.js';
+import type { TripReason } from '../domain/breaker/trip.js';
+import type { TripEvidence } from '../domain/breaker/trip-evidence.js';
+import type { BreakerSettings } from '../domain/registry/policy.js';
 
 /** What a breaker was before: from the database, or from the actor that failed. */
 export interface BreakerFacts {

@@ -1,7 +1,7 @@
 // Events of the registry on NATS, for whoever listens. Losing one loses nothing: the log and the audit trail have it.
-import type { PublishEvent } from '../actors/ports.js';
-import type { BrokerConnection } from './connection.js';
-import type { Subjects } from './subjects.js';
+import type { PublishEvent } from '../actors/ports/ports.js';
+import type { BrokerConnection } from './connection/connection.js';
+import type { Subjects } from './wire/subjects.js';
 
 export interface EventPublisher {
   readonly publish: PublishEvent;

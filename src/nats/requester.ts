@@ -13,18 +13,18 @@
 // Q9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
-import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports.js';
+import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports/ports.js';
 import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
-import type { BrokerSubscription } from './broker-subscription.js';
-import type { BrokerConnection } from './connection.js';
-import { ExtensionReply } from './extension-reply.js';
-import { headerText } from './headers.js';
-import type { IntakeInvocation } from './intake.js';
-import type { RandomHex } from './random-hex.js';
-import { NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './reply-headers.js';
-import type { PreparedRoute } from './routes.js';
-import { INBOX_PREFIX } from './subjects.js';
+import type { BrokerSubscription } from './connection/broker-subscription.js';
+import type { BrokerConnection } from './connection/connection.js';
+import type { IntakeInvocation } from './intake/intake.js';
+import { ExtensionReply } from './wire/extension-reply.js';
+import { headerText } from './wire/headers.js';
+import type { RandomHex } from './wire/random-hex.js';
+import { NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './wire/reply-headers.js';
+import type { PreparedRoute } from './wire/routes.js';
+import { INBOX_PREFIX } from './wire/subjects.js';
 
 /** Q7. A round trip that takes this long, or as long as the attempt's own time, says that the server stood still. */
 const STALL_MS = 500;

@@ -2,7 +2,7 @@
 // pool of three with a shared subject, retries, in every second one active checks. Each schedule is told by its seed, so that
 // a failure can be run again.
 import test, { type ExecutionContext } from 'ava';
-import type { ExtensionRow, RegistryEntry } from '../../src/domain/registry-rows.js';
+import type { ExtensionRow, RegistryEntry } from '../../src/domain/registry/registry-rows.js';
 import { ActorWorld, type Called, type SentAttempt, type SentCheck, START_WALL_MS } from '../helpers/actor-world.js';
 import { seeds } from '../helpers/depth.js';
 import {

@@ -1,9 +1,9 @@
 // Whole days of traffic against one target: settled, ticked and judged as in the daemon, on a simulated clock.
 import test from 'ava';
-import { every, keepAlive } from '../../src/actors/actor-supervision.js';
-import { Attempt } from '../../src/actors/in-flight.js';
-import { Target } from '../../src/actors/target.js';
-import type { BreakerSettings } from '../../src/domain/policy.js';
+import { every, keepAlive } from '../../src/actors/extension/actor-supervision.js';
+import { Attempt } from '../../src/actors/target/in-flight.js';
+import { Target } from '../../src/actors/target/target.js';
+import type { BreakerSettings } from '../../src/domain/registry/policy.js';
 import type { BreakerEmitted } from '../../src/machines/breaker-types.js';
 import { ActorWorld, reasonOf } from '../helpers/actor-world.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';

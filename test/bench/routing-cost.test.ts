@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { RESULTS_FILE } from '../../bench/results-file.js';
-import { BALANCERS } from '../../src/domain/policy.js';
+import { BALANCERS } from '../../src/domain/registry/policy.js';
 import { namesIn, sectionOf, tablesOf } from './results.js';
 
 const BENCHMARK = fileURLToPath(new URL('../../bench/routing-cost.js', import.meta.url));

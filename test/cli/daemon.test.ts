@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { connect } from '#@nats-io/transport-node';
-import { EXIT } from '../../src/cli/command-error.js';
-import { dataDirectoryFailure } from '../../src/cli/start-errors.js';
+import { EXIT } from '../../src/cli/process/command-error.js';
+import { dataDirectoryFailure } from '../../src/cli/process/start-errors.js';
 import { startExtension, until } from '../helpers/nats-server.js';
 import { directory, run, runProcess, start } from './run.js';
 

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { openEmbedded } from '../../src/db/embedded.js';
-import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
+import { openEmbedded } from '../../src/embedded/postgres/embedded.js';
+import { TEMPLATE_FILE } from '../../src/embedded/postgres/embedded-template.js';
 import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { directory, run } from './run.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { SETTING_KEYS } from '../../src/config-schema.js';
+import { SETTING_KEYS } from '../../src/config/schema.js';
 import { directory, run, start } from './run.js';
 
 const COMMANDS = ['serve', 'migrate', 'check-config', 'health', 'invoke', 'explain', 'sql', 'import', 'export'];

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import fc from 'fast-check';
-import { renderRegistryDocument } from '../../src/cli/registry-document.js';
+import { renderRegistryDocument } from '../../src/cli/registry/registry-document.js';
 import { ExactNumber, type Json, stringifyExactJson } from '../../src/domain/exact-json.js';
 import { everyCharacter, hostileTexts, propertyRuns, TEXTS_THAT_LOOK_LIKE_MORE } from '../helpers/hostile-text.js';
 

@@ -9,9 +9,9 @@ import { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import type { CommandIo } from '../../src/cli/command-io.js';
 import { main } from '../../src/cli/main.js';
-import { DAEMON_SOCKET_NAME } from '../../src/db/socket-lock.js';
+import type { CommandIo } from '../../src/cli/process/command-io.js';
+import { DAEMON_SOCKET_NAME } from '../../src/embedded/postgres/socket-lock.js';
 
 export const EXTREG = fileURLToPath(new URL('../../src/cli/extreg.js', import.meta.url));
 

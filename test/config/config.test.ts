@@ -11,10 +11,10 @@ import {
   explainConfig,
   loadConfig,
   printableConfig,
-} from '../../src/config.js';
-import { envName, SETTING_KEYS, settingOf } from '../../src/config-schema.js';
-import { EVENT_KINDS } from '../../src/domain/events.js';
-import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from '../../src/domain/policy.js';
+} from '../../src/config/config.js';
+import { envName, SETTING_KEYS, settingOf } from '../../src/config/schema.js';
+import { EVENT_KINDS } from '../../src/domain/registry/events.js';
+import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from '../../src/domain/registry/policy.js';
 
 /** A working directory of its own, with these files. */
 function directory(t: ExecutionContext, files: Record<string, string> = {}): string {

@@ -1,9 +1,9 @@
-// When a database that is read counts as degraded: DW1..DW3 of daemon-writes.ts.
+// When a database that is read counts as degraded: DW1..DW3 of database-writes.ts.
 import test from 'ava';
 import { pino } from '#pino';
 import postgres from '#postgres';
-import { DatabaseWrites } from '../../src/daemon-writes.js';
-import { HeldError } from '../../src/domain/held-error.js';
+import { DatabaseWrites } from '../../src/daemon/database-writes.js';
+import { HeldError } from '../../src/domain/registry/held-error.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 
 function world() {

@@ -1,10 +1,10 @@
-// A rollout told to the daemon: R5 of daemon-rollout.ts on a simulated clock, and the command against the whole daemon.
+// A rollout told to the daemon: R5 of rollout.ts on a simulated clock, and the command against the whole daemon.
 import test from 'ava';
-import type { RolloutOrder } from '../../src/actors/offers.js';
-import type { RolloutCommand, RolloutResult, RolloutRows } from '../../src/actors/ports.js';
-import { Rollout } from '../../src/daemon-rollout.js';
-import type { Extension } from '../../src/domain/extension.js';
-import { parseEntry } from '../../src/domain/registry-validation.js';
+import { Rollout } from '../../src/actors/management/rollout.js';
+import type { RolloutOrder } from '../../src/actors/ports/api.js';
+import type { RolloutCommand, RolloutResult, RolloutRows } from '../../src/actors/ports/ports.js';
+import type { Extension } from '../../src/domain/registry/extension.js';
+import { parseEntry } from '../../src/domain/registry/registry-validation.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { run } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';

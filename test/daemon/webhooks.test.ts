@@ -1,7 +1,7 @@
 import test from 'ava';
 import { headers } from '#@nats-io/nats-core';
-import type { RegistryEvent } from '../../src/domain/events.js';
-import { signatureOf } from '../../src/http/webhook-request.js';
+import type { RegistryEvent } from '../../src/domain/registry/events.js';
+import { signatureOf } from '../../src/webhooks/webhook-request.js';
 import { readDocument } from '../docs/tables.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, until } from '../helpers/nats-server.js';

@@ -7,11 +7,11 @@ import { sql } from '#drizzle-orm';
 import { pino } from '#pino';
 import { closeDatabase, openDatabase } from '../../src/db/client.js';
 import { errorText, isRowError, sqlState } from '../../src/db/database-errors.js';
-import { migrateDatabase } from '../../src/db/migrate.js';
-import { listenExclusively } from '../../src/db/socket-lock.js';
-import { ServerVersionError } from '../../src/db/version-errors.js';
-import { frame, int32 } from '../../src/db/wire-frames.js';
-import { WireServer } from '../../src/db/wire-server.js';
+import { migrateDatabase } from '../../src/db/migrate/migrate.js';
+import { ServerVersionError } from '../../src/db/migrate/version-errors.js';
+import { listenExclusively } from '../../src/embedded/postgres/socket-lock.js';
+import { frame, int32 } from '../../src/embedded/postgres/wire-frames.js';
+import { WireServer } from '../../src/embedded/postgres/wire-server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { onBothEngines, onPostgres, temporaryDirectory } from '../helpers/postgres.js';
 

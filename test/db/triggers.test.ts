@@ -2,7 +2,7 @@
 
 import anyTest, { type TestFn } from 'ava';
 import type { Database } from '../../src/db/client.js';
-import { writeInstanceStatus } from '../../src/db/instance-queries.js';
+import { writeInstanceStatus } from '../../src/db/queries/instance-queries.js';
 import { onBothEngines, onPostgres } from '../helpers/postgres.js';
 
 const test = anyTest as TestFn;

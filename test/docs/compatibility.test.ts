@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
 import test from 'ava';
-import { EVENT_KINDS } from '../../src/domain/events.js';
+import { EVENT_KINDS } from '../../src/domain/registry/events.js';
 import { DAEMON_METRICS, EXTENSION_METRICS } from '../../src/telemetry/metrics.js';
 import { readProjectFile } from './page.js';
 

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { parse } from '#yaml';
-import { loadConfig } from '../../src/config.js';
-import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/errors.js';
-import { parsePolicy } from '../../src/domain/policy.js';
+import { loadConfig } from '../../src/config/config.js';
+import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/registry/errors.js';
+import { parsePolicy } from '../../src/domain/registry/policy.js';
 import {
   configurationTable,
   daemonMetricTable,

@@ -3,8 +3,8 @@
 import test from 'ava';
 import { headers } from '#@nats-io/nats-core';
 import { parse } from '#yaml';
-import { parsePolicy } from '../../src/domain/policy.js';
-import { parseRegistryFile } from '../../src/domain/registry-file.js';
+import { parsePolicy } from '../../src/domain/registry/policy.js';
+import { parseRegistryFile } from '../../src/domain/registry-file/registry-file.js';
 import { TestServer } from '../helpers/nats-server.js';
 import { readDocument } from './tables.js';
 

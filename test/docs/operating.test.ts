@@ -2,9 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import test, { type ExecutionContext } from 'ava';
-import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
-import { snapshotPath } from '../../src/db/snapshot-file.js';
-import { VERBS } from '../../src/domain/verbs.js';
+import { snapshotPath } from '../../src/db/feed/snapshot-file.js';
+import { VERBS } from '../../src/domain/registry/verbs.js';
+import { TEMPLATE_FILE } from '../../src/embedded/postgres/embedded-template.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { until } from '../helpers/nats-server.js';
 import { Shell } from './shell.js';

@@ -21,7 +21,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { connect, type NatsConnection } from '#@nats-io/transport-node';
-import { EVENT_KINDS } from '../../src/domain/events.js';
+import { EVENT_KINDS } from '../../src/domain/registry/events.js';
 import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { until } from '../helpers/nats-server.js';
 import { NpmProcess } from '../scripts/npm-process.js';

@@ -5,8 +5,13 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Compile } from '#typebox/compile';
 import { parse } from '#yaml';
-import { openEmbedded } from '../../src/db/embedded.js';
-import { defaultOf, ROW_FIELDS, type RowKind, registryFileSchema } from '../../src/domain/registry-file-schema.js';
+import {
+  defaultOf,
+  ROW_FIELDS,
+  type RowKind,
+  registryFileSchema,
+} from '../../src/domain/registry-file/registry-file-schema.js';
+import { openEmbedded } from '../../src/embedded/postgres/embedded.js';
 import { directory } from '../cli/run.js';
 import { copyEmbedded, copyTemplateFile } from '../helpers/embedded-template.js';
 import { Shell } from './shell.js';

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { CONTEXT_SOURCES, ContextReader, contextHeader } from '../../src/nats/context.js';
-import { BodyContext } from '../../src/nats/context-body.js';
+import { CONTEXT_SOURCES, ContextReader, contextHeader } from '../../src/nats/intake/caller-context.js';
+import { BodyContext } from '../../src/nats/intake/context-body.js';
 import { readDocument } from './tables.js';
 
 const page = readDocument('routing.md');

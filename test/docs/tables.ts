@@ -1,8 +1,8 @@
 // The tables of the documents, as the code has them. `UPDATE_DOCS=1` makes the tests write them instead of comparing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { HealthSource } from '../../src/actors/offers.js';
-import { breakerDefaults, loadConfig } from '../../src/config.js';
+import type { HealthSource } from '../../src/actors/ports/api.js';
+import { breakerDefaults, loadConfig } from '../../src/config/config.js';
 import {
   envName,
   expectedText,
@@ -11,15 +11,20 @@ import {
   type Setting,
   schemaFields,
   settingOf,
-} from '../../src/config-schema.js';
-import { ERROR_TABLE, LASTING_REASONS, UNAVAILABLE_REASONS, type UnavailableReason } from '../../src/domain/errors.js';
-import { EVENT_KINDS } from '../../src/domain/events.js';
-import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src/domain/policy.js';
-import { extensionHealthSchema, healthReportSchema } from '../../src/http/health-schema.js';
-import { HTTP_ERRORS } from '../../src/http/http-errors.js';
-import { adminVerbs } from '../../src/nats/admin-verbs.js';
-import { SERVICE_NAME } from '../../src/nats/micro.js';
-import { INBOX_PREFIX, microSubjects, QUEUE_GROUP, Subjects } from '../../src/nats/subjects.js';
+} from '../../src/config/schema.js';
+import {
+  ERROR_TABLE,
+  LASTING_REASONS,
+  UNAVAILABLE_REASONS,
+  type UnavailableReason,
+} from '../../src/domain/registry/errors.js';
+import { EVENT_KINDS } from '../../src/domain/registry/events.js';
+import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src/domain/registry/policy.js';
+import { HTTP_ERRORS } from '../../src/http/app/http-errors.js';
+import { extensionHealthSchema, healthReportSchema } from '../../src/http/routes/health-schema.js';
+import { adminVerbs } from '../../src/nats/services/admin-verbs.js';
+import { SERVICE_NAME } from '../../src/nats/services/micro.js';
+import { INBOX_PREFIX, microSubjects, QUEUE_GROUP, Subjects } from '../../src/nats/wire/subjects.js';
 import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -256,7 +261,7 @@ function healthRows(
   });
 }
 
-const root = new URL('../../../', import.meta.url);
+const root = new URL('../../..', import.meta.url);
 
 /**
  * What stands in a document between `<!-- name -->` and `<!-- /name -->`, next to what should.

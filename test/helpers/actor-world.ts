@@ -1,6 +1,6 @@
 // The daemon's core with simulated edges and a simulated clock: what is sent waits until the test says how it ended.
 import { Subject } from '#rxjs';
-import { Core, type CoreSettings } from '../../src/actors/core.js';
+import { Core, type CoreSettings } from '../../src/actors/actor-system.js';
 import type {
   ApplyAutoChange,
   ApplyVerb,
@@ -20,10 +20,10 @@ import type {
   VerbCommand,
   WasFlushed,
   WriteInstanceStatus,
-} from '../../src/actors/ports.js';
-import type { InvocationError } from '../../src/domain/errors.js';
-import type { RegistryEvent } from '../../src/domain/events.js';
-import type { RegistryUpdate } from '../../src/domain/registry-rows.js';
+} from '../../src/actors/ports/ports.js';
+import type { InvocationError } from '../../src/domain/registry/errors.js';
+import type { RegistryEvent } from '../../src/domain/registry/events.js';
+import type { RegistryUpdate } from '../../src/domain/registry/registry-rows.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import { breakerSettings } from './breaker-settings.js';
 import { SimulatedClock } from './simulated-clock.js';

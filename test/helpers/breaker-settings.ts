@@ -1,5 +1,5 @@
 // Breaker settings for tests: the defaults of the specification unless a test says otherwise.
-import type { BreakerSettings } from '../../src/domain/policy.js';
+import type { BreakerSettings } from '../../src/domain/registry/policy.js';
 
 export const breakerSettings = (changes: Partial<BreakerSettings> = {}): BreakerSettings => ({
   circuit_breaker_enabled: true,

@@ -9,9 +9,9 @@ import { type Msg, type NatsConnection, headers as natsHeaders } from '#@nats-io
 import { connect } from '#@nats-io/transport-node';
 import type postgres from '#postgres';
 import { openDatabase } from '../../src/db/client.js';
-import { socketDirectory } from '../../src/db/embedded.js';
-import type { ExtensionHealth } from '../../src/domain/health-report.js';
-import type { Verb } from '../../src/domain/verbs.js';
+import type { ExtensionHealth } from '../../src/domain/health/health-report.js';
+import type { Verb } from '../../src/domain/registry/verbs.js';
+import { socketDirectory } from '../../src/embedded/postgres/embedded.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { copyEmbedded } from './embedded-template.js';
 import { chooseNatsPort } from './nats-port.js';

@@ -4,7 +4,7 @@ import type {
   ExplainedInstance,
   ExplainedVersion,
   Explanation,
-} from '../../src/domain/explanation.js';
+} from '../../src/domain/routing/explanation.js';
 
 export const explainedVersion = (over: Partial<ExplainedVersion> = {}): ExplainedVersion => ({
   version: 'v1',

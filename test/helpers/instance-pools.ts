@@ -1,8 +1,9 @@
 // Pools of instances for tests of balancers, each with one place for each subject, and what a pick of them needs.
-import { type Draw, InstancePool, type Member, type Seat } from '../../src/domain/balance.js';
-import type { Instance } from '../../src/domain/extension.js';
-import type { Balancer } from '../../src/domain/policy.js';
-import { RecentSuccess } from '../../src/domain/recent-success.js';
+
+import { RecentSuccess } from '../../src/domain/breaker/recent-success.js';
+import type { Instance } from '../../src/domain/registry/extension.js';
+import type { Balancer } from '../../src/domain/registry/policy.js';
+import { type Draw, InstancePool, type Member, type Seat } from '../../src/domain/routing/balance.js';
 
 export const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
   id,

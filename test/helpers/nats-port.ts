@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { keptPort, portFile } from '../../src/nats/embedded-address.js';
+import { keptPort, portFile } from '../../src/embedded/nats/embedded-address.js';
 
 /** Below the ports that systems give to outgoing connections. */
 const FIRST = 20_000;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Msg, MsgHdrs, NatsConnection, ServerInfo } from '#@nats-io/nats-core';
 import { connect, type NodeConnectionOptions } from '#@nats-io/transport-node';
-import { findNatsServer } from '../../src/nats/embedded-server.js';
-import { type ServerProcess, startServerProcess, writeServerConfig } from '../../src/nats/server-process.js';
+import { findNatsServer } from '../../src/embedded/nats/embedded-server.js';
+import { type ServerProcess, startServerProcess, writeServerConfig } from '../../src/embedded/nats/server-process.js';
 
 const ANY_FREE_PORT = -1;
 

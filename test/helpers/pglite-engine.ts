@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { DatabaseConnection } from '../../src/db/client.js';
-import { type EmbeddedDatabase, openEmbedded } from '../../src/db/embedded.js';
-import { knownMigrations } from '../../src/db/migrate.js';
+import { knownMigrations } from '../../src/db/migrate/migrate.js';
+import { type EmbeddedDatabase, openEmbedded } from '../../src/embedded/postgres/embedded.js';
 import { copyEmbedded } from './embedded-template.js';
 import { type DatabaseState, type Engine, opener, type TestDatabase } from './test-database.js';
 

@@ -4,7 +4,7 @@ import { chownSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { migrateDatabase, missingStatements } from '../../src/db/migrate.js';
+import { migrateDatabase, missingStatements } from '../../src/db/migrate/migrate.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { initialiseCluster, PostgresServer, serverOwner, serverVersion } from './postgres-server.js';
 import { copyTree, template } from './templates.js';

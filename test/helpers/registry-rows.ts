@@ -6,7 +6,7 @@ import type {
   RegistryEntry,
   RegistryUpdate,
   VersionRow,
-} from '../../src/domain/registry-rows.js';
+} from '../../src/domain/registry/registry-rows.js';
 
 export const extensionRow = (id: string, changes: Partial<ExtensionRow> = {}): ExtensionRow => ({
   id,

@@ -1,11 +1,11 @@
-// The core over a registry of one extension, which does to its rows and its trail what the database does (db/verb-queries.ts,
-// db/auto-queries.ts): verbs by their ids, void ones, automatic changes bound to a revision. The test tells it by the feed.
-import type { VerbAnswer } from '../../src/actors/offers.js';
-import type { VerbCommand, VerbResult, WrittenRow } from '../../src/actors/ports.js';
-import { AUTO_MANAGER } from '../../src/domain/auto-management.js';
-import type { BreakerOverride } from '../../src/domain/extension.js';
-import type { ExtensionRow, RegistryEntry, VersionRow } from '../../src/domain/registry-rows.js';
-import { OVERRIDE_AFTER, type Verb } from '../../src/domain/verbs.js';
+// The core over a registry of one extension, which does to its rows and its trail what the database does (db/queries/verb-queries.ts,
+// db/queries/auto-queries.ts): verbs by their ids, void ones, automatic changes bound to a revision. The test tells it by the feed.
+import type { VerbAnswer } from '../../src/actors/ports/api.js';
+import type { VerbCommand, VerbResult, WrittenRow } from '../../src/actors/ports/ports.js';
+import { AUTO_MANAGER } from '../../src/domain/registry/auto-management.js';
+import type { BreakerOverride } from '../../src/domain/registry/extension.js';
+import type { ExtensionRow, RegistryEntry, VersionRow } from '../../src/domain/registry/registry-rows.js';
+import { OVERRIDE_AFTER, type Verb } from '../../src/domain/registry/verbs.js';
 import { ActorWorld } from './actor-world.js';
 import { changesOf, extensionRow, registryEntry, snapshotOf } from './registry-rows.js';
 

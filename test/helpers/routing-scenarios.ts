@@ -1,6 +1,6 @@
 // Registries that people route by, with who must get which version: the two of the specification and six of a service that did
 // this before.
-import type { VersionRow } from '../../src/domain/registry-rows.js';
+import type { VersionRow } from '../../src/domain/registry/registry-rows.js';
 
 export interface RoutingScenario {
   readonly title: string;

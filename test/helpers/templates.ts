@@ -18,7 +18,11 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { DataDirectoryInUseError, listenExclusively, socketDirectory } from '../../src/db/socket-lock.js';
+import {
+  DataDirectoryInUseError,
+  listenExclusively,
+  socketDirectory,
+} from '../../src/embedded/postgres/socket-lock.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const POLL_MS = 50;

@@ -1,6 +1,6 @@
 // A world in which every subject behaves as the test says, and callers come at a steady rate.
-import type { CoreSettings } from '../../src/actors/core.js';
-import type { AttemptEnd } from '../../src/actors/ports.js';
+import type { CoreSettings } from '../../src/actors/actor-system.js';
+import type { AttemptEnd } from '../../src/actors/ports/ports.js';
 import { ActorWorld, type Called, settle } from './actor-world.js';
 
 export interface Behaviour {

@@ -1,8 +1,8 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
-import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/offers.js';
-import { type ExtensionHealth, summarize, type TargetHealth } from '../../src/domain/health-report.js';
-import { createMetricsPage } from '../../src/http/metrics-page.js';
+import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
+import { type ExtensionHealth, summarize, type TargetHealth } from '../../src/domain/health/health-report.js';
+import { createMetricsPage } from '../../src/http/routes/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import type { DaemonNumbers } from '../../src/telemetry/metrics.js';

@@ -2,7 +2,7 @@ import { createInspector, type StatelyInspectionEvent } from '@statelyai/inspect
 import test from 'ava';
 import { type AnyEventObject, createActor, createMachine } from 'xstate';
 import { toDirectedGraph } from 'xstate/graph';
-import { DecisionWindow } from '../../src/domain/decision-window.js';
+import { DecisionWindow } from '../../src/domain/breaker/decision-window.js';
 import {
   actorFrame,
   controlFrame,

@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { createActor } from 'xstate';
 import { getShortestPaths, getSimplePaths } from 'xstate/graph';
-import { DecisionWindow } from '../../src/domain/decision-window.js';
-import type { BreakerSettings } from '../../src/domain/policy.js';
-import type { TripReason } from '../../src/domain/trip.js';
+import { DecisionWindow } from '../../src/domain/breaker/decision-window.js';
+import type { TripReason } from '../../src/domain/breaker/trip.js';
+import type { BreakerSettings } from '../../src/domain/registry/policy.js';
 import { breakerMachine } from '../../src/machines/breaker-machine.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts, BreakerInput } from '../../src/machines/breaker-types.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';

@@ -1,7 +1,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { headers, type Msg, type MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
-import type { Invocation } from '../../src/actors/ports.js';
-import { ERROR_TABLE, type ErrorCode } from '../../src/domain/errors.js';
+import type { Invocation } from '../../src/actors/ports/ports.js';
+import { ERROR_TABLE, type ErrorCode } from '../../src/domain/registry/errors.js';
 import { type Answer, type FakeExtension, startExtension, TestServer, until } from '../helpers/nats-server.js';
 import {
   blockOf,

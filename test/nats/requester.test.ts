@@ -1,7 +1,7 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
-import type { Invocation } from '../../src/actors/ports.js';
-import type { PreparedRoute } from '../../src/nats/routes.js';
+import type { Invocation } from '../../src/actors/ports/ports.js';
+import type { PreparedRoute } from '../../src/nats/wire/routes.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 import { Ends, errorOf, invoke, PREFIX, Rig, type RigOptions, rawBlock, recordingLogger } from './wire-rig.js';

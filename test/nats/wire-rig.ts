@@ -10,18 +10,18 @@ import type {
   Reply,
   Route,
   RouteSpec,
-} from '../../src/actors/ports.js';
-import type { ErrorCode } from '../../src/domain/errors.js';
-import { BrokerConnection } from '../../src/nats/connection.js';
-import type { ConnectionSettings } from '../../src/nats/connection-options.js';
-import { CONTEXT_SOURCES, type ContextSource } from '../../src/nats/context.js';
-import { Intake, type IntakeSettings } from '../../src/nats/intake.js';
-import { createRandomHex } from '../../src/nats/random-hex.js';
-import { Replies } from '../../src/nats/replies.js';
+} from '../../src/actors/ports/ports.js';
+import type { ErrorCode } from '../../src/domain/registry/errors.js';
+import { BrokerConnection } from '../../src/nats/connection/connection.js';
+import type { ConnectionSettings } from '../../src/nats/connection/connection-options.js';
+import { CONTEXT_SOURCES, type ContextSource } from '../../src/nats/intake/caller-context.js';
+import { Intake, type IntakeSettings } from '../../src/nats/intake/intake.js';
+import { Replies } from '../../src/nats/intake/replies.js';
+import { SelfCheck } from '../../src/nats/intake/self-check.js';
 import { Requester } from '../../src/nats/requester.js';
-import { createPrepareRoute } from '../../src/nats/routes.js';
-import { SelfCheck } from '../../src/nats/self-check.js';
-import { Subjects } from '../../src/nats/subjects.js';
+import { createRandomHex } from '../../src/nats/wire/random-hex.js';
+import { createPrepareRoute } from '../../src/nats/wire/routes.js';
+import { Subjects } from '../../src/nats/wire/subjects.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import type { TestServer } from '../helpers/nats-server.js';
 

@@ -213,7 +213,10 @@ test('bundles: a stack through one names our own file as before', async (t) => {
   const stack = await stackOf(code);
   const place = /\/src\/domain\/policy\.ts:(\d+):\d+/.exec(stack);
   t.truthy(place, stack);
-  t.regex(readFileSync('src/domain/policy.ts', 'utf8').split('\n')[Number(place?.[1]) - 1] ?? '', /compiled\.Check/);
+  t.regex(
+    readFileSync('src/domain/registry/policy.ts', 'utf8').split('\n')[Number(place?.[1]) - 1] ?? '',
+    /compiled\.Check/,
+  );
 });
 
 test('LICENSE-1: the licence of every bundled package is beside the bundles', (t) => {

@@ -18,7 +18,7 @@ import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
 import { connect } from '#@nats-io/transport-node';
-import { TEMPLATE_FILE } from '../../src/db/embedded-template.js';
+import { TEMPLATE_FILE } from '../../src/embedded/postgres/embedded-template.js';
 import { isDeep, ONLY_DEEP } from '../helpers/depth.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';

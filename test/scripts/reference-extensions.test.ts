@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/config/config.js';
 
 const { mayShowExamples } = (await import(pathToFileURL(resolve('scripts/reference-extensions.mjs')).href)) as {
   mayShowExamples(config: unknown): boolean;

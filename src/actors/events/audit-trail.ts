@@ -1,0 +1,58 @@
+// Audit facts on their way to the database: at most LIMIT wait; beyond it the oldest are dropped and counted. Each was
+// logged in full when it happened (notices.ts, N1), so a dropped one is in the log still.
+//
+// Q1. Facts are written in the order they happened, each once: each has an id, by which it is known where an answer was lost.
+//     While the database is away they wait.
+import type { Logger } from '../../telemetry/log.js';
+import type { AuditFact, WriteAudit } from '../ports/ports.js';
+
+const LIMIT = 10_000;
+const BATCH = 500;
+
+export class AuditTrail {
+  #owed: AuditFact[] = [];
+  #writing: Promise<void> | null = null;
+  dropped = 0;
+
+  constructor(
+    private readonly write: WriteAudit,
+    private readonly log: Logger,
+    /** A UUID. */
+    private readonly newId: () => string,
+  ) {}
+
+  get owed(): number {
+    return this.#owed.length;
+  }
+
+  readonly add = (fact: Omit<AuditFact, 'id'>): void => {
+    this.#owed.push({ id: this.newId(), ...fact });
+    if (this.#owed.length > LIMIT) {
+      this.#owed.shift();
+      this.dropped++;
+    }
+    void this.flush();
+  };
+
+  /** Writes what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#owed.length > 0) {
+      const batch = this.#owed.slice(0, BATCH);
+      try {
+        await this.write(batch);
+      } catch (error) {
+        this.log.warn({ event: 'audit_write_delayed', owed: this.#owed.length, error: String(error) });
+        return;
+      }
+      const written = new Set(batch);
+      this.#owed = this.#owed.filter((fact) => !written.has(fact));
+    }
+  }
+}

@@ -1,0 +1,97 @@
+// Tells what happened: one log line, one NATS event and, for what belongs there, one audit fact per notice.
+//
+// N1. A notice is logged in full before anything else, so that nothing that happened depends on NATS or the database.
+// N2. A publisher that throws is logged, and ends neither the notice nor the step of the breaker that is told of.
+
+import type { TripEvidence } from '../../domain/breaker/trip-evidence.js';
+import type { EventKind, Evidence, RegistryEvent } from '../../domain/registry/events.js';
+import type { JsonObject } from '../../domain/registry/extension.js';
+import type { Logger } from '../../telemetry/log.js';
+import type { AuditFact, Clock, PublishEvent, WallClock } from '../ports/ports.js';
+
+/** Breaker transitions are the breaker's doing in the audit trail. */
+export const SYSTEM_BREAKER = 'system:breaker';
+export const SYSTEM_REGISTRY = 'system:registry';
+
+export interface Notice {
+  readonly event: EventKind;
+  readonly extensionId: string;
+  readonly actor: string;
+  readonly version?: string;
+  readonly instance_id?: string;
+  readonly revision?: number;
+  readonly reason?: string;
+  readonly evidence?: Evidence;
+  readonly health?: JsonObject;
+  /** False: the change made its own audit row, or it is no fact for the trail. */
+  readonly audited: boolean;
+}
+
+const QUIET: ReadonlySet<EventKind> = new Set([
+  'circuit_half_opened',
+  'circuit_closed',
+  'auto_enabled',
+  'instance_returned',
+  'mass_failure_ended',
+]);
+
+export class Notices {
+  constructor(
+    private readonly deps: {
+      readonly log: Logger;
+      readonly wall: WallClock;
+      readonly publish: PublishEvent;
+      readonly audit: (fact: Omit<AuditFact, 'id'>) => void;
+    },
+  ) {}
+
+  tell(notice: Notice): void {
+    const atMs = this.deps.wall();
+    const { extensionId, audited, ...told } = notice;
+    const event: RegistryEvent = { ...told, extension_id: extensionId, at: new Date(atMs).toISOString() };
+    const { at: _, ...fields } = event;
+    if (QUIET.has(notice.event)) this.deps.log.info(fields);
+    else this.deps.log.warn(fields);
+    this.#publish(event);
+    if (!audited) return;
+    this.deps.audit({
+      extension_id: extensionId,
+      action: notice.event,
+      new_values: {
+        ...(notice.version === undefined ? {} : { version: notice.version }),
+        ...(notice.instance_id === undefined ? {} : { instance_id: notice.instance_id }),
+        ...(notice.evidence === undefined ? {} : { evidence: notice.evidence }),
+      },
+      changed_by: notice.actor,
+      reason: notice.reason ?? null,
+      at_ms: atMs,
+    });
+  }
+
+  /** N2. */
+  #publish(event: RegistryEvent): void {
+    try {
+      this.deps.publish(event);
+    } catch (error) {
+      this.deps.log.error({ event: 'notice_not_published', kind: event.event, error: String(error) });
+    }
+  }
+}
+
+/** Evidence for the world: wall clock and the names of the wire. */
+export function publicEvidence(evidence: TripEvidence, clock: Clock, wall: WallClock): Evidence {
+  return {
+    failures: evidence.failures,
+    outcomes: evidence.outcomes,
+    overdue: evidence.overdue,
+    error_rate: evidence.errorRate,
+    window_seconds: evidence.windowMs / 1000,
+    first_failure: isoAt(evidence.firstFailureMs, clock, wall),
+    last_failure: isoAt(evidence.lastFailureMs, clock, wall),
+  };
+}
+
+/** A monotonic time as ISO 8601 by the wall clock; null stays null. */
+export function isoAt(monotonicMs: number | null, clock: Clock, wall: WallClock): string | null {
+  return monotonicMs === null ? null : new Date(wall() - (clock.now() - monotonicMs)).toISOString();
+}

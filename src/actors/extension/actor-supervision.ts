@@ -1,0 +1,41 @@
+// Keeps one actor alive: a life that ends in an error is followed by another after a delay that grows, and after too many
+// in a short time by one a minute. Nothing else notices: siblings keep their actors and lose no event.
+import { Observable, repeat, retry } from '#rxjs';
+import { nextRestart } from '../../domain/breaker/restart-intensity.js';
+import type { Clock } from '../ports/ports.js';
+
+/** `onFailed` is told of each failure, and whether the restart limit was reached by it. Never errors, never completes. */
+export function keepAlive(
+  life$: Observable<never>,
+  clock: Clock,
+  onFailed: (error: unknown, givenUp: boolean) => void,
+): Observable<never> {
+  const failedAtMs: number[] = [];
+  return life$.pipe(
+    retry({
+      delay: (error) => {
+        failedAtMs.push(clock.now());
+        if (failedAtMs.length > 20) failedAtMs.shift();
+        const { delayMs, givenUp } = nextRestart(failedAtMs);
+        onFailed(error, givenUp);
+        return after(delayMs, clock);
+      },
+    }),
+  );
+}
+
+/** Emits once after `ms` on the given clock, so that a simulated one drives it. */
+export function after(ms: number, clock: Clock): Observable<0> {
+  return new Observable((subscriber) => {
+    const timer = clock.setTimeout(() => {
+      subscriber.next(0);
+      subscriber.complete();
+    }, ms);
+    return () => clock.clearTimeout(timer);
+  });
+}
+
+/** Emits every `ms` on the given clock, for as long as somebody listens. */
+export function every(ms: number, clock: Clock): Observable<0> {
+  return after(ms, clock).pipe(repeat());
+}

@@ -1,0 +1,105 @@
+// An extension's rows as they are in force: as the feed told them, over that what this daemon wrote and the feed has not
+// told yet, over that what it owes to a database that is away.
+//
+// U4. What was written here holds against what was read before it, and gives way to what was read after it.
+// U5. What is owed holds, whatever is told, until it is settled.
+import { type Extension, isSameRow, type Version } from '../../domain/registry/extension.js';
+import { versionOf } from '../../domain/registry/extension-index.js';
+import { afterVerb, type BreakerVerb, type Decision } from '../../domain/registry/verbs.js';
+
+/** The switches of an extension's own row or of a version's row, as far as a write sets them. */
+export type Switches = Partial<
+  Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride' | 'breakerResets' | 'switchedBy' | 'putBackId'>
+> & { readonly revision: number };
+
+interface Written {
+  readonly switches: Switches;
+  /** Of the row as it was told when it was written. */
+  readonly toldRevision: number;
+  readonly uid: string | null;
+}
+
+/** A row of the extension: the name of a version, or null for its own. */
+type RowName = string | null;
+
+export class RowInForce {
+  #told: Extension;
+  readonly #written = new Map<RowName, Written>();
+  readonly #owed = new Map<RowName, Decision<BreakerVerb>>();
+  #extension: Extension;
+
+  constructor(told: Extension) {
+    this.#told = told;
+    this.#extension = told;
+  }
+
+  get extension(): Extension {
+    return this.#extension;
+  }
+
+  tell(told: Extension): void {
+    this.#told = told;
+    // U4. A revision below the one told before is that of a row that was made anew.
+    for (const [name, { switches, toldRevision, uid }] of this.#written) {
+      const row = rowOf(told, name);
+      const isSame = row !== undefined && isSameRow(row, { uid });
+      if (!isSame || row.revision < toldRevision || row.revision >= switches.revision) this.#written.delete(name);
+    }
+    // It was written, and is told before its answer has come.
+    for (const [name, { id }] of this.#owed) if (rowOf(told, name)?.putBackId === id) this.#owed.delete(name);
+    this.#renew();
+  }
+
+  /** The registry's history is another one: what was written to the one before is not in it. */
+  forgetWritten(): void {
+    this.#written.clear();
+  }
+
+  /** False: the feed has told it, or something newer. */
+  write(name: RowName, switches: Switches): boolean {
+    const row = rowOf(this.#withoutOwed(), name);
+    if (row === undefined || switches.revision <= row.revision) return false;
+    const before = this.#written.get(name);
+    const toldRevision = before?.toldRevision ?? row.revision;
+    this.#written.set(name, {
+      switches: { ...before?.switches, ...switches },
+      toldRevision,
+      uid: row.uid ?? null,
+    });
+    this.#renew();
+    return true;
+  }
+
+  owe(name: RowName, decision: Decision<BreakerVerb>): void {
+    this.#owed.set(name, decision);
+    this.#renew();
+  }
+
+  /** It is written, or void. */
+  settle(name: RowName): void {
+    if (this.#owed.delete(name)) this.#renew();
+  }
+
+  #withoutOwed(): Extension {
+    let extension = this.#told;
+    for (const [name, { switches }] of this.#written) extension = withSwitches(extension, name, switches);
+    return extension;
+  }
+
+  #renew(): void {
+    let extension = this.#withoutOwed();
+    for (const [name, decision] of this.#owed) extension = afterVerb(extension, name, decision);
+    this.#extension = extension;
+  }
+}
+
+/** undefined: there is no such row. */
+const rowOf = (extension: Extension, name: RowName): Extension | Version | undefined =>
+  name === null ? extension : versionOf(extension, name);
+
+function withSwitches(extension: Extension, name: RowName, switches: Switches): Extension {
+  if (name === null) return { ...extension, ...switches };
+  // Who switched it, and automatically or not, is kept of extensions alone.
+  const { autoDisabled: _, switchedBy: __, ...own } = switches;
+  return { ...extension, versions: extension.versions.map((v) => (v.version === name ? { ...v, ...own } : v)) };
+}

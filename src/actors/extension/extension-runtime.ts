@@ -1,0 +1,373 @@
+// The slot of one extension: its targets, the instances of each, and its gates. What the router holds while it routes.
+//
+// S2. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
+// S3. Each decision of an operator starts a new generation. What is enabled again after it was disabled automatically is probed
+//     at once, anything else that is put back begins closed and empty; what the auto-manager enabled is taken as the
+//     consequence it is.
+// S10. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
+//     that is not done; each target obeys what was decided since it obeyed last, once.
+
+import type { Outcome } from '../../domain/breaker/outcome.js';
+import { DurationBuckets } from '../../domain/health/duration-buckets.js';
+import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
+import type { UnavailableReason } from '../../domain/registry/errors.js';
+import type { Extension, Instance } from '../../domain/registry/extension.js';
+import { versionOf, versionsServedBy } from '../../domain/registry/extension-index.js';
+import { type BreakerSettings, breakerSettingsInForce } from '../../domain/registry/policy.js';
+import type { RegisteredExtension } from '../../domain/registry/registry-diff.js';
+import type { BreakerFactsRow, RegistryEntry } from '../../domain/registry/registry-rows.js';
+import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../../domain/registry/verbs.js';
+import { defaultVersion } from '../../domain/registry/version-choice.js';
+import { RetryBudget } from '../../domain/routing/retry-budget.js';
+import type { RoutingTable, Why } from '../../domain/routing/routing-table.js';
+import { done, type Steps } from '../../domain/steps.js';
+import type { BreakerEmitted } from '../../machines/breaker-types.js';
+import type { Clock, LimitAttempts, PrepareRoute, WrittenRow } from '../ports/ports.js';
+import type { Endpoint } from '../target/endpoint.js';
+import type { RotationChange } from '../target/outlier-detector.js';
+import type { Target } from '../target/target.js';
+import { VersionCounts } from '../target/version-counts.js';
+import { RowInForce } from './effective-row.js';
+import { reviewWithheld, takeReport } from './instance-reports.js';
+import { InstanceStatuses } from './instance-status.js';
+import type { Service } from './service.js';
+import { ServiceSet } from './service-set.js';
+import { inSlices } from './slices.js';
+
+export interface SlotDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly prepareRoute: PrepareRoute;
+  readonly limitAttempts: LimitAttempts;
+  readonly breakerDefaults: BreakerSettings;
+  readonly autoEnableOnCircuitClose: boolean;
+  readonly onBreakerEvent: (slot: Slot, target: Target, event: BreakerEmitted) => void;
+  readonly onRotation: (slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange) => void;
+  /** `problem`: why what an operator reports of an instance is not in force. */
+  readonly onReportRefused: (slot: Slot, instance: Instance, problem: string) => void;
+  readonly onActorFailed: (slot: Slot, target: Target, error: unknown, givenUp: boolean) => void;
+  /** A change of the slot's own has failed, so that some of its targets may not have obeyed; must not throw. */
+  readonly onChangeFailed: (slot: Slot, error: unknown) => void;
+}
+
+export class Slot {
+  readonly id: string;
+  readonly retryBudget = new RetryBudget();
+  /** Invocations answered, by `ok` or error code. */
+  readonly results = new Map<string, number>();
+  readonly durations = new DurationBuckets();
+  /** Calls that somebody received, by the version that took them and what made it take them. */
+  readonly calls = new Map<string, Record<Why, number>>();
+  /** Calls that an extension of `policy.fallback` took, by its id. */
+  readonly fallbacks = new Map<string, number>();
+  /** Active checks that have ended. */
+  readonly checks = new Map<Outcome, number>();
+  /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still out. */
+  inFlight = 0;
+  readonly counts = new VersionCounts();
+  readonly instanceStatuses = new InstanceStatuses();
+  /** Version whose breaker the extension's published row holds; null: there is no such row, as far as is known. */
+  publishedVersion: string | null;
+  readonly #deps: SlotDeps;
+  readonly #set: ServiceSet;
+  readonly #rows: RowInForce;
+  #registered: RegisteredExtension;
+  #entry: RegistryEntry;
+  /** As the targets and the gate have it. */
+  #extension: Extension;
+  #gate: UnavailableReason | null = null;
+  /** S10. Number of the last change that was begun. */
+  #change = 0;
+  #isChanging = false;
+  /** Called when no change is under way any more. */
+  #waiting: (() => void)[] = [];
+  /** S10. The form that each target has obeyed; those that are not here have obeyed `#obeyedByAll`. */
+  #obeyed = new WeakMap<Target, Extension>();
+  #obeyedByAll: Extension;
+
+  private constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: SlotDeps) {
+    this.id = extension.id;
+    this.#rows = new RowInForce(extension);
+    this.#registered = registered;
+    this.#entry = entry;
+    this.#extension = extension;
+    this.#obeyedByAll = extension;
+    this.publishedVersion = entry.facts && (entry.facts.version ?? defaultVersion(extension)?.version ?? null);
+    this.#deps = deps;
+    this.#set = new ServiceSet(this, deps, extension);
+  }
+
+  /** A slot with everything that belongs to it, ready for calls. */
+  static *starting(
+    extension: Extension,
+    registered: RegisteredExtension,
+    entry: RegistryEntry,
+    deps: SlotDeps,
+  ): Steps<Slot> {
+    const slot = new Slot(extension, registered, entry, deps);
+    try {
+      slot.#gate = slot.#gateOf(extension);
+      yield* slot.#set.building({ before: extension, extension, registered, entry, isCurrent: () => true });
+      yield* slot.#takingReports(extension, false, false);
+    } catch (error) {
+      slot.stop();
+      throw error;
+    }
+    return slot;
+  }
+
+  get extension(): Extension {
+    return this.#extension;
+  }
+
+  /** What was stored of each version when this process took it over; null without a row. */
+  get stored(): ReadonlyMap<string, BreakerFactsRow | null> {
+    return this.#set.stored;
+  }
+
+  /** The default version's service; null: every version that could be it is disabled. */
+  get defaultService(): Service | null {
+    return this.#set.default;
+  }
+
+  /** Which version a call asks for. */
+  get table(): RoutingTable {
+    return this.#set.table;
+  }
+
+  get services(): Iterable<Service> {
+    return this.#set.all;
+  }
+
+  /** null: no such version, or it is disabled. */
+  service(version: string): Service | null {
+    return this.#set.get(version) ?? null;
+  }
+
+  /** Those that an instance answers for. */
+  servicesOf(instance: Instance): Service[] {
+    return versionsServedBy(this.#extension, instance).flatMap((version) => this.#set.get(version) ?? []);
+  }
+
+  /** The instances of a target's version that have this subject. */
+  instancesAt(target: Target, subject: string): readonly Instance[] {
+    const service = this.#set.get(target.version);
+    if (service?.target !== target) return [];
+    return service.instances.filter((instance) => instance.subject === subject);
+  }
+
+  /** Each setting of its breakers, with what decides it. */
+  get breakerSettings(): ReturnType<typeof breakerSettingsInForce> {
+    return breakerSettingsInForce(this.#extension.policy, this.#registered.thresholds, this.#deps.breakerDefaults);
+  }
+
+  /** Why no live call may pass, whatever the breakers say; null: none. */
+  get gate(): UnavailableReason | null {
+    return this.#gate;
+  }
+
+  /** Calls `then` when every change so far is in force, which is at once unless one takes several turns of the event loop. */
+  whenSettled(then: () => void): void {
+    if (this.#isChanging) this.#waiting.push(then);
+    else then();
+  }
+
+  /** A change from the registry. `isNewHistory`: its revisions say nothing about those before. */
+  *applying(
+    read: Extension,
+    registered: RegisteredExtension,
+    entry: RegistryEntry,
+    isNewHistory: boolean,
+  ): Steps<void> {
+    this.#registered = registered;
+    this.#entry = entry;
+    if (isNewHistory) this.#rows.forgetWritten();
+    this.#rows.tell(read);
+    yield* this.#changing(null, isNewHistory);
+    yield* this.#takingReports(read, true, isNewHistory);
+  }
+
+  /** The auto-manager's own write, known here before the feed tells it. */
+  noteAutoChange(enabled: boolean, revision: number): void {
+    const switches = { enabled, autoDisabled: !enabled, switchedBy: AUTO_MANAGER, revision };
+    if (this.#rows.write(null, switches)) this.#takeOver();
+  }
+
+  /** A verb was written to a version's row, or to the extension's own (null); known here before the feed tells it. */
+  noteVerb(version: string | null, row: WrittenRow, decision: Decision): void {
+    this.#forget(version);
+    const isNews = this.#rows.write(version, { ...row, ...trailAfter(decision) });
+    this.#takeOver(isNews ? { version } : null);
+  }
+
+  /** A verb that is in force at once, and owed to the database. */
+  owe(version: string | null, decision: Decision<BreakerVerb>): void {
+    this.#forget(version);
+    this.#rows.owe(version, decision);
+    this.#takeOver({ version });
+  }
+
+  /** A verb was written late: that which is owed (`isOwed`), which is in force already, or one that was decided before it. */
+  noteLateVerb(version: string | null, row: WrittenRow, decision: Decision, isOwed: boolean): void {
+    if (isOwed) this.#rows.settle(version);
+    this.#rows.write(version, { ...row, ...trailAfter(decision) });
+    this.#takeOver();
+  }
+
+  /** What is owed will not be written. */
+  forgive(version: string | null): void {
+    this.#rows.settle(version);
+    this.#takeOver();
+  }
+
+  tick(nowMs: number, stalledUntilMs: number): void {
+    for (const { target } of this.#set.all) target.tick(nowMs, stalledUntilMs);
+  }
+
+  count(result: string, durationMs: number): void {
+    this.results.set(result, (this.results.get(result) ?? 0) + 1);
+    this.durations.record(durationMs);
+  }
+
+  countCall(version: string, why: Why): void {
+    let counts = this.calls.get(version);
+    if (counts === undefined) {
+      counts = { rules: 0, rollout: 0, default: 0, stand_in: 0, fallback: 0 };
+      this.calls.set(version, counts);
+    }
+    counts[why]++;
+  }
+
+  countFallback(to: string): void {
+    this.fallbacks.set(to, (this.fallbacks.get(to) ?? 0) + 1);
+  }
+
+  countCheck(outcome: Outcome): void {
+    this.checks.set(outcome, (this.checks.get(outcome) ?? 0) + 1);
+  }
+
+  /** Stops every actor. */
+  stop(): void {
+    done(this.stopping());
+  }
+
+  *stopping(): Steps<void> {
+    this.#change++;
+    this.#settle();
+    yield* this.#set.stopping();
+  }
+
+  /** What was owed gives way to a new decision, which is compared with what was before both. */
+  #forget(version: string | null): void {
+    this.#rows.settle(version);
+    this.#extension = this.#rows.extension;
+    this.#obeyAll(this.#extension);
+  }
+
+  /** Takes over what is in force now. `decided`: a verb for this version (null: for all) is the reason. */
+  #takeOver(decided: { readonly version: string | null } | null = null): void {
+    inSlices(this.#changing(decided), this.#deps.clock).subscribe({
+      error: (error: unknown) => this.#deps.onChangeFailed(this, error),
+    });
+  }
+
+  /** S10. */
+  *#changing(decided: { readonly version: string | null } | null, isNewHistory = false): Steps<void> {
+    const change = ++this.#change;
+    const isCurrent = (): boolean => change === this.#change;
+    this.#isChanging = true;
+    try {
+      yield* this.#changingTo(decided, isNewHistory, isCurrent);
+    } finally {
+      if (isCurrent()) this.#settle();
+    }
+  }
+
+  *#changingTo(
+    decided: { readonly version: string | null } | null,
+    isNewHistory: boolean,
+    isCurrent: () => boolean,
+  ): Steps<void> {
+    const { extension } = this.#rows;
+    const before = this.#extension;
+    this.#gate = this.#gateOf(extension);
+    const rows = { registered: this.#registered, entry: this.#entry };
+    if (!(yield* this.#set.building({ before, extension, ...rows, isCurrent }))) return;
+    this.#extension = extension;
+    // That its rows differ from those of another history is nobody's decision.
+    if (isNewHistory) this.#obeyAll(extension);
+    this.#forgetCalls();
+    for (const service of this.#firstToLast(decided)) {
+      const isMeant = decided !== null && (decided.version ?? service.version.version) === service.version.version;
+      this.#obey(service, extension, isMeant);
+      yield;
+      if (!isCurrent()) return;
+    }
+    this.#obeyAll(extension);
+  }
+
+  #settle(): void {
+    this.#isChanging = false;
+    for (const then of this.#waiting.splice(0)) then();
+  }
+
+  #obeyAll(extension: Extension): void {
+    this.#obeyedByAll = extension;
+    this.#obeyed = new WeakMap();
+  }
+
+  /** Those that whoever decided looks at first. */
+  #firstToLast(decided: { readonly version: string | null } | null): Iterable<Service> {
+    const meant = decided?.version == null ? undefined : this.#set.get(decided.version);
+    const first = [meant, this.#set.default].filter((service) => service !== undefined && service !== null);
+    return new Set([...first, ...this.#set.all]);
+  }
+
+  #forgetCalls(): void {
+    const published = this.#set.default?.version.version;
+    for (const name of this.calls.keys())
+      if (name !== published && versionOf(this.#extension, name) === undefined) this.calls.delete(name);
+    const { version } = this.#extension;
+    this.counts.keep(
+      (name) => name === published || name === version || versionOf(this.#extension, name) !== undefined,
+    );
+  }
+
+  /** S3; an override stays what it is (S2). */
+  #obey({ version, target }: Service, after: Extension, isMeant: boolean): void {
+    const before = this.#obeyed.get(target) ?? this.#obeyedByAll;
+    this.#obeyed.set(target, after);
+    const nowMs = this.#deps.clock.now();
+    const override = overrideOf(after, version.version);
+    const effect = effectOf(before, after, version.version) ?? (isMeant ? 'renew' : null);
+    // First, so that what was isolated is not half-open in between.
+    const isReset = effect === 'reset' && override === null;
+    if (isReset) target.send({ type: 'breaker.reset', nowMs });
+    target.setOverride(override, nowMs);
+    if (effect === null || isReset) return;
+    // It was the default that was switched off automatically: the others need no probing where they are closed.
+    const isSound = this.#set.default?.target !== target && target.publishedState === 'closed';
+    const isKept = override !== null || (effect === 'probe' && isSound);
+    target.send({ type: isKept ? 'breaker.renew' : `breaker.${effect}`, nowMs });
+  }
+
+  #gateOf(extension: Extension): UnavailableReason | null {
+    if (!extension.enabled && !extension.autoDisabled) return 'disabled';
+    if (extension.autoDisabled && !this.#deps.autoEnableOnCircuitClose) return 'auto_disabled';
+    return null;
+  }
+
+  /** What operators say of instances. `limited`: not all of it may be taken. */
+  *#takingReports(extension: Extension, limited: boolean, isNewHistory: boolean): Steps<void> {
+    const nowMs = this.#deps.clock.now();
+    for (const report of yield* this.instanceStatuses.reading(extension.instances, isNewHistory)) {
+      const problem = takeReport(report, this.servicesOf(report.instance), limited, nowMs);
+      if (problem !== null) this.#deps.onReportRefused(this, report.instance, problem);
+      yield;
+    }
+    for (const service of this.services) {
+      reviewWithheld(service, nowMs);
+      yield;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// Reports of operators on instances, brought to the endpoints of the targets they serve.
+//
+// R4. `unhealthy` takes an instance out of rotation: with its endpoint, which is tried later, or, if other instances that take
+//     calls share its subject, alone (X7). A report that would leave less than half of a version's endpoints in rotation is refused.
+// R5. `healthy` returns it to rotation at once, whatever was measured; any other status only withdraws a report.
+import type { Instance } from '../../domain/registry/extension.js';
+import type { InstanceReport } from './instance-status.js';
+import type { Service } from './service.js';
+
+/** `services`: those that the instance serves; `limited`: R4 may refuse. Returns why it is refused; null: it is in force. */
+export function takeReport(
+  { instance, isMeasured }: InstanceReport,
+  services: readonly Service[],
+  limited: boolean,
+  nowMs: number,
+): string | null {
+  const { id, subject, healthStatus } = instance;
+  let isTaken = true;
+  for (const service of services) {
+    const { rotation } = service.target;
+    if (healthStatus !== 'unhealthy') rotation.takeBack(subject, id, healthStatus === 'healthy', nowMs);
+    else if (!isMeasured && takingCalls(service, subject).some((other) => other.id !== id))
+      rotation.withhold(subject, id, nowMs);
+    else if (!rotation.reportUnhealthy(subject, limited, nowMs)) isTaken = false;
+  }
+  return isTaken
+    ? null
+    : "health_status must leave at least half of a version's instances in rotation, got 'unhealthy': what is measured replaces it";
+}
+
+/**
+ * After a change of the instances: releases withheld ones that were removed or moved to another subject. If no other instance of
+ * the subject takes calls any more, the endpoint is reported as a whole.
+ */
+export function reviewWithheld(service: Service, nowMs: number): void {
+  const { rotation } = service.target;
+  for (const endpoint of [...rotation.withholding]) {
+    const { subject, withheld } = endpoint;
+    const isLeft = takingCalls(service, subject).length > 0;
+    for (const id of [...withheld]) {
+      const isThere = service.instances.some((instance) => instance.id === id && instance.subject === subject);
+      if (isThere && isLeft) continue;
+      rotation.release(endpoint, id);
+      if (isThere) rotation.reportUnhealthy(subject, false, nowMs);
+    }
+  }
+}
+
+/** The instances of a subject that calls may go to. */
+const takingCalls = ({ instances, target }: Service, subject: string): Instance[] =>
+  instances.filter(
+    (instance) =>
+      instance.subject === subject &&
+      instance.enabled &&
+      instance.weight > 0 &&
+      !target.rotation.at(subject).withheld.has(instance.id),
+  );

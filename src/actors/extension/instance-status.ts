@@ -1,0 +1,157 @@
+// What `health_status` says of one extension's instances: written for people and other programs, and read as a report of
+// theirs where it was not written by a daemon.
+//
+// R1. A report is taken once: its id is another than that of the one before. A row without ids, as an old daemon left it, is a
+//     report where its revision has moved and it says something else than it did. The first that is read of a row is one
+//     where it says `unhealthy`, whoever wrote it.
+// R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
+//     here, or else two daemons would pass each other's reports to and fro. A reset takes an `unhealthy` back.
+// R3. What a report says stands until it is taken back, or a call or check has shown here how it is. It is never written
+//     over by what was measured before it.
+
+import { judgeSuccessRate } from '../../domain/health/success-rate.js';
+import { type HealthStatus, type Instance, isSameRow } from '../../domain/registry/extension.js';
+import type { Steps } from '../../domain/steps.js';
+import type { InstanceStatusRow } from '../ports/ports.js';
+import type { Endpoint } from '../target/endpoint.js';
+
+const REFRESH_MS = 60_000;
+/** No id of a report: none has been seen. */
+const NO_REPORT = '00000000-0000-0000-0000-000000000000';
+
+export interface InstanceReport {
+  readonly instance: Instance;
+  /** It may be what a daemon measured before this one began. */
+  readonly isMeasured: boolean;
+}
+
+interface Known {
+  uid: string | null;
+  revision: number;
+  /** R1: of the last report that was taken; undefined: its row has no ids. */
+  reportId: string | null | undefined;
+  /** What the row says, as far as is known. */
+  status: HealthStatus;
+  /** What is on its way to it. */
+  writing: HealthStatus | null;
+  writtenMs: number;
+  settledMs: number | null;
+}
+
+/** Of one instance there. `minSuccessRate`: under it an instance is degraded. */
+export function statusOf(endpoint: Endpoint, instanceId: string, minSuccessRate: number, nowMs: number): HealthStatus {
+  if (!endpoint.isInRotation || endpoint.withheld.has(instanceId)) return 'unhealthy';
+  const counts = endpoint.health.counts(nowMs);
+  if (counts.successes + counts.failures === 0) return 'unknown';
+  return judgeSuccessRate(counts, minSuccessRate) === 'low' ? 'degraded' : 'healthy';
+}
+
+/** An instance that serves several versions is as badly off as it is for the worst of them. */
+export function worstOf(statuses: readonly HealthStatus[]): HealthStatus {
+  for (const status of ['unhealthy', 'degraded', 'healthy'] as const) if (statuses.includes(status)) return status;
+  return 'unknown';
+}
+
+export class InstanceStatuses {
+  readonly #known = new Map<string, Known>();
+
+  /** What the row says, as far as is known. */
+  inRow({ id, healthStatus }: Instance): HealthStatus {
+    const known = this.#known.get(id);
+    return known?.writing ?? known?.status ?? healthStatus;
+  }
+
+  /**
+   * The rows as the registry has them now; returns what operators report of them. `isNewHistory`: their revisions say nothing
+   * about those before.
+   */
+  *reading(instances: readonly Instance[], isNewHistory: boolean): Steps<readonly InstanceReport[]> {
+    const reports: InstanceReport[] = [];
+    const present = new Set<string>();
+    for (const instance of instances) {
+      present.add(instance.id);
+      const found = this.#known.get(instance.id);
+      if (found === undefined || !isSameRow(found, instance)) reports.push(...this.#meet(instance));
+      else if (noteRow(found, instance, isNewHistory)) reports.push({ instance, isMeasured: false });
+      yield;
+    }
+    for (const id of this.#known.keys()) {
+      if (!present.has(id)) this.#known.delete(id);
+      yield;
+    }
+    return reports;
+  }
+
+  /** The first that is read of a row. */
+  #meet(instance: Instance): InstanceReport[] {
+    const { id, healthStatus, revision, reportId, uid = null } = instance;
+    this.#known.set(id, {
+      ...{ uid, revision, reportId, status: healthStatus },
+      ...{ writing: null, writtenMs: Number.NEGATIVE_INFINITY, settledMs: null },
+    });
+    return healthStatus === 'unhealthy' ? [{ instance, isMeasured: reportId === null }] : [];
+  }
+
+  /** R2. The row that is owed for one instance, null where none is; it counts as being written from then on. */
+  owed(
+    extensionId: string,
+    instanceId: string,
+    endpoints: readonly Endpoint[],
+    minSuccessRate: number,
+    nowMs: number,
+  ): InstanceStatusRow | null {
+    const known = this.#known.get(instanceId);
+    if (known === undefined || known.writing !== null || endpoints.length === 0) return null;
+    // R3.
+    if (endpoints.some((endpoint) => endpoint.isReported || endpoint.withheld.has(instanceId))) return null;
+    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, instanceId, minSuccessRate, nowMs)));
+    const settledMs = endpoints.reduce<number | null>(
+      (last, e) => (e.settledMs !== null && e.settledMs > (last ?? -1) ? e.settledMs : last),
+      null,
+    );
+    if (settledMs === null && !(status === 'unknown' && known.status === 'unhealthy')) return null;
+    const isStale = settledMs !== known.settledMs && nowMs - known.writtenMs >= REFRESH_MS;
+    if (status === known.status && !isStale) return null;
+    known.writing = status;
+    known.settledMs = settledMs;
+    known.writtenMs = nowMs;
+    return {
+      extension_id: extensionId,
+      instance_id: instanceId,
+      uid: known.uid,
+      health_status: status,
+      checked_ago_ms: nowMs - (settledMs ?? nowMs),
+      seen_report: known.reportId ?? NO_REPORT,
+    };
+  }
+
+  /** `written` false: the database is away, and the row is owed again. */
+  settled(instanceId: string, written: boolean): void {
+    const known = this.#known.get(instanceId);
+    if (known?.writing == null) return;
+    if (written) known.status = known.writing;
+    else {
+      known.writtenMs = Number.NEGATIVE_INFINITY;
+      known.settledMs = null;
+    }
+    known.writing = null;
+  }
+}
+
+/** What is read of a row that is known. True: it is a report (R1). */
+function noteRow(known: Known, instance: Instance, isNewHistory: boolean): boolean {
+  const { healthStatus, revision, reportId, uid = null } = instance;
+  const isNews = isReport(instance, known, isNewHistory);
+  // R3: what is on its way does not arrive.
+  if (isNews) known.writing = null;
+  known.uid ??= uid;
+  known.revision = isNewHistory ? revision : Math.max(revision, known.revision);
+  known.reportId = reportId;
+  if (known.writing === null) known.status = healthStatus;
+  return isNews;
+}
+
+function isReport({ healthStatus, revision, reportId }: Instance, known: Known, isNewHistory: boolean): boolean {
+  if (reportId !== undefined) return reportId !== null && reportId !== known.reportId;
+  return !isNewHistory && revision > known.revision && healthStatus !== known.status && healthStatus !== known.writing;
+}

@@ -1,0 +1,55 @@
+// With what a target begins that was not there before: its facts as they are stored, as far as they still count.
+//
+// S5. The published row tells of the version that it names, and of no other; one that names none tells of the default.
+// S6. What an operator put back after the breaker had opened, or after a daemon wrote last of it, begins as it was put back, also
+//     where no daemon ran then.
+// S7. It is never open for longer than the settings of today allow.
+
+import { openMs } from '../../domain/breaker/trip.js';
+import type { Version } from '../../domain/registry/extension.js';
+import type { BreakerSettings } from '../../domain/registry/policy.js';
+import type { BreakerFactsRow, PutBack, RegistryEntry } from '../../domain/registry/registry-rows.js';
+import { soundFacts } from '../../domain/registry/sound-facts.js';
+import type { BreakerFacts } from '../../machines/breaker-types.js';
+import { NO_FACTS } from '../target/breaker-host.js';
+
+/** S5. `isPublished`: it is the default of a daemon that begins. null: nothing is stored of it. */
+export function storedRow(entry: RegistryEntry, version: Version, isPublished: boolean): BreakerFactsRow | null {
+  const named = entry.facts?.version ?? (isPublished ? version.version : null);
+  const row = (named === version.version ? entry.facts : null) ?? entry.versionFacts[version.version] ?? null;
+  return row && soundFacts(row);
+}
+
+/** Those of the extension count for each of its versions. */
+export function putBacks(entry: RegistryEntry, version: Version): PutBack[] {
+  const row = entry.versions.find((v) => v.version === version.version);
+  // A snapshot that an older daemon wrote has none.
+  return [entry.extension.put_back, row?.put_back].filter((one) => one !== null && one !== undefined);
+}
+
+export function factsOf(row: BreakerFactsRow, settings: BreakerSettings, puts: readonly PutBack[]): BreakerFacts {
+  const stored = row.state === 'open' || row.state === 'half_open' ? row.state : 'closed';
+  const openedAgoMs = row.opened_ago_ms;
+  // S6. The latest decides.
+  const isSince = ({ ago_ms }: PutBack, agoMs: number | null | undefined): boolean => agoMs != null && ago_ms <= agoMs;
+  const [put] = puts
+    .filter((one) => isSince(one, openedAgoMs) || isSince(one, row.written_ago_ms))
+    .sort((a, b) => a.ago_ms - b.ago_ms);
+  // What has not opened lately may have opened often before, which makes the next time longer.
+  if (put?.to === 'closed' && (stored !== 'closed' || row.trips > 0)) return putBackToClosed(row);
+  const longest = openMs(row.trips, settings, 1);
+  const remaining = row.open_remaining_ms ?? openMs(1, settings, 0) - (openedAgoMs ?? 0);
+  return {
+    state: put !== undefined && stored === 'open' ? put.to : stored,
+    openRemainingMs: Math.min(remaining, longest),
+    openedAgoMs,
+    trips: row.trips,
+    epoch: row.epoch,
+  };
+}
+
+/** Closed by a person, over what is stored. */
+export const putBackToClosed = (row: BreakerFactsRow | null): BreakerFacts => ({
+  ...NO_FACTS,
+  epoch: (row?.epoch ?? 0) + 1,
+});

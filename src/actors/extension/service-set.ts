@@ -1,0 +1,184 @@
+// The versions of one extension that can be called: a service for each, made and renewed in steps as its rows change.
+//
+// S1. A target lives as long as its version is callable. A change of subject, policy or instances keeps the same target
+//     object, its windows and its actor.
+// S4. A version that becomes the default answers for itself: what the one before it did is not held against it.
+// S8. A version that was deleted and inserted again begins with another target.
+// S9. In between two steps every call finds a table and the services that it chooses from: new ones come before the table
+//     that knows them, old ones go after it.
+import { isDeepStrictEqual } from 'node:util';
+import type { Subscription } from '#rxjs';
+import { type Extension, isSameRow, type Version } from '../../domain/registry/extension.js';
+import { versionOf } from '../../domain/registry/extension-index.js';
+import { type BreakerSettings, resolveBreakerSettings } from '../../domain/registry/policy.js';
+import type { RegisteredExtension } from '../../domain/registry/registry-diff.js';
+import type { BreakerFactsRow, RegistryEntry } from '../../domain/registry/registry-rows.js';
+import { overrideOf } from '../../domain/registry/verbs.js';
+import { callableVersions, defaultVersion } from '../../domain/registry/version-choice.js';
+import { compiling, RoutingTable } from '../../domain/routing/routing-table.js';
+import type { Steps } from '../../domain/steps.js';
+import { Target } from '../target/target.js';
+import { keepAlive } from './actor-supervision.js';
+import type { Slot, SlotDeps } from './extension-runtime.js';
+import { factsOf, putBacks, putBackToClosed, storedRow } from './restored-state.js';
+import { makingService, type Service } from './service.js';
+
+/** A form of the extension that is to be in force. */
+export interface SetChange {
+  /** The form until now. */
+  readonly before: Extension;
+  readonly extension: Extension;
+  readonly registered: RegisteredExtension;
+  readonly entry: RegistryEntry;
+  /** False: a later change has taken over. */
+  readonly isCurrent: () => boolean;
+}
+
+export class ServiceSet {
+  /** What was stored of each version when this process took it over; null without a row. */
+  readonly stored = new Map<string, BreakerFactsRow | null>();
+  readonly #slot: Slot;
+  readonly #deps: SlotDeps;
+  readonly #services = new Map<string, Service>();
+  readonly #lives = new Map<string, Subscription>();
+  /** As each target has them. */
+  readonly #settingsOf = new WeakMap<Target, { settings: BreakerSettings; timeoutMs: number }>();
+  #settings: BreakerSettings;
+  #default: Service | null = null;
+  #table: RoutingTable;
+
+  constructor(slot: Slot, deps: SlotDeps, extension: Extension) {
+    this.#slot = slot;
+    this.#deps = deps;
+    this.#settings = deps.breakerDefaults;
+    this.#table = new RoutingTable({ ...extension, versions: [], instances: [] });
+  }
+
+  /** The default version's service; null: every version that could be it is disabled. */
+  get default(): Service | null {
+    return this.#default;
+  }
+
+  get table(): RoutingTable {
+    return this.#table;
+  }
+
+  get all(): Iterable<Service> {
+    return this.#services.values();
+  }
+
+  get(version: string): Service | undefined {
+    return this.#services.get(version);
+  }
+
+  /** False: a later change has taken over, and what is left is its business. */
+  *building(change: SetChange): Steps<boolean> {
+    const steps = this.#building(change);
+    while (!steps.next().done) {
+      yield;
+      if (!change.isCurrent()) return false;
+    }
+    return true;
+  }
+
+  *#building(change: SetChange): Steps<void> {
+    const { extension } = change;
+    this.#renewSettings(extension, change.registered);
+    const compiled = yield* compiling(extension);
+    const published = defaultVersion(extension);
+    const names = new Set<string>();
+    for (const version of callableVersions(extension)) {
+      names.add(version.version);
+      yield* this.#putting(version, version.version === published?.version, change);
+      yield;
+    }
+    this.#table = new RoutingTable(extension, compiled);
+    this.#default = published === null ? null : (this.#services.get(published.version) ?? null);
+    for (const name of [...this.#services.keys()]) {
+      if (names.has(name)) continue;
+      this.#end(name);
+      yield;
+    }
+  }
+
+  /** Stops every actor. */
+  *stopping(): Steps<void> {
+    for (const life of this.#lives.values()) {
+      life.unsubscribe();
+      yield;
+    }
+    this.#lives.clear();
+  }
+
+  #renewSettings(extension: Extension, { thresholds }: RegisteredExtension): void {
+    const settings = resolveBreakerSettings(extension.policy, thresholds, this.#deps.breakerDefaults);
+    if (!isDeepStrictEqual(settings, this.#settings)) this.#settings = settings;
+  }
+
+  *#putting(version: Version, isDefault: boolean, change: SetChange): Steps<void> {
+    const name = version.version;
+    const known = this.#services.get(name);
+    // S8.
+    if (known !== undefined && !isSameRow(known.version, version)) this.#end(name);
+    const previous = this.#services.get(name);
+    if (previous !== undefined) {
+      this.#renew(previous, version);
+      const { target } = previous;
+      this.#services.set(name, yield* makingService(change.extension, version, target, this.#deps, previous));
+      return;
+    }
+    const target = this.#newTarget(version, isDefault, change);
+    this.#settingsOf.set(target, { settings: this.#settings, timeoutMs: version.timeoutMs });
+    this.#services.set(name, yield* makingService(change.extension, version, target, this.#deps));
+    const onFailed = (error: unknown, givenUp: boolean) => this.#deps.onActorFailed(this.#slot, target, error, givenUp);
+    this.#lives.set(name, keepAlive(target.life$, this.#deps.clock, onFailed).subscribe());
+  }
+
+  #end(name: string): void {
+    this.#lives.get(name)?.unsubscribe();
+    this.#lives.delete(name);
+    this.#services.delete(name);
+  }
+
+  #newTarget(version: Version, isDefault: boolean, { before, extension, entry }: SetChange): Target {
+    // S4: what is published tells of the version that is the default until now.
+    const row = storedRow(entry, version, isDefault && this.#default === null);
+    this.stored.set(version.version, row);
+    // Until now it was disabled: an operator enabled it.
+    const isEnabledNow = extension !== before && !isEnabled(before, version);
+    const facts = row === null ? null : factsOf(row, this.#settings, putBacks(entry, version));
+    return new Target({
+      counters: this.#slot.counts.of(version, row).counters,
+      extensionId: extension.id,
+      version: version.version,
+      settings: this.#settings,
+      timeoutMs: version.timeoutMs,
+      override: overrideOf(extension, version.version),
+      facts: isEnabledNow ? putBackToClosed(row) : facts,
+      mustProve: isDefault && extension.autoDisabled,
+      clock: this.#deps.clock,
+      random: this.#deps.random,
+      onEvent: (target, event) => this.#deps.onBreakerEvent(this.#slot, target, event),
+      onRotation: (target, endpoint, change) => this.#deps.onRotation(this.#slot, target, endpoint, change),
+    });
+  }
+
+  #renew({ version: before, target }: Service, version: Version): void {
+    const nowMs = this.#deps.clock.now();
+    const settings = this.#settings;
+    const { timeoutMs } = version;
+    const known = this.#settingsOf.get(target);
+    if (timeoutMs < before.timeoutMs) this.#deps.limitAttempts(this.#slot.id, version.version, false, timeoutMs);
+    if (known?.settings !== settings || known.timeoutMs !== timeoutMs) {
+      this.#settingsOf.set(target, { settings, timeoutMs });
+      target.setSettings(settings, timeoutMs, nowMs);
+    }
+    if (before.subject !== version.subject) target.send({ type: 'subject.changed', nowMs });
+  }
+}
+
+/** False: its row says that it is disabled. Another row of that name says nothing. */
+function isEnabled(extension: Extension, version: Version): boolean {
+  const row = versionOf(extension, version.version);
+  return row === undefined || !isSameRow(row, version) || row.enabled;
+}

@@ -1,0 +1,35 @@
+// Runs work in slices, so that nothing else waits for it: each slice is a few milliseconds of steps (domain/steps.ts), the
+// next one comes with a turn of its own. What is done within the first slice is done before the call returns.
+import { Observable } from '#rxjs';
+import type { Steps } from '../../domain/steps.js';
+import type { Clock } from '../ports/ports.js';
+
+/** A slice ends with the first step after this time. */
+const SLICE_MS = 4;
+
+/** Completes when the work is done, with an error where a step throws. What is left is dropped with the subscription. */
+export function inSlices(steps: Steps<void>, clock: Clock): Observable<never> {
+  return new Observable((subscriber) => {
+    let timer: unknown = null;
+    const slice = (): void => {
+      timer = null;
+      try {
+        const endMs = clock.now() + SLICE_MS;
+        while (!steps.next().done) {
+          if (subscriber.closed) return;
+          if (clock.now() < endMs) continue;
+          timer = clock.setTimeout(slice, 0);
+          return;
+        }
+      } catch (error) {
+        subscriber.error(error);
+        return;
+      }
+      subscriber.complete();
+    };
+    slice();
+    return () => {
+      if (timer !== null) clock.clearTimeout(timer);
+    };
+  });
+}

@@ -1,0 +1,248 @@
+// Switches extensions off and on in the registry as their breakers open and close.
+//
+// A5. While the brake holds (disable-guard.ts) nothing is switched off, not even what was owed before. Switching on is not braked.
+// A6. Per extension only the latest wanted change is owed; while the database is away it waits.
+// A7. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
+//     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
+// A8. The event is published after the commit, and the row's audit row is made by the commit itself.
+// A9. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
+//     closed all along has nothing to say about it, and the two would undo each other's changes without end. A write whose
+//     answer was lost may be this one's own.
+// A10. What has to wait (A4, A5) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
+//     was switched off has to prove itself to the new process anyhow.
+// A11. A row that another transaction holds delays no other: it is tried after the others, once per pass.
+// A12. If the answer to a write was lost, its result is looked up before anything else is written to the row, even if the change
+//     is not wanted any more: what was applied is published, once.
+import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../../domain/registry/auto-management.js';
+import type { JsonObject } from '../../domain/registry/extension.js';
+import { HeldError, isRowHeld } from '../../domain/registry/held-error.js';
+import { overrideOf } from '../../domain/registry/verbs.js';
+import type { Logger } from '../../telemetry/log.js';
+import { HeldRows } from '../events/held-rows.js';
+import type { Notices } from '../events/notices.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { ApplyAutoChange, AutoChange, Clock } from '../ports/ports.js';
+import type { Brake } from './disable-guard.js';
+
+export class AutoManager {
+  readonly #owed = new Map<string, AutoChange>();
+  /** A10. By the extension's id. */
+  readonly #waiting = new Map<string, 'damped' | 'braked'>();
+  /** A9. Slots whose breaker was not closed here since their row was last on. */
+  readonly #witnessed = new WeakSet<Slot>();
+  /** Revision that the last write for a slot was decided on. While its row has it, nobody knows what became of the write. */
+  #tried = new WeakMap<Slot, number>();
+  /** A12. Writes whose answer was lost, by the extension's id. */
+  readonly #unanswered = new Map<string, AutoChange>();
+  readonly #held: HeldRows;
+  #writing: Promise<void> | null = null;
+  autoDisabledTotal = 0;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly settings: AutoManagementSettings;
+      readonly clock: Clock;
+      readonly brake: Brake;
+      readonly apply: ApplyAutoChange;
+      readonly notices: Notices;
+      readonly healthOf: (slot: Slot) => JsonObject;
+      /** A person's verb waits to be written to the extension: it moves the row's revision, so it goes first. */
+      readonly isHeld: (extensionId: string) => boolean;
+      /** A UUID. */
+      readonly newId: () => string;
+      readonly log: Logger;
+    },
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
+
+  get owed(): number {
+    return this.#owed.size;
+  }
+
+  /** Called after each transition of the default target and each change of the row; asking twice changes nothing. */
+  consider(slot: Slot): void {
+    const nowMs = this.deps.clock.now();
+    this.deps.brake.note(slot, nowMs);
+    const target = slot.defaultService?.target;
+    if (target === undefined || target.mode === 'failed') return;
+    const state = target.publishedState;
+    if (state !== 'closed') this.#witnessed.add(slot);
+    else if (!slot.extension.autoDisabled && this.#tried.get(slot) !== slot.extension.revision)
+      this.#witnessed.delete(slot);
+    const row = { ...slot.extension, breakerOverride: overrideOf(slot.extension, target.version) };
+    const change = wantedAutoChange(row, state, target.recovery(nowMs), this.deps.settings);
+    if (change === 'damped') this.#waiting.set(slot.id, change);
+    else this.#waiting.delete(slot.id);
+    if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#maySwitchOn(slot))) {
+      this.#owed.delete(slot.id);
+      return;
+    }
+    const { revision, uid = null } = slot.extension;
+    const reason =
+      change === 'auto_disable' ? `circuit opened: ${target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
+    this.#owed.set(slot.id, { id: this.deps.newId(), extension_id: slot.id, uid, change, revision, reason });
+    void this.flush();
+  }
+
+  tick(): void {
+    const { holds } = this.deps.brake;
+    for (const [id, why] of this.#waiting) {
+      if (why === 'braked' && holds) continue;
+      const slot = this.deps.slots.get(id);
+      if (slot === undefined) this.#waiting.delete(id);
+      else this.consider(slot);
+    }
+    void this.flush();
+  }
+
+  /** The extension was removed: one of the same id that comes later is another. */
+  forget(id: string): void {
+    this.#owed.delete(id);
+    this.#waiting.delete(id);
+    this.#unanswered.delete(id);
+  }
+
+  /** The registry's history is another one: what its rows say of automatic changes, no daemon that runs has decided. */
+  startNewHistory(): void {
+    this.#tried = new WeakMap();
+    for (const slot of this.deps.slots.values()) {
+      if (!slot.extension.autoDisabled) continue;
+      this.#witnessed.add(slot);
+      this.consider(slot);
+    }
+  }
+
+  /** Applies what is owed; resolves when nothing is, or the database is away. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#applyAll();
+    return this.#writing;
+  }
+
+  async #applyAll(): Promise<void> {
+    // Not within the change that asks for it: a snapshot is weighed as a whole (A5).
+    await null;
+    try {
+      this.#held.keep((id) => this.#owed.has(id) || this.#unanswered.has(id));
+      const tried = new Set<string>();
+      let isStopped = false;
+      for (let id = this.#next(tried); id !== undefined && !isStopped; id = this.#next(tried)) {
+        isStopped = !(await this.#applyOne(id));
+        if (this.#held.has(id)) tried.add(id);
+      }
+    } finally {
+      // With the last look at what is wanted: whoever wants more from now on begins another pass.
+      this.#writing = null;
+    }
+  }
+
+  /** False: nothing can be written now. */
+  async #applyOne(id: string): Promise<boolean> {
+    try {
+      await this.#askForAnswer(id);
+      const owed = this.#owed.get(id);
+      if (owed !== undefined && this.#isDue(owed)) await this.#apply(owed);
+      this.#held.release(id);
+      return true;
+    } catch (error) {
+      if (isRowHeld(error)) this.#held.note(id, (error as Error).message);
+      else this.#delay(id, error);
+      return isRowHeld(error);
+    }
+  }
+
+  /** A12. */
+  async #askForAnswer(id: string): Promise<void> {
+    const unanswered = this.#unanswered.get(id);
+    if (unanswered === undefined) return;
+    const result = await this.deps.apply({ ...unanswered, isOnlyAsked: true });
+    this.#unanswered.delete(id);
+    if (!result.applied) return;
+    if (this.#owed.get(id)?.revision === unanswered.revision) this.#owed.delete(id);
+    this.#applied(unanswered, result.revision);
+  }
+
+  async #apply(owed: AutoChange): Promise<void> {
+    const { extension_id: id } = owed;
+    const slot = this.deps.slots.get(id);
+    if (slot !== undefined) this.#tried.set(slot, owed.revision);
+    const result = await this.deps.apply(owed).catch((error: unknown) => {
+      if (!(error instanceof HeldError)) this.#unanswered.set(id, owed);
+      throw error;
+    });
+    // Only what was applied is settled: a newer wish may have come meanwhile.
+    if (this.#owed.get(id) === owed) this.#owed.delete(id);
+    if (result.applied) this.#applied(owed, result.revision);
+    else this.deps.log.info({ event: 'auto_change_stale', ...owed });
+  }
+
+  /** To the end of the queue: one that cannot be written must not keep the others waiting. A newer wish stands. */
+  #delay(id: string, error: unknown): void {
+    const wish = this.#owed.get(id);
+    if (wish !== undefined) {
+      this.#owed.delete(id);
+      this.#owed.set(id, wish);
+    }
+    const unanswered = this.#unanswered.get(id);
+    if (unanswered !== undefined) {
+      this.#unanswered.delete(id);
+      this.#unanswered.set(id, unanswered);
+    }
+    this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#owed.size, error: String(error) });
+  }
+
+  /** A9. */
+  #maySwitchOn(slot: Slot): boolean {
+    return slot.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(slot);
+  }
+
+  /** Extension whose turn it is; A11. */
+  #next(tried: ReadonlySet<string>): string | undefined {
+    let last: string | undefined;
+    for (const [id, owed] of this.#owed) {
+      if (tried.has(id) || !this.#isDue(owed)) continue;
+      if (!this.#held.has(id)) return id;
+      last ??= id;
+    }
+    for (const id of this.#unanswered.keys()) {
+      if (tried.has(id)) continue;
+      if (!this.#held.has(id)) return id;
+      last ??= id;
+    }
+    return last;
+  }
+
+  #isDue(owed: AutoChange): boolean {
+    if (this.deps.isHeld(owed.extension_id)) return false;
+    if (owed.change === 'auto_enable' || !this.deps.brake.holds) return true;
+    // A5.
+    this.#owed.delete(owed.extension_id);
+    this.#waiting.set(owed.extension_id, 'braked');
+    return false;
+  }
+
+  #applied(change: AutoChange, revision: number): void {
+    const disabled = change.change === 'auto_disable';
+    if (disabled) this.autoDisabledTotal++;
+    const slot = this.deps.slots.get(change.extension_id);
+    const tell = (): void => this.#tellApplied(change, revision, slot);
+    if (slot === undefined) return tell();
+    slot.noteAutoChange(!disabled, revision);
+    slot.whenSettled(tell);
+  }
+
+  #tellApplied(change: AutoChange, revision: number, slot: Slot | undefined): void {
+    this.deps.notices.tell({
+      event: change.change === 'auto_disable' ? 'auto_disabled' : 'auto_enabled',
+      extensionId: change.extension_id,
+      actor: AUTO_MANAGER,
+      reason: change.reason,
+      revision,
+      ...(slot === undefined ? {} : { health: this.deps.healthOf(slot) }),
+      audited: false,
+    });
+    // The breaker may have moved on while the write was under way.
+    if (slot !== undefined) this.consider(slot);
+  }
+}

@@ -1,0 +1,93 @@
+// The brake of automatic management: counts how many extensions fail, holds while that is a mass failure, and tells it.
+//
+// E4. It holds from the transition on that makes it one. Each transition changes the count by its own extension, a tick
+//     counts all anew where enough fail for it to matter: N extensions that open at once cost N steps.
+// E5. Between ticks the count does not know who had traffic since, so only a tick tells, and decides what was held back by
+//     a count that it does not confirm.
+// E6. An episode is told when it begins and when it is over, which is when for RELEASE_MS it was none.
+
+import { isMassFailure, MIN_FAILING, type Standing, standingOf } from '../../domain/health/mass-failure.js';
+import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
+import type { Notices } from '../events/notices.js';
+import type { Slot } from '../extension/extension-runtime.js';
+
+/** As long as jitter spreads the half-opening of those that opened together: a tenth of the longest usual open time. */
+const RELEASE_MS = 30_000;
+
+export class Brake {
+  readonly #standings = new Map<string, Standing>();
+  #withTraffic = 0;
+  #failing = 0;
+  /** When the count last was that of a mass failure, monotonic; null: no episode. */
+  #lastMassMs: number | null = null;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly notices: Notices;
+    },
+  ) {}
+
+  /** Nothing is switched off while it does. */
+  get holds(): boolean {
+    return this.isOn || this.#isMassFailure;
+  }
+
+  /** An episode was told and is not over. */
+  get isOn(): boolean {
+    return this.#lastMassMs !== null;
+  }
+
+  /** What this extension is now, after a transition or a change of its row. */
+  note(slot: Slot, nowMs: number): void {
+    const before = this.#standings.get(slot.id) ?? null;
+    const after = standingNow(slot, nowMs);
+    this.#standings.set(slot.id, after);
+    this.#withTraffic += Number(after !== null) - Number(before !== null);
+    this.#failing += Number(after === 'failing') - Number(before === 'failing');
+  }
+
+  tick(nowMs: number): void {
+    if (this.isOn || this.#failing >= MIN_FAILING) this.#countAll(nowMs);
+    if (this.#isMassFailure) {
+      if (!this.isOn) this.#tell('mass_failure');
+      this.#lastMassMs = nowMs;
+    } else if (this.#lastMassMs !== null && nowMs - this.#lastMassMs >= RELEASE_MS) {
+      this.#lastMassMs = null;
+      this.#tell('mass_failure_ended');
+    }
+  }
+
+  #countAll(nowMs: number): void {
+    this.#standings.clear();
+    this.#withTraffic = 0;
+    this.#failing = 0;
+    for (const slot of this.deps.slots.values()) this.note(slot, nowMs);
+  }
+
+  get #isMassFailure(): boolean {
+    return isMassFailure(this.#failing, this.#withTraffic);
+  }
+
+  #tell(event: 'mass_failure' | 'mass_failure_ended'): void {
+    this.deps.notices.tell({
+      event,
+      extensionId: '_',
+      actor: AUTO_MANAGER,
+      reason: `${this.#failing} of ${this.#withTraffic} extensions with traffic are open or half-open`,
+      health: { extensions_with_traffic: this.#withTraffic, extensions_failing: this.#failing },
+      audited: true,
+    });
+  }
+}
+
+function standingNow(slot: Slot, nowMs: number): Standing {
+  const target = slot.defaultService?.target;
+  if (target === undefined) return null;
+  return standingOf({
+    state: target.publishedState,
+    isIsolated: target.mode === 'isolated',
+    enabled: slot.extension.enabled,
+    outcomeAgoMs: target.measured.outcomeAgoMs(nowMs),
+  });
+}

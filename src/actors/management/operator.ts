@@ -1,0 +1,306 @@
+// Carries out what a person tells an extension or one version of it.
+//
+// V7. A verb is in force here as soon as its row is written; the feed's later telling of it changes nothing.
+// V8. While the database is away, what concerns breakers alone is in force at once and owed: of each row the latest verb. It
+//     is written when the database is back, and before automatic changes of that extension.
+// V9. What is owed is void where another person has decided something about the extension since: that is told, and what
+//     the registry says is in force.
+// V10. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
+//     given up: it was done in that time, which its id tells, or is not done at all.
+// V11. A row that another transaction holds keeps what is pending for other rows from nothing.
+
+import { isRowHeld } from '../../domain/registry/held-error.js';
+import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../../domain/registry/verbs.js';
+import type { Logger } from '../../telemetry/log.js';
+import { HeldRows } from '../events/held-rows.js';
+import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { ExecuteVerb, VerbAnswer, VerbOrder } from '../ports/api.js';
+import type { ApplyVerb, Clock, VerbCommand, VerbResult } from '../ports/ports.js';
+
+/** How long a write may take, and whoever asks for it waits. */
+const ANSWER_MS = 5000;
+/** How long one that is pending may take: the others wait for it. */
+const PENDING_MS = 2000;
+/** Ids of an extension's own verbs that are remembered: more than can be on their way at a time. */
+const REMEMBERED = 32;
+
+interface OwedVerb {
+  readonly command: VerbCommand;
+  readonly verb: BreakerVerb;
+  /** Of the registry, when it was decided; of a history that replaced that one, the first that was seen. */
+  revision: number;
+}
+
+export class Operator {
+  /** By row, in the order of the decisions. */
+  readonly #owed = new Map<string, OwedVerb>();
+  /** V10. By extension: resolves when the last write that was asked for is done or given up. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
+  readonly #sent = new Map<string, string[]>();
+  readonly #held: HeldRows;
+  #flushing: Promise<void> | null = null;
+  #isStopping = false;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly apply: ApplyVerb;
+      /** Of the registry in force; null before the first snapshot. */
+      readonly revision: () => number | null;
+      /** A UUID. */
+      readonly newId: () => string;
+      readonly clock: Clock;
+      readonly notices: Notices;
+      readonly onChanged: (slot: Slot) => void;
+      readonly log: Logger;
+    },
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
+
+  get owed(): number {
+    return this.#owed.size;
+  }
+
+  readonly owes = (extensionId: string): boolean => this.#owedOf(extensionId).length > 0;
+
+  readonly execute: ExecuteVerb = (order) => {
+    const command = commandOf(order, this.deps.newId());
+    return this.#inTurn(command.extension_id, async (deadlineMs) => {
+      const result = await this.#until(deadlineMs, this.#write(command, deadlineMs)).catch((error: Error) => error);
+      return await (result instanceof Error ? this.#owe(command, result.message) : this.#answer(command, result));
+    });
+  };
+
+  /** Writes what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flushAll().finally(() => {
+      this.#flushing = null;
+    });
+    return this.#flushing;
+  }
+
+  /** What is pending was decided on a registry that is no more: it counts as decided on this one, and is the latest decision. */
+  startNewHistory(revision: number): void {
+    for (const owed of this.#owed.values()) owed.revision = revision;
+  }
+
+  /** Writes what is owed; takes nothing more that could only be owed, and says what is lost. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.flush();
+    for (const { command } of this.#owed.values())
+      this.deps.log.warn({ event: 'verb_lost', ...logged(command), error: 'the daemon stops without the database' });
+  }
+
+  async #flushAll(): Promise<void> {
+    for (const id of this.#sent.keys()) if (!this.deps.slots.has(id) && !this.owes(id)) this.#sent.delete(id);
+    this.#held.keep((row) => this.#owed.has(row));
+    // V11. What is held comes last.
+    const rows = [...this.#owed].sort(([a], [b]) => Number(this.#held.has(a)) - Number(this.#held.has(b)));
+    for (const [row, owed] of rows) {
+      const id = owed.command.extension_id;
+      const error = await this.#inTurn(id, (deadlineMs) =>
+        this.#until(deadlineMs, this.#writeOwed(row, owed, deadlineMs)).catch((reason: Error) => reason),
+      );
+      if (error === undefined) {
+        this.#held.release(row);
+        continue;
+      }
+      // Of other extensions what is pending can be written all the same.
+      if (isRowHeld(error)) {
+        this.#held.note(row, error.message);
+        continue;
+      }
+      // To the end: one that cannot be written must not keep those of other extensions waiting.
+      if (this.#owed.get(row) === owed) {
+        this.#owed.delete(row);
+        this.#owed.set(row, owed);
+      }
+      this.deps.log.warn({ event: 'verb_delayed', owed: this.#owed.size, error: String(error) });
+      return;
+    }
+  }
+
+  /** Rejects while the database is away. */
+  async #write(command: VerbCommand, deadlineMs: number): Promise<VerbResult> {
+    const id = command.extension_id;
+    const slot = this.deps.slots.get(id);
+    const scope = slot === undefined ? 'none' : scopeOf(slot.extension, command.version);
+    // Of the same row the later verb takes the place of the earlier, but only where both are of the breaker's.
+    for (const [row, owed] of this.#owedOf(id))
+      if (scope === 'none' || owed.command.version !== scope.version || !isBreakerVerb(command.verb))
+        await this.#writeOwed(row, owed, deadlineMs);
+    const result = await this.#send(command, deadlineMs);
+    if (result.kind === 'applied') this.#written(command, result, this.deps.clock.now() >= deadlineMs);
+    return result;
+  }
+
+  #send(command: VerbCommand, deadlineMs: number): Promise<VerbResult> {
+    const { id, extension_id } = command;
+    const sent = (this.#sent.get(extension_id) ?? []).filter((one) => one !== id);
+    this.#sent.set(extension_id, [...sent, id].slice(-REMEMBERED));
+    return this.deps.apply(command, () => deadlineMs - this.deps.clock.now());
+  }
+
+  #written(command: VerbCommand, { version, row }: VerbResult & { kind: 'applied' }, isLate: boolean): void {
+    const { id, extension_id } = command;
+    const name = rowName(extension_id, version);
+    const isOwed = this.#owed.get(name)?.command.id === id;
+    this.deps.log.info({ event: 'verb_written', ...logged(command), revision: row.revision });
+    if (!isLate || isOwed) this.#owed.delete(name);
+    const slot = this.deps.slots.get(extension_id);
+    if (slot === undefined) return;
+    if (isLate) slot.noteLateVerb(version, row, command, isOwed);
+    else slot.noteVerb(version, row, command);
+    this.deps.onChanged(slot);
+  }
+
+  async #writeOwed(row: string, owed: OwedVerb, deadlineMs: number): Promise<void> {
+    const { command, revision } = owed;
+    if (this.#owed.get(row) !== owed) return;
+    const after = this.#sent.get(command.extension_id) ?? [];
+    const result = await this.#send(
+      { ...command, decidedEarlier: { revision, after } },
+      Math.min(deadlineMs, this.deps.clock.now() + PENDING_MS),
+    );
+    if (result.kind === 'applied') this.#written(command, result, true);
+    else if (this.#owed.get(row) === owed) this.#void(row, owed, result);
+  }
+
+  /** V9. */
+  #void(row: string, { command }: OwedVerb, result: VerbResult): void {
+    const { extension_id, version, verb, actor, reason } = command;
+    this.#owed.delete(row);
+    const why = result.kind === 'void' ? `${result.by ?? 'somebody'} decided ${result.action} since` : result.kind;
+    this.deps.notices.tell({
+      event: 'verb_void',
+      extensionId: extension_id,
+      ...(version === null ? {} : { version }),
+      actor: SYSTEM_REGISTRY,
+      reason: `${verb} by ${actor} (${reason}) was not written: ${why}`,
+      audited: true,
+    });
+    const slot = this.deps.slots.get(extension_id);
+    if (slot === undefined) return;
+    slot.forgive(version);
+    this.deps.onChanged(slot);
+  }
+
+  /** V8. */
+  async #owe(command: VerbCommand, error: string): Promise<VerbAnswer> {
+    const { id, extension_id, verb, actor } = command;
+    const slot = this.deps.slots.get(extension_id);
+    const revision = this.deps.revision();
+    this.deps.log.warn({ event: 'verb_without_database', ...logged(command), error });
+    if (this.#isStopping || !isBreakerVerb(verb) || slot === undefined || revision === null)
+      return { kind: 'database_unavailable', message: `${verb} needs the database: ${error}` };
+    const scope = scopeOf(slot.extension, command.version);
+    if (scope === 'none') return versionNotFound(command, command.version === slot.extension.version);
+    const row = rowName(extension_id, scope.version);
+    this.#owed.delete(row);
+    this.#owed.set(row, { command: { ...command, version: scope.version }, verb, revision });
+    slot.owe(scope.version, { id, verb, actor });
+    this.deps.onChanged(slot);
+    await settled(slot);
+    return { kind: 'in_force', revision: null, owed: true, ...(inForce(slot, scope.version) as InForce) };
+  }
+
+  async #answer(command: VerbCommand, result: VerbResult): Promise<VerbAnswer> {
+    switch (result.kind) {
+      case 'applied': {
+        const { version, row } = result;
+        const { enabled, autoDisabled, breakerOverride: override, revision } = row;
+        const slot = this.deps.slots.get(command.extension_id);
+        if (slot !== undefined) await settled(slot);
+        // What nothing runs of, because its row is not valid, is as it was written.
+        const here = (slot && inForce(slot, version)) ?? { enabled, autoDisabled, override, breakerState: null };
+        return { kind: 'in_force', revision, owed: false, ...here };
+      }
+      case 'version_not_found':
+        return versionNotFound(command, result.isOwnRow);
+      case 'extension_not_found':
+        return { kind: 'extension_not_found', message: `no extension '${command.extension_id}'` };
+      case 'void':
+        throw new Error(`a verb that is decided now is not void: ${command.verb} of ${command.extension_id}`);
+      default:
+        return result satisfies never;
+    }
+  }
+
+  #owedOf(extensionId: string): [string, OwedVerb][] {
+    return [...this.#owed].filter(([, { command }]) => command.extension_id === extensionId);
+  }
+
+  /** V10. `work` ends with its deadline. */
+  #inTurn<T>(extensionId: string, work: (deadlineMs: number) => Promise<T>): Promise<T> {
+    const deadlineMs = this.deps.clock.now() + ANSWER_MS;
+    const turn = (this.#turns.get(extensionId) ?? Promise.resolve()).then(() => work(deadlineMs));
+    const ended = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#turns.get(extensionId) === ended) this.#turns.delete(extensionId);
+      });
+    this.#turns.set(extensionId, ended);
+    return turn;
+  }
+
+  /** Rejects where the work does, or is not done in time. */
+  #until<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
+    const { clock } = this.deps;
+    let timer: unknown;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`no answer within ${ANSWER_MS / 1000} s; it may have been written`);
+      timer = clock.setTimeout(() => reject(error), deadlineMs - clock.now());
+    });
+    return Promise.race([work, late]).finally(() => clock.clearTimeout(timer));
+  }
+}
+
+const commandOf = ({ extensionId, version, verb, actor, reason }: VerbOrder, id: string): VerbCommand => ({
+  id,
+  extension_id: extensionId,
+  version,
+  verb,
+  actor,
+  reason,
+  decidedEarlier: null,
+});
+
+/** No id of an extension has an '@'. */
+const rowName = (extensionId: string, version: string | null): string =>
+  version === null ? extensionId : `${extensionId}@${version}`;
+
+const logged = ({ extension_id, version, verb, actor, reason }: VerbCommand) => ({
+  extension_id,
+  ...(version === null ? {} : { version }),
+  verb,
+  actor,
+  reason,
+});
+
+const settled = (slot: Slot): Promise<void> => new Promise((resolve) => slot.whenSettled(resolve));
+
+type InForce = Pick<VerbAnswer & { kind: 'in_force' }, 'enabled' | 'autoDisabled' | 'override' | 'breakerState'>;
+
+/** null: no such version. */
+function inForce({ extension, services, defaultService }: Slot, version: string | null): InForce | null {
+  const row = version === null ? extension : extension.versions.find((v) => v.version === version);
+  if (row === undefined) return null;
+  const service = version === null ? defaultService : [...services].find((s) => s.version.version === version);
+  return {
+    enabled: row.enabled,
+    autoDisabled: extension.autoDisabled,
+    override: version === null ? row.breakerOverride : overrideOf(extension, version),
+    breakerState: service?.target.publishedState ?? null,
+  };
+}
+
+function versionNotFound({ extension_id, version }: VerbCommand, isOwnRow: boolean): VerbAnswer {
+  const message = isOwnRow
+    ? `version '${version}' is the own row of ${extension_id}, beside which there are others: give it a version row, or name no version`
+    : `no version '${version}' of ${extension_id}`;
+  return { kind: 'version_not_found', message };
+}

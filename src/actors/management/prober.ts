@@ -1,0 +1,244 @@
+// Active checks: asks each target whose policy wants it whether it is well, so that its breaker closes, and opens, without
+// a caller.
+//
+// C1. A check takes a permit like any attempt and is settled like one. Where it gets none nothing is sent and nothing counts:
+//     it never shortens an open time and never reaches what a person isolated.
+// C2. What a person switched off is not checked. The gate that keeps calls away from what was switched off automatically
+//     keeps no checks away.
+// C3. The checks of one target never overlap: a round that is due while one is still out is left out.
+// C4. An endpoint out of rotation is checked only as the trial that may let it back in (outlier-detector.ts, X2).
+// C5. While half-open, a round tries one endpoint that is in rotation, each in its turn: one that is dead must not open
+//     the breaker again before another had its turn.
+// C6. Rounds keep the phase that chance gave them, also after a stall, so that targets stay spread over the interval.
+// C7. Once its policy, its target or the prober is gone, no check begins; those that are out end like any attempt.
+// C8. Another interval or timeout never lengthens a time that runs: it ends when it would have, or sooner.
+import { DEFAULT_CHECK_INTERVAL_SECONDS, type HealthCheckPolicy } from '../../domain/registry/policy.js';
+import { stackOf } from '../../telemetry/error-text.js';
+import type { Logger } from '../../telemetry/log.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { Service } from '../extension/service.js';
+import type { AttemptEnd, Clock, LimitAttempts, PrepareRoute, Reply, Route, SendCheck } from '../ports/ports.js';
+import { endAttempt } from '../target/attempt-end.js';
+import type { Endpoint } from '../target/endpoint.js';
+import { Attempt } from '../target/in-flight.js';
+import type { Target } from '../target/target.js';
+
+export interface ProberDeps {
+  readonly clock: Clock;
+  /** 0..1 */
+  readonly random: () => number;
+  readonly prepareRoute: PrepareRoute;
+  readonly sendCheck: SendCheck;
+  readonly limitAttempts: LimitAttempts;
+  readonly absenceGraceMs: number;
+  readonly log: Logger;
+}
+
+export class Prober {
+  readonly #deps: ProberDeps;
+  /** Slots that are checked, or were: a round of them may still be out. */
+  readonly #slots = new Map<Slot, Map<Target, TargetChecks>>();
+  #isStopped = false;
+
+  constructor(deps: ProberDeps) {
+    this.#deps = deps;
+  }
+
+  /** A slot came or its row changed. */
+  follow(slot: Slot): void {
+    const policy = slot.extension.policy.health_check ?? null;
+    const known = this.#slots.get(slot);
+    if (this.#isStopped || (policy === null && known === undefined)) return;
+    const checks = new Map<Target, TargetChecks>();
+    for (const service of slot.services) {
+      const { target } = service;
+      const own = known?.get(target) ?? new TargetChecks(this.#deps, slot, target);
+      known?.delete(target);
+      checks.set(target, own);
+      if (policy === null) own.stop();
+      else own.follow(service, policy);
+    }
+    for (const gone of known?.values() ?? []) gone.stop();
+    this.#slots.set(slot, checks);
+  }
+
+  /** The slot is stopped. */
+  forget(slot: Slot): void {
+    for (const checks of this.#slots.get(slot)?.values() ?? []) checks.stop();
+    this.#slots.delete(slot);
+  }
+
+  /** C7. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const slot of this.#slots.keys()) this.forget(slot);
+  }
+}
+
+/** What a round needs, made once per registry change. */
+interface Plan {
+  readonly service: Service;
+  /** To the subject that the policy names; null where it names none. */
+  readonly route: Route | null;
+  readonly body: Uint8Array;
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+}
+
+class TargetChecks {
+  readonly #deps: ProberDeps;
+  readonly #slot: Slot;
+  readonly #target: Target;
+  #plan: Plan | null = null;
+  #timer: unknown = null;
+  #dueMs = 0;
+  /** Checks that are out. */
+  #out = 0;
+  /** The endpoint that the next round begins with. A round that sends nothing takes no turn. */
+  #turn = 0;
+
+  constructor(deps: ProberDeps, slot: Slot, target: Target) {
+    this.#deps = deps;
+    this.#slot = slot;
+    this.#target = target;
+  }
+
+  follow(service: Service, policy: HealthCheckPolicy): void {
+    const { clock, random, prepareRoute } = this.#deps;
+    const { version, madeOf } = service;
+    const { subject, payload, timeout_ms = version.timeoutMs } = policy;
+    const intervalMs = (policy.interval_seconds ?? DEFAULT_CHECK_INTERVAL_SECONDS) * 1000;
+    const timeoutMs = Math.min(timeout_ms, version.timeoutMs);
+    if (this.#out > 0 && timeoutMs < (this.#plan?.timeoutMs ?? 0))
+      this.#deps.limitAttempts(this.#slot.id, version.version, true, timeoutMs);
+    const isNew = intervalMs !== this.#plan?.intervalMs;
+    const isLonger = intervalMs > (this.#plan?.intervalMs ?? 0);
+    this.#plan = {
+      service,
+      route:
+        subject === undefined
+          ? null
+          : prepareRoute({
+              extensionId: this.#slot.id,
+              version: version.version,
+              instanceId: null,
+              subject,
+              config: madeOf.config,
+            }),
+      body: Buffer.from(payload === undefined ? '' : JSON.stringify(payload)),
+      timeoutMs,
+      intervalMs,
+    };
+    if (!isNew) return;
+    const nowMs = clock.now();
+    const isRunning = this.#timer !== null;
+    this.#disarm();
+    // A longer interval begins with the next round (C8).
+    if (isRunning && isLonger) this.#arm(this.#dueMs);
+    else this.#arm(Math.min(nowMs + random() * intervalMs, isRunning ? this.#dueMs : Number.POSITIVE_INFINITY));
+  }
+
+  stop(): void {
+    this.#plan = null;
+    this.#disarm();
+  }
+
+  #arm(dueMs: number): void {
+    this.#dueMs = dueMs;
+    this.#timer = this.#deps.clock.setTimeout(this.#onTimer, Math.max(dueMs - this.#deps.clock.now(), 0));
+  }
+
+  #disarm(): void {
+    if (this.#timer !== null) this.#deps.clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  readonly #onTimer = (): void => {
+    if (this.#plan === null) return;
+    const { intervalMs } = this.#plan;
+    const nowMs = this.#deps.clock.now();
+    // C6. A timer may fire early, or many intervals late.
+    const passed = Math.max(Math.floor((nowMs - this.#dueMs) / intervalMs) + 1, 1);
+    this.#arm(this.#dueMs + passed * intervalMs);
+    if (this.#out > 0 || this.#slot.gate === 'disabled') return;
+    try {
+      this.#round(this.#plan, nowMs);
+    } catch (error) {
+      this.#deps.log.error({
+        event: 'health_check_failed',
+        extension_id: this.#slot.id,
+        version: this.#target.version,
+        error: stackOf(error),
+      });
+    }
+  };
+
+  #round({ service, route, body, timeoutMs }: Plan, nowMs: number): void {
+    const { pool, ownRoute } = service;
+    const send = (to: Route, endpoint: Endpoint | null) => this.#send(to, endpoint, body, timeoutMs, nowMs);
+    if (route !== null || pool === null) {
+      send(route ?? ownRoute, null);
+      return;
+    }
+    const { rotation } = this.#target;
+    const { usable } = rotation;
+    const first = this.#turn;
+    for (let i = 0; i < usable.length; i++) {
+      const endpoint = usable[(first + i) % usable.length] as Endpoint;
+      const member = pool.on(endpoint);
+      // C4; and who asked for rest gets it.
+      if (member === null || endpoint.restUntilMs > nowMs) continue;
+      const { isInRotation } = endpoint;
+      if (!isInRotation && !rotation.isDue(endpoint, nowMs)) continue;
+      if (!send(member.value, endpoint)) return;
+      this.#turn = first + 1;
+      // C5.
+      if (isInRotation && this.#target.mode === 'halfOpen') return;
+    }
+  }
+
+  /** False: the target gives no permit. */
+  #send(route: Route, endpoint: Endpoint | null, body: Uint8Array, timeoutMs: number, nowMs: number): boolean {
+    const permit = this.#target.tryAdmit(nowMs);
+    if (permit < 0) return false;
+    const attempt = new Attempt();
+    this.#target.begin(attempt, permit, endpoint, endpoint !== null && !endpoint.isInRotation, nowMs);
+    this.#out++;
+    let isOut = true;
+    try {
+      this.#deps.sendCheck(route, body, timeoutMs, {
+        attemptEnded: (end, reply) => {
+          if (!isOut) return;
+          isOut = false;
+          this.#ended(attempt, route, end, reply);
+        },
+      });
+    } catch (error) {
+      // What could not be sent for a fault of ours keeps neither its permit nor the next round away.
+      if (isOut) {
+        isOut = false;
+        this.#out--;
+        this.#target.settle(attempt, 'neutral', 0, nowMs);
+      }
+      throw error;
+    }
+    return true;
+  }
+
+  #ended(attempt: Attempt, route: Route, end: AttemptEnd, reply: Reply | null): void {
+    const { clock, absenceGraceMs, log } = this.#deps;
+    const nowMs = clock.now();
+    this.#out--;
+    const result = endAttempt(this.#target, attempt, end, reply, absenceGraceMs, nowMs);
+    this.#slot.countCheck(result);
+    if (log.isLevelEnabled('debug'))
+      log.debug({
+        event: 'health_check',
+        extension_id: this.#slot.id,
+        version: this.#target.version,
+        subject: route.subject,
+        result,
+        duration_ms: nowMs - attempt.startedMs,
+      });
+  }
+}

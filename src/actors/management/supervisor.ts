@@ -1,0 +1,276 @@
+// Keeps the slots in step with the registry: what the feed emits becomes a plan, and the plan is carried out in slices, one
+// update after the other.
+//
+// P1. Removals first, so that an id never runs twice.
+// P2. An extension whose rows cannot be read, compared or applied concerns itself alone: it is reported, what runs of it goes
+//     on where it can, and the registry is read again, later each time. The others do not notice.
+// P3. Mass removal is held until a second reading agrees (registry-diff.ts, D2) or `reload(force)`.
+// P4. A row that is refused is reported once per revision.
+// P5. However much an update brings, nothing holds the event loop for longer than a slice.
+// P6. Where the registry's history is another one, that is reported, and every slot is compared with its rows anew.
+import { catchError, concatMap, EMPTY, type Observable, Subject, type Subscription, takeUntil } from '#rxjs';
+import { diffingRegistry, type RegisteredExtension, type RegistryPlan } from '../../domain/registry/registry-diff.js';
+import type { RegistryEntry, RegistryUpdate } from '../../domain/registry/registry-rows.js';
+import type { RowProblem } from '../../domain/registry/registry-validation.js';
+import type { SubjectRules } from '../../domain/registry/subject-rules.js';
+import type { Steps } from '../../domain/steps.js';
+import { stackOf } from '../../telemetry/error-text.js';
+import { logUnexpected } from '../../telemetry/guard.js';
+import type { Logger } from '../../telemetry/log.js';
+import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
+import { after } from '../extension/actor-supervision.js';
+import { Slot, type SlotDeps } from '../extension/extension-runtime.js';
+import { inSlices } from '../extension/slices.js';
+import type { Clock, RegistryFeed } from '../ports/ports.js';
+import { FallbackTable } from './fallback-table.js';
+import { RefusedRows } from './refused-rows.js';
+
+export interface SupervisorDeps {
+  readonly feed$: RegistryFeed;
+  readonly rules: SubjectRules;
+  readonly clock: Clock;
+  readonly slotDeps: Omit<SlotDeps, 'onChangeFailed'>;
+  readonly notices: Notices;
+  readonly log: Logger;
+  /** Asks the feed for the whole registry again. */
+  readonly requestSnapshot: () => void;
+  /** A slot came or its row changed. */
+  readonly onSlotChanged: (slot: Slot) => void;
+  /** Its actors are stopped; it gets no call any more. */
+  readonly onSlotStopped: (slot: Slot) => void;
+  /** P6; `revision` is that of the history that is in force now. */
+  readonly onHistoryChanged: (revision: number) => void;
+  /** The registry as it is in force now, after each update. */
+  readonly onApplied: (update: RegistryUpdate) => void;
+}
+
+const MASS_REMOVAL_CONFIRM_MS = 10_000;
+const RETRY_MIN_MS = 1000;
+const RETRY_MAX_MS = 60_000;
+const NOTHING: ReadonlySet<string> = new Set();
+
+export class Supervisor {
+  readonly slots = new Map<string, Slot>();
+  readonly #registered = new Map<string, RegisteredExtension>();
+  readonly #stopped$ = new Subject<void>();
+  readonly #deps: SupervisorDeps;
+  readonly #slotDeps: SlotDeps;
+  readonly #refused: RefusedRows;
+  readonly #fallbacks: FallbackTable;
+  #revision: number | null = null;
+  #confirmation: Subscription | null = null;
+  /** What a second reading may remove: what the first one held, or everything where an operator forces it. */
+  #removable: ReadonlySet<string> | 'all' = NOTHING;
+  /** P2. Ids whose slots are not what their rows say. */
+  #unsettled = new Set<string>();
+  #retry: Subscription | null = null;
+  #retries = 0;
+  historyChanges = 0;
+
+  constructor(deps: SupervisorDeps) {
+    this.#deps = deps;
+    this.#refused = new RefusedRows(deps.notices);
+    this.#fallbacks = new FallbackTable((problem) => this.#refused.report(problem, 'fallback'));
+    this.#slotDeps = { ...deps.slotDeps, onChangeFailed: (slot, error) => this.#failed(slot.id, error) };
+  }
+
+  /** Revision of the registry in force; null before the first snapshot. */
+  get revision(): number | null {
+    return this.#revision;
+  }
+
+  /** Extensions that may stand in for this one; see domain/registry/fallbacks.ts. */
+  readonly fallbacksOf = (id: string): readonly string[] => this.#fallbacks.of(id);
+
+  /** Rows that are refused now, of one extension or of all; one that is refused as a whole has no slot. */
+  readonly refusedRows = (extensionId?: string): Iterable<RowProblem> => this.#refused.list(extensionId);
+
+  readonly isInvalid = (id: string): boolean => this.#registered.has(id) && !this.slots.has(id);
+
+  start(): void {
+    this.#deps.feed$
+      .pipe(
+        concatMap((update) => this.#guarded(update)),
+        takeUntil(this.#stopped$),
+      )
+      .subscribe();
+  }
+
+  /** Reads the whole registry again; `force` lets a mass removal happen at once. */
+  reload(force: boolean): void {
+    if (force) this.#removable = 'all';
+    this.#deps.requestSnapshot();
+  }
+
+  /** `stalledUntilMs`: see AfterRoundTrip. */
+  tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
+    for (const slot of this.slots.values())
+      try {
+        slot.tick(nowMs, stalledUntilMs);
+      } catch (error) {
+        logUnexpected(this.#deps.log, `a tick of ${slot.id}`, error);
+      }
+  }
+
+  /** Stops every actor. */
+  stop(): void {
+    this.#confirmation?.unsubscribe();
+    this.#retry?.unsubscribe();
+    this.#stopped$.next();
+    this.#stopped$.complete();
+    for (const slot of [...this.slots.values()]) {
+      slot.stop();
+      this.slots.delete(slot.id);
+      this.#deps.onSlotStopped(slot);
+    }
+  }
+
+  /** P2, of what concerns no single extension: the update is lost, and read again. */
+  #guarded(update: RegistryUpdate): Observable<never> {
+    return inSlices(this.#applying(update), this.#deps.clock).pipe(
+      catchError((error: unknown) => {
+        this.#deps.log.error({ event: 'registry_update_failed', revision: update.revision, error: stackOf(error) });
+        this.#retryLater();
+        return EMPTY;
+      }),
+    );
+  }
+
+  *#applying(update: RegistryUpdate): Steps<void> {
+    const isSnapshot = update.kind === 'snapshot';
+    const historyChange = isSnapshot ? (update.historyChange ?? null) : null;
+    const removable = isSnapshot ? this.#removable : NOTHING;
+    if (isSnapshot) this.#removable = NOTHING;
+    const unsettled = this.#unsettled;
+    // What fails while this update is taken over is for the next one.
+    this.#unsettled = isSnapshot ? new Set() : new Set(unsettled);
+    const isNewHistory = historyChange !== null;
+    const renewed = isNewHistory ? new Set(this.#registered.keys()) : unsettled;
+    const plan = yield* diffingRegistry(this.#registered, update, this.#deps.rules, removable, renewed);
+    if (historyChange !== null) this.#reportHistory(historyChange, update.revision);
+    for (const id of plan.remove) yield* this.#removing(id);
+    for (const { id, registered, entry } of plan.start) {
+      this.#registered.set(id, registered);
+      if (entry !== null) yield* this.#settling(id, registered, entry, isNewHistory);
+    }
+    for (const { id, registered, entry } of plan.update) {
+      this.#registered.set(id, registered);
+      yield* this.#settling(id, registered, entry, isNewHistory);
+    }
+    for (const id of [
+      ...update.entries.map((entry) => entry.extension.id),
+      ...(update.unreadable ?? []).map(({ id }) => id),
+    ])
+      this.#refused.renew(id);
+    for (const problem of plan.refused) {
+      this.#refused.report(problem);
+      yield;
+    }
+    if (plan.remove.length + plan.start.length + plan.update.length > 0) this.#refused.renewAll('fallback');
+    yield* this.#fallbacks.renewing(this.#registered, plan);
+    this.#hold(plan);
+    for (const id of plan.failed) this.#unsettled.add(id);
+    this.#revision = update.revision;
+    if (historyChange !== null) this.#deps.onHistoryChanged(update.revision);
+    this.#logApplied(update, plan);
+    this.#deps.onApplied(update);
+    if (this.#unsettled.size > 0) this.#retryLater();
+    else if (isSnapshot) this.#retries = 0;
+  }
+
+  *#removing(id: string): Steps<void> {
+    this.#registered.delete(id);
+    this.#refused.forget(id);
+    this.#unsettled.delete(id);
+    const slot = this.slots.get(id);
+    if (slot === undefined) return;
+    this.slots.delete(id);
+    yield* slot.stopping();
+    this.#deps.onSlotStopped(slot);
+  }
+
+  /** P2. The slot comes to be what its rows say. */
+  *#settling(id: string, registered: RegisteredExtension, entry: RegistryEntry, isNewHistory: boolean): Steps<void> {
+    const { extension } = registered;
+    if (extension === null) return;
+    try {
+      const known = this.slots.get(id);
+      if (known === undefined) {
+        const slot = yield* Slot.starting(extension, registered, entry, this.#slotDeps);
+        this.slots.set(id, slot);
+        this.#deps.onSlotChanged(slot);
+      } else {
+        yield* known.applying(extension, registered, entry, isNewHistory);
+        this.#deps.onSlotChanged(known);
+      }
+      this.#unsettled.delete(id);
+      this.#refused.renew(id, 'applied');
+    } catch (error) {
+      this.#failed(id, error);
+    }
+    yield;
+  }
+
+  /** P2. What the slot was goes on as far as it does; its rows are applied again. */
+  #failed(id: string, error: unknown): void {
+    this.#deps.log.error({ event: 'slot_failed', extension_id: id, error: stackOf(error) });
+    const revision = this.#registered.get(id)?.extension?.revision ?? 0;
+    this.#refused.report({ extensionId: id, revision, problems: [`its rows cannot be applied: ${error}`] }, 'applied');
+    this.#unsettled.add(id);
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== null) return;
+    const delayMs = Math.min(RETRY_MIN_MS * 2 ** this.#retries, RETRY_MAX_MS);
+    this.#retries++;
+    this.#retry = after(delayMs, this.#deps.clock).subscribe(() => {
+      this.#retry = null;
+      this.#deps.requestSnapshot();
+    });
+  }
+
+  /** P6. */
+  #reportHistory(reason: string, revision: number): void {
+    this.historyChanges++;
+    this.#refused.forgetAll();
+    this.#deps.notices.tell({
+      event: 'registry_history_changed',
+      extensionId: '_',
+      actor: SYSTEM_REGISTRY,
+      reason,
+      revision,
+      audited: true,
+    });
+  }
+
+  #logApplied(update: RegistryUpdate, plan: RegistryPlan): void {
+    if (update.kind === 'changes' && plan.remove.length + plan.start.length + plan.update.length === 0) return;
+    this.#deps.log.info({
+      event: 'registry_applied',
+      kind: update.kind,
+      revision: update.revision,
+      started: plan.start.length,
+      updated: plan.update.length,
+      removed: plan.remove.length,
+      running: this.slots.size,
+    });
+  }
+
+  /** P3. */
+  #hold(plan: RegistryPlan): void {
+    if (plan.held.length === 0) return;
+    this.#deps.notices.tell({
+      event: 'mass_removal_held',
+      extensionId: '_',
+      actor: SYSTEM_REGISTRY,
+      reason: `${plan.held.length} of ${this.#registered.size} extensions are gone from the registry; a second reading decides`,
+      audited: true,
+    });
+    this.#confirmation?.unsubscribe();
+    this.#confirmation = after(MASS_REMOVAL_CONFIRM_MS, this.#deps.clock).subscribe(() => {
+      this.#removable = new Set(plan.held);
+      this.#deps.requestSnapshot();
+    });
+  }
+}

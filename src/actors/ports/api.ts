@@ -1,0 +1,192 @@
+// What the actors offer to the edges and the command line, as types; the roof hands it over.
+import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
+import type { Outcome } from '../../domain/breaker/outcome.js';
+import type { HealthReport } from '../../domain/health/health-report.js';
+import type { BreakerOverride } from '../../domain/registry/extension.js';
+import type { Verb } from '../../domain/registry/verbs.js';
+import type { Explanation } from '../../domain/routing/explanation.js';
+import type { Why } from '../../domain/routing/routing-table.js';
+import type { Counters } from '../target/version-counts.js';
+import type { BreakerStateName, RolloutChange } from './ports.js';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not ready: `nats`, `registry`, `draining`. */
+  readonly waiting_for: readonly string[];
+  /** What it waits for, in words, where there is more to say. */
+  readonly reasons: readonly string[];
+  /** What is away while we serve all the same: `database`, `registry_snapshot_file`. */
+  readonly degraded: readonly string[];
+}
+
+export interface HealthSource {
+  report(): HealthReport;
+  /** null: no such extension. */
+  one(extensionId: string): HealthReport['extensions'][number] | null;
+}
+
+/** One extension's numbers for the metrics page; counters only grow while the process lives. */
+export interface ExtensionSample {
+  readonly extension_id: string;
+  /** 0 closed, 1 open, 2 half-open; isolated counts as 1, forced closed as 0. */
+  readonly state: 0 | 1 | 2;
+  /** These three count for all versions, deleted ones included. */
+  readonly failures_total: number;
+  /** Times a breaker closed after having been open. */
+  readonly recoveries_total: number;
+  /** Times one opened, re-opening from half-open included. */
+  readonly trips_total: number;
+  /** The same by version; none where there is only one. */
+  readonly version_counts: readonly ({ readonly version: string } & Readonly<Counters>)[];
+  /** Health window; null without calls. */
+  readonly success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly auto_disabled: boolean;
+  readonly in_flight: number;
+  /** Epoch seconds; null without one. */
+  readonly last_failure_timestamp_seconds: number | null;
+  /** Invocations answered, by result: `ok`, or the error code they were refused with. */
+  readonly invocations: ReadonlyMap<string, number>;
+  /** Cumulative counts per upper bound of DURATION_BOUNDS_SECONDS, then all (+Inf). */
+  readonly duration_buckets: readonly number[];
+  readonly duration_sum_seconds: number;
+  /** Active checks that got a permit and have ended, by outcome. */
+  readonly health_checks: ReadonlyMap<Outcome, number>;
+  /** Calls that an extension of `policy.fallback` took in its place, by that one's id. */
+  readonly fallbacks: ReadonlyMap<string, number>;
+  /** Calls by the version that took them and what made it take them. */
+  readonly routed: readonly { readonly version: string; readonly by: Why; readonly calls: number }[];
+  /** State of every target that is not the default one, by version. */
+  readonly versions: readonly { readonly version: string; readonly state: 0 | 1 | 2 }[];
+}
+
+export interface MetricsSource {
+  extensions(): Iterable<ExtensionSample>;
+  /** extension_health_auto_disabled_total. */
+  autoDisabledTotal(): number;
+}
+
+/**
+ * What would become of a call with this context, as of now, by the router's own code; nothing is changed by it. null: there is no
+ * such extension.
+ */
+export type Explain = (extensionId: string, context: Readonly<Record<string, string>>) => Explanation | null;
+
+export interface VerbOrder {
+  readonly extensionId: string;
+  /** null: every target of the extension. */
+  readonly version: string | null;
+  readonly verb: Verb;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export type VerbAnswer =
+  | {
+      readonly kind: 'in_force';
+      /** Of the row that was written; null while it is owed. */
+      readonly revision: number | null;
+      /** The database is away: it is written when it is back, unless somebody decides otherwise before. */
+      readonly owed: boolean;
+      readonly enabled: boolean;
+      readonly autoDisabled: boolean;
+      readonly override: BreakerOverride | null;
+      /** null: nothing runs that has a breaker. */
+      readonly breakerState: BreakerStateName | null;
+    }
+  | { readonly kind: 'extension_not_found' | 'version_not_found' | 'database_unavailable'; readonly message: string };
+
+export type ExecuteVerb = (order: VerbOrder) => Promise<VerbAnswer>;
+
+export interface RolloutOrder {
+  readonly extensionId: string;
+  readonly version: string;
+  /** 0..100 with at most two digits after the point; null: taken out of the rollout. */
+  readonly percent: number | null;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export type RolloutAnswer =
+  | {
+      readonly kind: 'set';
+      /** False: it was there already, and nothing was written. */
+      readonly changed: boolean;
+      readonly was: number | null;
+      /** Of the registry, which has the percentage from there on. */
+      readonly revision: number;
+      /** The percentage is in force on this daemon. */
+      readonly inForce: boolean;
+    }
+  | {
+      readonly kind:
+        | 'extension_not_found'
+        | 'version_not_found'
+        | 'version_has_rules'
+        | 'rollout_over_100'
+        | 'rollout_keys_differ'
+        | 'database_unavailable';
+      readonly message: string;
+    };
+
+export interface RolloutReport {
+  readonly kind: 'report';
+  readonly revision: number;
+  /** The version that takes what is left, on this daemon; null: there is none, or the extension does not run. */
+  readonly defaultVersion: string | null;
+  readonly versions: readonly {
+    readonly version: string;
+    readonly enabled: boolean;
+    readonly hasRules: boolean;
+    /** As its row says. */
+    readonly percent: number | null;
+    readonly key: string | null;
+    /** Percent of the calls that no rules take, in force on this daemon; null: it takes none by a share. */
+    readonly share: number | null;
+  }[];
+  /** Newest first. */
+  readonly history: readonly RolloutChange[];
+}
+
+export interface RolloutDesk {
+  set(order: RolloutOrder): Promise<RolloutAnswer>;
+  /** `historyLimit`: so many changes at most. */
+  report(
+    extensionId: string,
+    historyLimit: number,
+  ): Promise<
+    RolloutReport | { readonly kind: 'extension_not_found' | 'database_unavailable'; readonly message: string }
+  >;
+}
+
+// For inspector/
+
+/**
+ * Sees what the actor of one target does, from within its steps: it has to be quick, and one that throws is told no more.
+ * Snapshots hold the windows by reference.
+ */
+export interface ActorObserver {
+  /** An actor is there: when the watch begins, and after each rebuild. `config` is that of its machine. */
+  actorStarted(config: object, snapshot: AnyMachineSnapshot): void;
+  /** `fromItself`: a timer of its own. */
+  eventReceived(event: AnyEventObject, fromItself: boolean): void;
+  /** Also for the end of an actor: status `error` or `stopped`. */
+  snapshotTaken(snapshot: AnyMachineSnapshot, event: AnyEventObject): void;
+}
+
+/** One version of one extension; the same object for as long as it runs. */
+export interface WatchableTarget {
+  readonly extensionId: string;
+  readonly version: string;
+  /** What the breaker is told to be in, without a person's override. */
+  readonly publishedState: BreakerStateName;
+  /** Returns the way to end it. Nothing is attached to an actor that nobody watches. */
+  watch(observer: ActorObserver): () => void;
+}
+
+export interface InspectionSource {
+  /** Ids of the extensions that run. */
+  extensionIds(): Iterable<string>;
+  /** The targets of one extension; null: no such extension. */
+  targetsOf(extensionId: string): readonly WatchableTarget[] | null;
+}

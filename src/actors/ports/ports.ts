@@ -1,0 +1,352 @@
+// What the actors need from outside, as types. The edges fill these in; the roof connects them.
+import type { Observable } from '#rxjs';
+import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js';
+import type { RegistryEvent } from '../../domain/registry/events.js';
+import type { BreakerOverride, HealthStatus, JsonObject } from '../../domain/registry/extension.js';
+import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';
+import type { Verb } from '../../domain/registry/verbs.js';
+import type { Context } from '../../domain/routing/routing-rules.js';
+
+/** Monotonic time in milliseconds with fractions, and timers on the same time line. A simulated one drives the tests. */
+export interface Clock {
+  now(): number;
+  setTimeout(fn: (...args: unknown[]) => void, ms: number): unknown;
+  clearTimeout(id: unknown): void;
+}
+
+/** Wall clock, epoch milliseconds: only for rows, events and logs, never for a decision. */
+export type WallClock = () => number;
+
+// Transport (filled in by nats/)
+
+/** What a message to one instance of one version needs, made once per registry change. Opaque here. */
+export interface Route {
+  readonly subject: string;
+}
+
+export interface RouteSpec {
+  readonly extensionId: string;
+  readonly version: string;
+  /** null: the version has no instance rows; its subject's queue group is the pool. */
+  readonly instanceId: string | null;
+  readonly subject: string;
+  /** `Extreg-Config`, delivered where not null; one whose JSON is over 8 KiB is not delivered. */
+  readonly config: JsonObject | null;
+}
+
+export type PrepareRoute = (spec: RouteSpec) => Route;
+
+/** The answer of an extension. Opaque here but for what classification needs. */
+export interface Reply {
+  /** `Nats-Service-Error-Code`; 0 without a service error, 500 where the code is missing or not a number. */
+  readonly serviceErrorCode: number;
+  /** `Nats-Service-Error`, at most 512 characters; '' without. */
+  readonly serviceError: string;
+  /** `Retry-After` in ms, 0..60 000; null without. */
+  readonly retryAfterMs: number | null;
+}
+
+/** How an attempt ended, as the wire saw it. */
+export type AttemptEnd =
+  | 'reply'
+  | 'timeout'
+  | 'no_responders'
+  /** Our own connection was lost, or draining ended it. */
+  | 'disconnected'
+  /** The server does not let us publish to the extension's subject. */
+  | 'not_permitted'
+  /** Body and headers together are over the server's limit; nothing was sent. */
+  | 'too_large';
+
+export interface AttemptListener {
+  /** Exactly once per attempt, possibly before `send` returns. `reply` is null unless `end` is 'reply'. Must not throw. */
+  attemptEnded(end: AttemptEnd, reply: Reply | null): void;
+  /** NATS stood still, so it may end later than its timeout. At most once, before the end; must not throw. */
+  attemptDelayed?(): void;
+}
+
+/**
+ * Sends one attempt: the caller's body and headers with ours, and waits `timeoutMs` for the reply.
+ * `remainingMs`: what is left of the caller's budget, told to the extension. `attempt` counts from 1.
+ */
+export type SendAttempt = (
+  route: Route,
+  invocation: Invocation,
+  attempt: number,
+  timeoutMs: number,
+  remainingMs: number,
+  listener: AttemptListener,
+) => void;
+
+/**
+ * Sends an active check: headers as of a first attempt, with `Extreg-Probe: 1`; `body` may be empty. It ends like an attempt.
+ */
+export type SendCheck = (route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener) => void;
+
+/**
+ * What is in flight to this version, calls or (`isCheck`) active checks, ends as timed out at most `timeoutMs` from now, and no
+ * later than it would have.
+ */
+export type LimitAttempts = (extensionId: string, version: string, isCheck: boolean, timeoutMs: number) => void;
+
+/**
+ * Runs `then` once, when everything that NATS had for us by now has been taken in: after a stall of our own, replies are in
+ * the buffer. While NATS does not answer it waits; without a connection nothing is on its way, and it runs at once.
+ * `stalledUntilMs`: until when NATS stood still last, monotonic; -Infinity where it never did. What was out then may have
+ * stood still with it. How often it is asked at a time is the caller's business. `then` must not throw.
+ */
+export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
+
+/** What a caller says of itself, as far as it is believed; read only where it is asked for. */
+export interface CallContext extends Context {
+  /**
+   * Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. It is that of
+   * all that was asked since, so whoever begins another question sets it to null before.
+   */
+  problem: InvocationError | null;
+}
+
+/** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
+export interface Invocation {
+  readonly extensionId: string;
+  /** Monotonic. */
+  readonly arrivedMs: number;
+  /** `Extreg-Timeout-Ms`; null where the caller named none. Checked: min_budget_ms..max_budget_ms. */
+  readonly budgetMs: number | null;
+  /** Set by the router as soon as it knows: when the caller stops waiting, monotonic. A reply owed longer is dropped. */
+  deadlineMs: number;
+  readonly context: CallContext;
+  /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */
+  succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null;
+  refuse(error: InvocationError): void;
+}
+
+/** Takes an invocation from the intake; must not throw. */
+export type HandleInvocation = (invocation: Invocation) => void;
+
+/** Takes an event and returns at once. What cannot be sent is dropped and counted; the log has it all the same. */
+export type PublishEvent = (event: RegistryEvent) => void;
+
+// Database (filled in by db/)
+
+export type BreakerStateName = 'closed' | 'open' | 'half_open';
+
+/** What one target owes the database. Counts are added to the row's; points in time travel as ages. */
+export interface HealthFlushRow {
+  readonly extension_id: string;
+  /** Of the rows that it was measured for; null or absent where it is not known. */
+  readonly extension_uid?: string | null;
+  readonly version_uid?: string | null;
+  readonly version: string;
+  /** True: the extension's default target, kept in `extension_health`; else in `extension_version_health`. */
+  readonly published: boolean;
+  readonly success_delta: number;
+  readonly failure_delta: number;
+  readonly last_success_ago_ms: number | null;
+  readonly last_failure_ago_ms: number | null;
+  readonly last_latency_ms: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly p50_latency_ms: number | null;
+  readonly p95_latency_ms: number | null;
+  readonly p99_latency_ms: number | null;
+  readonly latency_samples: number;
+  readonly latency_sum: number;
+  readonly latency_window_ago_ms: number | null;
+  readonly circuit_breaker_state: BreakerStateName;
+  readonly opened_ago_ms: number | null;
+  readonly open_remaining_ms: number | null;
+  readonly trips: number;
+  readonly epoch: number;
+  readonly half_open_requests_count: number;
+  readonly auto_disabled: boolean;
+}
+
+export interface FlushedRow {
+  readonly extension_id: string;
+  readonly version: string;
+  readonly error: string;
+}
+
+export interface FlushResult {
+  /** Rows that failed alone too; they are dropped, not retried for ever. */
+  readonly dropped: readonly FlushedRow[];
+  /** Rows that somebody else's transaction holds; not written, to be flushed again. */
+  readonly held: readonly FlushedRow[];
+}
+
+/** `number`: of this process, growing with each, from 1. Writes all rows in one transaction; rejects where nothing was written, or the answer was lost: `WasFlushed` tells. */
+export type FlushHealth = (number: number, rows: readonly HealthFlushRow[]) => Promise<FlushResult>;
+
+/** Whether that flush was written. Where it was not, it will not be. Rejects where that cannot be told now. */
+export type WasFlushed = (number: number) => Promise<boolean>;
+
+/** What an instance's row is to say of it. */
+export interface InstanceStatusRow {
+  readonly extension_id: string;
+  readonly instance_id: string;
+  /** Of the row that it was measured for; null or absent where it is not known. */
+  readonly uid?: string | null;
+  readonly health_status: HealthStatus;
+  /** Id of the newest report on it that was taken into account: another one is not overwritten. Absent: any is. */
+  readonly seen_report?: string;
+  /** Since its last attempt settled. */
+  readonly checked_ago_ms: number;
+}
+
+/**
+ * Writes all rows in one statement, whatever else happened to them; rejects where the database cannot be reached. Returns those
+ * that were not written because somebody else's transaction holds them.
+ */
+export type WriteInstanceStatus = (
+  rows: readonly InstanceStatusRow[],
+) => Promise<readonly { readonly extension_id: string; readonly instance_id: string; readonly error: string }[]>;
+
+/** The auto-manager's change of `extensions`: applied only while the row still has `revision`, and is the same row. */
+export interface AutoChange {
+  /** A UUID, which its audit row gets: sent twice, it is done once. */
+  readonly id: string;
+  /** Set: it is not wanted any more; only look whether it was done. */
+  readonly isOnlyAsked?: true;
+  readonly extension_id: string;
+  /** null or absent: not known. */
+  readonly uid?: string | null;
+  readonly change: 'auto_disable' | 'auto_enable';
+  readonly revision: number;
+  readonly reason: string;
+}
+
+/**
+ * `applied` with the row's new revision, now or when it was sent before; else somebody changed the row since it was decided.
+ * Rejects while the database is away; where an answer was lost, it may have been applied. A HeldError: somebody holds the row.
+ */
+export type ApplyAutoChange = (
+  change: AutoChange,
+) => Promise<{ readonly applied: true; readonly revision: number } | { readonly applied: false }>;
+
+/** A person's verb for an extension or a version of it, as the database is told it. */
+export interface VerbCommand {
+  /** A UUID, which its audit row gets: sent twice, it is done once. */
+  readonly id: string;
+  readonly extension_id: string;
+  /** null: the whole extension. */
+  readonly version: string | null;
+  readonly verb: Verb;
+  /** `admin`, `admin:<name>` */
+  readonly actor: string;
+  readonly reason: string;
+  /** null: it is decided now. Else it was decided earlier, and counts only if no other person has decided since. */
+  readonly decidedEarlier: {
+    /** Revision of the registry that whoever decided had seen. */
+    readonly revision: number;
+    /** Ids of verbs that went before it from the same place: they are no other person's. */
+    readonly after: readonly string[];
+  } | null;
+}
+
+/** The switches of the row that a verb wrote. */
+export interface WrittenRow {
+  readonly enabled: boolean;
+  readonly autoDisabled: boolean;
+  readonly breakerOverride: BreakerOverride | null;
+  readonly breakerResets: number;
+  /** Of the row, not of the registry. */
+  readonly revision: number;
+}
+
+export type VerbResult =
+  /** `version` null: the extension's own row was written. Of a version, `autoDisabled` is its extension's. */
+  | { readonly kind: 'applied'; readonly version: string | null; readonly row: WrittenRow }
+  /** Somebody decided since; nothing was written. */
+  | { readonly kind: 'void'; readonly action: string; readonly by: string | null }
+  | { readonly kind: 'extension_not_found' }
+  /** `isOwnRow`: it is what the extension's own row stands for, beside version rows. */
+  | { readonly kind: 'version_not_found'; readonly isOwnRow: boolean };
+
+/**
+ * `remainingMs`: how long whoever asks still waits; when that is over, nothing is written any more. Rejects while the database
+ * is away, or somebody holds the row for too long; where an answer was lost, it may have been written.
+ */
+export type ApplyVerb = (command: VerbCommand, remainingMs: () => number) => Promise<VerbResult>;
+
+/** The rollout percentage that a person gives a version. */
+export interface RolloutCommand {
+  /** A UUID, which its audit row gets: sent twice, it is done once. */
+  readonly id: string;
+  readonly extension_id: string;
+  readonly version: string;
+  /** 0..100 with at most two digits after the point; null: taken out of the rollout. */
+  readonly percent: number | null;
+  /** `admin`, `admin:<name>` */
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** `revision` is that of the registry, which has the percentage from there on. */
+export type RolloutResult =
+  | { readonly kind: 'written'; readonly was: number | null; readonly revision: number }
+  /** It was there already. */
+  | { readonly kind: 'unchanged'; readonly revision: number }
+  | { readonly kind: 'extension_not_found' | 'version_has_rules' }
+  /** `isOwnRow`: it is what the extension's own row stands for. */
+  | { readonly kind: 'version_not_found'; readonly isOwnRow: boolean }
+  /** `others`: the enabled versions in the rollout beside it. */
+  | {
+      readonly kind: 'rollout_over_100' | 'rollout_keys_differ';
+      readonly key: string | null;
+      readonly others: readonly { readonly version: string; readonly percent: number; readonly key: string | null }[];
+    };
+
+/** Like ApplyVerb: `remainingMs` says how long whoever asks still waits; rejects while the database is away. */
+export type SetRollout = (command: RolloutCommand, remainingMs: () => number) => Promise<RolloutResult>;
+
+/** A change of a version's rollout percentage, as the audit trail has it. */
+export interface RolloutChange {
+  readonly version: string;
+  /** `version_rollout`; `version_update` and others where it was changed otherwise. */
+  readonly action: string;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly by: string | null;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly reason: string | null;
+  readonly revision: number;
+}
+
+/** What the rows of an extension say of its rollout. */
+export interface RolloutRows {
+  /** Of the registry, when they were read. */
+  readonly revision: number;
+  /** In order of their names. */
+  readonly versions: readonly {
+    readonly version: string;
+    readonly enabled: boolean;
+    readonly has_rules: boolean;
+    readonly rollout_percent: number | null;
+    readonly rollout_key: string | null;
+  }[];
+  /** Newest first. */
+  readonly history: readonly RolloutChange[];
+}
+
+/** null: no such extension. Rejects while the database is away. */
+export type ReadRollout = (extensionId: string, historyLimit: number) => Promise<RolloutRows | null>;
+
+/** A fact for the audit trail that is no change of the registry (a trip, a rejected row). */
+export interface AuditFact {
+  /** A UUID: written twice, it is there once. */
+  readonly id: string;
+  readonly extension_id: string;
+  readonly action: string;
+  readonly new_values: JsonObject;
+  readonly changed_by: string;
+  readonly reason: string | null;
+  /** Epoch milliseconds when it happened. */
+  readonly at_ms: number;
+}
+
+/** Rejects while the database is away; nothing was written then, or the answer was lost, and they can be written again. */
+export type WriteAudit = (facts: readonly AuditFact[]) => Promise<void>;
+
+/** Cold; errors never reach it: it retries by itself. The first update is a snapshot. */
+export type RegistryFeed = Observable<RegistryUpdate>;

@@ -1,0 +1,249 @@
+// Reads the slots for the health API and the metrics page. Reading takes no permit and changes no state.
+
+import {
+  type ExtensionHealth,
+  type HealthCounts,
+  type HealthReport,
+  type InstanceHealth,
+  isHealthy,
+  MAX_REFUSED_ROWS,
+  type RefusedRow,
+  summarize,
+  type TargetHealth,
+} from '../../domain/health/health-report.js';
+import type { Instance } from '../../domain/registry/extension.js';
+import type { RowProblem } from '../../domain/registry/registry-validation.js';
+import { overrideOf } from '../../domain/registry/verbs.js';
+import { defaultVersion } from '../../domain/registry/version-choice.js';
+import { WHYS } from '../../domain/routing/routing-table.js';
+import { isoAt, publicEvidence } from '../events/notices.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import { statusOf, worstOf } from '../extension/instance-status.js';
+import type { ExtensionSample, HealthSource, MetricsSource } from '../ports/api.js';
+import type { Clock, WallClock } from '../ports/ports.js';
+import type { Target } from '../target/target.js';
+
+const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;
+
+/** Hundredths, as the columns of the registry have them; null stays null. */
+const round = (value: number | null): number | null => (value === null ? null : Math.round(value * 100) / 100);
+
+export class HealthView implements HealthSource, MetricsSource {
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly clock: Clock;
+      readonly wall: WallClock;
+      readonly autoDisabledTotal: () => number;
+      readonly refusedRows: (extensionId?: string) => Iterable<RowProblem>;
+      /** Under it an instance is degraded. */
+      readonly minSuccessRate: number;
+    },
+  ) {}
+
+  report(): HealthReport {
+    const extensions = [...this.deps.slots.values()]
+      .map((slot) => this.extension(slot))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    const refused = [...this.deps.refusedRows()];
+    return {
+      extensions,
+      summary: summarize(extensions),
+      refused_rows: refused.slice(0, MAX_REFUSED_ROWS).map(refusedRow),
+      refused_rows_total: refused.length,
+    };
+  }
+
+  one(extensionId: string): ExtensionHealth | null {
+    const slot = this.deps.slots.get(extensionId);
+    if (slot === undefined) return null;
+    const { extension } = slot;
+    const published = slot.defaultService;
+    return {
+      ...this.extension(slot),
+      breaker_settings: slot.breakerSettings,
+      refused_rows: [...this.deps.refusedRows(extensionId)].slice(0, MAX_REFUSED_ROWS).map(refusedRow),
+      versions: [
+        ...[...slot.services].map((service) => ({
+          version: service.version.version,
+          enabled: true,
+          default: service === published,
+          override: overrideOf(extension, service.version.version),
+          ...this.target(slot, service.target),
+        })),
+        // Nothing runs of these, and whoever switches one on should see what is set over it.
+        ...extension.versions
+          .filter(({ version, enabled }) => !enabled && slot.service(version) === null)
+          .map(({ version }) => ({
+            version,
+            enabled: false,
+            default: false,
+            override: overrideOf(extension, version),
+            ...NO_TARGET,
+          })),
+      ],
+      instances: extension.instances.map((instance) => this.#instance(slot, instance)),
+    };
+  }
+
+  #instance(slot: Slot, instance: Instance): InstanceHealth {
+    const { clock, wall, minSuccessRate } = this.deps;
+    const nowMs = clock.now();
+    const serving = slot.servicesOf(instance);
+    const endpoints = serving.map(({ target }) => target.rotation.at(instance.subject));
+    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, instance.id, minSuccessRate, nowMs)));
+    const out = endpoints.filter((endpoint) => !endpoint.isInRotation);
+    const reading = endpoints[0]?.health.read(nowMs);
+    return {
+      id: instance.id,
+      version: serving.length === 1 ? (serving[0]?.version.version ?? null) : null,
+      weight: instance.weight,
+      enabled: instance.enabled,
+      // Where nothing is known here yet, the row may know more.
+      health_status: status === 'unknown' ? slot.instanceStatuses.inRow(instance) : status,
+      ejected_until: out.length === 0 ? null : isoAt(Math.max(...out.map((e) => e.ejectedUntilMs)), clock, wall),
+      success_rate: reading?.successRate ?? null,
+      avg_latency_ms: round(reading?.avgMs ?? null),
+      p50_latency_ms: round(reading?.p50Ms ?? null),
+      p95_latency_ms: round(reading?.p95Ms ?? null),
+      p99_latency_ms: round(reading?.p99Ms ?? null),
+      latency_samples: reading?.samples ?? 0,
+    };
+  }
+
+  /** As of now; reads no window, so that it costs little. */
+  counts(): HealthCounts {
+    const total = this.deps.slots.size;
+    let enabled = 0;
+    let healthy = 0;
+    for (const { extension, defaultService } of this.deps.slots.values()) {
+      if (extension.enabled) enabled++;
+      if (isHealthy(extension.enabled, defaultService?.target.publishedState ?? 'closed')) healthy++;
+    }
+    return { total, enabled, healthy, unhealthy: total - healthy };
+  }
+
+  /** Health of one target; also what an event carries. */
+  target(slot: Slot, target: Target): TargetHealth {
+    const { clock, wall } = this.deps;
+    const nowMs = clock.now();
+    const reading = target.health.read(nowMs);
+    const facts = target.facts();
+    const stored = slot.stored.get(target.version);
+    const { before } = slot.counts.get(target.version) ?? { before: { successes: 0, failures: 0 } };
+    const isOpen = facts.state === 'open';
+    return {
+      success_rate: reading.successRate,
+      avg_latency_ms: round(reading.avgMs),
+      p50_latency_ms: round(reading.p50Ms),
+      p95_latency_ms: round(reading.p95Ms),
+      p99_latency_ms: round(reading.p99Ms),
+      last_latency_ms: round(target.last.latencyMs),
+      latency_samples: reading.samples,
+      success_count: before.successes + target.counters.successes,
+      failure_count: before.failures + target.counters.failures,
+      last_success: isoAt(target.last.successMs, clock, wall) ?? stored?.last_success ?? null,
+      last_failure: isoAt(target.last.failureMs, clock, wall) ?? stored?.last_failure ?? null,
+      circuit_breaker_state: facts.state,
+      circuit_breaker_opened_at: facts.openedAgoMs === null ? null : isoAt(nowMs - facts.openedAgoMs, clock, wall),
+      circuit_breaker_open_until:
+        isOpen && facts.openRemainingMs > 0 ? isoAt(nowMs + facts.openRemainingMs, clock, wall) : null,
+      circuit_breaker_trips: facts.trips,
+      trip_reason: target.lastTrip?.reason ?? null,
+      trip_evidence: target.lastTrip === null ? null : publicEvidence(target.lastTrip.evidence, clock, wall),
+      half_open_requests_count: target.probes,
+      recovering: target.mode === 'recovering',
+    };
+  }
+
+  *extensions(): Iterable<ExtensionSample> {
+    const { clock, wall } = this.deps;
+    for (const slot of this.deps.slots.values()) {
+      const nowMs = clock.now();
+      const target = slot.defaultService?.target ?? null;
+      const reading = target?.health.read(nowMs) ?? null;
+      const sum = slot.counts.sum();
+      const lastFailureMs = target?.last.failureMs ?? null;
+      yield {
+        extension_id: slot.id,
+        state: target === null ? 0 : STATE_NUMBERS[target.publishedState],
+        failures_total: sum.failures,
+        recoveries_total: sum.recoveries,
+        trips_total: sum.trips,
+        // Of a single version they would say the same once more.
+        version_counts:
+          slot.counts.size < 2
+            ? []
+            : [...slot.counts.all].map(({ version, counters }) => ({ version: version.version, ...counters })),
+        success_rate: reading?.successRate ?? null,
+        avg_latency_ms: reading?.avgMs ?? null,
+        auto_disabled: slot.extension.autoDisabled,
+        in_flight: slot.inFlight,
+        last_failure_timestamp_seconds: lastFailureMs === null ? null : (wall() - (nowMs - lastFailureMs)) / 1000,
+        invocations: slot.results,
+        duration_buckets: slot.durations.cumulative(),
+        duration_sum_seconds: slot.durations.sumSeconds,
+        health_checks: slot.checks,
+        fallbacks: slot.fallbacks,
+        routed: [...slot.calls].flatMap(([version, counts]) =>
+          WHYS.filter((by) => counts[by] > 0).map((by) => ({ version, by, calls: counts[by] })),
+        ),
+        versions: [...slot.services]
+          .filter((service) => service.target !== target)
+          .map((service) => ({
+            version: service.version.version,
+            state: STATE_NUMBERS[service.target.publishedState],
+          })),
+      };
+    }
+  }
+
+  autoDisabledTotal(): number {
+    return this.deps.autoDisabledTotal();
+  }
+
+  extension(slot: Slot): ExtensionHealth {
+    const { extension } = slot;
+    const target = slot.defaultService?.target;
+    return {
+      id: slot.id,
+      type: extension.type,
+      enabled: extension.enabled,
+      auto_disabled: extension.autoDisabled,
+      override: extension.breakerOverride,
+      version: defaultVersion(extension)?.version ?? extension.version,
+      health: target === undefined ? NO_TARGET : this.target(slot, target),
+    };
+  }
+}
+
+const refusedRow = ({ extensionId, version, instanceId, revision, problems }: RowProblem): RefusedRow => ({
+  extension_id: extensionId,
+  version: version ?? null,
+  instance_id: instanceId ?? null,
+  revision,
+  problems,
+});
+
+/** Every version is disabled: nothing is measured. */
+const NO_TARGET: TargetHealth = {
+  success_rate: null,
+  avg_latency_ms: null,
+  p50_latency_ms: null,
+  p95_latency_ms: null,
+  p99_latency_ms: null,
+  last_latency_ms: null,
+  latency_samples: 0,
+  success_count: 0,
+  failure_count: 0,
+  last_success: null,
+  last_failure: null,
+  circuit_breaker_state: 'closed',
+  circuit_breaker_opened_at: null,
+  circuit_breaker_open_until: null,
+  circuit_breaker_trips: 0,
+  trip_reason: null,
+  trip_evidence: null,
+  half_open_requests_count: 0,
+  recovering: false,
+};

@@ -1,0 +1,247 @@
+// Brings what targets measured to the database: every second in one batch, and a breaker's transition at once.
+//
+// F1. What a flush could not write stays pending with its target. Counts are added to the row's and each is added once while the
+//     process lives: if the answer of a flush was lost, the next one first asks whether it was written.
+// F2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
+// F3. A row that another transaction holds is flushed apart from the others until it is written, so that it delays no other.
+// F4. When the health window of a target without calls is over, its row is written once more, with an empty window.
+
+import type { Logger } from '../../telemetry/log.js';
+import { HeldRows } from '../events/held-rows.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { Service } from '../extension/service.js';
+import type { Clock, FlushHealth, HealthFlushRow, WasFlushed } from '../ports/ports.js';
+import type { Target } from '../target/target.js';
+import type { Counters } from '../target/version-counts.js';
+
+interface Flushed {
+  epoch: number;
+  /** Of an open breaker: other settings may have shortened it. */
+  openUntilMs: number;
+  /** Whether the row says so; null: this process has not written it yet. */
+  autoDisabled: boolean | null;
+  /** F4. When the window that the row shows is over, monotonic; null: it shows none. */
+  windowOverMs: number | null;
+}
+
+/** One row of a flush, kept until it is known whether it was written. */
+interface Part {
+  readonly slot: Slot;
+  readonly target: Target;
+  readonly row: HealthFlushRow;
+  readonly openUntilMs: number;
+  readonly windowOverMs: number | null;
+}
+
+type Counted = Pick<Counters, 'successes' | 'failures'>;
+
+/** That of no target. */
+const NO_EPOCH = -1;
+
+export class HealthWriter {
+  /** What each target's row holds of it already; a target that is gone takes its entry along. */
+  readonly #flushed = new WeakMap<Target, Flushed>();
+  /** How much of a version's counts its row holds; they outlive a target (VC1). */
+  readonly #counted = new WeakMap<Counters, Counted>();
+  readonly #urgent = new Set<Target>();
+  readonly #held: HeldRows;
+  #number = 0;
+  /** F1. The flush whose answer was lost; null: none. */
+  #unanswered: { readonly number: number; readonly parts: readonly Part[] } | null = null;
+  #flushing: Promise<void> | null = null;
+  /** What comes after `#flushing`; null: nobody asked for it yet. */
+  #following: Promise<void> | null = null;
+  dropped = 0;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly clock: Clock;
+      readonly flush: FlushHealth;
+      readonly wasFlushed: WasFlushed;
+      readonly log: Logger;
+    },
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
+
+  /** A transition of this target does not wait for the tick. */
+  transitioned(target: Target): void {
+    this.#urgent.add(target);
+    if (this.#flushing === null) void this.flush();
+  }
+
+  /** The rows are not those that were written: with the next flush each target's is written again. */
+  rewriteAll(): void {
+    for (const slot of this.deps.slots.values())
+      for (const { target } of slot.services)
+        this.#flushed.set(target, { ...this.#flushedOf(slot, target), epoch: NO_EPOCH });
+  }
+
+  /** Writes everything that is owed as of now; resolves when it is written, dropped, or the database is away. */
+  flush(): Promise<void> {
+    if (this.#flushing === null) return this.#begin();
+    // One that has not begun yet takes everything along: whoever asks while the database hangs shares it.
+    this.#following ??= this.#flushing.then(() => {
+      this.#following = null;
+      return this.flush();
+    });
+    return this.#following;
+  }
+
+  #begin(): Promise<void> {
+    this.#flushing = this.#flushOnce().finally(() => {
+      this.#flushing = null;
+      if (this.#urgent.size > 0) void this.flush();
+    });
+    return this.#flushing;
+  }
+
+  async #flushOnce(): Promise<void> {
+    this.#urgent.clear();
+    try {
+      await this.#askForAnswer();
+      const parts = this.#pending();
+      if (this.#held.size > 0) {
+        const names = new Set(parts.map((part) => nameOf(part.row)));
+        this.#held.keep((name) => names.has(name));
+      }
+      const held = new Set(parts.filter((part) => this.#held.has(nameOf(part.row))));
+      await this.#write(parts.filter((part) => !held.has(part)));
+      // F3.
+      await this.#write([...held]);
+    } catch (error) {
+      this.deps.log.warn({ event: 'health_flush_delayed', rows: this.#pending().length, error: String(error) });
+    }
+  }
+
+  #pending(): Part[] {
+    const nowMs = this.deps.clock.now();
+    const parts: Part[] = [];
+    for (const slot of this.deps.slots.values())
+      for (const service of slot.services) {
+        const { target } = service;
+        const before = { ...this.#flushedOf(slot, target), ...this.#countedOf(target) };
+        const row = rowOf(slot, service, before, nowMs);
+        if (row === null) continue;
+        parts.push({ slot, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
+      }
+    return parts;
+  }
+
+  async #write(parts: readonly Part[]): Promise<void> {
+    if (parts.length === 0) return;
+    const number = ++this.#number;
+    this.#unanswered = { number, parts };
+    const { dropped, held } = await this.deps.flush(
+      number,
+      parts.map(({ row }) => row),
+    );
+    this.#unanswered = null;
+    for (const { extension_id, version, error } of dropped) {
+      this.dropped++;
+      this.deps.log.error({ event: 'health_row_dropped', extension_id, version, error });
+    }
+    const heldErrors = new Map(held.map((one) => [nameOf(one), one.error]));
+    for (const part of parts) {
+      const error = heldErrors.get(nameOf(part.row));
+      if (error === undefined) this.#settle(part);
+      else this.#held.note(nameOf(part.row), error);
+    }
+  }
+
+  /** F1. */
+  async #askForAnswer(): Promise<void> {
+    if (this.#unanswered === null) return;
+    const { number, parts } = this.#unanswered;
+    const wasWritten = await this.deps.wasFlushed(number);
+    this.#unanswered = null;
+    if (!wasWritten) return;
+    this.deps.log.info({ event: 'health_flush_confirmed', rows: parts.length });
+    for (const part of parts) this.#settle(part);
+  }
+
+  #settle({ slot, target, row, openUntilMs, windowOverMs }: Part): void {
+    const counted = this.#countedOf(target);
+    this.#held.release(nameOf(row));
+    if (row.published) slot.publishedVersion = row.version;
+    this.#counted.set(target.counters, {
+      successes: counted.successes + row.success_delta,
+      failures: counted.failures + row.failure_delta,
+    });
+    this.#flushed.set(target, {
+      epoch: row.epoch,
+      openUntilMs,
+      autoDisabled: row.auto_disabled,
+      windowOverMs: row.latency_samples === 0 ? null : windowOverMs,
+    });
+  }
+
+  #countedOf({ counters }: Target): Counted {
+    return this.#counted.get(counters) ?? { successes: 0, failures: 0 };
+  }
+
+  /** A target that was never flushed is as its stored row has it. */
+  #flushedOf(slot: Slot, target: Target): Flushed {
+    let flushed = this.#flushed.get(target);
+    if (flushed === undefined) {
+      const epoch = slot.stored.get(target.version)?.epoch ?? 0;
+      const { openUntilMs } = target;
+      flushed = { epoch, openUntilMs, autoDisabled: null, windowOverMs: null };
+      this.#flushed.set(target, flushed);
+    }
+    return flushed;
+  }
+}
+
+const nameOf = ({ extension_id, version }: { readonly extension_id: string; readonly version: string }): string =>
+  `${extension_id}@${version}`;
+
+/** What the target owes; null: nothing changed since the last flush. */
+function rowOf(
+  slot: Slot,
+  { target, version }: Service,
+  before: Flushed & Counted,
+  nowMs: number,
+): HealthFlushRow | null {
+  const successes = target.counters.successes - before.successes;
+  const failures = target.counters.failures - before.failures;
+  const facts = target.facts();
+  const { autoDisabled } = slot.extension;
+  const isCopyTrue = before.autoDisabled === null || before.autoDisabled === autoDisabled;
+  const published = slot.defaultService?.target === target;
+  // Another version is the default now: its facts take the place of this one's in the published row, or the other way round.
+  const isInPlace = slot.publishedVersion === null || published === (slot.publishedVersion === version.version);
+  const isSameTime = target.mode !== 'open' || target.openUntilMs === before.openUntilMs;
+  const isSame = facts.epoch === before.epoch && isSameTime;
+  const isOver = before.windowOverMs !== null && nowMs >= before.windowOverMs;
+  if (successes + failures === 0 && isSame && isCopyTrue && isInPlace && !isOver) return null;
+  const reading = target.health.read(nowMs);
+  const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
+  return {
+    extension_id: slot.id,
+    extension_uid: slot.extension.uid ?? null,
+    version_uid: version.uid ?? null,
+    version: version.version,
+    published,
+    success_delta: successes,
+    failure_delta: failures,
+    last_success_ago_ms: ago(target.last.successMs),
+    last_failure_ago_ms: ago(target.last.failureMs),
+    last_latency_ms: target.last.latencyMs,
+    avg_latency_ms: reading.avgMs,
+    p50_latency_ms: reading.p50Ms,
+    p95_latency_ms: reading.p95Ms,
+    p99_latency_ms: reading.p99Ms,
+    latency_samples: reading.samples,
+    latency_sum: Math.round(reading.sumMs),
+    latency_window_ago_ms: ago(reading.windowStartMs),
+    circuit_breaker_state: facts.state,
+    opened_ago_ms: facts.openedAgoMs,
+    open_remaining_ms: facts.state === 'open' ? facts.openRemainingMs : null,
+    trips: facts.trips,
+    epoch: facts.epoch,
+    half_open_requests_count: target.probes,
+    auto_disabled: autoDisabled,
+  };
+}

@@ -1,0 +1,75 @@
+// Brings what instances came to be to their rows, every second where anything changed. What could not be written is owed
+// still; only the latest counts. A row that another transaction holds keeps no other waiting.
+import type { Logger } from '../../telemetry/log.js';
+import { HeldRows } from '../events/held-rows.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { Clock, InstanceStatusRow, WriteInstanceStatus } from '../ports/ports.js';
+
+export class InstanceStatusWriter {
+  #writing: Promise<void> | null = null;
+  readonly #held: HeldRows;
+
+  constructor(
+    private readonly deps: {
+      readonly slots: ReadonlyMap<string, Slot>;
+      readonly clock: Clock;
+      readonly write: WriteInstanceStatus;
+      /** Under it an instance is degraded. */
+      readonly minSuccessRate: number;
+      readonly log: Logger;
+    },
+  ) {
+    this.#held = new HeldRows(deps.clock, deps.log);
+  }
+
+  /** Writes what is owed; resolves when it is written, or the database is away. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    const rows = this.#owed();
+    if (rows.length === 0) return;
+    const held = await this.deps.write(rows).catch((error: unknown) => {
+      this.deps.log.warn({ event: 'instance_status_delayed', rows: rows.length, error: String(error) });
+      return null;
+    });
+    if (this.#held.size > 0) {
+      const names = new Set(rows.map(nameOf));
+      this.#held.keep((name) => names.has(name));
+    }
+    const heldErrors = new Map((held ?? []).map((one) => [nameOf(one), one.error]));
+    for (const row of rows) {
+      const name = nameOf(row);
+      const error = heldErrors.get(name);
+      if (error !== undefined) this.#held.note(name, error);
+      else if (held !== null) this.#held.release(name);
+      const isWritten = held !== null && error === undefined;
+      this.deps.slots.get(row.extension_id)?.instanceStatuses.settled(row.instance_id, isWritten);
+    }
+  }
+
+  #owed(): InstanceStatusRow[] {
+    const { slots, clock, minSuccessRate } = this.deps;
+    const nowMs = clock.now();
+    const rows: InstanceStatusRow[] = [];
+    for (const slot of slots.values())
+      for (const instance of slot.extension.instances) {
+        const endpoints = slot.servicesOf(instance).map(({ target }) => target.rotation.at(instance.subject));
+        const row = slot.instanceStatuses.owed(slot.id, instance.id, endpoints, minSuccessRate, nowMs);
+        if (row !== null) rows.push(row);
+      }
+    return rows;
+  }
+}
+
+const nameOf = ({
+  extension_id,
+  instance_id,
+}: {
+  readonly extension_id: string;
+  readonly instance_id: string;
+}): string => `${extension_id}/${instance_id}`;

@@ -1,0 +1,353 @@
+// One invocation from admission to its one reply: candidates, attempts, retries, deadline.
+//
+// R1. Between admission and the request there is no await and no I/O but the publish itself.
+// R2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
+//     unseen: it keeps its permit and its place until it ends, for an extension is judged by its own timeout.
+// R3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
+// R4. Where nobody received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
+//     instance at once and outside `retry`.
+// R5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
+// R6. What serves in another extension's place holds a place of its own extension too.
+import type { InvocationError, UnavailableReason } from '../../domain/registry/errors.js';
+import { longestMs, retryDelayMs } from '../../domain/routing/retry-budget.js';
+import type { Choice, Why } from '../../domain/routing/routing-table.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { Service } from '../extension/service.js';
+import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route, SendAttempt } from '../ports/ports.js';
+import { endAttempt } from '../target/attempt-end.js';
+import { Attempt } from '../target/in-flight.js';
+import type { Target } from '../target/target.js';
+import { type CandidateDeps, type Candidates, isPassedOver, otherCandidates } from './candidates.js';
+import { HeldPlace } from './concurrency-slot.js';
+import { chooseInstance, NOTHING_TRIED, type Tried } from './instance-choice.js';
+import { deadlineExceeded, errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
+
+/** What a call begins with. */
+export interface Decided {
+  /** Of the extension that was called. */
+  readonly slot: Slot;
+  readonly choice: Choice;
+  /** The version chosen. */
+  readonly service: Service;
+}
+
+export interface CallDeps {
+  readonly clock: Clock;
+  readonly candidates: CandidateDeps;
+  readonly send: SendAttempt;
+  readonly absenceGraceMs: number;
+  readonly maxBudgetMs: number;
+  /** A bug of ours ended a call; its caller has an answer all the same. */
+  readonly onError: (extensionId: string, error: unknown) => void;
+  /** The call holds no place any more. */
+  readonly onFinished: (call: Call) => void;
+  /** The caller has its reply; `result` is `ok` or the error code. */
+  readonly onAnswered: (slot: Slot, result: string, durationMs: number) => void;
+}
+
+/** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
+const SHORTER_MS = 0.5;
+const NOBODY: readonly string[] = [];
+const isTrial = (target: Target): boolean => target.measured.isTrialDue();
+const ignore = (): void => undefined;
+
+export class Call implements AttemptListener {
+  /** Of the extension that was called. */
+  readonly slot: Slot;
+  readonly #deps: CallDeps;
+  readonly #invocation: Invocation;
+  readonly #choice: Choice;
+  /** Others were asked before the version chosen. */
+  #isPassedOver = false;
+  /** Who may take it if those who were asked do not; null: nobody had to be thought of. */
+  #others: Candidates | null = null;
+  /** Whose version serves it. */
+  #serving: Slot;
+  #service: Service;
+  /** R6. */
+  readonly #place: HeldPlace;
+  /** Why the version chosen did not take it, or the first that was asked in its place. */
+  #refusal: InvocationError | null = null;
+  /** Of the candidate that has it, until somebody received it. */
+  #why: Why | null = null;
+  readonly #attempt = new Attempt();
+  /** Sent so far. */
+  #attempts = 0;
+  #retries = 0;
+  #route: Route;
+  #tried: Tried = NOTHING_TRIED;
+  #isOut = false;
+  #isAnswered = false;
+  #deadlineTimer: unknown = null;
+  #retryTimer: unknown = null;
+
+  constructor(deps: CallDeps, { slot, choice, service }: Decided, invocation: Invocation) {
+    this.#deps = deps;
+    this.slot = slot;
+    this.#choice = choice;
+    this.#serving = slot;
+    this.#place = new HeldPlace(slot);
+    this.#service = service;
+    this.#invocation = invocation;
+    this.#route = service.ownRoute;
+  }
+
+  begin(): void {
+    try {
+      this.#begin();
+    } catch (error) {
+      this.#abort(error);
+    }
+  }
+
+  #begin(): void {
+    const { candidates } = this.#deps;
+    const { arrivedMs } = this.#invocation;
+    const { slot } = this;
+    const asking = { nowMs: arrivedMs, isTrial };
+    this.#isPassedOver = isPassedOver(slot, this.#choice, this.#service, candidates, asking);
+    const isFirst = slot.gate === null && !this.#isPassedOver;
+    if (isFirst && this.#ask(slot, this.#service, this.#choice.by, arrivedMs)) return;
+    if (this.#askOthers(arrivedMs)) return;
+    const own = slot.gate === null ? this.#refusal : null;
+    this.#refuse(own ?? unavailable(slot.gate ?? 'no_version', slot.id), arrivedMs);
+  }
+
+  attemptEnded(end: AttemptEnd, reply: Reply | null): void {
+    try {
+      this.#attemptEnded(end, reply);
+    } catch (error) {
+      this.#abort(error);
+    }
+  }
+
+  /** R2: its timeout is no longer what ends the caller's wait. */
+  attemptDelayed(): void {
+    if (this.#isAnswered || this.#deadlineTimer !== null) return;
+    const { clock } = this.#deps;
+    const leftMs = Math.max(this.#invocation.deadlineMs - clock.now(), 0);
+    this.#deadlineTimer = clock.setTimeout(this.#onDeadline, leftMs);
+  }
+
+  #attemptEnded(end: AttemptEnd, reply: Reply | null): void {
+    if (!this.#isOut) return;
+    const nowMs = this.#deps.clock.now();
+    const { isReadmission } = this.#attempt;
+    this.#isOut = false;
+    const outcome = endAttempt(this.#service.target, this.#attempt, end, reply, this.#deps.absenceGraceMs, nowMs);
+    const code = reply === null ? 0 : reply.serviceErrorCode;
+    if (this.#why !== null && (end === 'reply' || end === 'timeout')) this.#countReceived(this.#why);
+    if (this.#isAnswered) return this.#finish();
+    if (reply !== null && code < 500) return this.#succeed(reply, nowMs);
+    if (end === 'no_responders' && (this.#moveFrom('absent', nowMs) || this.#moveOn(nowMs))) return;
+    if (isReadmission && outcome === 'failure' && this.#moveFrom('failed', nowMs)) return;
+    if ((end === 'timeout' || code >= 500) && this.#scheduleRetry(nowMs)) return;
+    this.#refuse(this.#errorOf(end, reply), nowMs);
+  }
+
+  /** R5. True: one of them has it now. */
+  #askOthers(nowMs: number): boolean {
+    const { context } = this.#invocation;
+    this.#others ??= otherCandidates(this.slot, this.#choice, this.#isPassedOver, this.#deps.candidates, {
+      context,
+      nowMs,
+      isTrial,
+      onSkipped: ignore,
+    });
+    for (let next = this.#others.next(); !next.done; next = this.#others.next())
+      if (this.#ask(next.value.slot, next.value.service, next.value.why, nowMs)) return true;
+    return false;
+  }
+
+  /** True: a first attempt to this candidate is out, or has ended already. */
+  #ask(serving: Slot, service: Service, why: Why, nowMs: number): boolean {
+    const place = this.#place.isOf(serving) ? null : placeRefusal(serving, this.slot);
+    if (place !== null) {
+      this.#refusal ??= place;
+      return false;
+    }
+    this.#serving = serving;
+    this.#service = service;
+    const refusal = this.#trySend(nowMs, why);
+    if (this.#refusal === null || why === this.#choice.by) this.#refusal = refusal;
+    return refusal === null;
+  }
+
+  #send(nowMs: number): void {
+    const refusal = this.#trySend(nowMs, null);
+    if (refusal !== null) this.#refuse(refusal, nowMs);
+  }
+
+  /** null: sent. `why`: what made the version a candidate, where this is its first attempt of this call. */
+  #trySend(nowMs: number, why: Why | null): InvocationError | null {
+    const { version, target, pool, ownRoute } = this.#service;
+    const { random } = this.#deps.candidates;
+    const permit = target.tryAdmit(nowMs);
+    if (permit < 0) {
+      const { reason, retryAfterMs } = refusalOf(permit, this.#service, nowMs);
+      return this.#unavailable(reason, retryAfterMs);
+    }
+    const chosen = chooseInstance(this.#service, pool, this.#serving, this.#tried, this.#invocation, random, nowMs);
+    if (typeof chosen === 'string') {
+      target.giveBack(permit, nowMs);
+      return this.#unavailable(chosen);
+    }
+    this.#route = chosen.member?.value ?? ownRoute;
+    const endpoint = chosen.member?.seat ?? null;
+    if (why !== null) this.#taken(why);
+    target.begin(this.#attempt, permit, endpoint, chosen.isTrial, nowMs);
+    this.#attempts++;
+    this.#isOut = true;
+    const remainingMs = this.#invocation.deadlineMs - nowMs;
+    if (remainingMs <= version.timeoutMs - SHORTER_MS && this.#deadlineTimer === null)
+      this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
+    this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
+    return null;
+  }
+
+  /** Before its first attempt to a candidate. */
+  #taken(why: Why): void {
+    const { version } = this.#service;
+    const serving = this.#serving;
+    const invocation = this.#invocation;
+    this.#why = why;
+    invocation.deadlineMs =
+      invocation.arrivedMs + (invocation.budgetMs ?? Math.min(longestMs(version), this.#deps.maxBudgetMs));
+    // The time of whoever was asked before is not that of this one.
+    if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer = null;
+    if (version.retry > 0) serving.retryBudget.countCall(invocation.arrivedMs);
+    this.#place.take(serving);
+  }
+
+  /** Somebody received it, once per call: for the counts of who takes calls. */
+  #countReceived(why: Why): void {
+    this.#why = null;
+    this.#serving.countCall(this.#service.version.version, why);
+    if (this.#serving !== this.slot) this.slot.countFallback(this.#serving.id);
+  }
+
+  /** R4. False: there is nowhere to go, or no time. */
+  #moveFrom(why: 'absent' | 'failed', nowMs: number): boolean {
+    const { subject } = this.#route;
+    this.#note(why, subject);
+    if (nowMs >= this.#invocation.deadlineMs || this.#gate !== null || this.#renewService() !== null) return false;
+    const absent = this.#tried.absent ?? NOBODY;
+    const { pool } = this.#service;
+    const others = pool?.hasOutside(why === 'failed' ? [...absent, subject] : absent);
+    return others === true && this.#trySend(nowMs, null) === null;
+  }
+
+  /** R5, after an attempt that nobody received. */
+  #moveOn(nowMs: number): boolean {
+    if (this.#tried.failed !== null || this.#gate === 'disabled' || nowMs >= this.#invocation.deadlineMs) return false;
+    const serving = this.#serving;
+    const service = this.#service;
+    if (this.#askOthers(nowMs)) return true;
+    this.#serving = serving;
+    this.#service = service;
+    return false;
+  }
+
+  /** True: another attempt follows, inside the caller's budget and the extension's retry budget. */
+  #scheduleRetry(nowMs: number): boolean {
+    if (this.#retries >= this.#service.version.retry) return false;
+    const delayMs = retryDelayMs(this.#retries + 1, this.#deps.candidates.random());
+    const { retryBudget, extension } = this.#serving;
+    if (nowMs + delayMs >= this.#invocation.deadlineMs || !retryBudget.tryTake(nowMs, extension.policy.retry))
+      return false;
+    this.#retries++;
+    this.#note('failed', this.#route.subject);
+    this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);
+    return true;
+  }
+
+  #note(what: keyof Tried, subject: string): void {
+    this.#tried = { ...this.#tried, [what]: [...(this.#tried[what] ?? NOBODY), subject] };
+  }
+
+  readonly #onRetry = (): void => {
+    this.#retryTimer = null;
+    const nowMs = this.#deps.clock.now();
+    try {
+      // A person may have switched it off since the call was admitted.
+      const reason = this.#gate ?? this.#renewService();
+      if (reason !== null) this.#refuse(this.#unavailable(reason), nowMs);
+      else this.#send(nowMs);
+    } catch (error) {
+      this.#abort(error);
+    }
+  };
+
+  readonly #onDeadline = (): void => {
+    this.#deadlineTimer = null;
+    const budgetMs = Math.round(this.#invocation.deadlineMs - this.#invocation.arrivedMs);
+    this.#refuse(deadlineExceeded(budgetMs, this.#attempts), this.#deps.clock.now());
+  };
+
+  #succeed(reply: Reply, nowMs: number): void {
+    const durationMs = nowMs - this.#invocation.arrivedMs;
+    const replaced = this.#invocation.succeed(this.#route, reply, this.#attempts, durationMs);
+    this.#answered(replaced ?? 'ok', durationMs);
+  }
+
+  #refuse(error: InvocationError, nowMs: number): void {
+    this.#invocation.refuse(error);
+    this.#answered(error.code, nowMs - this.#invocation.arrivedMs);
+  }
+
+  #answered(result: string, durationMs: number): void {
+    this.#isAnswered = true;
+    if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
+    if (this.#retryTimer !== null) this.#deps.clock.clearTimeout(this.#retryTimer);
+    this.#deps.onAnswered(this.slot, result, durationMs);
+    if (!this.#isOut) this.#finish();
+  }
+
+  #finish(): void {
+    this.#place.letGo();
+    this.#deps.onFinished(this);
+  }
+
+  /** Why nothing more may be sent for it: by a person's word on what was called, or on what serves in its place. */
+  get #gate(): UnavailableReason | null {
+    return this.slot.gate === 'disabled' ? 'disabled' : this.#serving.gate;
+  }
+
+  /** The version may have been switched off since, its rules and instances may be others. null, or why it takes no call. */
+  #renewService(): UnavailableReason | null {
+    const { version } = this.#service.version;
+    const service = this.#serving.service(version);
+    if (service === null) return 'disabled';
+    const { table } = this.#serving;
+    if (table.ruled.length > 0 && table.excludes(version, this.#invocation.context)) return 'no_version';
+    this.#service = service;
+    return null;
+  }
+
+  /** R2 and R3 hold also where this code is wrong. */
+  #abort(error: unknown): void {
+    const nowMs = this.#deps.clock.now();
+    this.#deps.onError(this.slot.id, error);
+    if (this.#isOut) this.#service.target.settle(this.#attempt, 'neutral', 0, nowMs);
+    this.#isOut = false;
+    if (this.#isAnswered) return this.#finish();
+    this.#refuse({ code: 'internal_error', message: 'a fault of the daemon; see its log' }, nowMs);
+  }
+
+  #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
+    if (end === 'no_responders')
+      return this.#tried.failed === null ? unavailable(end, this.slot.id) : this.#unavailable(end);
+    const { version } = this.#service;
+    // What limited it last, where that was made shorter meanwhile.
+    const inForce = this.#serving.service(version.version)?.version ?? version;
+    const timeoutMs = Math.min(version.timeoutMs, inForce.timeoutMs);
+    return errorOfEnd(end, reply, this.#serving.id, timeoutMs, this.#route.subject, this.#attempts);
+  }
+
+  /** Nothing is sent any more; what was sent before and failed may have been executed all the same. */
+  #unavailable(reason: UnavailableReason, retryAfterMs?: number): InvocationError {
+    const error = unavailable(reason, this.#serving.id, retryAfterMs);
+    return this.#tried.failed === null ? error : { ...error, retryable: 'maybe_executed' };
+  }
+}

@@ -1,0 +1,167 @@
+// Who is asked to take a call, in order: the version chosen for it, then whoever may stand in for that one.
+//
+// CA1. A version that rules chose is replaced by nobody, unless the extension's policy has `rules_fallback`.
+// CA2. A version that the rollout chose gives its share to the default in the same instant.
+// CA3. Then, where routing looks at health: versions without rules or percentage, the highest first, then the extensions of
+//      `policy.fallback`, each with its own choice, candidates and breaker. Nobody is asked twice, and at most eight other
+//      extensions for one call: those have fallbacks too, and a call must not cost more than it is worth.
+// CA4. A default version that fails too often is asked after those that do not, and before those that do as well; but for
+//      every tenth call, so that it can come back. What it did before its breaker opened is not held against it once that has
+//      half-opened: from there on its breaker says how many calls it may have.
+
+import { judgeSuccessRate } from '../../domain/health/success-rate.js';
+import type { UnavailableReason } from '../../domain/registry/errors.js';
+import { unmetCondition } from '../../domain/routing/routing-rules.js';
+import type { Choice, Why } from '../../domain/routing/routing-table.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { Service } from '../extension/service.js';
+import type { CallContext } from '../ports/ports.js';
+import type { Target } from '../target/target.js';
+
+/** CA3. */
+const MAX_FALLBACKS_ASKED = 8;
+
+export interface Candidate {
+  readonly slot: Slot;
+  readonly service: Service;
+  readonly why: Why;
+  /** CA4: others were asked before it. */
+  readonly isPassedOver: boolean;
+}
+
+export interface CandidateDeps {
+  readonly slots: ReadonlyMap<string, Slot>;
+  /** Extensions that may stand in for this one. */
+  readonly fallbacksOf: (extensionId: string) => readonly string[];
+  readonly random: () => number;
+  readonly healthBasedRouting: boolean;
+  readonly minSuccessRate: number;
+}
+
+/** What one call is asked for. */
+export interface Request {
+  readonly context: CallContext;
+  readonly nowMs: number;
+  /** CA4: whether this call is one of those that a default version gets that fails too often. */
+  readonly isTrial: (target: Target) => boolean;
+  /** An extension of `policy.fallback` that is no candidate. */
+  readonly onSkipped: (extensionId: string, reason: SkipReason) => void;
+}
+
+/** CA4: of the version chosen, by default, whether others are asked before it. */
+export function isPassedOver(
+  { id, table, gate }: Slot,
+  { by }: Choice,
+  { target }: Service,
+  deps: CandidateDeps,
+  { nowMs, isTrial }: Pick<Request, 'nowMs' | 'isTrial'>,
+): boolean {
+  // Who is gated is not asked at all.
+  if (by !== 'default' || gate !== null || !deps.healthBasedRouting) return false;
+  const isAlone = table.standIns.length === 0 && deps.fallbacksOf(id).length === 0;
+  return !isAlone && isWeak(target, deps, nowMs) && !isTrial(target);
+}
+
+/** All of them, for a call that `choice` was made for. */
+export function* candidatesFor(slot: Slot, choice: Choice, deps: CandidateDeps, request: Request): Candidates {
+  yield* allOf(slot, choice, choice.by, new Set([slot.id]), deps, request);
+}
+
+/** Those after the version chosen, which was asked; or before it, where it is passed over. */
+export function otherCandidates(
+  slot: Slot,
+  choice: Choice,
+  isChosenPassedOver: boolean,
+  deps: CandidateDeps,
+  request: Request,
+): Candidates {
+  return othersOf(slot, choice, choice.by, isChosenPassedOver, new Set([slot.id]), deps, request);
+}
+
+export type Candidates = Generator<Candidate, void>;
+
+function* allOf(
+  of: Slot,
+  choice: Choice,
+  why: Why,
+  asked: Set<string>,
+  deps: CandidateDeps,
+  request: Request,
+): Candidates {
+  const service = of.gate === null ? of.service(choice.version) : null;
+  const isLater = service !== null && isPassedOver(of, choice, service, deps, request);
+  if (service !== null && !isLater) yield { slot: of, service, why, isPassedOver: false };
+  yield* othersOf(of, choice, why, isLater, asked, deps, request);
+}
+
+function* othersOf(
+  of: Slot,
+  choice: Choice,
+  why: Why,
+  isChosenPassedOver: boolean,
+  asked: Set<string>,
+  deps: CandidateDeps,
+  request: Request,
+): Candidates {
+  const isGated = of.gate !== null;
+  const byDefault = of.table.default;
+  if (choice.by === 'rules') {
+    if (of.extension.policy.rules_fallback !== true) return;
+    if (!isGated) yield* otherRuled(of, choice, why, request);
+  }
+  if (choice.by !== 'default' && byDefault !== null)
+    return yield* allOf(of, byDefault, insteadOf(why), asked, deps, request);
+  if (!deps.healthBasedRouting) return;
+  const later: Candidate[] = [];
+  for (const candidate of inPlaceOf(of, why, asked, deps, request))
+    if (isChosenPassedOver && isWeak(candidate.service.target, deps, request.nowMs)) later.push(candidate);
+    else yield candidate;
+  if (isChosenPassedOver) yield* known(of, choice.version, why, true);
+  yield* later;
+}
+
+function* otherRuled(of: Slot, choice: Choice, why: Why, { context }: Request): Candidates {
+  for (const { choice: other, conditions } of of.table.ruled)
+    if (other !== choice && unmetCondition(conditions, context) === null)
+      yield* known(of, other.version, insteadOf(why));
+}
+
+/** CA3. */
+function* inPlaceOf(of: Slot, why: Why, asked: Set<string>, deps: CandidateDeps, request: Request): Candidates {
+  if (of.gate === null) for (const version of of.table.standIns) yield* known(of, version, insteadOf(why));
+  for (const id of deps.fallbacksOf(of.id)) {
+    if (asked.has(id) || asked.size > MAX_FALLBACKS_ASKED) continue;
+    asked.add(id);
+    const other = deps.slots.get(id);
+    const reason = other === undefined ? 'extension_not_found' : skipReason(other, of);
+    if (other === undefined || reason !== null) {
+      request.onSkipped(id, reason ?? 'extension_not_found');
+      continue;
+    }
+    // What others asked the context for is no matter of this one.
+    request.context.problem = null;
+    const its = other.table.choose(request.context, deps.random);
+    if (request.context.problem !== null) request.onSkipped(id, 'context_needed');
+    else if (its === null) request.onSkipped(id, other.table.noneReason);
+    else yield* allOf(other, its, 'fallback', asked, deps, request);
+  }
+}
+
+export type SkipReason = 'extension_not_found' | 'other_type' | 'context_needed' | UnavailableReason;
+
+/** A person's disable is not passed over to anybody; an automatic one leaves it to the extension's own fallbacks. */
+function skipReason(other: Slot, calledFor: Slot): SkipReason | null {
+  if (other.extension.type !== calledFor.extension.type) return 'other_type';
+  return other.gate === 'auto_disabled' ? null : other.gate;
+}
+
+/** CA4: enough outcomes in the last five minutes and since its breaker recovered, and too few of them good. */
+const isWeak = (target: Target, { minSuccessRate }: CandidateDeps, nowMs: number): boolean =>
+  judgeSuccessRate(target.measured.routingCounts(nowMs), minSuccessRate) === 'low';
+
+function* known(slot: Slot, version: string, why: Why, isPassedOver = false): Candidates {
+  const service = slot.service(version);
+  if (service !== null) yield { slot, service, why, isPassedOver };
+}
+
+const insteadOf = (why: Why): Why => (why === 'fallback' ? 'fallback' : 'stand_in');

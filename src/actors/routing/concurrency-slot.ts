@@ -1,0 +1,32 @@
+// The place that one call holds in `max_in_flight` of the extension that serves it in another's place. (That of the extension
+// which was called is the router's.)
+import type { Slot } from '../extension/extension-runtime.js';
+
+export class HeldPlace {
+  readonly #called: Slot;
+  /** The one that was called: none is held. */
+  #holder: Slot;
+
+  constructor(called: Slot) {
+    this.#called = called;
+    this.#holder = called;
+  }
+
+  isOf(slot: Slot): boolean {
+    return slot === this.#holder;
+  }
+
+  /** Whoever held it before lets it go. */
+  take(serving: Slot): void {
+    if (serving === this.#holder) return;
+    this.letGo();
+    if (serving === this.#called) return;
+    serving.inFlight++;
+    this.#holder = serving;
+  }
+
+  letGo(): void {
+    if (this.#holder !== this.#called) this.#holder.inFlight--;
+    this.#holder = this.#called;
+  }
+}

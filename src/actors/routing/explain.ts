@@ -1,0 +1,218 @@
+// What would become of a call, said by the code that would decide it: the router's, the candidates', the targets' and the pools'.
+//
+// EX1. Nothing is taken, counted or moved by asking: no permit, no turn, no trial.
+// EX2. Where chance decides, one draw is shown; the shares say what the others would be.
+
+import type { InvocationError } from '../../domain/registry/errors.js';
+import type { Instance } from '../../domain/registry/extension.js';
+import { compareVersions } from '../../domain/registry/version-choice.js';
+import type { Draw } from '../../domain/routing/balance.js';
+import type {
+  ExplainedCandidate,
+  ExplainedInstance,
+  ExplainedVersion,
+  Explanation,
+} from '../../domain/routing/explanation.js';
+import { type Context, unmetCondition } from '../../domain/routing/routing-rules.js';
+import type { Choice, RoutingTable } from '../../domain/routing/routing-table.js';
+import type { Slot } from '../extension/extension-runtime.js';
+import type { Service } from '../extension/service.js';
+import type { Explain } from '../ports/api.js';
+import type { CallContext, Clock } from '../ports/ports.js';
+import type { Decided } from './call.js';
+import { type Candidate, type CandidateDeps, candidatesFor } from './candidates.js';
+import { chooseInstance, drawOf, NOTHING_TRIED } from './instance-choice.js';
+import { placeRefusal, refusalOf, unavailable } from './refusals.js';
+import type { Router } from './router.js';
+
+export interface ExplainDeps extends CandidateDeps {
+  readonly router: Router;
+  readonly clock: Clock;
+  /** The daemon's own environment, over everything that a caller says; null where none is configured. */
+  readonly environment: string | null;
+}
+
+export function createExplain(deps: ExplainDeps): Explain {
+  return (extensionId, given) => {
+    const context = contextOf(given, deps.environment);
+    const decision = deps.router.decide(extensionId, { context });
+    const slot = deps.slots.get(extensionId);
+    if (!('code' in decision)) {
+      const asked = askCandidates(decision, context, deps);
+      return { ...aboutVersions(extensionId, slot, decision.choice, context), ...asked };
+    }
+    if (decision.code === 'extension_not_found') return null;
+    const choice = slot?.table.choose(context, deps.random) ?? null;
+    const about = aboutVersions(extensionId, slot, choice, context);
+    return { ...about, candidates: [], skipped: [], answer: refusedBy(decision) };
+  };
+}
+
+interface ExplainContext extends CallContext {
+  readonly values: Readonly<Record<string, string>>;
+  /** Keys that nobody has asked for so far. */
+  unused(): string[];
+}
+
+function contextOf(given: Readonly<Record<string, string>>, environment: string | null): ExplainContext {
+  const values = new Map(Object.entries(given));
+  if (environment !== null) values.set('environment', environment);
+  const asked = new Set<string>();
+  return {
+    get: (key) => {
+      asked.add(key);
+      return values.get(key);
+    },
+    problem: null,
+    values: Object.fromEntries(values),
+    unused: () => [...values.keys()].filter((key) => !asked.has(key)),
+  };
+}
+
+function aboutVersions(extensionId: string, slot: Slot | undefined, choice: Choice | null, context: ExplainContext) {
+  const table = slot?.table;
+  const hasRollout = table !== undefined && table.shares.length > 0;
+  // Nothing asks for its key where there is none.
+  const key = hasRollout ? table.rolloutKey(context) : null;
+  return {
+    extension_id: extensionId,
+    context: context.values,
+    versions: slot === undefined ? [] : explainVersions(slot, choice, context),
+    chosen: choice,
+    rollout: hasRollout ? { key: key?.name ?? null, value: key?.value ?? null } : null,
+    // Last, since what the versions asked for counts.
+    unused: context.unused(),
+  };
+}
+
+function explainVersions({ extension, table }: Slot, choice: Choice | null, context: Context): ExplainedVersion[] {
+  const names = new Set([
+    ...extension.versions.map(({ version }) => version),
+    ...(table.default ? [table.default.version] : []),
+  ]);
+  return [...names].toSorted(compareVersions).map((version) => {
+    const rules = table.ruled.find((ruled) => ruled.choice.version === version);
+    const unmet = rules === undefined ? null : unmetCondition(rules.conditions, context);
+    return {
+      version,
+      verdict: version === choice?.version ? 'chosen' : verdictOf(version, table, rules !== undefined, unmet !== null),
+      percent: table.shares.find((share) => share.choice.version === version)?.percent ?? null,
+      unmet: unmet && { key: unmet.key, wanted: [...unmet.anyOf], got: context.get(unmet.key) ?? null },
+    };
+  });
+}
+
+function verdictOf(
+  version: string,
+  table: RoutingTable,
+  hasRules: boolean,
+  isExcluded: boolean,
+): ExplainedVersion['verdict'] {
+  if (hasRules) return isExcluded ? 'excluded' : 'outranked';
+  if (version === table.default?.version) return 'default';
+  if (table.standIns.includes(version)) return 'stand_in';
+  return table.shares.some(({ choice }) => choice.version === version) ? 'rollout' : 'disabled';
+}
+
+function askCandidates({ slot, choice }: Decided, context: CallContext, deps: ExplainDeps) {
+  const nowMs = deps.clock.now();
+  const skipped: { extension_id: string; reason: string }[] = [];
+  const candidates: ExplainedCandidate[] = [];
+  let answer: Explanation['answer'] | null = null;
+  let refusal: InvocationError | null = null;
+  const request = {
+    context,
+    nowMs,
+    isTrial: () => false,
+    onSkipped: (id: string, reason: string) => skipped.push({ extension_id: id, reason }),
+  };
+  for (const candidate of candidatesFor(slot, choice, deps, request)) {
+    const { slot: serving, service, why } = candidate;
+    const { instance, error } = ask(candidate, slot, context, deps, nowMs);
+    if (answer === null && error !== null && (refusal === null || why === choice.by)) refusal = error;
+    const verdict = answer !== null ? 'not_asked' : error === null ? 'taken' : 'refused';
+    candidates.push({
+      extension_id: serving.id,
+      version: service.version.version,
+      why,
+      verdict,
+      reason: verdict === 'refused' ? reasonOf(error) : null,
+      circuit_breaker_state: service.target.publishedState,
+      success_rate: service.target.health.read(nowMs).successRate,
+      passed_over: candidate.isPassedOver,
+      instances: explainInstances(
+        service,
+        instance,
+        drawOf(serving.extension.policy, { context }, [], deps.random, nowMs),
+      ),
+    });
+    if (verdict !== 'taken') continue;
+    answer = {
+      kind: 'taken',
+      extension_id: serving.id,
+      version: service.version.version,
+      instance_id: instance?.id ?? null,
+      subject: instance?.subject ?? service.version.subject,
+    };
+  }
+  const own = slot.gate === null ? refusal : unavailable(slot.gate, slot.id);
+  return { candidates, skipped, answer: answer ?? refusedBy(own ?? unavailable('no_version', slot.id)) };
+}
+
+/** EX1: what `Call` would do with this candidate. */
+function ask(
+  { slot: serving, service }: Candidate,
+  called: Slot,
+  context: CallContext,
+  { random }: ExplainDeps,
+  nowMs: number,
+): { readonly instance: Instance | null; readonly error: InvocationError | null } {
+  const { target, pool } = service;
+  const place = placeRefusal(serving, called);
+  if (place !== null) return { instance: null, error: place };
+  const refusal = target.refusal(nowMs);
+  if (refusal !== 0) {
+    const { reason, retryAfterMs } = refusalOf(refusal, service, nowMs);
+    return { instance: null, error: unavailable(reason, serving.id, retryAfterMs) };
+  }
+  const chosen = chooseInstance(service, pool?.fork() ?? null, serving, NOTHING_TRIED, { context }, random, nowMs);
+  return typeof chosen === 'string'
+    ? { instance: null, error: unavailable(chosen, serving.id) }
+    : { instance: chosen.member?.instance ?? null, error: null };
+}
+
+function explainInstances(
+  { instances, pool, target }: Service,
+  next: Instance | null,
+  draw: Draw,
+): ExplainedInstance[] {
+  const full = draw.keyHash === null ? null : (pool?.full(draw) ?? null);
+  const standings = new Map(pool?.standings(draw.nowMs).map((standing) => [standing.instance.id, standing]));
+  const turns = [...standings.values()].filter(({ isInRotation, isResting }) => isInRotation && !isResting);
+  const total = turns.reduce((sum, { instance }) => sum + instance.weight, 0);
+  return instances.map(({ id, subject, weight, enabled }) => {
+    const standing = standings.get(id);
+    const hasTurns = standing?.isInRotation === true && !standing.isResting;
+    const verdict = (): ExplainedInstance['verdict'] => {
+      if (standing === undefined) return enabled ? 'drained' : 'disabled';
+      const endpoint = target.rotation.at(subject);
+      if (id === next?.id) return endpoint.isInRotation ? 'next' : 'trial';
+      if (endpoint.withheld.has(id)) return 'reported';
+      if (!standing.isInRotation) return 'ejected';
+      return standing.isResting ? 'resting' : full?.has(id) ? 'full' : 'in_rotation';
+    };
+    return { id, subject, weight, share: hasTurns ? weight / total : 0, verdict: verdict() };
+  });
+}
+
+const reasonOf = (error: InvocationError | null): string | null => {
+  const reason = error?.details?.reason;
+  return typeof reason === 'string' ? reason : (error?.code ?? null);
+};
+
+const refusedBy = (error: InvocationError): Explanation['answer'] => ({
+  kind: 'refused',
+  code: error.code,
+  reason: reasonOf(error),
+  message: error.message,
+});

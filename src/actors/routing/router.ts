@@ -1,0 +1,107 @@
+// Takes each invocation from the intake to the service that will answer it, or refuses it with its reason.
+//
+// I1. Every invocation handed over is answered exactly once, also when something in here throws.
+// I2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
+import type { InvocationError } from '../../domain/registry/errors.js';
+import { stackOf } from '../../telemetry/error-text.js';
+import type { Logger } from '../../telemetry/log.js';
+import type { Clock, HandleInvocation, Invocation, SendAttempt } from '../ports/ports.js';
+import { Call, type CallDeps, type Decided } from './call.js';
+import type { CandidateDeps } from './candidates.js';
+import { overloaded, unavailable } from './refusals.js';
+
+export interface RouterOptions extends CandidateDeps {
+  readonly clock: Clock;
+  readonly send: SendAttempt;
+  /** Extensions whose row is invalid and never was valid here. */
+  readonly isInvalid: (extensionId: string) => boolean;
+  readonly maxInFlight: number;
+  readonly maxBudgetMs: number;
+  readonly absenceGraceMs: number;
+  readonly log: Logger;
+}
+
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #callDeps: CallDeps;
+  #inFlight = 0;
+  #unanswered = 0;
+  #onIdle: (() => void) | null = null;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    const isDebug = options.log.isLevelEnabled('debug');
+    this.#callDeps = {
+      clock: options.clock,
+      candidates: options,
+      send: options.send,
+      absenceGraceMs: options.absenceGraceMs,
+      maxBudgetMs: options.maxBudgetMs,
+      onError: (extensionId, error) =>
+        options.log.error({
+          event: 'call_failed',
+          extension_id: extensionId,
+          error: stackOf(error),
+        }),
+      onFinished: (call) => {
+        call.slot.inFlight--;
+        this.#inFlight--;
+      },
+      onAnswered: (slot, result, durationMs) => {
+        slot.count(result, durationMs);
+        if (isDebug) options.log.debug({ event: 'invocation', extension_id: slot.id, result, duration_ms: durationMs });
+        if (--this.#unanswered === 0) this.#onIdle?.();
+      },
+    };
+  }
+
+  /** Calls that hold a place now. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  readonly handle: HandleInvocation = (invocation) => {
+    const decision = this.decide(invocation.extensionId, invocation);
+    if ('code' in decision) return this.#refuse(invocation, decision);
+    this.#inFlight++;
+    decision.slot.inFlight++;
+    this.#unanswered++;
+    new Call(this.#callDeps, decision, invocation).begin();
+  };
+
+  /** The version that a call asks for, or why it is refused before anybody is asked. Changes nothing. */
+  decide(id: string, invocation: Pick<Invocation, 'context'>): Decided | InvocationError {
+    const { slots, isInvalid, maxInFlight, random } = this.#options;
+    const slot = slots.get(id);
+    if (slot === undefined) return isInvalid(id) ? unavailable('row_invalid', id) : notFound(id);
+    if (this.#inFlight >= maxInFlight) return overloaded('the daemon', maxInFlight);
+    const { max_in_flight: limit } = slot.extension.policy;
+    if (limit !== undefined && slot.inFlight >= limit) return overloaded(id, limit);
+    if (slot.gate === 'disabled') return unavailable('disabled', id);
+    const { table } = slot;
+    // The context is made where it is asked for, and most calls need none.
+    const choice = table.readsContext ? table.choose(invocation.context, random) : table.default;
+    if (table.readsContext && invocation.context.problem !== null) return invocation.context.problem;
+    const service = choice === null ? null : slot.service(choice.version);
+    return choice === null || service === null ? unavailable(table.noneReason, id) : { slot, choice, service };
+  }
+
+  /** Resolves when every accepted call has its answer; at once when none waits. */
+  idle(): Promise<void> {
+    if (this.#unanswered === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  #refuse(invocation: Invocation, error: InvocationError): void {
+    invocation.refuse(error);
+    const slot = this.#options.slots.get(invocation.extensionId);
+    slot?.count(error.code, this.#options.clock.now() - invocation.arrivedMs);
+  }
+}
+
+const notFound = (id: string): InvocationError => ({
+  code: 'extension_not_found',
+  message: `there is no extension ${id}`,
+});

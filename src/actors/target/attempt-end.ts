@@ -1,0 +1,28 @@
+// What the end of an attempt means for the target it was sent to, whoever sent it: a call or an active check.
+import { classify, type Outcome } from '../../domain/breaker/outcome.js';
+import type { AttemptEnd, Reply } from '../ports/ports.js';
+import type { Attempt } from './in-flight.js';
+import type { Target } from './target.js';
+
+/** Settles it. `reply` is null unless `end` is 'reply'. */
+export function endAttempt(
+  target: Target,
+  attempt: Attempt,
+  end: AttemptEnd,
+  reply: Reply | null,
+  absenceGraceMs: number,
+  nowMs: number,
+): Outcome {
+  const { endpoint, startedMs } = attempt;
+  const withinGrace = end === 'no_responders' && target.isWithinAbsenceGrace(endpoint, absenceGraceMs, nowMs);
+  if (end === 'reply' || end === 'timeout') target.measured.notePresence(endpoint);
+  const code = reply === null ? 0 : reply.serviceErrorCode;
+  const outcome = classify(end, code, withinGrace);
+  target.settle(attempt, outcome, nowMs - startedMs, nowMs);
+  if (code === 429 && endpoint !== null) {
+    // It refuses at once, and would look idle to a balancer.
+    endpoint.recent.record(false, nowMs);
+    if (reply?.retryAfterMs) endpoint.restUntilMs = nowMs + reply.retryAfterMs;
+  }
+  return outcome;
+}

@@ -1,0 +1,273 @@
+// The actor of one breaker over its lives: what the hot path reads of it, what it tells, and what it leaves to its successor.
+//
+// L1. `mode`, `generation` and `openUntilMs` are those in force: they follow each snapshot before anybody is told of it.
+// L2. While the actor has failed nothing is admitted; its facts outlive it and grow older, so the next one resumes where it
+//     would be by then. Commands that come meanwhile change the facts.
+// L3. An actor that is watched also gets its successes as events, at most one per SAMPLE_MS, each with how many it stands
+//     for; one that is not watched gets none.
+
+import { type Actor, createActor, type SnapshotFrom } from 'xstate';
+import { Observable } from '#rxjs';
+import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import { openMs } from '../../domain/breaker/trip.js';
+import type { Recovery } from '../../domain/registry/auto-management.js';
+import type { BreakerSettings } from '../../domain/registry/policy.js';
+import { breakerMachine } from '../../machines/breaker-machine.js';
+import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
+import type { ActorObserver } from '../ports/api.js';
+import type { BreakerStateName, Clock } from '../ports/ports.js';
+import { ActorInspection } from './actor-inspection.js';
+
+export type BreakerMode = 'closed' | 'recovering' | 'open' | 'halfOpen' | 'isolated' | 'forcedClosed' | 'failed';
+type Override = 'isolated' | 'forced_closed' | null;
+
+export interface BreakerLifeOptions {
+  /** Of the actor. */
+  readonly id: string;
+  /** Emptied by the actor with every generation. */
+  readonly window: DecisionWindow;
+  readonly settings: BreakerSettings;
+  readonly leaseMs: number;
+  readonly override: Override;
+  readonly facts: BreakerFacts | null;
+  readonly mustProve: boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** A new generation is in force. */
+  readonly onGeneration: () => void;
+  /** Called after the change is in force; must not throw. */
+  readonly onEvent: (event: BreakerEmitted) => void;
+}
+
+/** Numbers that never repeat in this process, whatever actor asks. */
+let lastGeneration = 0;
+const nextGeneration = (): number => ++lastGeneration;
+
+const SAMPLE_MS = 50;
+export const NO_FACTS: BreakerFacts = { state: 'closed', openRemainingMs: 0, openedAgoMs: null, trips: 0, epoch: 0 };
+
+export class BreakerLife {
+  mode: BreakerMode = 'failed';
+  generation = 0;
+  /** Monotonic; meaningful only while open. */
+  openUntilMs = 0;
+  readonly #options: BreakerLifeOptions;
+  #settings: BreakerSettings;
+  #leaseMs: number;
+  #override: Override;
+  #actor: Actor<typeof breakerMachine> | null = null;
+  #snapshot: SnapshotFrom<typeof breakerMachine> | null = null;
+  /** As of `#factsAtMs`; in force while no actor runs. */
+  #facts: BreakerFacts;
+  #factsAtMs: number;
+  /** Until a first actor has started: from then on the facts say it. */
+  #mustProve: boolean;
+  #told: BreakerEmitted[] = [];
+  readonly #inspection = new ActorInspection();
+  /** Successes that the watched actor has not been told of. */
+  #untoldSuccesses = 0;
+  #lastSampleMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: BreakerLifeOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#leaseMs = options.leaseMs;
+    this.#override = options.override;
+    this.#facts = options.facts ?? NO_FACTS;
+    this.#factsAtMs = options.clock.now();
+    this.#mustProve = options.mustProve;
+  }
+
+  /** One life of the actor: started on subscription, stopped on unsubscription, an error where it fails. Never completes. */
+  readonly life$ = new Observable<never>((subscriber) => {
+    const { id, window, clock, random } = this.#options;
+    const actor = createActor(breakerMachine, {
+      id,
+      clock,
+      input: {
+        window,
+        settings: this.#settings,
+        leaseMs: this.#leaseMs,
+        now: () => clock.now(),
+        random,
+        nextGeneration,
+        override: this.#override,
+        facts: this.facts(),
+        mustProve: this.#mustProve,
+      },
+    });
+    // Told once the new state is in force: an event is emitted while the transition is still under way.
+    actor.on('*', (event) => this.#told.push(event));
+    actor.subscribe({
+      next: (snapshot) => this.#follow(snapshot),
+      error: (error) => {
+        this.#keep(this.facts());
+        this.mode = 'failed';
+        this.generation = nextGeneration();
+        this.#actor = null;
+        // What it told with its last breath is not in force.
+        this.#told = [];
+        this.#inspection.actorFailed(error);
+        subscriber.error(error);
+      },
+    });
+    this.#actor = actor;
+    this.#inspection.actorCreated(actor);
+    actor.start();
+    this.#follow(actor.getSnapshot());
+    return () => {
+      this.#keep(this.facts());
+      this.mode = 'failed';
+      this.#actor = null;
+      actor.stop();
+    };
+  });
+
+  /** Somebody counts the probes that are out. */
+  get isRunning(): boolean {
+    return this.#actor !== null;
+  }
+
+  /** Probes that are out. */
+  get probes(): number {
+    return this.#snapshot?.context.probes.length ?? 0;
+  }
+
+  /** How its recoveries lasted; a new actor knows of none. */
+  recovery(nowMs: number): Recovery {
+    const { recoveries = 0, closedAtMs = nowMs } = this.#snapshot?.context ?? {};
+    return { recoveries, closedForMs: nowMs - closedAtMs, windowMs: this.#options.window.windowMs };
+  }
+
+  /** Milliseconds until an open breaker may be tried, at least 0. */
+  openRemainingMs(nowMs: number): number {
+    return Math.max(this.openUntilMs - nowMs, 0);
+  }
+
+  /** What the world is told: isolated shows as open, forced closed as closed, failed as the state it failed in. */
+  get publishedState(): BreakerStateName {
+    switch (this.mode) {
+      case 'closed':
+      case 'recovering':
+      case 'forcedClosed':
+        return 'closed';
+      case 'open':
+      case 'isolated':
+        return 'open';
+      case 'halfOpen':
+        return 'half_open';
+      case 'failed':
+        return this.#facts.state;
+      default:
+        return this.mode satisfies never;
+    }
+  }
+
+  /** Everything a successor needs to go on from here. */
+  facts(): BreakerFacts {
+    const context = this.#snapshot?.context;
+    const nowMs = this.#options.clock.now();
+    if (context === undefined || this.mode === 'failed') return agedBy(nowMs - this.#factsAtMs, this.#facts);
+    return {
+      state: this.publishedState,
+      openRemainingMs: this.mode === 'open' ? this.openRemainingMs(nowMs) : 0,
+      openedAgoMs: context.openedAtMs === null ? null : nowMs - context.openedAtMs,
+      trips: context.trips,
+      epoch: context.epoch,
+    };
+  }
+
+  /** L2: a failed actor takes a command through its facts when it is rebuilt. */
+  send(event: BreakerEvent): void {
+    if (this.#actor !== null) {
+      this.#actor.send(event);
+    } else if (event.type === 'breaker.reset' || event.type === 'breaker.enable') {
+      this.#keep({ ...NO_FACTS, epoch: this.#facts.epoch + 1 });
+      this.#mustProve = false;
+    } else if (event.type === 'breaker.probe' || event.type === 'subject.changed') {
+      this.#keep({ ...this.facts(), openRemainingMs: 0 });
+      this.#mustProve ||= event.type === 'breaker.probe';
+    } else if (event.type === 'settings.changed') {
+      this.#options.window.resize(event.settings.window_seconds * 1000, event.nowMs);
+      const facts = this.facts();
+      this.#keep({
+        ...facts,
+        openRemainingMs: Math.min(facts.openRemainingMs, openMs(facts.trips, event.settings, 0)),
+      });
+    }
+  }
+
+  setOverride(override: Override, nowMs: number): void {
+    if (override === this.#override) return;
+    this.#override = override;
+    const type =
+      override === 'isolated'
+        ? 'breaker.isolate'
+        : override === 'forced_closed'
+          ? 'breaker.force_close'
+          : 'breaker.release';
+    this.send({ type, nowMs });
+  }
+
+  setSettings(settings: BreakerSettings, leaseMs: number, nowMs: number): void {
+    this.#settings = settings;
+    this.#leaseMs = leaseMs;
+    this.send({ type: 'settings.changed', settings, leaseMs, nowMs });
+  }
+
+  /** Tells `observer` what the actor does, and the actors after it. Returns the way to end that. */
+  watch(observer: ActorObserver): () => void {
+    if (!this.#inspection.isWatched) this.#untoldSuccesses = 0;
+    return this.#inspection.watch(observer);
+  }
+
+  /** L3. A success that the window holds already. */
+  showSuccess(nowMs: number): void {
+    if (!this.#inspection.isWatched) return;
+    this.#untoldSuccesses++;
+    if (nowMs - this.#lastSampleMs < SAMPLE_MS) return;
+    const successes = this.#untoldSuccesses;
+    this.#untoldSuccesses = 0;
+    this.#lastSampleMs = nowMs;
+    this.send({ type: 'attempt.succeeded', successes, nowMs });
+  }
+
+  #keep(facts: BreakerFacts): void {
+    this.#facts = facts;
+    this.#factsAtMs = this.#options.clock.now();
+  }
+
+  /** L1. */
+  #follow(snapshot: SnapshotFrom<typeof breakerMachine>): void {
+    if (snapshot === this.#snapshot || snapshot.status !== 'active') return;
+    this.#snapshot = snapshot;
+    const { context } = snapshot;
+    this.mode = modeOf(snapshot.value) ?? this.mode;
+    this.#mustProve = false;
+    this.openUntilMs = context.openUntilMs;
+    if (context.generation !== this.generation) {
+      this.generation = context.generation;
+      this.#options.onGeneration();
+    }
+    const told = this.#told;
+    if (told.length === 0) return;
+    this.#told = [];
+    for (const event of told) this.#options.onEvent(event);
+  }
+}
+
+/** null: it has not come to rest. */
+function modeOf(value: SnapshotFrom<typeof breakerMachine>['value']): BreakerMode | null {
+  if (typeof value === 'string') return value === 'restoring' ? null : value;
+  if ('halfOpen' in value) return 'halfOpen';
+  return value.closed === 'recovering' ? 'recovering' : 'closed';
+}
+
+/** The same facts some time later. */
+function agedBy(ms: number, facts: BreakerFacts): BreakerFacts {
+  return {
+    ...facts,
+    openRemainingMs: facts.openRemainingMs - ms,
+    openedAgoMs: facts.openedAgoMs === null ? null : facts.openedAgoMs + ms,
+  };
+}

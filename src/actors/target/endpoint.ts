@@ -1,0 +1,75 @@
+// One endpoint of a target: the instances that share a subject, among which NATS picks. What is known of it, what it did
+// lately and whether it is in rotation; outlier-detector.ts decides.
+
+import { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import type { Conduct } from '../../domain/breaker/ejection.js';
+import { RecentSuccess } from '../../domain/breaker/recent-success.js';
+import { HealthWindow } from '../../domain/health/health-window.js';
+import type { Seat } from '../../domain/routing/balance.js';
+
+export class Endpoint implements Conduct, Seat {
+  readonly subject: string;
+  readonly window: DecisionWindow;
+  /** Every settled attempt of the last five minutes. */
+  readonly health = new HealthWindow();
+  /** For the balancer alone: every settled attempt, and each refusal for being busy. */
+  readonly recent = new RecentSuccess();
+  /** Attempts that are out to it, of whatever term, generation and purpose. */
+  inFlight = 0;
+  isInRotation = true;
+  readonly withheld = new Set<string>();
+  /** It asked not to be called until then (429 with Retry-After). Monotonic ms, as all times here. */
+  restUntilMs = Number.NEGATIVE_INFINITY;
+  /** Rises when it goes or comes back: an attempt of an earlier term is none of its target's business any more. */
+  term = 0;
+
+  failuresInRow = 0;
+  rowSentMs = 0;
+  lastSuccessMs = Number.NEGATIVE_INFINITY;
+  /** Its failures in the target's present row of failures, which `targetRow` names. */
+  failuresInTargetRow = 0;
+  targetRow = -1;
+  /** Nobody has been listening since; null: somebody is, as far as is known. */
+  absentSinceMs: number | null = null;
+
+  /** When it may be tried; meaningful only while it is out. */
+  ejectedUntilMs = 0;
+  /** In a row, for the doubling. */
+  ejections = 0;
+  returnedMs = Number.NEGATIVE_INFINITY;
+  /** It is out because an operator says so, and nothing has shown it here yet. */
+  isReported = false;
+  /** The attempt that tries it is out. */
+  isTried = false;
+  /** When its last attempt settled; null before the first. */
+  settledMs: number | null = null;
+
+  constructor(subject: string, windowMs: number) {
+    this.subject = subject;
+    this.window = new DecisionWindow(windowMs);
+  }
+
+  successRate(nowMs: number): number {
+    return this.recent.rate(nowMs);
+  }
+
+  succeeded(nowMs: number): void {
+    this.failuresInRow = 0;
+    this.lastSuccessMs = nowMs;
+  }
+
+  /** `targetRow`: the target's row of failures that it belongs to. */
+  failed(sentMs: number, targetRow: number): void {
+    if (this.failuresInRow === 0) this.rowSentMs = sentMs;
+    this.failuresInRow++;
+    if (this.targetRow !== targetRow) this.failuresInTargetRow = 0;
+    this.targetRow = targetRow;
+    this.failuresInTargetRow++;
+  }
+
+  /** One more attempt that is out and overdue; the oldest comes first. */
+  countOverdue(sentMs: number, isInRow: boolean): void {
+    if (this.failuresInRow === 0 && this.window.overdue === 0) this.rowSentMs = sentMs;
+    this.window.setOverdue(this.window.overdue + 1, this.window.overdueInRow + (isInRow ? 1 : 0));
+  }
+}

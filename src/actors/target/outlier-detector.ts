@@ -1,0 +1,281 @@
+// Which endpoints of one target take calls: ejects those that fail while others do not, and lets them back in.
+//
+// X1. What an ejected endpoint did leaves the target's decision window at that moment, and what is still out to it never
+//     comes in: ejection comes before the breaker.
+// X2. An endpoint that is out is tried by one call or check at a time once its time is over. That one counts for the endpoint
+//     alone: a success brings it back, a failure doubles its time.
+// X3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
+// X4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
+// X5. Judging all of them at a tick costs as much as looking at each once.
+// X6. Another ejection_seconds never lengthens a time that runs: it ends when it would have, or sooner.
+// X7. Of instances that share a subject, one that an operator reports gets no calls and no trials, for NATS picks among them:
+//     what a call shows is not about it. It is withheld until an operator says otherwise, or resets.
+import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import {
+  type ConductSum,
+  type EjectionReason,
+  ejectionMs,
+  mayEject,
+  mayHaveReason,
+  reasonAmong,
+  sumOf,
+  without,
+} from '../../domain/breaker/ejection.js';
+import type { Outcome } from '../../domain/breaker/outcome.js';
+import { endsBy } from '../../domain/breaker/trip.js';
+import { evidenceOf, type TripEvidence } from '../../domain/breaker/trip-evidence.js';
+import type { BreakerSettings } from '../../domain/registry/policy.js';
+import type { Steps } from '../../domain/steps.js';
+import { Endpoint } from './endpoint.js';
+import type { Attempt } from './in-flight.js';
+
+export type ReturnReason = 'succeeded' | 'reset' | 'reported_healthy' | 'report_withdrawn';
+export type RotationChange = (
+  | { readonly type: 'ejected'; readonly reason: EjectionReason; readonly evidence: TripEvidence }
+  | { readonly type: 'returned'; readonly reason: ReturnReason }
+) & {
+  /** The one instance of the endpoint that it concerns (X7); absent: all but those withheld. */
+  readonly instanceId?: string;
+};
+
+export interface RotationDeps {
+  /** The target's. */
+  readonly window: DecisionWindow;
+  readonly settings: () => BreakerSettings;
+  /** Called after the change is in force; must not throw. */
+  readonly onChange: (endpoint: Endpoint, change: RotationChange) => void;
+}
+
+export class Rotation {
+  readonly #deps: RotationDeps;
+  readonly #endpoints = new Map<string, Endpoint>();
+  #usable: ReadonlySet<Endpoint> = new Set();
+  #usableList: readonly Endpoint[] = [];
+  #out: readonly Endpoint[] = [];
+  /** X7. */
+  readonly #withholding = new Set<Endpoint>();
+
+  constructor(deps: RotationDeps) {
+    this.#deps = deps;
+  }
+
+  get endpoints(): Iterable<Endpoint> {
+    return this.#endpoints.values();
+  }
+
+  /** Those that may take calls as far as the registry is concerned; another array after each change. */
+  get usable(): readonly Endpoint[] {
+    return this.#usableList;
+  }
+
+  /** The endpoint with this subject, for as long as it is kept. */
+  at(subject: string): Endpoint {
+    let endpoint = this.#endpoints.get(subject);
+    if (endpoint === undefined) {
+      endpoint = new Endpoint(subject, this.#deps.window.windowMs);
+      this.#endpoints.set(subject, endpoint);
+    }
+    return endpoint;
+  }
+
+  /** The subjects there are from now on, and those of them that have an enabled instance with weight. */
+  *keeping(subjects: ReadonlySet<string>, usable: ReadonlySet<string>): Steps<void> {
+    for (const subject of [...this.#endpoints.keys()]) {
+      if (!subjects.has(subject)) this.#forget(subject);
+      yield;
+    }
+    const endpoints: Endpoint[] = [];
+    for (const subject of usable) {
+      endpoints.push(this.at(subject));
+      yield;
+    }
+    this.#usable = new Set(endpoints);
+    this.#usableList = endpoints;
+    this.#findOut();
+  }
+
+  #forget(subject: string): void {
+    this.#withholding.delete(this.at(subject));
+    this.#endpoints.delete(subject);
+  }
+
+  /** X2: of one that is out, whether it may be tried now. */
+  isDue(endpoint: Endpoint, nowMs: number): boolean {
+    return !endpoint.isTried && endpoint.ejectedUntilMs <= nowMs;
+  }
+
+  /** X2: the one to try now, the longest due first; null: none. */
+  dueForReadmission(nowMs: number): Endpoint | null {
+    let due: Endpoint | null = null;
+    for (const endpoint of this.#out) {
+      if (!this.isDue(endpoint, nowMs)) continue;
+      if (due === null || endpoint.ejectedUntilMs < due.ejectedUntilMs) due = endpoint;
+    }
+    return due;
+  }
+
+  /** Takes down an attempt's end. False: it counts for the endpoint alone (X1, X2). */
+  settle(attempt: Attempt, endpoint: Endpoint, outcome: Outcome, nowMs: number): boolean {
+    endpoint.settledMs = nowMs;
+    if (attempt.term !== endpoint.term) return false;
+    if (outcome !== 'neutral') endpoint.isReported = false;
+    if (attempt.isReadmission) {
+      endpoint.isTried = false;
+      if (outcome === 'success') this.#return(endpoint, 'succeeded', nowMs);
+      else if (outcome === 'failure') this.#putOff(endpoint, nowMs);
+      return false;
+    }
+    if (outcome === 'success' && !endpoint.isInRotation) this.#return(endpoint, 'succeeded', nowMs);
+    return true;
+  }
+
+  /** After a failure of `endpoint` or a look at what is overdue. True: it is out now. */
+  ejectIfDue(endpoint: Endpoint, nowMs: number): boolean {
+    if (!mayHaveReason(endpoint, nowMs)) return false;
+    return this.#ejectAmong(endpoint, sumOf(this.#inRotation(), nowMs), nowMs);
+  }
+
+  /** Judges all of them, at a tick. X5. */
+  review(nowMs: number): void {
+    let all: ConductSum | null = null;
+    for (const endpoint of this.#usableList) {
+      if (!endpoint.isInRotation || !mayHaveReason(endpoint, nowMs)) continue;
+      all ??= sumOf(this.#inRotation(), nowMs);
+      if (this.#ejectAmong(endpoint, all, nowMs)) all = null;
+    }
+  }
+
+  /** `all`: the sum of those in rotation, this one among them. */
+  #ejectAmong(endpoint: Endpoint, all: ConductSum, nowMs: number): boolean {
+    if (!endpoint.isInRotation || !this.#usable.has(endpoint)) return false;
+    const reason = reasonAmong(endpoint, without(all, endpoint, nowMs), nowMs);
+    if (reason === null || !mayEject(this.#usable.size, this.#out.length)) return false;
+    this.#eject(endpoint, reason, nowMs);
+    return true;
+  }
+
+  *#inRotation(): Generator<Endpoint> {
+    for (const endpoint of this.#usableList) if (endpoint.isInRotation) yield endpoint;
+  }
+
+  /**
+   * An operator says that it is unhealthy: it has to prove itself. `limited`: only as far as E4 of domain/breaker/ejection.ts lets one
+   * more go. False: it stays.
+   */
+  reportUnhealthy(subject: string, limited: boolean, nowMs: number): boolean {
+    const endpoint = this.at(subject);
+    if (endpoint.isInRotation) {
+      const isUsable = this.#usable.has(endpoint);
+      if (limited && isUsable && !mayEject(this.#usable.size, this.#out.length)) return false;
+      this.#eject(endpoint, 'reported_unhealthy', nowMs);
+    }
+    endpoint.isReported = true;
+    return true;
+  }
+
+  /** X7. */
+  withhold(subject: string, instanceId: string, nowMs: number): void {
+    const endpoint = this.at(subject);
+    if (endpoint.withheld.has(instanceId)) return;
+    endpoint.withheld.add(instanceId);
+    this.#withholding.add(endpoint);
+    const evidence = evidenceOf(endpoint.window, nowMs);
+    this.#deps.onChange(endpoint, { type: 'ejected', reason: 'reported_unhealthy', evidence, instanceId });
+  }
+
+  /** Endpoints some of whose instances are withheld. */
+  get withholding(): Iterable<Endpoint> {
+    return this.#withholding;
+  }
+
+  /** An instance is not withheld any more, without a word of an operator: it is gone, or its endpoint is reported as a whole. */
+  release(endpoint: Endpoint, instanceId: string): void {
+    endpoint.withheld.delete(instanceId);
+    if (endpoint.withheld.size === 0) this.#withholding.delete(endpoint);
+  }
+
+  /** An operator takes a report back, or (`isHealthy`) says that it is well, whatever was measured. */
+  takeBack(subject: string, instanceId: string, isHealthy: boolean, nowMs: number): void {
+    const endpoint = this.at(subject);
+    const reason = isHealthy ? 'reported_healthy' : 'report_withdrawn';
+    if (endpoint.withheld.has(instanceId)) {
+      this.release(endpoint, instanceId);
+      this.#deps.onChange(endpoint, { type: 'returned', reason, instanceId });
+    }
+    if (endpoint.isInRotation || !(isHealthy || endpoint.isReported)) return;
+    endpoint.failuresInRow = 0;
+    this.#return(endpoint, reason, nowMs);
+  }
+
+  /** X3. */
+  hasten(nowMs: number): void {
+    for (const endpoint of this.#endpoints.values()) endpoint.ejectedUntilMs = Math.min(endpoint.ejectedUntilMs, nowMs);
+  }
+
+  /** A person's reset: everybody is back, and what they did is forgotten. */
+  reset(nowMs: number): void {
+    for (const endpoint of this.#endpoints.values()) {
+      endpoint.health.clear();
+      endpoint.recent.clear();
+      endpoint.failuresInRow = 0;
+      endpoint.restUntilMs = Number.NEGATIVE_INFINITY;
+      for (const instanceId of endpoint.withheld) {
+        this.release(endpoint, instanceId);
+        this.#deps.onChange(endpoint, { type: 'returned', reason: 'reset', instanceId });
+      }
+      if (!endpoint.isInRotation) this.#return(endpoint, 'reset', nowMs);
+      endpoint.ejections = 0;
+    }
+  }
+
+  /** The target's decision window is empty: so are its parts. */
+  clearWindows(): void {
+    for (const endpoint of this.#endpoints.values()) endpoint.window.clear();
+  }
+
+  /** Other settings are in force: the window's length, and X6. */
+  followSettings(nowMs: number): void {
+    const { window, settings } = this.#deps;
+    for (const endpoint of this.#endpoints.values()) {
+      endpoint.window.resize(window.windowMs, nowMs);
+      const longest = ejectionMs(endpoint.ejections, settings().ejection_seconds);
+      endpoint.ejectedUntilMs = endsBy(endpoint.ejectedUntilMs, nowMs, longest);
+    }
+  }
+
+  #eject(endpoint: Endpoint, reason: EjectionReason, nowMs: number): void {
+    const { window } = this.#deps;
+    const evidence = evidenceOf(endpoint.window, nowMs);
+    window.subtract(endpoint.window, endpoint.targetRow === window.row ? endpoint.failuresInTargetRow : 0, nowMs);
+    endpoint.window.clear();
+    endpoint.isInRotation = false;
+    endpoint.term++;
+    endpoint.isTried = false;
+    // A whole window in rotation means that the last ejection is over and done with.
+    if (nowMs - endpoint.returnedMs >= window.windowMs) endpoint.ejections = 0;
+    this.#putOff(endpoint, nowMs);
+    this.#findOut();
+    this.#deps.onChange(endpoint, { type: 'ejected', reason, evidence });
+  }
+
+  /** Out for as long as the number of ejections in a row, one more than before, demands. */
+  #putOff(endpoint: Endpoint, nowMs: number): void {
+    endpoint.ejections++;
+    endpoint.ejectedUntilMs = nowMs + ejectionMs(endpoint.ejections, this.#deps.settings().ejection_seconds);
+  }
+
+  #return(endpoint: Endpoint, reason: ReturnReason, nowMs: number): void {
+    endpoint.isInRotation = true;
+    endpoint.isReported = false;
+    endpoint.term++;
+    endpoint.isTried = false;
+    endpoint.returnedMs = nowMs;
+    if (reason === 'succeeded') endpoint.succeeded(nowMs);
+    this.#findOut();
+    this.#deps.onChange(endpoint, { type: 'returned', reason });
+  }
+
+  #findOut(): void {
+    this.#out = this.#usableList.filter((endpoint) => !endpoint.isInRotation);
+  }
+}

@@ -1,0 +1,77 @@
+// Which attempts of one target are overdue: out for twice the p99 of its health window.
+//
+// Q1. Each look counts them anew, those of the present generation that are their target's business; one that settles is no
+//     longer counted. So the count is never more than the last look found.
+// Q2. None is where that time is not told by MIN_SAMPLES at least, or where it reaches the timeout; and none within MIN_MS: a
+//     pause of the extension shorter than that is no hang, however fast it is else.
+// Q3. The time until NATS last stood still is held against nobody: what was out then has all of its time from there on.
+import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import type { HealthWindow } from '../../domain/health/health-window.js';
+import type { Endpoint } from './endpoint.js';
+import type { Attempt, InFlight } from './in-flight.js';
+
+const MIN_MS = 1000;
+const P99S = 2;
+const MIN_SAMPLES = 20;
+/** Percentiles move slowly, and reading them costs what the histogram is long. */
+const P99_KEPT_MS = 5000;
+
+export class OverdueLook {
+  #look = 0;
+  #afterMs = Number.POSITIVE_INFINITY;
+  #readMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly inFlight: InFlight,
+    private readonly window: DecisionWindow,
+    private readonly health: HealthWindow,
+  ) {}
+
+  /** Q1. `lastSuccessMs`: what was sent after it lengthens a row of failures. */
+  take(
+    endpoints: Iterable<Endpoint>,
+    generation: number,
+    timeoutMs: number,
+    lastSuccessMs: number,
+    stalledUntilMs: number,
+    nowMs: number,
+  ): void {
+    this.#look++;
+    for (const endpoint of endpoints) endpoint.window.setOverdue(0, 0);
+    const afterMs = this.#after(timeoutMs, nowMs);
+    let count = 0;
+    let inRow = 0;
+    for (let attempt = this.inFlight.oldest; attempt !== null; attempt = attempt.newer) {
+      if (nowMs - Math.max(attempt.startedMs, stalledUntilMs) <= afterMs) break;
+      if (attempt.isReadmission || !isOfTarget(attempt, generation)) continue;
+      attempt.overdueLook = this.#look;
+      const isInRow = attempt.startedMs >= lastSuccessMs;
+      attempt.isOverdueInRow = isInRow;
+      count++;
+      if (isInRow) inRow++;
+      attempt.endpoint?.countOverdue(attempt.startedMs, isInRow);
+    }
+    this.window.setOverdue(count, inRow);
+  }
+
+  /** The attempt has ended. */
+  end(attempt: Attempt, generation: number): void {
+    if (attempt.overdueLook !== this.#look || !isOfTarget(attempt, generation)) return;
+    this.window.endOverdue(attempt.isOverdueInRow);
+    attempt.endpoint?.window.endOverdue(attempt.isOverdueInRow);
+  }
+
+  /** Q2. */
+  #after(timeoutMs: number, nowMs: number): number {
+    if (nowMs - this.#readMs >= P99_KEPT_MS) {
+      this.#readMs = nowMs;
+      const { samples, p99Ms } = this.health.read(nowMs);
+      this.#afterMs = samples < MIN_SAMPLES ? Number.POSITIVE_INFINITY : Math.max(P99S * (p99Ms ?? 0), MIN_MS);
+    }
+    return this.#afterMs < timeoutMs ? this.#afterMs : Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Of the present generation, and not sent to an endpoint that has been ejected since. */
+const isOfTarget = ({ permit, endpoint, term }: Attempt, generation: number): boolean =>
+  permit === generation && (endpoint === null || endpoint.term === term);

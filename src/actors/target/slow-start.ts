@@ -1,0 +1,46 @@
+// How many calls a breaker that has just closed lets in: half_open_max_requests in flight, one more per success since, until
+// that is as many as there were before it opened, or its time is over.
+
+import { endsBy } from '../../domain/breaker/trip.js';
+import type { BreakerSettings } from '../../domain/registry/policy.js';
+
+export class SlowStart {
+  #limit = 0;
+  #endsMs = 0;
+  #goal = Number.POSITIVE_INFINITY;
+
+  /** It opened, with so many calls in flight. Those that an unfinished slow start had let in are no measure of before. */
+  opened(inFlight: number, nowMs: number): void {
+    const isUnfinished = this.#limit > 0 && !this.isComplete && nowMs < this.#endsMs;
+    this.#goal = isUnfinished ? Math.max(this.#goal, inFlight) : inFlight;
+  }
+
+  /** How many calls there were before says nothing any more: its time alone ends the next one. */
+  forget(): void {
+    this.#goal = Number.POSITIVE_INFINITY;
+  }
+
+  begin(settings: BreakerSettings, nowMs: number): void {
+    this.#limit = settings.half_open_max_requests;
+    this.#endsMs = nowMs + settings.recovery_ramp_seconds * 1000;
+  }
+
+  /** Other settings are in force: a time that runs ends when it would have, or sooner. */
+  follow(settings: BreakerSettings, nowMs: number): void {
+    this.#endsMs = endsBy(this.#endsMs, nowMs, settings.recovery_ramp_seconds * 1000);
+  }
+
+  succeeded(): void {
+    this.#limit++;
+  }
+
+  /** The timer that ends it may be late. */
+  admits(inFlight: number, nowMs: number): boolean {
+    return inFlight < this.#limit || nowMs >= this.#endsMs;
+  }
+
+  /** It lets in as many as there were. */
+  get isComplete(): boolean {
+    return this.#limit >= this.#goal;
+  }
+}

@@ -1,0 +1,82 @@
+// What is known of one target's attempts, whatever its breaker makes of them: the health window, counts,
+// what happened last, and who listens.
+import { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import { HEALTH_WINDOW_MS, HealthWindow } from '../../domain/health/health-window.js';
+import type { Endpoint } from './endpoint.js';
+import type { Counters } from './version-counts.js';
+
+/** One call in so many; see isTrialDue. */
+const TRIAL_EVERY = 10;
+
+export class Measured {
+  readonly health = new HealthWindow();
+  /**
+   * What health-based routing judges it by: attempts since its breaker last half-opened or closed, and admitted since. What was
+   * before has had its consequence when it opened.
+   */
+  readonly routing = new DecisionWindow(HEALTH_WINDOW_MS);
+  /** Monotonic; null where there was none. */
+  readonly last: { successMs: number | null; failureMs: number | null; latencyMs: number | null } = {
+    successMs: null,
+    failureMs: null,
+    latencyMs: null,
+  };
+  /** Of whoever listens on the version's own subject, where there are no instances; see Endpoint. */
+  readonly #presence: Pick<Endpoint, 'absentSinceMs'> = { absentSinceMs: null };
+  #passedOver = 0;
+
+  /** Of its version, which may have had another target before. */
+  constructor(readonly counters: Counters) {}
+
+  record(success: boolean, latencyMs: number, nowMs: number): void {
+    this.health.record(success, latencyMs, nowMs);
+    this.last.latencyMs = latencyMs;
+    if (success) {
+      this.counters.successes++;
+      this.last.successMs = nowMs;
+    } else {
+      this.counters.failures++;
+      this.last.failureMs = nowMs;
+    }
+  }
+
+  /** An attempt that was admitted in the present generation. */
+  recordForRouting(success: boolean, nowMs: number): void {
+    if (success) this.routing.recordSuccess(nowMs);
+    else this.routing.recordFailure(nowMs);
+  }
+
+  /** Of `routing`. */
+  routingCounts(nowMs: number): { readonly successes: number; readonly failures: number } {
+    const failures = this.routing.failures(nowMs);
+    return { successes: this.routing.outcomes(nowMs) - failures, failures };
+  }
+
+  /** Time since its last outcome; null: it had none in this process. */
+  outcomeAgoMs(nowMs: number): number | null {
+    const { successMs, failureMs } = this.last;
+    return successMs === null && failureMs === null ? null : nowMs - Math.max(successMs ?? 0, failureMs ?? 0);
+  }
+
+  /** Somebody received an attempt, whatever became of it. */
+  notePresence(endpoint: Endpoint | null): void {
+    (endpoint ?? this.#presence).absentSinceMs = null;
+  }
+
+  /**
+   * Nobody listens there. True: the target has succeeded within its window and somebody was there until less than `graceMs`
+   * ago, so that this is a restart.
+   */
+  noteAbsence(endpoint: Endpoint | null, windowMs: number, graceMs: number, nowMs: number): boolean {
+    const place = endpoint ?? this.#presence;
+    place.absentSinceMs ??= nowMs;
+    const { successMs } = this.last;
+    return successMs !== null && nowMs - successMs <= windowMs && nowMs - place.absentSinceMs < graceMs;
+  }
+
+  /** True for one of ten calls: a version that is passed over for its success rate still gets those. */
+  isTrialDue(): boolean {
+    this.#passedOver = (this.#passedOver + 1) % TRIAL_EVERY;
+    return this.#passedOver === 0;
+  }
+}

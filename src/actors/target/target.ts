@@ -1,0 +1,363 @@
+// One target: admission and settlement of its attempts, its windows, and the breaker that judges them. Admission reads cached
+// fields; a success while closed touches counters only; the breaker's actor gets failures, outcomes of probes, ticks and
+// commands.
+//
+// G1. A permit is the generation it was given in. What comes with another generation goes to the health window and to
+//     nothing else: a late outcome can neither open, close, nor free a permit.
+// G2. Each admitted attempt is settled exactly once, by `settle`, or its permit given back.
+// G3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
+
+import { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import type { Outcome } from '../../domain/breaker/outcome.js';
+import type { TripReason } from '../../domain/breaker/trip.js';
+import type { TripEvidence } from '../../domain/breaker/trip-evidence.js';
+import type { Recovery } from '../../domain/registry/auto-management.js';
+import type { BreakerSettings } from '../../domain/registry/policy.js';
+import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
+import type { ActorObserver } from '../ports/api.js';
+import type { BreakerStateName } from '../ports/ports.js';
+import {
+  type Admission,
+  REFUSED_ACTOR_FAILED,
+  REFUSED_HALF_OPEN_FULL,
+  REFUSED_ISOLATED,
+  REFUSED_OPEN,
+  REFUSED_RECOVERING,
+} from './admission.js';
+import { BreakerLife, type BreakerLifeOptions, type BreakerMode } from './breaker-host.js';
+import type { Endpoint } from './endpoint.js';
+import { type Attempt, InFlight } from './in-flight.js';
+import { Rotation, type RotationChange } from './outlier-detector.js';
+import { OverdueLook } from './overdue.js';
+import { SlowStart } from './slow-start.js';
+import { Measured } from './target-stats.js';
+import { type Counters, newCounters } from './version-counts.js';
+
+export interface TargetOptions
+  extends Pick<BreakerLifeOptions, 'settings' | 'override' | 'facts' | 'mustProve' | 'clock' | 'random'> {
+  readonly extensionId: string;
+  readonly version: string;
+  readonly timeoutMs: number;
+  /** Of its version; new ones unless given. */
+  readonly counters?: Counters;
+  /** Called after the change is in force; must not throw. */
+  readonly onEvent: (target: Target, event: BreakerEmitted) => void;
+  /** Likewise, for an endpoint that went or came back. */
+  readonly onRotation: (target: Target, endpoint: Endpoint, change: RotationChange) => void;
+}
+
+/** Why a breaker opened last. */
+export interface Trip {
+  readonly reason: TripReason;
+  readonly evidence: TripEvidence;
+}
+
+/**
+ * An attempt always ends: by its timeout, which waits for a round trip to NATS and, where NATS stood still, runs once more, or
+ * with the connection, which is given up after six seconds of silence. The lease is for what does not end all the same.
+ */
+const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
+
+export class Target {
+  readonly extensionId: string;
+  readonly version: string;
+  readonly measured: Measured;
+  readonly health: Measured['health'];
+  readonly counters: Counters;
+  readonly last: Measured['last'];
+  readonly rotation: Rotation;
+  readonly #options: TargetOptions;
+  readonly #window: DecisionWindow;
+  readonly #breaker: BreakerLife;
+  readonly #inFlight = new InFlight();
+  readonly #overdue: OverdueLook;
+  readonly #slowStart = new SlowStart();
+  #settings: BreakerSettings;
+  #timeoutMs: number;
+  /** Attempts of the present generation that are out, and of the one before when it ended. */
+  #outNow = 0;
+  #outBefore = 0;
+  #hadTraffic = false;
+  #lastTrip: Trip | null = null;
+
+  constructor(options: TargetOptions) {
+    const { settings, timeoutMs, override, facts, mustProve, clock, random } = options;
+    this.#options = options;
+    this.measured = new Measured(options.counters ?? newCounters());
+    this.health = this.measured.health;
+    this.counters = this.measured.counters;
+    this.last = this.measured.last;
+    this.extensionId = options.extensionId;
+    this.version = options.version;
+    this.#settings = settings;
+    this.#timeoutMs = timeoutMs;
+    this.#window = new DecisionWindow(settings.window_seconds * 1000);
+    this.#overdue = new OverdueLook(this.#inFlight, this.#window, this.health);
+    this.rotation = new Rotation({
+      window: this.#window,
+      settings: () => this.#settings,
+      onChange: (endpoint, change) => options.onRotation(this, endpoint, change),
+    });
+    this.#breaker = new BreakerLife({
+      id: `${options.extensionId}@${options.version}`,
+      window: this.#window,
+      settings,
+      leaseMs: leaseMsOf(timeoutMs),
+      override,
+      facts,
+      mustProve,
+      clock,
+      random,
+      onGeneration: () => this.#beginGeneration(),
+      onEvent: (event) => this.#told(event),
+    });
+  }
+
+  /** One life of the breaker's actor; see BreakerLife. */
+  get life$() {
+    return this.#breaker.life$;
+  }
+
+  get mode(): BreakerMode {
+    return this.#breaker.mode;
+  }
+
+  get publishedState(): BreakerStateName {
+    return this.#breaker.publishedState;
+  }
+
+  /** Until when it is open, monotonic; meaningful only while it is. */
+  get openUntilMs(): number {
+    return this.#breaker.openUntilMs;
+  }
+
+  /** Milliseconds until an open breaker may be tried, at least 0. */
+  openRemainingMs(nowMs: number): number {
+    return this.#breaker.openRemainingMs(nowMs);
+  }
+
+  /** Probes that are out. */
+  get probes(): number {
+    return this.#breaker.probes;
+  }
+
+  recovery(nowMs: number): Recovery {
+    return this.#breaker.recovery(nowMs);
+  }
+
+  /** Attempts that are out, those whose caller has his answer already included. */
+  get inFlight(): number {
+    return this.#inFlight.count;
+  }
+
+  /** Why it opened last; null where it never did in this process, or since a reset. */
+  get lastTrip(): Trip | null {
+    return this.#lastTrip;
+  }
+
+  /** Everything a successor needs to go on from here. */
+  facts(): BreakerFacts {
+    return this.#breaker.facts();
+  }
+
+  watch(observer: ActorObserver): () => void {
+    return this.#breaker.watch(observer);
+  }
+
+  /** What `tryAdmit` would say and take nothing: a refusal, or 0 where there is a permit. */
+  refusal(nowMs: number): Admission {
+    const breaker = this.#breaker;
+    switch (breaker.mode) {
+      case 'closed':
+      case 'forcedClosed':
+        return 0;
+      case 'recovering':
+        return this.#slowStart.admits(this.#outNow, nowMs) ? 0 : REFUSED_RECOVERING;
+      case 'open':
+        return nowMs < breaker.openUntilMs ? REFUSED_OPEN : 0;
+      case 'halfOpen':
+        if (!breaker.isRunning) return REFUSED_OPEN;
+        return breaker.probes < this.#settings.half_open_max_requests ? 0 : REFUSED_HALF_OPEN_FULL;
+      case 'isolated':
+        return REFUSED_ISOLATED;
+      case 'failed':
+        return REFUSED_ACTOR_FAILED;
+      default:
+        return breaker.mode satisfies never;
+    }
+  }
+
+  /** Permit (positive) or refusal; takes a probe's permit where half-open. Whoever gets one begins an attempt or gives it back. */
+  tryAdmit(nowMs: number): Admission {
+    this.#hadTraffic = true;
+    // The clock says that its time is over; the timer that shows it may be late (M2).
+    if (this.#breaker.mode === 'open' && nowMs >= this.#breaker.openUntilMs)
+      this.#breaker.send({ type: 'open.elapsed', nowMs });
+    const refusal = this.refusal(nowMs);
+    return refusal === 0 ? this.#takePermit(nowMs) : refusal;
+  }
+
+  #takePermit(nowMs: number): Admission {
+    const breaker = this.#breaker;
+    if (breaker.mode === 'open') return REFUSED_OPEN;
+    if (breaker.mode === 'halfOpen') breaker.send({ type: 'probe.started', nowMs });
+    return breaker.generation;
+  }
+
+  /** The attempt is sent now, to `endpoint` where the version has instances. G2: `settle` ends it. */
+  begin(attempt: Attempt, permit: Admission, endpoint: Endpoint | null, isReadmission: boolean, nowMs: number): void {
+    attempt.permit = permit;
+    attempt.startedMs = nowMs;
+    attempt.endpoint = endpoint;
+    attempt.isReadmission = isReadmission;
+    attempt.overdueLook = -1;
+    if (endpoint !== null) {
+      attempt.term = endpoint.term;
+      endpoint.inFlight++;
+      if (isReadmission) endpoint.isTried = true;
+    }
+    this.#inFlight.add(attempt);
+    if (permit === this.#breaker.generation) this.#outNow++;
+  }
+
+  /** A permit that `tryAdmit` gave at `nowMs` and that nothing is sent with. */
+  giveBack(permit: Admission, nowMs: number): void {
+    const { mode, generation } = this.#breaker;
+    if (permit === generation && mode === 'halfOpen')
+      this.#breaker.send({ type: 'probe.released', startedMs: nowMs, nowMs });
+  }
+
+  /** G2. `latencyMs` is not read where the outcome is neutral. */
+  settle(attempt: Attempt, outcome: Outcome, latencyMs: number, nowMs: number): void {
+    const { endpoint, permit } = attempt;
+    const { mode, generation } = this.#breaker;
+    this.#inFlight.remove(attempt);
+    if (permit === generation) this.#outNow--;
+    this.#overdue.end(attempt, generation);
+    if (endpoint !== null) endpoint.inFlight--;
+    if (outcome !== 'neutral') {
+      const isSuccess = outcome === 'success';
+      this.measured.record(isSuccess, latencyMs, nowMs);
+      if (permit === generation) this.measured.recordForRouting(isSuccess, nowMs);
+      endpoint?.health.record(isSuccess, latencyMs, nowMs);
+      endpoint?.recent.record(isSuccess, nowMs);
+    }
+    const counts = endpoint === null || this.rotation.settle(attempt, endpoint, outcome, nowMs);
+    // G1.
+    if (permit !== generation) return;
+    if (mode === 'halfOpen') this.#settleProbe(attempt, counts ? outcome : 'neutral', nowMs);
+    else if (!counts) return;
+    else if (outcome === 'success') this.#succeeded(endpoint, nowMs);
+    else if (outcome === 'failure') this.#failed(attempt, nowMs);
+  }
+
+  /** Nobody listens there. True: it is a restart (see Measured) and no probe, so that it counts for nothing. */
+  isWithinAbsenceGrace(endpoint: Endpoint | null, graceMs: number, nowMs: number): boolean {
+    const isRestart = this.measured.noteAbsence(endpoint, this.#window.windowMs, graceMs, nowMs);
+    return isRestart && this.#breaker.mode !== 'halfOpen';
+  }
+
+  /** Looks for what is overdue and evaluates the rules, where there was traffic since the last tick or anything is out. */
+  tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
+    if (!this.#hadTraffic && this.#inFlight.count === 0) return;
+    this.#hadTraffic = false;
+    const { mode, generation } = this.#breaker;
+    if (mode !== 'closed' && mode !== 'recovering' && mode !== 'forcedClosed') return;
+    const lastSuccessMs = this.last.successMs ?? Number.NEGATIVE_INFINITY;
+    this.#overdue.take(this.rotation.endpoints, generation, this.#timeoutMs, lastSuccessMs, stalledUntilMs, nowMs);
+    this.rotation.review(nowMs);
+    this.#breaker.send({ type: 'tick', nowMs });
+  }
+
+  /** A command of a person or the registry. */
+  send(event: BreakerEvent): void {
+    if (event.type === 'breaker.reset' || event.type === 'breaker.enable') this.#begunAnew();
+    if (event.type === 'breaker.reset') {
+      this.health.clear();
+      this.rotation.reset(event.nowMs);
+      this.#lastTrip = null;
+    }
+    // How many calls there were before it was switched off says nothing about now.
+    if (event.type === 'breaker.enable') this.#slowStart.forget();
+    this.#breaker.send(event);
+  }
+
+  setOverride(override: 'isolated' | 'forced_closed' | null, nowMs: number): void {
+    this.#breaker.setOverride(override, nowMs);
+  }
+
+  setSettings(settings: BreakerSettings, timeoutMs: number, nowMs: number): void {
+    this.#settings = settings;
+    this.#timeoutMs = timeoutMs;
+    this.#breaker.setSettings(settings, leaseMsOf(timeoutMs), nowMs);
+    this.#slowStart.follow(settings, nowMs);
+    this.rotation.followSettings(nowMs);
+  }
+
+  #settleProbe(attempt: Attempt, outcome: Outcome, nowMs: number): void {
+    const { endpoint, startedMs } = attempt;
+    let type: 'probe.succeeded' | 'probe.failed' | 'probe.released' = 'probe.released';
+    if (outcome === 'success') {
+      endpoint?.succeeded(nowMs);
+      type = 'probe.succeeded';
+    } else if (outcome === 'failure') {
+      endpoint?.failed(startedMs, this.#window.row);
+      // X1 of outlier-detector.ts: a probe that shows its endpoint to be the trouble is no verdict on the target.
+      const isOut = endpoint !== null && this.rotation.ejectIfDue(endpoint, nowMs);
+      if (!isOut) type = 'probe.failed';
+    }
+    this.#breaker.send({ type, startedMs, nowMs });
+  }
+
+  #succeeded(endpoint: Endpoint | null, nowMs: number): void {
+    this.#window.recordSuccess(nowMs);
+    if (endpoint !== null) {
+      endpoint.window.recordSuccess(nowMs);
+      endpoint.succeeded(nowMs);
+    }
+    if (this.#breaker.mode === 'recovering') {
+      this.#slowStart.succeeded();
+      if (this.#slowStart.isComplete) this.#breaker.send({ type: 'ramp.completed', nowMs });
+    }
+    this.#breaker.showSuccess(nowMs);
+  }
+
+  #failed({ endpoint, startedMs }: Attempt, nowMs: number): void {
+    this.#window.recordFailure(nowMs);
+    if (endpoint !== null) {
+      endpoint.window.recordFailure(nowMs);
+      endpoint.failed(startedMs, this.#window.row);
+      this.rotation.ejectIfDue(endpoint, nowMs);
+    }
+    this.#breaker.send({ type: 'attempt.failed', nowMs });
+  }
+
+  #beginGeneration(): void {
+    this.#outBefore = this.#outNow;
+    this.#outNow = 0;
+    this.rotation.clearWindows();
+    if (this.#breaker.mode !== 'recovering') return;
+    const nowMs = this.#options.clock.now();
+    this.#slowStart.begin(this.#settings, nowMs);
+    if (this.#slowStart.isComplete) this.#breaker.send({ type: 'ramp.completed', nowMs });
+  }
+
+  /** What routing and balancing have against it is over and done with. */
+  #begunAnew(): void {
+    this.measured.routing.clear();
+    for (const endpoint of this.rotation.endpoints) if (endpoint.isInRotation) endpoint.recent.clear();
+  }
+
+  #told(event: BreakerEmitted): void {
+    if (event.type === 'breaker.opened') {
+      this.counters.trips++;
+      this.#lastTrip = { reason: event.reason, evidence: event.evidence };
+      // The attempt whose failure opened it, where one did, is no longer among them.
+      if (!event.reopened) this.#slowStart.opened(this.#outBefore + 1, event.nowMs);
+      this.rotation.hasten(event.nowMs);
+    }
+    if (event.type === 'breaker.half_opened' || event.type === 'breaker.closed') this.#begunAnew();
+    if (event.type === 'breaker.closed' && event.recovered) this.counters.recoveries++;
+    this.#options.onEvent(this, event);
+  }
+}

@@ -1,0 +1,53 @@
+// `extreg check-config`: only checks, and with --print shows what would be in force. It refuses what `serve` could not start with.
+import { Command } from '#commander';
+import { ConfigError } from '../../config/error.js';
+import { commandConfig } from '../options/command-config.js';
+import type { CommandFactory } from '../options/command-definition.js';
+import { json, textTable } from '../output/output.js';
+import { EXIT } from '../process/command-error.js';
+
+interface CheckOptions {
+  readonly print?: true;
+  readonly json?: true;
+}
+
+export const checkConfigCommand: CommandFactory = (io) => ({
+  command: new Command('check-config')
+    .description(
+      'check the configuration, and whether serve can start with it here; tell all that is wrong (exit code 78)',
+    )
+    .option('--print', 'show the effective configuration, where each value comes from, and no secrets')
+    .option('--json', 'print JSON'),
+  settings: 'all',
+  action: async (options: CheckOptions) => {
+    const [{ printableConfig }, { SETTING_KEYS }, { serveProblems }] = await Promise.all([
+      import('../../config/config.js'),
+      import('../../config/schema.js'),
+      import('../process/serve-problems.js'),
+    ]);
+    try {
+      const { config, origins } = await commandConfig(io, options);
+      const problems = serveProblems(config, io.env);
+      if (problems.length > 0) throw new ConfigError(problems);
+      const settings = printableConfig(config);
+      const described = SETTING_KEYS.map((key) => ({ key, value: settings[key], origin: origins[key] }));
+      if (options.json) io.stdout.write(json({ valid: true, ...(options.print ? { settings: described } : {}) }));
+      else if (options.print)
+        io.stdout.write(
+          textTable(
+            ['SETTING', 'VALUE', 'FROM'],
+            described.map(({ key, value, origin }) => [key, valueText(value), origin]),
+          ),
+        );
+      else io.stdout.write('the configuration is valid\n');
+      return 0;
+    } catch (error) {
+      if (!(error instanceof ConfigError) || !options.json) throw error;
+      io.stdout.write(json({ valid: false, problems: error.problems }));
+      return EXIT.configuration;
+    }
+  },
+});
+
+const valueText = (value: unknown): string =>
+  value === null ? '-' : typeof value === 'string' ? value : JSON.stringify(value);

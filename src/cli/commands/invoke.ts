@@ -1,0 +1,172 @@
+// `extreg invoke <id> [body]`: one call through the daemon, as any caller would make it.
+import { buffer } from 'node:stream/consumers';
+import type { Msg } from '#@nats-io/nats-core';
+import { Command } from '#commander';
+import type { Config } from '../../config/config.js';
+import { commandConfig } from '../options/command-config.js';
+import type { CommandFactory } from '../options/command-definition.js';
+import { addContextOptions, type Pair, pairOf } from '../options/context-options.js';
+import type { InvokeHeaders } from '../options/invoke-headers.js';
+import { json } from '../output/output.js';
+import { CommandError, EXIT } from '../process/command-error.js';
+import type { CommandIo } from '../process/command-io.js';
+
+/** The daemon answers within the budget; so much longer we wait for that answer. */
+const GRACE_MS = 1000;
+
+interface InvokeOptions extends InvokeHeaders {
+  readonly verbose?: true;
+  readonly json?: true;
+}
+
+export const invokeCommand: CommandFactory = (io) => ({
+  command: addContextOptions(
+    new Command('invoke')
+      .description('call an extension through the daemon and print its reply')
+      .argument('<id>', 'extension')
+      .argument('[body]', "body of the request; '-' reads it from standard input", ''),
+  )
+    .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
+    .option('--timeout <ms>', 'budget of the call')
+    .option(
+      '-v, --verbose',
+      'print the headers of the reply on standard error, and of an error whether and when to repeat the call',
+    )
+    .option('--json', 'print status, headers and body as JSON'),
+  settings: 'nats',
+  action: async (id: string, body: string, options: InvokeOptions) => {
+    // Its `--environment` is the caller's word, not the daemon's setting.
+    const { config } = await commandConfig(io, { ...options, environment: undefined });
+    const payload = body === '-' ? await buffer(io.stdin) : Buffer.from(body);
+    const reply = await request(config, subjectOf(config, id, options.tenant), payload, options);
+    const problem = problemOf(reply);
+    print(reply, problem, options, io);
+    return problem === null ? 0 : EXIT.answeredWithError;
+  },
+});
+
+const collectHeader = (text: string, before: readonly Pair[]): Pair[] => [...before, pairOf('--header', 'name', text)];
+
+const PLAIN_TOKEN = /^[^\s.*>]+$/;
+
+function subjectOf(config: Config, id: string, tenant: string | undefined): string {
+  for (const [what, token] of [['id', id] as const, ...(tenant === undefined ? [] : [['tenant', tenant] as const])])
+    if (!PLAIN_TOKEN.test(token))
+      throw new CommandError(
+        EXIT.usage,
+        `${what}: expected one subject token without blanks, dots, * and >, got '${token}'${what === 'tenant' ? '; --header Extreg-Tenant-Id=… takes any' : ''}`,
+      );
+  return [config.subject_prefix, 'invoke', id, ...(tenant === undefined ? [] : [tenant])].join('.');
+}
+
+async function request(config: Config, subject: string, payload: Buffer, options: InvokeOptions): Promise<Msg> {
+  // Only here: no other command waits for the client of NATS.
+  const [{ RequestError, TimeoutError }, { invokeHeaders }, { connectOnce }, { findDaemon, noDaemon }] =
+    await Promise.all([
+      import('#@nats-io/nats-core'),
+      import('../options/invoke-headers.js'),
+      import('../daemon/nats-client.js'),
+      import('../daemon/daemon-file.js'),
+    ]);
+  const headers = invokeHeaders(options);
+  const waitMs = (options.timeout === undefined ? config.max_budget_ms : Number(options.timeout)) + GRACE_MS;
+  const daemon = config.nats_url === null ? await findDaemon(config.data_dir) : null;
+  if (config.nats_url === null && daemon === null) throw noDaemon(config.data_dir, '--nats-url');
+  const nc = await connectOnce(config, daemon);
+  try {
+    return await nc.request(subject, payload, { timeout: waitMs, ...(headers ? { headers } : {}) });
+  } catch (error) {
+    if (error instanceof RequestError && error.isNoResponders())
+      throw new CommandError(EXIT.unreachable, `nobody serves ${subject}: no daemon is connected to ${nc.getServer()}`);
+    if (error instanceof TimeoutError)
+      throw new CommandError(EXIT.unreachable, `no answer on ${subject} within ${waitMs} ms`);
+    throw new CommandError(EXIT.unreachable, `the call failed: ${(error as Error).message}`);
+  } finally {
+    await nc.close();
+  }
+}
+
+function print(
+  reply: Msg,
+  problem: Problem | null,
+  { verbose, json: asJson }: InvokeOptions,
+  { stdout, stderr }: CommandIo,
+): void {
+  const headers =
+    reply.headers === undefined
+      ? []
+      : [...reply.headers].flatMap(([name, values]) => values.map((value) => [name, value] as const));
+  if (asJson) {
+    const text = utf8(reply.data);
+    stdout.write(
+      json({
+        ok: problem === null,
+        headers: Object.fromEntries(headers),
+        ...(text === null ? { body_base64: Buffer.from(reply.data).toString('base64') } : { body: text }),
+      }),
+    );
+    return;
+  }
+  if (verbose) for (const [name, value] of headers) stderr.write(`${name}: ${value}\n`);
+  if (verbose) stderr.write(repetition(reply.data, problem));
+  // The body of our own errors says no more than the message.
+  if (problem?.ours !== true) stdout.write(reply.data);
+  if (stdout.isTTY) stdout.write('\n');
+  if (problem !== null) stderr.write(`extreg: ${problem.text}\n`);
+}
+
+interface Problem {
+  /** An error of the daemon, not of the extension. */
+  readonly ours: boolean;
+  readonly text: string;
+}
+
+/** null: the extension did what it was asked. */
+function problemOf(reply: Msg): Problem | null {
+  const ours = reply.headers?.get('Extreg-Error') ?? '';
+  const status = reply.headers?.get('Nats-Service-Error-Code') ?? '';
+  if (ours === '' && status === '') return null;
+  const message = reply.headers?.get('Nats-Service-Error') ?? '';
+  if (ours === '') return { ours: false, text: `the extension answered ${status}: ${message}` };
+  const reason = reasonOf(reply.data);
+  const told = reason === '' || message.includes(reason) ? '' : ` (${reason})`;
+  const hint = reason === 'row_invalid' ? "; 'extreg migrate --dry-run' says why" : '';
+  return { ours: true, text: `${ours}: ${message}${told}${hint}` };
+}
+
+/** Whether and when the call that met an error of ours may be made again, in lines like headers; '' where it is not told. */
+function repetition(body: Uint8Array, problem: Problem | null): string {
+  if (problem?.ours !== true) return '';
+  const error = errorIn(body);
+  return (['retryable', 'retry_after_ms'] as const)
+    .flatMap((name) => (error[name] === undefined ? [] : [`${name}: ${error[name]}\n`]))
+    .join('');
+}
+
+/** `details.reason` of an error of ours; '' without. */
+function reasonOf(body: Uint8Array): string {
+  const reason = errorIn(body).details?.reason;
+  return typeof reason === 'string' ? reason : '';
+}
+
+interface WireError {
+  readonly retryable?: unknown;
+  readonly retry_after_ms?: unknown;
+  readonly details?: { readonly reason?: unknown };
+}
+
+function errorIn(body: Uint8Array): WireError {
+  try {
+    return (JSON.parse(Buffer.from(body).toString()) as { error?: WireError }).error ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function utf8(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}

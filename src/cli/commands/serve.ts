@@ -1,0 +1,91 @@
+// `extreg serve`: the daemon as a service, with its log as JSON lines on standard output.
+import { setTimeout as delay } from 'node:timers/promises';
+import { Command } from '#commander';
+import { commandConfig } from '../options/command-config.js';
+import type { CommandFactory } from '../options/command-definition.js';
+import { CommandError, EXIT } from '../process/command-error.js';
+import type { CommandIo } from '../process/command-io.js';
+import { requireOpenFiles } from '../process/open-files.js';
+
+/** What of the log waits for a reader that is slow; beyond it lines are lost, because a call must not wait for a reader. */
+const MAX_LOG_BYTES = 16_777_216;
+/** How long beyond the calls under way a stop may take. */
+const STOP_GRACE_MS = 5000;
+const FLUSH_MS = 1000;
+
+export const serveCommand: CommandFactory = (io) => ({
+  command: new Command('serve').description('run the daemon; SIGTERM and SIGINT stop it in order'),
+  settings: 'all',
+  action: (options: object) => serve(io, options),
+});
+
+/** Rejects when the daemon cannot go on; a signal ends the process instead. */
+async function serve(io: CommandIo, options: object): Promise<never> {
+  const { config } = await commandConfig(io, options);
+  requireOpenFiles();
+  if (io.ownProcess === null) throw new CommandError(EXIT.usage, 'serve: needs a process of its own');
+  const { stdoutFd, stopOnSignals, endProcess } = io.ownProcess;
+  const [
+    { startDaemon },
+    { NatsServerMissingError },
+    { NatsPortInUseError },
+    { createLogger },
+    { guardProcess },
+    { dataDirectoryFailure, startFailure },
+    { destination },
+  ] = await Promise.all([
+    import('../../daemon/daemon.js'),
+    import('../../daemon/nats.js'),
+    import('../../embedded/nats/embedded-server.js'),
+    import('../../telemetry/log.js'),
+    import('../../telemetry/guard.js'),
+    import('../process/start-errors.js'),
+    import('#pino'),
+  ]);
+  const output = destination({ dest: stdoutFd, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
+  const log = createLogger(config.log_level, output);
+  guardProcess(log);
+  const flush = () => written(output);
+  const starting = startDaemon(config, log);
+  // From the first moment on: a stop during the start waits for it.
+  stopOnSignals({
+    stop: async (reason) => {
+      log.info({ event: 'stopping', reason });
+      try {
+        await (await starting).stop();
+      } catch (error) {
+        log.error({ event: 'stop_failed', err: error });
+        throw error;
+      }
+    },
+    flush,
+    onIgnored: (signal) => log.info({ event: 'signal_ignored', signal }),
+    deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
+    onHangup: io.stdin.isTTY ? 'stop' : () => log.info({ event: 'hangup_ignored' }),
+  });
+  try {
+    const daemon = await starting;
+    // The signals end the process, or what it cannot go on with does.
+    const reason = await daemon.failed;
+    await daemon.stop();
+    throw reason;
+  } catch (error) {
+    log.fatal({ event: 'daemon_failed', err: error });
+    // The sentence on standard error and the exit code are for main(), if the process can still exit.
+    if (!(await flush())) await endProcess(EXIT.answeredWithError, flush);
+    if (error instanceof NatsServerMissingError || error instanceof NatsPortInUseError)
+      throw new CommandError(EXIT.unreachable, error.message);
+    throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
+  }
+}
+
+/** Whether the log has been written; false if its reader has not taken it within a second. */
+async function written(output: { flush(callback: () => void): void }): Promise<boolean> {
+  const deadline = new AbortController();
+  const isWritten = await Promise.race([
+    new Promise<boolean>((resolve) => output.flush(() => resolve(true))),
+    delay(FLUSH_MS, false, { signal: deadline.signal }).catch(() => false),
+  ]);
+  deadline.abort();
+  return isWritten;
+}

@@ -1,0 +1,47 @@
+// `extreg sql <statement>`: one statement against the registry's database.
+import { Command } from '#commander';
+import { commandConfig } from '../options/command-config.js';
+import type { CommandFactory } from '../options/command-definition.js';
+import { json, textTable } from '../output/output.js';
+
+export const sqlCommand: CommandFactory = (io) => {
+  const command = new Command('sql')
+    .description('run one SQL statement against the registry, also while the daemon runs')
+    .argument('<statement>', 'one statement')
+    .option('--json', 'print JSON')
+    // A statement may begin with a comment, which looks like an option.
+    .allowUnknownOption()
+    .allowExcessArguments();
+  return {
+    command,
+    settings: 'database',
+    action: async (statement: string, options: { readonly json?: true }) => {
+      const unknown = command.args.find((word) => /^-\S*$/.test(word));
+      if (unknown !== undefined) command.error(`error: unknown option '${unknown}'`);
+      if (command.args.length > 1)
+        command.error('error: too many arguments for sql: it takes one statement, in quotes');
+      const { config } = await commandConfig(io, options);
+      const { runStatement } = await import('../registry/sql-statement.js');
+      const { verb, count, columns, rows } = await runStatement(config, statement);
+      if (options.json) {
+        const objects = rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
+        io.stdout.write(json({ command: verb, count, rows: objects }));
+        return;
+      }
+      if (columns.length > 0)
+        io.stdout.write(
+          textTable(
+            columns,
+            rows.map((row) => row.map(cellText)),
+          ),
+        );
+      io.stdout.write(columns.length > 0 ? `(${count} ${count === 1 ? 'row' : 'rows'})\n` : `${verb} ${count}\n`);
+    },
+  };
+};
+
+function cellText(value: unknown): string {
+  if (value === null) return 'null';
+  if (Buffer.isBuffer(value)) return `\\x${value.toString('hex')}`;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

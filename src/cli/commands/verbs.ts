@@ -1,0 +1,72 @@
+// `extreg enable`, `disable`, `isolate`, `force-closed`, `release` and `reset`: what each tells the daemon, and what is in force
+// then, as a table.
+import { Command } from '#commander';
+import type { Verb } from '../../domain/registry/verbs.js';
+import { adminJson } from '../daemon/admin-request.js';
+import { adminUrl } from '../daemon/admin-url.js';
+import type { CommandFactory } from '../options/command-definition.js';
+import { json, textTable } from '../output/output.js';
+
+const DESCRIPTIONS: Readonly<Record<Verb, string>> = {
+  enable: 'switch an extension on: half-open where it was disabled automatically, else with a closed breaker',
+  disable: 'switch an extension off: calls are refused, and nothing switches it on by itself',
+  isolate: 'keep every call away from an extension, probes too, until it is released',
+  'force-closed': 'let every call through to an extension, whatever its breaker says, until it is released',
+  release: 'leave the breaker to itself: half-open after isolate, closed after force-closed',
+  reset: 'close the breaker, empty its windows, drop an override and an automatic disable',
+};
+
+interface VerbOptions {
+  readonly reason: string;
+  readonly version?: string;
+  readonly json?: true;
+}
+
+/** The answer of POST /admin/extensions/<id>/<verb>. */
+interface InForce {
+  readonly extension_id: string;
+  readonly version?: string;
+  readonly revision: number | null;
+  readonly owed: boolean;
+  readonly enabled: boolean;
+  readonly auto_disabled: boolean;
+  readonly override: string | null;
+  readonly circuit_breaker_state: string | null;
+}
+
+export const verbCommand =
+  (verb: Verb): CommandFactory =>
+  (io) => ({
+    command: new Command(verb)
+      .description(DESCRIPTIONS[verb])
+      .argument('<id>', 'extension')
+      .requiredOption('--reason <text>', 'why, for the audit trail')
+      .option('--version <version>', 'of this version alone; without: of all')
+      .option('--json', 'print JSON'),
+    settings: 'http',
+    action: async (id: string, options: VerbOptions) => {
+      const { reason, version } = options;
+      const base = await adminUrl(io, options);
+      const body = { reason, by: io.userName(), ...(version === undefined ? {} : { version }) };
+      const answer = await adminJson(`${base}/admin/extensions/${encodeURIComponent(id)}/${verb}`, body);
+      io.stdout.write(options.json ? json(answer) : answerText(answer as InForce));
+    },
+  });
+
+function answerText(answer: InForce): string {
+  const { enabled, auto_disabled, owed } = answer;
+  const table = textTable(
+    ['ID', 'VERSION', 'ENABLED', 'OVERRIDE', 'STATE', 'REVISION'],
+    [
+      [
+        answer.extension_id,
+        answer.version ?? 'all',
+        enabled ? 'yes' : auto_disabled ? 'auto-disabled' : 'no',
+        answer.override ?? '-',
+        answer.circuit_breaker_state ?? '-',
+        owed ? 'owed' : String(answer.revision),
+      ],
+    ],
+  );
+  return owed ? `${table}\nthe database is away: in force on this daemon, and written when it is back\n` : table;
+}

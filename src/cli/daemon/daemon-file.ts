@@ -1,0 +1,55 @@
+// `<data dir>/daemon.json`: where the daemon of this data directory can be reached, written by it at start.
+//
+// DF1. Only the daemon that has the directory is believed: a copy of a directory holds the file of another one, which may run.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Type } from '#typebox';
+import { Value } from '#typebox/value';
+import { isDataDirectoryLocked } from '../../embedded/postgres/socket-lock.js';
+import { CommandError, EXIT } from '../process/command-error.js';
+
+const daemonFileSchema = Type.Object({
+  pid: Type.Integer({ minimum: 1 }),
+  http: Type.String(),
+  nats: Type.String(),
+  nats_token: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+});
+
+export interface RunningDaemon {
+  readonly http: string;
+  readonly nats: string;
+  readonly natsToken: string | null;
+}
+
+/** null: no daemon of this data directory runs. */
+export async function findDaemon(dataDir: string): Promise<RunningDaemon | null> {
+  const path = join(dataDir, 'daemon.json');
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new CommandError(EXIT.unreachable, `${path} cannot be read: ${(error as Error).message}`);
+  }
+  if (!Value.Check(daemonFileSchema, content))
+    throw new CommandError(EXIT.unreachable, `${path} is not what a daemon writes; remove it if none runs`);
+  // A daemon that was killed leaves its file behind. DF1; where the lock cannot be asked, such as for its long path, the pid decides.
+  if (!isRunning(content.pid) || !(await isDataDirectoryLocked(dataDir).catch(() => true))) return null;
+  return { http: content.http, nats: content.nats, natsToken: content.nats_token ?? null };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** `flag`: by which the command is given the daemon's address instead. */
+export const noDaemon = (dataDir: string, flag: '--http-port' | '--nats-url'): CommandError =>
+  new CommandError(
+    EXIT.unreachable,
+    `no daemon runs on ${dataDir}; start one with 'extreg serve', or name the one that runs with --data-dir or ${flag}`,
+  );

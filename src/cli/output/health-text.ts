@@ -1,0 +1,98 @@
+// What `extreg health` prints for people.
+import type { ExtensionHealth, HealthReport, RefusedRow, TargetHealth } from '../../domain/health/health-report.js';
+import { textTable } from './output.js';
+import { refusedText } from './refused-text.js';
+
+type Enabled = Pick<ExtensionHealth, 'enabled' | 'override'> & { readonly auto_disabled?: boolean };
+
+const HEADER = ['STATE', 'SUCCESS', 'AVG ms', 'P95 ms', 'SUCCESSES', 'FAILURES', 'TRIPS', 'LAST FAILURE'];
+
+const targetCells = (health: TargetHealth): string[] => [
+  stateText(health),
+  percent(health.success_rate),
+  number(health.avg_latency_ms),
+  number(health.p95_latency_ms),
+  String(health.success_count),
+  String(health.failure_count),
+  String(health.circuit_breaker_trips),
+  health.last_failure ?? '-',
+];
+
+function stateText({
+  circuit_breaker_state: state,
+  circuit_breaker_open_until: until,
+  recovering,
+}: TargetHealth): string {
+  if (recovering) return 'closed, recovering';
+  return until === null ? state : `${state} until ${until}`;
+}
+
+export function reportText({ extensions, summary, refused_rows = [], refused_rows_total }: HealthReport): string {
+  const table = textTable(
+    ['ID', 'TYPE', 'VERSION', 'ENABLED', ...HEADER],
+    extensions.map((one) => [one.id, one.type, one.version, enabledText(one), ...targetCells(one.health)]),
+  );
+  const count = `${summary.total} ${summary.total === 1 ? 'extension' : 'extensions'}: ${summary.enabled} enabled, ${summary.healthy} healthy, ${summary.unhealthy} unhealthy`;
+  return `${table}\n${count}\n${refusedRowsText(refused_rows, refused_rows_total)}`;
+}
+
+export function oneText(one: ExtensionHealth): string {
+  const { versions = [], instances = [], refused_rows = [] } = one;
+  const versionTable = textTable(
+    ['VERSION', 'DEFAULT', 'ENABLED', ...HEADER],
+    versions.map((v) => [v.version, yesNo(v.default), enabledText(v), ...targetCells(v)]),
+  );
+  const instanceTable = textTable(
+    ['INSTANCE', 'VERSION', 'WEIGHT', 'ENABLED', 'HEALTH', 'SUCCESS', 'AVG ms', 'P95 ms', 'OUT UNTIL'],
+    instances.map((i) => [
+      ...[i.id, i.version ?? '-', String(i.weight), yesNo(i.enabled), i.health_status],
+      ...[percent(i.success_rate), number(i.avg_latency_ms), number(i.p95_latency_ms), i.ejected_until ?? '-'],
+    ]),
+  );
+  const parts = [
+    `${one.id}  ${one.type}  ${enabledText(one)}${tripText(one.health)}\n`,
+    versionTable,
+    ...(instances.length === 0 ? [] : [instanceTable]),
+    ...(one.breaker_settings === undefined ? [] : [settingsTable(one.breaker_settings)]),
+    refusedRowsText(refused_rows),
+  ];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+const settingsTable = (settings: NonNullable<ExtensionHealth['breaker_settings']>): string =>
+  textTable(
+    ['BREAKER SETTING', 'VALUE', 'FROM'],
+    Object.entries(settings).map(([name, { value, from }]) => [name, String(value), from]),
+  );
+
+function refusedRowsText(rows: readonly RefusedRow[], total = rows.length): string {
+  const text = refusedText(
+    rows.map(({ extension_id, version, instance_id, revision, problems }) => ({
+      extensionId: extension_id,
+      ...(version === null ? {} : { version }),
+      ...(instance_id === null ? {} : { instanceId: instance_id }),
+      revision,
+      problems,
+    })),
+  );
+  return total > rows.length ? `${text}  and ${total - rows.length} more\n` : text;
+}
+
+/** Why it opened last, and on what. */
+function tripText({ trip_reason, trip_evidence }: TargetHealth): string {
+  if (trip_reason === null) return '';
+  if (trip_evidence === null) return `  opened last for: ${trip_reason}`;
+  const { failures, overdue, outcomes, window_seconds } = trip_evidence;
+  const hung = overdue === 0 ? '' : ` and ${overdue} overdue`;
+  const failed = `${failures} ${failures === 1 ? 'failure' : 'failures'}${hung}`;
+  return `  opened last for: ${trip_reason} (${failed} of ${outcomes + overdue} in ${window_seconds} s)`;
+}
+
+function enabledText({ enabled, auto_disabled = false, override }: Enabled): string {
+  const text = auto_disabled ? 'auto-disabled' : yesNo(enabled);
+  return override === null ? text : `${text}, ${override}`;
+}
+
+const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
+const percent = (rate: number | null): string => (rate === null ? '-' : `${(rate * 100).toFixed(1)} %`);
+const number = (value: number | null): string => (value === null ? '-' : value.toFixed(1));

@@ -1,0 +1,59 @@
+// Runs the statement of `extreg sql`.
+import type { Config } from '../../config/config.js';
+import { closeDatabase, openDatabase } from '../../db/client.js';
+import { errorText } from '../../db/database-errors.js';
+import { withLockTimeout } from '../../db/queries/lock-holders.js';
+import { silentLogger } from '../../telemetry/log.js';
+import { CommandError, EXIT } from '../process/command-error.js';
+import { databaseFailure } from '../process/start-errors.js';
+import { withDatabase } from './command-database.js';
+
+/** How long a statement waits for what another transaction holds. */
+const LOCK_SECONDS = 5;
+/** PostgreSQL has no SQLSTATE of its own for it. */
+const SEVERAL_STATEMENTS = /^cannot insert multiple commands into a prepared statement$/;
+
+export interface StatementResult {
+  /** `SELECT`, `UPDATE`, … */
+  readonly verb: string;
+  /** Rows returned or changed. */
+  readonly count: number;
+  /** Empty where the statement returns no rows at all. */
+  readonly columns: readonly string[];
+  /** Values in the order of `columns`, so that two of one name are both there. */
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+/** Rejects with a CommandError where the database refuses the statement or cannot be reached. */
+export function runStatement(config: Config, statement: string): Promise<StatementResult> {
+  if (/^\s*copy\b/i.test(statement))
+    throw new CommandError(
+      EXIT.answeredWithError,
+      'COPY moves data beside the answer, which is not supported here; use psql',
+    );
+  return withDatabase(config, { create: false }, async (connection) => {
+    const db = openDatabase(connection, { max: 1, prepare: false, applicationName: 'extreg sql', log: silentLogger });
+    try {
+      // The extended protocol takes one statement only, and refuses a second.
+      const options = { simple: false } as { prepare?: boolean };
+      const result = await withLockTimeout(db, LOCK_SECONDS, () => db.$client.unsafe(statement, [], options).values());
+      // Blanks and comments alone.
+      if (!result.command) throw new CommandError(EXIT.usage, 'statement: expected an SQL statement, got none');
+      return {
+        verb: result.command,
+        count: result.count ?? 0,
+        columns: (result.columns ?? []).map((column) => column.name),
+        rows: [...result],
+      };
+    } catch (error) {
+      if (SEVERAL_STATEMENTS.test(errorText(error)))
+        throw new CommandError(
+          EXIT.usage,
+          'statement: expected one SQL statement, got several; run one at a time, or use psql',
+        );
+      throw databaseFailure(error) ?? error;
+    } finally {
+      await closeDatabase(db);
+    }
+  });
+}

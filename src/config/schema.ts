@@ -1,0 +1,306 @@
+// The one table of settings: name, range, default and what each does. config.ts reads it, the command line makes its
+// options from it, and docs/configuration.md is compared with it by a test.
+//
+// S1. A setting is here only while something obeys it.
+// S2. Units are in the names; a range that a schema states is not stated again in words.
+// S3. null as default means unset; only such settings are ever null in a Config.
+import { type Static, type TSchema, Type } from '#typebox';
+import { EVENT_KINDS, type EventKind } from '../domain/registry/events.js';
+import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from '../domain/registry/policy.js';
+import { CONTEXT_SOURCES } from '../nats/intake/caller-context.js';
+import { LOG_LEVELS } from '../telemetry/log-levels.js';
+
+export const ENV_PREFIX = 'EXTENSION_REGISTRY_';
+
+/** What a setting is, beyond its schema and its default. */
+interface Traits {
+  /** A standard name that serves beside the prefixed one. */
+  readonly env?: string;
+  /** Another key for the same setting; both given and different is a problem. */
+  readonly alias?: string;
+  /** Never printed. `url`: only the password within it. `path`: of a list of URLs, all but scheme and host. */
+  readonly secret?: true | 'url' | 'path';
+  /** `file`: must be readable at start. Both are resolved against the working directory. */
+  readonly path?: 'file' | 'directory';
+  /** What is expected, where the schema has only a pattern. */
+  readonly expected?: string;
+  /** The word for a list without items, where that is not the default; in a file `[]` means the same. */
+  readonly emptyList?: string;
+  /** The default in words, where it depends on something. */
+  readonly defaultText?: string;
+}
+
+export interface Setting extends Traits {
+  readonly schema: TSchema;
+  readonly default: unknown;
+}
+
+function setting<S extends TSchema, D extends Static<S> | null>(schema: S, defaultValue: D, traits: Traits = {}) {
+  return { schema, default: defaultValue, ...traits } as Traits & { readonly schema: S; readonly default: D };
+}
+
+const text = (description: string) =>
+  Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]+$', maxLength: 4096, description });
+const seconds = (minimum: number, maximum: number, description: string) =>
+  Type.Number({ minimum, maximum: Math.min(maximum, MAX_TIMER_SECONDS), description });
+const count = (minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, description });
+
+const TOKENS = '[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*';
+export const POSTGRES_URL = '^postgres(ql)?://[^\\s\\u0000-\\u001f]+$';
+const NATS_SERVER =
+  '((nats|tls)://)?([^\\s/,@\\u0000-\\u001f]+@)?([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?/?';
+const NATS_URL = `^${NATS_SERVER}(\\s*,\\s*${NATS_SERVER})*$`;
+
+/** What somebody is called for; the rest follows from these, or is for the log. */
+const PAGING_EVENTS: readonly EventKind[] = [
+  'circuit_opened',
+  'circuit_closed',
+  'auto_disabled',
+  'auto_enabled',
+  'version_opened',
+  'registry_row_rejected',
+  'registry_history_changed',
+  'mass_removal_held',
+  'mass_failure',
+  'mass_failure_ended',
+  'actor_failed',
+  'verb_void',
+];
+
+export const SETTINGS = {
+  database_url: setting(
+    Type.String({
+      pattern: POSTGRES_URL,
+      description: 'PostgreSQL to use; unset, with no `db_host` either: the embedded database in `data_dir`.',
+    }),
+    null,
+    { env: 'DATABASE_URL', secret: 'url', expected: 'postgres://user:password@host:port/name' },
+  ),
+  database_direct_url: setting(
+    Type.String({
+      pattern: POSTGRES_URL,
+      description: 'Way around a transaction pooler, for migrations and the change feed.',
+    }),
+    null,
+    {
+      secret: 'url',
+      expected: 'postgres://user:password@host:port/name',
+      defaultText: 'the same as the database',
+    },
+  ),
+  database_pooler: setting(
+    Type.Boolean({ description: 'True: the database is behind a transaction pooler, so statements are not prepared.' }),
+    false,
+  ),
+  db_host: setting(
+    Type.String({
+      pattern: '^/?[^\\s@?#,\\u0000-\\u001f\\u007f]+$',
+      description: 'Host of the database, or directory of its socket, where `database_url` is not set.',
+    }),
+    null,
+    { expected: 'a host name, an address or the directory of a socket' },
+  ),
+  db_port: setting(count(1, 65_535, 'Port of the database.'), 5432),
+  db_name: setting(text('Name of the database.'), 'extension_registry'),
+  db_user: setting(text('User of the database.'), 'extension_registry'),
+  db_password: setting(text("The user's password."), null, { secret: true }),
+  db_sslmode: setting(
+    Type.Enum(['disable', 'prefer', 'require', 'verify-full'], {
+      description: 'TLS towards the database; a `sslmode` in `database_url` wins over it.',
+    }),
+    null,
+    { defaultText: '`prefer`; `disable` on loopback' },
+  ),
+  migrate: setting(
+    Type.Boolean({ description: 'False: the schema is checked at start, not changed; one that does not fit refuses.' }),
+    true,
+  ),
+  nats_url: setting(
+    Type.String({
+      pattern: NATS_URL,
+      description:
+        'NATS servers, separated by commas, user and password or token within where needed; unset: an embedded nats-server on loopback.',
+    }),
+    null,
+    { env: 'NATS_URL', secret: 'url', expected: 'nats://host:port or tls://host:port, several separated by commas' },
+  ),
+  nats_token: setting(text('Token for NATS.'), null, { secret: true }),
+  nats_user: setting(text('User for NATS.'), null),
+  nats_password: setting(text('Password of that user.'), null, { secret: true }),
+  nats_nkey_seed_file: setting(text('File with the nkey seed for NATS.'), null, { path: 'file' }),
+  nats_creds_file: setting(text('Credentials file (JWT with nkey) for NATS.'), null, { path: 'file' }),
+  nats_tls_ca_file: setting(text('Certificate authority that the NATS server is checked against.'), null, {
+    path: 'file',
+  }),
+  nats_tls_cert_file: setting(text('Our certificate for NATS.'), null, { path: 'file' }),
+  nats_tls_key_file: setting(text('Key of that certificate.'), null, { path: 'file' }),
+  data_dir: setting(text('Holds the embedded database, the last good snapshot and `daemon.json`.'), '.extreg', {
+    path: 'directory',
+  }),
+  http_host: setting(
+    text('Address of the admin API; loopback only, because there are no access tokens yet.'),
+    '127.0.0.1',
+    { expected: 'a loopback address: localhost, 127.0.0.1 or ::1' },
+  ),
+  http_port: setting(count(0, 65_535, 'Port of the admin API; 0 = one that is free.'), 8420),
+  environment: setting(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,64}$',
+      description:
+        "Name of the environment, for routing and as `Extreg-Environment` for extensions, in place of the caller's word.",
+    }),
+    null,
+    { expected: 'up to 64 printable ASCII characters, such as prod' },
+  ),
+  context_from: setting(
+    Type.Array(Type.Enum([...CONTEXT_SOURCES]), {
+      uniqueItems: true,
+      description:
+        'Which sources of a call are believed when it says who calls, the first that says it over the others; `none` = no source (docs/routing.md).',
+    }),
+    [...CONTEXT_SOURCES],
+    { emptyList: 'none', expected: `some of ${CONTEXT_SOURCES.join(', ')}, each once, or none alone` },
+  ),
+  context_body_max_bytes: setting(
+    count(0, 1_048_576, 'Largest body that is looked into for what routing needs and no header gives; 0 = none is.'),
+    65_536,
+  ),
+  subject_prefix: setting(
+    Type.String({
+      pattern: `^(?!_)${TOKENS}$`,
+      maxLength: 128,
+      description: 'First tokens of every NATS subject of the daemon.',
+    }),
+    'extreg.v1',
+    { expected: 'subject tokens of letters, digits, _ and -, separated by dots, the first not beginning with _' },
+  ),
+  subject_prefixes: setting(
+    Type.Array(Type.String({ pattern: `^${TOKENS}$`, maxLength: 128 }), {
+      description: 'Subjects of extensions must begin with one of these; empty = any.',
+    }),
+    [],
+    { expected: 'subject tokens separated by dots, without wildcards' },
+  ),
+  reply_prefixes: setting(
+    Type.Array(Type.String({ pattern: '^[A-Za-z0-9_.-]+$', maxLength: 128 }), {
+      description: 'A caller’s reply subject must begin with one of these, or the request is not accepted.',
+    }),
+    ['_INBOX', '_R_.'],
+    { expected: 'beginnings of subjects, without wildcards' },
+  ),
+  log_level: setting(Type.Enum([...LOG_LEVELS], { description: 'Lowest level that is logged.' }), 'info'),
+
+  circuit_breaker_enabled: setting(BREAKER_SETTINGS.circuit_breaker_enabled, true),
+  circuit_breaker_failure_threshold: setting(BREAKER_SETTINGS.failure_threshold, 5),
+  failure_rule: setting(BREAKER_SETTINGS.failure_rule, 'window'),
+  failure_rate_floor: setting(BREAKER_SETTINGS.failure_rate_floor, 0.05),
+  circuit_breaker_error_rate_threshold: setting(BREAKER_SETTINGS.error_rate_threshold, 0.5),
+  minimum_volume: setting(BREAKER_SETTINGS.minimum_volume, 5),
+  circuit_breaker_window_seconds: setting(BREAKER_SETTINGS.window_seconds, 60),
+  circuit_breaker_timeout_seconds: setting(BREAKER_SETTINGS.open_seconds, 60),
+  open_max_seconds: setting(BREAKER_SETTINGS.open_max_seconds, 300),
+  circuit_breaker_half_open_max_requests: setting(BREAKER_SETTINGS.half_open_max_requests, 3, {
+    alias: 'half_open_max_requests',
+  }),
+  half_open_successes: setting(BREAKER_SETTINGS.half_open_successes, 2),
+  recovery_ramp_seconds: setting(BREAKER_SETTINGS.recovery_ramp_seconds, 5),
+  ejection_seconds: setting(BREAKER_SETTINGS.ejection_seconds, 30),
+  auto_disable_on_circuit_open: setting(
+    Type.Boolean({ description: 'Disable an extension (`enabled = false`) when its breaker opens.' }),
+    true,
+  ),
+  auto_enable_on_circuit_close: setting(
+    Type.Boolean({ description: 'Enable it again when the breaker closes; never what a person disabled.' }),
+    true,
+  ),
+  health_based_routing_enabled: setting(
+    Type.Boolean({
+      description:
+        'Where the default version of an extension takes no call, or fails too often, other versions and `policy.fallback` take them.',
+    }),
+    true,
+  ),
+  health_based_routing_min_success_rate: setting(
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description:
+        'Success rate over the health window, from 10 outcomes on, under which a default version is passed over nine times of ten where another takes the call, an instance is `degraded`, and an extension told by `high_failure_rate`.',
+    }),
+    0.8,
+  ),
+
+  min_budget_ms: setting(count(1, 60_000, 'Smallest `Extreg-Timeout-Ms` that is accepted.'), 10),
+  max_budget_ms: setting(count(1, 3_600_000, 'Largest `Extreg-Timeout-Ms` that is accepted.'), 60_000),
+  max_body_bytes: setting(count(1, 67_108_864, 'Largest body that is accepted.'), null, {
+    defaultText: 'the limit of the NATS server',
+  }),
+  max_in_flight: setting(count(1, 1_000_000, 'Calls under way at a time, of all extensions together.'), 10_000),
+  absence_grace_seconds: setting(
+    seconds(0, 3600, 'How long a target that has just succeeded may be without responders before that is a failure.'),
+    2,
+  ),
+  webhook_urls: setting(
+    Type.Array(Type.String({ pattern: '^https?://[^\\s\\u0000-\\u001f\\u007f]+$', maxLength: 4096 }), {
+      uniqueItems: true,
+      description: 'Where notices for administrators are posted to (docs/webhooks.md).',
+    }),
+    [],
+    { secret: 'path', expected: 'http or https URLs, each once, a comma within one written as %2C' },
+  ),
+  webhook_secret: setting(text('Key that notices are signed with; unset: they are not signed.'), null, {
+    secret: true,
+  }),
+  webhook_events: setting(
+    Type.Array(Type.Enum([...EVENT_KINDS]), { uniqueItems: true, description: 'Kinds of events that are posted.' }),
+    [...PAGING_EVENTS],
+    { expected: `some of ${EVENT_KINDS.join(', ')}` },
+  ),
+  webhook_timeout_ms: setting(count(10, 60_000, 'How long a receiver has to answer one request.'), 5000),
+  audit_retention_days: setting(count(0, 36_500, 'Days that rows of the audit trail are kept; 0 = for ever.'), 365),
+  shutdown_timeout_seconds: setting(seconds(0.1, 3600, 'How long a stop waits for the calls under way.'), 25),
+} as const satisfies Record<string, Setting>;
+
+export type SettingKey = keyof typeof SETTINGS;
+
+type Widened<D> = D extends null ? null : never;
+
+/** Every setting in force, by its key: checked, complete, frozen. S3. */
+export type Config = {
+  readonly [K in SettingKey]:
+    | Readonly<Static<(typeof SETTINGS)[K]['schema']>>
+    | Widened<(typeof SETTINGS)[K]['default']>;
+};
+
+export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
+
+export const settingOf = (key: SettingKey): Setting => SETTINGS[key];
+
+export const envName = (key: string): string => ENV_PREFIX + key.toUpperCase();
+export const flagName = (key: string): string => `--${key.replaceAll('_', '-')}`;
+
+/** A JSON schema as far as the settings use it. */
+interface SchemaFields {
+  readonly type?: string;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly enum?: readonly string[];
+  readonly description?: string;
+}
+
+export const schemaFields = (setting: Setting): SchemaFields => setting.schema as SchemaFields;
+
+/** What is expected of a value, in words: `an integer from 1 to 65535`. */
+export function expectedText(setting: Setting): string {
+  if (setting.expected) return setting.expected;
+  if (setting.path === 'file') return 'a readable file';
+  if (setting.path === 'directory') return 'a directory';
+  const { type, enum: allowed, minimum, maximum } = schemaFields(setting);
+  if (allowed) return `one of ${allowed.join(', ')}`;
+  if (type === 'boolean') return 'true or false';
+  if (type === 'integer') return `an integer from ${minimum} to ${maximum}`;
+  if (type === 'number') return `a number from ${minimum} to ${maximum}`;
+  return 'text without control characters';
+}

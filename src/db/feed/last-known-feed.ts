@@ -1,0 +1,33 @@
+// A feed that starts from the last good snapshot where the database cannot be reached.
+//
+// K1. The file is used only while the feed itself has told nothing, and never after.
+import { connect, merge, mergeMap, type SchedulerLike, takeUntil, tap, timer } from '#rxjs';
+import type { RegistryFeed } from '../../actors/ports/ports.js';
+import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';
+import { readSnapshotFile, type SnapshotFile } from './snapshot-file.js';
+
+export interface LastKnownOptions {
+  readonly path: string;
+  /** How long the database may take to answer first. */
+  readonly afterMs: number;
+  readonly wallClock: () => number;
+  /** What was found when the time was up: `found` is being used. */
+  readonly onLooked: (file: SnapshotFile) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+export function withLastKnown(feed$: RegistryFeed, options: LastKnownOptions): RegistryFeed {
+  return feed$.pipe(
+    connect((live$) =>
+      merge(
+        live$,
+        timer(options.afterMs, options.scheduler).pipe(
+          mergeMap(() => readSnapshotFile(options.path, options.wallClock())),
+          takeUntil(live$),
+          tap(options.onLooked),
+          mergeMap((file): RegistryUpdate[] => (file.kind === 'found' ? [{ kind: 'snapshot', ...file.snapshot }] : [])),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,213 @@
+// Whether the tables that a database has already can be taken over: what they lack is completed, or named before anything is
+// written.
+//
+// AD1. Everything that is wrong is named at once, and nothing is written then.
+// AD2. What can be completed without losing a value is: a column with a default, a longer text, a larger integer, a null.
+// AD3. What a later migration adds by itself is left to it.
+import { getTableColumns, getTableName, is, SQL, sql } from '#drizzle-orm';
+import { getTableConfig, type PgColumn, type PgTable } from '#drizzle-orm/pg-core';
+import type { Database } from '../client.js';
+import * as schema from '../schema.js';
+import { AdoptionError } from './version-errors.js';
+
+interface Expected {
+  readonly table: PgTable;
+  /** Columns of the first schema, by which a row is known or without which it means nothing. */
+  readonly essential: readonly string[];
+  /** The other columns of the first schema; those that are in neither list came later (AD3). */
+  readonly base: readonly string[];
+  readonly key: readonly string[];
+  /** The daemon or its triggers insert rows: a column that they do not know must have a default. */
+  readonly isWritten: boolean;
+}
+
+const CALL = ['timeout_ms', 'retry', 'enabled', 'config', 'metadata', 'created_at'];
+const MEASURED = [
+  'last_success',
+  'last_failure',
+  'success_count',
+  'failure_count',
+  'avg_latency_ms',
+  'last_latency_ms',
+];
+const BREAKER = ['circuit_breaker_state', 'circuit_breaker_opened_at', 'updated_at'];
+
+const TABLES: readonly Expected[] = [
+  {
+    table: schema.extensions,
+    essential: ['id', 'type', 'subject'],
+    base: [...CALL, 'version', 'updated_at', 'created_by', 'updated_by'],
+    key: ['id'],
+    isWritten: false,
+  },
+  {
+    table: schema.extensionVersions,
+    essential: ['id', 'version', 'subject'],
+    base: [...CALL, 'routing_rules'],
+    key: ['id', 'version'],
+    isWritten: false,
+  },
+  {
+    table: schema.extensionInstances,
+    essential: ['extension_id', 'instance_id', 'subject'],
+    base: ['weight', 'enabled', 'health_status', 'last_health_check'],
+    key: ['extension_id', 'instance_id'],
+    isWritten: false,
+  },
+  {
+    table: schema.extensionHealth,
+    essential: ['extension_id'],
+    base: [...MEASURED, ...BREAKER, 'circuit_breaker_failure_threshold'],
+    key: ['extension_id'],
+    isWritten: true,
+  },
+  {
+    table: schema.extensionVersionHealth,
+    essential: ['extension_id', 'version'],
+    base: Object.keys(getTableColumns(schema.extensionVersionHealth)),
+    key: ['extension_id', 'version'],
+    isWritten: true,
+  },
+  {
+    table: schema.extensionAuditLog,
+    essential: ['id', 'extension_id', 'action'],
+    base: ['old_values', 'new_values', 'changed_by', 'changed_at'],
+    key: [],
+    isWritten: true,
+  },
+  { table: schema.registryRevision, essential: ['one', 'revision'], base: [], key: ['one'], isWritten: true },
+];
+
+/** The longest action that is written is shorter. */
+const MIN_LENGTH: Readonly<Record<string, number>> = { action: 32 };
+
+const INTEGERS: readonly string[] = ['smallint', 'integer', 'bigint'];
+const TEXTS: readonly string[] = ['character varying', 'text'];
+
+/** By what a column is expected to be (without length and precision): what serves as well. */
+const COMPATIBLE: Readonly<Record<string, readonly string[]>> = {
+  varchar: TEXTS,
+  text: TEXTS,
+  integer: INTEGERS,
+  bigint: INTEGERS,
+  numeric: ['numeric', 'double precision', 'real', ...INTEGERS],
+  'timestamp with time zone': ['timestamp with time zone'],
+};
+
+interface FoundColumn {
+  readonly name: string;
+  /** Without length and precision. */
+  readonly type: string;
+  /** Of a text; null: any. */
+  readonly length: number | null;
+  readonly not_null: boolean;
+  readonly has_default: boolean;
+}
+
+interface FoundTable extends Record<string, unknown> {
+  readonly name: string;
+  /** As pg_class has it: r a table, p a partitioned one, v a view, … */
+  readonly kind: string;
+  readonly columns: readonly FoundColumn[];
+  /** Columns of each index that keeps rows apart. */
+  readonly keys: readonly (readonly string[])[];
+}
+
+/** Statements that complete what is there; empty where nothing is. Rejects with AdoptionError (AD1). */
+export async function completionStatements(db: Database): Promise<string[]> {
+  const tables = await findTables(db);
+  const problems: string[] = [];
+  const statements = TABLES.flatMap((expected) => {
+    const found = tables.find(({ name }) => name === getTableName(expected.table));
+    return found === undefined ? [] : complete(expected, found, problems);
+  });
+  if (problems.length > 0) throw new AdoptionError(problems);
+  return statements;
+}
+
+function complete(expected: Expected, found: FoundTable, problems: string[]): string[] {
+  const { name } = found;
+  if (found.kind !== 'r' && found.kind !== 'p') {
+    problems.push(`${name} must be a table, it is ${KINDS[found.kind] ?? 'something else'}`);
+    return [];
+  }
+  const { columns } = getTableConfig(expected.table);
+  const byName = new Map(found.columns.map((column) => [column.name, column]));
+  const changes = columns.flatMap((column) => {
+    const known = byName.get(column.name);
+    if (known !== undefined) return changesOf(expected, column, known, problems);
+    if (expected.essential.includes(column.name))
+      problems.push(`${name}.${column.name} is missing: ${column.getSQLType()}`);
+    else if (expected.base.includes(column.name)) return [`add column ${column.name} ${definitionOf(column)}`];
+    return [];
+  });
+  if (expected.key.length > 0 && !found.keys.some((key) => isSameSet(key, expected.key)))
+    problems.push(`${name} has no primary key or unique index on (${expected.key.join(', ')})`);
+  if (expected.isWritten)
+    for (const { name: column, not_null, has_default } of found.columns)
+      if (not_null && !has_default && !columns.some((one) => one.name === column))
+        problems.push(`${name}.${column} is not null and has no default: no row can be added that does not name it`);
+  return changes.map((change) => `alter table ${name} ${change}`);
+}
+
+/** What makes a column fit. */
+function changesOf({ isWritten }: Expected, column: PgColumn, found: FoundColumn, problems: string[]): string[] {
+  const sqlType = column.getSQLType();
+  const [, type = sqlType, length] = /^([a-z ]+?)(?: *\((\d+).*\))?$/.exec(sqlType) ?? [];
+  const name = `${getTableName(column.table)}.${column.name}`;
+  if (!(COMPATIBLE[type] ?? [type]).includes(found.type)) {
+    problems.push(`${name} is ${found.type}, expected ${sqlType}`);
+    return [];
+  }
+  const needed = MIN_LENGTH[column.name] ?? Number(length ?? 0);
+  const isShort = isWritten && found.length !== null && found.length < needed;
+  const isSmall = type === 'bigint' && found.type !== 'bigint';
+  const isStrict = isWritten && found.not_null && !column.notNull && !column.primary;
+  return [
+    ...(isShort || isSmall ? [`alter column ${column.name} type ${sqlType}`] : []),
+    ...(isStrict ? [`alter column ${column.name} drop not null`] : []),
+  ];
+}
+
+function definitionOf(column: PgColumn): string {
+  const value = defaultOf(column);
+  return `${column.getSQLType()}${value === null ? '' : ` default ${value}`}${column.notNull ? ' not null' : ''}`;
+}
+
+/** Every default that is an expression is the present time. */
+function defaultOf({ default: value }: PgColumn): string | null {
+  if (value === undefined || value === null) return null;
+  if (is(value, SQL)) return 'current_timestamp';
+  return typeof value === 'object'
+    ? `'${JSON.stringify(value)}'`
+    : typeof value === 'string'
+      ? `'${value}'`
+      : String(value);
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+  c: 'a type',
+};
+
+const isSameSet = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((one) => b.includes(one));
+
+async function findTables(db: Database): Promise<readonly FoundTable[]> {
+  const names = JSON.stringify(TABLES.map(({ table }) => getTableName(table)));
+  return db.execute<FoundTable>(sql`
+    select c.relname as name, c.relkind::text as kind,
+      (select coalesce(jsonb_agg(jsonb_build_object(
+          'name', a.attname, 'type', format_type(a.atttypid, null),
+          'length', case when a.atttypid = 'varchar'::regtype and a.atttypmod > 4 then a.atttypmod - 4 end,
+          'not_null', a.attnotnull, 'has_default', a.atthasdef or a.attidentity <> '')), '[]')
+        from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+      (select coalesce(jsonb_agg((select jsonb_agg(a.attname) from pg_attribute as a
+          where a.attrelid = c.oid and a.attnum = any (i.indkey))), '[]')
+        from pg_index as i where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indexprs is null) as keys
+    from pg_class as c
+    where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
+      and c.relname in (select jsonb_array_elements_text(${names}::jsonb))`);
+}

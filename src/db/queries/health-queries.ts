@@ -1,0 +1,272 @@
+// Writes measured health to `extension_health` and `extension_version_health`.
+//
+// H1. One statement for a batch, in order of id, so that two replicas never wait for each other in a circle.
+// H2. Counts are added to the row's, times only move forward, latencies are the latest.
+// H3. The breaker's columns are written only with an epoch that is not older than the row's, or by another version than the
+//     row's: epochs of two targets say nothing about each other. The published row names the version they are of.
+// H4. The four threshold columns belong to people and are never written.
+// H5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
+// H6. A rejection means that nothing was written, or that the answer was lost: then wasFlushed tells, and sees to it that what may
+//     still be on its way is not written after that (M24).
+// H7. What a row holds already makes no sum overflow and no time stand still.
+// H8. What was measured for a row that was deleted is not written to one of the same name.
+// H9. A row that another transaction holds is passed over, and named as held; the others are written.
+// H10. Successes and failures stay with their version when another one is published: they move between the two tables.
+import { type SQL, sql } from '#drizzle-orm';
+import type { FlushResult, HealthFlushRow } from '../../actors/ports/ports.js';
+import { MAX_EPOCH } from '../../domain/registry/sound-facts.js';
+import type { Database } from '../client.js';
+import { holdersOf } from './lock-holders.js';
+import { type RefusedRow, writeOrSplit } from './row-by-row.js';
+import { inTransaction } from './transaction.js';
+
+/** Names a flush: `writer` is the process (a UUID), and its numbers grow, from 1. */
+export interface Flush {
+  readonly writer: string;
+  readonly number: number;
+}
+
+const MAX_BIGINT = '9223372036854775807';
+/** H7. */
+const sum = (column: string, kept = `kept.${column}`): string =>
+  `least(coalesce(${kept}, 0)::numeric + excluded.${column}, ${MAX_BIGINT})::bigint`;
+/** A window of five minutes is over (domain/health/health-window.ts), and no daemon has flushed the row since. */
+const STALE = "latency_samples > 0 and updated_at < now() - interval '5 minutes 5 seconds'";
+const WRITERS_KEPT = '30 days';
+
+/** Implements FlushHealth of the ports. */
+export async function flushHealth(db: Database, flush: Flush, rows: readonly HealthFlushRow[]): Promise<FlushResult> {
+  if (rows.length === 0) return { dropped: [], held: [] };
+  const refused = await writeOrSplit(db, {}, rows, {
+    batch: () => writeBatch(db, flush, rows),
+    statement: upserts,
+    first: sql`${turn(flush)}; if not found then return; end if;`,
+  });
+  const named = (isHeld: boolean) =>
+    refused
+      .filter((one) => one.isHeld === isHeld)
+      .map(({ row, error }) => ({ extension_id: row.extension_id, version: row.version, error }));
+  return { dropped: named(false), held: named(true) };
+}
+
+/** H6. Implements WasFlushed of the ports. */
+export async function wasFlushed(db: Database, flush: Flush): Promise<boolean> {
+  const taken = await inTransaction(db, {}, sql`${turn(flush)} returning 1`);
+  return taken.length === 0;
+}
+
+/** M24. Affects no row if the flush of that number, or a later one, was written already. */
+const turn = ({ writer, number }: Flush): SQL => sql`
+  insert into extension_health_writers as w (writer, flush) values (${writer}::uuid, ${number})
+  on conflict (writer) do update set flush = excluded.flush, written_at = now() where w.flush < excluded.flush`;
+
+/** Empties the window columns of rows whose health window is over and whose daemon runs no more. Returns how many there were. */
+export async function emptyStaleWindows(db: Database): Promise<number> {
+  const isCount = (column: string) => ['latency_samples', 'latency_sum'].includes(column);
+  const emptied = [
+    ...WINDOW.map((column) => `${column} = ${isCount(column) ? '0' : 'null'}`),
+    'latency_samples_window_start = null',
+  ];
+  const empty = (table: string, keys: readonly string[]) => {
+    const isSame = keys.map((key) => `stale.${key} = kept.${key}`).join(' and ');
+    return sql.raw(`update ${table} as kept set ${emptied}
+      from (select ${keys.join(', ')} from ${table} where ${STALE} for no key update skip locked) as stale
+      where ${isSame} returning 1`);
+  };
+  const [row] = await inTransaction<{ count: number }>(
+    db,
+    {},
+    sql`delete from extension_health_writers where written_at < now() - interval '${sql.raw(WRITERS_KEPT)}'`,
+    sql`with published as (${empty('extension_health', ['extension_id'])}),
+      others as (${empty('extension_version_health', ['extension_id', 'version'])})
+      select ((select count(*) from published) + (select count(*) from others))::int as count`,
+  );
+  return row?.count ?? 0;
+}
+
+interface Passed {
+  readonly extension_id: string;
+  readonly version: string;
+  readonly published: boolean;
+}
+
+/**
+ * Waits for another daemon that writes the same rows, in order of id (H1): it holds them for a moment only. The statement after
+ * it skips what is held for longer.
+ */
+const WAIT = sql`do $extreg$
+  declare
+    rows constant jsonb := current_setting('extreg.rows');
+  begin
+    perform 1 from extension_version_health where (extension_id, version) in (
+      select extension_id, version from jsonb_to_recordset(rows) as x (extension_id text, version text, published boolean) where not published)
+      order by extension_id, version for no key update;
+    perform 1 from extension_health where extension_id in (
+      select extension_id from jsonb_to_recordset(rows) as x (extension_id text, published boolean) where published)
+      order by extension_id for no key update;
+  exception when lock_not_available then
+    null;
+  end $extreg$`;
+
+/** H9. */
+async function writeBatch(
+  db: Database,
+  flush: Flush,
+  rows: readonly HealthFlushRow[],
+): Promise<RefusedRow<HealthFlushRow>[]> {
+  const passed = await inTransaction<Passed>(
+    db,
+    {
+      'extreg.rows': JSON.stringify(
+        rows.map(({ extension_id, version, published }) => ({ extension_id, version, published })),
+      ),
+    },
+    WAIT,
+    upserts(sql`${JSON.stringify(rows)}::jsonb`, null, sql`turn as (${turn(flush)} returning 1),`),
+  );
+  if (passed.length === 0) return [];
+  const tables = [...new Set(passed.map(({ published }) => tableOf(published)))];
+  const holders = new Map<string, string>();
+  for (const table of tables) holders.set(table, await holdersOf(db, table));
+  const names = new Map(passed.map((one) => [`${one.extension_id}@${one.version}`, tableOf(one.published)]));
+  return rows.flatMap((row) => {
+    const table = names.get(`${row.extension_id}@${row.version}`);
+    if (table === undefined) return [];
+    return [{ row, isHeld: true, error: `a row of ${table} is locked by ${holders.get(table)}` }];
+  });
+}
+
+const tableOf = (published: boolean): string => (published ? 'extension_health' : 'extension_version_health');
+
+/** Returns the rows that were skipped; `into`: see WriteStatement. `turn`: a CTE; nothing is written unless it returns a row. */
+function upserts(rows: SQL, into: SQL | null, turn?: SQL): SQL {
+  return sql`
+    with ${turn ?? sql``} given as (
+      select * from jsonb_to_recordset(${rows}) as given (
+        extension_id text, extension_uid uuid, version_uid uuid, version text, published boolean, success_delta bigint, failure_delta bigint,
+        last_success_ago_ms float8, last_failure_ago_ms float8,
+        last_latency_ms numeric, avg_latency_ms numeric, p50_latency_ms numeric, p95_latency_ms numeric, p99_latency_ms numeric,
+        latency_samples numeric, latency_sum numeric, latency_window_ago_ms float8,
+        circuit_breaker_state text, opened_ago_ms float8, open_remaining_ms float8, trips integer, epoch bigint,
+        half_open_requests_count integer, auto_disabled boolean)
+      ${turn === undefined ? sql`` : sql`where exists (select from turn)`}
+    ), measured as materialized (
+      select given.*,
+        now() - last_success_ago_ms * interval '1 millisecond' as last_success,
+        now() - last_failure_ago_ms * interval '1 millisecond' as last_failure,
+        now() - latency_window_ago_ms * interval '1 millisecond' as window_start,
+        now() - opened_ago_ms * interval '1 millisecond' as opened_at,
+        now() + open_remaining_ms * interval '1 millisecond' as open_until
+      from given join extensions on extensions.id = given.extension_id
+          and extensions.uid = coalesce(given.extension_uid, extensions.uid)
+        left join extension_versions as v on v.id = given.extension_id and v.version = given.version
+      where given.version_uid is null or given.version_uid = v.uid
+    ), ${available('published_rows', 'extension_health', ['extension_id'], 'published')},
+    ${available('other_rows', 'extension_version_health', ['extension_id', 'version'], 'not published')},
+    ${moving},
+    other_targets as (
+      ${upsert('extension_version_health', ['extension_id', 'version'], 'other_rows')}
+    ), published_targets as (
+      ${upsert('extension_health', ['extension_id'], 'published_rows')}
+    )
+    select extension_id, version, published ${into ?? sql``} from (
+      select extension_id, version, published from published_rows where is_held
+      union all select extension_id, version, published from other_rows where is_held) as passed`;
+}
+
+/** H9. The measured rows of a table, each with `is_held`: another transaction holds it. The others are locked by this one. */
+const available = (name: string, table: string, keys: readonly string[], which: string): SQL => {
+  const isSame = keys.map((key) => `h.${key} = m.${key}`).join(' and ');
+  return sql.raw(`${name}_taken as materialized (
+      select ${keys.map((key) => `h.${key}`).join(', ')} from ${table} as h
+      where exists (select from measured as m where ${which} and ${isSame}) for no key update skip locked
+    ), ${name} as materialized (
+      select m.*, exists (select from ${table} as h where ${isSame}) and not exists (select from ${name}_taken as h where ${isSame}) as is_held
+      from measured as m where ${which}
+    )`);
+};
+
+/** H10. Extensions whose published row changes to another version: the counts of the old one move to extension_version_health. */
+const moving = sql.raw(`moving as materialized (
+      select h.extension_id, h.version as left_version, m.version,
+        coalesce(h.success_count, 0) as success_count, coalesce(h.failure_count, 0) as failure_count
+      from published_rows as m join extension_health as h on h.extension_id = m.extension_id
+      where not m.is_held and h.version <> m.version
+    ), left_counts as (
+      insert into extension_version_health as kept (extension_id, version, success_count, failure_count, updated_at)
+      select extension_id, left_version, success_count, failure_count, now() from moving
+      where exists (select from extension_versions as v where v.id = moving.extension_id and v.version = left_version)
+        and not exists (select from other_rows as o where o.extension_id = moving.extension_id and o.version = left_version)
+      order by extension_id, left_version
+      on conflict (extension_id, version) do update set
+        success_count = ${sum('success_count')}, failure_count = ${sum('failure_count')}
+    ), taken_counts as (
+      update extension_version_health as kept set success_count = 0, failure_count = 0 from moving
+      where kept.extension_id = moving.extension_id and kept.version = moving.version
+    )`);
+
+/** What describes the health window: replaced by each flush. */
+const WINDOW = [
+  'avg_latency_ms',
+  'p50_latency_ms',
+  'p95_latency_ms',
+  'p99_latency_ms',
+  'latency_samples',
+  'latency_sum',
+];
+
+const later = (column: string): string =>
+  `greatest(case when isfinite(kept.${column}) then kept.${column} end, excluded.${column})`;
+
+/** The same for both tables, whose measured columns have the same names; each column of `breaker` with what it gets. */
+function upsert(table: string, keys: readonly string[], rows: string): SQL {
+  const key = keys.join(', ');
+  const isPublished = !keys.includes('version');
+  const breaker = {
+    circuit_breaker_state: 'circuit_breaker_state',
+    circuit_breaker_opened_at: 'opened_at',
+    circuit_breaker_open_until: 'open_until',
+    circuit_breaker_trips: 'trips',
+    circuit_breaker_epoch: 'epoch',
+    half_open_requests_count: 'half_open_requests_count',
+    auto_disabled: 'auto_disabled',
+    ...(isPublished ? { version: 'version' } : {}),
+  };
+  // A row without a version may be of any: it counts as one of the same version.
+  const isTaken = [
+    'excluded.circuit_breaker_epoch >= coalesce(kept.circuit_breaker_epoch, 0)',
+    // H7. An epoch that no daemon can have reached.
+    `kept.circuit_breaker_epoch > ${MAX_EPOCH}`,
+    ...(isPublished ? ['excluded.version <> kept.version'] : []),
+  ].join(' or ');
+  // H10.
+  const own = (column: string): string => `(select e.${column} from extension_version_health as e
+    where e.extension_id = kept.extension_id and e.version = excluded.version)`;
+  const counted = (column: string): string =>
+    isPublished
+      ? `case when excluded.version <> kept.version then ${sum(column, own(column))} else ${sum(column)} end`
+      : sum(column);
+  const come = (delta: string, column: string): string =>
+    isPublished
+      ? delta
+      : `least(${delta}::numeric + coalesce((select m.${column} from moving as m
+          where m.extension_id = r.extension_id and m.left_version = r.version), 0), ${MAX_BIGINT})::bigint`;
+  return sql.raw(`
+    insert into ${table} as kept (${key}, success_count, failure_count, last_success, last_failure, last_latency_ms,
+      ${WINDOW.join(', ')}, latency_samples_window_start, ${Object.keys(breaker).join(', ')}, updated_at)
+    select ${key}, ${come('success_delta', 'success_count')}, ${come('failure_delta', 'failure_count')}, last_success, last_failure, last_latency_ms,
+      ${WINDOW.join(', ')}, window_start, ${Object.values(breaker).join(', ')}, now()
+    from ${rows} as r where not is_held order by ${key}
+    on conflict (${key}) do update set
+      success_count = ${counted('success_count')},
+      failure_count = ${counted('failure_count')},
+      last_success = ${later('last_success')},
+      last_failure = ${later('last_failure')},
+      last_latency_ms = coalesce(excluded.last_latency_ms, kept.last_latency_ms),
+      ${WINDOW.map((column) => `${column} = excluded.${column}`).join(', ')},
+      latency_samples_window_start = excluded.latency_samples_window_start,
+      ${Object.keys(breaker)
+        .map((column) => `${column} = case when ${isTaken} then excluded.${column} else kept.${column} end`)
+        .join(',\n      ')},
+      updated_at = now()`);
+}

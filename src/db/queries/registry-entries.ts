@@ -1,0 +1,115 @@
+// Puts the flat rows of a reading together: one entry for each extension, with everything that belongs to it.
+//
+// N1. However many rows there are, the event loop is never held for longer than a slice of them.
+// N2. What is too large or too deep does not get further than here: it is named in the row's `faults`.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  type BreakerFactsRow,
+  type ExtensionRow,
+  type InstanceRow,
+  PREDECESSOR_THRESHOLDS,
+  type PublishedFactsRow,
+  type RegistryEntry,
+  type ThresholdColumns,
+  type VersionRow,
+} from '../../domain/registry/registry-rows.js';
+import { jsonLimitProblem, tooLarge } from '../../domain/registry/row-limits.js';
+import { KIND } from './registry-sql.js';
+
+/** A row of some table, as ENTRY_ROWS of registry-sql.ts has it. */
+export interface FlatRow extends Record<string, unknown> {
+  /** Of the extension. */
+  readonly id: string;
+  readonly kind: number;
+  // biome-ignore lint/suspicious/noExplicitAny: its form depends on `kind`.
+  readonly row: any;
+}
+
+const ROWS_PER_SLICE = 500;
+
+/** Mutable while it is put together. */
+interface Draft {
+  extension: ExtensionRow;
+  versions: VersionRow[];
+  instances: InstanceRow[];
+  facts: PublishedFactsRow | null;
+  versionFacts: Record<string, BreakerFactsRow>;
+  rolloutSlots: unknown;
+  thresholds: ThresholdColumns | null;
+  defaultThresholds: readonly (keyof ThresholdColumns)[];
+}
+
+/** `rows` in order of extension and kind. */
+export async function toEntries(rows: readonly FlatRow[]): Promise<RegistryEntry[]> {
+  const drafts = new Map<string, Draft>();
+  for (const [i, { id, kind, row }] of rows.entries()) {
+    if (i % ROWS_PER_SLICE === ROWS_PER_SLICE - 1) await nextTurn();
+    if (kind === KIND.extension) drafts.set(id, toDraft(row));
+    else add(drafts.get(id), kind, row);
+  }
+  return [...drafts.values()];
+}
+
+function toDraft({ health, rollout_slots, ...row }: FlatRow['row']): Draft {
+  // Version names are anybody's: `__proto__` is one like any other.
+  const versionFacts: Record<string, BreakerFactsRow> = Object.create(null);
+  const draft: Draft = {
+    extension: withinLimits(row as ExtensionRow, ['config', 'policy']),
+    versions: [],
+    instances: [],
+    facts: null,
+    versionFacts,
+    rolloutSlots: rollout_slots,
+    thresholds: null,
+    defaultThresholds: [],
+  };
+  if (health === null) return draft;
+  const { failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests, ...facts } = health;
+  draft.facts = facts;
+  const columns = { failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests };
+  const thresholds = decided(columns);
+  draft.thresholds = thresholds;
+  const names = Object.keys(columns) as (keyof ThresholdColumns)[];
+  draft.defaultThresholds = names.filter((name) => columns[name] !== null && thresholds[name] === null);
+  return draft;
+}
+
+/** `draft` is undefined for a row without its extension, as an adopted database without foreign keys may have it. */
+function add(draft: Draft | undefined, kind: number, row: FlatRow['row']): void {
+  if (draft === undefined) return;
+  if (kind === KIND.version) draft.versions.push(withinLimits(row as VersionRow, ['config', 'routing_rules']));
+  else if (kind === KIND.instance) draft.instances.push(row);
+  else {
+    const { version, ...facts } = row;
+    draft.versionFacts[version] = facts;
+  }
+}
+
+/** N2. */
+function withinLimits<Row extends ExtensionRow | VersionRow>(
+  { oversized, ...row }: Row & { readonly oversized?: readonly string[] },
+  columns: readonly (keyof Row & string)[],
+): Row {
+  const faults = (oversized ?? []).map(tooLarge);
+  const kept: Partial<Record<keyof Row, unknown>> = {};
+  for (const column of columns) {
+    const problem = jsonLimitProblem(column, (row as unknown as Row)[column]);
+    if (problem === null) continue;
+    faults.push(problem);
+    kept[column] = null;
+  }
+  if (faults.length === 0) return row as unknown as Row;
+  return { ...(row as unknown as Row), ...kept, faults };
+}
+
+/** Q2 of registry-queries.ts. */
+function decided(given: ThresholdColumns): ThresholdColumns {
+  const unlessDefault = (name: keyof ThresholdColumns) =>
+    given[name] === PREDECESSOR_THRESHOLDS[name] ? null : given[name];
+  return {
+    failure_threshold: unlessDefault('failure_threshold'),
+    error_rate_threshold: unlessDefault('error_rate_threshold'),
+    window_seconds: unlessDefault('window_seconds'),
+    half_open_max_requests: unlessDefault('half_open_max_requests'),
+  };
+}

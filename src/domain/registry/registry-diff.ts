@@ -1,0 +1,137 @@
+// From what runs and what the registry says to what has to be done, as data; the supervisor does it, removals first.
+//
+// D1. A snapshot is the whole registry: what it does not hold is removed. Changes concern the ids they name alone.
+// D2. Mass removal: an update that would remove more than half of 10 or more running extensions removes nothing until a
+//     second reading agrees, or somebody forces it. Everything else of it is applied at once.
+// D3. An entry that says what runs already makes no work.
+// D4. An extension that was deleted and inserted again is removed and started.
+// D5. An entry that cannot be read, or whose reading throws, concerns itself alone: what runs of it goes on, and it is reported
+//     and read again.
+// D6. A threshold that is written and has no effect is refused, so that whoever wrote it learns of it.
+import { isDeepStrictEqual } from 'node:util';
+import { done, type Steps } from '../steps.js';
+import { type Extension, isSameRow } from './extension.js';
+import {
+  PREDECESSOR_THRESHOLDS,
+  type RegistryEntry,
+  type RegistryUpdate,
+  type ThresholdColumns,
+} from './registry-rows.js';
+import { parsingEntry, type RowProblem } from './registry-validation.js';
+import type { SubjectRules } from './subject-rules.js';
+
+/** An extension in force with what else the registry knows of it. */
+export interface RegisteredExtension {
+  /** null: its row is invalid and never was valid here; calls are refused with `row_invalid`. */
+  readonly extension: Extension | null;
+  readonly thresholds: ThresholdColumns | null;
+  /** Threshold columns that count as not set, for they hold the predecessor's default; absent: none. */
+  readonly defaultThresholds?: readonly (keyof ThresholdColumns)[];
+}
+
+export interface RegistryPlan {
+  readonly remove: readonly string[];
+  readonly start: readonly {
+    readonly id: string;
+    readonly registered: RegisteredExtension;
+    /** null: it could not be read (D5), and `registered` has no extension. */
+    readonly entry: RegistryEntry | null;
+  }[];
+  readonly update: readonly {
+    readonly id: string;
+    readonly registered: RegisteredExtension;
+    readonly entry: RegistryEntry;
+  }[];
+  readonly refused: readonly RowProblem[];
+  /** Ids that have to be read again (D5). */
+  readonly failed: readonly string[];
+  /** Ids whose removal is held back (D2). */
+  readonly held: readonly string[];
+}
+
+const MASS_REMOVAL_MINIMUM = 10;
+
+/** `removable`: the ids that a mass removal may take, or `all` of them; empty until a first reading was held. */
+export function diffRegistry(
+  running: ReadonlyMap<string, RegisteredExtension>,
+  update: RegistryUpdate,
+  rules: SubjectRules,
+  removable: ReadonlySet<string> | 'all',
+): RegistryPlan {
+  return done(diffingRegistry(running, update, rules, removable, new Set()));
+}
+
+/** As diffRegistry. `unsettled`: ids that get an update, whatever they say. */
+export function* diffingRegistry(
+  running: ReadonlyMap<string, RegisteredExtension>,
+  update: RegistryUpdate,
+  rules: SubjectRules,
+  removable: ReadonlySet<string> | 'all',
+  unsettled: ReadonlySet<string>,
+): Steps<RegistryPlan> {
+  const gone = goneFrom(running, update);
+  const isMassRemoval = running.size >= MASS_REMOVAL_MINIMUM && gone.length > running.size / 2;
+  const hold = isMassRemoval && removable !== 'all' && !gone.every((id) => removable.has(id));
+
+  const remove = hold ? [] : gone;
+  const start: RegistryPlan['start'][number][] = [];
+  const changed: RegistryPlan['update'][number][] = [];
+  const refused: RowProblem[] = [];
+  const failed: string[] = [];
+  const fail = (id: string, what: string, error: string): void => {
+    const revision = running.get(id)?.extension?.revision ?? 0;
+    refused.push({ extensionId: id, revision, problems: [`${what}: ${error}`] });
+    failed.push(id);
+    if (!running.has(id)) start.push({ id, registered: { extension: null, thresholds: null }, entry: null });
+  };
+  for (const { id, error } of update.unreadable ?? []) fail(id, 'the database cannot hand over its rows', error);
+  for (const entry of update.entries) {
+    const id = entry.extension.id;
+    const known = running.get(id);
+    const isOther = known !== undefined && !isSameRow(known.extension ?? {}, entry.extension);
+    const before = isOther ? undefined : known;
+    try {
+      const parsed = yield* parsingEntry(entry, rules, before?.extension ?? null);
+      refused.push(...parsed.refused);
+      const { defaultThresholds = [] } = entry;
+      const registered = {
+        extension: parsed.extension,
+        thresholds: parsed.thresholds,
+        ...(defaultThresholds.length === 0 ? {} : { defaultThresholds }),
+      };
+      refused.push(...thresholdsWithoutEffect(entry, before));
+      // D4.
+      if (isOther) remove.push(id);
+      if (before === undefined) start.push({ id, registered, entry });
+      else if (unsettled.has(id) || !isSameRegistered(before, registered)) changed.push({ id, registered, entry });
+    } catch (error) {
+      fail(id, 'its rows cannot be read', String(error));
+    }
+  }
+  return { remove, start, update: changed, refused, failed, held: hold ? gone : [] };
+}
+
+function goneFrom(running: ReadonlyMap<string, RegisteredExtension>, update: RegistryUpdate): string[] {
+  if (update.kind === 'changes') return update.removedIds.filter((id) => running.has(id));
+  const named = new Set(update.entries.map((entry) => entry.extension.id));
+  for (const { id } of update.unreadable ?? []) named.add(id);
+  return [...running.keys()].filter((id) => !named.has(id));
+}
+
+/** What was parsed after the other is the same object where it says the same. */
+const isSameRegistered = (a: RegisteredExtension, b: RegisteredExtension): boolean =>
+  a.extension === b.extension &&
+  isDeepStrictEqual(a.thresholds, b.thresholds) &&
+  isDeepStrictEqual(a.defaultThresholds ?? [], b.defaultThresholds ?? []);
+
+/** D6. Only where it came to be so: a predecessor's rows are full of them. */
+function thresholdsWithoutEffect(entry: RegistryEntry, before: RegisteredExtension | undefined): RowProblem[] {
+  const known = before?.defaultThresholds ?? [];
+  const news = (entry.defaultThresholds ?? []).filter((name) => !known.includes(name));
+  if (before === undefined || news.length === 0) return [];
+  const problems = news.map(
+    (name) =>
+      `extension_health: ${name} ${PREDECESSOR_THRESHOLDS[name]} is the default of the predecessor and counts as not set: set policy.breaker.${name} instead`,
+  );
+  return [{ extensionId: entry.extension.id, revision: entry.extension.revision, problems }];
+}

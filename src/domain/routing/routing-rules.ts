@@ -1,0 +1,39 @@
+// Which callers a version's rules take, decided by the context of a call.
+//
+// RR1. All keys of the rules must match; a list means any of it; a key that the context does not have matches nothing.
+// RR2. Strings, numbers and booleans compare as text: 1 and 1.0 are "1", 1e21 is 1 and 21 zeros, true is "true".
+// RR3. Rules are read once per change of the registry. Empty rules are no rules: they take nobody by themselves.
+import { numberText } from '../exact-json.js';
+
+/** Values by key: `tenant_id`, `policy_id`, `environment`, `routing_key` and whatever else rules ask for. None is empty. */
+export interface Context {
+  get(key: string): string | undefined;
+}
+
+export const NO_CONTEXT: Context = new Map<string, string>();
+
+export interface Condition {
+  readonly key: string;
+  /** As text; never empty. */
+  readonly anyOf: ReadonlySet<string>;
+}
+
+/** `routing_rules` of a valid row, in the order of its keys. */
+export function compileRules(rules: Readonly<Record<string, unknown>>): Condition[] {
+  return Object.entries(rules).map(([key, wanted]) => ({
+    key,
+    anyOf: new Set((Array.isArray(wanted) ? wanted : [wanted]).map(ruleText)),
+  }));
+}
+
+const ruleText = (wanted: unknown): string =>
+  typeof wanted === 'number' ? numberText(String(wanted)) : String(wanted);
+
+/** The first condition that the context does not meet; null: it meets them all. */
+export function unmetCondition(conditions: readonly Condition[], context: Context): Condition | null {
+  for (const condition of conditions) {
+    const value = context.get(condition.key);
+    if (value === undefined || !condition.anyOf.has(value)) return condition;
+  }
+  return null;
+}

@@ -1,0 +1,57 @@
+// What a body that changes something must be.
+//
+// H16. Nothing of a change is converted: it has the types of its schema, or it is refused.
+import { type TSchema, Type } from '#typebox';
+import { Compile } from '#typebox/compile';
+import { storageProblem } from '../../domain/exact-json.js';
+
+export const MAX_CHANGE_BYTES = 16_384;
+
+/** Why and who, of every change. */
+export const CHANGE_FIELDS = {
+  reason: Type.String({ maxLength: 1000, pattern: '\\S', description: 'Why, for the audit trail.' }),
+  by: Type.Optional(
+    Type.String({ maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$', description: 'Who: a claim.' }),
+  ),
+};
+
+/** As the audit trail names whoever asks over the admin API. */
+export const actorOf = (by: string | undefined): string => (by === undefined ? 'admin' : `admin:${by}`);
+
+/** For responses. */
+export const orNull = (type: 'number' | 'string') => Type.Unsafe<string | number | null>({ type: [type, 'null'] });
+
+/** H16. */
+export function strictly(schema: TSchema): (given: unknown) => { value: unknown } | { error: Error } {
+  const validator = Compile(schema);
+  return (given) => {
+    const [first] = validator.Errors(given);
+    return first === undefined ? { value: given } : { error: new Error(problemOf(first, given, schema)) };
+  };
+}
+
+/** In words that say what to do: a pattern does not. */
+function problemOf(
+  { instancePath, keyword, message }: { instancePath: string; keyword: string; message: string },
+  given: unknown,
+  schema: TSchema,
+) {
+  if (instancePath === '' && keyword === 'type') return 'the body must be a JSON object with a reason';
+  if (keyword === 'pattern')
+    return `body${instancePath} must not be blank, nor hold control characters where it is a name`;
+  if (message === 'schema is false' || keyword === 'additionalProperties') {
+    const known = new Set(Object.keys((schema as { properties?: object }).properties ?? {}));
+    const foreign = Object.keys(given as object).filter((name) => !known.has(name));
+    return `the body has no field ${foreign.map((name) => `'${name.slice(0, 80)}'`).join(', ')}; it takes ${[...known].join(', ')}`;
+  }
+  return `body${instancePath} ${message}`;
+}
+
+/** What no column can hold. */
+export function storageProblems(texts: Readonly<Record<string, string | null | undefined>>): string | null {
+  for (const [name, text] of Object.entries(texts)) {
+    const problem = storageProblem(text ?? null);
+    if (problem !== null) return `body/${name} ${problem}`;
+  }
+  return null;
+}

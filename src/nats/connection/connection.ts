@@ -1,0 +1,358 @@
+// The one connection to NATS: keeps it up, knows whether it is up, and is the only way anything is published or subscribed.
+//
+// C1. Nothing is published while disconnected: nats.js would buffer it without bound and then lose it.
+// C2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
+// C3. A listener that throws keeps no other from hearing.
+// C4. One round trip is out at a time; who asks meanwhile shares the next. Each ends: with the server's answer, or with the
+//     connection.
+// C5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
+// C6. A server that announces its shutdown (lame-duck mode) is left for another one before it cuts the connection: both are
+//     listened to until nothing more can arrive from the old one, so that no request and no reply is lost.
+import { setTimeout as delay } from 'node:timers/promises';
+import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
+import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
+import { connect } from '#@nats-io/transport-node';
+import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
+import type { Logger } from '../../telemetry/log.js';
+import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
+import { type ConnectionSettings, connectionOptions, reconnectDelayMs, serversOf } from './connection-options.js';
+import { Outbox } from './outbox.js';
+import { PayloadLimit } from './payload-limit.js';
+
+export type ConnectionState = 'connected' | 'disconnected';
+
+type RoundTripEnd = (completed: boolean) => void;
+
+const FLUSH_DEADLINE_MS = 2000;
+/** Our own stall can keep us from reading the answer to one ping, never to two. */
+const UNANSWERED_PINGS = 2;
+const MOVE_RETRY_MS = 500;
+/** C6. Until every server of the cluster knows of the new subscriptions. */
+const OVERLAP_MS = 250;
+const LOOK_TIMEOUT_MS = 500;
+
+export class BrokerConnection implements SubscriptionHost {
+  /** True while the server can be reached, as far as we know. */
+  connected = false;
+  /** Resolves at the first connect; never rejects. */
+  readonly firstConnected: Promise<void>;
+
+  #nc: NatsConnection | null = null;
+  /** Ends when `#nc` is closed for good. */
+  #watched: Promise<void> = Promise.resolve();
+  /** C6. The server that is being left, and its client until that is closed. */
+  #leaving: NatsConnection | null = null;
+  #retiring: NatsConnection | null = null;
+  readonly #limit: PayloadLimit;
+  #outbox: Outbox | null = null;
+  #attempts = 0;
+  #delayMs = 0;
+  readonly #subscriptions = new Set<BrokerSubscription>();
+  readonly #stateListeners: ((state: ConnectionState) => void)[] = [];
+  readonly #deniedListeners: ((subject: string) => void)[] = [];
+  readonly #stallListeners: (() => void)[] = [];
+  /** C4. Who waits for the round trip that is out, and for the one after it. */
+  #asked: RoundTripEnd[] = [];
+  #asking: RoundTripEnd[] = [];
+  readonly #closing = new AbortController();
+  readonly #warnConnect: LimitedWarn;
+  readonly #warnDenied: LimitedWarn;
+  #resolveFirst: () => void = () => undefined;
+
+  private constructor(
+    private readonly settings: ConnectionSettings,
+    private readonly log: Logger,
+  ) {
+    const nowMs = (): number => performance.now();
+    this.#limit = new PayloadLimit(nowMs, () => this.#connectAgain());
+    this.#warnConnect = createLimitedWarn(log, 'nats_connect_failed', nowMs);
+    this.#warnDenied = createLimitedWarn(log, 'nats_permission_denied', nowMs);
+    this.firstConnected = new Promise((resolve) => {
+      this.#resolveFirst = resolve;
+    });
+  }
+
+  /** Begins to connect and returns at once. Settings are expected to be valid; files are read at each attempt. */
+  static open(settings: ConnectionSettings, log: Logger): BrokerConnection {
+    const connection = new BrokerConnection(settings, log.child({ component: 'nats' }));
+    void connection.#run();
+    return connection;
+  }
+
+  onState(listener: (state: ConnectionState) => void): void {
+    this.#stateListeners.push(listener);
+  }
+
+  /** The server did not let us publish to this subject. */
+  onPublishDenied(listener: (subject: string) => void): void {
+    this.#deniedListeners.push(listener);
+  }
+
+  /** The server has not answered for half a second or more; called again every quarter of a second until it does. */
+  onStall(listener: () => void): void {
+    this.#stallListeners.push(listener);
+  }
+
+  /** Largest message that the server takes, headers included, in bytes; as last heard of. */
+  get maxPayload(): number {
+    this.#limit.take(this.#nc?.info);
+    return this.#limit.bytes;
+  }
+
+  /** False: ask learnLimit() before a message of this size is compared with `maxPayload`. */
+  isLimitKnownFor(size: number): boolean {
+    return this.#limit.isKnownFor(size);
+  }
+
+  /** Resolves when `maxPayload` is what the server says now, or after half a second. Never rejects. */
+  learnLimit(): Promise<void> {
+    return this.#limit.ask();
+  }
+
+  /** Takes effect at the next connect where there is none now, and again after each one. */
+  subscribe(subject: string, queue: string | null, callback: MessageListener): BrokerSubscription {
+    const subscription = new BrokerSubscription(subject, queue, callback, this);
+    this.#subscriptions.add(subscription);
+    if (this.#nc !== null && !this.#nc.isClosed()) subscription.attach(this.#nc, false);
+    return subscription;
+  }
+
+  /** For a subscription that was denied. */
+  reattach(subscription: BrokerSubscription): void {
+    if (this.#nc !== null && !this.#nc.isClosed() && this.connected) subscription.attach(this.#nc, false);
+  }
+
+  forget(subscription: BrokerSubscription): void {
+    this.#subscriptions.delete(subscription);
+  }
+
+  /** For a subscription. A denial comes as a status too, and is logged there. */
+  subscriptionFailed(error: unknown, subject: string): void {
+    if (!(error instanceof PermissionViolationError))
+      this.log.error({ event: 'nats_callback_failed', subject, error: describe(error) });
+  }
+
+  /**
+   * C1. False: nothing was sent, because we are disconnected or it is over the server's limit.
+   * `block` is a whole header block, one character per byte, or ''; `reply` is '' where no answer is wanted.
+   */
+  publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
+    if (!this.connected || this.#outbox === null || block.length + body.length > this.maxPayload) return false;
+    this.#outbox.put(subject, reply, block, body);
+    return true;
+  }
+
+  /**
+   * C4. True: everything published so far has reached the server, and everything that the server had for us by then has been
+   * taken in. False: there is no connection, or it was lost meanwhile. Never rejects; waits while the server stands still.
+   */
+  roundTrip(): Promise<boolean> {
+    if (!this.connected) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#asking.push(resolve);
+      if (this.#asked.length === 0) this.#ask();
+    });
+  }
+
+  /** A round trip that is waited for two seconds at most. Never rejects. */
+  async flush(): Promise<void> {
+    const deadline = new AbortController();
+    await Promise.race([
+      this.roundTrip(),
+      delay(FLUSH_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
+    ]);
+    deadline.abort();
+  }
+
+  /** Sends what is still to be sent, then ends the connection for good. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    await this.flush();
+    this.#closing.abort();
+    for (const subscription of [...this.#subscriptions]) subscription.unsubscribe();
+    for (const nc of [this.#retiring, this.#nc]) if (nc !== null && !nc.isClosed()) await nc.close();
+    this.#setState('disconnected');
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        const nc = await connect(connectionOptions(this.settings, () => this.#delayMs));
+        if (this.#closing.signal.aborted) {
+          await nc.close();
+          return;
+        }
+        this.#adopt(nc);
+        this.#up(nc);
+        // C6: a client that is closed for good may have a successor.
+        for (let watched = null; watched !== this.#watched; ) {
+          watched = this.#watched;
+          await watched;
+        }
+        this.#setState('disconnected');
+      } catch (error) {
+        this.#warnConnect({ servers: serversOf(this.settings.url), error: describe(error) });
+      }
+      this.#nextDelay();
+      await delay(this.#delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    }
+  }
+
+  /** All that is published and subscribed goes through this client from now on. */
+  #adopt(nc: NatsConnection): void {
+    this.#outbox?.flush();
+    this.#outbox = new Outbox(nc);
+    this.#nc = nc;
+    for (const subscription of this.#subscriptions) subscription.attach(nc, true);
+    this.#watched = this.#watch(nc);
+  }
+
+  async #watch(nc: NatsConnection): Promise<void> {
+    for await (const status of nc.status()) if (nc === this.#nc) this.#take(nc, status);
+  }
+
+  /** C6. Goes on while the server has not cut the connection and no other can be reached. */
+  async #leave(nc: NatsConnection): Promise<void> {
+    if (this.#leaving === nc) return;
+    this.#leaving = nc;
+    const from = nc.getServer();
+    this.log.warn({ event: 'nats_lame_duck', server: from });
+    const isNeeded = (): boolean => this.#nc === nc && this.connected && !this.#closing.signal.aborted;
+    while (isNeeded()) {
+      const next = await this.#connectElsewhere(nc);
+      if (next !== null && !isNeeded()) await next.close();
+      else if (next !== null) return this.#move(nc, next);
+      await delay(MOVE_RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    }
+  }
+
+  async #connectElsewhere(nc: NatsConnection): Promise<NatsConnection | null> {
+    const options = connectionOptions(this.settings, () => this.#delayMs);
+    const here = nc.getServer();
+    const others = nc.getServers().flatMap(({ listen }) => (listen === here ? [] : [listen]));
+    // The configured ones too, for later reconnects; the server that shuts down refuses new connections.
+    const servers = [...new Set([...others, ...serversOf(this.settings.url)])];
+    try {
+      return await connect({ ...options, servers, noRandomize: true });
+    } catch (error) {
+      this.#warnConnect({ servers, error: describe(error) });
+      return null;
+    }
+  }
+
+  async #move(from: NatsConnection, to: NatsConnection): Promise<void> {
+    this.#adopt(to);
+    this.#retiring = from;
+    this.log.info({ event: 'nats_moved', from: from.getServer(), server: to.getServer() });
+    await to.flush().catch(() => undefined);
+    await delay(OVERLAP_MS);
+    await from.drain().catch(() => undefined);
+    this.#retiring = null;
+  }
+
+  /** A short second connection to the same server, whose INFO has the present limit. */
+  #connectAgain(): Promise<NatsConnection> {
+    const nc = this.#nc;
+    if (nc === null || !this.connected) return Promise.reject(new Error('disconnected'));
+    const options = connectionOptions(this.settings, () => this.#delayMs);
+    return connect({ ...options, servers: [nc.getServer()], reconnect: false, timeout: LOOK_TIMEOUT_MS });
+  }
+
+  #up(nc: NatsConnection): void {
+    this.#attempts = 0;
+    this.#delayMs = 0;
+    this.log.info({ event: 'nats_connected', server: nc.getServer(), server_version: nc.info?.version });
+    this.#resolveFirst();
+    this.#setState('connected');
+  }
+
+  #ask(): void {
+    const asked = this.#asking;
+    this.#asked = asked;
+    this.#asking = [];
+    this.#outbox?.flush();
+    const retired = this.#retiring?.flush().catch(() => undefined);
+    Promise.all([this.#nc?.flush(), retired]).then(
+      () => {
+        // Of a connection that was lost meanwhile.
+        if (this.#asked !== asked) return;
+        this.#asked = [];
+        if (this.#asking.length > 0) this.#ask();
+        for (const end of asked) end(true);
+      },
+      // The connection is lost: its state ends the round trip.
+      () => undefined,
+    );
+  }
+
+  #take(nc: NatsConnection, status: Status): void {
+    switch (status.type) {
+      case 'ping':
+        if (status.pendingPings <= UNANSWERED_PINGS) break;
+        if (status.pendingPings === UNANSWERED_PINGS + 1) this.log.warn({ event: 'nats_trouble', kind: 'stalled' });
+        for (const listener of this.#stallListeners) this.#tell(listener, undefined);
+        break;
+      case 'disconnect':
+        this.log.warn({ event: 'nats_disconnected', server: status.server });
+        this.#setState('disconnected');
+        break;
+      case 'reconnecting':
+        this.#nextDelay();
+        break;
+      case 'reconnect':
+        for (const subscription of this.#subscriptions) subscription.attach(nc, false);
+        this.#up(nc);
+        break;
+      case 'error':
+        if (status.error instanceof PermissionViolationError) {
+          this.#warnDenied({ operation: status.error.operation, subject: status.error.subject });
+          if (status.error.operation === 'publish')
+            for (const listener of this.#deniedListeners) this.#tell(listener, status.error.subject);
+        } else this.#warnConnect({ servers: [nc.getServer()], error: describe(status.error) });
+        break;
+      case 'staleConnection':
+        this.log.warn({ event: 'nats_trouble', kind: status.type });
+        // C5. The client first waits until all that it has written is gone, which a server that stands still may never read.
+        (nc as NatsConnectionImpl).protocol.transport.discard();
+        break;
+      case 'ldm':
+        void this.#leave(nc);
+        break;
+      case 'slowConsumer':
+        this.log.warn({ event: 'nats_trouble', kind: status.type });
+        break;
+      default:
+        break;
+    }
+  }
+
+  #setState(state: ConnectionState): void {
+    const connected = state === 'connected';
+    if (connected === this.connected) return;
+    this.connected = connected;
+    this.#outbox?.clear();
+    for (const listener of this.#stateListeners) this.#tell(listener, state);
+    if (connected) return;
+    const lost = [...this.#asked, ...this.#asking];
+    this.#asked = [];
+    this.#asking = [];
+    for (const end of lost) end(false);
+  }
+
+  #tell<T>(listener: (value: T) => void, value: T): void {
+    try {
+      listener(value);
+    } catch (error) {
+      this.log.error({ event: 'nats_listener_failed', error: describe(error) });
+    }
+  }
+
+  /** nats.js asks for the delay several times per attempt, so it is computed once per attempt. */
+  #nextDelay(): void {
+    this.#delayMs = reconnectDelayMs(this.#attempts, this.settings.reconnectMaxMs, Math.random());
+    this.#attempts += 1;
+  }
+}
+
+const describe = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -1,0 +1,212 @@
+// The context of an invocation: which of the values that a caller claims are believed.
+//
+// X1. A value comes only from a source in `context_from`, and of several from the one that stands first there. An empty or
+//     blank value is none.
+// X2. Nothing is read before somebody asks, and the body only for keys to which nothing before it gives a value.
+// X3. An environment in the daemon's configuration stands over every source.
+// X4. No context header tells the extension anything else than what routing used. A key that routing did not ask for was not
+//     looked up in the body (X2): its header passes as it came, also where a body that is believed before it says otherwise.
+// X5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
+//     guessed. Only the routing key of `consistent_hash` is none then, as where nobody gives one: any instance can serve.
+import type { CallContext } from '../../actors/ports/ports.js';
+import type { InvocationError } from '../../domain/registry/errors.js';
+import type { CallerHeaders, LeftOut } from '../wire/caller-headers.js';
+import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from '../wire/headers.js';
+import type { BodyContext } from './context-body.js';
+
+export const CONTEXT_SOURCES = ['subject', 'header', 'body'] as const;
+export type ContextSource = (typeof CONTEXT_SOURCES)[number];
+
+export interface ContextSettings {
+  /** X1. Each at most once; empty: nothing is believed. */
+  readonly from: readonly ContextSource[];
+  /** A larger body is not looked into; 0: none is. */
+  readonly bodyMaxBytes: number;
+  /** X3. null: not configured. */
+  readonly environment: string | null;
+}
+
+/** What an invocation claims, as it came. */
+export interface Claims {
+  /** The tenant token of the subject; null without one. */
+  readonly tenantId: string | null;
+  /** A well-formed header block; '' without headers. */
+  readonly text: string;
+  readonly body: Uint8Array;
+  /** Of the same body; asked only where it may be looked into. */
+  readonly bodyContext: BodyContext;
+}
+
+/** What the extension is to get of this call. */
+export interface Told {
+  /** Value of a context header; null where it gets none. */
+  told(header: SoughtHeader): string | null;
+}
+
+/** A value; null: nobody gives one; an error where that cannot be known. */
+export type ContextAnswer = string | null | InvocationError;
+
+const TENANT_KEY = 'tenant_id';
+const ENVIRONMENT_KEY = 'environment';
+export const TENANT_HEADER = soughtHeader('Extreg-Tenant-Id');
+
+const headerOfKey = new Map<string, SoughtHeader | null>([
+  [TENANT_KEY, TENANT_HEADER],
+  ['policy_id', soughtHeader('Extreg-Policy-Id')],
+  [ENVIRONMENT_KEY, soughtHeader('Extreg-Environment')],
+  ['routing_key', soughtHeader('Extreg-Routing-Key')],
+]);
+const MAX_HEADERS = 1000;
+
+/** The header that a key travels in; null where no header can have its name. */
+export function contextHeader(key: string): SoughtHeader | null {
+  const known = headerOfKey.get(key);
+  if (known !== undefined) return known;
+  const header = isHeaderName(key) ? soughtHeader(`Extreg-Ctx-${key}`) : null;
+  // The keys are those of the registry's rules, so they are few; whatever they are, they do not pile up.
+  if (headerOfKey.size < MAX_HEADERS) headerOfKey.set(key, header);
+  return header;
+}
+
+const isGiven = (value: string | null): value is string => value !== null && value.trim() !== '';
+
+export class ContextReader {
+  /** Context headers of a caller that the extension does not get where it is told the subject's tenant, and where not. */
+  readonly leftOutWithTenant: LeftOut;
+  readonly leftOut: LeftOut;
+  readonly #from: readonly ContextSource[];
+  readonly #bodyMaxBytes: number;
+  readonly #environment: string | null;
+  readonly #headerRank: number;
+  readonly #subjectRank: number;
+  readonly #bodyRank: number;
+  /** A source is believed after the body. */
+  readonly #bodyOutranks: boolean;
+
+  constructor({ from, bodyMaxBytes, environment }: ContextSettings) {
+    this.#from = bodyMaxBytes === 0 ? from.filter((source) => source !== 'body') : from;
+    this.#bodyMaxBytes = bodyMaxBytes;
+    this.#environment = environment;
+    const rank = (source: ContextSource): number => {
+      const at = this.#from.indexOf(source);
+      return at === -1 ? Number.POSITIVE_INFINITY : at;
+    };
+    this.#subjectRank = rank('subject');
+    this.#headerRank = rank('header');
+    this.#bodyRank = rank('body');
+    this.#bodyOutranks = this.#bodyRank < this.#from.length - 1;
+    const others = !from.includes('header');
+    this.leftOut = { tenant: others, environment: others || environment !== null, others };
+    this.leftOutWithTenant = { ...this.leftOut, tenant: true };
+  }
+
+  /** X4. Whether an extension is told a tenant in the subject: it is believed, and no header is believed before it. */
+  tellsSubject(text: string): boolean {
+    if (this.#subjectRank === Number.POSITIVE_INFINITY) return false;
+    return this.#subjectRank < this.#headerRank || !isGiven(headerIn(text, TENANT_HEADER));
+  }
+
+  /** X1 to X3. */
+  read(key: string, claims: Claims): ContextAnswer {
+    if (this.#environment !== null && key === ENVIRONMENT_KEY) return this.#environment;
+    for (const source of this.#from) {
+      const answer = this.#ask(source, key, claims);
+      if (answer !== null) return answer;
+    }
+    return null;
+  }
+
+  #ask(source: ContextSource, key: string, claims: Claims): ContextAnswer {
+    switch (source) {
+      case 'subject':
+        return key === TENANT_KEY ? claims.tenantId : null;
+      case 'header': {
+        const header = contextHeader(key);
+        const value = header === null ? null : headerIn(claims.text, header);
+        return isGiven(value) ? value : null;
+      }
+      case 'body':
+        return this.#askBody(key, claims);
+      default:
+        return source satisfies never;
+    }
+  }
+
+  /**
+   * X4. The context header that tells the extension something else of `key` than `value`: a body that is believed before it
+   * can contradict it.
+   */
+  contradicted(key: string, value: string, extension: Told): SoughtHeader | null {
+    if (!this.#bodyOutranks) return null;
+    const header = contextHeader(key);
+    const said = header === null ? null : extension.told(header);
+    return said === null || said === value ? null : header;
+  }
+
+  #askBody(key: string, { body, bodyContext }: Claims): ContextAnswer {
+    if (!bodyContext.isObject) return null;
+    if (body.length > this.#bodyMaxBytes) return this.#contextNeeded(key, body.length);
+    const answer = bodyContext.get(key);
+    if (answer === null || typeof answer === 'string') return answer;
+    const { twice } = answer;
+    return {
+      code: 'invalid_request',
+      message: `routing needs ${twice}: the body must give it once, got it twice`,
+      details: { reason: 'context_given_twice', member: twice },
+    };
+  }
+
+  /** X5. Only a source that is believed before the body could have answered in its place. */
+  #contextNeeded(key: string, gotBytes: number): InvocationError {
+    const header = this.#headerRank < this.#bodyRank ? contextHeader(key) : null;
+    const isTenantInSubject = this.#subjectRank < this.#bodyRank && header === null && key === TENANT_KEY;
+    const ways = [
+      ...(header === null ? [] : [`header ${header.name}`]),
+      ...(isTenantInSubject ? ['the tenant in the subject'] : []),
+      `a body of at most ${this.#bodyMaxBytes} bytes`,
+    ];
+    return {
+      code: 'invalid_request',
+      message: `routing needs ${key}: expected ${ways.join(', or ')}, got a body of ${gotBytes} bytes`,
+      details: {
+        reason: 'context_needed',
+        headers: header === null ? [] : [header.name],
+        limit_bytes: this.#bodyMaxBytes,
+        got_bytes: gotBytes,
+      },
+    };
+  }
+}
+
+/** Whoever answers for one call. */
+export interface Asked {
+  answer(key: string): ContextAnswer;
+}
+
+/** The context of one call, read as it is asked for: what nobody asks for is not looked for. */
+export class ReadContext implements CallContext {
+  problem: InvocationError | null = null;
+  /** null: nobody has asked. */
+  #answers: Map<string, ContextAnswer> | null = null;
+
+  constructor(private readonly asked: Asked) {}
+
+  get(key: string): string | undefined {
+    let answer = this.#answers?.get(key);
+    if (answer === undefined) {
+      answer = this.asked.answer(key);
+      this.#answers ??= new Map();
+      this.#answers.set(key, answer);
+    }
+    if (typeof answer === 'string') return answer;
+    // Also when it is asked again: the problem belongs to the question, and another may have been in between.
+    if (answer !== null) this.problem ??= answer;
+    return undefined;
+  }
+}
+
+/** What the extension gets once a body was believed over this header. */
+export function withoutHeader(headers: CallerHeaders, { name }: SoughtHeader): CallerHeaders {
+  const lines = headers.forwarded.split(/(?<=\r\n)/);
+  return { ...headers, forwarded: lines.filter((line) => !line.startsWith(`${name}:`)).join('') };
+}

@@ -1,0 +1,182 @@
+// The admin verbs on NATS, `<prefix>.admin.<verb>`: takes requests, asks the verb, sends the one answer.
+//
+// AD1. A request that can be answered is answered exactly once, whatever is in it and whatever becomes of its verb.
+// AD2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and nobody is asked.
+// AD3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
+import type { Msg } from '#@nats-io/nats-core';
+import type { Clock } from '../../actors/ports/ports.js';
+import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } from '../../domain/exact-json.js';
+import type { InvocationError } from '../../domain/registry/errors.js';
+import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
+import type { Logger } from '../../telemetry/log.js';
+import type { BrokerSubscription } from '../connection/broker-subscription.js';
+import type { BrokerConnection } from '../connection/connection.js';
+import type { Replies } from '../intake/replies.js';
+import { errorBlock, errorBody } from '../wire/error-reply.js';
+import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from '../wire/subjects.js';
+
+/** What a verb says: a value for JSON, or why there is none. */
+export type AdminAnswer =
+  | { readonly kind: 'answer'; readonly value: object }
+  /** `extensionId`: '' where the request names none. */
+  | { readonly kind: 'refused'; readonly error: InvocationError; readonly extensionId: string };
+
+export interface AdminVerb {
+  /** Names of what it takes. */
+  readonly fields: readonly string[];
+  answer(request: JsonMap): AdminAnswer;
+}
+
+const MAX_BODY_BYTES = 65_536;
+const MAX_DEPTH = 16;
+const MAX_SHOWN = 80;
+/** An answer that is owed while NATS is away is kept so long. */
+const OWED_MS = 10_000;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export class AdminService {
+  #notAccepted = 0;
+  #subscription: BrokerSubscription | null = null;
+  readonly #warnNotAccepted: LimitedWarn;
+
+  constructor(
+    private readonly connection: BrokerConnection,
+    private readonly replies: Replies,
+    private readonly subjects: Subjects,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+    private readonly replyPrefixes: readonly string[],
+    private readonly verbs: ReadonlyMap<string, AdminVerb>,
+  ) {
+    this.#warnNotAccepted = createLimitedWarn(log, 'admin_request_not_accepted', () => clock.now());
+  }
+
+  /** Begins to take requests. */
+  start(): void {
+    this.#subscription ??= this.connection.subscribe(this.subjects.adminAll, QUEUE_GROUP, (message) =>
+      this.#take(message),
+    );
+  }
+
+  /** Takes no further requests; resolves when those on their way have their answers. */
+  async drain(): Promise<void> {
+    await this.#subscription?.drain();
+  }
+
+  /** AD2. */
+  get notAccepted(): number {
+    return this.#notAccepted;
+  }
+
+  #take(message: Msg): void {
+    const { subject, reply = '' } = message;
+    if (!acceptsReplyTo(reply, this.replyPrefixes)) {
+      this.#notAccepted += 1;
+      this.#warnNotAccepted({ subject, reply });
+      return;
+    }
+    const verb = this.subjects.adminVerb(subject);
+    const deadlineMs = this.clock.now() + OWED_MS;
+    const { block, body } = this.#answer(verb, message.data);
+    this.replies.send(reply, block, body, deadlineMs);
+  }
+
+  /** AD1. */
+  #answer(verb: string, data: Uint8Array): AnswerMessage {
+    try {
+      const answer = this.#ask(verb, data);
+      if (answer.kind === 'refused') return refusalMessage(answer);
+      const body = Buffer.from(JSON.stringify(answer.value));
+      const { maxPayload } = this.connection;
+      return body.length <= maxPayload ? { block: '', body } : refusalMessage(tooLarge(maxPayload, body.length));
+    } catch (error) {
+      this.log.error({ event: 'admin_request_failed', verb, err: error });
+      return refusalMessage(FAILED);
+    }
+  }
+
+  /** AD3. */
+  #ask(name: string, data: Uint8Array): AdminAnswer {
+    const verb = this.verbs.get(name);
+    if (verb === undefined)
+      return invalid(`the verb must be one of ${[...this.verbs.keys()].join(', ')}, got ${quoted(name)}`);
+    if (data.length > MAX_BODY_BYTES)
+      return invalid(`the request must be at most ${MAX_BODY_BYTES} bytes, got ${data.length}`);
+    const read = readJson(data);
+    if ('problem' in read) return invalid(`the request must be JSON: ${read.problem}`);
+    if (!isJsonMap(read.json)) return invalid(`the request must be a JSON object, got ${kindOf(read.json)}`);
+    const foreign = Object.keys(read.json).filter((field) => !verb.fields.includes(field));
+    if (foreign.length > 0)
+      return invalid(`the request has no field ${quoted(foreign[0] ?? '')}; it takes ${verb.fields.join(', ')}`);
+    return verb.answer(read.json);
+  }
+}
+
+type Refusal = Extract<AdminAnswer, { kind: 'refused' }>;
+
+interface AnswerMessage {
+  readonly block: string;
+  readonly body: Uint8Array;
+}
+
+const refusalMessage = ({ error, extensionId }: Refusal): AnswerMessage => ({
+  block: errorBlock(error),
+  body: errorBody(error, extensionId),
+});
+
+/** `extensionId`: where it is known. */
+export const invalid = (message: string, extensionId = ''): Refusal => ({
+  kind: 'refused',
+  error: { code: 'invalid_request', message },
+  extensionId,
+});
+
+/** What stands there, for a sentence that says what was expected. */
+export function kindOf(json: Json | undefined): string {
+  if (json === undefined) return 'nothing';
+  if (json === null || typeof json === 'boolean') return String(json);
+  if (typeof json === 'string') return 'a text';
+  if (Array.isArray(json)) return 'a list';
+  return isJsonMap(json) ? 'an object' : 'a number';
+}
+
+/** For a reading verb that has nothing to say without fields, an empty body is an empty object. */
+function readJson(data: Uint8Array): { readonly json: Json } | { readonly problem: string } {
+  if (data.length === 0) return { json: {} };
+  let text: string;
+  try {
+    text = utf8.decode(data);
+  } catch {
+    return { problem: 'it is not UTF-8' };
+  }
+  try {
+    return { json: parseExactJson(text, MAX_DEPTH) };
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return { problem: error.message.slice(0, 300) };
+    throw error;
+  }
+}
+
+const FAILED: Refusal = {
+  kind: 'refused',
+  error: {
+    code: 'internal_error',
+    message: 'a fault of the daemon; see its log',
+    // These verbs only read.
+    retryable: 'yes',
+  },
+  extensionId: '',
+};
+
+const tooLarge = (limit: number, got: number): Refusal => ({
+  kind: 'refused',
+  error: {
+    code: 'payload_too_large',
+    message: `the answer must be at most ${limit} bytes, got ${got}; the admin API answers it over HTTP`,
+    details: { direction: 'reply', limit_bytes: limit, got_bytes: got },
+  },
+  extensionId: '',
+});
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, MAX_SHOWN));

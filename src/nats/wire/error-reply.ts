@@ -1,0 +1,41 @@
+// The form a failure of ours has on the wire: three headers and a JSON body.
+//
+// E1. `Extreg-Error` is only ever written here: an extension cannot send it, so a caller can tell our errors from its own.
+import { ERROR_TABLE, type InvocationError, type Retryable } from '../../domain/registry/errors.js';
+import { headerValue, STATUS_LINE } from './headers.js';
+
+const MAX_HEADER_MESSAGE_LENGTH = 512;
+
+/** Body of an error, `{"error": …}`. */
+interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly extension_id: string;
+  /**
+   * True: the same call may be made again. False: it may not, or it is not known to be safe because the extension may have
+   * done the work already; `details.maybe_executed` is true then, and a caller whose calls are idempotent may repeat them.
+   */
+  readonly retryable: boolean;
+  /** When to try again, whole milliseconds from now. */
+  readonly retry_after_ms?: number;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export function errorBlock(error: InvocationError): string {
+  const message = headerValue(error.message.slice(0, MAX_HEADER_MESSAGE_LENGTH));
+  return `${STATUS_LINE}Extreg-Error: ${error.code}\r\nNats-Service-Error-Code: ${ERROR_TABLE[error.code].status}\r\nNats-Service-Error: ${message}\r\n\r\n`;
+}
+
+export function errorBody(error: InvocationError, extensionId: string): Buffer {
+  const retryable: Retryable = error.retryable ?? ERROR_TABLE[error.code].retryable;
+  const details = retryable === 'maybe_executed' ? { ...error.details, maybe_executed: true } : error.details;
+  const wire: WireError = {
+    code: error.code,
+    message: error.message,
+    extension_id: extensionId,
+    retryable: retryable === 'yes',
+    ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(error.retryAfterMs) }),
+    ...(details === undefined ? {} : { details }),
+  };
+  return Buffer.from(JSON.stringify({ error: wire }));
+}

@@ -1,0 +1,111 @@
+// What of an extension's header block reaches the caller, and what it says to the daemon. K1 to K3 of headers.ts.
+import type { WallClock } from '../../actors/ports/ports.js';
+import { parseRetryAfter } from '../../domain/routing/retry-after.js';
+import {
+  afterStatusLine,
+  colonOf,
+  decodeValue,
+  endsWithEmptyLine,
+  lineEndOf,
+  startsWithIgnoringCase,
+  trimmedValue,
+} from './headers.js';
+
+const MAX_SERVICE_ERROR_LENGTH = 512;
+
+/** What an extension's header block says, and what of it the caller is to get. */
+export interface ReplyHeaders {
+  /** Lines for the caller, each with its CRLF. */
+  readonly forwarded: string;
+  /** As Reply.serviceErrorCode, Reply.serviceError and Reply.retryAfterMs of the ports. */
+  readonly serviceErrorCode: number;
+  readonly serviceError: string;
+  readonly retryAfterMs: number | null;
+}
+
+export const NO_REPLY_HEADERS: ReplyHeaders = {
+  forwarded: '',
+  serviceErrorCode: 0,
+  serviceError: '',
+  retryAfterMs: null,
+};
+
+/** K2 for a reply: an extension that sends such a block has failed. */
+const MALFORMED_REPLY: ReplyHeaders = {
+  forwarded: '',
+  serviceErrorCode: 500,
+  serviceError: 'the reply has a malformed header block',
+  retryAfterMs: null,
+};
+
+/**
+ * Reads an extension's block, K1 to K3. Context never goes back to the caller, also not `traceparent` and `tracestate`
+ * of an extension that returns all that it was sent.
+ */
+export function readReplyHeaders(text: string, wall: WallClock = Date.now): ReplyHeaders {
+  if (text === '') return NO_REPLY_HEADERS;
+  const first = afterStatusLine(text);
+  const end = text.length - 2;
+  if (first === -1 || end < first) return MALFORMED_REPLY;
+  let forwarded = '';
+  let keepFrom = first;
+  let code: string | null = null;
+  let serviceError: string | null = null;
+  let retryAfterMs: number | null = null;
+  let start = first;
+  while (start < end) {
+    const colon = colonOf(text, start);
+    const lineEnd = colon === -1 ? -1 : lineEndOf(text, colon);
+    if (lineEnd === -1) return MALFORMED_REPLY;
+    let keep = true;
+    const length = colon - start;
+    switch (text.charCodeAt(start) | 32) {
+      case 110: // n
+        if (!startsWithIgnoringCase(text, start, 'nats-')) break;
+        if (length === 23 && text.startsWith('Nats-Service-Error-Code', start))
+          code ??= trimmedValue(text, colon, lineEnd);
+        else if (length === 18 && text.startsWith('Nats-Service-Error', start))
+          serviceError ??= trimmedValue(text, colon, lineEnd);
+        else keep = false;
+        break;
+      case 101: // e
+        keep = !startsWithIgnoringCase(text, start, 'extreg-');
+        break;
+      case 116: // t
+        keep = !(
+          (length === 11 && text.startsWith('traceparent', start)) ||
+          (length === 10 && text.startsWith('tracestate', start))
+        );
+        break;
+      case 114: // r
+        if (length === 11 && text.startsWith('Retry-After', start))
+          retryAfterMs = parseRetryAfter(trimmedValue(text, colon, lineEnd), wall());
+        break;
+    }
+    const next = lineEnd + 2;
+    if (!keep) {
+      if (start > keepFrom) forwarded += text.slice(keepFrom, start);
+      keepFrom = next;
+    }
+    start = next;
+  }
+  if (!endsWithEmptyLine(text, start)) return MALFORMED_REPLY;
+  if (keepFrom < end) forwarded = forwarded === '' ? text.slice(keepFrom, end) : forwarded + text.slice(keepFrom, end);
+  return {
+    forwarded,
+    serviceErrorCode: serviceErrorCode(code, serviceError),
+    serviceError: serviceError === null ? '' : decodeValue(serviceError).slice(0, MAX_SERVICE_ERROR_LENGTH),
+    retryAfterMs,
+  };
+}
+
+/** 0 without either header; 500 where there is a service error and no code that is a positive number. */
+function serviceErrorCode(code: string | null, serviceError: string | null): number {
+  if (code === null) return serviceError === null ? 0 : 500;
+  return /^[0-9]{1,9}$/.test(code) && Number(code) > 0 ? Number(code) : 500;
+}
+
+/** NATS' own answer to a request that nobody listens for: no body, status 503, no service error. A responder can forge it. */
+export function saysNoResponders(text: string, bodyLength: number): boolean {
+  return bodyLength === 0 && text.startsWith('NATS/1.0 503') && text.indexOf('\r\nNats-Service-Error') === -1;
+}

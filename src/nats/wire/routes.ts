@@ -1,0 +1,98 @@
+// Prepared routes: what the header blocks to one instance, and back from it, have in common, made once per registry change.
+//
+// R1. A route's texts never change; a change of the registry makes another route.
+// R2. A route whose subject no row may name (its own prefix, wildcards, too long) is never published to.
+import type { PrepareRoute, Route, RouteSpec } from '../../actors/ports/ports.js';
+import { type SubjectRules, subjectProblem } from '../../domain/registry/subject-rules.js';
+import type { CallerHeaders } from './caller-headers.js';
+import { formatMs, headerValue, STATUS_LINE } from './headers.js';
+import type { RandomHex } from './random-hex.js';
+
+const SPAN_ID_DIGITS = 16;
+
+/** JSON that fits into a header: ASCII, without line ends. */
+const headerJson = (value: unknown): string =>
+  JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** Many routes have one configuration: it is written once, and its text is shared. */
+const configLines = new WeakMap<object, string>();
+
+function configLine(config: RouteSpec['config']): string {
+  if (config === null) return '';
+  let line = configLines.get(config);
+  if (line === undefined) {
+    line = `Extreg-Config: ${headerJson(config)}\r\n`;
+    configLines.set(config, line);
+  }
+  return line;
+}
+
+export class PreparedRoute implements Route {
+  readonly subject: string;
+  readonly extensionId: string;
+  readonly version: string;
+  /** R2. */
+  readonly sendable: boolean;
+  readonly #requestHead: string;
+  readonly #firstAttemptHead: string;
+  readonly #replyHead: string;
+  /** The block of the last call without headers of its own; most such calls have the same time left. */
+  #plainMs = -1;
+  #plainBlock = '';
+
+  constructor(spec: RouteSpec, environment: string | null, rules: SubjectRules) {
+    this.subject = spec.subject;
+    this.extensionId = spec.extensionId;
+    this.version = spec.version;
+    this.sendable = subjectProblem(spec.subject, rules) === null;
+    const version = `Extreg-Version: ${headerValue(spec.version)}\r\n`;
+    const instance = spec.instanceId === null ? '' : `Extreg-Instance-Id: ${headerValue(spec.instanceId)}\r\n`;
+    const config = configLine(spec.config);
+    const env = environment === null ? '' : `Extreg-Environment: ${headerValue(environment)}\r\n`;
+    this.#requestHead = `${STATUS_LINE}Extreg-Extension-Id: ${headerValue(spec.extensionId)}\r\n${version}${instance}${config}${env}`;
+    this.#firstAttemptHead = `${this.#requestHead}Extreg-Attempt: 1\r\nExtreg-Hops: 1\r\nExtreg-Timeout-Ms: `;
+    this.#replyHead = `${STATUS_LINE}${version}${instance}Extreg-Attempts: `;
+  }
+
+  /** The header block of one attempt. `tenant` is the subject's, as a header value; '' where the extension is not told it. */
+  requestBlock(
+    headers: CallerHeaders,
+    tenant: string,
+    hops: number,
+    attempt: number,
+    remainingMs: number,
+    randomHex: RandomHex,
+  ): string {
+    const leftMs = Math.max(1, Math.floor(remainingMs));
+    if (attempt === 1 && hops === 1 && tenant === '' && headers.forwarded === '' && headers.traceBefore === '') {
+      if (leftMs !== this.#plainMs) {
+        this.#plainBlock = `${this.#firstAttemptHead}${leftMs}\r\n\r\n`;
+        this.#plainMs = leftMs;
+      }
+      return this.#plainBlock;
+    }
+    let text =
+      attempt === 1 && hops === 1
+        ? `${this.#firstAttemptHead}${leftMs}\r\n`
+        : `${this.#requestHead}Extreg-Attempt: ${attempt}\r\nExtreg-Hops: ${hops}\r\nExtreg-Timeout-Ms: ${leftMs}\r\n`;
+    if (tenant !== '') text += `Extreg-Tenant-Id: ${tenant}\r\n`;
+    if (headers.traceBefore !== '') text += headers.traceBefore + randomHex(SPAN_ID_DIGITS) + headers.traceAfter;
+    return `${text}${headers.forwarded}\r\n`;
+  }
+
+  /** The header block of an active check, which is a first attempt but for one line. */
+  checkBlock(timeoutMs: number): string {
+    return `${this.#firstAttemptHead}${timeoutMs}\r\nExtreg-Probe: 1\r\n\r\n`;
+  }
+
+  /** The header block of the answer to the caller; `calledId` is the extension that he asked for. */
+  replyBlock(calledId: string, forwarded: string, attempts: number, durationMs: number): string {
+    const fallback = calledId === this.extensionId ? '' : `Extreg-Fallback: ${headerValue(this.extensionId)}\r\n`;
+    return `${this.#replyHead}${attempts}\r\nExtreg-Duration-Ms: ${formatMs(durationMs)}\r\n${fallback}${forwarded}\r\n`;
+  }
+}
+
+/** `environment`: the daemon's own, delivered in place of the caller's claim; null where none is configured. */
+export function createPrepareRoute(environment: string | null, rules: SubjectRules): PrepareRoute {
+  return (spec) => new PreparedRoute(spec, environment, rules);
+}

@@ -1,0 +1,100 @@
+// One request to one receiver of notices: what is sent, how it is signed, and what the answer means.
+//
+// H8. The signature covers the timestamp and the bytes of the body, and is made anew for each try: neither can be changed
+//     on the way, and what somebody recorded cannot be sent again later.
+// H9. Whoever answers can neither send us elsewhere nor keep us busy: a redirect is not followed, and of an answer no more
+//     than its head is read.
+import { createHmac } from 'node:crypto';
+import { type IncomingMessage, Agent as PlainAgent, request as sendPlain } from 'node:http';
+import { request as sendTls, Agent as TlsAgent } from 'node:https';
+import { unescape as decode } from 'node:querystring';
+import type { WallClock } from '../actors/ports/ports.js';
+import type { EventKind } from '../domain/registry/events.js';
+import { parseRetryAfter } from '../domain/routing/retry-after.js';
+
+export interface Delivery {
+  /** The same for every try, so that a receiver can tell a repetition. */
+  readonly id: string;
+  readonly kind: EventKind;
+  readonly extensionId: string;
+  /** The event as JSON. */
+  readonly body: Buffer;
+}
+
+export type PostEnd =
+  | { readonly end: 'delivered' }
+  /** Another try would end the same way. */
+  | { readonly end: 'refused'; readonly reason: string }
+  /** `retryAfterMs`: what the receiver asked for, 0..60 000; null where it asked for nothing. */
+  | { readonly end: 'unavailable'; readonly reason: string; readonly retryAfterMs: number | null };
+
+/** Never rejects. A signal that aborts gives its reason, a text. */
+export type Post = (delivery: Delivery, signal: AbortSignal) => Promise<PostEnd>;
+
+/** Notices are rare: an idle connection would be closed by the other side just as the next one sets out. */
+const CONNECTION_PER_REQUEST = { keepAlive: false } as const;
+
+/**
+ * `url`: a user and password within it go into the Authorization header. node:http and not fetch, which does not notice
+ * that a proxy without a backend closes the connection as soon as it is there, and waits for its timeout instead.
+ */
+export function createPost(url: string, secret: string | null, wall: WallClock): Post {
+  const target = new URL(url);
+  const login = `${decode(target.username)}:${decode(target.password)}`;
+  target.username = '';
+  target.password = '';
+  const { send, agent } =
+    target.protocol === 'https:'
+      ? { send: sendTls, agent: new TlsAgent(CONNECTION_PER_REQUEST) }
+      : { send: sendPlain, agent: new PlainAgent(CONNECTION_PER_REQUEST) };
+  const fixed = {
+    'content-type': 'application/json',
+    'user-agent': 'extension-registry',
+    ...(login === ':' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
+  };
+  return ({ id, kind, body }, signal) => {
+    const timestamp = String(Math.floor(wall() / 1000));
+    const headers = {
+      ...fixed,
+      'content-length': body.length,
+      'extreg-event': kind,
+      'extreg-delivery': id,
+      'extreg-timestamp': timestamp,
+      ...(secret === null ? {} : { 'extreg-signature': signatureOf(secret, timestamp, body) }),
+    };
+    return new Promise((resolve) => {
+      const request = send(target, { method: 'POST', agent, headers, signal });
+      request.once('response', (response) => {
+        resolve(meaningOf(response, wall()));
+        // H9.
+        response.destroy();
+      });
+      request.on('error', (error) => resolve(unavailable(reasonOf(error))));
+      request.once('close', () => resolve(unavailable('no answer')));
+      request.end(body);
+    });
+  };
+}
+
+/** H8. Of the timestamp's text, a dot and the body. */
+export function signatureOf(secret: string, timestamp: string, body: Uint8Array): string {
+  return `v1=${createHmac('sha256', secret).update(`${timestamp}.`).update(body).digest('hex')}`;
+}
+
+function meaningOf({ statusCode = 0, headers }: IncomingMessage, nowMs: number): PostEnd {
+  if (statusCode >= 200 && statusCode < 300) return { end: 'delivered' };
+  const reason = `status ${statusCode}`;
+  if (statusCode !== 408 && statusCode !== 429 && statusCode < 500) return { end: 'refused', reason };
+  return unavailable(reason, parseRetryAfter(headers['retry-after'] ?? '', nowMs));
+}
+
+const unavailable = (reason: string, retryAfterMs: number | null = null): PostEnd => ({
+  end: 'unavailable',
+  reason,
+  retryAfterMs,
+});
+
+/** `ECONNREFUSED`, a sentence, or why it was aborted. None of them quotes the URL. */
+function reasonOf({ cause, code, message }: NodeJS.ErrnoException): string {
+  return typeof cause === 'string' ? cause : (code ?? message);
+}

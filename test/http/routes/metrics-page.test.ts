@@ -1,0 +1,180 @@
+import test from 'ava';
+import type { ExtensionSample } from '../../../src/actors/ports/api.js';
+import { DURATION_BOUNDS_SECONDS, DurationBuckets } from '../../../src/domain/health/duration-buckets.js';
+import { createMetricsPage } from '../../../src/http/routes/metrics-page.js';
+import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../../src/telemetry/metrics.js';
+import { type Family, parseMetrics } from '../../telemetry/parse-metrics.js';
+import { daemonNumbers, extensionSample, listen } from '../helpers.js';
+
+const durations = new DurationBuckets();
+for (const ms of [0.4, 3, 3, 900, 100_000]) durations.record(ms);
+
+const busy = extensionSample('normalize_text', {
+  state: 1,
+  failures_total: 7,
+  recoveries_total: 2,
+  trips_total: 3,
+  success_rate: 0.25,
+  avg_latency_ms: 12.5,
+  auto_disabled: true,
+  in_flight: 4,
+  last_failure_timestamp_seconds: 1_700_000_000.5,
+  invocations: new Map([
+    ['ok', 5],
+    ['extension_timeout', 2],
+  ]),
+  duration_buckets: durations.cumulative(),
+  duration_sum_seconds: durations.sumSeconds,
+  health_checks: new Map([
+    ['success', 8],
+    ['neutral', 1],
+  ]),
+  fallbacks: new Map([['normalize_lite', 6]]),
+  routed: [
+    { version: 'v2', by: 'rules', calls: 3 },
+    { version: 'v2', by: 'stand_in', calls: 1 },
+  ],
+  version_counts: [
+    { version: 'v1', successes: 9, failures: 4, trips: 1, recoveries: 1 },
+    { version: 'v2', successes: 0, failures: 3, trips: 2, recoveries: 1 },
+  ],
+  versions: [
+    { version: 'v2', state: 2 },
+    { version: 'we"ird\\\nname', state: 0 },
+  ],
+});
+
+async function scrape(samples: Iterable<ExtensionSample>): Promise<Map<string, Family>> {
+  const page = createMetricsPage({ extensions: () => samples, autoDisabledTotal: () => 3 }, () => daemonNumbers);
+  let text = '';
+  for await (const piece of page()) text += piece;
+  return parseMetrics(text);
+}
+
+const value = (families: Map<string, Family>, name: string, labels: Record<string, string> = {}, suffix = '') =>
+  families
+    .get(name)
+    ?.samples.find((one) => one.name === name + suffix && JSON.stringify(one.labels) === JSON.stringify(labels))?.value;
+
+test('metrics: the page holds every metric of the table, with its type, help and labels, and no other of ours', async (t) => {
+  const families = await scrape([busy]);
+  const table: Record<string, Metric> = { ...DAEMON_METRICS, ...EXTENSION_METRICS };
+  t.deepEqual([...families.keys()].filter((name) => name.startsWith('extension_')).sort(), Object.keys(table).sort());
+  for (const [name, { type, help, labels }] of Object.entries(table)) {
+    const family = families.get(name);
+    t.is(family?.type, type);
+    t.is(family?.help, help);
+    t.true((family?.samples.length ?? 0) > 0, name);
+    for (const sample of family?.samples ?? [])
+      t.deepEqual(
+        Object.keys(sample.labels).filter((label) => label !== 'le'),
+        [...labels],
+      );
+  }
+});
+
+test('metrics: the numbers of an extension are those of its sample', async (t) => {
+  const families = await scrape([extensionSample('other'), busy]);
+  const of = (name: string, labels: Record<string, string> = {}) =>
+    value(families, name, { extension_id: 'normalize_text', ...labels });
+  t.is(of('extension_circuit_breaker_state'), 1);
+  t.is(of('extension_circuit_breaker_failures_total'), 7);
+  t.is(of('extension_circuit_breaker_recoveries_total'), 2);
+  t.is(of('extension_circuit_breaker_trips_total'), 3);
+  const ofV2 = { extension_id: 'normalize_text', version: 'v2' };
+  t.is(value(families, 'extension_version_circuit_breaker_failures_total', ofV2), 3);
+  t.is(value(families, 'extension_version_circuit_breaker_trips_total', ofV2), 2);
+  t.is(value(families, 'extension_version_circuit_breaker_recoveries_total', ofV2), 1);
+  t.is(of('extension_health_success_rate'), 0.25);
+  t.is(of('extension_health_avg_latency_ms'), 12.5);
+  t.is(of('extension_auto_disabled'), 1);
+  t.is(of('extension_in_flight'), 4);
+  t.is(of('extension_last_failure_timestamp_seconds'), 1_700_000_000.5);
+  t.is(of('extension_invocations_total', { result: 'ok' }), 5);
+  t.is(of('extension_invocations_total', { result: 'extension_timeout' }), 2);
+  t.is(of('extension_version_circuit_breaker_state', { version: 'v2' }), 2);
+  t.is(of('extension_version_calls_total', { version: 'v2', by: 'rules' }), 3);
+  t.is(of('extension_version_calls_total', { version: 'v2', by: 'stand_in' }), 1);
+  t.is(of('extension_fallbacks_total', { fallback: 'normalize_lite' }), 6);
+  t.is(value(families, 'extension_health_auto_disabled_total'), 3);
+  t.is(value(families, 'extension_registry_revision'), 42);
+  t.is(value(families, 'extension_registry_extensions', { state: 'healthy' }), 1);
+  t.is(value(families, 'extension_registry_errors_total', { code: 'extension_not_found' }), 6);
+});
+
+test('metrics: what is not known is NaN', async (t) => {
+  const families = await scrape([extensionSample('a')]);
+  t.is(value(families, 'extension_health_avg_latency_ms', { extension_id: 'a' }), Number.NaN);
+  t.is(value(families, 'extension_health_success_rate', { extension_id: 'a' }), Number.NaN);
+  t.is(value(families, 'extension_last_failure_timestamp_seconds', { extension_id: 'a' }), Number.NaN);
+});
+
+test('metrics: durations are a histogram with cumulative buckets, and none before the first call', async (t) => {
+  const families = await scrape([extensionSample('a'), busy]);
+  const name = 'extension_invocation_duration_seconds';
+  const family = families.get(name);
+  t.is(family?.samples.length, DURATION_BOUNDS_SECONDS.length + 3);
+  const labels = { extension_id: 'normalize_text' };
+  t.is(value(families, name, { ...labels, le: '0.0005' }, '_bucket'), 1);
+  t.is(value(families, name, { ...labels, le: '0.005' }, '_bucket'), 3);
+  t.is(value(families, name, { ...labels, le: '1' }, '_bucket'), 4);
+  t.is(value(families, name, { ...labels, le: '60' }, '_bucket'), 4);
+  t.is(value(families, name, { ...labels, le: '+Inf' }, '_bucket'), 5);
+  t.is(value(families, name, labels, '_count'), 5);
+  t.is(value(families, name, labels, '_sum'), durations.sumSeconds);
+});
+
+test('metrics: a label value keeps quotes, backslashes and line ends', async (t) => {
+  const families = await scrape([busy]);
+  const labels = { extension_id: 'normalize_text', version: 'we"ird\\\nname' };
+  t.is(value(families, 'extension_version_circuit_breaker_state', labels), 0);
+});
+
+test('M2: no label is a tenant, a request or a subject', (t) => {
+  const labels = new Set(Object.values({ ...DAEMON_METRICS, ...EXTENSION_METRICS }).flatMap((metric) => metric.labels));
+  t.deepEqual([...labels].sort(), ['by', 'code', 'extension_id', 'fallback', 'result', 'state', 'version']);
+});
+
+test('M4: a scrape of many extensions lets other work through', async (t) => {
+  const samples = Array.from({ length: 20_000 }, (_, i) => ({ ...busy, extension_id: `e${i}` }));
+  let turns = 0;
+  const count = () => {
+    turns += 1;
+    turning = setImmediate(count);
+  };
+  let turning = setImmediate(count);
+  const families = await scrape(samples);
+  clearImmediate(turning);
+  t.is(families.get('extension_circuit_breaker_state')?.samples.length, 20_000);
+  t.true(turns >= (20_000 / 500) * Object.keys(EXTENSION_METRICS).length);
+});
+
+test('M5: an extension that vanishes or appears during a scrape stands in all families or in none', async (t) => {
+  const running = new Map(Array.from({ length: 2000 }, (_, i) => [`e${i}`, extensionSample(`e${i}`)]));
+  const page = createMetricsPage(
+    { extensions: () => running.values(), autoDisabledTotal: () => 0 },
+    () => daemonNumbers,
+  );
+  let text = '';
+  for await (const piece of page()) {
+    text += piece;
+    running.delete(running.keys().next().value ?? '');
+    running.set(`late${running.size}${text.length}`, extensionSample(`late${running.size}${text.length}`));
+  }
+  const families = parseMetrics(text);
+  const ids = (name: string) => families.get(name)?.samples.map((sample) => sample.labels.extension_id);
+  t.deepEqual(ids('extension_in_flight'), ids('extension_circuit_breaker_state'));
+  t.deepEqual(ids('extension_auto_disabled'), ids('extension_circuit_breaker_state'));
+});
+
+test('metrics: the endpoint serves the page with the content type of the format', async (t) => {
+  const metrics = createMetricsPage({ extensions: () => [busy], autoDisabledTotal: () => 0 }, () => daemonNumbers);
+  const { url } = await listen(t, { metrics });
+  const response = await fetch(`${url}/metrics`);
+  t.is(response.status, 200);
+  t.is(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
+  t.is(response.headers.get('cache-control'), 'no-store');
+  const families = parseMetrics(await response.text());
+  t.is(value(families, 'extension_circuit_breaker_state', { extension_id: 'normalize_text' }), 1);
+  t.true((value(families, 'process_resident_memory_bytes') ?? 0) > 0);
+});
