@@ -1,6 +1,6 @@
 // The running daemon without its edges, for benchmarks: a registry of the benchmark's choice, and messages that go nowhere.
 import { Subject } from '#rxjs';
-import { Core } from '../src/actors/actor-system.js';
+import { ActorSystem } from '../src/actors/actor-system.js';
 import type { SendAttempt } from '../src/actors/ports/ports.js';
 import type { ExtensionRow, RegistryEntry, RegistryUpdate, VersionRow } from '../src/domain/registry/registry-rows.js';
 import { createPrepareRoute } from '../src/nats/wire/routes.js';
@@ -9,9 +9,9 @@ import { DEFAULTS, runningClock } from './targets.js';
 
 const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: [] };
 
-export function startCore(entries: readonly RegistryEntry[], send: SendAttempt = () => undefined): Core {
+export function startCore(entries: readonly RegistryEntry[], send: SendAttempt = () => undefined): ActorSystem {
   const feed$ = new Subject<RegistryUpdate>();
-  const core = new Core(
+  const core = new ActorSystem(
     {
       feed$,
       requestSnapshot: () => undefined,

@@ -1,5 +1,5 @@
 // Rows of the benchmark: one call through the router, from the intake's hand to the answer, without any message.
-import type { Core } from '../src/actors/actor-system.js';
+import type { ActorSystem } from '../src/actors/actor-system.js';
 import type { Invocation, Reply } from '../src/actors/ports/ports.js';
 import type { RegistryEntry } from '../src/domain/registry/registry-rows.js';
 import { entry, startCore, versionRow } from './core.js';
@@ -45,7 +45,7 @@ class BenchCall implements Invocation {
 
 /** Each call is answered before `handle` returns. */
 export function routedCalls(): { readonly rows: readonly Row[]; readonly stop: () => Promise<void> } {
-  const cores: Core[] = [];
+  const cores: ActorSystem[] = [];
   const rows = Object.entries(REGISTRIES).map(([name, entries]): Row => {
     const core = startCore(entries, (_, __, ___, ____, _____, listener) => listener.attemptEnded('reply', OK));
     cores.push(core);

@@ -22,7 +22,7 @@ export const compiled = (path) => import(new URL(`../dist/src/${path}`, import.m
 
 /** Settings from flags, environment and file; a stop always ends well within the 5 s that Ctrl-C may take. */
 export async function readConfig(sources) {
-  const { loadConfig } = await compiled('config.js');
+  const { loadConfig } = await compiled('config/config.js');
   try {
     const config = loadConfig(sources);
     return { ...config, shutdown_timeout_seconds: Math.min(config.shutdown_timeout_seconds, DAEMON_STOP_SECONDS) };
@@ -43,7 +43,7 @@ export async function readConfig(sources) {
  */
 export async function withDaemon({ config, logFile, onStop }, use) {
   const log = await openLog(config, logFile);
-  const modules = ['main.js', 'cli/process/signals.js', 'telemetry/guard.js'];
+  const modules = ['daemon/daemon.js', 'cli/process/signals.js', 'telemetry/guard.js'];
   const [{ startDaemon }, { stopOnSignals }, { guardProcess }] = await Promise.all(modules.map(compiled));
   guardProcess(log);
   const ends = [];

@@ -37,7 +37,7 @@ async function readFlags(args) {
   const [{ Command }, { addConfigOptions, configFlags }, { SETTING_KEYS }] = await Promise.all([
     import('#commander'),
     compiled('cli/options/config-options.js'),
-    compiled('config-schema.js'),
+    compiled('config/schema.js'),
   ]);
   const command = addConfigOptions(new Command('npm start --'), SETTING_KEYS)
     .showHelpAfterError('(settings follow two dashes: npm start -- --http-port 9000; npm start -- --help lists them)')

@@ -7,16 +7,14 @@
 // K3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
 //     for them stands for those that come meanwhile.
 import type { Subscription } from '#rxjs';
-import type { Instance } from '../domain/registry/extension.js';
 import type { BreakerSettings } from '../domain/registry/policy.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import type { SubjectRules } from '../domain/registry/subject-rules.js';
-import type { BreakerEmitted } from '../machines/breaker-types.js';
-import { stackOf } from '../telemetry/error-text.js';
 import { guarded, unawaited } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
+import { BreakerEvents } from './breaker-events.js';
 import { AuditTrail } from './events/audit-trail.js';
-import { Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './events/notices.js';
+import { Notices } from './events/notices.js';
 import { every } from './extension/actor-supervision.js';
 import type { Slot } from './extension/extension-runtime.js';
 import { AutoManager } from './management/auto-manager.js';
@@ -48,11 +46,8 @@ import { HealthWriter } from './reporting/health-writer.js';
 import { InstanceStatusWriter } from './reporting/instance-status-writer.js';
 import { createExplain } from './routing/explain.js';
 import { Router } from './routing/router.js';
-import type { Endpoint } from './target/endpoint.js';
-import type { RotationChange } from './target/outlier-detector.js';
-import type { Target } from './target/target.js';
 
-export interface CorePorts {
+interface ActorSystemPorts {
   readonly feed$: RegistryFeed;
   /** Asks the feed for the whole registry again. */
   readonly requestSnapshot: () => void;
@@ -79,7 +74,7 @@ export interface CorePorts {
   readonly log: Logger;
 }
 
-export interface CoreSettings {
+export interface ActorSystemSettings {
   readonly rules: SubjectRules;
   readonly breakerDefaults: BreakerSettings;
   readonly autoDisableOnCircuitOpen: boolean;
@@ -98,7 +93,7 @@ export interface CoreSettings {
 
 const TICK_MS = 1000;
 
-export class Core {
+export class ActorSystem {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly view: HealthView;
@@ -113,23 +108,74 @@ export class Core {
   /** Stopped with the rest; the roof may stop it before. */
   readonly prober: Prober;
   readonly operator: Operator;
-  readonly #ports: CorePorts;
-  readonly #notices: Notices;
+  readonly #ports: ActorSystemPorts;
   #ticks: Subscription | null = null;
   #isTickWaiting = false;
 
-  constructor(ports: CorePorts, settings: CoreSettings) {
-    const { clock, wall, random, log } = ports;
+  constructor(ports: ActorSystemPorts, settings: ActorSystemSettings) {
+    const { clock, log } = ports;
     this.#ports = ports;
-    this.audit = new AuditTrail(ports.writeAudit, log.child({ component: 'audit' }), () => ports.newId('fact'));
-    this.#notices = new Notices({ log, wall, publish: ports.publish, audit: this.audit.add });
-    this.supervisor = new Supervisor({
-      feed$: ports.feed$,
-      rules: settings.rules,
+    this.audit = new AuditTrail(ports.writeAudit, this.#logOf('audit'), () => ports.newId('fact'));
+    const notices = new Notices({ log, wall: ports.wall, publish: ports.publish, audit: this.audit.add });
+    const events = new BreakerEvents({
+      ...ports,
+      notices,
+      healthOf: (target, slot) => ({ ...this.view.target(slot, target) }),
+      onTransition: (slot, target, isDefault) => {
+        this.writer.transitioned(target);
+        if (isDefault) this.autoManager.consider(slot);
+      },
+    });
+    this.supervisor = this.#createSupervisor(settings, notices, events);
+    const { slots } = this.supervisor;
+    const { minSuccessRate } = settings;
+    const shared = { slots, clock, notices };
+    this.view = new HealthView({
+      ...shared,
+      wall: ports.wall,
+      autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
+      refusedRows: this.supervisor.refusedRows,
+      minSuccessRate,
+    });
+    const aggregateLog = this.#logOf('aggregate');
+    this.aggregate = new Aggregate({ ...shared, view: this.view, minSuccessRate, wall: ports.wall, log: aggregateLog });
+    this.inspection = inspectionOf(slots);
+    const { flushHealth: flush, wasFlushed } = ports;
+    this.writer = new HealthWriter({ slots, clock, flush, wasFlushed, log: this.#logOf('health_writer') });
+    this.#instanceStatusWriter = new InstanceStatusWriter({
+      slots,
       clock,
-      notices: this.#notices,
-      log: log.child({ component: 'supervisor' }),
-      requestSnapshot: ports.requestSnapshot,
+      write: ports.writeInstanceStatus,
+      minSuccessRate,
+      log: this.#logOf('instance_status'),
+    });
+    this.brake = new Brake(shared);
+    this.autoManager = this.#createAutoManager(settings, notices);
+    this.prober = new Prober({ ...ports, absenceGraceMs: settings.absenceGraceMs, log: this.#logOf('prober') });
+    this.operator = new Operator({
+      ...shared,
+      apply: ports.applyVerb,
+      revision: () => this.supervisor.revision,
+      newId: () => ports.newId('verb'),
+      onChanged: (slot) => this.#slotChanged(slot),
+      log: this.#logOf('operator'),
+    });
+    const candidates = { ...settings, slots, fallbacksOf: this.supervisor.fallbacksOf, random: ports.random };
+    const { isInvalid } = this.supervisor;
+    this.router = new Router({ ...candidates, clock, send: ports.send, isInvalid, log: this.#logOf('router') });
+    this.explain = createExplain({ ...candidates, router: this.router, clock });
+  }
+
+  #createSupervisor(settings: ActorSystemSettings, notices: Notices, events: BreakerEvents): Supervisor {
+    const { feed$, clock, random, prepareRoute, limitAttempts, requestSnapshot, onApplied } = this.#ports;
+    const { rules, breakerDefaults, autoEnableOnCircuitClose } = settings;
+    return new Supervisor({
+      feed$,
+      rules,
+      clock,
+      notices,
+      log: this.#logOf('supervisor'),
+      requestSnapshot,
       onSlotChanged: (slot) => this.#slotChanged(slot),
       onSlotStopped: (slot) => {
         this.prober.forget(slot);
@@ -140,106 +186,40 @@ export class Core {
         this.writer.rewriteAll();
         this.autoManager.startNewHistory();
       },
-      onApplied: ports.onApplied,
+      onApplied,
       slotDeps: {
         clock,
         random,
-        prepareRoute: ports.prepareRoute,
-        limitAttempts: ports.limitAttempts,
-        breakerDefaults: settings.breakerDefaults,
-        autoEnableOnCircuitClose: settings.autoEnableOnCircuitClose,
-        // They are called from within an actor's step, which an exception would end.
-        onBreakerEvent: guarded(log, 'a transition', this.#onBreakerEvent.bind(this)),
-        onRotation: guarded(log, 'a change of the rotation', this.#onRotation.bind(this)),
-        onReportRefused: guarded(log, 'a refused report', this.#onReportRefused.bind(this)),
-        onActorFailed: guarded(log, 'the failure of an actor', this.#onActorFailed.bind(this)),
+        prepareRoute,
+        limitAttempts,
+        breakerDefaults,
+        autoEnableOnCircuitClose,
+        ...events.listeners,
       },
     });
-    const { slots } = this.supervisor;
-    const { minSuccessRate } = settings;
-    this.view = new HealthView({
-      slots,
-      clock,
-      wall,
-      autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
-      refusedRows: this.supervisor.refusedRows,
-      minSuccessRate,
-    });
-    this.aggregate = new Aggregate({
-      slots,
-      view: this.view,
-      minSuccessRate,
-      clock,
-      wall,
-      notices: this.#notices,
-      log: log.child({ component: 'aggregate' }),
-    });
-    this.inspection = {
-      extensionIds: () => slots.keys(),
-      targetsOf: (id) => {
-        const slot = slots.get(id);
-        return slot === undefined ? null : [...slot.services].map((service) => service.target);
-      },
-    };
-    this.writer = new HealthWriter({
-      slots,
-      clock,
-      flush: ports.flushHealth,
-      wasFlushed: ports.wasFlushed,
-      log: log.child({ component: 'health_writer' }),
-    });
-    this.brake = new Brake({ slots, notices: this.#notices });
-    this.#instanceStatusWriter = new InstanceStatusWriter({
-      slots,
-      clock,
-      write: ports.writeInstanceStatus,
-      minSuccessRate,
-      log: log.child({ component: 'instance_status' }),
-    });
-    this.autoManager = new AutoManager({
-      slots,
+  }
+
+  #createAutoManager(settings: ActorSystemSettings, notices: Notices): AutoManager {
+    const { clock, applyAutoChange, newId } = this.#ports;
+    return new AutoManager({
+      slots: this.supervisor.slots,
       settings,
       clock,
       brake: this.brake,
-      apply: ports.applyAutoChange,
-      notices: this.#notices,
-      healthOf: (slot) => this.#healthOf(slot, slot.defaultService?.target ?? null),
+      apply: applyAutoChange,
+      notices,
+      healthOf: (slot) => {
+        const target = slot.defaultService?.target;
+        return target === undefined ? {} : { ...this.view.target(slot, target) };
+      },
       isHeld: (id) => this.operator.owes(id),
-      newId: () => ports.newId('change'),
-      log: log.child({ component: 'auto_manager' }),
+      newId: () => newId('change'),
+      log: this.#logOf('auto_manager'),
     });
-    this.prober = new Prober({
-      clock,
-      random,
-      prepareRoute: ports.prepareRoute,
-      sendCheck: ports.sendCheck,
-      limitAttempts: ports.limitAttempts,
-      absenceGraceMs: settings.absenceGraceMs,
-      log: log.child({ component: 'prober' }),
-    });
-    this.operator = new Operator({
-      slots,
-      apply: ports.applyVerb,
-      revision: () => this.supervisor.revision,
-      newId: () => ports.newId('verb'),
-      clock,
-      notices: this.#notices,
-      onChanged: (slot) => this.#slotChanged(slot),
-      log: log.child({ component: 'operator' }),
-    });
-    const { fallbacksOf } = this.supervisor;
-    const candidates = { slots, fallbacksOf, random, healthBasedRouting: settings.healthBasedRouting, minSuccessRate };
-    this.router = new Router({
-      ...candidates,
-      clock,
-      send: ports.send,
-      isInvalid: this.supervisor.isInvalid,
-      maxInFlight: settings.maxInFlight,
-      maxBudgetMs: settings.maxBudgetMs,
-      absenceGraceMs: settings.absenceGraceMs,
-      log: log.child({ component: 'router' }),
-    });
-    this.explain = createExplain({ ...candidates, router: this.router, clock, environment: settings.environment });
+  }
+
+  #logOf(component: string): Logger {
+    return this.#ports.log.child({ component });
   }
 
   start(): void {
@@ -283,101 +263,12 @@ export class Core {
     };
     this.#ports.afterRoundTrip(guarded(this.#ports.log, 'a tick', tick));
   }
-
-  #onBreakerEvent(slot: Slot, target: Target, event: BreakerEmitted): void {
-    const isDefault = slot.defaultService?.target === target;
-    const { clock, wall } = this.#ports;
-    const about = {
-      extensionId: slot.id,
-      version: target.version,
-      actor: SYSTEM_BREAKER,
-      health: this.#healthOf(slot, target),
-      ...('evidence' in event ? { evidence: publicEvidence(event.evidence, clock, wall) } : {}),
-      ...('reason' in event ? { reason: event.reason } : {}),
-    };
-    switch (event.type) {
-      case 'breaker.opened':
-        // A re-opening is no news for the trail: it would grow by a row per open time for as long as an outage lasts.
-        this.#notices.tell({
-          ...about,
-          event: isDefault ? 'circuit_opened' : 'version_opened',
-          audited: !event.reopened,
-        });
-        break;
-      case 'breaker.half_opened':
-        this.#notices.tell({ ...about, event: 'circuit_half_opened', audited: false });
-        break;
-      case 'breaker.closed':
-        this.#notices.tell({
-          ...about,
-          event: 'circuit_closed',
-          reason: event.recovered ? 'probes_succeeded' : 'reset',
-          audited: true,
-        });
-        break;
-      case 'breaker.would_open':
-        this.#notices.tell({ ...about, event: 'circuit_would_open', audited: false });
-        return;
-      case 'breaker.high_failure_count':
-        this.#notices.tell({ ...about, event: 'high_failure_count', audited: false });
-        return;
-      default:
-        event satisfies never;
-    }
-    this.writer.transitioned(target);
-    if (isDefault) this.autoManager.consider(slot);
-  }
-
-  /** Published for each instance that it concerns. */
-  #onRotation(slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange): void {
-    const { clock, wall } = this.#ports;
-    const concerned = slot
-      .instancesAt(target, endpoint.subject)
-      .filter(({ id }) => (change.instanceId === undefined ? !endpoint.withheld.has(id) : id === change.instanceId));
-    for (const instance of concerned)
-      this.#notices.tell({
-        event: change.type === 'ejected' ? 'instance_ejected' : 'instance_returned',
-        extensionId: slot.id,
-        version: target.version,
-        instance_id: instance.id,
-        actor: SYSTEM_BREAKER,
-        reason: change.reason,
-        ...(change.type === 'ejected' ? { evidence: publicEvidence(change.evidence, clock, wall) } : {}),
-        audited: true,
-      });
-  }
-
-  #onReportRefused(slot: Slot, instance: Instance, problem: string): void {
-    this.#notices.tell({
-      event: 'registry_row_rejected',
-      extensionId: slot.id,
-      instance_id: instance.id,
-      actor: SYSTEM_REGISTRY,
-      reason: problem,
-      revision: instance.revision,
-      audited: true,
-    });
-  }
-
-  #onActorFailed(slot: Slot, target: Target, error: unknown, givenUp: boolean): void {
-    const about = {
-      extension_id: slot.id,
-      version: target.version,
-      error: stackOf(error),
-    };
-    this.#ports.log.error({ event: 'actor_restarted', ...about, given_up: givenUp });
-    if (!givenUp) return;
-    this.#notices.tell({
-      event: 'actor_failed',
-      extensionId: slot.id,
-      version: target.version,
-      actor: SYSTEM_REGISTRY,
-      reason: String(error),
-      audited: true,
-    });
-  }
-
-  #healthOf(slot: Slot, target: Target | null) {
-    return target === null ? {} : { ...this.view.target(slot, target) };
-  }
 }
+
+const inspectionOf = (slots: ReadonlyMap<string, Slot>): InspectionSource => ({
+  extensionIds: () => slots.keys(),
+  targetsOf: (id) => {
+    const slot = slots.get(id);
+    return slot === undefined ? null : [...slot.services].map((service) => service.target);
+  },
+});

@@ -5,6 +5,8 @@
 // C3. Nothing is ignored silently: an unknown key or variable is a problem, and so is a part of a database, a NATS
 //     login or the webhooks without the address it belongs to. (Where there is a whole `database_url`, it wins over the parts.)
 // C4. A secret is in no message and no print.
+//
+// Long: one function for each rule of the configuration.
 import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';

@@ -4,6 +4,8 @@
 // S1. A setting is here only while something obeys it.
 // S2. Units are in the names; a range that a schema states is not stated again in words.
 // S3. null as default means unset; only such settings are ever null in a Config.
+//
+// Long: a table, one entry per setting.
 import { type Static, type TSchema, Type } from '#typebox';
 import { EVENT_KINDS, type EventKind } from '../domain/registry/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from '../domain/registry/policy.js';

@@ -22,7 +22,7 @@ export interface Viewer {
   close(code: number, reason: string): void;
 }
 
-export interface HubDeps {
+interface HubDeps {
   readonly source: InspectionSource;
   readonly clock: Clock;
   readonly wall: WallClock;

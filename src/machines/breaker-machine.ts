@@ -14,6 +14,8 @@
 // M7. Other settings never lengthen a time that runs: it ends when it would have, or sooner, as the settings in force say
 //     from now on. The open time is one, and the slow start, and the lease of a probe. (An open breaker then begins a new
 //     generation, which concerns nobody: it has no permits out.)
+//
+// Long: one statechart, with every guard, action and delay named.
 import { assign, emit, enqueueActions, setup } from 'xstate';
 import { endsBy, evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/breaker/trip.js';
 import { evidenceOf, type TripEvidence } from '../domain/breaker/trip-evidence.js';

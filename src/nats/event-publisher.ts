@@ -3,7 +3,7 @@ import type { PublishEvent } from '../actors/ports/ports.js';
 import type { BrokerConnection } from './connection/connection.js';
 import type { Subjects } from './wire/subjects.js';
 
-export interface EventPublisher {
+interface EventPublisher {
   readonly publish: PublishEvent;
   /** Events not sent because NATS was away or refused them. */
   dropped(): number;

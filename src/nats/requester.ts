@@ -11,6 +11,8 @@
 //     stood still with it, and whoever answers when the server goes on has failed nobody.
 // Q8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
 // Q9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
+//
+// Long: the pending table and everything that ends an entry of it.
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports/ports.js';
@@ -61,7 +63,7 @@ class Slot {
   }
 }
 
-export interface RequesterCounts {
+interface RequesterCounts {
   /** Attempts waiting for their end. */
   readonly pending: number;
   /** Replies that nobody waited for any more, forged ones included. */

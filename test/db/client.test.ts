@@ -78,7 +78,7 @@ onBoth('C2: what the server notices goes to the log', async (t, database) => {
 
 test('C3: nothing in src/db holds a connection over more than one statement', (t) => {
   const directory = fileURLToPath(new URL('../../../src/db', import.meta.url));
-  const files = readdirSync(directory).filter((name) => name.endsWith('.ts'));
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   t.true(files.length >= 15);
   for (const name of files)
     t.notRegex(readFileSync(`${directory}/${name}`, 'utf8'), /\.(begin|transaction|reserve)\(/, name);

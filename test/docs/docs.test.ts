@@ -78,7 +78,9 @@ test('ARCHITECTURE.md: its invariants are those that the files of domain, machin
     [...readFileSync(source(file), 'utf8').matchAll(/^\/\/ ([A-Z]{1,2}\d+)\./gm)].map(([, id]) => id);
   for (const [files, ids] of listed) t.deepEqual(files.split(',').flatMap(statedBy), ids, files);
   const all = ['domain', 'machines', 'actors', 'inspector'].flatMap((floor) =>
-    readdirSync(source(floor)).map((name) => `${floor}/${name}`),
+    readdirSync(source(floor), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${floor}/${name}`),
   );
   const stating = all.filter((file) => statedBy(file).length > 0);
   t.deepEqual(

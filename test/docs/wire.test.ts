@@ -124,11 +124,15 @@ test('docs/wire.md: every header that the code names is in one of its tables', (
   const documented = new Set(
     ['request-headers', 'extension-headers', 'reply-headers', 'caller-headers'].flatMap(namesIn).map(asDocumented),
   );
-  const named = readdirSync('src/nats').flatMap((file) => [
-    ...readProjectFile(`src/nats/${file}`)
-      .replace(/^\s*(?:\/\/|\*|\/\*\*).*$/gm, '')
-      .matchAll(/\b((?:Extreg|Nats)-[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)*)/g),
-  ]);
+  const named = readdirSync('src/nats', { recursive: true, encoding: 'utf8' }).flatMap((file) =>
+    file.endsWith('.ts')
+      ? [
+          ...readProjectFile(`src/nats/${file}`)
+            .replace(/^\s*(?:\/\/|\*|\/\*\*).*$/gm, '')
+            .matchAll(/\b((?:Extreg|Nats)-[A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)*)/g),
+        ]
+      : [],
+  );
   const names = new Set(named.map(([, name = '']) => name));
   t.true(names.size > 12);
   t.deepEqual(

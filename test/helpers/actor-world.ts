@@ -1,6 +1,6 @@
 // The daemon's core with simulated edges and a simulated clock: what is sent waits until the test says how it ended.
 import { Subject } from '#rxjs';
-import { Core, type CoreSettings } from '../../src/actors/actor-system.js';
+import { ActorSystem, type ActorSystemSettings } from '../../src/actors/actor-system.js';
 import type {
   ApplyAutoChange,
   ApplyVerb,
@@ -98,15 +98,15 @@ export class ActorWorld {
   flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [], held: [] });
   /** What the database answers when it is asked whether a flush was written. */
   wasFlushed: WasFlushed = async () => false;
-  readonly core: Core;
+  readonly core: ActorSystem;
   readonly #ids = new Map<string, number>();
 
-  constructor(settings: Partial<CoreSettings> = {}, log: Logger = silentLogger) {
+  constructor(settings: Partial<ActorSystemSettings> = {}, log: Logger = silentLogger) {
     const online = async <T>(work: () => Promise<T>): Promise<T> => {
       if (this.isDatabaseAway) throw new Error('connect ECONNREFUSED');
       return work();
     };
-    this.core = new Core(
+    this.core = new ActorSystem(
       {
         feed$: this.feed$,
         requestSnapshot: () => {

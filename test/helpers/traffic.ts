@@ -1,5 +1,5 @@
 // A world in which every subject behaves as the test says, and callers come at a steady rate.
-import type { CoreSettings } from '../../src/actors/actor-system.js';
+import type { ActorSystemSettings } from '../../src/actors/actor-system.js';
 import type { AttemptEnd } from '../../src/actors/ports/ports.js';
 import { ActorWorld, type Called, settle } from './actor-world.js';
 
@@ -20,7 +20,7 @@ export class Traffic extends ActorWorld {
   readonly behaviour = new Map<string, Behaviour>();
   readonly calls: Called[] = [];
 
-  constructor(settings: Partial<CoreSettings> = {}) {
+  constructor(settings: Partial<ActorSystemSettings> = {}) {
     super(settings);
     this.onSent = (attempt) => {
       const { ends, afterMs = 0 } = this.behaviour.get(attempt.route.subject) ?? WORKS;

@@ -2,7 +2,7 @@
 // test's choice. Each rig has subjects of its own, so several share one server.
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import { Subject } from '#rxjs';
-import { Core, type CoreSettings } from '../../src/actors/actor-system.js';
+import { ActorSystem, type ActorSystemSettings } from '../../src/actors/actor-system.js';
 import type { Clock } from '../../src/actors/ports/ports.js';
 import type { Target } from '../../src/actors/target/target.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
@@ -26,7 +26,7 @@ import { rawBlock, systemClock } from './wire-rig.js';
 export interface CoreRigOptions {
   readonly clock?: Clock;
   readonly breaker?: Partial<BreakerSettings>;
-  readonly settings?: Partial<CoreSettings>;
+  readonly settings?: Partial<ActorSystemSettings>;
   readonly connection?: Partial<ConnectionSettings>;
 }
 
@@ -54,7 +54,7 @@ export interface Counts {
 let rigs = 0;
 
 export class CoreRig {
-  readonly core: Core;
+  readonly core: ActorSystem;
   readonly connection: BrokerConnection;
   readonly requester: Requester;
   readonly intake: Intake;
@@ -80,7 +80,7 @@ export class CoreRig {
     this.requester = new Requester(this.connection, clock, silentLogger, randomHex);
     this.#replies = new Replies(this.connection, clock, randomHex);
     const feed$ = new Subject<RegistryUpdate>();
-    this.core = new Core(
+    this.core = new ActorSystem(
       {
         feed$,
         requestSnapshot: () => undefined,

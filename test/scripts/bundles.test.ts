@@ -209,9 +209,9 @@ test('bundles: with --enable-source-maps a stack names the file of the library',
 });
 
 test('bundles: a stack through one names our own file as before', async (t) => {
-  const code = `const { parsePolicy } = await import('./dist/src/domain/policy.js'); parsePolicy({ get breaker() { throw new Error('here') } })`;
+  const code = `const { parsePolicy } = await import('./dist/src/domain/registry/policy.js'); parsePolicy({ get breaker() { throw new Error('here') } })`;
   const stack = await stackOf(code);
-  const place = /\/src\/domain\/policy\.ts:(\d+):\d+/.exec(stack);
+  const place = /\/src\/domain\/registry\/policy\.ts:(\d+):\d+/.exec(stack);
   t.truthy(place, stack);
   t.regex(
     readFileSync('src/domain/registry/policy.ts', 'utf8').split('\n')[Number(place?.[1]) - 1] ?? '',

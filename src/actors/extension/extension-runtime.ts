@@ -6,6 +6,8 @@
 //     consequence it is.
 // S10. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
 //     that is not done; each target obeys what was decided since it obeyed last, once.
+//
+// Long: the one owner of what is in force for an extension; its parts are files of their own (service-set, effective-row, version-counts).
 
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import { DurationBuckets } from '../../domain/health/duration-buckets.js';

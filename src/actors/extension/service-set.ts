@@ -24,7 +24,7 @@ import { factsOf, putBacks, putBackToClosed, storedRow } from './restored-state.
 import { makingService, type Service } from './service.js';
 
 /** A form of the extension that is to be in force. */
-export interface SetChange {
+interface SetChange {
   /** The form until now. */
   readonly before: Extension;
   readonly extension: Extension;

@@ -8,6 +8,8 @@
 // V10. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
 //     given up: it was done in that time, which its id tells, or is not done at all.
 // V11. A row that another transaction holds keeps what is pending for other rows from nothing.
+//
+// Long: a verb is sent, queued and superseded by one set of rules over the same two tables.
 
 import { isRowHeld } from '../../domain/registry/held-error.js';
 import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../../domain/registry/verbs.js';

@@ -23,7 +23,7 @@ import type { Endpoint } from '../target/endpoint.js';
 import { Attempt } from '../target/in-flight.js';
 import type { Target } from '../target/target.js';
 
-export interface ProberDeps {
+interface ProberDeps {
   readonly clock: Clock;
   /** 0..1 */
   readonly random: () => number;

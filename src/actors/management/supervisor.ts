@@ -25,7 +25,7 @@ import type { Clock, RegistryFeed } from '../ports/ports.js';
 import { FallbackTable } from './fallback-table.js';
 import { RefusedRows } from './refused-rows.js';
 
-export interface SupervisorDeps {
+interface SupervisorDeps {
   readonly feed$: RegistryFeed;
   readonly rules: SubjectRules;
   readonly clock: Clock;

@@ -1,12 +1,12 @@
 // What the actors offer to the edges and the command line, as types; the roof hands it over.
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { Outcome } from '../../domain/breaker/outcome.js';
+import type { Counters } from '../../domain/health/counters.js';
 import type { HealthReport } from '../../domain/health/health-report.js';
 import type { BreakerOverride } from '../../domain/registry/extension.js';
 import type { Verb } from '../../domain/registry/verbs.js';
 import type { Explanation } from '../../domain/routing/explanation.js';
 import type { Why } from '../../domain/routing/routing-table.js';
-import type { Counters } from '../target/version-counts.js';
 import type { BreakerStateName, RolloutChange } from './ports.js';
 
 export interface Readiness {

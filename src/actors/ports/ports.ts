@@ -1,4 +1,6 @@
 // What the actors need from outside, as types. The edges fill these in; the roof connects them.
+//
+// Long: types alone, with what each port promises.
 import type { Observable } from '#rxjs';
 import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js';
 import type { RegistryEvent } from '../../domain/registry/events.js';
@@ -161,7 +163,7 @@ export interface HealthFlushRow {
   readonly auto_disabled: boolean;
 }
 
-export interface FlushedRow {
+interface FlushedRow {
   readonly extension_id: string;
   readonly version: string;
   readonly error: string;

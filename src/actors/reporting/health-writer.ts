@@ -6,13 +6,13 @@
 // F3. A row that another transaction holds is flushed apart from the others until it is written, so that it delays no other.
 // F4. When the health window of a target without calls is over, its row is written once more, with an empty window.
 
+import type { Counters } from '../../domain/health/counters.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { Slot } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Clock, FlushHealth, HealthFlushRow, WasFlushed } from '../ports/ports.js';
 import type { Target } from '../target/target.js';
-import type { Counters } from '../target/version-counts.js';
 
 interface Flushed {
   epoch: number;

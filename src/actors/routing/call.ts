@@ -8,6 +8,8 @@
 //     instance at once and outside `retry`.
 // R5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
 // R6. What serves in another extension's place holds a place of its own extension too.
+//
+// Long: the life of one call, from its first attempt to its answer, is one state machine.
 import type { InvocationError, UnavailableReason } from '../../domain/registry/errors.js';
 import { longestMs, retryDelayMs } from '../../domain/routing/retry-budget.js';
 import type { Choice, Why } from '../../domain/routing/routing-table.js';

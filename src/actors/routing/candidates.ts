@@ -147,7 +147,7 @@ function* inPlaceOf(of: Slot, why: Why, asked: Set<string>, deps: CandidateDeps,
   }
 }
 
-export type SkipReason = 'extension_not_found' | 'other_type' | 'context_needed' | UnavailableReason;
+type SkipReason = 'extension_not_found' | 'other_type' | 'context_needed' | UnavailableReason;
 
 /** A person's disable is not passed over to anybody; an automatic one leaves it to the extension's own fallbacks. */
 function skipReason(other: Slot, calledFor: Slot): SkipReason | null {

@@ -25,7 +25,7 @@ import { chooseInstance, drawOf, NOTHING_TRIED } from './instance-choice.js';
 import { placeRefusal, refusalOf, unavailable } from './refusals.js';
 import type { Router } from './router.js';
 
-export interface ExplainDeps extends CandidateDeps {
+interface ExplainDeps extends CandidateDeps {
   readonly router: Router;
   readonly clock: Clock;
   /** The daemon's own environment, over everything that a caller says; null where none is configured. */

@@ -22,7 +22,7 @@ export interface Tried {
 export const NOTHING_TRIED: Tried = { absent: null, failed: null };
 const NOBODY: readonly string[] = [];
 
-export interface InstanceChoice {
+interface InstanceChoice {
   /** null: the version has no instances, its subject's queue group is the pool. */
   readonly member: Chosen | null;
   /** It is out of rotation, and its time to be tried has come. */

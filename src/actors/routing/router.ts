@@ -10,7 +10,7 @@ import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
 import { overloaded, unavailable } from './refusals.js';
 
-export interface RouterOptions extends CandidateDeps {
+interface RouterOptions extends CandidateDeps {
   readonly clock: Clock;
   readonly send: SendAttempt;
   /** Extensions whose row is invalid and never was valid here. */

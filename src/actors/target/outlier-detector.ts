@@ -29,7 +29,7 @@ import type { Steps } from '../../domain/steps.js';
 import { Endpoint } from './endpoint.js';
 import type { Attempt } from './in-flight.js';
 
-export type ReturnReason = 'succeeded' | 'reset' | 'reported_healthy' | 'report_withdrawn';
+type ReturnReason = 'succeeded' | 'reset' | 'reported_healthy' | 'report_withdrawn';
 export type RotationChange = (
   | { readonly type: 'ejected'; readonly reason: EjectionReason; readonly evidence: TripEvidence }
   | { readonly type: 'returned'; readonly reason: ReturnReason }
@@ -38,7 +38,7 @@ export type RotationChange = (
   readonly instanceId?: string;
 };
 
-export interface RotationDeps {
+interface RotationDeps {
   /** The target's. */
   readonly window: DecisionWindow;
   readonly settings: () => BreakerSettings;

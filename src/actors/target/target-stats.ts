@@ -1,9 +1,9 @@
 // What is known of one target's attempts, whatever its breaker makes of them: the health window, counts,
 // what happened last, and who listens.
 import { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import type { Counters } from '../../domain/health/counters.js';
 import { HEALTH_WINDOW_MS, HealthWindow } from '../../domain/health/health-window.js';
 import type { Endpoint } from './endpoint.js';
-import type { Counters } from './version-counts.js';
 
 /** One call in so many; see isTrialDue. */
 const TRIAL_EVERY = 10;

@@ -6,11 +6,14 @@
 //     nothing else: a late outcome can neither open, close, nor free a permit.
 // G2. Each admitted attempt is settled exactly once, by `settle`, or its permit given back.
 // G3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
+//
+// Long: the hot path of admission and settlement is inlined here; everything else is delegated.
 
 import { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import type { TripReason } from '../../domain/breaker/trip.js';
 import type { TripEvidence } from '../../domain/breaker/trip-evidence.js';
+import { type Counters, newCounters } from '../../domain/health/counters.js';
 import type { Recovery } from '../../domain/registry/auto-management.js';
 import type { BreakerSettings } from '../../domain/registry/policy.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
@@ -31,7 +34,6 @@ import { Rotation, type RotationChange } from './outlier-detector.js';
 import { OverdueLook } from './overdue.js';
 import { SlowStart } from './slow-start.js';
 import { Measured } from './target-stats.js';
-import { type Counters, newCounters } from './version-counts.js';
 
 export interface TargetOptions
   extends Pick<BreakerLifeOptions, 'settings' | 'override' | 'facts' | 'mustProve' | 'clock' | 'random'> {
@@ -47,7 +49,7 @@ export interface TargetOptions
 }
 
 /** Why a breaker opened last. */
-export interface Trip {
+interface Trip {
   readonly reason: TripReason;
   readonly evidence: TripEvidence;
 }

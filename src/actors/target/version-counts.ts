@@ -2,21 +2,11 @@
 //
 // VC1. Counters belong to the version's row: they outlive its targets, a change of the default version and a disable.
 // VC2. The sums of an extension never decrease: the counts of deleted versions stay in them.
+import { addCounters, type Counters, newCounters } from '../../domain/health/counters.js';
 import { isSameRow, type Version } from '../../domain/registry/extension.js';
 import type { BreakerFactsRow } from '../../domain/registry/registry-rows.js';
 
-export interface Counters {
-  successes: number;
-  failures: number;
-  /** Times its breaker opened, re-opening from half-open included. */
-  trips: number;
-  /** Times it closed after having been open. */
-  recoveries: number;
-}
-
-export const newCounters = (): Counters => ({ successes: 0, failures: 0, trips: 0, recoveries: 0 });
-
-export interface VersionCount {
+interface VersionCount {
   readonly version: Version;
   readonly counters: Counters;
   /** Successes and failures before this process, as its health row had them. */
@@ -58,21 +48,14 @@ export class VersionCounts {
 
   sum(): Counters {
     const sum = { ...this.#deleted };
-    for (const { counters } of this.#versions.values()) add(sum, counters);
+    for (const { counters } of this.#versions.values()) addCounters(sum, counters);
     return sum;
   }
 
   #forget(version: string): void {
     const count = this.#versions.get(version);
     if (count === undefined) return;
-    add(this.#deleted, count.counters);
+    addCounters(this.#deleted, count.counters);
     this.#versions.delete(version);
   }
-}
-
-function add(sum: Counters, { successes, failures, trips, recoveries }: Counters): void {
-  sum.successes += successes;
-  sum.failures += failures;
-  sum.trips += trips;
-  sum.recoveries += recoveries;
 }

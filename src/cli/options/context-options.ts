@@ -14,7 +14,7 @@ export interface ContextOptions {
 }
 
 /** A value of the context, and the option that gave it. */
-export interface GivenValue {
+interface GivenValue {
   readonly option: string;
   readonly key: string;
   readonly value: string;

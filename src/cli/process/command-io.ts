@@ -18,7 +18,7 @@ export interface CommandIo {
 }
 
 /** A process that does nothing but run this one command. */
-export interface OwnProcess {
+interface OwnProcess {
   /** Descriptor of standard output, where the log is written without waiting for its reader. */
   readonly stdoutFd: number;
   /** Takes the signals of the process until it ends. */

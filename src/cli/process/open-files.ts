@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { CommandError, EXIT } from './command-error.js';
 
 /** Enough for the embedded database and a few clients of the admin API. */
-export const OPEN_FILES_NEEDED = 256;
+const OPEN_FILES_NEEDED = 256;
 
 /** null: unknown, or unlimited. */
-export function openFileLimit(): number | null {
+function openFileLimit(): number | null {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
     return soft === undefined ? null : Number(soft);

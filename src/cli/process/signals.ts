@@ -11,7 +11,7 @@
 // G6. SIGUSR1 and SIGUSR2 do nothing: the first would open a debugger port, the second would end the process.
 import { constants } from 'node:os';
 
-export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGQUIT' | 'SIGHUP' | 'parent_gone' | 'output_closed';
+type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGQUIT' | 'SIGHUP' | 'parent_gone' | 'output_closed';
 
 export interface StopSignals {
   /** The orderly end. Called at most once. */

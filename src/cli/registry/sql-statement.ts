@@ -13,7 +13,7 @@ const LOCK_SECONDS = 5;
 /** PostgreSQL has no SQLSTATE of its own for it. */
 const SEVERAL_STATEMENTS = /^cannot insert multiple commands into a prepared statement$/;
 
-export interface StatementResult {
+interface StatementResult {
   /** `SELECT`, `UPDATE`, … */
   readonly verb: string;
   /** Rows returned or changed. */

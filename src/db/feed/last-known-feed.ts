@@ -6,7 +6,7 @@ import type { RegistryFeed } from '../../actors/ports/ports.js';
 import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';
 import { readSnapshotFile, type SnapshotFile } from './snapshot-file.js';
 
-export interface LastKnownOptions {
+interface LastKnownOptions {
   readonly path: string;
   /** How long the database may take to answer first. */
   readonly afterMs: number;

@@ -32,7 +32,7 @@ const RETRY_MAX_MS = 1500;
 /** F7. Looks in a row that find no row, about a second: somebody who replaces it in two statements is not disturbed. */
 const LOOKS_BEFORE_HEALING = 4;
 
-export interface RegistryFeedOptions {
+interface RegistryFeedOptions {
   /** A client for the feed alone; asked for again when one was given up. Behind a pooler: the direct connection. */
   readonly connect: () => Database;
   /** Told at every change, first as soon as it is known; `error` with 'down'. */

@@ -140,7 +140,7 @@ function positionIn(value: unknown): RegistryPosition | null {
   return { revision, token, history, source: typeof source === 'string' ? source : null } as RegistryPosition;
 }
 
-export interface KeepOptions {
+interface KeepOptions {
   readonly path: string;
   readonly wallClock: () => number;
   /** The file could not be written; the next change tries again. */

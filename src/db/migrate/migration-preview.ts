@@ -11,7 +11,7 @@ import * as schema from '../schema.js';
 import { knownMigrations, migrationStatements, refused, type SchemaVersions, withMigrator } from './migrate.js';
 
 /** Each as `table.column …` or `name on table: …`, in order. */
-export interface SchemaChanges {
+interface SchemaChanges {
   readonly tables_added: readonly string[];
   readonly columns_added: readonly string[];
   readonly constraints_added: readonly string[];

@@ -14,7 +14,7 @@ import { inTransaction } from './transaction.js';
 /** Rows deleted at a time, so that no lock is held for long. */
 const PRUNE_BATCH = 10_000;
 
-export interface AuditRow {
+interface AuditRow {
   readonly id: string;
   readonly extension_id: string;
   readonly action: string;

@@ -21,7 +21,7 @@ import { type RefusedRow, writeOrSplit } from './row-by-row.js';
 import { inTransaction } from './transaction.js';
 
 /** Names a flush: `writer` is the process (a UUID), and its numbers grow, from 1. */
-export interface Flush {
+interface Flush {
   readonly writer: string;
   readonly number: number;
 }

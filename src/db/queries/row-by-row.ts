@@ -21,7 +21,7 @@ export interface RefusedRow<T> {
 }
 
 /** The statement that writes a JSON array of rows; it returns the rows that it skipped, with `into` behind the columns. */
-export type WriteStatement = (rows: SQL, into: SQL) => SQL;
+type WriteStatement = (rows: SQL, into: SQL) => SQL;
 
 interface Refusal {
   readonly i: number;

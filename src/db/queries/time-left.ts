@@ -4,7 +4,7 @@ import type { Database } from '../client.js';
 
 export const TOO_LATE = 'the database took too long; nothing was written';
 
-export interface TimeLeft {
+interface TimeLeft {
   /** By the database's clock. */
   readonly nowSeconds: number;
   /** More than 0. */

@@ -25,7 +25,7 @@ export interface TransactionSettings {
 }
 
 /** What is to be written, such as `extensions 'a'`: for an error where the database does not say which row is held. */
-export interface TransactionSubject {
+interface TransactionSubject {
   readonly about?: string;
 }
 

@@ -31,7 +31,7 @@ export interface TargetHealth {
   readonly recovering: boolean;
 }
 
-export interface VersionHealth extends TargetHealth {
+interface VersionHealth extends TargetHealth {
   readonly version: string;
   readonly enabled: boolean;
   readonly default: boolean;

@@ -12,7 +12,7 @@ export const HEALTH_WINDOW_MS = 300_000;
 const SLICES = 6;
 const SLICE_MS = HEALTH_WINDOW_MS / SLICES;
 
-export interface HealthReading {
+interface HealthReading {
   readonly successes: number;
   readonly failures: number;
   /** successes / (successes + failures), 0..1; null without outcomes. */

@@ -12,7 +12,7 @@ export interface StoredRow extends FileRow {
   readonly revision: number;
 }
 
-export interface FieldChange {
+interface FieldChange {
   readonly old: Json;
   readonly new: Json;
 }

@@ -14,7 +14,7 @@ export interface FallbackRow {
 
 export type Fallbacks = ReadonlyMap<string, readonly string[]>;
 
-export interface FallbacksInForce {
+interface FallbacksInForce {
   /** Of those that have any. */
   readonly inForce: Fallbacks;
   /** By extension, each with what was expected. */

@@ -113,12 +113,12 @@ export type HealthCheckPolicy = Readonly<Static<typeof healthCheckSchema>>;
 /** How the calls of a version are spread over its instances. */
 export const BALANCERS = ['weighted_round_robin', 'least_inflight', 'consistent_hash'] as const;
 export type Balancer = (typeof BALANCERS)[number];
-export const MAX_FALLBACKS = 8;
+const MAX_FALLBACKS = 8;
 
 export const DEFAULT_RETRY_BUDGET = { share: 0.2, reserve: 3 } as const;
 
 /** What retries may cost, by the names they have in `policy.retry`. */
-export const RETRY_BUDGET_SETTINGS = {
+const RETRY_BUDGET_SETTINGS = {
   budget_share: Type.Number({
     minimum: 0,
     maximum: 1,
@@ -258,8 +258,8 @@ export function resolveBreakerSettings(
 }
 
 /** What decides a setting: `extensions.policy`, a threshold column of `extension_health`, or the daemon's configuration. */
-export const SETTING_SOURCES = ['policy', 'column', 'configuration'] as const;
-export type SettingSource = (typeof SETTING_SOURCES)[number];
+const SETTING_SOURCES = ['policy', 'column', 'configuration'] as const;
+type SettingSource = (typeof SETTING_SOURCES)[number];
 
 export interface SettingInForce {
   readonly value: BreakerSettings[keyof BreakerSettings];

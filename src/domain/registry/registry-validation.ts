@@ -37,7 +37,7 @@ export interface RowProblem {
   readonly problems: readonly string[];
 }
 
-export interface ParsedEntry {
+interface ParsedEntry {
   /** null: the extension's own row is invalid and no valid form of it is known. */
   readonly extension: Extension | null;
   readonly thresholds: ThresholdColumns | null;

@@ -13,7 +13,7 @@ const MAX_KEY_LENGTH = 255;
 
 const hundredths = (percent: number): number => Math.round(percent * 100);
 /** What of a version decides about its share. */
-export type Sharing = Pick<Version, 'version' | 'enabled' | 'routingRules' | 'rolloutPercent' | 'rolloutKey'>;
+type Sharing = Pick<Version, 'version' | 'enabled' | 'routingRules' | 'rolloutPercent' | 'rolloutKey'>;
 
 export const hasNoRules = ({ routingRules }: Sharing): boolean => Object.keys(routingRules).length === 0;
 const isOpen = (version: Sharing): boolean => version.enabled && hasNoRules(version);
@@ -36,7 +36,7 @@ export function rolloutKeyProblem(key: string | null): string | null {
 export const slotsWanted = (versions: readonly Version[]): ReadonlyMap<string, number> =>
   new Map(versions.filter(isInRollout).map(({ version, rolloutPercent }) => [version, hundredths(rolloutPercent)]));
 
-export interface RolloutInForce {
+interface RolloutInForce {
   readonly versions: readonly Version[];
   /** Why some of them do not have what their rows say; empty: all have it. */
   readonly problems: readonly string[];

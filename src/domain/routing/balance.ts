@@ -14,6 +14,8 @@
 // B7. By hash with a balance factor, no member gets a call by which it would have more in flight than that factor of its weight's
 //     share of all that are in flight, rounded up. Some member always has less. (After Mirrokni, Thorup and Zadimoghaddam,
 //     consistent hashing with bounded loads.)
+//
+// Long: the three balancers share the pool, its weights and its turns.
 import type { Instance } from '../registry/extension.js';
 import type { Balancer } from '../registry/policy.js';
 import { done, type Steps, sorting } from '../steps.js';

@@ -5,7 +5,7 @@ const MAX_KEYS = 32;
 const MAX_LENGTH = 1000;
 const MAX_SHOWN = 80;
 
-export type AskedContext =
+type AskedContext =
   | { readonly context: Readonly<Record<string, string>> }
   /** A sentence: what was expected and what was got. */
   | { readonly problem: string };

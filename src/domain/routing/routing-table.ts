@@ -27,12 +27,12 @@ export interface Choice {
   readonly by: ChosenBy;
 }
 
-export interface RuledVersion {
+interface RuledVersion {
   readonly choice: Choice;
   readonly conditions: readonly Condition[];
 }
 
-export interface RolloutShare {
+interface RolloutShare {
   readonly choice: Choice;
   /** 0..100; of a default version, what the others leave. */
   readonly percent: number;

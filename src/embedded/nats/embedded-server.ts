@@ -47,7 +47,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-export interface EmbeddedServerOptions {
+interface EmbeddedServerOptions {
   readonly dataDir: string;
   readonly log: Logger;
   /** From findNatsServer. */
@@ -75,6 +75,7 @@ export class NatsPortInUseError extends Error {
 }
 
 /** Resolves when the server listens; rejects with NatsPortInUseError, or with the server's last output where it cannot be started at all. */
+// Long: start, restart and stop of one process share its state.
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const log = options.log.child({ component: 'nats_server' });
   const token = keptToken(options.dataDir);

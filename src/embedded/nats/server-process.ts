@@ -16,7 +16,7 @@ const STOP_DEADLINE_MS = 3000;
 const POLL_MS = 5;
 const MAX_OUTPUT_CHARACTERS = 4000;
 
-export interface ServerSpec {
+interface ServerSpec {
   readonly binary: string;
   /** Holds the configuration and the ports file; made where it is missing. One server per directory. */
   readonly directory: string;

@@ -18,7 +18,7 @@ const CLOSE_DEADLINE_MS = 10_000;
 const HUNG_MS = 120_000;
 const HUNG_PINGS = 4;
 /** In dist/, where `npm pack` has it made; a checkout has none. */
-const PACKAGED_TEMPLATE = fileURLToPath(new URL(`../../${TEMPLATE_FILE}`, import.meta.url));
+const PACKAGED_TEMPLATE = fileURLToPath(new URL(`../../../${TEMPLATE_FILE}`, import.meta.url));
 
 export interface EmbeddedWorkerData {
   readonly dataDir: string;
@@ -71,7 +71,7 @@ export interface EmbeddedDatabase {
   close(): Promise<void>;
 }
 
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   /** Called once when the database is lost while it is open; the directory is free then. */
   readonly onFailure: (error: Error) => void;
   /** How long a connection may sit in a transaction that others wait for; 30 s unless told. */
@@ -90,6 +90,7 @@ export interface EmbeddedOptions {
  * Rejects with DataDirectoryInUseError, DataDirectoryPathError, DatabaseDamagedError, DatabaseMissingError or the engine's
  * own error. Makes the directory where it is missing.
  */
+// Long: what the thread of the database reports is one state machine over these variables.
 export async function openEmbedded(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   const socketDir = socketDirectory(dataDir);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });

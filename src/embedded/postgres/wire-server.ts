@@ -5,6 +5,8 @@
 // W3. A notification goes to every connection that listens to its channel, and to no other.
 // W4. A connection that sits in a transaction while others wait is ended after `idleHolderMs`.
 // W5. Nothing a client sends can end the session: Terminate and COPY data never reach it.
+//
+// Long: one state machine of the wire protocol.
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
@@ -23,9 +25,9 @@ import {
 } from './wire-frames.js';
 
 /** One database session. Takes whole frontend messages, gives the whole answer; rejects where the session is lost. */
-export type ExecuteFrames = (messages: Buffer) => Promise<Buffer>;
+type ExecuteFrames = (messages: Buffer) => Promise<Buffer>;
 
-export interface WireServerOptions {
+interface WireServerOptions {
   readonly execute: ExecuteFrames;
   readonly idleHolderMs: number;
   /** The session is lost. Called once; nothing is executed after it. */

@@ -57,7 +57,7 @@ const expected = ({ type, minimum, maximum }: ParameterSchema): string =>
   type === 'boolean' ? 'true or false' : `an integer from ${minimum} to ${maximum}`;
 
 /** `names`: the parameters that the path takes. */
-export const unknownParameter = (name: string, names: readonly string[]): string =>
+const unknownParameter = (name: string, names: readonly string[]): string =>
   `there is no parameter ${quoted(name)}; this path takes ${names.length === 0 ? 'none' : names.join(', ')}`;
 
 const quoted = (text: string): string => JSON.stringify(text.slice(0, MAX_SHOWN));

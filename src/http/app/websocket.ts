@@ -10,7 +10,7 @@ import { type WebSocket, WebSocketServer } from '#ws';
 import { refuseForeign } from './same-site.js';
 
 /** An open socket, as whoever writes to it sees it. */
-export interface FrameSocket {
+interface FrameSocket {
   /** Bytes that wait to be sent. */
   readonly bufferedBytes: number;
   send(frame: string): void;
@@ -21,7 +21,7 @@ export interface FrameSocket {
 /** Takes a socket that was opened with this query; returns what to call once it is closed. */
 export type OpenSocket = (query: URLSearchParams, socket: FrameSocket) => () => void;
 
-export interface WebSocketOptions {
+interface WebSocketOptions {
   readonly path: string;
   /** As in a URL: IPv6 in brackets. */
   readonly listening: string;
@@ -29,7 +29,7 @@ export interface WebSocketOptions {
   readonly pingMs?: number;
 }
 
-export interface WebSockets {
+interface WebSockets {
   /** Tells every peer 1001 and takes none any more; resolves when all are gone. */
   close(): Promise<void>;
   /** Cuts off those that are not gone. */

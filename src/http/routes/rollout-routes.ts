@@ -62,6 +62,11 @@ const reportSchema = Type.Object({
 });
 
 export function rolloutRoutes(app: App, rollout: RolloutDesk): void {
+  setRoute(app, rollout);
+  reportRoute(app, rollout);
+}
+
+function setRoute(app: App, rollout: RolloutDesk): void {
   app.post(
     '/admin/extensions/:id/rollout',
     {
@@ -90,7 +95,9 @@ export function rolloutRoutes(app: App, rollout: RolloutDesk): void {
       return { extension_id: id, version, percent, was, changed, revision, in_force: inForce };
     },
   );
+}
 
+function reportRoute(app: App, rollout: RolloutDesk): void {
   app.get(
     '/admin/extensions/:id/rollout',
     {

@@ -8,6 +8,8 @@
 // C5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
 // C6. A server that announces its shutdown (lame-duck mode) is left for another one before it cuts the connection: both are
 //     listened to until nothing more can arrive from the old one, so that no request and no reply is lost.
+//
+// Long: everything that depends on whether there is a connection, which one and since when.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
@@ -19,7 +21,7 @@ import { type ConnectionSettings, connectionOptions, reconnectDelayMs, serversOf
 import { Outbox } from './outbox.js';
 import { PayloadLimit } from './payload-limit.js';
 
-export type ConnectionState = 'connected' | 'disconnected';
+type ConnectionState = 'connected' | 'disconnected';
 
 type RoundTripEnd = (completed: boolean) => void;
 

@@ -11,7 +11,7 @@ export const LIMIT_FRESH_MS = 250;
 const DEFAULT_MAX_PAYLOAD = 1_048_576;
 
 /** Opens a second connection to the server of the first, without retries. */
-export type ConnectAgain = () => Promise<NatsConnection>;
+type ConnectAgain = () => Promise<NatsConnection>;
 
 export class PayloadLimit {
   /** In bytes, headers included. */

@@ -24,7 +24,7 @@ const isBlank = (code: number | undefined): boolean => code === 32 || code === 1
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** F2. The member that would have decided. */
-export interface GivenTwice {
+interface GivenTwice {
   readonly twice: string;
 }
 

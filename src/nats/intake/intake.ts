@@ -4,6 +4,8 @@
 // I2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, not accepted.
 // I3. Nothing is parsed but the subject and the headers, and a body that routing has to ask (context.ts); it passes untouched.
 // I4. What is refused here reaches neither the router nor an extension.
+//
+// Long: the invocation of a caller and its intake read and settle each other.
 import type { Msg } from '#@nats-io/nats-core';
 import type { CallContext, Clock, HandleInvocation, Invocation, Reply, Route } from '../../actors/ports/ports.js';
 import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js';

@@ -27,7 +27,7 @@ interface OwedReply {
   sent: boolean;
 }
 
-export interface ReplyCounts {
+interface ReplyCounts {
   /** Waiting now. */
   readonly owed: number;
   /** Given up: too many, past their deadline, or not fit to be published. */

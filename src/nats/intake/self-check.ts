@@ -19,7 +19,7 @@ const MAX_TRIES = 768;
 const ID_DIGITS = 16;
 const NOT_YET = 'no message of its own has arrived yet';
 
-export interface SelfCheckDeps {
+interface SelfCheckDeps {
   readonly connection: BrokerConnection;
   readonly subjects: Subjects;
   /** The first of `reply_prefixes`, with which the reply subjects of callers begin. */

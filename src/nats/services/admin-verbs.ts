@@ -5,7 +5,7 @@ import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import { askedContext } from '../../domain/routing/explain-context.js';
 import { type AdminAnswer, type AdminVerb, invalid, kindOf } from './admin.js';
 
-export interface AdminSources {
+interface AdminSources {
   readonly health: HealthSource;
   readonly explain: Explain;
 }

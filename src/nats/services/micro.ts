@@ -11,7 +11,7 @@ export const SERVICE_NAME = 'extreg';
 const TYPE_PREFIX = 'io.nats.micro.v1';
 const NANOSECONDS_PER_MS = 1_000_000;
 
-export interface MicroSettings {
+interface MicroSettings {
   /** One token, unique in the fleet. */
   readonly id: string;
   /** Of the daemon, semantic. */

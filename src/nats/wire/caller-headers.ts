@@ -79,6 +79,7 @@ export interface LeftOut {
 }
 
 /** Reads a caller's block, K1 to K5. */
+// Long: one pass over the block of every call, with a verdict for each header.
 export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders {
   if (text === '') return NO_HEADERS;
   const first = afterStatusLine(text);

@@ -25,7 +25,7 @@ const PLAIN_TENANT = /^[^*>\p{C}\p{Z}]+$/u;
 
 const SELF_CHECK_ID = /^[0-9a-f]{16}$/;
 
-export type InvokeAddress =
+type InvokeAddress =
   | { readonly ok: true; readonly extensionId: string; readonly tenantId: string | null }
   | { readonly ok: false; readonly extensionId: string; readonly problem: string };
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { CoreSettings } from '../../../src/actors/actor-system.js';
+import type { ActorSystemSettings } from '../../../src/actors/actor-system.js';
 import { ActorWorld, type Ending, reasonOf, type SentCheck, settle } from '../../helpers/actor-world.js';
 import {
   changesOf,
@@ -15,7 +15,7 @@ type Changes = Parameters<typeof extensionRow>[1];
 type Rest = Parameters<typeof registryEntry>[1];
 
 /** A world where extension `a` is checked every 10 s, from 5 s on. */
-function checked(changes: Changes = {}, rest: Rest = {}, settings: Partial<CoreSettings> = {}): ActorWorld {
+function checked(changes: Changes = {}, rest: Rest = {}, settings: Partial<ActorSystemSettings> = {}): ActorWorld {
   const world = new ActorWorld(settings);
   world.random = 0.5;
   world.feed$.next(snapshotOf(1, entry(changes, rest)));

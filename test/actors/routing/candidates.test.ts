@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import type { CoreSettings } from '../../../src/actors/actor-system.js';
+import type { ActorSystemSettings } from '../../../src/actors/actor-system.js';
 import type { CallContext } from '../../../src/actors/ports/ports.js';
 import { Attempt } from '../../../src/actors/target/in-flight.js';
 import type {
@@ -26,7 +26,7 @@ const entryOf = (id: string, { row, versions = {}, instances = {} }: Entry = {})
     instances: Object.entries(instances).map(([instance, changes]) => instanceRow(id, instance, changes)),
   });
 
-function worldOf(entries: Readonly<Record<string, Entry>>, settings: Partial<CoreSettings> = {}): ActorWorld {
+function worldOf(entries: Readonly<Record<string, Entry>>, settings: Partial<ActorSystemSettings> = {}): ActorWorld {
   const world = new ActorWorld({ autoDisableOnCircuitOpen: false, ...settings });
   world.feed$.next(snapshotOf(1, ...Object.entries(entries).map(([id, entry]) => entryOf(id, entry))));
   return world;

@@ -1,0 +1,286 @@
+// The structure of src/ in numbers, and what is wrong with it: `npm run house` prints both, test/house.test.ts holds the rules.
+//
+// Biome formats every file, so a function begins with a line that ends in `{` and ends with the next line of the same indentation
+// that begins with `}`: no parser is needed.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Rooms of a floor, and which other rooms of their floor each may import. '' is the floor itself. Other floors: test/architecture.test.ts. */
+export const ROOMS = {
+  actors: {
+    '': ['events', 'extension', 'management', 'ports', 'reporting', 'routing', 'target'],
+    ports: [],
+    target: ['ports'],
+    extension: ['ports', 'target'],
+    events: ['ports'],
+    routing: ['extension', 'ports', 'target'],
+    reporting: ['events', 'extension', 'ports', 'target'],
+    management: ['events', 'extension', 'ports', 'target'],
+  },
+  cli: {
+    '': ['commands', 'options', 'process'],
+    process: [],
+    output: [],
+    options: ['process'],
+    daemon: ['options', 'process'],
+    registry: ['options', 'output', 'process'],
+    commands: ['daemon', 'options', 'output', 'process', 'registry'],
+  },
+  config: { '': [] },
+  daemon: { '': [] },
+  db: { '': [], queries: [''], feed: ['', 'queries'], migrate: ['', 'queries'] },
+  domain: {
+    '': [],
+    registry: [''],
+    'registry-file': ['', 'registry'],
+    breaker: ['registry'],
+    health: ['registry'],
+    routing: ['', 'registry'],
+  },
+  embedded: { nats: [], postgres: [] },
+  http: { '': ['app', 'routes'], app: [], routes: ['app'] },
+  inspector: { '': [] },
+  machines: { '': [] },
+  nats: {
+    '': ['connection', 'intake', 'wire'],
+    wire: [],
+    connection: ['wire'],
+    intake: ['connection', 'wire'],
+    services: ['connection', 'intake', 'wire'],
+  },
+  telemetry: { '': [] },
+  webhooks: { '': [] },
+};
+
+const LONGEST_FUNCTION = 60;
+const LONGEST_FILE = 300;
+
+/**
+ * @typedef {{ path: string, floor: string, room: string, code: string, lines: string[], imports: string[] }} SourceFile
+ * `path`: below src; `room`: within its floor, '' where it lies in the floor itself; `imports`: paths below src.
+ */
+
+/** Every file of src/, or of a folder that is laid out like it. @returns {SourceFile[]} */
+export function readHouse(folder = join(ROOT, 'src')) {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  return names.sort().map((name) => {
+    const path = name.replaceAll('\\', '/');
+    const code = readFileSync(join(folder, path), 'utf8');
+    return sourceFile(path, code);
+  });
+}
+
+/** @returns {SourceFile} */
+export function sourceFile(path, code) {
+  const [floor = '', ...rest] = path.split('/');
+  const room = rest.slice(0, -1).join('/');
+  const specifiers = [
+    ...code.matchAll(/^(?:import|export)\s[^'";]*?from\s+'(\.[^']+)'/gm),
+    ...code.matchAll(/^import\s+'(\.[^']+)'/gm),
+    ...code.matchAll(/\bimport\(\s*'(\.[^']+)'/g),
+  ].map(([, specifier = '']) => specifier);
+  const imports = specifiers.map((specifier) =>
+    resolve('/', dirname(path), specifier).slice(1).replace(/\.js$/, '.ts'),
+  );
+  return { path, floor: rest.length === 0 ? '' : floor, room, code, lines: code.split('\n'), imports };
+}
+
+const roomName = ({ floor, room }) => (room === '' ? floor : `${floor}/${room}`);
+
+/** Arrows between rooms: who imports whom, by a name like `actors/target`. @returns {Map<string, Set<string>>} */
+export function arrows(files) {
+  const rooms = new Map(files.map((file) => [file.path, roomName(file)]));
+  const found = new Map();
+  for (const file of files)
+    for (const path of file.imports) {
+      const [from, to] = [roomName(file), rooms.get(path)];
+      if (to === undefined || to === from) continue;
+      if (!found.has(from)) found.set(from, new Set());
+      found.get(from).add(to);
+    }
+  return found;
+}
+
+/** Rooms that import a room of their floor which ROOMS does not give them, rooms that it does not know, and files on the roof. */
+export function wrongDirections(files, rooms = ROOMS) {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  return files.flatMap((file) => {
+    if (file.floor === '') return [`${file.path} lies on the roof: put it into a room`];
+    const allowed = rooms[file.floor]?.[file.room];
+    if (allowed === undefined) return [`${file.path}: the room ${roomName(file)} is not in ROOMS of scripts/house.mjs`];
+    return file.imports.flatMap((path) => {
+      const other = byPath.get(path);
+      if (other === undefined || other.floor !== file.floor || other.room === file.room) return [];
+      return allowed.includes(other.room)
+        ? []
+        : [`${file.path} imports ${path}: ${roomName(file)} may not import ${roomName(other)}`];
+    });
+  });
+}
+
+/** Rooms that import each other, whichever floors they are of. */
+export function twoWayPairs(files) {
+  const all = arrows(files);
+  return [...all].flatMap(([from, targets]) =>
+    [...targets].filter((to) => from < to && all.get(to)?.has(from)).map((to) => `${from} and ${to} import each other`),
+  );
+}
+
+const FUNCTION_START =
+  /^(?<indent> *)(?:export )?(?:default )?(?:async )?(?:function\*? ?(?<named>\w+)|(?:(?:const|let) (?<assigned>\w+)(?:: [^=]+)? = )?(?:async )?(?:<.*>)?\(.*\)(?:: .*)? => \{$|(?:static |async |get |set |private |protected |override |readonly )*(?<method>\*?[#\w]+)(?:<.*>)?\()/;
+const NOT_A_FUNCTION = new Set(['if', 'for', 'while', 'switch', 'catch', 'return', 'super', 'await', 'function']);
+
+/** Functions by where they begin, with their lengths in lines. @returns {{ path: string, name: string, line: number, length: number, comment: string }[]} */
+export function functionsOf({ path, lines }) {
+  const found = [];
+  for (const [i, line] of lines.entries()) {
+    const { indent, named, assigned, method } = FUNCTION_START.exec(line)?.groups ?? {};
+    const name = named ?? assigned ?? method;
+    if (indent === undefined || name === undefined || NOT_A_FUNCTION.has(name)) continue;
+    const open = headerEnd(lines, i, indent);
+    if (open === null) continue;
+    const end = lines.findIndex((one, at) => at > open && one.startsWith(`${indent}}`));
+    if (end !== -1) found.push({ path, name, line: i + 1, length: end - i + 1, comment: lines[i - 1] ?? '' });
+  }
+  return found;
+}
+
+/** The line that ends with the function's `{`; null: it is a call, a type or an expression. */
+function headerEnd(lines, start, indent) {
+  if (lines[start].endsWith('{')) return start;
+  if (!lines[start].endsWith('(')) return null;
+  const end = lines.findIndex((one, at) => at > start && one.startsWith(`${indent})`));
+  return end !== -1 && lines[end].endsWith('{') ? end : null;
+}
+
+/** Functions and files that are too long without a line that says why: `// Long: …`. */
+export function tooLong(files) {
+  const functions = files
+    .flatMap(functionsOf)
+    .filter(({ length, comment }) => length > LONGEST_FUNCTION && !/\/[/*]+ .*\bLong: /.test(comment))
+    .map(
+      ({ path, line, name, length }) =>
+        `${path}:${line} ${name} has ${length} lines: at most ${LONGEST_FUNCTION}, or a line "// Long: why" before it`,
+    );
+  const whole = files
+    .filter(({ lines }) => lines.length - 1 > LONGEST_FILE && !lines.some((line) => /^\/\/ Long: /.test(line)))
+    .map(
+      ({ path, lines }) =>
+        `${path} has ${lines.length - 1} lines: at most ${LONGEST_FILE}, or a line "// Long: why" in its header`,
+    );
+  return [...functions, ...whole];
+}
+
+const EXPORTED =
+  /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm;
+
+/** What describes something whole, whoever reads which part of it. */
+const WHOLE = ['db/schema.ts'];
+
+/** Exports that nobody else names: neither another file of src/, nor `readers` (tests, benchmarks, scripts). */
+export function deadExports(files, readers) {
+  const words = new Map();
+  const note = (path, code) => {
+    for (const word of new Set(code.match(/\w+/g))) words.set(word, [...(words.get(word) ?? []), path]);
+  };
+  for (const { path, code } of files) note(path, code);
+  for (const [path, code] of readers) note(path, code);
+  return files.flatMap(({ path, code }) =>
+    (WHOLE.includes(path) ? [] : [...code.matchAll(EXPORTED)])
+      .map(([, name]) => name)
+      .filter((name) => (words.get(name) ?? []).every((one) => one === path))
+      .map((name) => `${path} exports ${name}, which nothing imports`),
+  );
+}
+
+/** What tests, benchmarks, examples and scripts hold, by path. */
+export function readersOfHouse() {
+  const read = (folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(ts|mjs)$/.test(name))
+      .map((name) => [`${folder}/${name}`, readFileSync(join(ROOT, folder, name), 'utf8')]);
+  return ['test', 'bench', 'scripts'].flatMap(read);
+}
+
+const ID = /^\/\/ ([A-Z]+\d+|[A-Z]+(?:_[A-Z]+)*-\d+)\. /gm;
+
+/** Every invariant that a file of src/ states, with the files that state it. @returns {Map<string, string[]>} */
+export function statedIds(files) {
+  const stated = new Map();
+  for (const { path, code } of files)
+    for (const [, id] of code.matchAll(ID)) stated.set(id, [...(stated.get(id) ?? []), path]);
+  return stated;
+}
+
+export const ambiguousIds = (files) =>
+  [...statedIds(files)]
+    .filter(([, paths]) => paths.length > 1)
+    .map(([id, paths]) => `${id} is stated by ${paths.join(', ')}`);
+
+/** The numbers of the table in ARCHITECTURE.md. */
+export function houseNumbers(files, readers) {
+  const all = arrows(files);
+  const within = (floor) => {
+    const isOf = (room) => room === floor || room.startsWith(`${floor}/`);
+    return [...all].filter(([from]) => isOf(from)).reduce((sum, [, to]) => sum + [...to].filter(isOf).length, 0);
+  };
+  const functions = files.flatMap(functionsOf).sort((a, b) => b.length - a.length);
+  const ids = statedIds(files);
+  return {
+    files: files.length,
+    floors: new Set(files.map(({ floor }) => floor)).size,
+    rooms: new Set(files.map(roomName)).size,
+    arrows: [...all.values()].reduce((sum, to) => sum + to.size, 0),
+    'arrows inside actors': within('actors'),
+    'arrows inside domain': within('domain'),
+    'arrows inside nats': within('nats'),
+    'arrows inside db': within('db'),
+    'arrows inside http': within('http'),
+    'two-way pairs of rooms': twoWayPairs(files).length,
+    'files on the roof': files.filter(({ floor }) => floor === '').length,
+    'functions over 60 lines': functions.filter(({ length }) => length > LONGEST_FUNCTION).length,
+    'largest function, lines': functions[0]?.length ?? 0,
+    'files over 300 lines': files.filter(({ lines }) => lines.length - 1 > LONGEST_FILE).length,
+    'invariant ids': ids.size,
+    'ambiguous invariant ids': ambiguousIds(files).length,
+    'dead exports': deadExports(files, readers).length,
+  };
+}
+
+function main() {
+  const files = readHouse();
+  const readers = readersOfHouse();
+  const before = JSON.parse(readFileSync(new URL('house.json', import.meta.url), 'utf8'));
+  const numbers = houseNumbers(files, readers);
+  const rows = Object.entries(numbers).map(([name, value]) => [
+    name,
+    String(value),
+    String(before.numbers[name] ?? '-'),
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column].length), 8));
+  const line = ([name, now, then]) =>
+    `${name.padEnd(widths[0])}  ${now.padStart(widths[1])}  ${then.padStart(widths[2])}`;
+  console.log([line(['', 'now', before.release]), ...rows.map(line)].join('\n'));
+  const largest = files
+    .flatMap(functionsOf)
+    .sort((a, b) => b.length - a.length)
+    .slice(0, 10);
+  console.log('\nLargest functions:');
+  for (const { path, line: at, name, length } of largest)
+    console.log(`  ${String(length).padStart(4)}  ${path}:${at} ${name}`);
+  const problems = [
+    ...wrongDirections(files),
+    ...twoWayPairs(files),
+    ...tooLong(files),
+    ...ambiguousIds(files),
+    ...deadExports(files, readers),
+  ];
+  if (problems.length === 0) return;
+  console.log(`\n${problems.length} problems:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  process.exitCode = 1;
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) main();

@@ -1,0 +1,125 @@
+// What follows from what targets do: events, log lines, facts for the audit trail, and who has to act on it.
+//
+// BE1. A transition is logged and published immediately and persisted asynchronously: nothing waits for the database.
+// BE2. The listeners are called within an actor's step, which an exception would end: none of them throws.
+import type { Instance } from '../domain/registry/extension.js';
+import type { BreakerEmitted } from '../machines/breaker-types.js';
+import { stackOf } from '../telemetry/error-text.js';
+import { guarded } from '../telemetry/guard.js';
+import type { Logger } from '../telemetry/log.js';
+import { type Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './events/notices.js';
+import type { Slot, SlotDeps } from './extension/extension-runtime.js';
+import type { Clock, WallClock } from './ports/ports.js';
+import type { Endpoint } from './target/endpoint.js';
+import type { RotationChange } from './target/outlier-detector.js';
+import type { Target } from './target/target.js';
+
+interface BreakerEventsDeps {
+  readonly notices: Notices;
+  readonly clock: Clock;
+  readonly wall: WallClock;
+  readonly log: Logger;
+  readonly healthOf: (target: Target, slot: Slot) => Readonly<Record<string, unknown>>;
+  /** Its breaker is in another state now. */
+  readonly onTransition: (slot: Slot, target: Target, isDefault: boolean) => void;
+}
+
+export class BreakerEvents {
+  /** BE2. */
+  readonly listeners: Pick<SlotDeps, 'onBreakerEvent' | 'onRotation' | 'onReportRefused' | 'onActorFailed'>;
+  readonly #deps: BreakerEventsDeps;
+
+  constructor(deps: BreakerEventsDeps) {
+    this.#deps = deps;
+    const { log } = deps;
+    this.listeners = {
+      onBreakerEvent: guarded(log, 'a transition', this.#breakerEvent.bind(this)),
+      onRotation: guarded(log, 'a change of the rotation', this.#rotation.bind(this)),
+      onReportRefused: guarded(log, 'a refused report', this.#reportRefused.bind(this)),
+      onActorFailed: guarded(log, 'the failure of an actor', this.#actorFailed.bind(this)),
+    };
+  }
+
+  #breakerEvent(slot: Slot, target: Target, event: BreakerEmitted): void {
+    const { notices, clock, wall, healthOf, onTransition } = this.#deps;
+    const isDefault = slot.defaultService?.target === target;
+    const about = {
+      extensionId: slot.id,
+      version: target.version,
+      actor: SYSTEM_BREAKER,
+      health: healthOf(target, slot),
+      ...('evidence' in event ? { evidence: publicEvidence(event.evidence, clock, wall) } : {}),
+      ...('reason' in event ? { reason: event.reason } : {}),
+    };
+    switch (event.type) {
+      case 'breaker.opened': {
+        // A re-opening is not audited: the trail would grow by a row per open time for as long as an outage lasts.
+        const name = isDefault ? 'circuit_opened' : 'version_opened';
+        notices.tell({ ...about, event: name, audited: !event.reopened });
+        break;
+      }
+      case 'breaker.half_opened':
+        notices.tell({ ...about, event: 'circuit_half_opened', audited: false });
+        break;
+      case 'breaker.closed': {
+        const reason = event.recovered ? 'probes_succeeded' : 'reset';
+        notices.tell({ ...about, event: 'circuit_closed', reason, audited: true });
+        break;
+      }
+      case 'breaker.would_open':
+        notices.tell({ ...about, event: 'circuit_would_open', audited: false });
+        return;
+      case 'breaker.high_failure_count':
+        notices.tell({ ...about, event: 'high_failure_count', audited: false });
+        return;
+      default:
+        event satisfies never;
+    }
+    onTransition(slot, target, isDefault);
+  }
+
+  /** Published for each instance that it concerns. */
+  #rotation(slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange): void {
+    const { notices, clock, wall } = this.#deps;
+    const concerned = slot
+      .instancesAt(target, endpoint.subject)
+      .filter(({ id }) => (change.instanceId === undefined ? !endpoint.withheld.has(id) : id === change.instanceId));
+    for (const instance of concerned)
+      notices.tell({
+        event: change.type === 'ejected' ? 'instance_ejected' : 'instance_returned',
+        extensionId: slot.id,
+        version: target.version,
+        instance_id: instance.id,
+        actor: SYSTEM_BREAKER,
+        reason: change.reason,
+        ...(change.type === 'ejected' ? { evidence: publicEvidence(change.evidence, clock, wall) } : {}),
+        audited: true,
+      });
+  }
+
+  #reportRefused(slot: Slot, instance: Instance, problem: string): void {
+    this.#deps.notices.tell({
+      event: 'registry_row_rejected',
+      extensionId: slot.id,
+      instance_id: instance.id,
+      actor: SYSTEM_REGISTRY,
+      reason: problem,
+      revision: instance.revision,
+      audited: true,
+    });
+  }
+
+  #actorFailed(slot: Slot, target: Target, error: unknown, givenUp: boolean): void {
+    const about = { extension_id: slot.id, version: target.version, error: stackOf(error), given_up: givenUp };
+    this.#deps.log.error({ event: 'actor_restarted', ...about });
+    if (!givenUp) return;
+    this.#deps.notices.tell({
+      event: 'actor_failed',
+      extensionId: slot.id,
+      version: target.version,
+      actor: SYSTEM_REGISTRY,
+      reason: String(error),
+      audited: true,
+    });
+  }
+}

@@ -1,0 +1,159 @@
+// Where a daemon's registry comes from: the database once its schema is ready, or the last good snapshot while it is away.
+//
+// B1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
+// B2. If it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
+import { lastValueFrom, Observable, Subject, Subscription, tap } from '#rxjs';
+import type { Clock, RegistryFeed } from '../actors/ports/ports.js';
+import type { Config } from '../config/config.js';
+import type { Database, DatabaseConnection } from '../db/client.js';
+import { errorText } from '../db/database-errors.js';
+import { withLastKnown } from '../db/feed/last-known-feed.js';
+import { registryFeed } from '../db/feed/registry-feed.js';
+import { keepSnapshotFile, snapshotPath } from '../db/feed/snapshot-file.js';
+import { checkSchema, migrateDatabase } from '../db/migrate/migrate.js';
+import { isSchemaError } from '../db/migrate/version-errors.js';
+import type { RegistryPosition, RegistryUpdate } from '../domain/registry/registry-rows.js';
+import type { Logger } from '../telemetry/log.js';
+import type { Housekeeping } from './housekeeping.js';
+import { FIRST_RETRY_MS, MAX_RETRY_MS, pause } from './retry.js';
+
+const SNAPSHOT_FILE_AFTER_MS = 10_000;
+const SNAPSHOT_FILE_EVERY_MS = 1000;
+
+interface SourceDeps {
+  readonly config: Config;
+  /** For the schema: around a pooler. */
+  readonly direct: DatabaseConnection;
+  readonly connect: () => Database;
+  readonly housekeeping: Housekeeping;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+interface RegistrySource {
+  readonly feed$: RegistryFeed;
+  requestSnapshot(): void;
+  /** The registry that is in force, for the last good snapshot. */
+  remember(update: RegistryUpdate): void;
+  isAway(): boolean;
+  isFromFile(): boolean;
+  /** Resolves with what the daemon cannot go on with. */
+  readonly failed: Promise<Error>;
+  close(): Promise<void>;
+}
+
+export function createRegistrySource({
+  config,
+  direct,
+  connect,
+  housekeeping,
+  clock,
+  log,
+}: SourceDeps): RegistrySource {
+  const dbLog = log.child({ component: 'db' });
+  const path = snapshotPath(config.data_dir);
+  const requests$ = new Subject<void>();
+  const kept = keepingSnapshots(path, dbLog);
+  let isAway = true;
+  let isFromFile = false;
+  /** Where the file that serves was in the registry's history; null: none serves, or it does not say. */
+  let startedFrom: RegistryPosition | null = null;
+  let fail: (error: Error) => void;
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve;
+  });
+  const stored$ = registryFeed({
+    connect,
+    snapshotRequests$: requests$,
+    startedFrom: () => startedFrom,
+    onState: (state, error) => {
+      isAway = state === 'down';
+      if (isAway) dbLog.warn({ event: 'database_away', error: errorText(error) });
+      else dbLog.info({ event: 'database_reached' });
+    },
+  });
+  const live$: RegistryFeed = new Observable((subscriber) => {
+    const stopped = new AbortController();
+    const subscriptions = new Subscription(() => stopped.abort());
+    const begin = (isPrepared: boolean): void => {
+      if (!isPrepared) return;
+      subscriptions.add(stored$.subscribe(subscriber));
+      subscriptions.add(housekeeping());
+    };
+    void prepareSchema(direct, config.migrate, clock, log, stopped.signal).then(begin, (error: Error) => fail(error));
+    return subscriptions;
+  });
+  const feed$ = withLastKnown(live$.pipe(tap(() => (isFromFile = false))), {
+    path,
+    afterMs: SNAPSHOT_FILE_AFTER_MS,
+    wallClock: Date.now,
+    onLooked: (file) => {
+      isFromFile = file.kind === 'found';
+      if (file.kind === 'found') startedFrom = file.snapshot.position ?? null;
+      logLook(path, file, dbLog);
+    },
+  });
+  return {
+    feed$,
+    requestSnapshot: () => requests$.next(),
+    // What came from the file need not go there again.
+    remember: (update) => {
+      if (!isFromFile) kept.remember(update);
+    },
+    isAway: () => isAway,
+    isFromFile: () => isFromFile,
+    failed,
+    close: kept.close,
+  };
+}
+
+function keepingSnapshots(path: string, log: Logger) {
+  const remembered$ = new Subject<RegistryUpdate>();
+  const keeping = keepSnapshotFile(remembered$, {
+    path,
+    wallClock: Date.now,
+    everyMs: SNAPSHOT_FILE_EVERY_MS,
+    onError: (error) => log.error({ event: 'snapshot_file_failed', path, error: errorText(error) }),
+  });
+  const kept = lastValueFrom(keeping, { defaultValue: 0 });
+  return {
+    remember: (update: RegistryUpdate) => remembered$.next(update),
+    close: async (): Promise<void> => {
+      remembered$.complete();
+      await kept;
+    },
+  };
+}
+
+type Looked = Parameters<Parameters<typeof withLastKnown>[1]['onLooked']>[0];
+
+function logLook(path: string, file: Looked, log: Logger): void {
+  if (file.kind === 'found') {
+    const saved_at = new Date(file.savedAtMs).toISOString();
+    log.warn({ event: 'registry_from_snapshot_file', path, saved_at, extensions: file.snapshot.entries.length });
+  } else {
+    const reason = file.kind === 'none' ? 'there is none yet' : file.reason;
+    log.warn({ event: 'registry_snapshot_file_unusable', path, reason });
+  }
+}
+
+/** B1. False: it was told to stop before the schema was ready. Rejects where the schema does not fit. */
+async function prepareSchema(
+  connection: DatabaseConnection,
+  migrate: boolean,
+  clock: Clock,
+  log: Logger,
+  stopped: AbortSignal,
+): Promise<boolean> {
+  for (let retryMs = FIRST_RETRY_MS; !stopped.aborted; retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)) {
+    try {
+      await (migrate ? migrateDatabase(connection, log) : checkSchema(connection, log));
+      return !stopped.aborted;
+    } catch (error) {
+      if (isSchemaError(error)) throw error;
+      log.warn({ event: 'database_away', component: 'db', error: errorText(error), retry_in_ms: retryMs });
+      await pause(retryMs, clock, stopped);
+    }
+  }
+  return false;
+}

@@ -1,0 +1,101 @@
+// What the daemon answers over NATS: invocations, admin verbs, micro discovery, and its own check that it can.
+//
+// D2. The intake listens only once a registry is in force.
+import { randomBytes } from 'node:crypto';
+import type { ActorSystem } from '../actors/actor-system.js';
+import type { Clock } from '../actors/ports/ports.js';
+import type { Config } from '../config/config.js';
+import { Intake } from '../nats/intake/intake.js';
+import { SelfCheck } from '../nats/intake/self-check.js';
+import { AdminService } from '../nats/services/admin.js';
+import { adminVerbs } from '../nats/services/admin-verbs.js';
+import { MicroService } from '../nats/services/micro.js';
+import type { Logger } from '../telemetry/log.js';
+import { VERSION } from './version.js';
+import type { Wire } from './wire.js';
+
+const MICRO_ID_BYTES = 11;
+
+export interface Services {
+  readonly intake: Intake;
+  readonly selfCheck: SelfCheck;
+  /** null: not served. */
+  readonly admin: AdminService | null;
+  readonly micro: MicroService;
+  /** Takes calls and verbs; without effect where it does already. */
+  start(): void;
+}
+
+/** `isOwnServer`: the server is embedded, so that whoever is on it could read its token. */
+export function createServices(
+  config: Config,
+  wire: Wire,
+  system: ActorSystem,
+  isOwnServer: boolean,
+  clock: Clock,
+  log: Logger,
+): Services {
+  const startedAt = new Date().toISOString();
+  const { connection, replies, subjects, randomHex } = wire;
+  const intake = createIntake(config, wire, system, (subject, reply) => selfCheck.takes(subject, reply), clock, log);
+  const selfCheck: SelfCheck = new SelfCheck({
+    connection,
+    subjects,
+    replyPrefix: config.reply_prefixes[0] ?? '_INBOX',
+    clock,
+    randomHex,
+    log: log.child({ component: 'nats' }),
+    renew: () => intake.renew(),
+  });
+  // There are no access tokens yet: verbs are answered only where the token of the embedded server stands for one.
+  const verbs = adminVerbs({ health: system.view, explain: system.explain });
+  const admin = isOwnServer
+    ? new AdminService(
+        connection,
+        replies,
+        subjects,
+        clock,
+        log.child({ component: 'admin' }),
+        config.reply_prefixes,
+        verbs,
+      )
+    : null;
+  if (admin === null) log.info({ event: 'nats_admin_not_served', reason: 'not_the_embedded_server' });
+  const micro = new MicroService(connection, subjects, {
+    id: randomBytes(MICRO_ID_BYTES).toString('hex'),
+    version: VERSION,
+    replyPrefixes: config.reply_prefixes,
+    startedAt,
+    counts: () => intake.counts(),
+  });
+  const start = (): void => {
+    intake.start();
+    admin?.start();
+    selfCheck.start();
+  };
+  return { intake, selfCheck, admin, micro, start };
+}
+
+function createIntake(
+  config: Config,
+  { connection, replies, subjects }: Wire,
+  system: ActorSystem,
+  takesSelfCheck: (subject: string, reply: string) => boolean,
+  clock: Clock,
+  log: Logger,
+): Intake {
+  const settings = {
+    replyPrefixes: config.reply_prefixes,
+    minBudgetMs: config.min_budget_ms,
+    maxBudgetMs: config.max_budget_ms,
+    maxBodyBytes: config.max_body_bytes,
+    context: {
+      from: config.context_from,
+      bodyMaxBytes: config.context_body_max_bytes,
+      environment: config.environment,
+    },
+    takesSelfCheck,
+  };
+  const intakeLog = log.child({ component: 'intake' });
+  return new Intake(connection, replies, subjects, clock, intakeLog, settings, system.router.handle);
+}

@@ -1,0 +1,73 @@
+// Stopping in order: what is being answered first, then what is being written, then what is listened to.
+//
+// STOP1. Each step has a share of the whole time, a log line, and no way to keep the next from happening.
+import type { ActorSystem } from '../actors/actor-system.js';
+import type { Clock } from '../actors/ports/ports.js';
+import type { Config } from '../config/config.js';
+import type { HttpServer } from '../http/server.js';
+import type { InspectionHub } from '../inspector/hub.js';
+import type { Logger } from '../telemetry/log.js';
+import { removeDaemonFile } from './daemon-file.js';
+import type { RegistryDatabase } from './database.js';
+import type { Services } from './services.js';
+import type { Wire } from './wire.js';
+
+/** Everything that has to end. */
+export interface Running {
+  readonly system: ActorSystem;
+  readonly services: Services;
+  readonly wire: Wire;
+  readonly inspection: InspectionHub;
+  readonly http: HttpServer;
+  readonly database: RegistryDatabase;
+  readonly stopNats: () => Promise<void>;
+  readonly unlock: () => Promise<void>;
+}
+
+export async function stopInOrder(running: Running, config: Config, clock: Clock, log: Logger): Promise<void> {
+  const { system, services, wire, inspection, http, database } = running;
+  const { intake, admin, selfCheck, micro } = services;
+  system.prober.stop();
+  selfCheck.stop();
+  inspection.close();
+  const step = stepper(clock, log, config.shutdown_timeout_seconds * 1000);
+  await step('intake_drained', 0.3, Promise.all([intake.drain(), admin?.drain()]));
+  await step('calls_finished', 0.8, system.router.idle());
+  // A call that is still in flight is answered: it failed because the daemon stops.
+  wire.requester.close();
+  await step('core_stopped', 0.9, system.stop());
+  await step('http_closed', 0.92, http.close());
+  await step('webhooks_sent', 0.94, wire.webhooks.drain());
+  wire.webhooks.close();
+  micro.close();
+  const flushed = wire.connection.flush().finally(() => wire.replies.close());
+  await step('nats_closed', 0.96, flushed.then(running.stopNats));
+  await step('database_closed', 1, database.close());
+  removeDaemonFile(config.data_dir);
+  await running.unlock();
+  log.info({ event: 'daemon_stopped' });
+}
+
+/** STOP1. */
+function stepper(
+  clock: Clock,
+  log: Logger,
+  totalMs: number,
+): (name: string, share: number, work: Promise<unknown>) => Promise<void> {
+  const startMs = clock.now();
+  return async (name, share, work) => {
+    const leftMs = Math.max(startMs + totalMs * share - clock.now(), 50);
+    let timer: unknown;
+    const late = new Promise<'late'>((resolve) => {
+      timer = clock.setTimeout(() => resolve('late'), leftMs);
+    });
+    try {
+      const end = await Promise.race([work.then(() => 'done' as const), late]);
+      log.info({ event: 'stop_step', step: name, result: end, after_ms: Math.round(clock.now() - startMs) });
+    } catch (error) {
+      log.error({ event: 'stop_step', step: name, result: 'failed', error: String(error) });
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  };
+}
