@@ -1,7 +1,7 @@
 // The running daemon without its edges, for benchmarks: a registry of the benchmark's choice, and messages that go nowhere.
 import { Subject } from '#rxjs';
 import { ActorSystem } from '../src/actors/actor-system.js';
-import type { SendAttempt } from '../src/actors/ports/ports.js';
+import type { SendAttempt } from '../src/actors/ports/transport.js';
 import type { ExtensionRow, RegistryEntry, RegistryUpdate, VersionRow } from '../src/domain/registry/registry-rows.js';
 import { createPrepareRoute } from '../src/nats/wire/routes.js';
 import { silentLogger } from '../src/telemetry/log.js';

@@ -1,6 +1,6 @@
 // Rows of the benchmark: one call through the router, from the intake's hand to the answer, without any message.
 import type { ActorSystem } from '../src/actors/actor-system.js';
-import type { Invocation, Reply } from '../src/actors/ports/ports.js';
+import type { Invocation, Reply } from '../src/actors/ports/transport.js';
 import type { RegistryEntry } from '../src/domain/registry/registry-rows.js';
 import { entry, startCore, versionRow } from './core.js';
 import type { Row } from './turns.js';

@@ -1,7 +1,7 @@
 // What the benchmark of the breaker measures of ours: targets with default settings and a running actor, latencies for
 // them, and the one call that is shaped like those of other breakers.
 
-import type { Clock } from '../src/actors/ports/ports.js';
+import type { Clock } from '../src/actors/ports/clock.js';
 import { unavailable } from '../src/actors/routing/refusals.js';
 import { Attempt } from '../src/actors/target/in-flight.js';
 import { Target } from '../src/actors/target/target.js';

@@ -1,6 +1,6 @@
 // Our wire without decisions: the daemon's intake, codec and requester, with a handler that knows one route.
 // What it costs over the bare forwarder is what the wire contract costs; the rest of the daemon's cost is routing and breakers.
-import type { AttemptEnd, AttemptListener, Invocation, Reply } from '../src/actors/ports/ports.js';
+import type { AttemptEnd, AttemptListener, Invocation, Reply } from '../src/actors/ports/transport.js';
 import { BrokerConnection } from '../src/nats/connection/connection.js';
 import { CONTEXT_SOURCES } from '../src/nats/intake/caller-context.js';
 import { Intake } from '../src/nats/intake/intake.js';

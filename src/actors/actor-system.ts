@@ -23,23 +23,24 @@ import { Operator } from './management/operator.js';
 import { Prober } from './management/prober.js';
 import { Supervisor } from './management/supervisor.js';
 import type { Explain, InspectionSource } from './ports/api.js';
+import type { Clock, WallClock } from './ports/clock.js';
 import type {
-  AfterRoundTrip,
   ApplyAutoChange,
   ApplyVerb,
-  Clock,
   FlushHealth,
-  LimitAttempts,
-  PrepareRoute,
-  PublishEvent,
   RegistryFeed,
-  SendAttempt,
-  SendCheck,
-  WallClock,
   WasFlushed,
   WriteAudit,
   WriteInstanceStatus,
-} from './ports/ports.js';
+} from './ports/storage.js';
+import type {
+  AfterRoundTrip,
+  LimitAttempts,
+  PrepareRoute,
+  PublishEvent,
+  SendAttempt,
+  SendCheck,
+} from './ports/transport.js';
 import { Aggregate } from './reporting/aggregate.js';
 import { HealthView } from './reporting/health-view.js';
 import { HealthWriter } from './reporting/health-writer.js';

@@ -9,7 +9,7 @@ import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { type Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './events/notices.js';
 import type { Slot, SlotDeps } from './extension/extension-runtime.js';
-import type { Clock, WallClock } from './ports/ports.js';
+import type { Clock, WallClock } from './ports/clock.js';
 import type { Endpoint } from './target/endpoint.js';
 import type { RotationChange } from './target/outlier-detector.js';
 import type { Target } from './target/target.js';

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { ActorSystem } from '../actors/actor-system.js';
 import { Rollout } from '../actors/management/rollout.js';
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import { type Config, ConfigError } from '../config/config.js';
 import { lockDataDirectory } from '../embedded/postgres/socket-lock.js';
 import { InspectionHub } from '../inspector/hub.js';

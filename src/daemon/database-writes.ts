@@ -6,7 +6,7 @@
 // DW2. A kind has recovered when a write of it succeeds, or a trial after its last failure: what failed may not be pending any more.
 // DW3. A lost connection is reported by the feed; here it counts only if writes go on failing while the feed reads.
 
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import { errorText, isConnectionError, isGivenUp, isRowError, serverError } from '../db/database-errors.js';
 import { HeldError, isRowHeld } from '../domain/registry/held-error.js';
 import type { Logger } from '../telemetry/log.js';

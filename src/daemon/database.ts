@@ -2,10 +2,10 @@
 //
 // B4. A database that is read but takes no writes is degraded, too (database-writes.ts); that is tried every few seconds.
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '../actors/ports/clock.js';
 import type {
   ApplyAutoChange,
   ApplyVerb,
-  Clock,
   FlushHealth,
   ReadRollout,
   RegistryFeed,
@@ -13,7 +13,7 @@ import type {
   WasFlushed,
   WriteAudit,
   WriteInstanceStatus,
-} from '../actors/ports/ports.js';
+} from '../actors/ports/storage.js';
 import { type Config, databasePlaces } from '../config/config.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../db/client.js';
 import { errorText } from '../db/database-errors.js';

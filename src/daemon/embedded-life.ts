@@ -1,7 +1,7 @@
 // The embedded database of a daemon over all its lives.
 //
 // B3. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import { errorText } from '../db/database-errors.js';
 import { type EmbeddedDatabase, openEmbedded } from '../embedded/postgres/embedded.js';
 import type { Logger } from '../telemetry/log.js';

@@ -2,7 +2,7 @@
 // tries whether it can write. Work of its own: a failure is logged, and tried again the next time.
 import { Subscription } from '#rxjs';
 import { every } from '../actors/extension/actor-supervision.js';
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import type { Database } from '../db/client.js';
 import { errorText } from '../db/database-errors.js';
 import { pruneAudit } from '../db/queries/audit-queries.js';

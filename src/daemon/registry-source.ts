@@ -3,7 +3,8 @@
 // B1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
 // B2. If it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
 import { lastValueFrom, Observable, Subject, Subscription, tap } from '#rxjs';
-import type { Clock, RegistryFeed } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
+import type { RegistryFeed } from '../actors/ports/storage.js';
 import type { Config } from '../config/config.js';
 import type { Database, DatabaseConnection } from '../db/client.js';
 import { errorText } from '../db/database-errors.js';

@@ -1,5 +1,5 @@
 // How the daemon waits for a database: pauses that grow, and end with the daemon.
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 
 export const FIRST_RETRY_MS = 250;
 /** However long it was away, its return is noticed within two seconds. */

@@ -3,7 +3,7 @@
 // D2. The intake listens only once a registry is in force.
 import { randomBytes } from 'node:crypto';
 import type { ActorSystem } from '../actors/actor-system.js';
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
 import { Intake } from '../nats/intake/intake.js';
 import { SelfCheck } from '../nats/intake/self-check.js';

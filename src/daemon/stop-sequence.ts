@@ -2,7 +2,7 @@
 //
 // STOP1. Each step has a share of the whole time, a log line, and no way to keep the next from happening.
 import type { ActorSystem } from '../actors/actor-system.js';
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
 import type { HttpServer } from '../http/server.js';
 import type { InspectionHub } from '../inspector/hub.js';

@@ -1,7 +1,7 @@
 // The actor system of a daemon: its ports connected to the database and the wire, its settings from the configuration.
 import { randomUUID } from 'node:crypto';
 import { ActorSystem } from '../actors/actor-system.js';
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import { breakerDefaults, type Config } from '../config/config.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import { createPrepareRoute } from '../nats/wire/routes.js';

@@ -1,5 +1,6 @@
 // What the daemon sends with: requests to extensions, replies to callers, events and webhooks, over one connection.
-import type { Clock, PublishEvent } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
+import type { PublishEvent } from '../actors/ports/transport.js';
 import type { Config } from '../config/config.js';
 import type { BrokerConnection } from '../nats/connection/connection.js';
 import { createEventPublisher } from '../nats/event-publisher.js';

@@ -8,7 +8,7 @@
 // Y5. A selection is looked at again every LOOK_MS: it follows extensions and versions that come, go and come back.
 // Y6. Closing tells every viewer 1001 at once and lets go of every target.
 import type { InspectionSource, WatchableTarget } from '../actors/ports/api.js';
-import type { Clock, WallClock } from '../actors/ports/ports.js';
+import type { Clock, WallClock } from '../actors/ports/clock.js';
 import type { Logger } from '../telemetry/log.js';
 import { controlFrame } from './frames.js';
 import { type Selection, selectionOf } from './selection.js';

@@ -8,7 +8,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ActorObserver, WatchableTarget } from '../actors/ports/api.js';
-import type { WallClock } from '../actors/ports/ports.js';
+import type { WallClock } from '../actors/ports/clock.js';
 import { actorFrame, eventFrame, type Stamp, snapshotFrame } from './frames.js';
 
 const MAX_KEPT = 10;

@@ -15,7 +15,8 @@
 // Long: the pending table and everything that ends an entry of it.
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
-import type { AttemptEnd, AttemptListener, Clock, Invocation, Reply, Route } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
+import type { AttemptEnd, AttemptListener, Invocation, Reply, Route } from '../actors/ports/transport.js';
 import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './connection/broker-subscription.js';

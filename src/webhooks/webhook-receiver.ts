@@ -5,7 +5,7 @@
 // H12. A delivery is tried once, and again after each of RETRY_CEILINGS_MS where another try may end better.
 // H13. Each delivery is counted once: delivered, failed or dropped. Once closed, no timer and no request is left.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../actors/ports/ports.js';
+import type { Clock } from '../actors/ports/clock.js';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
 import type { Logger } from '../telemetry/log.js';
 import type { Delivery, Post, PostEnd } from './webhook-request.js';

@@ -8,7 +8,7 @@ import { createHmac } from 'node:crypto';
 import { type IncomingMessage, Agent as PlainAgent, request as sendPlain } from 'node:http';
 import { request as sendTls, Agent as TlsAgent } from 'node:https';
 import { unescape as decode } from 'node:querystring';
-import type { WallClock } from '../actors/ports/ports.js';
+import type { WallClock } from '../actors/ports/clock.js';
 import type { EventKind } from '../domain/registry/events.js';
 import { parseRetryAfter } from '../domain/routing/retry-after.js';
 

@@ -4,7 +4,8 @@
 //      matter of the core.
 // H15. Of a receiver's URL only the host is ever logged: path and query often hold a token.
 import { randomUUID } from 'node:crypto';
-import type { Clock, PublishEvent, WallClock } from '../actors/ports/ports.js';
+import type { Clock, WallClock } from '../actors/ports/clock.js';
+import type { PublishEvent } from '../actors/ports/transport.js';
 import type { EventKind } from '../domain/registry/events.js';
 import type { Logger } from '../telemetry/log.js';
 import { type WebhookCounts, WebhookReceiver } from './webhook-receiver.js';

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { Rollout } from '../../src/actors/management/rollout.js';
 import type { RolloutOrder } from '../../src/actors/ports/api.js';
-import type { RolloutCommand, RolloutResult, RolloutRows } from '../../src/actors/ports/ports.js';
+import type { RolloutCommand, RolloutResult, RolloutRows } from '../../src/actors/ports/storage.js';
 import type { Extension } from '../../src/domain/registry/extension.js';
 import { parseEntry } from '../../src/domain/registry/registry-validation.js';
 import { silentLogger } from '../../src/telemetry/log.js';

@@ -4,23 +4,25 @@ import { ActorSystem, type ActorSystemSettings } from '../../src/actors/actor-sy
 import type {
   ApplyAutoChange,
   ApplyVerb,
-  AttemptEnd,
-  AttemptListener,
   AuditFact,
   AutoChange,
-  CallContext,
   FlushResult,
   HealthFlushRow,
   InstanceStatusRow,
+  VerbCommand,
+  WasFlushed,
+  WriteInstanceStatus,
+} from '../../src/actors/ports/storage.js';
+import type {
+  AttemptEnd,
+  AttemptListener,
+  CallContext,
   Invocation,
   LimitAttempts,
   Reply,
   Route,
   RouteSpec,
-  VerbCommand,
-  WasFlushed,
-  WriteInstanceStatus,
-} from '../../src/actors/ports/ports.js';
+} from '../../src/actors/ports/transport.js';
 import type { InvocationError } from '../../src/domain/registry/errors.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
 import type { RegistryUpdate } from '../../src/domain/registry/registry-rows.js';

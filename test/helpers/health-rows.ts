@@ -1,5 +1,5 @@
 // What a target has measured, as the flush is given it.
-import type { HealthFlushRow } from '../../src/actors/ports/ports.js';
+import type { HealthFlushRow } from '../../src/actors/ports/storage.js';
 
 export const healthRow = (over: Partial<HealthFlushRow> = {}): HealthFlushRow => ({
   extension_id: 'a',

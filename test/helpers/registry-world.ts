@@ -1,7 +1,7 @@
 // The core over a registry of one extension, which does to its rows and its trail what the database does (db/queries/verb-queries.ts,
 // db/queries/auto-queries.ts): verbs by their ids, void ones, automatic changes bound to a revision. The test tells it by the feed.
 import type { VerbAnswer } from '../../src/actors/ports/api.js';
-import type { VerbCommand, VerbResult, WrittenRow } from '../../src/actors/ports/ports.js';
+import type { VerbCommand, VerbResult, WrittenRow } from '../../src/actors/ports/storage.js';
 import { AUTO_MANAGER } from '../../src/domain/registry/auto-management.js';
 import type { BreakerOverride } from '../../src/domain/registry/extension.js';
 import type { ExtensionRow, RegistryEntry, VersionRow } from '../../src/domain/registry/registry-rows.js';

@@ -4,7 +4,7 @@
 // K2. `stall` moves the time and fires nothing, as a blocked process does; the timers are late from then on.
 // K3. `fireEarly` fires the next timer before its time, as timers that count from a stale loop time do.
 // K4. Each reading takes `readingMs`, as on a machine that is busy with something else in between.
-import type { Clock } from '../../src/actors/ports/ports.js';
+import type { Clock } from '../../src/actors/ports/clock.js';
 
 /** A real timer fires at once where its delay is not a number within these bounds. */
 export const isSafeDelay = (ms: number): boolean => ms >= 0 && ms <= 2 ** 31 - 1;

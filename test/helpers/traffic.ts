@@ -1,6 +1,6 @@
 // A world in which every subject behaves as the test says, and callers come at a steady rate.
 import type { ActorSystemSettings } from '../../src/actors/actor-system.js';
-import type { AttemptEnd } from '../../src/actors/ports/ports.js';
+import type { AttemptEnd } from '../../src/actors/ports/transport.js';
 import { ActorWorld, type Called, settle } from './actor-world.js';
 
 export interface Behaviour {

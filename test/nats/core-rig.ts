@@ -3,7 +3,7 @@
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import { Subject } from '#rxjs';
 import { ActorSystem, type ActorSystemSettings } from '../../src/actors/actor-system.js';
-import type { Clock } from '../../src/actors/ports/ports.js';
+import type { Clock } from '../../src/actors/ports/clock.js';
 import type { Target } from '../../src/actors/target/target.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
 import type { BreakerSettings } from '../../src/domain/registry/policy.js';

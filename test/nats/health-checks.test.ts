@@ -1,6 +1,6 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
-import type { Route } from '../../src/actors/ports/ports.js';
+import type { Route } from '../../src/actors/ports/transport.js';
 import { type Answer, startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { blockOf, Ends, invoke, Rig, type RigOptions, rawBlock } from './wire-rig.js';
 

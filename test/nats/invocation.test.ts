@@ -1,6 +1,6 @@
 import anyTest, { type TestFn } from 'ava';
 import { headers, type Msg, type MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
-import type { Invocation } from '../../src/actors/ports/ports.js';
+import type { Invocation } from '../../src/actors/ports/transport.js';
 import { ERROR_TABLE, type ErrorCode } from '../../src/domain/registry/errors.js';
 import { type Answer, type FakeExtension, startExtension, TestServer, until } from '../helpers/nats-server.js';
 import {

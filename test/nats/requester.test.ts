@@ -1,6 +1,6 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
-import type { Invocation } from '../../src/actors/ports/ports.js';
+import type { Invocation } from '../../src/actors/ports/transport.js';
 import type { PreparedRoute } from '../../src/nats/wire/routes.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';

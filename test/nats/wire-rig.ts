@@ -1,16 +1,16 @@
 // The wire of the daemon on a real nats-server, with a handler of the test's choice in the router's place.
 import { type Msg, MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
+import type { Clock } from '../../src/actors/ports/clock.js';
 import type {
   AttemptEnd,
   AttemptListener,
-  Clock,
   HandleInvocation,
   Invocation,
   Reply,
   Route,
   RouteSpec,
-} from '../../src/actors/ports/ports.js';
+} from '../../src/actors/ports/transport.js';
 import type { ErrorCode } from '../../src/domain/registry/errors.js';
 import { BrokerConnection } from '../../src/nats/connection/connection.js';
 import type { ConnectionSettings } from '../../src/nats/connection/connection-options.js';

@@ -4,7 +4,7 @@
 // Q1. Facts are written in the order they happened, each once: each has an id, by which it is known where an answer was lost.
 //     While the database is away they wait.
 import type { Logger } from '../../telemetry/log.js';
-import type { AuditFact, WriteAudit } from '../ports/ports.js';
+import type { AuditFact, WriteAudit } from '../ports/storage.js';
 
 const LIMIT = 10_000;
 const BATCH = 500;

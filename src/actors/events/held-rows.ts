@@ -1,7 +1,7 @@
 // Rows that cannot be written because another transaction holds them: logged when that has lasted a second, every half minute
 // from then on, and when they were written. (Another daemon that writes the same row holds it for less.)
 import type { Logger } from '../../telemetry/log.js';
-import type { Clock } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
 
 /** Less than the second between two attempts, so that the second failure is logged. */
 const LASTING_MS = 500;

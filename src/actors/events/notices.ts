@@ -7,7 +7,9 @@ import type { TripEvidence } from '../../domain/breaker/trip-evidence.js';
 import type { EventKind, Evidence, RegistryEvent } from '../../domain/registry/events.js';
 import type { JsonObject } from '../../domain/registry/extension.js';
 import type { Logger } from '../../telemetry/log.js';
-import type { AuditFact, Clock, PublishEvent, WallClock } from '../ports/ports.js';
+import type { Clock, WallClock } from '../ports/clock.js';
+import type { AuditFact } from '../ports/storage.js';
+import type { PublishEvent } from '../ports/transport.js';
 
 /** Breaker transitions are the breaker's doing in the audit trail. */
 export const SYSTEM_BREAKER = 'system:breaker';

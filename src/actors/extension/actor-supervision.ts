@@ -2,7 +2,7 @@
 // in a short time by one a minute. Nothing else notices: siblings keep their actors and lose no event.
 import { Observable, repeat, retry } from '#rxjs';
 import { nextRestart } from '../../domain/breaker/restart-intensity.js';
-import type { Clock } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
 
 /** `onFailed` is told of each failure, and whether the restart limit was reached by it. Never errors, never completes. */
 export function keepAlive(

@@ -12,7 +12,7 @@
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
 import { type HealthStatus, type Instance, isSameRow } from '../../domain/registry/extension.js';
 import type { Steps } from '../../domain/steps.js';
-import type { InstanceStatusRow } from '../ports/ports.js';
+import type { InstanceStatusRow } from '../ports/storage.js';
 import type { Endpoint } from '../target/endpoint.js';
 
 const REFRESH_MS = 60_000;

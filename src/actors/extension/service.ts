@@ -8,7 +8,7 @@ import { instancesOf } from '../../domain/registry/extension-index.js';
 import type { Balancer } from '../../domain/registry/policy.js';
 import { InstancePool } from '../../domain/routing/balance.js';
 import type { Steps } from '../../domain/steps.js';
-import type { PrepareRoute, Route } from '../ports/ports.js';
+import type { PrepareRoute, Route } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';
 import type { Target } from '../target/target.js';
 

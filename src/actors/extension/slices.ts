@@ -2,7 +2,7 @@
 // next one comes with a turn of its own. What is done within the first slice is done before the call returns.
 import { Observable } from '#rxjs';
 import type { Steps } from '../../domain/steps.js';
-import type { Clock } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
 
 /** A slice ends with the first step after this time. */
 const SLICE_MS = 4;

@@ -21,7 +21,8 @@ import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { Notices } from '../events/notices.js';
 import type { Slot } from '../extension/extension-runtime.js';
-import type { ApplyAutoChange, AutoChange, Clock } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { ApplyAutoChange, AutoChange } from '../ports/storage.js';
 import type { Brake } from './disable-guard.js';
 
 export class AutoManager {

@@ -18,7 +18,8 @@ import { HeldRows } from '../events/held-rows.js';
 import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
 import type { Slot } from '../extension/extension-runtime.js';
 import type { ExecuteVerb, VerbAnswer, VerbOrder } from '../ports/api.js';
-import type { ApplyVerb, Clock, VerbCommand, VerbResult } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { ApplyVerb, VerbCommand, VerbResult } from '../ports/storage.js';
 
 /** How long a write may take, and whoever asks for it waits. */
 const ANSWER_MS = 5000;

@@ -9,7 +9,8 @@ import { compareVersions, defaultVersion } from '../../domain/registry/version-c
 import type { Logger } from '../../telemetry/log.js';
 import { after } from '../extension/actor-supervision.js';
 import type { RolloutAnswer, RolloutDesk, RolloutOrder } from '../ports/api.js';
-import type { Clock, ReadRollout, RolloutCommand, RolloutResult, SetRollout } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { ReadRollout, RolloutCommand, RolloutResult, SetRollout } from '../ports/storage.js';
 
 /** How long the database may take. */
 const ANSWER_MS = 5000;

@@ -21,7 +21,8 @@ import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
 import { after } from '../extension/actor-supervision.js';
 import { Slot, type SlotDeps } from '../extension/extension-runtime.js';
 import { inSlices } from '../extension/slices.js';
-import type { Clock, RegistryFeed } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { RegistryFeed } from '../ports/storage.js';
 import { FallbackTable } from './fallback-table.js';
 import { RefusedRows } from './refused-rows.js';
 

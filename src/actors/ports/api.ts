@@ -7,7 +7,7 @@ import type { BreakerOverride } from '../../domain/registry/extension.js';
 import type { Verb } from '../../domain/registry/verbs.js';
 import type { Explanation } from '../../domain/routing/explanation.js';
 import type { Why } from '../../domain/routing/routing-table.js';
-import type { BreakerStateName, RolloutChange } from './ports.js';
+import type { BreakerStateName, RolloutChange } from './storage.js';
 
 export interface Readiness {
   readonly ready: boolean;

@@ -12,7 +12,7 @@ import type { Logger } from '../../telemetry/log.js';
 import { type Notices, publicEvidence, SYSTEM_REGISTRY } from '../events/notices.js';
 import { after, every } from '../extension/actor-supervision.js';
 import type { Slot } from '../extension/extension-runtime.js';
-import type { Clock, WallClock } from '../ports/ports.js';
+import type { Clock, WallClock } from '../ports/clock.js';
 import type { Target } from '../target/target.js';
 import type { HealthView } from './health-view.js';
 

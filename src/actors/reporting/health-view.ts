@@ -20,7 +20,7 @@ import { isoAt, publicEvidence } from '../events/notices.js';
 import type { Slot } from '../extension/extension-runtime.js';
 import { statusOf, worstOf } from '../extension/instance-status.js';
 import type { ExtensionSample, HealthSource, MetricsSource } from '../ports/api.js';
-import type { Clock, WallClock } from '../ports/ports.js';
+import type { Clock, WallClock } from '../ports/clock.js';
 import type { Target } from '../target/target.js';
 
 const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;

@@ -11,7 +11,8 @@ import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { Slot } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { Clock, FlushHealth, HealthFlushRow, WasFlushed } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { FlushHealth, HealthFlushRow, WasFlushed } from '../ports/storage.js';
 import type { Target } from '../target/target.js';
 
 interface Flushed {

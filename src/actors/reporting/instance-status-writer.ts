@@ -3,7 +3,8 @@
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { Slot } from '../extension/extension-runtime.js';
-import type { Clock, InstanceStatusRow, WriteInstanceStatus } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { InstanceStatusRow, WriteInstanceStatus } from '../ports/storage.js';
 
 export class InstanceStatusWriter {
   #writing: Promise<void> | null = null;

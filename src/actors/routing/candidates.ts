@@ -15,7 +15,7 @@ import { unmetCondition } from '../../domain/routing/routing-rules.js';
 import type { Choice, Why } from '../../domain/routing/routing-table.js';
 import type { Slot } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { CallContext } from '../ports/ports.js';
+import type { CallContext } from '../ports/transport.js';
 import type { Target } from '../target/target.js';
 
 /** CA3. */

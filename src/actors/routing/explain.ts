@@ -18,7 +18,8 @@ import type { Choice, RoutingTable } from '../../domain/routing/routing-table.js
 import type { Slot } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Explain } from '../ports/api.js';
-import type { CallContext, Clock } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { CallContext } from '../ports/transport.js';
 import type { Decided } from './call.js';
 import { type Candidate, type CandidateDeps, candidatesFor } from './candidates.js';
 import { chooseInstance, drawOf, NOTHING_TRIED } from './instance-choice.js';

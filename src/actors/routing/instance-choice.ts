@@ -5,7 +5,7 @@ import type { Draw, InstancePool, Member } from '../../domain/routing/balance.js
 import { hashOf } from '../../domain/routing/rendezvous.js';
 import type { Slot } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { Invocation, Route } from '../ports/ports.js';
+import type { Invocation, Route } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';
 
 type Pool = InstancePool<Endpoint, Route>;

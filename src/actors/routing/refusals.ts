@@ -2,7 +2,7 @@
 import { type InvocationError, LASTING_REASONS, type UnavailableReason } from '../../domain/registry/errors.js';
 import type { Slot } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { AttemptEnd, Reply } from '../ports/ports.js';
+import type { AttemptEnd, Reply } from '../ports/transport.js';
 import {
   type Admission,
   REFUSED_ACTOR_FAILED,

@@ -5,7 +5,8 @@
 import type { InvocationError } from '../../domain/registry/errors.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
-import type { Clock, HandleInvocation, Invocation, SendAttempt } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { HandleInvocation, Invocation, SendAttempt } from '../ports/transport.js';
 import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
 import { overloaded, unavailable } from './refusals.js';

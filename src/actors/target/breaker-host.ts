@@ -15,7 +15,8 @@ import type { BreakerSettings } from '../../domain/registry/policy.js';
 import { breakerMachine } from '../../machines/breaker-machine.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
 import type { ActorObserver } from '../ports/api.js';
-import type { BreakerStateName, Clock } from '../ports/ports.js';
+import type { Clock } from '../ports/clock.js';
+import type { BreakerStateName } from '../ports/storage.js';
 import { ActorInspection } from './actor-inspection.js';
 
 export type BreakerMode = 'closed' | 'recovering' | 'open' | 'halfOpen' | 'isolated' | 'forcedClosed' | 'failed';

@@ -18,7 +18,7 @@ import type { Recovery } from '../../domain/registry/auto-management.js';
 import type { BreakerSettings } from '../../domain/registry/policy.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
 import type { ActorObserver } from '../ports/api.js';
-import type { BreakerStateName } from '../ports/ports.js';
+import type { BreakerStateName } from '../ports/storage.js';
 import {
   type Admission,
   REFUSED_ACTOR_FAILED,

@@ -2,7 +2,7 @@
 //
 // K1. The file is used only while the feed itself has told nothing, and never after.
 import { connect, merge, mergeMap, type SchedulerLike, takeUntil, tap, timer } from '#rxjs';
-import type { RegistryFeed } from '../../actors/ports/ports.js';
+import type { RegistryFeed } from '../../actors/ports/storage.js';
 import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';
 import { readSnapshotFile, type SnapshotFile } from './snapshot-file.js';
 

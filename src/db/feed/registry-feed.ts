@@ -12,7 +12,7 @@
 // F7. A row of registry_revision that stays missing is inserted again: without it nothing can be changed.
 // F8. A subscriber that throws misses that update, and gets a snapshot instead of it.
 import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from '#rxjs';
-import type { RegistryFeed } from '../../actors/ports/ports.js';
+import type { RegistryFeed } from '../../actors/ports/storage.js';
 import type { RegistryPosition, RegistryUpdate } from '../../domain/registry/registry-rows.js';
 import { closeDatabase, type Database } from '../client.js';
 import {

@@ -3,7 +3,7 @@
 // A1. A fact that the database refuses is logged and dropped; it does not hold up the others.
 // A2. A fact is written once, also where it is sent again because the answer was lost: its id tells.
 import { desc, eq, type SQL, sql } from '#drizzle-orm';
-import type { AuditFact } from '../../actors/ports/ports.js';
+import type { AuditFact } from '../../actors/ports/storage.js';
 import { HeldError } from '../../domain/registry/held-error.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { Database } from '../client.js';

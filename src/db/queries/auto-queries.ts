@@ -4,7 +4,7 @@
 // O2. A change that was sent before and whose answer was lost is found by the id of its audit row, and not made again. The row is
 //     taken first: what may still be on its way has ended then.
 import { sql } from '#drizzle-orm';
-import type { ApplyAutoChange, AutoChange } from '../../actors/ports/ports.js';
+import type { ApplyAutoChange, AutoChange } from '../../actors/ports/storage.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { Database } from '../client.js';
 import { inTransaction } from './transaction.js';

@@ -13,7 +13,7 @@
 // H9. A row that another transaction holds is passed over, and named as held; the others are written.
 // H10. Successes and failures stay with their version when another one is published: they move between the two tables.
 import { type SQL, sql } from '#drizzle-orm';
-import type { FlushResult, HealthFlushRow } from '../../actors/ports/ports.js';
+import type { FlushResult, HealthFlushRow } from '../../actors/ports/storage.js';
 import { MAX_EPOCH } from '../../domain/registry/sound-facts.js';
 import type { Database } from '../client.js';
 import { holdersOf } from './lock-holders.js';

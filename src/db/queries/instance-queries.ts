@@ -5,7 +5,7 @@
 // I3. A report that the daemon has not seen stays as it is.
 // I4. A row that another transaction holds is passed over, and named as held.
 import { sql } from '#drizzle-orm';
-import type { InstanceStatusRow, WriteInstanceStatus } from '../../actors/ports/ports.js';
+import type { InstanceStatusRow, WriteInstanceStatus } from '../../actors/ports/storage.js';
 import type { Database } from '../client.js';
 import { holdersOf } from './lock-holders.js';
 import { inTransaction } from './transaction.js';

@@ -9,7 +9,13 @@
 // R3. Nothing is written after the time that whoever asks waits.
 // R4. A percentage that is there already is no change, and to take a version out of the rollout is never refused.
 import { sql } from '#drizzle-orm';
-import type { ReadRollout, RolloutCommand, RolloutResult, RolloutRows, SetRollout } from '../../actors/ports/ports.js';
+import type {
+  ReadRollout,
+  RolloutCommand,
+  RolloutResult,
+  RolloutRows,
+  SetRollout,
+} from '../../actors/ports/storage.js';
 import type { Database } from '../client.js';
 import { isAnswerLost, sqlState } from '../database-errors.js';
 import { TOO_LATE, timeLeft } from './time-left.js';

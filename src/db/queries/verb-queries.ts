@@ -9,7 +9,7 @@
 // B4. It is sent again while there is time: where somebody held the row, and where the connection was lost, which B1 makes
 //     harmless.
 import { type SQL, sql } from '#drizzle-orm';
-import type { ApplyVerb, VerbCommand, VerbResult, WrittenRow } from '../../actors/ports/ports.js';
+import type { ApplyVerb, VerbCommand, VerbResult, WrittenRow } from '../../actors/ports/storage.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { BreakerOverride } from '../../domain/registry/extension.js';
 import { HeldError } from '../../domain/registry/held-error.js';

@@ -7,7 +7,7 @@
 
 export type Outcome = 'success' | 'failure' | 'neutral';
 
-/** The ends an attempt can come to on the wire; see AttemptEnd in actors/ports/ports.ts, which this mirrors. */
+/** The ends an attempt can come to on the wire; see AttemptEnd in actors/ports/transport.ts, which this mirrors. */
 type End = 'reply' | 'timeout' | 'no_responders' | 'disconnected' | 'not_permitted' | 'too_large';
 
 export function classify(end: End, serviceErrorCode: number, withinAbsenceGrace: boolean): Outcome {

@@ -8,7 +8,7 @@
 //     looked up in the body (X2): its header passes as it came, also where a body that is believed before it says otherwise.
 // X5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
 //     guessed. Only the routing key of `consistent_hash` is none then, as where nobody gives one: any instance can serve.
-import type { CallContext } from '../../actors/ports/ports.js';
+import type { CallContext } from '../../actors/ports/transport.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { CallerHeaders, LeftOut } from '../wire/caller-headers.js';
 import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from '../wire/headers.js';

@@ -7,7 +7,8 @@
 //
 // Long: the invocation of a caller and its intake read and settle each other.
 import type { Msg } from '#@nats-io/nats-core';
-import type { CallContext, Clock, HandleInvocation, Invocation, Reply, Route } from '../../actors/ports/ports.js';
+import type { Clock } from '../../actors/ports/clock.js';
+import type { CallContext, HandleInvocation, Invocation, Reply, Route } from '../../actors/ports/transport.js';
 import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';

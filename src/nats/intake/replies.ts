@@ -5,7 +5,7 @@
 // A2. After a reconnect the caller may not be back yet: an owed answer is sent with a request for a receipt, and where the
 //     server says that nobody listens, it is kept and tried again.
 import type { Msg } from '#@nats-io/nats-core';
-import type { Clock } from '../../actors/ports/ports.js';
+import type { Clock } from '../../actors/ports/clock.js';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
 import { headerText } from '../wire/headers.js';

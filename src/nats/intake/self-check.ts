@@ -7,7 +7,7 @@
 //      A message that only looks like one is a call, and is answered as a call.
 // SC3. A daemon without the permission to publish the message is judged by the other permission errors of the server, and does
 //      not try again on this connection.
-import type { Clock } from '../../actors/ports/ports.js';
+import type { Clock } from '../../actors/ports/clock.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { BrokerConnection } from '../connection/connection.js';
 import type { RandomHex } from '../wire/random-hex.js';

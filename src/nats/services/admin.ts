@@ -4,7 +4,7 @@
 // AD2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and nobody is asked.
 // AD3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
 import type { Msg } from '#@nats-io/nats-core';
-import type { Clock } from '../../actors/ports/ports.js';
+import type { Clock } from '../../actors/ports/clock.js';
 import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } from '../../domain/exact-json.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';

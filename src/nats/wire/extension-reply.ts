@@ -1,5 +1,5 @@
 // An extension's answer on its way through the daemon: its body as it came, and what was read of its headers.
-import type { Reply } from '../../actors/ports/ports.js';
+import type { Reply } from '../../actors/ports/transport.js';
 import type { ReplyHeaders } from './reply-headers.js';
 
 export class ExtensionReply implements Reply {

@@ -1,5 +1,5 @@
 // What of an extension's header block reaches the caller, and what it says to the daemon. K1 to K3 of headers.ts.
-import type { WallClock } from '../../actors/ports/ports.js';
+import type { WallClock } from '../../actors/ports/clock.js';
 import { parseRetryAfter } from '../../domain/routing/retry-after.js';
 import {
   afterStatusLine,

@@ -2,7 +2,7 @@
 //
 // R1. A route's texts never change; a change of the registry makes another route.
 // R2. A route whose subject no row may name (its own prefix, wildcards, too long) is never published to.
-import type { PrepareRoute, Route, RouteSpec } from '../../actors/ports/ports.js';
+import type { PrepareRoute, Route, RouteSpec } from '../../actors/ports/transport.js';
 import { type SubjectRules, subjectProblem } from '../../domain/registry/subject-rules.js';
 import type { CallerHeaders } from './caller-headers.js';
 import { formatMs, headerValue, STATUS_LINE } from './headers.js';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AuditTrail } from '../../../src/actors/events/audit-trail.js';
-import type { AuditFact } from '../../../src/actors/ports/ports.js';
+import type { AuditFact } from '../../../src/actors/ports/storage.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
 import { settle } from '../../helpers/actor-world.js';
 

@@ -2,7 +2,7 @@
 // beside a registry that does what the database does, its feed as late as the schedule says.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import type { AutoChange } from '../../../src/actors/ports/ports.js';
+import type { AutoChange } from '../../../src/actors/ports/storage.js';
 import { HEALTH_WINDOW_MS } from '../../../src/domain/health/health-window.js';
 import type { ExtensionRow } from '../../../src/domain/registry/registry-rows.js';
 import { ActorWorld, settle } from '../../helpers/actor-world.js';

@@ -1,6 +1,6 @@
 // What a person tells an extension: V4..V10 (domain/registry/verbs.ts, operator.ts), U4 and U5 (effective-row.ts), S3 (extension-runtime.ts).
 import test from 'ava';
-import type { VerbResult, WrittenRow } from '../../../src/actors/ports/ports.js';
+import type { VerbResult, WrittenRow } from '../../../src/actors/ports/storage.js';
 import type { BreakerOverride } from '../../../src/domain/registry/extension.js';
 import type { Verb } from '../../../src/domain/registry/verbs.js';
 import { reasonOf, settle } from '../../helpers/actor-world.js';

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { ActorSystemSettings } from '../../../src/actors/actor-system.js';
-import type { CallContext } from '../../../src/actors/ports/ports.js';
+import type { CallContext } from '../../../src/actors/ports/transport.js';
 import { Attempt } from '../../../src/actors/target/in-flight.js';
 import type {
   ExtensionRow,

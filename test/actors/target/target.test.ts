@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { keepAlive } from '../../../src/actors/extension/actor-supervision.js';
-import type { Clock } from '../../../src/actors/ports/ports.js';
+import type { Clock } from '../../../src/actors/ports/clock.js';
 import {
   type Admission,
   REFUSED_ACTOR_FAILED,

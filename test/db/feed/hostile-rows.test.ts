@@ -7,7 +7,7 @@ import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import fc from 'fast-check';
 import { getTableConfig, type PgTable } from '#drizzle-orm/pg-core';
 import { Subject } from '#rxjs';
-import type { FlushResult } from '../../../src/actors/ports/ports.js';
+import type { FlushResult } from '../../../src/actors/ports/storage.js';
 import { type Database, openDatabase } from '../../../src/db/client.js';
 import { registryFeed } from '../../../src/db/feed/registry-feed.js';
 import { readSnapshotFile, writeSnapshotFile } from '../../../src/db/feed/snapshot-file.js';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { pino } from '#pino';
-import type { AuditFact } from '../../../src/actors/ports/ports.js';
+import type { AuditFact } from '../../../src/actors/ports/storage.js';
 import type { Database } from '../../../src/db/client.js';
 import { pruneAudit, readAudit, writeAudit } from '../../../src/db/queries/audit-queries.js';
 import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';

@@ -1,7 +1,7 @@
 // What the flush writes: H1..H6 of health-queries.ts.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
-import type { HealthFlushRow } from '../../../src/actors/ports/ports.js';
+import type { HealthFlushRow } from '../../../src/actors/ports/storage.js';
 import { closeDatabase, type Database } from '../../../src/db/client.js';
 import { flushHealth } from '../../../src/db/queries/health-queries.js';
 import { healthRow as row } from '../../helpers/health-rows.js';

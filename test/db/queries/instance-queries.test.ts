@@ -1,6 +1,6 @@
 // What is written of instances: I1 and I3 of instance-queries.ts, M22 of drizzle/0003_slots_and_reports.sql.
 import anyTest, { type TestFn } from 'ava';
-import type { InstanceStatusRow } from '../../../src/actors/ports/ports.js';
+import type { InstanceStatusRow } from '../../../src/actors/ports/storage.js';
 import { closeDatabase, type Database } from '../../../src/db/client.js';
 import { writeInstanceStatus } from '../../../src/db/queries/instance-queries.js';
 import { readEntries, readRevision } from '../../../src/db/queries/registry-queries.js';

@@ -1,7 +1,7 @@
 // What an operator's statement means while no daemon runs, and how the trail names it (S6 of restored-state.ts, M25).
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
-import type { HealthFlushRow } from '../../../src/actors/ports/ports.js';
+import type { HealthFlushRow } from '../../../src/actors/ports/storage.js';
 import type { Database } from '../../../src/db/client.js';
 import { readAudit } from '../../../src/db/queries/audit-queries.js';
 import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';

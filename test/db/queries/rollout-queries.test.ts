@@ -1,7 +1,7 @@
 // A version's rollout percentage in the database: R1–R4 of rollout-queries.ts, and what is read of it.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
-import type { RolloutCommand, RolloutResult } from '../../../src/actors/ports/ports.js';
+import type { RolloutCommand, RolloutResult } from '../../../src/actors/ports/storage.js';
 import type { Database } from '../../../src/db/client.js';
 import { readAudit } from '../../../src/db/queries/audit-queries.js';
 import { readRevision } from '../../../src/db/queries/registry-queries.js';

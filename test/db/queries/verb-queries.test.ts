@@ -1,7 +1,7 @@
 // A person's verb in the database: B1 and B2 of verb-queries.ts, M6 and M7 of drizzle/0001_verbs.sql, and who has the last word.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import type { VerbCommand } from '../../../src/actors/ports/ports.js';
+import type { VerbCommand } from '../../../src/actors/ports/storage.js';
 import type { Database } from '../../../src/db/client.js';
 import { readAudit } from '../../../src/db/queries/audit-queries.js';
 import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Msg } from '#@nats-io/nats-core';
-import type { Invocation } from '../../../src/actors/ports/ports.js';
+import type { Invocation } from '../../../src/actors/ports/transport.js';
 import { startExtension, TestServer, until } from '../../helpers/nats-server.js';
 import { SimulatedClock } from '../../helpers/simulated-clock.js';
 import { Ends, invoke, PREFIX, Rig, type RigOptions, recordingLogger, systemClock } from '../wire-rig.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { nkeys } from '#@nats-io/nats-core';
-import type { Invocation } from '../../../src/actors/ports/ports.js';
+import type { Invocation } from '../../../src/actors/ports/transport.js';
 import { BrokerConnection } from '../../../src/nats/connection/connection.js';
 import { startExtension, TestServer, until } from '../../helpers/nats-server.js';
 import { unless } from '../../helpers/skip.js';

@@ -1,0 +1,115 @@
+// What the actors need of the edge that carries calls: requests to extensions, replies to callers, events. Types alone.
+import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js';
+import type { RegistryEvent } from '../../domain/registry/events.js';
+import type { JsonObject } from '../../domain/registry/extension.js';
+import type { Context } from '../../domain/routing/routing-rules.js';
+
+/** What a message to one instance of one version needs, made once per registry change. Opaque here. */
+export interface Route {
+  readonly subject: string;
+}
+
+export interface RouteSpec {
+  readonly extensionId: string;
+  readonly version: string;
+  /** null: the version has no instance rows; its subject's queue group is the pool. */
+  readonly instanceId: string | null;
+  readonly subject: string;
+  /** `Extreg-Config`, delivered where not null; one whose JSON is over 8 KiB is not delivered. */
+  readonly config: JsonObject | null;
+}
+
+export type PrepareRoute = (spec: RouteSpec) => Route;
+
+/** The answer of an extension. Opaque here but for what classification needs. */
+export interface Reply {
+  /** `Nats-Service-Error-Code`; 0 without a service error, 500 where the code is missing or not a number. */
+  readonly serviceErrorCode: number;
+  /** `Nats-Service-Error`, at most 512 characters; '' without. */
+  readonly serviceError: string;
+  /** `Retry-After` in ms, 0..60 000; null without. */
+  readonly retryAfterMs: number | null;
+}
+
+/** How an attempt ended, as the wire saw it. */
+export type AttemptEnd =
+  | 'reply'
+  | 'timeout'
+  | 'no_responders'
+  /** Our own connection was lost, or draining ended it. */
+  | 'disconnected'
+  /** The server does not let us publish to the extension's subject. */
+  | 'not_permitted'
+  /** Body and headers together are over the server's limit; nothing was sent. */
+  | 'too_large';
+
+export interface AttemptListener {
+  /** Exactly once per attempt, possibly before `send` returns. `reply` is null unless `end` is 'reply'. Must not throw. */
+  attemptEnded(end: AttemptEnd, reply: Reply | null): void;
+  /** NATS stood still, so it may end later than its timeout. At most once, before the end; must not throw. */
+  attemptDelayed?(): void;
+}
+
+/**
+ * Sends one attempt: the caller's body and headers with ours, and waits `timeoutMs` for the reply.
+ * `remainingMs`: what is left of the caller's budget, told to the extension. `attempt` counts from 1.
+ */
+export type SendAttempt = (
+  route: Route,
+  invocation: Invocation,
+  attempt: number,
+  timeoutMs: number,
+  remainingMs: number,
+  listener: AttemptListener,
+) => void;
+
+/**
+ * Sends an active check: headers as of a first attempt, with `Extreg-Probe: 1`; `body` may be empty. It ends like an attempt.
+ */
+export type SendCheck = (route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener) => void;
+
+/**
+ * What is in flight to this version, calls or (`isCheck`) active checks, ends as timed out at most `timeoutMs` from now, and no
+ * later than it would have.
+ */
+export type LimitAttempts = (extensionId: string, version: string, isCheck: boolean, timeoutMs: number) => void;
+
+/**
+ * Runs `then` once, when everything that NATS had for us by now has been taken in: after a stall of our own, replies are in
+ * the buffer. While NATS does not answer it waits; without a connection nothing is on its way, and it runs at once.
+ * `stalledUntilMs`: until when NATS stood still last, monotonic; -Infinity where it never did. What was out then may have
+ * stood still with it. How often it is asked at a time is the caller's business. `then` must not throw.
+ */
+export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
+
+/** What a caller says of itself, as far as it is believed; read only where it is asked for. */
+export interface CallContext extends Context {
+  /**
+   * Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. It is that of
+   * all that was asked since, so whoever begins another question sets it to null before.
+   */
+  problem: InvocationError | null;
+}
+
+/** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
+export interface Invocation {
+  readonly extensionId: string;
+  /** Monotonic. */
+  readonly arrivedMs: number;
+  /** `Extreg-Timeout-Ms`; null where the caller named none. Checked: min_budget_ms..max_budget_ms. */
+  readonly budgetMs: number | null;
+  /** Set by the router as soon as it knows: when the caller stops waiting, monotonic. A reply owed longer is dropped. */
+  deadlineMs: number;
+  readonly context: CallContext;
+  /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */
+  succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null;
+  refuse(error: InvocationError): void;
+}
+
+/** Takes an invocation from the intake; must not throw. */
+export type HandleInvocation = (invocation: Invocation) => void;
+
+/** Takes an event and returns at once. What cannot be sent is dropped and counted; the log has it all the same. */
+export type PublishEvent = (event: RegistryEvent) => void;
+
+// Database (filled in by db/)
