@@ -33,7 +33,7 @@ interface Kind {
   /** Made busy, which takes its time: then there are a tenth as many. */
   readonly isBusy: boolean;
   readonly make: (count: number) => () => void;
-  /** Measured while nobody calls, too. */
+  /** TargetStats while nobody calls, too. */
   readonly idles: boolean;
 }
 
@@ -93,7 +93,7 @@ const KINDS: readonly Kind[] = [
   busy(each('this daemon: target with its actor, busy', busyTarget)),
   each('this daemon: endpoint, idle', () => new Endpoint('ext.idle.1', DEFAULTS.window_seconds * 1000)),
   busy(each('this daemon: endpoint, busy', busyEndpoint)),
-  idling(core('this daemon: extension, idle (row, slot, target, actor, route)', 0)),
+  idling(core('this daemon: extension, idle (row, runtime, target, actor, route)', 0)),
   core('this daemon: extension with 3 instances, idle', 3),
   idling(each('opossum, idle', () => new CircuitBreaker(async () => 1), shutdown)),
   busy(each('opossum, busy', busyOpossum, shutdown)),

@@ -2,7 +2,7 @@
 import murmurhash from 'murmurhash';
 import type { Instance } from '../src/domain/registry/extension.js';
 import { BALANCERS, type Balancer } from '../src/domain/registry/policy.js';
-import { InstancePool, type Seat } from '../src/domain/routing/balance.js';
+import { InstancePool, type PoolSeat } from '../src/domain/routing/balance.js';
 import { hashOf } from '../src/domain/routing/rendezvous.js';
 import type { Row } from './turns.js';
 
@@ -19,7 +19,7 @@ export const pickRow = (picker: string, size: number): string => `${picker}, ${s
 const KEYS = Array.from({ length: 1024 }, (_, i) => `tenant-${String(i).padStart(9, '0')}`);
 const HASHES = KEYS.map(hashOf);
 
-class BusySeat implements Seat {
+class BusySeat implements PoolSeat {
   readonly isInRotation = true;
   readonly restUntilMs = Number.NEGATIVE_INFINITY;
   readonly inFlight: number;

@@ -1,4 +1,4 @@
-// The running daemon without its edges: slots, router, writers and the clock that drives them, put together from ports.
+// The running daemon without its edges: runtimes, router, writers and the clock that drives them, put together from ports.
 // main.ts gives it real edges; tests give it simulated ones.
 //
 // K1. What a breaker decides is told and logged at once, then written; nothing waits for the database.
@@ -16,9 +16,9 @@ import { BreakerEvents } from './breaker-events.js';
 import { AuditTrail } from './events/audit-trail.js';
 import { Notices } from './events/notices.js';
 import { every } from './extension/actor-supervision.js';
-import type { Slot } from './extension/extension-runtime.js';
+import type { ExtensionRuntime } from './extension/extension-runtime.js';
 import { AutoManager } from './management/auto-manager.js';
-import { Brake } from './management/disable-guard.js';
+import { DisableGuard } from './management/disable-guard.js';
 import { Operator } from './management/operator.js';
 import { Prober } from './management/prober.js';
 import { Supervisor } from './management/supervisor.js';
@@ -104,7 +104,7 @@ export class ActorSystem {
   readonly audit: AuditTrail;
   readonly writer: HealthWriter;
   readonly #instanceStatusWriter: InstanceStatusWriter;
-  readonly brake: Brake;
+  readonly disableGuard: DisableGuard;
   readonly autoManager: AutoManager;
   /** Stopped with the rest; the roof may stop it before. */
   readonly prober: Prober;
@@ -121,16 +121,16 @@ export class ActorSystem {
     const events = new BreakerEvents({
       ...ports,
       notices,
-      healthOf: (target, slot) => ({ ...this.view.target(slot, target) }),
-      onTransition: (slot, target, isDefault) => {
+      healthOf: (target, runtime) => ({ ...this.view.target(runtime, target) }),
+      onTransition: (runtime, target, isDefault) => {
         this.writer.transitioned(target);
-        if (isDefault) this.autoManager.consider(slot);
+        if (isDefault) this.autoManager.consider(runtime);
       },
     });
     this.supervisor = this.#createSupervisor(settings, notices, events);
-    const { slots } = this.supervisor;
+    const { runtimes } = this.supervisor;
     const { minSuccessRate } = settings;
-    const shared = { slots, clock, notices };
+    const shared = { runtimes, clock, notices };
     this.view = new HealthView({
       ...shared,
       wall: ports.wall,
@@ -140,17 +140,17 @@ export class ActorSystem {
     });
     const aggregateLog = this.#logOf('aggregate');
     this.aggregate = new Aggregate({ ...shared, view: this.view, minSuccessRate, wall: ports.wall, log: aggregateLog });
-    this.inspection = inspectionOf(slots);
+    this.inspection = inspectionOf(runtimes);
     const { flushHealth: flush, wasFlushed } = ports;
-    this.writer = new HealthWriter({ slots, clock, flush, wasFlushed, log: this.#logOf('health_writer') });
+    this.writer = new HealthWriter({ runtimes, clock, flush, wasFlushed, log: this.#logOf('health_writer') });
     this.#instanceStatusWriter = new InstanceStatusWriter({
-      slots,
+      runtimes,
       clock,
       write: ports.writeInstanceStatus,
       minSuccessRate,
       log: this.#logOf('instance_status'),
     });
-    this.brake = new Brake(shared);
+    this.disableGuard = new DisableGuard(shared);
     this.autoManager = this.#createAutoManager(settings, notices);
     this.prober = new Prober({ ...ports, absenceGraceMs: settings.absenceGraceMs, log: this.#logOf('prober') });
     this.operator = new Operator({
@@ -158,10 +158,10 @@ export class ActorSystem {
       apply: ports.applyVerb,
       revision: () => this.supervisor.revision,
       newId: () => ports.newId('verb'),
-      onChanged: (slot) => this.#slotChanged(slot),
+      onChanged: (runtime) => this.#runtimeChanged(runtime),
       log: this.#logOf('operator'),
     });
-    const candidates = { ...settings, slots, fallbacksOf: this.supervisor.fallbacksOf, random: ports.random };
+    const candidates = { ...settings, runtimes, fallbacksOf: this.supervisor.fallbacksOf, random: ports.random };
     const { isInvalid } = this.supervisor;
     this.router = new Router({ ...candidates, clock, send: ports.send, isInvalid, log: this.#logOf('router') });
     this.explain = createExplain({ ...candidates, router: this.router, clock });
@@ -177,10 +177,10 @@ export class ActorSystem {
       notices,
       log: this.#logOf('supervisor'),
       requestSnapshot,
-      onSlotChanged: (slot) => this.#slotChanged(slot),
-      onSlotStopped: (slot) => {
-        this.prober.forget(slot);
-        this.autoManager.forget(slot.id);
+      onRuntimeChanged: (runtime) => this.#runtimeChanged(runtime),
+      onRuntimeStopped: (runtime) => {
+        this.prober.forget(runtime);
+        this.autoManager.forget(runtime.id);
       },
       onHistoryChanged: (revision) => {
         this.operator.startNewHistory(revision);
@@ -188,7 +188,7 @@ export class ActorSystem {
         this.autoManager.startNewHistory();
       },
       onApplied,
-      slotDeps: {
+      runtimeDeps: {
         clock,
         random,
         prepareRoute,
@@ -203,15 +203,15 @@ export class ActorSystem {
   #createAutoManager(settings: ActorSystemSettings, notices: Notices): AutoManager {
     const { clock, applyAutoChange, newId } = this.#ports;
     return new AutoManager({
-      slots: this.supervisor.slots,
+      runtimes: this.supervisor.runtimes,
       settings,
       clock,
-      brake: this.brake,
+      disableGuard: this.disableGuard,
       apply: applyAutoChange,
       notices,
-      healthOf: (slot) => {
-        const target = slot.defaultService?.target;
-        return target === undefined ? {} : { ...this.view.target(slot, target) };
+      healthOf: (runtime) => {
+        const target = runtime.defaultService?.target;
+        return target === undefined ? {} : { ...this.view.target(runtime, target) };
       },
       isHeld: (id) => this.operator.owes(id),
       newId: () => newId('change'),
@@ -246,9 +246,9 @@ export class ActorSystem {
     this.supervisor.stop();
   }
 
-  #slotChanged(slot: Slot): void {
-    this.autoManager.consider(slot);
-    this.prober.follow(slot);
+  #runtimeChanged(runtime: ExtensionRuntime): void {
+    this.autoManager.consider(runtime);
+    this.prober.follow(runtime);
   }
 
   /** K3. */
@@ -259,17 +259,17 @@ export class ActorSystem {
       this.#isTickWaiting = false;
       const nowMs = this.#ports.clock.now();
       this.supervisor.tick(nowMs, stalledUntilMs);
-      this.brake.tick(nowMs);
+      this.disableGuard.tick(nowMs);
       this.autoManager.tick();
     };
     this.#ports.afterRoundTrip(guarded(this.#ports.log, 'a tick', tick));
   }
 }
 
-const inspectionOf = (slots: ReadonlyMap<string, Slot>): InspectionSource => ({
-  extensionIds: () => slots.keys(),
+const inspectionOf = (runtimes: ReadonlyMap<string, ExtensionRuntime>): InspectionSource => ({
+  extensionIds: () => runtimes.keys(),
   targetsOf: (id) => {
-    const slot = slots.get(id);
-    return slot === undefined ? null : [...slot.services].map((service) => service.target);
+    const runtime = runtimes.get(id);
+    return runtime === undefined ? null : [...runtime.services].map((service) => service.target);
   },
 });

@@ -8,7 +8,7 @@ import { stackOf } from '../telemetry/error-text.js';
 import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { type Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './events/notices.js';
-import type { Slot, SlotDeps } from './extension/extension-runtime.js';
+import type { ExtensionRuntime, RuntimeDeps } from './extension/extension-runtime.js';
 import type { Clock, WallClock } from './ports/clock.js';
 import type { Endpoint } from './target/endpoint.js';
 import type { RotationChange } from './target/outlier-detector.js';
@@ -19,14 +19,14 @@ interface BreakerEventsDeps {
   readonly clock: Clock;
   readonly wall: WallClock;
   readonly log: Logger;
-  readonly healthOf: (target: Target, slot: Slot) => Readonly<Record<string, unknown>>;
+  readonly healthOf: (target: Target, runtime: ExtensionRuntime) => Readonly<Record<string, unknown>>;
   /** Its breaker is in another state now. */
-  readonly onTransition: (slot: Slot, target: Target, isDefault: boolean) => void;
+  readonly onTransition: (runtime: ExtensionRuntime, target: Target, isDefault: boolean) => void;
 }
 
 export class BreakerEvents {
   /** BE2. */
-  readonly listeners: Pick<SlotDeps, 'onBreakerEvent' | 'onRotation' | 'onReportRefused' | 'onActorFailed'>;
+  readonly listeners: Pick<RuntimeDeps, 'onBreakerEvent' | 'onRotation' | 'onReportRefused' | 'onActorFailed'>;
   readonly #deps: BreakerEventsDeps;
 
   constructor(deps: BreakerEventsDeps) {
@@ -40,14 +40,14 @@ export class BreakerEvents {
     };
   }
 
-  #breakerEvent(slot: Slot, target: Target, event: BreakerEmitted): void {
+  #breakerEvent(runtime: ExtensionRuntime, target: Target, event: BreakerEmitted): void {
     const { notices, clock, wall, healthOf, onTransition } = this.#deps;
-    const isDefault = slot.defaultService?.target === target;
+    const isDefault = runtime.defaultService?.target === target;
     const about = {
-      extensionId: slot.id,
+      extensionId: runtime.id,
       version: target.version,
       actor: SYSTEM_BREAKER,
-      health: healthOf(target, slot),
+      health: healthOf(target, runtime),
       ...('evidence' in event ? { evidence: publicEvidence(event.evidence, clock, wall) } : {}),
       ...('reason' in event ? { reason: event.reason } : {}),
     };
@@ -75,19 +75,19 @@ export class BreakerEvents {
       default:
         event satisfies never;
     }
-    onTransition(slot, target, isDefault);
+    onTransition(runtime, target, isDefault);
   }
 
   /** Published for each instance that it concerns. */
-  #rotation(slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange): void {
+  #rotation(runtime: ExtensionRuntime, target: Target, endpoint: Endpoint, change: RotationChange): void {
     const { notices, clock, wall } = this.#deps;
-    const concerned = slot
+    const concerned = runtime
       .instancesAt(target, endpoint.subject)
       .filter(({ id }) => (change.instanceId === undefined ? !endpoint.withheld.has(id) : id === change.instanceId));
     for (const instance of concerned)
       notices.tell({
         event: change.type === 'ejected' ? 'instance_ejected' : 'instance_returned',
-        extensionId: slot.id,
+        extensionId: runtime.id,
         version: target.version,
         instance_id: instance.id,
         actor: SYSTEM_BREAKER,
@@ -97,10 +97,10 @@ export class BreakerEvents {
       });
   }
 
-  #reportRefused(slot: Slot, instance: Instance, problem: string): void {
+  #reportRefused(runtime: ExtensionRuntime, instance: Instance, problem: string): void {
     this.#deps.notices.tell({
       event: 'registry_row_rejected',
-      extensionId: slot.id,
+      extensionId: runtime.id,
       instance_id: instance.id,
       actor: SYSTEM_REGISTRY,
       reason: problem,
@@ -109,13 +109,13 @@ export class BreakerEvents {
     });
   }
 
-  #actorFailed(slot: Slot, target: Target, error: unknown, givenUp: boolean): void {
-    const about = { extension_id: slot.id, version: target.version, error: stackOf(error), given_up: givenUp };
+  #actorFailed(runtime: ExtensionRuntime, target: Target, error: unknown, givenUp: boolean): void {
+    const about = { extension_id: runtime.id, version: target.version, error: stackOf(error), given_up: givenUp };
     this.#deps.log.error({ event: 'actor_restarted', ...about });
     if (!givenUp) return;
     this.#deps.notices.tell({
       event: 'actor_failed',
-      extensionId: slot.id,
+      extensionId: runtime.id,
       version: target.version,
       actor: SYSTEM_REGISTRY,
       reason: String(error),

@@ -89,8 +89,8 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   const rollout = rolloutOf(database, system, clock, log);
   const services = createServices(config, wire, system, nats.isEmbedded, clock, log);
   const ready = services.selfCheck.passed.then(() => {
-    const { revision, slots } = system.supervisor;
-    log.info({ event: 'daemon_ready', revision, extensions: slots.size });
+    const { revision, runtimes } = system.supervisor;
+    log.info({ event: 'daemon_ready', revision, extensions: runtimes.size });
   });
   const inspectorLog = log.child({ component: 'inspector' });
   const inspection = new InspectionHub({ source: system.inspection, clock, wall: Date.now, log: inspectorLog });

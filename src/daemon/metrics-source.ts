@@ -31,7 +31,7 @@ export function daemonNumbers({ system, services, wire, readiness }: NumberSourc
     extension_registry_avg_success_rate: last?.avg_success_rate ?? Number.NaN,
     extension_registry_avg_latency_seconds: secondsOf(last?.avg_latency_ms),
     extension_registry_avg_p95_latency_seconds: secondsOf(last?.avg_p95_latency_ms),
-    extension_registry_mass_failure: system.brake.isOn ? 1 : 0,
+    extension_registry_mass_failure: system.disableGuard.isOn ? 1 : 0,
     extension_registry_in_flight: system.router.inFlight,
     extension_registry_requests_total: counts.accepted,
     extension_registry_errors_total: Object.fromEntries(counts.refused),

@@ -1,12 +1,12 @@
 // The requester: sends attempts and active checks to extensions and says how each of them ended.
 //
-// Q1. Every attempt ends exactly once; a late or second reply to it, or to what had its slot before, is dropped and counted.
+// Q1. Every attempt ends exactly once; a late or second reply to it, or to what had its entry before, is dropped and counted.
 // Q2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
 // Q3. A timeout counts once a round trip to the server that began after it was due has been completed: until then the reply
 //     may be in the buffer. While the server does not answer, the attempt stays out until it does, or the connection is lost.
 // Q4. No subscription callback ends in a throw, whatever a listener does.
 // Q5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
-// Q6. A slot's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
+// Q6. A entry's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
 // Q7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
 //     stood still with it, and whoever answers when the server goes on has failed nobody.
 // Q8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
@@ -34,13 +34,13 @@ const STALL_MS = 500;
 /** More than the headers of a reply need. */
 const ADDED_HEADER_BYTES = 1024;
 const INBOX_DIGITS = 12;
-/** 48 bits: a guess, or a late reply to a reused slot, has a chance of 1 in 3e14. */
+/** 48 bits: a guess, or a late reply to a reused entry, has a chance of 1 in 3e14. */
 const CHECK_DIGITS = 12;
 const HYPHEN = 45;
 const ZERO = 48;
 
 /** One entry of the pending table; reused for attempt after attempt. */
-class Slot {
+class PendingRequest {
   listener: AttemptListener | null = null;
   route: PreparedRoute | null = null;
   /** An active check. */
@@ -57,7 +57,7 @@ class Slot {
 
   constructor(
     readonly index: number,
-    onTimer: (slot: Slot) => void,
+    onTimer: (entry: PendingRequest) => void,
   ) {
     this.onTimer = () => onTimer(this);
     this.prefix = `${index}-`;
@@ -72,8 +72,8 @@ interface RequesterCounts {
 }
 
 export class Requester {
-  readonly #slots: Slot[] = [];
-  readonly #free: Slot[] = [];
+  readonly #entries: PendingRequest[] = [];
+  readonly #free: PendingRequest[] = [];
   readonly #inbox: BrokerSubscription;
   readonly #base: string;
   #strayReplies = 0;
@@ -94,7 +94,7 @@ export class Requester {
     });
     connection.onStall(() => {
       this.#stalledUntilMs = clock.now();
-      for (const slot of this.#slots) if (slot.stall === 'none') slot.stall = 'seen';
+      for (const entry of this.#entries) if (entry.stall === 'none') entry.stall = 'seen';
     });
     connection.onPublishDenied((subject) => this.#endAll('not_permitted', subject));
   }
@@ -148,32 +148,32 @@ export class Requester {
       return void this.connection.learnLimit().then(again);
     }
     if (size > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
-    const slot = this.#free.pop() ?? this.#grow();
+    const entry = this.#free.pop() ?? this.#grow();
     const check = this.randomHex(CHECK_DIGITS);
-    slot.check = check;
-    if (!this.connection.publish(prepared.subject, this.#base + slot.prefix + check, block, body)) {
-      this.#free.push(slot);
+    entry.check = check;
+    if (!this.connection.publish(prepared.subject, this.#base + entry.prefix + check, block, body)) {
+      this.#free.push(entry);
       return this.#tell(listener, 'disconnected', null);
     }
-    slot.listener = listener;
-    slot.route = prepared;
-    slot.isCheck = isCheck;
-    slot.timeoutMs = timeoutMs;
-    slot.stall = 'none';
-    slot.dueMs = sentMs + timeoutMs;
-    this.#armBy(slot, sentMs + timeoutMs, timeoutMs);
+    entry.listener = listener;
+    entry.route = prepared;
+    entry.isCheck = isCheck;
+    entry.timeoutMs = timeoutMs;
+    entry.stall = 'none';
+    entry.dueMs = sentMs + timeoutMs;
+    this.#armBy(entry, sentMs + timeoutMs, timeoutMs);
   }
 
   /** LimitAttempts of the ports. */
   limit(extensionId: string, version: string, isCheck: boolean, timeoutMs: number): void {
     const dueMs = this.clock.now() + timeoutMs;
-    for (const slot of this.#slots) {
-      const { route } = slot;
-      if (slot.listener === null || slot.isCheck !== isCheck || slot.dueMs <= dueMs) continue;
+    for (const entry of this.#entries) {
+      const { route } = entry;
+      if (entry.listener === null || entry.isCheck !== isCheck || entry.dueMs <= dueMs) continue;
       if (route?.extensionId !== extensionId || route.version !== version) continue;
-      slot.timeoutMs = timeoutMs;
-      slot.dueMs = dueMs;
-      this.#armBy(slot, dueMs, timeoutMs);
+      entry.timeoutMs = timeoutMs;
+      entry.dueMs = dueMs;
+      this.#armBy(entry, dueMs, timeoutMs);
     }
   }
 
@@ -193,7 +193,7 @@ export class Requester {
   }
 
   counts(): RequesterCounts {
-    return { pending: this.#slots.length - this.#free.length, strayReplies: this.#strayReplies };
+    return { pending: this.#entries.length - this.#free.length, strayReplies: this.#strayReplies };
   }
 
   /** Ends what is pending, and whatever is sent from now on, as 'disconnected', and listens no more. */
@@ -201,114 +201,114 @@ export class Requester {
     this.#isClosed = true;
     this.#inbox.unsubscribe();
     this.#endAll('disconnected', null);
-    for (const slot of this.#slots) {
-      if (slot.timer !== null) this.clock.clearTimeout(slot.timer);
-      slot.timer = null;
+    for (const entry of this.#entries) {
+      if (entry.timer !== null) this.clock.clearTimeout(entry.timer);
+      entry.timer = null;
     }
   }
 
-  #grow(): Slot {
-    const slot = new Slot(this.#slots.length, (fired) => this.#timerFired(fired));
-    this.#slots.push(slot);
-    return slot;
+  #grow(): PendingRequest {
+    const entry = new PendingRequest(this.#entries.length, (fired) => this.#timerFired(fired));
+    this.#entries.push(entry);
+    return entry;
   }
 
   /** Its timer fires at `dueMs`, `ms` from now, or before. */
-  #armBy(slot: Slot, dueMs: number, ms: number): void {
-    if (slot.timer !== null) {
-      if (slot.timerAtMs <= dueMs) return;
-      this.clock.clearTimeout(slot.timer);
+  #armBy(entry: PendingRequest, dueMs: number, ms: number): void {
+    if (entry.timer !== null) {
+      if (entry.timerAtMs <= dueMs) return;
+      this.clock.clearTimeout(entry.timer);
     }
-    this.#arm(slot, ms);
+    this.#arm(entry, ms);
   }
 
-  #arm(slot: Slot, ms: number): void {
-    slot.timerAtMs = this.clock.now() + ms;
-    slot.timer = this.clock.setTimeout(slot.onTimer, ms);
+  #arm(entry: PendingRequest, ms: number): void {
+    entry.timerAtMs = this.clock.now() + ms;
+    entry.timer = this.clock.setTimeout(entry.onTimer, ms);
   }
 
-  /** Q6: the slot may be idle by now, or hold a later attempt. */
-  #timerFired(slot: Slot): void {
-    slot.timer = null;
-    if (slot.listener === null) return;
+  /** Q6: the entry may be idle by now, or hold a later attempt. */
+  #timerFired(entry: PendingRequest): void {
+    entry.timer = null;
+    if (entry.listener === null) return;
     const askedMs = this.clock.now();
-    const leftMs = slot.dueMs - askedMs;
-    if (leftMs > 0) return this.#arm(slot, Math.max(1, Math.ceil(leftMs)));
-    const { check } = slot;
+    const leftMs = entry.dueMs - askedMs;
+    if (leftMs > 0) return this.#arm(entry, Math.max(1, Math.ceil(leftMs)));
+    const { check } = entry;
     void this.connection.roundTrip().then((completed) => {
-      if (slot.listener === null || slot.check !== check) return;
-      if (!completed) this.#end(slot, 'disconnected', null);
-      else this.#due(slot, this.clock.now() - askedMs);
+      if (entry.listener === null || entry.check !== check) return;
+      if (!completed) this.#end(entry, 'disconnected', null);
+      else this.#due(entry, this.clock.now() - askedMs);
     });
   }
 
-  #due(slot: Slot, roundTripMs: number): void {
-    const stoodStill = slot.stall === 'seen' || roundTripMs >= Math.min(STALL_MS, slot.timeoutMs);
-    if (!stoodStill || slot.stall === 'made_good') return this.#end(slot, 'timeout', null);
-    slot.stall = 'made_good';
-    slot.listener?.attemptDelayed?.();
-    slot.dueMs = this.clock.now() + slot.timeoutMs;
-    this.#arm(slot, slot.timeoutMs);
+  #due(entry: PendingRequest, roundTripMs: number): void {
+    const stoodStill = entry.stall === 'seen' || roundTripMs >= Math.min(STALL_MS, entry.timeoutMs);
+    if (!stoodStill || entry.stall === 'made_good') return this.#end(entry, 'timeout', null);
+    entry.stall = 'made_good';
+    entry.listener?.attemptDelayed?.();
+    entry.dueMs = this.clock.now() + entry.timeoutMs;
+    this.#arm(entry, entry.timeoutMs);
   }
 
   #reply(message: Msg): void {
-    // The raw subject: decoding it costs more than finding the slot.
-    const slot = this.#slotOf((message as MsgImpl)._msg.subject);
-    if (slot === null) {
+    // The raw subject: decoding it costs more than finding the entry.
+    const entry = this.#entryOf((message as MsgImpl)._msg.subject);
+    if (entry === null) {
       this.#strayReplies += 1;
       return;
     }
     const text = headerText(message);
     const body = message.data;
-    if (text === '') return this.#replied(slot, 0, new ExtensionReply(NO_REPLY_HEADERS, body));
-    if (saysNoResponders(text, body.length)) return this.#end(slot, 'no_responders', null);
-    this.#replied(slot, text.length, new ExtensionReply(readReplyHeaders(text), body));
+    if (text === '') return this.#replied(entry, 0, new ExtensionReply(NO_REPLY_HEADERS, body));
+    if (saysNoResponders(text, body.length)) return this.#end(entry, 'no_responders', null);
+    this.#replied(entry, text.length, new ExtensionReply(readReplyHeaders(text), body));
   }
 
   /** Q9: what the caller gets is larger by the headers of the daemon. */
-  #replied(slot: Slot, headerBytes: number, reply: ExtensionReply): void {
+  #replied(entry: PendingRequest, headerBytes: number, reply: ExtensionReply): void {
     if (this.connection.isLimitKnownFor(headerBytes + reply.body.length + ADDED_HEADER_BYTES))
-      return this.#end(slot, 'reply', reply);
-    const listener = this.#release(slot);
+      return this.#end(entry, 'reply', reply);
+    const listener = this.#release(entry);
     void this.connection.learnLimit().then(() => this.#tell(listener, 'reply', reply));
   }
 
-  /** The slot whose attempt this subject answers; null where none waits for it (Q1, Q5). */
-  #slotOf(subject: Uint8Array): Slot | null {
+  /** The entry whose attempt this subject answers; null where none waits for it (Q1, Q5). */
+  #entryOf(subject: Uint8Array): PendingRequest | null {
     let at = this.#base.length;
     let index = 0;
     while (at < subject.length && subject[at] !== HYPHEN) {
       index = index * 10 + ((subject[at] as number) - ZERO);
       at += 1;
     }
-    const slot = this.#slots[index];
-    if (slot === undefined || slot.listener === null || subject.length - at - 1 !== CHECK_DIGITS) return null;
-    for (let i = 0; i < CHECK_DIGITS; i += 1) if (subject[at + 1 + i] !== slot.check.charCodeAt(i)) return null;
-    return slot;
+    const entry = this.#entries[index];
+    if (entry === undefined || entry.listener === null || subject.length - at - 1 !== CHECK_DIGITS) return null;
+    for (let i = 0; i < CHECK_DIGITS; i += 1) if (subject[at + 1 + i] !== entry.check.charCodeAt(i)) return null;
+    return entry;
   }
 
   /** `subject` null: all of them. */
   #endAll(end: AttemptEnd, subject: string | null): void {
-    const ended = this.#slots.filter(
-      (slot) => slot.listener !== null && (subject === null || slot.route?.subject === subject),
+    const ended = this.#entries.filter(
+      (entry) => entry.listener !== null && (subject === null || entry.route?.subject === subject),
     );
-    const checks = ended.map((slot) => slot.check);
-    // A listener may start further attempts, also in a slot that has just been freed.
-    ended.forEach((slot, i) => {
-      if (slot.listener !== null && slot.check === checks[i]) this.#end(slot, end, null);
+    const checks = ended.map((entry) => entry.check);
+    // A listener may start further attempts, also in a entry that has just been freed.
+    ended.forEach((entry, i) => {
+      if (entry.listener !== null && entry.check === checks[i]) this.#end(entry, end, null);
     });
   }
 
-  #end(slot: Slot, end: AttemptEnd, reply: Reply | null): void {
-    this.#tell(this.#release(slot), end, reply);
+  #end(entry: PendingRequest, end: AttemptEnd, reply: Reply | null): void {
+    this.#tell(this.#release(entry), end, reply);
   }
 
   /** Q1: whose attempt it was; it waits for no end any more. */
-  #release(slot: Slot): AttemptListener {
-    const listener = slot.listener as AttemptListener;
-    slot.listener = null;
-    slot.route = null;
-    this.#free.push(slot);
+  #release(entry: PendingRequest): AttemptListener {
+    const listener = entry.listener as AttemptListener;
+    entry.listener = null;
+    entry.route = null;
+    this.#free.push(entry);
     return listener;
   }
 

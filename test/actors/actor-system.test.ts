@@ -103,7 +103,7 @@ test('FM 54: two thousand extensions that come, are called and go leave no serie
     world.core.supervisor.reload(true);
     world.feed$.next(snapshotOf(round * 2 + 1));
     t.deepEqual([...world.core.view.extensions()], []);
-    t.is(world.core.supervisor.slots.size, 0);
+    t.is(world.core.supervisor.runtimes.size, 0);
     t.is(world.clock.armed, idle, 'its breakers have taken their timers along');
     await settle();
     t.is(world.core.autoManager.owed, 0);

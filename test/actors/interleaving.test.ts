@@ -77,7 +77,7 @@ class Schedule {
   }
 
   get target() {
-    return this.world.core.supervisor.slots.get('a')?.defaultService?.target;
+    return this.world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   }
 
   run(): void {

@@ -38,8 +38,8 @@ function world(
 ): World {
   const clock = new SimulatedClock();
   const commands: RolloutCommand[] = [];
-  const slots = new Map<string, { extension: Extension }>();
-  const inForce: { revision: number | null; slots: typeof slots } = { revision: null, slots };
+  const runtimes = new Map<string, { extension: Extension }>();
+  const inForce: { revision: number | null; runtimes: typeof runtimes } = { revision: null, runtimes };
   const rollout = new Rollout({
     set: (command) => {
       commands.push(command);
@@ -57,7 +57,7 @@ function world(
     commands,
     apply(revision, percents) {
       inForce.revision = revision;
-      slots.set('a', { extension: extensionOf(percents) });
+      runtimes.set('a', { extension: extensionOf(percents) });
       rollout.noteApplied();
     },
     settle: () => new Promise((done) => setImmediate(done)),

@@ -3,7 +3,7 @@
 import { RecentSuccess } from '../../src/domain/breaker/recent-success.js';
 import type { Instance } from '../../src/domain/registry/extension.js';
 import type { Balancer } from '../../src/domain/registry/policy.js';
-import { type Draw, InstancePool, type Member, type Seat } from '../../src/domain/routing/balance.js';
+import { type Draw, InstancePool, type PoolMember, type PoolSeat } from '../../src/domain/routing/balance.js';
 
 export const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
   id,
@@ -16,7 +16,7 @@ export const instance = (id: string, changes: Partial<Instance> = {}): Instance 
   ...changes,
 });
 
-export class Place implements Seat {
+export class Place implements PoolSeat {
   isInRotation = true;
   restUntilMs = Number.NEGATIVE_INFINITY;
   inFlight = 0;
@@ -58,7 +58,7 @@ export const draw = (changes: Partial<Draw> = {}): Draw => ({
   ...changes,
 });
 
-export const memberOf = (pool: Pool): Member<Place, string> | null => pool.pick(draw());
+export const memberOf = (pool: Pool): PoolMember<Place, string> | null => pool.pick(draw());
 
 export const pick = (pool: Pool, nowMs = 0, avoid: string[] = [], mayPanic = true): string | null =>
   pool.pick(draw({ nowMs, avoid, mayPanic }))?.value ?? null;

@@ -75,7 +75,7 @@ export class InspectedWorld extends ActorWorld {
 
   /** A bug in the actor of the extension's default version. */
   crash(id: string): void {
-    const target = this.core.supervisor.slots.get(id)?.defaultService?.target;
+    const target = this.core.supervisor.runtimes.get(id)?.defaultService?.target;
     if (target === undefined) throw new Error(`no extension ${id}`);
     const settings = breakerSettings();
     let crashes = 1;

@@ -94,7 +94,7 @@ test('Q4: the cause of a state is the event that led to it, whatever came after 
   viewer.taken();
   world.calls('a', 5, 500);
   const settings = breakerSettings({ half_open_max_requests: 2 });
-  world.core.supervisor.slots.get('a')?.defaultService?.target.setSettings(settings, 1000, world.clock.now());
+  world.core.supervisor.runtimes.get('a')?.defaultService?.target.setSettings(settings, 1000, world.clock.now());
   world.clock.advance(FLUSH_MS);
   const last = viewer.taken().at(-1);
   t.like(last, { type: '@xstate.snapshot', snapshot: { value: 'open' }, event: { type: 'attempt.failed' } });
@@ -108,7 +108,7 @@ test('Q4: an event that changes nothing of the state is shown as what it is, whe
   const viewer = world.view('extension=a');
   viewer.taken();
   const settings = breakerSettings({ half_open_max_requests: 2 });
-  world.core.supervisor.slots.get('a')?.defaultService?.target.setSettings(settings, 1000, world.clock.now());
+  world.core.supervisor.runtimes.get('a')?.defaultService?.target.setSettings(settings, 1000, world.clock.now());
   world.clock.advance(FLUSH_MS);
   t.like(viewer.taken().at(-1), { type: '@xstate.snapshot', event: { type: 'settings.changed' } });
 });
@@ -235,7 +235,7 @@ test('what cannot be made a frame of is left out and logged once; the rest goes 
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   const viewer = world.view('extension=a');
   viewer.taken();
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   const leaseMs = 1n as unknown as number;
   for (let i = 0; i < 3; i++)
     target?.send({ type: 'settings.changed', settings: breakerSettings(), leaseMs, nowMs: world.clock.now() });
@@ -276,7 +276,7 @@ test('Q2: a transition is not merged into the next one while there is room', (t)
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   for (const override of ['isolated', null, 'forced_closed'] as const) target?.setOverride(override, world.clock.now());
   world.clock.advance(FLUSH_MS);
   t.deepEqual(

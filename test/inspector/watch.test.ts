@@ -98,7 +98,7 @@ test.serial('L3: successes are sampled, and each sample says how many it stands 
 
 test.serial('a sampled success changes nothing but the window, which had it before', (t) => {
   const world = started('a');
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   const before = target?.facts();
   world.view('extension=a');
   world.calls('a', 5);
@@ -179,7 +179,7 @@ test.serial('Y5: a version that takes over from another is followed', (t) => {
 test.serial('N3: an observer that throws is told no more, and its actor goes on', (t) => {
   const { attached } = spy(t);
   const world = started('a');
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   let events = 0;
   const broken: ActorObserver = {
     actorStarted: () => undefined,

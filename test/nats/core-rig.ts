@@ -178,7 +178,7 @@ export class CoreRig {
   }
 
   target(extensionId: string): Target {
-    const target = this.core.supervisor.slots.get(extensionId)?.defaultService?.target;
+    const target = this.core.supervisor.runtimes.get(extensionId)?.defaultService?.target;
     if (target === undefined) throw new Error(`${extensionId} has no default target`);
     return target;
   }
@@ -190,7 +190,7 @@ export class CoreRig {
 
   /** Calls that hold a place. */
   inFlight(extensionId: string): number {
-    return this.core.supervisor.slots.get(extensionId)?.inFlight ?? 0;
+    return this.core.supervisor.runtimes.get(extensionId)?.inFlight ?? 0;
   }
 
   async #close(): Promise<void> {

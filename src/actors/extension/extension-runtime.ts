@@ -1,4 +1,4 @@
-// The slot of one extension: its targets, the instances of each, and its gates. What the router holds while it routes.
+// The runtime of one extension: its targets, the instances of each, and its gates. What the router holds while it routes.
 //
 // S2. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
 // S3. Each decision of an operator starts a new generation. What is enabled again after it was disabled automatically is probed
@@ -38,23 +38,23 @@ import type { Service } from './service.js';
 import { ServiceSet } from './service-set.js';
 import { inSlices } from './slices.js';
 
-export interface SlotDeps {
+export interface RuntimeDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly prepareRoute: PrepareRoute;
   readonly limitAttempts: LimitAttempts;
   readonly breakerDefaults: BreakerSettings;
   readonly autoEnableOnCircuitClose: boolean;
-  readonly onBreakerEvent: (slot: Slot, target: Target, event: BreakerEmitted) => void;
-  readonly onRotation: (slot: Slot, target: Target, endpoint: Endpoint, change: RotationChange) => void;
+  readonly onBreakerEvent: (runtime: ExtensionRuntime, target: Target, event: BreakerEmitted) => void;
+  readonly onRotation: (runtime: ExtensionRuntime, target: Target, endpoint: Endpoint, change: RotationChange) => void;
   /** `problem`: why what an operator reports of an instance is not in force. */
-  readonly onReportRefused: (slot: Slot, instance: Instance, problem: string) => void;
-  readonly onActorFailed: (slot: Slot, target: Target, error: unknown, givenUp: boolean) => void;
-  /** A change of the slot's own has failed, so that some of its targets may not have obeyed; must not throw. */
-  readonly onChangeFailed: (slot: Slot, error: unknown) => void;
+  readonly onReportRefused: (runtime: ExtensionRuntime, instance: Instance, problem: string) => void;
+  readonly onActorFailed: (runtime: ExtensionRuntime, target: Target, error: unknown, givenUp: boolean) => void;
+  /** A change of the runtime's own has failed, so that some of its targets may not have obeyed; must not throw. */
+  readonly onChangeFailed: (runtime: ExtensionRuntime, error: unknown) => void;
 }
 
-export class Slot {
+export class ExtensionRuntime {
   readonly id: string;
   readonly retryBudget = new RetryBudget();
   /** Invocations answered, by `ok` or error code. */
@@ -72,7 +72,7 @@ export class Slot {
   readonly instanceStatuses = new InstanceStatuses();
   /** Version whose breaker the extension's published row holds; null: there is no such row, as far as is known. */
   publishedVersion: string | null;
-  readonly #deps: SlotDeps;
+  readonly #deps: RuntimeDeps;
   readonly #set: ServiceSet;
   readonly #rows: RowInForce;
   #registered: RegisteredExtension;
@@ -89,7 +89,7 @@ export class Slot {
   #obeyed = new WeakMap<Target, Extension>();
   #obeyedByAll: Extension;
 
-  private constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: SlotDeps) {
+  private constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: RuntimeDeps) {
     this.id = extension.id;
     this.#rows = new RowInForce(extension);
     this.#registered = registered;
@@ -101,23 +101,23 @@ export class Slot {
     this.#set = new ServiceSet(this, deps, extension);
   }
 
-  /** A slot with everything that belongs to it, ready for calls. */
+  /** A runtime with everything that belongs to it, ready for calls. */
   static *starting(
     extension: Extension,
     registered: RegisteredExtension,
     entry: RegistryEntry,
-    deps: SlotDeps,
-  ): Steps<Slot> {
-    const slot = new Slot(extension, registered, entry, deps);
+    deps: RuntimeDeps,
+  ): Steps<ExtensionRuntime> {
+    const runtime = new ExtensionRuntime(extension, registered, entry, deps);
     try {
-      slot.#gate = slot.#gateOf(extension);
-      yield* slot.#set.building({ before: extension, extension, registered, entry, isCurrent: () => true });
-      yield* slot.#takingReports(extension, false, false);
+      runtime.#gate = runtime.#gateOf(extension);
+      yield* runtime.#set.building({ before: extension, extension, registered, entry, isCurrent: () => true });
+      yield* runtime.#takingReports(extension, false, false);
     } catch (error) {
-      slot.stop();
+      runtime.stop();
       throw error;
     }
-    return slot;
+    return runtime;
   }
 
   get extension(): Extension {

@@ -19,7 +19,7 @@ import { compiling, RoutingTable } from '../../domain/routing/routing-table.js';
 import type { Steps } from '../../domain/steps.js';
 import { Target } from '../target/target.js';
 import { keepAlive } from './actor-supervision.js';
-import type { Slot, SlotDeps } from './extension-runtime.js';
+import type { ExtensionRuntime, RuntimeDeps } from './extension-runtime.js';
 import { factsOf, putBacks, putBackToClosed, storedRow } from './restored-state.js';
 import { makingService, type Service } from './service.js';
 
@@ -37,8 +37,8 @@ interface SetChange {
 export class ServiceSet {
   /** What was stored of each version when this process took it over; null without a row. */
   readonly stored = new Map<string, BreakerFactsRow | null>();
-  readonly #slot: Slot;
-  readonly #deps: SlotDeps;
+  readonly #runtime: ExtensionRuntime;
+  readonly #deps: RuntimeDeps;
   readonly #services = new Map<string, Service>();
   readonly #lives = new Map<string, Subscription>();
   /** As each target has them. */
@@ -47,8 +47,8 @@ export class ServiceSet {
   #default: Service | null = null;
   #table: RoutingTable;
 
-  constructor(slot: Slot, deps: SlotDeps, extension: Extension) {
-    this.#slot = slot;
+  constructor(runtime: ExtensionRuntime, deps: RuntimeDeps, extension: Extension) {
+    this.#runtime = runtime;
     this.#deps = deps;
     this.#settings = deps.breakerDefaults;
     this.#table = new RoutingTable({ ...extension, versions: [], instances: [] });
@@ -130,7 +130,8 @@ export class ServiceSet {
     const target = this.#newTarget(version, isDefault, change);
     this.#settingsOf.set(target, { settings: this.#settings, timeoutMs: version.timeoutMs });
     this.#services.set(name, yield* makingService(change.extension, version, target, this.#deps));
-    const onFailed = (error: unknown, givenUp: boolean) => this.#deps.onActorFailed(this.#slot, target, error, givenUp);
+    const onFailed = (error: unknown, givenUp: boolean) =>
+      this.#deps.onActorFailed(this.#runtime, target, error, givenUp);
     this.#lives.set(name, keepAlive(target.life$, this.#deps.clock, onFailed).subscribe());
   }
 
@@ -148,7 +149,7 @@ export class ServiceSet {
     const isEnabledNow = extension !== before && !isEnabled(before, version);
     const facts = row === null ? null : factsOf(row, this.#settings, putBacks(entry, version));
     return new Target({
-      counters: this.#slot.counts.of(version, row).counters,
+      counters: this.#runtime.counts.of(version, row).counters,
       extensionId: extension.id,
       version: version.version,
       settings: this.#settings,
@@ -158,8 +159,8 @@ export class ServiceSet {
       mustProve: isDefault && extension.autoDisabled,
       clock: this.#deps.clock,
       random: this.#deps.random,
-      onEvent: (target, event) => this.#deps.onBreakerEvent(this.#slot, target, event),
-      onRotation: (target, endpoint, change) => this.#deps.onRotation(this.#slot, target, endpoint, change),
+      onEvent: (target, event) => this.#deps.onBreakerEvent(this.#runtime, target, event),
+      onRotation: (target, endpoint, change) => this.#deps.onRotation(this.#runtime, target, endpoint, change),
     });
   }
 
@@ -168,7 +169,7 @@ export class ServiceSet {
     const settings = this.#settings;
     const { timeoutMs } = version;
     const known = this.#settingsOf.get(target);
-    if (timeoutMs < before.timeoutMs) this.#deps.limitAttempts(this.#slot.id, version.version, false, timeoutMs);
+    if (timeoutMs < before.timeoutMs) this.#deps.limitAttempts(this.#runtime.id, version.version, false, timeoutMs);
     if (known?.settings !== settings || known.timeoutMs !== timeoutMs) {
       this.#settingsOf.set(target, { settings, timeoutMs });
       target.setSettings(settings, timeoutMs, nowMs);

@@ -20,19 +20,19 @@ import { overrideOf } from '../../domain/registry/verbs.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { Notices } from '../events/notices.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock } from '../ports/clock.js';
 import type { ApplyAutoChange, AutoChange } from '../ports/storage.js';
-import type { Brake } from './disable-guard.js';
+import type { DisableGuard } from './disable-guard.js';
 
 export class AutoManager {
   readonly #owed = new Map<string, AutoChange>();
   /** A10. By the extension's id. */
   readonly #waiting = new Map<string, 'damped' | 'braked'>();
   /** A9. Slots whose breaker was not closed here since their row was last on. */
-  readonly #witnessed = new WeakSet<Slot>();
-  /** Revision that the last write for a slot was decided on. While its row has it, nobody knows what became of the write. */
-  #tried = new WeakMap<Slot, number>();
+  readonly #witnessed = new WeakSet<ExtensionRuntime>();
+  /** Revision that the last write for a runtime was decided on. While its row has it, nobody knows what became of the write. */
+  #tried = new WeakMap<ExtensionRuntime, number>();
   /** A12. Writes whose answer was lost, by the extension's id. */
   readonly #unanswered = new Map<string, AutoChange>();
   readonly #held: HeldRows;
@@ -41,13 +41,13 @@ export class AutoManager {
 
   constructor(
     private readonly deps: {
-      readonly slots: ReadonlyMap<string, Slot>;
+      readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
       readonly settings: AutoManagementSettings;
       readonly clock: Clock;
-      readonly brake: Brake;
+      readonly disableGuard: DisableGuard;
       readonly apply: ApplyAutoChange;
       readonly notices: Notices;
-      readonly healthOf: (slot: Slot) => JsonObject;
+      readonly healthOf: (runtime: ExtensionRuntime) => JsonObject;
       /** A person's verb waits to be written to the extension: it moves the row's revision, so it goes first. */
       readonly isHeld: (extensionId: string) => boolean;
       /** A UUID. */
@@ -63,37 +63,37 @@ export class AutoManager {
   }
 
   /** Called after each transition of the default target and each change of the row; asking twice changes nothing. */
-  consider(slot: Slot): void {
+  consider(runtime: ExtensionRuntime): void {
     const nowMs = this.deps.clock.now();
-    this.deps.brake.note(slot, nowMs);
-    const target = slot.defaultService?.target;
+    this.deps.disableGuard.note(runtime, nowMs);
+    const target = runtime.defaultService?.target;
     if (target === undefined || target.mode === 'failed') return;
     const state = target.publishedState;
-    if (state !== 'closed') this.#witnessed.add(slot);
-    else if (!slot.extension.autoDisabled && this.#tried.get(slot) !== slot.extension.revision)
-      this.#witnessed.delete(slot);
-    const row = { ...slot.extension, breakerOverride: overrideOf(slot.extension, target.version) };
+    if (state !== 'closed') this.#witnessed.add(runtime);
+    else if (!runtime.extension.autoDisabled && this.#tried.get(runtime) !== runtime.extension.revision)
+      this.#witnessed.delete(runtime);
+    const row = { ...runtime.extension, breakerOverride: overrideOf(runtime.extension, target.version) };
     const change = wantedAutoChange(row, state, target.recovery(nowMs), this.deps.settings);
-    if (change === 'damped') this.#waiting.set(slot.id, change);
-    else this.#waiting.delete(slot.id);
-    if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#maySwitchOn(slot))) {
-      this.#owed.delete(slot.id);
+    if (change === 'damped') this.#waiting.set(runtime.id, change);
+    else this.#waiting.delete(runtime.id);
+    if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#maySwitchOn(runtime))) {
+      this.#owed.delete(runtime.id);
       return;
     }
-    const { revision, uid = null } = slot.extension;
+    const { revision, uid = null } = runtime.extension;
     const reason =
       change === 'auto_disable' ? `circuit opened: ${target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
-    this.#owed.set(slot.id, { id: this.deps.newId(), extension_id: slot.id, uid, change, revision, reason });
+    this.#owed.set(runtime.id, { id: this.deps.newId(), extension_id: runtime.id, uid, change, revision, reason });
     void this.flush();
   }
 
   tick(): void {
-    const { holds } = this.deps.brake;
+    const { holds } = this.deps.disableGuard;
     for (const [id, why] of this.#waiting) {
       if (why === 'braked' && holds) continue;
-      const slot = this.deps.slots.get(id);
-      if (slot === undefined) this.#waiting.delete(id);
-      else this.consider(slot);
+      const runtime = this.deps.runtimes.get(id);
+      if (runtime === undefined) this.#waiting.delete(id);
+      else this.consider(runtime);
     }
     void this.flush();
   }
@@ -108,10 +108,10 @@ export class AutoManager {
   /** The registry's history is another one: what its rows say of automatic changes, no daemon that runs has decided. */
   startNewHistory(): void {
     this.#tried = new WeakMap();
-    for (const slot of this.deps.slots.values()) {
-      if (!slot.extension.autoDisabled) continue;
-      this.#witnessed.add(slot);
-      this.consider(slot);
+    for (const runtime of this.deps.runtimes.values()) {
+      if (!runtime.extension.autoDisabled) continue;
+      this.#witnessed.add(runtime);
+      this.consider(runtime);
     }
   }
 
@@ -166,8 +166,8 @@ export class AutoManager {
 
   async #apply(owed: AutoChange): Promise<void> {
     const { extension_id: id } = owed;
-    const slot = this.deps.slots.get(id);
-    if (slot !== undefined) this.#tried.set(slot, owed.revision);
+    const runtime = this.deps.runtimes.get(id);
+    if (runtime !== undefined) this.#tried.set(runtime, owed.revision);
     const result = await this.deps.apply(owed).catch((error: unknown) => {
       if (!(error instanceof HeldError)) this.#unanswered.set(id, owed);
       throw error;
@@ -194,8 +194,8 @@ export class AutoManager {
   }
 
   /** A9. */
-  #maySwitchOn(slot: Slot): boolean {
-    return slot.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(slot);
+  #maySwitchOn(runtime: ExtensionRuntime): boolean {
+    return runtime.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(runtime);
   }
 
   /** Extension whose turn it is; A11. */
@@ -216,7 +216,7 @@ export class AutoManager {
 
   #isDue(owed: AutoChange): boolean {
     if (this.deps.isHeld(owed.extension_id)) return false;
-    if (owed.change === 'auto_enable' || !this.deps.brake.holds) return true;
+    if (owed.change === 'auto_enable' || !this.deps.disableGuard.holds) return true;
     // A5.
     this.#owed.delete(owed.extension_id);
     this.#waiting.set(owed.extension_id, 'braked');
@@ -226,24 +226,24 @@ export class AutoManager {
   #applied(change: AutoChange, revision: number): void {
     const disabled = change.change === 'auto_disable';
     if (disabled) this.autoDisabledTotal++;
-    const slot = this.deps.slots.get(change.extension_id);
-    const tell = (): void => this.#tellApplied(change, revision, slot);
-    if (slot === undefined) return tell();
-    slot.noteAutoChange(!disabled, revision);
-    slot.whenSettled(tell);
+    const runtime = this.deps.runtimes.get(change.extension_id);
+    const tell = (): void => this.#tellApplied(change, revision, runtime);
+    if (runtime === undefined) return tell();
+    runtime.noteAutoChange(!disabled, revision);
+    runtime.whenSettled(tell);
   }
 
-  #tellApplied(change: AutoChange, revision: number, slot: Slot | undefined): void {
+  #tellApplied(change: AutoChange, revision: number, runtime: ExtensionRuntime | undefined): void {
     this.deps.notices.tell({
       event: change.change === 'auto_disable' ? 'auto_disabled' : 'auto_enabled',
       extensionId: change.extension_id,
       actor: AUTO_MANAGER,
       reason: change.reason,
       revision,
-      ...(slot === undefined ? {} : { health: this.deps.healthOf(slot) }),
+      ...(runtime === undefined ? {} : { health: this.deps.healthOf(runtime) }),
       audited: false,
     });
     // The breaker may have moved on while the write was under way.
-    if (slot !== undefined) this.consider(slot);
+    if (runtime !== undefined) this.consider(runtime);
   }
 }

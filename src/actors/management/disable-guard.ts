@@ -6,16 +6,16 @@
 //     a count that it does not confirm.
 // E6. An episode is told when it begins and when it is over, which is when for RELEASE_MS it was none.
 
-import { isMassFailure, MIN_FAILING, type Standing, standingOf } from '../../domain/health/mass-failure.js';
+import { isMassFailure, MIN_FAILING, type TrafficState, trafficStateOf } from '../../domain/health/mass-failure.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { Notices } from '../events/notices.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 
 /** As long as jitter spreads the half-opening of those that opened together: a tenth of the longest usual open time. */
 const RELEASE_MS = 30_000;
 
-export class Brake {
-  readonly #standings = new Map<string, Standing>();
+export class DisableGuard {
+  readonly #standings = new Map<string, TrafficState>();
   #withTraffic = 0;
   #failing = 0;
   /** When the count last was that of a mass failure, monotonic; null: no episode. */
@@ -23,7 +23,7 @@ export class Brake {
 
   constructor(
     private readonly deps: {
-      readonly slots: ReadonlyMap<string, Slot>;
+      readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
       readonly notices: Notices;
     },
   ) {}
@@ -39,10 +39,10 @@ export class Brake {
   }
 
   /** What this extension is now, after a transition or a change of its row. */
-  note(slot: Slot, nowMs: number): void {
-    const before = this.#standings.get(slot.id) ?? null;
-    const after = standingNow(slot, nowMs);
-    this.#standings.set(slot.id, after);
+  note(runtime: ExtensionRuntime, nowMs: number): void {
+    const before = this.#standings.get(runtime.id) ?? null;
+    const after = standingNow(runtime, nowMs);
+    this.#standings.set(runtime.id, after);
     this.#withTraffic += Number(after !== null) - Number(before !== null);
     this.#failing += Number(after === 'failing') - Number(before === 'failing');
   }
@@ -62,7 +62,7 @@ export class Brake {
     this.#standings.clear();
     this.#withTraffic = 0;
     this.#failing = 0;
-    for (const slot of this.deps.slots.values()) this.note(slot, nowMs);
+    for (const runtime of this.deps.runtimes.values()) this.note(runtime, nowMs);
   }
 
   get #isMassFailure(): boolean {
@@ -81,13 +81,13 @@ export class Brake {
   }
 }
 
-function standingNow(slot: Slot, nowMs: number): Standing {
-  const target = slot.defaultService?.target;
+function standingNow(runtime: ExtensionRuntime, nowMs: number): TrafficState {
+  const target = runtime.defaultService?.target;
   if (target === undefined) return null;
-  return standingOf({
+  return trafficStateOf({
     state: target.publishedState,
     isIsolated: target.mode === 'isolated',
-    enabled: slot.extension.enabled,
+    enabled: runtime.extension.enabled,
     outcomeAgoMs: target.measured.outcomeAgoMs(nowMs),
   });
 }

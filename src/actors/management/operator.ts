@@ -16,7 +16,7 @@ import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../../doma
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { ExecuteVerb, VerbAnswer, VerbOrder } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
 import type { ApplyVerb, VerbCommand, VerbResult } from '../ports/storage.js';
@@ -48,7 +48,7 @@ export class Operator {
 
   constructor(
     private readonly deps: {
-      readonly slots: ReadonlyMap<string, Slot>;
+      readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
       readonly apply: ApplyVerb;
       /** Of the registry in force; null before the first snapshot. */
       readonly revision: () => number | null;
@@ -56,7 +56,7 @@ export class Operator {
       readonly newId: () => string;
       readonly clock: Clock;
       readonly notices: Notices;
-      readonly onChanged: (slot: Slot) => void;
+      readonly onChanged: (runtime: ExtensionRuntime) => void;
       readonly log: Logger;
     },
   ) {
@@ -99,7 +99,7 @@ export class Operator {
   }
 
   async #flushAll(): Promise<void> {
-    for (const id of this.#sent.keys()) if (!this.deps.slots.has(id) && !this.owes(id)) this.#sent.delete(id);
+    for (const id of this.#sent.keys()) if (!this.deps.runtimes.has(id) && !this.owes(id)) this.#sent.delete(id);
     this.#held.keep((row) => this.#owed.has(row));
     // V11. What is held comes last.
     const rows = [...this.#owed].sort(([a], [b]) => Number(this.#held.has(a)) - Number(this.#held.has(b)));
@@ -130,8 +130,8 @@ export class Operator {
   /** Rejects while the database is away. */
   async #write(command: VerbCommand, deadlineMs: number): Promise<VerbResult> {
     const id = command.extension_id;
-    const slot = this.deps.slots.get(id);
-    const scope = slot === undefined ? 'none' : scopeOf(slot.extension, command.version);
+    const runtime = this.deps.runtimes.get(id);
+    const scope = runtime === undefined ? 'none' : scopeOf(runtime.extension, command.version);
     // Of the same row the later verb takes the place of the earlier, but only where both are of the breaker's.
     for (const [row, owed] of this.#owedOf(id))
       if (scope === 'none' || owed.command.version !== scope.version || !isBreakerVerb(command.verb))
@@ -154,11 +154,11 @@ export class Operator {
     const isOwed = this.#owed.get(name)?.command.id === id;
     this.deps.log.info({ event: 'verb_written', ...logged(command), revision: row.revision });
     if (!isLate || isOwed) this.#owed.delete(name);
-    const slot = this.deps.slots.get(extension_id);
-    if (slot === undefined) return;
-    if (isLate) slot.noteLateVerb(version, row, command, isOwed);
-    else slot.noteVerb(version, row, command);
-    this.deps.onChanged(slot);
+    const runtime = this.deps.runtimes.get(extension_id);
+    if (runtime === undefined) return;
+    if (isLate) runtime.noteLateVerb(version, row, command, isOwed);
+    else runtime.noteVerb(version, row, command);
+    this.deps.onChanged(runtime);
   }
 
   async #writeOwed(row: string, owed: OwedVerb, deadlineMs: number): Promise<void> {
@@ -186,29 +186,29 @@ export class Operator {
       reason: `${verb} by ${actor} (${reason}) was not written: ${why}`,
       audited: true,
     });
-    const slot = this.deps.slots.get(extension_id);
-    if (slot === undefined) return;
-    slot.forgive(version);
-    this.deps.onChanged(slot);
+    const runtime = this.deps.runtimes.get(extension_id);
+    if (runtime === undefined) return;
+    runtime.forgive(version);
+    this.deps.onChanged(runtime);
   }
 
   /** V8. */
   async #owe(command: VerbCommand, error: string): Promise<VerbAnswer> {
     const { id, extension_id, verb, actor } = command;
-    const slot = this.deps.slots.get(extension_id);
+    const runtime = this.deps.runtimes.get(extension_id);
     const revision = this.deps.revision();
     this.deps.log.warn({ event: 'verb_without_database', ...logged(command), error });
-    if (this.#isStopping || !isBreakerVerb(verb) || slot === undefined || revision === null)
+    if (this.#isStopping || !isBreakerVerb(verb) || runtime === undefined || revision === null)
       return { kind: 'database_unavailable', message: `${verb} needs the database: ${error}` };
-    const scope = scopeOf(slot.extension, command.version);
-    if (scope === 'none') return versionNotFound(command, command.version === slot.extension.version);
+    const scope = scopeOf(runtime.extension, command.version);
+    if (scope === 'none') return versionNotFound(command, command.version === runtime.extension.version);
     const row = rowName(extension_id, scope.version);
     this.#owed.delete(row);
     this.#owed.set(row, { command: { ...command, version: scope.version }, verb, revision });
-    slot.owe(scope.version, { id, verb, actor });
-    this.deps.onChanged(slot);
-    await settled(slot);
-    return { kind: 'in_force', revision: null, owed: true, ...(inForce(slot, scope.version) as InForce) };
+    runtime.owe(scope.version, { id, verb, actor });
+    this.deps.onChanged(runtime);
+    await settled(runtime);
+    return { kind: 'in_force', revision: null, owed: true, ...(inForce(runtime, scope.version) as InForce) };
   }
 
   async #answer(command: VerbCommand, result: VerbResult): Promise<VerbAnswer> {
@@ -216,10 +216,10 @@ export class Operator {
       case 'applied': {
         const { version, row } = result;
         const { enabled, autoDisabled, breakerOverride: override, revision } = row;
-        const slot = this.deps.slots.get(command.extension_id);
-        if (slot !== undefined) await settled(slot);
+        const runtime = this.deps.runtimes.get(command.extension_id);
+        if (runtime !== undefined) await settled(runtime);
         // What nothing runs of, because its row is not valid, is as it was written.
-        const here = (slot && inForce(slot, version)) ?? { enabled, autoDisabled, override, breakerState: null };
+        const here = (runtime && inForce(runtime, version)) ?? { enabled, autoDisabled, override, breakerState: null };
         return { kind: 'in_force', revision, owed: false, ...here };
       }
       case 'version_not_found':
@@ -284,12 +284,12 @@ const logged = ({ extension_id, version, verb, actor, reason }: VerbCommand) => 
   reason,
 });
 
-const settled = (slot: Slot): Promise<void> => new Promise((resolve) => slot.whenSettled(resolve));
+const settled = (runtime: ExtensionRuntime): Promise<void> => new Promise((resolve) => runtime.whenSettled(resolve));
 
 type InForce = Pick<VerbAnswer & { kind: 'in_force' }, 'enabled' | 'autoDisabled' | 'override' | 'breakerState'>;
 
 /** null: no such version. */
-function inForce({ extension, services, defaultService }: Slot, version: string | null): InForce | null {
+function inForce({ extension, services, defaultService }: ExtensionRuntime, version: string | null): InForce | null {
   const row = version === null ? extension : extension.versions.find((v) => v.version === version);
   if (row === undefined) return null;
   const service = version === null ? defaultService : [...services].find((s) => s.version.version === version);

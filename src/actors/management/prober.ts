@@ -15,7 +15,7 @@
 import { DEFAULT_CHECK_INTERVAL_SECONDS, type HealthCheckPolicy } from '../../domain/registry/policy.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Clock } from '../ports/clock.js';
 import type { AttemptEnd, LimitAttempts, PrepareRoute, Reply, Route, SendCheck } from '../ports/transport.js';
@@ -38,41 +38,41 @@ interface ProberDeps {
 export class Prober {
   readonly #deps: ProberDeps;
   /** Slots that are checked, or were: a round of them may still be out. */
-  readonly #slots = new Map<Slot, Map<Target, TargetChecks>>();
+  readonly #runtimes = new Map<ExtensionRuntime, Map<Target, TargetChecks>>();
   #isStopped = false;
 
   constructor(deps: ProberDeps) {
     this.#deps = deps;
   }
 
-  /** A slot came or its row changed. */
-  follow(slot: Slot): void {
-    const policy = slot.extension.policy.health_check ?? null;
-    const known = this.#slots.get(slot);
+  /** A runtime came or its row changed. */
+  follow(runtime: ExtensionRuntime): void {
+    const policy = runtime.extension.policy.health_check ?? null;
+    const known = this.#runtimes.get(runtime);
     if (this.#isStopped || (policy === null && known === undefined)) return;
     const checks = new Map<Target, TargetChecks>();
-    for (const service of slot.services) {
+    for (const service of runtime.services) {
       const { target } = service;
-      const own = known?.get(target) ?? new TargetChecks(this.#deps, slot, target);
+      const own = known?.get(target) ?? new TargetChecks(this.#deps, runtime, target);
       known?.delete(target);
       checks.set(target, own);
       if (policy === null) own.stop();
       else own.follow(service, policy);
     }
     for (const gone of known?.values() ?? []) gone.stop();
-    this.#slots.set(slot, checks);
+    this.#runtimes.set(runtime, checks);
   }
 
-  /** The slot is stopped. */
-  forget(slot: Slot): void {
-    for (const checks of this.#slots.get(slot)?.values() ?? []) checks.stop();
-    this.#slots.delete(slot);
+  /** The runtime is stopped. */
+  forget(runtime: ExtensionRuntime): void {
+    for (const checks of this.#runtimes.get(runtime)?.values() ?? []) checks.stop();
+    this.#runtimes.delete(runtime);
   }
 
   /** C7. */
   stop(): void {
     this.#isStopped = true;
-    for (const slot of this.#slots.keys()) this.forget(slot);
+    for (const runtime of this.#runtimes.keys()) this.forget(runtime);
   }
 }
 
@@ -88,7 +88,7 @@ interface Plan {
 
 class TargetChecks {
   readonly #deps: ProberDeps;
-  readonly #slot: Slot;
+  readonly #runtime: ExtensionRuntime;
   readonly #target: Target;
   #plan: Plan | null = null;
   #timer: unknown = null;
@@ -98,9 +98,9 @@ class TargetChecks {
   /** The endpoint that the next round begins with. A round that sends nothing takes no turn. */
   #turn = 0;
 
-  constructor(deps: ProberDeps, slot: Slot, target: Target) {
+  constructor(deps: ProberDeps, runtime: ExtensionRuntime, target: Target) {
     this.#deps = deps;
-    this.#slot = slot;
+    this.#runtime = runtime;
     this.#target = target;
   }
 
@@ -111,7 +111,7 @@ class TargetChecks {
     const intervalMs = (policy.interval_seconds ?? DEFAULT_CHECK_INTERVAL_SECONDS) * 1000;
     const timeoutMs = Math.min(timeout_ms, version.timeoutMs);
     if (this.#out > 0 && timeoutMs < (this.#plan?.timeoutMs ?? 0))
-      this.#deps.limitAttempts(this.#slot.id, version.version, true, timeoutMs);
+      this.#deps.limitAttempts(this.#runtime.id, version.version, true, timeoutMs);
     const isNew = intervalMs !== this.#plan?.intervalMs;
     const isLonger = intervalMs > (this.#plan?.intervalMs ?? 0);
     this.#plan = {
@@ -120,7 +120,7 @@ class TargetChecks {
         subject === undefined
           ? null
           : prepareRoute({
-              extensionId: this.#slot.id,
+              extensionId: this.#runtime.id,
               version: version.version,
               instanceId: null,
               subject,
@@ -161,13 +161,13 @@ class TargetChecks {
     // C6. A timer may fire early, or many intervals late.
     const passed = Math.max(Math.floor((nowMs - this.#dueMs) / intervalMs) + 1, 1);
     this.#arm(this.#dueMs + passed * intervalMs);
-    if (this.#out > 0 || this.#slot.gate === 'disabled') return;
+    if (this.#out > 0 || this.#runtime.gate === 'disabled') return;
     try {
       this.#round(this.#plan, nowMs);
     } catch (error) {
       this.#deps.log.error({
         event: 'health_check_failed',
-        extension_id: this.#slot.id,
+        extension_id: this.#runtime.id,
         version: this.#target.version,
         error: stackOf(error),
       });
@@ -231,11 +231,11 @@ class TargetChecks {
     const nowMs = clock.now();
     this.#out--;
     const result = endAttempt(this.#target, attempt, end, reply, absenceGraceMs, nowMs);
-    this.#slot.countCheck(result);
+    this.#runtime.countCheck(result);
     if (log.isLevelEnabled('debug'))
       log.debug({
         event: 'health_check',
-        extension_id: this.#slot.id,
+        extension_id: this.#runtime.id,
         version: this.#target.version,
         subject: route.subject,
         result,

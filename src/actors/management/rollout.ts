@@ -27,7 +27,7 @@ export class Rollout implements RolloutDesk {
       readonly inForce: {
         /** Of the registry in force; null before the first snapshot. */
         readonly revision: number | null;
-        readonly slots: ReadonlyMap<string, { readonly extension: Extension }>;
+        readonly runtimes: ReadonlyMap<string, { readonly extension: Extension }>;
       };
       /** A UUID. */
       readonly newId: () => string;
@@ -74,7 +74,7 @@ export class Rollout implements RolloutDesk {
     try {
       const rows = await this.#inTime(this.deps.read(extensionId, historyLimit));
       if (rows === null) return { kind: 'extension_not_found', message: `no extension '${extensionId}'` };
-      const extension = this.deps.inForce.slots.get(extensionId)?.extension;
+      const extension = this.deps.inForce.runtimes.get(extensionId)?.extension;
       const first = extension === undefined ? null : defaultVersion(extension);
       const shares = extension === undefined ? new Map<string, number>() : sharesOf(extension);
       const versions = rows.versions.map(({ version, enabled, has_rules, rollout_percent, rollout_key }) => ({
@@ -108,7 +108,7 @@ export class Rollout implements RolloutDesk {
     const { inForce, clock } = this.deps;
     const hasIt = (): boolean => (inForce.revision ?? -1) >= revision;
     await firstValueFrom(race(this.#applied$.pipe(startWith(undefined), filter(hasIt)), after(IN_FORCE_MS, clock)));
-    const versions = inForce.slots.get(order.extensionId)?.extension.versions ?? [];
+    const versions = inForce.runtimes.get(order.extensionId)?.extension.versions ?? [];
     const version = versions.find((v) => v.version === order.version);
     return { kind: 'set', changed, was, revision, inForce: hasIt() && version?.rolloutPercent === order.percent };
   }

@@ -1,4 +1,4 @@
-// Keeps the slots in step with the registry: what the feed emits becomes a plan, and the plan is carried out in slices, one
+// Keeps the runtimes in step with the registry: what the feed emits becomes a plan, and the plan is carried out in slices, one
 // update after the other.
 //
 // P1. Removals first, so that an id never runs twice.
@@ -7,7 +7,7 @@
 // P3. Mass removal is held until a second reading agrees (registry-diff.ts, D2) or `reload(force)`.
 // P4. A row that is refused is reported once per revision.
 // P5. However much an update brings, nothing holds the event loop for longer than a slice.
-// P6. Where the registry's history is another one, that is reported, and every slot is compared with its rows anew.
+// P6. Where the registry's history is another one, that is reported, and every runtime is compared with its rows anew.
 import { catchError, concatMap, EMPTY, type Observable, Subject, type Subscription, takeUntil } from '#rxjs';
 import { diffingRegistry, type RegisteredExtension, type RegistryPlan } from '../../domain/registry/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../../domain/registry/registry-rows.js';
@@ -19,7 +19,7 @@ import { logUnexpected } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
 import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
 import { after } from '../extension/actor-supervision.js';
-import { Slot, type SlotDeps } from '../extension/extension-runtime.js';
+import { ExtensionRuntime, type RuntimeDeps } from '../extension/extension-runtime.js';
 import { inSlices } from '../extension/slices.js';
 import type { Clock } from '../ports/clock.js';
 import type { RegistryFeed } from '../ports/storage.js';
@@ -30,15 +30,15 @@ interface SupervisorDeps {
   readonly feed$: RegistryFeed;
   readonly rules: SubjectRules;
   readonly clock: Clock;
-  readonly slotDeps: Omit<SlotDeps, 'onChangeFailed'>;
+  readonly runtimeDeps: Omit<RuntimeDeps, 'onChangeFailed'>;
   readonly notices: Notices;
   readonly log: Logger;
   /** Asks the feed for the whole registry again. */
   readonly requestSnapshot: () => void;
-  /** A slot came or its row changed. */
-  readonly onSlotChanged: (slot: Slot) => void;
+  /** A runtime came or its row changed. */
+  readonly onRuntimeChanged: (runtime: ExtensionRuntime) => void;
   /** Its actors are stopped; it gets no call any more. */
-  readonly onSlotStopped: (slot: Slot) => void;
+  readonly onRuntimeStopped: (runtime: ExtensionRuntime) => void;
   /** P6; `revision` is that of the history that is in force now. */
   readonly onHistoryChanged: (revision: number) => void;
   /** The registry as it is in force now, after each update. */
@@ -51,18 +51,18 @@ const RETRY_MAX_MS = 60_000;
 const NOTHING: ReadonlySet<string> = new Set();
 
 export class Supervisor {
-  readonly slots = new Map<string, Slot>();
+  readonly runtimes = new Map<string, ExtensionRuntime>();
   readonly #registered = new Map<string, RegisteredExtension>();
   readonly #stopped$ = new Subject<void>();
   readonly #deps: SupervisorDeps;
-  readonly #slotDeps: SlotDeps;
+  readonly #runtimeDeps: RuntimeDeps;
   readonly #refused: RefusedRows;
   readonly #fallbacks: FallbackTable;
   #revision: number | null = null;
   #confirmation: Subscription | null = null;
   /** What a second reading may remove: what the first one held, or everything where an operator forces it. */
   #removable: ReadonlySet<string> | 'all' = NOTHING;
-  /** P2. Ids whose slots are not what their rows say. */
+  /** P2. Ids whose runtimes are not what their rows say. */
   #unsettled = new Set<string>();
   #retry: Subscription | null = null;
   #retries = 0;
@@ -72,7 +72,7 @@ export class Supervisor {
     this.#deps = deps;
     this.#refused = new RefusedRows(deps.notices);
     this.#fallbacks = new FallbackTable((problem) => this.#refused.report(problem, 'fallback'));
-    this.#slotDeps = { ...deps.slotDeps, onChangeFailed: (slot, error) => this.#failed(slot.id, error) };
+    this.#runtimeDeps = { ...deps.runtimeDeps, onChangeFailed: (runtime, error) => this.#failed(runtime.id, error) };
   }
 
   /** Revision of the registry in force; null before the first snapshot. */
@@ -83,10 +83,10 @@ export class Supervisor {
   /** Extensions that may stand in for this one; see domain/registry/fallbacks.ts. */
   readonly fallbacksOf = (id: string): readonly string[] => this.#fallbacks.of(id);
 
-  /** Rows that are refused now, of one extension or of all; one that is refused as a whole has no slot. */
+  /** Rows that are refused now, of one extension or of all; one that is refused as a whole has no runtime. */
   readonly refusedRows = (extensionId?: string): Iterable<RowProblem> => this.#refused.list(extensionId);
 
-  readonly isInvalid = (id: string): boolean => this.#registered.has(id) && !this.slots.has(id);
+  readonly isInvalid = (id: string): boolean => this.#registered.has(id) && !this.runtimes.has(id);
 
   start(): void {
     this.#deps.feed$
@@ -105,11 +105,11 @@ export class Supervisor {
 
   /** `stalledUntilMs`: see AfterRoundTrip. */
   tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
-    for (const slot of this.slots.values())
+    for (const runtime of this.runtimes.values())
       try {
-        slot.tick(nowMs, stalledUntilMs);
+        runtime.tick(nowMs, stalledUntilMs);
       } catch (error) {
-        logUnexpected(this.#deps.log, `a tick of ${slot.id}`, error);
+        logUnexpected(this.#deps.log, `a tick of ${runtime.id}`, error);
       }
   }
 
@@ -119,10 +119,10 @@ export class Supervisor {
     this.#retry?.unsubscribe();
     this.#stopped$.next();
     this.#stopped$.complete();
-    for (const slot of [...this.slots.values()]) {
-      slot.stop();
-      this.slots.delete(slot.id);
-      this.#deps.onSlotStopped(slot);
+    for (const runtime of [...this.runtimes.values()]) {
+      runtime.stop();
+      this.runtimes.delete(runtime.id);
+      this.#deps.onRuntimeStopped(runtime);
     }
   }
 
@@ -183,26 +183,26 @@ export class Supervisor {
     this.#registered.delete(id);
     this.#refused.forget(id);
     this.#unsettled.delete(id);
-    const slot = this.slots.get(id);
-    if (slot === undefined) return;
-    this.slots.delete(id);
-    yield* slot.stopping();
-    this.#deps.onSlotStopped(slot);
+    const runtime = this.runtimes.get(id);
+    if (runtime === undefined) return;
+    this.runtimes.delete(id);
+    yield* runtime.stopping();
+    this.#deps.onRuntimeStopped(runtime);
   }
 
-  /** P2. The slot comes to be what its rows say. */
+  /** P2. The runtime comes to be what its rows say. */
   *#settling(id: string, registered: RegisteredExtension, entry: RegistryEntry, isNewHistory: boolean): Steps<void> {
     const { extension } = registered;
     if (extension === null) return;
     try {
-      const known = this.slots.get(id);
+      const known = this.runtimes.get(id);
       if (known === undefined) {
-        const slot = yield* Slot.starting(extension, registered, entry, this.#slotDeps);
-        this.slots.set(id, slot);
-        this.#deps.onSlotChanged(slot);
+        const runtime = yield* ExtensionRuntime.starting(extension, registered, entry, this.#runtimeDeps);
+        this.runtimes.set(id, runtime);
+        this.#deps.onRuntimeChanged(runtime);
       } else {
         yield* known.applying(extension, registered, entry, isNewHistory);
-        this.#deps.onSlotChanged(known);
+        this.#deps.onRuntimeChanged(known);
       }
       this.#unsettled.delete(id);
       this.#refused.renew(id, 'applied');
@@ -212,7 +212,7 @@ export class Supervisor {
     yield;
   }
 
-  /** P2. What the slot was goes on as far as it does; its rows are applied again. */
+  /** P2. What the runtime was goes on as far as it does; its rows are applied again. */
   #failed(id: string, error: unknown): void {
     this.#deps.log.error({ event: 'slot_failed', extension_id: id, error: stackOf(error) });
     const revision = this.#registered.get(id)?.extension?.revision ?? 0;
@@ -254,7 +254,7 @@ export class Supervisor {
       started: plan.start.length,
       updated: plan.update.length,
       removed: plan.remove.length,
-      running: this.slots.size,
+      running: this.runtimes.size,
     });
   }
 

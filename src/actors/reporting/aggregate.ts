@@ -11,7 +11,7 @@ import { logUnexpected } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
 import { type Notices, publicEvidence, SYSTEM_REGISTRY } from '../events/notices.js';
 import { after, every } from '../extension/actor-supervision.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import type { Target } from '../target/target.js';
 import type { HealthView } from './health-view.js';
@@ -27,7 +27,7 @@ export class Aggregate {
 
   constructor(
     private readonly deps: {
-      readonly slots: ReadonlyMap<string, Slot>;
+      readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
       readonly view: HealthView;
       /** 0..1 */
       readonly minSuccessRate: number;
@@ -65,13 +65,13 @@ export class Aggregate {
   *#chunks(): Generator<void> {
     const all: ExtensionHealth[] = [];
     let looked = 0;
-    for (const slot of this.deps.slots.values()) {
+    for (const runtime of this.deps.runtimes.values()) {
       try {
-        const health = this.deps.view.extension(slot);
+        const health = this.deps.view.extension(runtime);
         all.push(health);
-        this.#judge(slot, health);
+        this.#judge(runtime, health);
       } catch (error) {
-        logUnexpected(this.deps.log, `the health of ${slot.id}`, error);
+        logUnexpected(this.deps.log, `the health of ${runtime.id}`, error);
       }
       if (++looked % EXTENSIONS_PER_CHUNK === 0) yield;
     }
@@ -80,8 +80,8 @@ export class Aggregate {
   }
 
   /** U3. */
-  #judge(slot: Slot, { version, health }: ExtensionHealth): void {
-    const target = slot.defaultService?.target;
+  #judge(runtime: ExtensionRuntime, { version, health }: ExtensionHealth): void {
+    const target = runtime.defaultService?.target;
     if (target === undefined) return;
     const { clock, wall, minSuccessRate } = this.deps;
     const counts = target.health.counts(clock.now());
@@ -102,7 +102,7 @@ export class Aggregate {
     };
     this.deps.notices.tell({
       event: 'high_failure_rate',
-      extensionId: slot.id,
+      extensionId: runtime.id,
       version,
       actor: SYSTEM_REGISTRY,
       reason: 'success_rate_under_minimum',

@@ -1,4 +1,4 @@
-// Reads the slots for the health API and the metrics page. Reading takes no permit and changes no state.
+// Reads the runtimes for the health API and the metrics page. Reading takes no permit and changes no state.
 
 import {
   type ExtensionHealth,
@@ -17,7 +17,7 @@ import { overrideOf } from '../../domain/registry/verbs.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
 import { WHYS } from '../../domain/routing/routing-table.js';
 import { isoAt, publicEvidence } from '../events/notices.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { statusOf, worstOf } from '../extension/instance-status.js';
 import type { ExtensionSample, HealthSource, MetricsSource } from '../ports/api.js';
 import type { Clock, WallClock } from '../ports/clock.js';
@@ -31,7 +31,7 @@ const round = (value: number | null): number | null => (value === null ? null : 
 export class HealthView implements HealthSource, MetricsSource {
   constructor(
     private readonly deps: {
-      readonly slots: ReadonlyMap<string, Slot>;
+      readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
       readonly clock: Clock;
       readonly wall: WallClock;
       readonly autoDisabledTotal: () => number;
@@ -42,8 +42,8 @@ export class HealthView implements HealthSource, MetricsSource {
   ) {}
 
   report(): HealthReport {
-    const extensions = [...this.deps.slots.values()]
-      .map((slot) => this.extension(slot))
+    const extensions = [...this.deps.runtimes.values()]
+      .map((runtime) => this.extension(runtime))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     const refused = [...this.deps.refusedRows()];
     return {
@@ -55,25 +55,25 @@ export class HealthView implements HealthSource, MetricsSource {
   }
 
   one(extensionId: string): ExtensionHealth | null {
-    const slot = this.deps.slots.get(extensionId);
-    if (slot === undefined) return null;
-    const { extension } = slot;
-    const published = slot.defaultService;
+    const runtime = this.deps.runtimes.get(extensionId);
+    if (runtime === undefined) return null;
+    const { extension } = runtime;
+    const published = runtime.defaultService;
     return {
-      ...this.extension(slot),
-      breaker_settings: slot.breakerSettings,
+      ...this.extension(runtime),
+      breaker_settings: runtime.breakerSettings,
       refused_rows: [...this.deps.refusedRows(extensionId)].slice(0, MAX_REFUSED_ROWS).map(refusedRow),
       versions: [
-        ...[...slot.services].map((service) => ({
+        ...[...runtime.services].map((service) => ({
           version: service.version.version,
           enabled: true,
           default: service === published,
           override: overrideOf(extension, service.version.version),
-          ...this.target(slot, service.target),
+          ...this.target(runtime, service.target),
         })),
         // Nothing runs of these, and whoever switches one on should see what is set over it.
         ...extension.versions
-          .filter(({ version, enabled }) => !enabled && slot.service(version) === null)
+          .filter(({ version, enabled }) => !enabled && runtime.service(version) === null)
           .map(({ version }) => ({
             version,
             enabled: false,
@@ -82,14 +82,14 @@ export class HealthView implements HealthSource, MetricsSource {
             ...NO_TARGET,
           })),
       ],
-      instances: extension.instances.map((instance) => this.#instance(slot, instance)),
+      instances: extension.instances.map((instance) => this.#instance(runtime, instance)),
     };
   }
 
-  #instance(slot: Slot, instance: Instance): InstanceHealth {
+  #instance(runtime: ExtensionRuntime, instance: Instance): InstanceHealth {
     const { clock, wall, minSuccessRate } = this.deps;
     const nowMs = clock.now();
-    const serving = slot.servicesOf(instance);
+    const serving = runtime.servicesOf(instance);
     const endpoints = serving.map(({ target }) => target.rotation.at(instance.subject));
     const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, instance.id, minSuccessRate, nowMs)));
     const out = endpoints.filter((endpoint) => !endpoint.isInRotation);
@@ -100,7 +100,7 @@ export class HealthView implements HealthSource, MetricsSource {
       weight: instance.weight,
       enabled: instance.enabled,
       // Where nothing is known here yet, the row may know more.
-      health_status: status === 'unknown' ? slot.instanceStatuses.inRow(instance) : status,
+      health_status: status === 'unknown' ? runtime.instanceStatuses.inRow(instance) : status,
       ejected_until: out.length === 0 ? null : isoAt(Math.max(...out.map((e) => e.ejectedUntilMs)), clock, wall),
       success_rate: reading?.successRate ?? null,
       avg_latency_ms: round(reading?.avgMs ?? null),
@@ -113,10 +113,10 @@ export class HealthView implements HealthSource, MetricsSource {
 
   /** As of now; reads no window, so that it costs little. */
   counts(): HealthCounts {
-    const total = this.deps.slots.size;
+    const total = this.deps.runtimes.size;
     let enabled = 0;
     let healthy = 0;
-    for (const { extension, defaultService } of this.deps.slots.values()) {
+    for (const { extension, defaultService } of this.deps.runtimes.values()) {
       if (extension.enabled) enabled++;
       if (isHealthy(extension.enabled, defaultService?.target.publishedState ?? 'closed')) healthy++;
     }
@@ -124,13 +124,13 @@ export class HealthView implements HealthSource, MetricsSource {
   }
 
   /** Health of one target; also what an event carries. */
-  target(slot: Slot, target: Target): TargetHealth {
+  target(runtime: ExtensionRuntime, target: Target): TargetHealth {
     const { clock, wall } = this.deps;
     const nowMs = clock.now();
     const reading = target.health.read(nowMs);
     const facts = target.facts();
-    const stored = slot.stored.get(target.version);
-    const { before } = slot.counts.get(target.version) ?? { before: { successes: 0, failures: 0 } };
+    const stored = runtime.stored.get(target.version);
+    const { before } = runtime.counts.get(target.version) ?? { before: { successes: 0, failures: 0 } };
     const isOpen = facts.state === 'open';
     return {
       success_rate: reading.successRate,
@@ -158,37 +158,37 @@ export class HealthView implements HealthSource, MetricsSource {
 
   *extensions(): Iterable<ExtensionSample> {
     const { clock, wall } = this.deps;
-    for (const slot of this.deps.slots.values()) {
+    for (const runtime of this.deps.runtimes.values()) {
       const nowMs = clock.now();
-      const target = slot.defaultService?.target ?? null;
+      const target = runtime.defaultService?.target ?? null;
       const reading = target?.health.read(nowMs) ?? null;
-      const sum = slot.counts.sum();
+      const sum = runtime.counts.sum();
       const lastFailureMs = target?.last.failureMs ?? null;
       yield {
-        extension_id: slot.id,
+        extension_id: runtime.id,
         state: target === null ? 0 : STATE_NUMBERS[target.publishedState],
         failures_total: sum.failures,
         recoveries_total: sum.recoveries,
         trips_total: sum.trips,
         // Of a single version they would say the same once more.
         version_counts:
-          slot.counts.size < 2
+          runtime.counts.size < 2
             ? []
-            : [...slot.counts.all].map(({ version, counters }) => ({ version: version.version, ...counters })),
+            : [...runtime.counts.all].map(({ version, counters }) => ({ version: version.version, ...counters })),
         success_rate: reading?.successRate ?? null,
         avg_latency_ms: reading?.avgMs ?? null,
-        auto_disabled: slot.extension.autoDisabled,
-        in_flight: slot.inFlight,
+        auto_disabled: runtime.extension.autoDisabled,
+        in_flight: runtime.inFlight,
         last_failure_timestamp_seconds: lastFailureMs === null ? null : (wall() - (nowMs - lastFailureMs)) / 1000,
-        invocations: slot.results,
-        duration_buckets: slot.durations.cumulative(),
-        duration_sum_seconds: slot.durations.sumSeconds,
-        health_checks: slot.checks,
-        fallbacks: slot.fallbacks,
-        routed: [...slot.calls].flatMap(([version, counts]) =>
+        invocations: runtime.results,
+        duration_buckets: runtime.durations.cumulative(),
+        duration_sum_seconds: runtime.durations.sumSeconds,
+        health_checks: runtime.checks,
+        fallbacks: runtime.fallbacks,
+        routed: [...runtime.calls].flatMap(([version, counts]) =>
           WHYS.filter((by) => counts[by] > 0).map((by) => ({ version, by, calls: counts[by] })),
         ),
-        versions: [...slot.services]
+        versions: [...runtime.services]
           .filter((service) => service.target !== target)
           .map((service) => ({
             version: service.version.version,
@@ -202,17 +202,17 @@ export class HealthView implements HealthSource, MetricsSource {
     return this.deps.autoDisabledTotal();
   }
 
-  extension(slot: Slot): ExtensionHealth {
-    const { extension } = slot;
-    const target = slot.defaultService?.target;
+  extension(runtime: ExtensionRuntime): ExtensionHealth {
+    const { extension } = runtime;
+    const target = runtime.defaultService?.target;
     return {
-      id: slot.id,
+      id: runtime.id,
       type: extension.type,
       enabled: extension.enabled,
       auto_disabled: extension.autoDisabled,
       override: extension.breakerOverride,
       version: defaultVersion(extension)?.version ?? extension.version,
-      health: target === undefined ? NO_TARGET : this.target(slot, target),
+      health: target === undefined ? NO_TARGET : this.target(runtime, target),
     };
   }
 }

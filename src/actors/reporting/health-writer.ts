@@ -9,7 +9,7 @@
 import type { Counters } from '../../domain/health/counters.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Clock } from '../ports/clock.js';
 import type { FlushHealth, HealthFlushRow, WasFlushed } from '../ports/storage.js';
@@ -27,7 +27,7 @@ interface Flushed {
 
 /** One row of a flush, kept until it is known whether it was written. */
 interface Part {
-  readonly slot: Slot;
+  readonly runtime: ExtensionRuntime;
   readonly target: Target;
   readonly row: HealthFlushRow;
   readonly openUntilMs: number;
@@ -56,7 +56,7 @@ export class HealthWriter {
 
   constructor(
     private readonly deps: {
-      readonly slots: ReadonlyMap<string, Slot>;
+      readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
       readonly clock: Clock;
       readonly flush: FlushHealth;
       readonly wasFlushed: WasFlushed;
@@ -74,9 +74,9 @@ export class HealthWriter {
 
   /** The rows are not those that were written: with the next flush each target's is written again. */
   rewriteAll(): void {
-    for (const slot of this.deps.slots.values())
-      for (const { target } of slot.services)
-        this.#flushed.set(target, { ...this.#flushedOf(slot, target), epoch: NO_EPOCH });
+    for (const runtime of this.deps.runtimes.values())
+      for (const { target } of runtime.services)
+        this.#flushed.set(target, { ...this.#flushedOf(runtime, target), epoch: NO_EPOCH });
   }
 
   /** Writes everything that is owed as of now; resolves when it is written, dropped, or the database is away. */
@@ -119,13 +119,13 @@ export class HealthWriter {
   #pending(): Part[] {
     const nowMs = this.deps.clock.now();
     const parts: Part[] = [];
-    for (const slot of this.deps.slots.values())
-      for (const service of slot.services) {
+    for (const runtime of this.deps.runtimes.values())
+      for (const service of runtime.services) {
         const { target } = service;
-        const before = { ...this.#flushedOf(slot, target), ...this.#countedOf(target) };
-        const row = rowOf(slot, service, before, nowMs);
+        const before = { ...this.#flushedOf(runtime, target), ...this.#countedOf(target) };
+        const row = rowOf(runtime, service, before, nowMs);
         if (row === null) continue;
-        parts.push({ slot, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
+        parts.push({ runtime, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
       }
     return parts;
   }
@@ -162,10 +162,10 @@ export class HealthWriter {
     for (const part of parts) this.#settle(part);
   }
 
-  #settle({ slot, target, row, openUntilMs, windowOverMs }: Part): void {
+  #settle({ runtime, target, row, openUntilMs, windowOverMs }: Part): void {
     const counted = this.#countedOf(target);
     this.#held.release(nameOf(row));
-    if (row.published) slot.publishedVersion = row.version;
+    if (row.published) runtime.publishedVersion = row.version;
     this.#counted.set(target.counters, {
       successes: counted.successes + row.success_delta,
       failures: counted.failures + row.failure_delta,
@@ -183,10 +183,10 @@ export class HealthWriter {
   }
 
   /** A target that was never flushed is as its stored row has it. */
-  #flushedOf(slot: Slot, target: Target): Flushed {
+  #flushedOf(runtime: ExtensionRuntime, target: Target): Flushed {
     let flushed = this.#flushed.get(target);
     if (flushed === undefined) {
-      const epoch = slot.stored.get(target.version)?.epoch ?? 0;
+      const epoch = runtime.stored.get(target.version)?.epoch ?? 0;
       const { openUntilMs } = target;
       flushed = { epoch, openUntilMs, autoDisabled: null, windowOverMs: null };
       this.#flushed.set(target, flushed);
@@ -200,7 +200,7 @@ const nameOf = ({ extension_id, version }: { readonly extension_id: string; read
 
 /** What the target owes; null: nothing changed since the last flush. */
 function rowOf(
-  slot: Slot,
+  runtime: ExtensionRuntime,
   { target, version }: Service,
   before: Flushed & Counted,
   nowMs: number,
@@ -208,11 +208,11 @@ function rowOf(
   const successes = target.counters.successes - before.successes;
   const failures = target.counters.failures - before.failures;
   const facts = target.facts();
-  const { autoDisabled } = slot.extension;
+  const { autoDisabled } = runtime.extension;
   const isCopyTrue = before.autoDisabled === null || before.autoDisabled === autoDisabled;
-  const published = slot.defaultService?.target === target;
+  const published = runtime.defaultService?.target === target;
   // Another version is the default now: its facts take the place of this one's in the published row, or the other way round.
-  const isInPlace = slot.publishedVersion === null || published === (slot.publishedVersion === version.version);
+  const isInPlace = runtime.publishedVersion === null || published === (runtime.publishedVersion === version.version);
   const isSameTime = target.mode !== 'open' || target.openUntilMs === before.openUntilMs;
   const isSame = facts.epoch === before.epoch && isSameTime;
   const isOver = before.windowOverMs !== null && nowMs >= before.windowOverMs;
@@ -220,8 +220,8 @@ function rowOf(
   const reading = target.health.read(nowMs);
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {
-    extension_id: slot.id,
-    extension_uid: slot.extension.uid ?? null,
+    extension_id: runtime.id,
+    extension_uid: runtime.extension.uid ?? null,
     version_uid: version.uid ?? null,
     version: version.version,
     published,

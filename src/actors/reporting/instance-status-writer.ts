@@ -2,7 +2,7 @@
 // still; only the latest counts. A row that another transaction holds keeps no other waiting.
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock } from '../ports/clock.js';
 import type { InstanceStatusRow, WriteInstanceStatus } from '../ports/storage.js';
 
@@ -12,7 +12,7 @@ export class InstanceStatusWriter {
 
   constructor(
     private readonly deps: {
-      readonly slots: ReadonlyMap<string, Slot>;
+      readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
       readonly clock: Clock;
       readonly write: WriteInstanceStatus;
       /** Under it an instance is degraded. */
@@ -49,18 +49,18 @@ export class InstanceStatusWriter {
       if (error !== undefined) this.#held.note(name, error);
       else if (held !== null) this.#held.release(name);
       const isWritten = held !== null && error === undefined;
-      this.deps.slots.get(row.extension_id)?.instanceStatuses.settled(row.instance_id, isWritten);
+      this.deps.runtimes.get(row.extension_id)?.instanceStatuses.settled(row.instance_id, isWritten);
     }
   }
 
   #owed(): InstanceStatusRow[] {
-    const { slots, clock, minSuccessRate } = this.deps;
+    const { runtimes, clock, minSuccessRate } = this.deps;
     const nowMs = clock.now();
     const rows: InstanceStatusRow[] = [];
-    for (const slot of slots.values())
-      for (const instance of slot.extension.instances) {
-        const endpoints = slot.servicesOf(instance).map(({ target }) => target.rotation.at(instance.subject));
-        const row = slot.instanceStatuses.owed(slot.id, instance.id, endpoints, minSuccessRate, nowMs);
+    for (const runtime of runtimes.values())
+      for (const instance of runtime.extension.instances) {
+        const endpoints = runtime.servicesOf(instance).map(({ target }) => target.rotation.at(instance.subject));
+        const row = runtime.instanceStatuses.owed(runtime.id, instance.id, endpoints, minSuccessRate, nowMs);
         if (row !== null) rows.push(row);
       }
     return rows;

@@ -13,7 +13,7 @@
 import type { InvocationError, UnavailableReason } from '../../domain/registry/errors.js';
 import { longestMs, retryDelayMs } from '../../domain/routing/retry-budget.js';
 import type { Choice, Why } from '../../domain/routing/routing-table.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Clock } from '../ports/clock.js';
 import type { AttemptEnd, AttemptListener, Invocation, Reply, Route, SendAttempt } from '../ports/transport.js';
@@ -21,14 +21,14 @@ import { endAttempt } from '../target/attempt-end.js';
 import { Attempt } from '../target/in-flight.js';
 import type { Target } from '../target/target.js';
 import { type CandidateDeps, type Candidates, isPassedOver, otherCandidates } from './candidates.js';
-import { HeldPlace } from './concurrency-slot.js';
+import { ConcurrencySlot } from './concurrency-slot.js';
 import { chooseInstance, NOTHING_TRIED, type Tried } from './instance-choice.js';
 import { deadlineExceeded, errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
 
 /** What a call begins with. */
 export interface Decided {
   /** Of the extension that was called. */
-  readonly slot: Slot;
+  readonly runtime: ExtensionRuntime;
   readonly choice: Choice;
   /** The version chosen. */
   readonly service: Service;
@@ -45,7 +45,7 @@ export interface CallDeps {
   /** The call holds no place any more. */
   readonly onFinished: (call: Call) => void;
   /** The caller has its reply; `result` is `ok` or the error code. */
-  readonly onAnswered: (slot: Slot, result: string, durationMs: number) => void;
+  readonly onAnswered: (runtime: ExtensionRuntime, result: string, durationMs: number) => void;
 }
 
 /** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
@@ -56,7 +56,7 @@ const ignore = (): void => undefined;
 
 export class Call implements AttemptListener {
   /** Of the extension that was called. */
-  readonly slot: Slot;
+  readonly runtime: ExtensionRuntime;
   readonly #deps: CallDeps;
   readonly #invocation: Invocation;
   readonly #choice: Choice;
@@ -65,10 +65,10 @@ export class Call implements AttemptListener {
   /** Who may take it if those who were asked do not; null: nobody had to be thought of. */
   #others: Candidates | null = null;
   /** Whose version serves it. */
-  #serving: Slot;
+  #serving: ExtensionRuntime;
   #service: Service;
   /** R6. */
-  readonly #place: HeldPlace;
+  readonly #place: ConcurrencySlot;
   /** Why the version chosen did not take it, or the first that was asked in its place. */
   #refusal: InvocationError | null = null;
   /** Of the candidate that has it, until somebody received it. */
@@ -84,12 +84,12 @@ export class Call implements AttemptListener {
   #deadlineTimer: unknown = null;
   #retryTimer: unknown = null;
 
-  constructor(deps: CallDeps, { slot, choice, service }: Decided, invocation: Invocation) {
+  constructor(deps: CallDeps, { runtime, choice, service }: Decided, invocation: Invocation) {
     this.#deps = deps;
-    this.slot = slot;
+    this.runtime = runtime;
     this.#choice = choice;
-    this.#serving = slot;
-    this.#place = new HeldPlace(slot);
+    this.#serving = runtime;
+    this.#place = new ConcurrencySlot(runtime);
     this.#service = service;
     this.#invocation = invocation;
     this.#route = service.ownRoute;
@@ -106,14 +106,14 @@ export class Call implements AttemptListener {
   #begin(): void {
     const { candidates } = this.#deps;
     const { arrivedMs } = this.#invocation;
-    const { slot } = this;
+    const { runtime } = this;
     const asking = { nowMs: arrivedMs, isTrial };
-    this.#isPassedOver = isPassedOver(slot, this.#choice, this.#service, candidates, asking);
-    const isFirst = slot.gate === null && !this.#isPassedOver;
-    if (isFirst && this.#ask(slot, this.#service, this.#choice.by, arrivedMs)) return;
+    this.#isPassedOver = isPassedOver(runtime, this.#choice, this.#service, candidates, asking);
+    const isFirst = runtime.gate === null && !this.#isPassedOver;
+    if (isFirst && this.#ask(runtime, this.#service, this.#choice.by, arrivedMs)) return;
     if (this.#askOthers(arrivedMs)) return;
-    const own = slot.gate === null ? this.#refusal : null;
-    this.#refuse(own ?? unavailable(slot.gate ?? 'no_version', slot.id), arrivedMs);
+    const own = runtime.gate === null ? this.#refusal : null;
+    this.#refuse(own ?? unavailable(runtime.gate ?? 'no_version', runtime.id), arrivedMs);
   }
 
   attemptEnded(end: AttemptEnd, reply: Reply | null): void {
@@ -151,20 +151,20 @@ export class Call implements AttemptListener {
   /** R5. True: one of them has it now. */
   #askOthers(nowMs: number): boolean {
     const { context } = this.#invocation;
-    this.#others ??= otherCandidates(this.slot, this.#choice, this.#isPassedOver, this.#deps.candidates, {
+    this.#others ??= otherCandidates(this.runtime, this.#choice, this.#isPassedOver, this.#deps.candidates, {
       context,
       nowMs,
       isTrial,
       onSkipped: ignore,
     });
     for (let next = this.#others.next(); !next.done; next = this.#others.next())
-      if (this.#ask(next.value.slot, next.value.service, next.value.why, nowMs)) return true;
+      if (this.#ask(next.value.runtime, next.value.service, next.value.why, nowMs)) return true;
     return false;
   }
 
   /** True: a first attempt to this candidate is out, or has ended already. */
-  #ask(serving: Slot, service: Service, why: Why, nowMs: number): boolean {
-    const place = this.#place.isOf(serving) ? null : placeRefusal(serving, this.slot);
+  #ask(serving: ExtensionRuntime, service: Service, why: Why, nowMs: number): boolean {
+    const place = this.#place.isOf(serving) ? null : placeRefusal(serving, this.runtime);
     if (place !== null) {
       this.#refusal ??= place;
       return false;
@@ -227,7 +227,7 @@ export class Call implements AttemptListener {
   #countReceived(why: Why): void {
     this.#why = null;
     this.#serving.countCall(this.#service.version.version, why);
-    if (this.#serving !== this.slot) this.slot.countFallback(this.#serving.id);
+    if (this.#serving !== this.runtime) this.runtime.countFallback(this.#serving.id);
   }
 
   /** R4. False: there is nowhere to go, or no time. */
@@ -303,7 +303,7 @@ export class Call implements AttemptListener {
     this.#isAnswered = true;
     if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
     if (this.#retryTimer !== null) this.#deps.clock.clearTimeout(this.#retryTimer);
-    this.#deps.onAnswered(this.slot, result, durationMs);
+    this.#deps.onAnswered(this.runtime, result, durationMs);
     if (!this.#isOut) this.#finish();
   }
 
@@ -314,7 +314,7 @@ export class Call implements AttemptListener {
 
   /** Why nothing more may be sent for it: by a person's word on what was called, or on what serves in its place. */
   get #gate(): UnavailableReason | null {
-    return this.slot.gate === 'disabled' ? 'disabled' : this.#serving.gate;
+    return this.runtime.gate === 'disabled' ? 'disabled' : this.#serving.gate;
   }
 
   /** The version may have been switched off since, its rules and instances may be others. null, or why it takes no call. */
@@ -331,7 +331,7 @@ export class Call implements AttemptListener {
   /** R2 and R3 hold also where this code is wrong. */
   #abort(error: unknown): void {
     const nowMs = this.#deps.clock.now();
-    this.#deps.onError(this.slot.id, error);
+    this.#deps.onError(this.runtime.id, error);
     if (this.#isOut) this.#service.target.settle(this.#attempt, 'neutral', 0, nowMs);
     this.#isOut = false;
     if (this.#isAnswered) return this.#finish();
@@ -340,7 +340,7 @@ export class Call implements AttemptListener {
 
   #errorOf(end: AttemptEnd, reply: Reply | null): InvocationError {
     if (end === 'no_responders')
-      return this.#tried.failed === null ? unavailable(end, this.slot.id) : this.#unavailable(end);
+      return this.#tried.failed === null ? unavailable(end, this.runtime.id) : this.#unavailable(end);
     const { version } = this.#service;
     // What limited it last, where that was made shorter meanwhile.
     const inForce = this.#serving.service(version.version)?.version ?? version;

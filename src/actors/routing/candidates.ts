@@ -13,7 +13,7 @@ import { judgeSuccessRate } from '../../domain/health/success-rate.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
 import { unmetCondition } from '../../domain/routing/routing-rules.js';
 import type { Choice, Why } from '../../domain/routing/routing-table.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { CallContext } from '../ports/transport.js';
 import type { Target } from '../target/target.js';
@@ -22,7 +22,7 @@ import type { Target } from '../target/target.js';
 const MAX_FALLBACKS_ASKED = 8;
 
 export interface Candidate {
-  readonly slot: Slot;
+  readonly runtime: ExtensionRuntime;
   readonly service: Service;
   readonly why: Why;
   /** CA4: others were asked before it. */
@@ -30,7 +30,7 @@ export interface Candidate {
 }
 
 export interface CandidateDeps {
-  readonly slots: ReadonlyMap<string, Slot>;
+  readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
   /** Extensions that may stand in for this one. */
   readonly fallbacksOf: (extensionId: string) => readonly string[];
   readonly random: () => number;
@@ -50,7 +50,7 @@ export interface Request {
 
 /** CA4: of the version chosen, by default, whether others are asked before it. */
 export function isPassedOver(
-  { id, table, gate }: Slot,
+  { id, table, gate }: ExtensionRuntime,
   { by }: Choice,
   { target }: Service,
   deps: CandidateDeps,
@@ -63,25 +63,30 @@ export function isPassedOver(
 }
 
 /** All of them, for a call that `choice` was made for. */
-export function* candidatesFor(slot: Slot, choice: Choice, deps: CandidateDeps, request: Request): Candidates {
-  yield* allOf(slot, choice, choice.by, new Set([slot.id]), deps, request);
+export function* candidatesFor(
+  runtime: ExtensionRuntime,
+  choice: Choice,
+  deps: CandidateDeps,
+  request: Request,
+): Candidates {
+  yield* allOf(runtime, choice, choice.by, new Set([runtime.id]), deps, request);
 }
 
 /** Those after the version chosen, which was asked; or before it, where it is passed over. */
 export function otherCandidates(
-  slot: Slot,
+  runtime: ExtensionRuntime,
   choice: Choice,
   isChosenPassedOver: boolean,
   deps: CandidateDeps,
   request: Request,
 ): Candidates {
-  return othersOf(slot, choice, choice.by, isChosenPassedOver, new Set([slot.id]), deps, request);
+  return othersOf(runtime, choice, choice.by, isChosenPassedOver, new Set([runtime.id]), deps, request);
 }
 
 export type Candidates = Generator<Candidate, void>;
 
 function* allOf(
-  of: Slot,
+  of: ExtensionRuntime,
   choice: Choice,
   why: Why,
   asked: Set<string>,
@@ -90,12 +95,12 @@ function* allOf(
 ): Candidates {
   const service = of.gate === null ? of.service(choice.version) : null;
   const isLater = service !== null && isPassedOver(of, choice, service, deps, request);
-  if (service !== null && !isLater) yield { slot: of, service, why, isPassedOver: false };
+  if (service !== null && !isLater) yield { runtime: of, service, why, isPassedOver: false };
   yield* othersOf(of, choice, why, isLater, asked, deps, request);
 }
 
 function* othersOf(
-  of: Slot,
+  of: ExtensionRuntime,
   choice: Choice,
   why: Why,
   isChosenPassedOver: boolean,
@@ -120,19 +125,25 @@ function* othersOf(
   yield* later;
 }
 
-function* otherRuled(of: Slot, choice: Choice, why: Why, { context }: Request): Candidates {
+function* otherRuled(of: ExtensionRuntime, choice: Choice, why: Why, { context }: Request): Candidates {
   for (const { choice: other, conditions } of of.table.ruled)
     if (other !== choice && unmetCondition(conditions, context) === null)
       yield* known(of, other.version, insteadOf(why));
 }
 
 /** CA3. */
-function* inPlaceOf(of: Slot, why: Why, asked: Set<string>, deps: CandidateDeps, request: Request): Candidates {
+function* inPlaceOf(
+  of: ExtensionRuntime,
+  why: Why,
+  asked: Set<string>,
+  deps: CandidateDeps,
+  request: Request,
+): Candidates {
   if (of.gate === null) for (const version of of.table.standIns) yield* known(of, version, insteadOf(why));
   for (const id of deps.fallbacksOf(of.id)) {
     if (asked.has(id) || asked.size > MAX_FALLBACKS_ASKED) continue;
     asked.add(id);
-    const other = deps.slots.get(id);
+    const other = deps.runtimes.get(id);
     const reason = other === undefined ? 'extension_not_found' : skipReason(other, of);
     if (other === undefined || reason !== null) {
       request.onSkipped(id, reason ?? 'extension_not_found');
@@ -150,7 +161,7 @@ function* inPlaceOf(of: Slot, why: Why, asked: Set<string>, deps: CandidateDeps,
 type SkipReason = 'extension_not_found' | 'other_type' | 'context_needed' | UnavailableReason;
 
 /** A person's disable is not passed over to anybody; an automatic one leaves it to the extension's own fallbacks. */
-function skipReason(other: Slot, calledFor: Slot): SkipReason | null {
+function skipReason(other: ExtensionRuntime, calledFor: ExtensionRuntime): SkipReason | null {
   if (other.extension.type !== calledFor.extension.type) return 'other_type';
   return other.gate === 'auto_disabled' ? null : other.gate;
 }
@@ -159,9 +170,9 @@ function skipReason(other: Slot, calledFor: Slot): SkipReason | null {
 const isWeak = (target: Target, { minSuccessRate }: CandidateDeps, nowMs: number): boolean =>
   judgeSuccessRate(target.measured.routingCounts(nowMs), minSuccessRate) === 'low';
 
-function* known(slot: Slot, version: string, why: Why, isPassedOver = false): Candidates {
-  const service = slot.service(version);
-  if (service !== null) yield { slot, service, why, isPassedOver };
+function* known(runtime: ExtensionRuntime, version: string, why: Why, isPassedOver = false): Candidates {
+  const service = runtime.service(version);
+  if (service !== null) yield { runtime, service, why, isPassedOver };
 }
 
 const insteadOf = (why: Why): Why => (why === 'fallback' ? 'fallback' : 'stand_in');

@@ -1,23 +1,23 @@
 // The place that one call holds in `max_in_flight` of the extension that serves it in another's place. (That of the extension
 // which was called is the router's.)
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 
-export class HeldPlace {
-  readonly #called: Slot;
+export class ConcurrencySlot {
+  readonly #called: ExtensionRuntime;
   /** The one that was called: none is held. */
-  #holder: Slot;
+  #holder: ExtensionRuntime;
 
-  constructor(called: Slot) {
+  constructor(called: ExtensionRuntime) {
     this.#called = called;
     this.#holder = called;
   }
 
-  isOf(slot: Slot): boolean {
-    return slot === this.#holder;
+  isOf(runtime: ExtensionRuntime): boolean {
+    return runtime === this.#holder;
   }
 
   /** Whoever held it before lets it go. */
-  take(serving: Slot): void {
+  take(serving: ExtensionRuntime): void {
     if (serving === this.#holder) return;
     this.letGo();
     if (serving === this.#called) return;

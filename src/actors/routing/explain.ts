@@ -15,7 +15,7 @@ import type {
 } from '../../domain/routing/explanation.js';
 import { type Context, unmetCondition } from '../../domain/routing/routing-rules.js';
 import type { Choice, RoutingTable } from '../../domain/routing/routing-table.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Explain } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
@@ -37,14 +37,14 @@ export function createExplain(deps: ExplainDeps): Explain {
   return (extensionId, given) => {
     const context = contextOf(given, deps.environment);
     const decision = deps.router.decide(extensionId, { context });
-    const slot = deps.slots.get(extensionId);
+    const runtime = deps.runtimes.get(extensionId);
     if (!('code' in decision)) {
       const asked = askCandidates(decision, context, deps);
-      return { ...aboutVersions(extensionId, slot, decision.choice, context), ...asked };
+      return { ...aboutVersions(extensionId, runtime, decision.choice, context), ...asked };
     }
     if (decision.code === 'extension_not_found') return null;
-    const choice = slot?.table.choose(context, deps.random) ?? null;
-    const about = aboutVersions(extensionId, slot, choice, context);
+    const choice = runtime?.table.choose(context, deps.random) ?? null;
+    const about = aboutVersions(extensionId, runtime, choice, context);
     return { ...about, candidates: [], skipped: [], answer: refusedBy(decision) };
   };
 }
@@ -70,15 +70,20 @@ function contextOf(given: Readonly<Record<string, string>>, environment: string 
   };
 }
 
-function aboutVersions(extensionId: string, slot: Slot | undefined, choice: Choice | null, context: ExplainContext) {
-  const table = slot?.table;
+function aboutVersions(
+  extensionId: string,
+  runtime: ExtensionRuntime | undefined,
+  choice: Choice | null,
+  context: ExplainContext,
+) {
+  const table = runtime?.table;
   const hasRollout = table !== undefined && table.shares.length > 0;
   // Nothing asks for its key where there is none.
   const key = hasRollout ? table.rolloutKey(context) : null;
   return {
     extension_id: extensionId,
     context: context.values,
-    versions: slot === undefined ? [] : explainVersions(slot, choice, context),
+    versions: runtime === undefined ? [] : explainVersions(runtime, choice, context),
     chosen: choice,
     rollout: hasRollout ? { key: key?.name ?? null, value: key?.value ?? null } : null,
     // Last, since what the versions asked for counts.
@@ -86,7 +91,11 @@ function aboutVersions(extensionId: string, slot: Slot | undefined, choice: Choi
   };
 }
 
-function explainVersions({ extension, table }: Slot, choice: Choice | null, context: Context): ExplainedVersion[] {
+function explainVersions(
+  { extension, table }: ExtensionRuntime,
+  choice: Choice | null,
+  context: Context,
+): ExplainedVersion[] {
   const names = new Set([
     ...extension.versions.map(({ version }) => version),
     ...(table.default ? [table.default.version] : []),
@@ -115,7 +124,7 @@ function verdictOf(
   return table.shares.some(({ choice }) => choice.version === version) ? 'rollout' : 'disabled';
 }
 
-function askCandidates({ slot, choice }: Decided, context: CallContext, deps: ExplainDeps) {
+function askCandidates({ runtime, choice }: Decided, context: CallContext, deps: ExplainDeps) {
   const nowMs = deps.clock.now();
   const skipped: { extension_id: string; reason: string }[] = [];
   const candidates: ExplainedCandidate[] = [];
@@ -127,9 +136,9 @@ function askCandidates({ slot, choice }: Decided, context: CallContext, deps: Ex
     isTrial: () => false,
     onSkipped: (id: string, reason: string) => skipped.push({ extension_id: id, reason }),
   };
-  for (const candidate of candidatesFor(slot, choice, deps, request)) {
-    const { slot: serving, service, why } = candidate;
-    const { instance, error } = ask(candidate, slot, context, deps, nowMs);
+  for (const candidate of candidatesFor(runtime, choice, deps, request)) {
+    const { runtime: serving, service, why } = candidate;
+    const { instance, error } = ask(candidate, runtime, context, deps, nowMs);
     if (answer === null && error !== null && (refusal === null || why === choice.by)) refusal = error;
     const verdict = answer !== null ? 'not_asked' : error === null ? 'taken' : 'refused';
     candidates.push({
@@ -156,14 +165,14 @@ function askCandidates({ slot, choice }: Decided, context: CallContext, deps: Ex
       subject: instance?.subject ?? service.version.subject,
     };
   }
-  const own = slot.gate === null ? refusal : unavailable(slot.gate, slot.id);
-  return { candidates, skipped, answer: answer ?? refusedBy(own ?? unavailable('no_version', slot.id)) };
+  const own = runtime.gate === null ? refusal : unavailable(runtime.gate, runtime.id);
+  return { candidates, skipped, answer: answer ?? refusedBy(own ?? unavailable('no_version', runtime.id)) };
 }
 
 /** EX1: what `Call` would do with this candidate. */
 function ask(
-  { slot: serving, service }: Candidate,
-  called: Slot,
+  { runtime: serving, service }: Candidate,
+  called: ExtensionRuntime,
   context: CallContext,
   { random }: ExplainDeps,
   nowMs: number,

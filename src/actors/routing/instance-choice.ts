@@ -1,15 +1,15 @@
 // Which instance of a version an attempt goes to.
 
 import type { ExtensionPolicy } from '../../domain/registry/policy.js';
-import type { Draw, InstancePool, Member } from '../../domain/routing/balance.js';
+import type { Draw, InstancePool, PoolMember } from '../../domain/routing/balance.js';
 import { hashOf } from '../../domain/routing/rendezvous.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Invocation, Route } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';
 
 type Pool = InstancePool<Endpoint, Route>;
-type Chosen = Member<Endpoint, Route>;
+type Chosen = PoolMember<Endpoint, Route>;
 
 /** Subjects that this call has been to in vain; null: none. */
 export interface Tried {
@@ -35,7 +35,7 @@ const NO_INSTANCES: InstanceChoice = { member: null, isTrial: false };
 export function chooseInstance(
   { target, ownRoute }: Service,
   pool: Pool | null,
-  serving: Slot,
+  serving: ExtensionRuntime,
   tried: Tried,
   invocation: Pick<Invocation, 'context'>,
   random: () => number,
@@ -53,7 +53,7 @@ export function chooseInstance(
 /** Before those that failed, and before those out of rotation, comes everybody else. */
 function pick(
   pool: Pool,
-  { extension: { policy } }: Slot,
+  { extension: { policy } }: ExtensionRuntime,
   { absent, failed }: Tried,
   invocation: Pick<Invocation, 'context'>,
   random: () => number,

@@ -1,6 +1,6 @@
 // What a caller is told where its call gets no answer of the extension.
 import { type InvocationError, LASTING_REASONS, type UnavailableReason } from '../../domain/registry/errors.js';
-import type { Slot } from '../extension/extension-runtime.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { AttemptEnd, Reply } from '../ports/transport.js';
 import {
@@ -18,7 +18,7 @@ export const overloaded = (who: string, limit: number): InvocationError => ({
 });
 
 /** Why an extension has no place for a call of another one; null: it has, or the call is its own. */
-export function placeRefusal(serving: Slot, called: Slot): InvocationError | null {
+export function placeRefusal(serving: ExtensionRuntime, called: ExtensionRuntime): InvocationError | null {
   const { max_in_flight: limit } = serving.extension.policy;
   const isFull = serving !== called && limit !== undefined && serving.inFlight >= limit;
   return isFull ? overloaded(serving.id, limit) : null;

@@ -45,12 +45,13 @@ export class Router {
           error: stackOf(error),
         }),
       onFinished: (call) => {
-        call.slot.inFlight--;
+        call.runtime.inFlight--;
         this.#inFlight--;
       },
-      onAnswered: (slot, result, durationMs) => {
-        slot.count(result, durationMs);
-        if (isDebug) options.log.debug({ event: 'invocation', extension_id: slot.id, result, duration_ms: durationMs });
+      onAnswered: (runtime, result, durationMs) => {
+        runtime.count(result, durationMs);
+        if (isDebug)
+          options.log.debug({ event: 'invocation', extension_id: runtime.id, result, duration_ms: durationMs });
         if (--this.#unanswered === 0) this.#onIdle?.();
       },
     };
@@ -65,26 +66,26 @@ export class Router {
     const decision = this.decide(invocation.extensionId, invocation);
     if ('code' in decision) return this.#refuse(invocation, decision);
     this.#inFlight++;
-    decision.slot.inFlight++;
+    decision.runtime.inFlight++;
     this.#unanswered++;
     new Call(this.#callDeps, decision, invocation).begin();
   };
 
   /** The version that a call asks for, or why it is refused before anybody is asked. Changes nothing. */
   decide(id: string, invocation: Pick<Invocation, 'context'>): Decided | InvocationError {
-    const { slots, isInvalid, maxInFlight, random } = this.#options;
-    const slot = slots.get(id);
-    if (slot === undefined) return isInvalid(id) ? unavailable('row_invalid', id) : notFound(id);
+    const { runtimes, isInvalid, maxInFlight, random } = this.#options;
+    const runtime = runtimes.get(id);
+    if (runtime === undefined) return isInvalid(id) ? unavailable('row_invalid', id) : notFound(id);
     if (this.#inFlight >= maxInFlight) return overloaded('the daemon', maxInFlight);
-    const { max_in_flight: limit } = slot.extension.policy;
-    if (limit !== undefined && slot.inFlight >= limit) return overloaded(id, limit);
-    if (slot.gate === 'disabled') return unavailable('disabled', id);
-    const { table } = slot;
+    const { max_in_flight: limit } = runtime.extension.policy;
+    if (limit !== undefined && runtime.inFlight >= limit) return overloaded(id, limit);
+    if (runtime.gate === 'disabled') return unavailable('disabled', id);
+    const { table } = runtime;
     // The context is made where it is asked for, and most calls need none.
     const choice = table.readsContext ? table.choose(invocation.context, random) : table.default;
     if (table.readsContext && invocation.context.problem !== null) return invocation.context.problem;
-    const service = choice === null ? null : slot.service(choice.version);
-    return choice === null || service === null ? unavailable(table.noneReason, id) : { slot, choice, service };
+    const service = choice === null ? null : runtime.service(choice.version);
+    return choice === null || service === null ? unavailable(table.noneReason, id) : { runtime, choice, service };
   }
 
   /** Resolves when every accepted call has its answer; at once when none waits. */
@@ -97,8 +98,8 @@ export class Router {
 
   #refuse(invocation: Invocation, error: InvocationError): void {
     invocation.refuse(error);
-    const slot = this.#options.slots.get(invocation.extensionId);
-    slot?.count(error.code, this.#options.clock.now() - invocation.arrivedMs);
+    const runtime = this.#options.runtimes.get(invocation.extensionId);
+    runtime?.count(error.code, this.#options.clock.now() - invocation.arrivedMs);
   }
 }
 

@@ -22,7 +22,7 @@ import { ActorInspection } from './actor-inspection.js';
 export type BreakerMode = 'closed' | 'recovering' | 'open' | 'halfOpen' | 'isolated' | 'forcedClosed' | 'failed';
 type Override = 'isolated' | 'forced_closed' | null;
 
-export interface BreakerLifeOptions {
+export interface BreakerHostOptions {
   /** Of the actor. */
   readonly id: string;
   /** Emptied by the actor with every generation. */
@@ -47,12 +47,12 @@ const nextGeneration = (): number => ++lastGeneration;
 const SAMPLE_MS = 50;
 export const NO_FACTS: BreakerFacts = { state: 'closed', openRemainingMs: 0, openedAgoMs: null, trips: 0, epoch: 0 };
 
-export class BreakerLife {
+export class BreakerHost {
   mode: BreakerMode = 'failed';
   generation = 0;
   /** Monotonic; meaningful only while open. */
   openUntilMs = 0;
-  readonly #options: BreakerLifeOptions;
+  readonly #options: BreakerHostOptions;
   #settings: BreakerSettings;
   #leaseMs: number;
   #override: Override;
@@ -69,7 +69,7 @@ export class BreakerLife {
   #untoldSuccesses = 0;
   #lastSampleMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: BreakerLifeOptions) {
+  constructor(options: BreakerHostOptions) {
     this.#options = options;
     this.#settings = options.settings;
     this.#leaseMs = options.leaseMs;

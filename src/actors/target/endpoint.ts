@@ -2,12 +2,12 @@
 // lately and whether it is in rotation; outlier-detector.ts decides.
 
 import { DecisionWindow } from '../../domain/breaker/decision-window.js';
-import type { Conduct } from '../../domain/breaker/ejection.js';
+import type { EndpointStats } from '../../domain/breaker/ejection.js';
 import { RecentSuccess } from '../../domain/breaker/recent-success.js';
 import { HealthWindow } from '../../domain/health/health-window.js';
-import type { Seat } from '../../domain/routing/balance.js';
+import type { PoolSeat } from '../../domain/routing/balance.js';
 
-export class Endpoint implements Conduct, Seat {
+export class Endpoint implements EndpointStats, PoolSeat {
   readonly subject: string;
   readonly window: DecisionWindow;
   /** Every settled attempt of the last five minutes. */

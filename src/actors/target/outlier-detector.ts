@@ -12,8 +12,8 @@
 //     what a call shows is not about it. It is withheld until an operator says otherwise, or resets.
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import {
-  type ConductSum,
   type EjectionReason,
+  type EndpointStatsSum,
   ejectionMs,
   mayEject,
   mayHaveReason,
@@ -38,7 +38,7 @@ export type RotationChange = (
   readonly instanceId?: string;
 };
 
-interface RotationDeps {
+interface OutlierDetectorDeps {
   /** The target's. */
   readonly window: DecisionWindow;
   readonly settings: () => BreakerSettings;
@@ -46,8 +46,8 @@ interface RotationDeps {
   readonly onChange: (endpoint: Endpoint, change: RotationChange) => void;
 }
 
-export class Rotation {
-  readonly #deps: RotationDeps;
+export class OutlierDetector {
+  readonly #deps: OutlierDetectorDeps;
   readonly #endpoints = new Map<string, Endpoint>();
   #usable: ReadonlySet<Endpoint> = new Set();
   #usableList: readonly Endpoint[] = [];
@@ -55,7 +55,7 @@ export class Rotation {
   /** X7. */
   readonly #withholding = new Set<Endpoint>();
 
-  constructor(deps: RotationDeps) {
+  constructor(deps: OutlierDetectorDeps) {
     this.#deps = deps;
   }
 
@@ -137,7 +137,7 @@ export class Rotation {
 
   /** Judges all of them, at a tick. X5. */
   review(nowMs: number): void {
-    let all: ConductSum | null = null;
+    let all: EndpointStatsSum | null = null;
     for (const endpoint of this.#usableList) {
       if (!endpoint.isInRotation || !mayHaveReason(endpoint, nowMs)) continue;
       all ??= sumOf(this.#inRotation(), nowMs);
@@ -146,7 +146,7 @@ export class Rotation {
   }
 
   /** `all`: the sum of those in rotation, this one among them. */
-  #ejectAmong(endpoint: Endpoint, all: ConductSum, nowMs: number): boolean {
+  #ejectAmong(endpoint: Endpoint, all: EndpointStatsSum, nowMs: number): boolean {
     if (!endpoint.isInRotation || !this.#usable.has(endpoint)) return false;
     const reason = reasonAmong(endpoint, without(all, endpoint, nowMs), nowMs);
     if (reason === null || !mayEject(this.#usable.size, this.#out.length)) return false;

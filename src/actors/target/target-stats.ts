@@ -8,7 +8,7 @@ import type { Endpoint } from './endpoint.js';
 /** One call in so many; see isTrialDue. */
 const TRIAL_EVERY = 10;
 
-export class Measured {
+export class TargetStats {
   readonly health = new HealthWindow();
   /**
    * What health-based routing judges it by: attempts since its breaker last half-opened or closed, and admitted since. What was

@@ -27,16 +27,16 @@ import {
   REFUSED_OPEN,
   REFUSED_RECOVERING,
 } from './admission.js';
-import { BreakerLife, type BreakerLifeOptions, type BreakerMode } from './breaker-host.js';
+import { BreakerHost, type BreakerHostOptions, type BreakerMode } from './breaker-host.js';
 import type { Endpoint } from './endpoint.js';
 import { type Attempt, InFlight } from './in-flight.js';
-import { Rotation, type RotationChange } from './outlier-detector.js';
+import { OutlierDetector, type RotationChange } from './outlier-detector.js';
 import { OverdueLook } from './overdue.js';
 import { SlowStart } from './slow-start.js';
-import { Measured } from './target-stats.js';
+import { TargetStats } from './target-stats.js';
 
 export interface TargetOptions
-  extends Pick<BreakerLifeOptions, 'settings' | 'override' | 'facts' | 'mustProve' | 'clock' | 'random'> {
+  extends Pick<BreakerHostOptions, 'settings' | 'override' | 'facts' | 'mustProve' | 'clock' | 'random'> {
   readonly extensionId: string;
   readonly version: string;
   readonly timeoutMs: number;
@@ -63,14 +63,14 @@ const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
 export class Target {
   readonly extensionId: string;
   readonly version: string;
-  readonly measured: Measured;
-  readonly health: Measured['health'];
+  readonly measured: TargetStats;
+  readonly health: TargetStats['health'];
   readonly counters: Counters;
-  readonly last: Measured['last'];
-  readonly rotation: Rotation;
+  readonly last: TargetStats['last'];
+  readonly rotation: OutlierDetector;
   readonly #options: TargetOptions;
   readonly #window: DecisionWindow;
-  readonly #breaker: BreakerLife;
+  readonly #breaker: BreakerHost;
   readonly #inFlight = new InFlight();
   readonly #overdue: OverdueLook;
   readonly #slowStart = new SlowStart();
@@ -85,7 +85,7 @@ export class Target {
   constructor(options: TargetOptions) {
     const { settings, timeoutMs, override, facts, mustProve, clock, random } = options;
     this.#options = options;
-    this.measured = new Measured(options.counters ?? newCounters());
+    this.measured = new TargetStats(options.counters ?? newCounters());
     this.health = this.measured.health;
     this.counters = this.measured.counters;
     this.last = this.measured.last;
@@ -95,12 +95,12 @@ export class Target {
     this.#timeoutMs = timeoutMs;
     this.#window = new DecisionWindow(settings.window_seconds * 1000);
     this.#overdue = new OverdueLook(this.#inFlight, this.#window, this.health);
-    this.rotation = new Rotation({
+    this.rotation = new OutlierDetector({
       window: this.#window,
       settings: () => this.#settings,
       onChange: (endpoint, change) => options.onRotation(this, endpoint, change),
     });
-    this.#breaker = new BreakerLife({
+    this.#breaker = new BreakerHost({
       id: `${options.extensionId}@${options.version}`,
       window: this.#window,
       settings,
@@ -115,7 +115,7 @@ export class Target {
     });
   }
 
-  /** One life of the breaker's actor; see BreakerLife. */
+  /** One life of the breaker's actor; see BreakerHost. */
   get life$() {
     return this.#breaker.life$;
   }
@@ -253,7 +253,7 @@ export class Target {
     else if (outcome === 'failure') this.#failed(attempt, nowMs);
   }
 
-  /** Nobody listens there. True: it is a restart (see Measured) and no probe, so that it counts for nothing. */
+  /** Nobody listens there. True: it is a restart (see TargetStats) and no probe, so that it counts for nothing. */
   isWithinAbsenceGrace(endpoint: Endpoint | null, graceMs: number, nowMs: number): boolean {
     const isRestart = this.measured.noteAbsence(endpoint, this.#window.windowMs, graceMs, nowMs);
     return isRestart && this.#breaker.mode !== 'halfOpen';

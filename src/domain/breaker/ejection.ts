@@ -10,7 +10,7 @@ import type { DecisionWindow } from './decision-window.js';
 export type EjectionReason = 'failures_in_a_row' | 'success_rate' | 'reported_unhealthy';
 
 /** What one endpoint did lately, as far as an ejection depends on it. */
-export interface Conduct {
+export interface EndpointStats {
   /** Its outcomes of the target's present generation, overdue attempts beside them. */
   readonly window: DecisionWindow;
   /** Failures since its last success. */
@@ -29,20 +29,20 @@ const LONGEST = 10;
 
 /** `siblings`: the other endpoints of its target that are in rotation. */
 export function ejectionReason(
-  own: Conduct,
-  siblings: Iterable<Conduct>,
+  own: EndpointStats,
+  siblings: Iterable<EndpointStats>,
   nowMs: number,
 ): Exclude<EjectionReason, 'reported_unhealthy'> | null {
   return mayHaveReason(own, nowMs) ? reasonAmong(own, sumOf(siblings, nowMs), nowMs) : null;
 }
 
 /** False: it did too little for a verdict, whatever its siblings did. */
-export function mayHaveReason({ failuresInRow, window }: Conduct, nowMs: number): boolean {
+export function mayHaveReason({ failuresInRow, window }: EndpointStats, nowMs: number): boolean {
   return failuresInRow + window.overdue >= EJECT_ROW || window.outcomes(nowMs) + window.overdue >= RATE_VOLUME;
 }
 
 /** What several endpoints did together. */
-export interface ConductSum {
+export interface EndpointStatsSum {
   readonly successes: number;
   readonly outcomes: number;
   /** Of those with the latest success, and of the others. */
@@ -50,7 +50,7 @@ export interface ConductSum {
   readonly nextSuccessMs: number;
 }
 
-export function sumOf(endpoints: Iterable<Conduct>, nowMs: number): ConductSum {
+export function sumOf(endpoints: Iterable<EndpointStats>, nowMs: number): EndpointStatsSum {
   let successes = 0;
   let outcomes = 0;
   let lastSuccessMs = Number.NEGATIVE_INFINITY;
@@ -68,7 +68,7 @@ export function sumOf(endpoints: Iterable<Conduct>, nowMs: number): ConductSum {
 }
 
 /** The same sum without one of its endpoints. */
-export function without(sum: ConductSum, own: Conduct, nowMs: number): ConductSum {
+export function without(sum: EndpointStatsSum, own: EndpointStats, nowMs: number): EndpointStatsSum {
   const total = own.window.outcomes(nowMs);
   return {
     successes: sum.successes - (total - own.window.failures(nowMs)),
@@ -80,8 +80,8 @@ export function without(sum: ConductSum, own: Conduct, nowMs: number): ConductSu
 
 /** `siblings`: the sum of the other endpoints of its target that are in rotation. */
 export function reasonAmong(
-  own: Conduct,
-  siblings: ConductSum,
+  own: EndpointStats,
+  siblings: EndpointStatsSum,
   nowMs: number,
 ): Exclude<EjectionReason, 'reported_unhealthy'> | null {
   const isRow = own.failuresInRow + own.window.overdue >= EJECT_ROW;

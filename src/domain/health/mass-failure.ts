@@ -8,7 +8,7 @@
 import { HEALTH_WINDOW_MS } from './health-window.js';
 
 /** Of an extension's default target. */
-interface Measured {
+interface TrafficCounts {
   readonly state: 'closed' | 'open' | 'half_open';
   readonly isIsolated: boolean;
   readonly enabled: boolean;
@@ -17,11 +17,11 @@ interface Measured {
 }
 
 /** null: no traffic, so it does not count. */
-export type Standing = 'failing' | 'working' | null;
+export type TrafficState = 'failing' | 'working' | null;
 
 export const MIN_FAILING = 5;
 
-export function standingOf({ state, isIsolated, enabled, outcomeAgoMs }: Measured): Standing {
+export function trafficStateOf({ state, isIsolated, enabled, outcomeAgoMs }: TrafficCounts): TrafficState {
   const isFailing = state !== 'closed' && !isIsolated;
   if (outcomeAgoMs !== null && outcomeAgoMs < HEALTH_WINDOW_MS) return isFailing ? 'failing' : 'working';
   return isFailing && state === 'open' && enabled ? 'failing' : null;

@@ -22,7 +22,7 @@ import { done, type Steps, sorting } from '../steps.js';
 import { hashOf, scoreFrom } from './rendezvous.js';
 
 /** What instances share that are one to whoever watches over them. */
-export interface Seat {
+export interface PoolSeat {
   readonly isInRotation: boolean;
   /** Ids of the instances that share it and take no calls, for an operator says that they are unhealthy; absent: none. */
   readonly withheld?: ReadonlySet<string>;
@@ -34,7 +34,7 @@ export interface Seat {
   successRate(nowMs: number): number;
 }
 
-export interface Member<T extends Seat, V> {
+export interface PoolMember<T extends PoolSeat, V> {
   readonly instance: Instance;
   readonly seat: T;
   readonly value: V;
@@ -77,12 +77,12 @@ const BLIND_TRIES = 4;
 /** Visits of members that a pool may spend on finding the point where it begins: about a tenth of a millisecond. */
 const MAX_VISITS = 50_000;
 
-export class InstancePool<T extends Seat, V> {
+export class InstancePool<T extends PoolSeat, V> {
   readonly #balancer: Balancer;
   /** In the order of round-robin's ties. */
-  #members: readonly Member<T, V>[] = [];
+  #members: readonly PoolMember<T, V>[] = [];
   /** By seat, the first by id; made when it is first asked for. */
-  #firstOn: ReadonlyMap<T, Member<T, V>> | null = null;
+  #firstOn: ReadonlyMap<T, PoolMember<T, V>> | null = null;
   /** Where each of them ends, their weights laid side by side. */
   #bounds: readonly number[] = [];
 
@@ -102,7 +102,7 @@ export class InstancePool<T extends Seat, V> {
   }
 
   /** As the constructor, in steps. */
-  static *making<T extends Seat, V>(
+  static *making<T extends PoolSeat, V>(
     instances: readonly Instance[],
     balancer: Balancer,
     seat: (instance: Instance) => T,
@@ -129,7 +129,7 @@ export class InstancePool<T extends Seat, V> {
       weights.set(seat(instance), (weights.get(seat(instance)) ?? 0) + instance.weight);
       yield;
     }
-    const members: Member<T, V>[] = [];
+    const members: PoolMember<T, V>[] = [];
     for (const instance of shuffled(usable, random)) {
       members.push({
         instance,
@@ -157,9 +157,9 @@ export class InstancePool<T extends Seat, V> {
   }
 
   /** The first by id of the members with this seat, those that take calls before the others; null: none has it. */
-  on(seat: T): Member<T, V> | null {
+  on(seat: T): PoolMember<T, V> | null {
     if (this.#firstOn === null) {
-      const first = new Map<T, Member<T, V>>();
+      const first = new Map<T, PoolMember<T, V>>();
       for (const member of this.#members) {
         const known = first.get(member.seat);
         if (known === undefined || byId(member.instance, known.instance) < 0) first.set(member.seat, member);
@@ -191,7 +191,7 @@ export class InstancePool<T extends Seat, V> {
   }
 
   /** null: no usable member outside `avoid`. */
-  pick(draw: Draw): Member<T, V> | null {
+  pick(draw: Draw): PoolMember<T, V> | null {
     const { nowMs, avoid, mayPanic } = draw;
     if (this.#members.length < 2) {
       const only = this.#members[0];
@@ -203,7 +203,7 @@ export class InstancePool<T extends Seat, V> {
   }
 
   /** Of those that have rested until `restedMs`. */
-  #among(draw: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
+  #among(draw: Draw, restedMs: number, isPanic: boolean): PoolMember<T, V> | null {
     switch (this.#balancer) {
       case 'weighted_round_robin':
         return this.#inTurn(draw.avoid, restedMs, isPanic);
@@ -218,8 +218,8 @@ export class InstancePool<T extends Seat, V> {
     }
   }
 
-  #inTurn(avoid: readonly string[], restedMs: number, isPanic: boolean): Member<T, V> | null {
-    let best: Member<T, V> | null = null;
+  #inTurn(avoid: readonly string[], restedMs: number, isPanic: boolean): PoolMember<T, V> | null {
+    let best: PoolMember<T, V> | null = null;
     let total = 0;
     for (const member of this.#members) {
       if (!isFree(member, avoid, restedMs, isPanic)) continue;
@@ -232,8 +232,13 @@ export class InstancePool<T extends Seat, V> {
     return best;
   }
 
-  #byKey(keyHash: number, { avoid, balanceFactor = 0 }: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
-    let best: Member<T, V> | null = null;
+  #byKey(
+    keyHash: number,
+    { avoid, balanceFactor = 0 }: Draw,
+    restedMs: number,
+    isPanic: boolean,
+  ): PoolMember<T, V> | null {
+    let best: PoolMember<T, V> | null = null;
     let bestScore = 0;
     const key = keyHash | 0;
     const load = balanceFactor > 0 ? this.#loadOf(avoid, restedMs, isPanic) : null;
@@ -274,14 +279,14 @@ export class InstancePool<T extends Seat, V> {
     return new Set(free.filter((member) => isFull(member, load, balanceFactor)).map(({ instance }) => instance.id));
   }
 
-  #lessLoaded(draw: Draw, restedMs: number, isPanic: boolean): Member<T, V> | null {
+  #lessLoaded(draw: Draw, restedMs: number, isPanic: boolean): PoolMember<T, V> | null {
     const drawn = this.#drawn(draw, restedMs, isPanic, null);
     const rival = drawn === null ? null : this.#drawn(draw, restedMs, isPanic, drawn.seat);
     return drawn !== null && rival !== null && yieldsTo(drawn, rival, draw.nowMs) ? rival : drawn;
   }
 
   /** One of the free ones outside the seat `except`, by chance and weight; null: none is free. */
-  #drawn({ avoid, random }: Draw, restedMs: number, isPanic: boolean, except: T | null): Member<T, V> | null {
+  #drawn({ avoid, random }: Draw, restedMs: number, isPanic: boolean, except: T | null): PoolMember<T, V> | null {
     // Among all of them, as long as that finds one that is free: the shares of these are the same.
     const all = this.#bounds.at(-1) as number;
     for (let tries = 0; tries < BLIND_TRIES; tries++) {
@@ -292,7 +297,7 @@ export class InstancePool<T extends Seat, V> {
     for (const member of this.#members)
       if (member.seat !== except && isFree(member, avoid, restedMs, isPanic)) free += member.instance.weight;
     let left = random() * free;
-    let last: Member<T, V> | null = null;
+    let last: PoolMember<T, V> | null = null;
     for (const member of this.#members) {
       if (member.seat === except || !isFree(member, avoid, restedMs, isPanic)) continue;
       last = member;
@@ -303,7 +308,7 @@ export class InstancePool<T extends Seat, V> {
   }
 
   /** The member at that point of the line on which all of them lie side by side, each as long as its weight. */
-  #at(point: number): Member<T, V> {
+  #at(point: number): PoolMember<T, V> {
     let low = 0;
     let high = this.#bounds.length - 1;
     while (low < high) {
@@ -311,7 +316,7 @@ export class InstancePool<T extends Seat, V> {
       if ((this.#bounds[middle] as number) > point) high = middle;
       else low = middle + 1;
     }
-    return this.#members[low] as Member<T, V>;
+    return this.#members[low] as PoolMember<T, V>;
   }
 
   #layOut(): void {
@@ -347,8 +352,8 @@ interface Load<T> {
 }
 
 /** B7. Whole numbers throughout, so that what is exactly a whole number is not rounded up. */
-function isFull<T extends Seat, V>(
-  { seat }: Member<T, V>,
+function isFull<T extends PoolSeat, V>(
+  { seat }: PoolMember<T, V>,
   { weights, weight, inFlight }: Load<T>,
   factor: number,
 ): boolean {
@@ -356,17 +361,18 @@ function isFull<T extends Seat, V>(
   return seat.inFlight >= Math.ceil((factor * own * (inFlight + 1)) / (100 * weight));
 }
 
-const isWithheld = ({ seat, instance }: { readonly seat: Seat; readonly instance: Instance }): boolean =>
+const isWithheld = ({ seat, instance }: { readonly seat: PoolSeat; readonly instance: Instance }): boolean =>
   seat.withheld?.has(instance.id) ?? false;
 
 const firstById = (a: { readonly instance: Instance }, b: { readonly instance: Instance }): number =>
   byId(a.instance, b.instance);
 
 /** Of its own, it takes calls while others do. */
-const isIn = <T extends Seat, V>(member: Member<T, V>): boolean => member.seat.isInRotation && !isWithheld(member);
+const isIn = <T extends PoolSeat, V>(member: PoolMember<T, V>): boolean =>
+  member.seat.isInRotation && !isWithheld(member);
 
-function isFree<T extends Seat, V>(
-  member: Member<T, V>,
+function isFree<T extends PoolSeat, V>(
+  member: PoolMember<T, V>,
   avoid: readonly string[],
   restedMs: number,
   isPanic: boolean,
@@ -380,7 +386,7 @@ function isFree<T extends Seat, V>(
  * weight and its success rate they say how busy it would be. The rival takes the call where it is then no busier than the
  * one drawn is now: idle ones get what is drawn for them, so that their weights alone decide.
  */
-function yieldsTo<T extends Seat, V>(drawn: Member<T, V>, rival: Member<T, V>, nowMs: number): boolean {
+function yieldsTo<T extends PoolSeat, V>(drawn: PoolMember<T, V>, rival: PoolMember<T, V>, nowMs: number): boolean {
   const rate = drawn.seat.successRate(nowMs);
   const rivalRate = rival.seat.successRate(nowMs);
   if (rivalRate < SOUND * rate) return false;

@@ -249,7 +249,7 @@ test('X6: a reset takes the report back, and the row says so', async (t) => {
   const world = new Registry(SHARED);
   world.change({ i1: { health_status: 'unhealthy' } });
   world.told();
-  world.core.supervisor.slots.get('a')?.defaultService?.target.send({
+  world.core.supervisor.runtimes.get('a')?.defaultService?.target.send({
     type: 'breaker.reset',
     nowMs: world.clock.now(),
   });

@@ -29,13 +29,13 @@ for (const [how, update] of UPDATES) {
   test(`D4: an extension that was deleted and inserted again between two looks starts fresh, by ${how}`, async (t) => {
     const world = new ActorWorld();
     world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { uid: uid(1) }))));
-    const first = world.core.supervisor.slots.get('a');
+    const first = world.core.supervisor.runtimes.get('a');
     for (let i = 0; i < 5; i++) world.callEnding('a', 500);
     t.is(stateOf(world), 'open');
     await world.pass(50);
     t.is(world.autoChanges.length, 1);
     world.feed$.next(update(2, registryEntry(extensionRow('a', { uid: uid(2) }))));
-    t.not(world.core.supervisor.slots.get('a'), first);
+    t.not(world.core.supervisor.runtimes.get('a'), first);
     t.is(stateOf(world), 'closed');
     t.deepEqual(world.callEnding('a', 0).answers, ['ok']);
     t.like(world.core.view.one('a')?.health, { failure_count: 0, success_count: 1 });
@@ -51,7 +51,7 @@ for (const [how, update] of UPDATES) {
     ];
     const row = extensionRow('a', { uid: uid(1) });
     world.feed$.next(snapshotOf(1, registryEntry(row, { versions: versions(12) })));
-    const sibling = world.core.supervisor.slots.get('a')?.service('v1')?.target;
+    const sibling = world.core.supervisor.runtimes.get('a')?.service('v1')?.target;
     const failing = () => {
       const before = world.sent.length;
       world.call('a', null, { tenant_id: 'x' });
@@ -61,7 +61,7 @@ for (const [how, update] of UPDATES) {
     t.is(stateOf(world, 'v2'), 'open');
     world.feed$.next(update(2, registryEntry(row, { versions: versions(13) })));
     t.is(stateOf(world, 'v2'), 'closed');
-    t.is(world.core.supervisor.slots.get('a')?.service('v1')?.target, sibling as never);
+    t.is(world.core.supervisor.runtimes.get('a')?.service('v1')?.target, sibling as never);
     failing();
     t.is(world.sent.at(-1)?.route.subject, 'ext.a.v2');
   });
@@ -116,14 +116,14 @@ test('L1: of a row that was deleted and inserted again there is no last valid fo
   const subjectOf = (subject: string) => (subject === '' ? {} : { subject });
   world.feed$.next(snapshotOf(1, entry(11, '')));
   world.feed$.next(changesOf(2, [entry(11, 'bad.*')]));
-  t.deepEqual([...(world.core.supervisor.slots.get('a')?.services ?? [])].map((s) => s.version.version).sort(), [
+  t.deepEqual([...(world.core.supervisor.runtimes.get('a')?.services ?? [])].map((s) => s.version.version).sort(), [
     'v1',
     'v2',
   ]);
   t.is(world.core.view.one('a')?.instances?.length, 1);
   world.feed$.next(changesOf(3, [entry(12, 'bad.*')]));
   t.deepEqual(
-    [...(world.core.supervisor.slots.get('a')?.services ?? [])].map((s) => s.version.version),
+    [...(world.core.supervisor.runtimes.get('a')?.services ?? [])].map((s) => s.version.version),
     ['v1'],
   );
   t.is(world.core.view.one('a')?.instances?.length, 0);
@@ -136,7 +136,7 @@ test('L1: a policy that was removed and set again, in a row that is refused, is 
   const row = (policy_uid: string, policy: unknown, revision: number) =>
     registryEntry(extensionRow('a', { policy, policy_uid, revision }));
   world.feed$.next(snapshotOf(1, row(uid(1), { max_in_flight: 1 }, 1)));
-  const inForce = () => world.core.supervisor.slots.get('a')?.extension.policy;
+  const inForce = () => world.core.supervisor.runtimes.get('a')?.extension.policy;
   world.feed$.next(changesOf(2, [row(uid(1), { max_in_flight: 'many' }, 2)]));
   t.deepEqual(inForce(), { max_in_flight: 1 });
   world.feed$.next(changesOf(3, [row(uid(2), { max_in_flight: 'many' }, 4)]));

@@ -92,7 +92,7 @@ class Schedule {
   async pass(ms: number): Promise<void> {
     const wasMassFailure = this.#isMassFailure();
     await this.world.pass(ms, SECOND_MS);
-    if (ms >= SECOND_MS && wasMassFailure && this.#isMassFailure()) this.t.true(this.world.core.brake.isOn);
+    if (ms >= SECOND_MS && wasMassFailure && this.#isMassFailure()) this.t.true(this.world.core.disableGuard.isOn);
   }
 
   call(id: string, good: boolean, times: number): void {
@@ -166,13 +166,13 @@ class Schedule {
     const { core, clock } = this.world;
     let failing = 0;
     let withTraffic = 0;
-    for (const slot of core.supervisor.slots.values()) {
-      const target = slot.defaultService?.target;
+    for (const runtime of core.supervisor.runtimes.values()) {
+      const target = runtime.defaultService?.target;
       if (target === undefined) continue;
       const { successMs, failureMs } = target.last;
       const lately = [successMs, failureMs].some((ms) => ms !== null && clock.now() - ms < HEALTH_WINDOW_MS);
-      const fails = target.publishedState !== 'closed' && slot.extension.breakerOverride !== 'isolated';
-      if (!lately && !(fails && target.publishedState === 'open' && slot.extension.enabled)) continue;
+      const fails = target.publishedState !== 'closed' && runtime.extension.breakerOverride !== 'isolated';
+      if (!lately && !(fails && target.publishedState === 'open' && runtime.extension.enabled)) continue;
       withTraffic++;
       if (fails) failing++;
     }
@@ -237,7 +237,7 @@ test('A1 to A10: under any schedule nothing is written that should not be, and t
         await settleDown(schedule, behaviours);
         t.is(world.core.autoManager.owed, 0);
         for (const [id, row] of rows) {
-          const extension = world.core.supervisor.slots.get(id)?.extension;
+          const extension = world.core.supervisor.runtimes.get(id)?.extension;
           t.like(extension, { enabled: row.enabled, autoDisabled: row.auto_disabled, revision: row.revision });
           t.false(row.enabled && row.auto_disabled);
           if (offByPerson.has(id)) {
@@ -248,7 +248,7 @@ test('A1 to A10: under any schedule nothing is written that should not be, and t
           if (row.breaker_override !== null) continue;
           const state = world.core.view.one(id)?.health.circuit_breaker_state;
           if (state === 'closed' && autoEnable) t.true(row.enabled, `${id} is closed and enabled again`);
-          if (state === 'open' && !world.core.brake.holds) {
+          if (state === 'open' && !world.core.disableGuard.holds) {
             t.true(row.auto_disabled, `${id} is open and disabled`);
             seen.stillOpen++;
           }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Measured } from '../../../src/actors/target/target-stats.js';
+import { TargetStats } from '../../../src/actors/target/target-stats.js';
 import { ActorWorld, reasonOf, settle } from '../../helpers/actor-world.js';
 import { changesOf, extensionRow, factsRow, registryEntry, snapshotOf } from '../../helpers/registry-rows.js';
 
@@ -34,7 +34,7 @@ test('A5: when more than half of the extensions with traffic open, breakers go o
   t.is(reasonOf(world.call('e7')), 'circuit_open');
   t.deepEqual(disabled(world), []);
   t.is(world.core.autoManager.owed, 0);
-  t.true(world.core.brake.isOn);
+  t.true(world.core.disableGuard.isOn);
   t.deepEqual(
     world.events.filter(({ event }) => event === 'mass_failure').map(({ at: _, ...event }) => event),
     [
@@ -59,7 +59,7 @@ const share = test.macro<[failing: number, total: number, isBraked: boolean]>({
     await world.pass(1000, 1000);
     fail(world, ids(failing));
     await world.pass(3000, 1000);
-    t.is(world.core.brake.isOn, isBraked);
+    t.is(world.core.disableGuard.isOn, isBraked);
     t.is(told(world, 'mass_failure').length, isBraked ? 1 : 0);
     t.deepEqual(disabled(world), isBraked ? [] : ids(failing));
   },
@@ -88,7 +88,7 @@ test('E2: an outage that lasts goes on being one while breakers are open for lon
   world.feed$.next(snapshotOf(1, ...ids(8).map((id) => registryEntry(extensionRow(id, { policy })))));
   fail(world, ids(8));
   await world.pass(3_500_000, 10_000);
-  t.true(world.core.brake.isOn);
+  t.true(world.core.disableGuard.isOn);
   t.deepEqual(disabled(world), []);
 });
 
@@ -109,7 +109,7 @@ test('E3: half-open ones that nobody calls any more hold nothing back', async (t
   const world = working(8);
   fail(world, ids(8));
   await world.pass(400_000, 10_000);
-  t.false(world.core.brake.isOn);
+  t.false(world.core.disableGuard.isOn);
   t.deepEqual(told(world, 'mass_failure', 'mass_failure_ended'), ['mass_failure', 'mass_failure_ended']);
 });
 
@@ -160,16 +160,16 @@ test.serial('E4: N extensions that open at once cost N steps', async (t) => {
   const N = 2000;
   const world = working(N);
   await world.pass(1000, 1000);
-  const { outcomeAgoMs } = Measured.prototype;
+  const { outcomeAgoMs } = TargetStats.prototype;
   let looks = 0;
-  Measured.prototype.outcomeAgoMs = function (nowMs) {
+  TargetStats.prototype.outcomeAgoMs = function (nowMs) {
     looks++;
     return outcomeAgoMs.call(this, nowMs);
   };
   fail(world, ids(N));
   await world.pass(1000, 1000);
-  Measured.prototype.outcomeAgoMs = outcomeAgoMs;
-  t.true(world.core.brake.isOn);
+  TargetStats.prototype.outcomeAgoMs = outcomeAgoMs;
+  t.true(world.core.disableGuard.isOn);
   // Its own transition, the count of the tick, and the decision of the tick on what waits.
   t.true(looks >= N && looks <= 3 * N, `${looks} looks`);
 });
@@ -193,10 +193,10 @@ test('E6: when it is over for half a minute that is told, and what is still open
   world.callEnding('e5', 500);
   t.is(told(world, 'circuit_closed').length, 4);
   await world.pass(29_000, 1000);
-  t.true(world.core.brake.isOn);
+  t.true(world.core.disableGuard.isOn);
   t.deepEqual(world.autoChanges, []);
   await world.pass(2000, 1000);
-  t.false(world.core.brake.isOn);
+  t.false(world.core.disableGuard.isOn);
   t.deepEqual(disabled(world), ['e4', 'e5']);
   const ended = world.events.find(({ event }) => event === 'mass_failure_ended');
   t.like(ended, { extension_id: '_', reason: '2 of 9 extensions with traffic are open or half-open' });
@@ -228,7 +228,7 @@ test('A5: what was disabled before is enabled while the brake is on', async (t) 
   await world.pass(50_000, 1000);
   fail(world, ids(8));
   await world.pass(12_000, 1000);
-  t.true(world.core.brake.isOn);
+  t.true(world.core.disableGuard.isOn);
   heal(world, ['e8']);
   await settle();
   t.deepEqual(
@@ -257,7 +257,7 @@ test('A5: a restart in a mass failure disables nothing either', async (t) => {
   const facts = factsRow({ state: 'open', open_remaining_ms: 60_000, trips: 1, epoch: 1 });
   world.feed$.next(snapshotOf(1, ...ids(8).map((id) => registryEntry(extensionRow(id), { facts }))));
   await world.pass(10_000, 1000);
-  t.true(world.core.brake.isOn);
+  t.true(world.core.disableGuard.isOn);
   t.deepEqual(world.autoChanges, []);
 });
 

@@ -612,7 +612,7 @@ test('FM 4: a check that cannot be sent for a fault of ours keeps neither its pe
   };
   await world.pass(70_000);
   t.is(state(world), 'half_open', 'no verdict');
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   t.is(target?.inFlight, 0);
   t.is(target?.probes, 0);
   world.onCheck = (check) => check.end(0);

@@ -216,10 +216,10 @@ test(`P5: ${ROWS} versions and as many instances are taken over in slices, in wh
   t.is(world.sent.at(-1)?.timeoutMs, 77);
 
   // What changes nothing, or one row, makes no new target.
-  const target = world.core.supervisor.slots.get('big')?.service('v5')?.target;
+  const target = world.core.supervisor.runtimes.get('big')?.service('v5')?.target;
   world.feed$.next(snapshotOf(4, big({ timeout_ms: 55, revision: 2 }), registryEntry(extensionRow('small'))));
   while (!world.isAt(4)) await world.pass(1);
-  t.is(world.core.supervisor.slots.get('big')?.service('v5')?.target, target as never);
+  t.is(world.core.supervisor.runtimes.get('big')?.service('v5')?.target, target as never);
   world.feed$.next(changesOf(5, [], ['big']));
   t.is(reasonOf(world.call('big')), 'extension_not_found');
   while (!world.isAt(5)) await world.pass(1);
@@ -232,11 +232,11 @@ test('P5: a decision while an earlier change is not done yet is in force, and ea
   const world = new BusyWorld();
   world.feed$.next(snapshotOf(1, big()));
   while (!world.isAt(1)) await world.pass(1);
-  const slot = world.core.supervisor.slots.get('big');
-  const modes = () => new Set([...(slot?.services ?? [])].map(({ target }) => target.mode));
+  const runtime = world.core.supervisor.runtimes.get('big');
+  const modes = () => new Set([...(runtime?.services ?? [])].map(({ target }) => target.mode));
   world.feed$.next(changesOf(2, [big({ breaker_override: 'isolated', revision: 2 })]));
   t.deepEqual([...modes()], ['closed'], 'it has begun');
-  slot?.noteAutoChange(false, 3);
+  runtime?.noteAutoChange(false, 3);
   while (!world.isAt(2) || modes().size > 1) await world.pass(1);
   t.deepEqual([...modes()], ['isolated']);
   world.feed$.next(changesOf(3, [big({ enabled: false, auto_disabled: true, revision: 3 })]));

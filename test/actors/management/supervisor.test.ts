@@ -12,12 +12,12 @@ import {
 
 const many = (n: number) => Array.from({ length: n }, (_, i) => registryEntry(extensionRow(`e${i}`)));
 
-test('a snapshot starts a slot for each extension, and a removal stops its actors', (t) => {
+test('a snapshot starts a runtime for each extension, and a removal stops its actors', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(3)));
-  t.deepEqual([...world.core.supervisor.slots.keys()], ['e0', 'e1', 'e2']);
+  t.deepEqual([...world.core.supervisor.runtimes.keys()], ['e0', 'e1', 'e2']);
   world.feed$.next(changesOf(2, [], ['e1']));
-  t.deepEqual([...world.core.supervisor.slots.keys()], ['e0', 'e2']);
+  t.deepEqual([...world.core.supervisor.runtimes.keys()], ['e0', 'e2']);
   t.is(reasonOf(world.call('e1')), 'extension_not_found');
   t.is(world.core.supervisor.revision, 2);
 });
@@ -25,21 +25,21 @@ test('a snapshot starts a slot for each extension, and a removal stops its actor
 test('an extension that was removed and comes back starts anew', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(2)));
-  const first = world.core.supervisor.slots.get('e1');
+  const first = world.core.supervisor.runtimes.get('e1');
   world.feed$.next(changesOf(2, [], ['e1']));
   world.feed$.next(changesOf(3, [registryEntry(extensionRow('e1'))]));
-  t.not(world.core.supervisor.slots.get('e1'), first);
+  t.not(world.core.supervisor.runtimes.get('e1'), first);
   t.deepEqual(world.callEnding('e1', 0).answers, ['ok']);
 });
 
 test('S1: a change of timeout, subject, policy or instances keeps the target and its windows', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   world.callEnding('a', 500);
   const row = extensionRow('a', { timeout_ms: 50, subject: 'ext.other', policy: { max_in_flight: 3 }, revision: 2 });
   world.feed$.next(changesOf(2, [registryEntry(row, { instances: [instanceRow('a', 'i1')] })]));
-  t.is(world.core.supervisor.slots.get('a')?.defaultService?.target, target);
+  t.is(world.core.supervisor.runtimes.get('a')?.defaultService?.target, target);
   t.is(world.core.view.one('a')?.health.failure_count, 1);
   world.callEnding('a', 0);
   t.like(world.sent.at(-1), { timeoutMs: 50 });
@@ -49,9 +49,9 @@ test('S1: a change of timeout, subject, policy or instances keeps the target and
 test('a change that says what runs already makes no work', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
-  const service = world.core.supervisor.slots.get('a')?.defaultService;
+  const service = world.core.supervisor.runtimes.get('a')?.defaultService;
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
-  t.is(world.core.supervisor.slots.get('a')?.defaultService, service);
+  t.is(world.core.supervisor.runtimes.get('a')?.defaultService, service);
 });
 
 test('L1: a change that makes a running row invalid is refused, told once per revision, and the last valid form serves', async (t) => {
@@ -82,24 +82,24 @@ test('P3: a mass removal is held, told, and happens when a second reading agrees
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(10)));
   world.feed$.next(snapshotOf(2, ...many(4)));
-  t.is(world.core.supervisor.slots.size, 10);
+  t.is(world.core.supervisor.runtimes.size, 10);
   t.deepEqual(world.kinds(), ['mass_removal_held']);
   await world.pass(9_900);
   t.is(world.snapshotRequests, 0);
   await world.pass(200);
   t.is(world.snapshotRequests, 1);
   world.feed$.next(snapshotOf(2, ...many(4)));
-  t.is(world.core.supervisor.slots.size, 4);
+  t.is(world.core.supervisor.runtimes.size, 4);
 });
 
 test('P3: a second reading that has the rows again removes nothing', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(10)));
   world.feed$.next(changesOf(2, [], ['e0', 'e1', 'e2', 'e3', 'e4', 'e5']));
-  t.is(world.core.supervisor.slots.size, 10);
+  t.is(world.core.supervisor.runtimes.size, 10);
   await world.pass(10_000);
   world.feed$.next(snapshotOf(3, ...many(10)));
-  t.is(world.core.supervisor.slots.size, 10);
+  t.is(world.core.supervisor.runtimes.size, 10);
 });
 
 test('P3: a second reading that lacks more than the first did is held again', async (t) => {
@@ -108,10 +108,10 @@ test('P3: a second reading that lacks more than the first did is held again', as
   world.feed$.next(snapshotOf(2, ...many(4)));
   await world.pass(10_000);
   world.feed$.next(snapshotOf(3));
-  t.is(world.core.supervisor.slots.size, 10);
+  t.is(world.core.supervisor.runtimes.size, 10);
   await world.pass(10_000);
   world.feed$.next(snapshotOf(3));
-  t.is(world.core.supervisor.slots.size, 0);
+  t.is(world.core.supervisor.runtimes.size, 0);
 });
 
 test('P3: a mass removal that somebody forces happens with the next reading', (t) => {
@@ -120,7 +120,7 @@ test('P3: a mass removal that somebody forces happens with the next reading', (t
   world.core.supervisor.reload(true);
   t.is(world.snapshotRequests, 1);
   world.feed$.next(snapshotOf(2));
-  t.is(world.core.supervisor.slots.size, 0);
+  t.is(world.core.supervisor.runtimes.size, 0);
 });
 
 test('a change that leaves the instances alone leaves their turns alone', (t) => {
@@ -139,11 +139,11 @@ test('half of ten may go at once, and all of nine', (t) => {
   const ten = new ActorWorld();
   ten.feed$.next(snapshotOf(1, ...many(10)));
   ten.feed$.next(snapshotOf(2, ...many(5)));
-  t.is(ten.core.supervisor.slots.size, 5);
+  t.is(ten.core.supervisor.runtimes.size, 5);
   const nine = new ActorWorld();
   nine.feed$.next(snapshotOf(1, ...many(9)));
   nine.feed$.next(snapshotOf(2));
-  t.is(nine.core.supervisor.slots.size, 0);
+  t.is(nine.core.supervisor.runtimes.size, 0);
 });
 
 test('every enabled version has a target of its own, and the published one is the default', (t) => {
@@ -169,9 +169,9 @@ test('a version that goes away takes its target along, and the others keep their
   const world = new ActorWorld();
   const versions = [versionRow('a', 'v2'), versionRow('a', 'v3')];
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { versions })));
-  const before = [...(world.core.supervisor.slots.get('a')?.services ?? [])];
+  const before = [...(world.core.supervisor.runtimes.get('a')?.services ?? [])];
   world.feed$.next(changesOf(2, [registryEntry(extensionRow('a'), { versions: versions.slice(0, 1) })]));
-  const after = [...(world.core.supervisor.slots.get('a')?.services ?? [])];
+  const after = [...(world.core.supervisor.runtimes.get('a')?.services ?? [])];
   t.is(after.length, 1);
   t.is(after[0]?.target, before.find((s) => s.version.version === 'v2')?.target as never);
 });
@@ -190,7 +190,7 @@ test('FM 51: an open breaker resumes with the time it has left, and not before',
 test('an actor that throws is rebuilt with its facts; its siblings keep theirs and lose no event', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(2)));
-  const sibling = world.core.supervisor.slots.get('e1')?.defaultService?.target;
+  const sibling = world.core.supervisor.runtimes.get('e1')?.defaultService?.target;
   for (let i = 0; i < 4; i++) world.callEnding('e1', 500);
   Object.defineProperty(world, 'random', {
     get: () => {
@@ -203,7 +203,7 @@ test('an actor that throws is rebuilt with its facts; its siblings keep theirs a
   Object.defineProperty(world, 'random', { value: 0, writable: true });
   await world.pass(50);
   t.deepEqual(world.callEnding('e0', 0).answers, ['ok']);
-  t.is(world.core.supervisor.slots.get('e1')?.defaultService?.target, sibling);
+  t.is(world.core.supervisor.runtimes.get('e1')?.defaultService?.target, sibling);
   world.callEnding('e1', 500);
   t.is(sibling?.mode, 'open', 'four failures before and one after make five');
 });
@@ -233,7 +233,7 @@ test('FM 53: stopping ends every actor and every timer', async (t) => {
   world.feed$.next(snapshotOf(1, ...many(3)));
   for (let i = 0; i < 5; i++) world.callEnding('e0', 500);
   await world.core.stop();
-  t.is(world.core.supervisor.slots.size, 0);
+  t.is(world.core.supervisor.runtimes.size, 0);
   const events = world.events.length;
   await world.pass(120_000, 1000);
   t.is(world.events.length, events);

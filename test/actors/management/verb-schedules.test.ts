@@ -115,9 +115,9 @@ class Schedule {
 }
 
 function check(t: ExecutionContext, { world, said }: Schedule, about: string): void {
-  const slot = world.core.supervisor.slots.get('a');
-  if (slot === undefined) return t.fail(about);
-  const { extension } = slot;
+  const runtime = world.core.supervisor.runtimes.get('a');
+  if (runtime === undefined) return t.fail(about);
+  const { extension } = runtime;
   const { row, versions } = world;
   t.is(world.core.operator.owed, 0, `nothing is owed any more, ${about}`);
   t.true(
@@ -141,7 +141,7 @@ function check(t: ExecutionContext, { world, said }: Schedule, about: string): v
       } as never,
       about,
     );
-  for (const { version, target } of slot.services) {
+  for (const { version, target } of runtime.services) {
     const override = overrideOf(extension, version.version);
     t.is(target.mode === 'isolated', override === 'isolated', `${version.version} is ${target.mode}, ${about}`);
     t.is(

@@ -20,7 +20,7 @@ function worldOf(size: number, changes: Changes = {}): ActorWorld {
 }
 
 const targetOf = (world: ActorWorld) => {
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   if (target === undefined) throw new Error('a has no target');
   return target;
 };
@@ -239,12 +239,12 @@ test('policy.balancer least_inflight: the less busy one takes the calls; a new p
     Array.from({ length: 10 }, call),
     Array.from({ length: 10 }, () => 'i1'),
   );
-  const before = world.core.supervisor.slots.get('a')?.defaultService?.pool;
+  const before = world.core.supervisor.runtimes.get('a')?.defaultService?.pool;
   world.feed$.next(changesOf(2, [entry(2, { ...LEAST, revision: 2 })]));
-  t.is(world.core.supervisor.slots.get('a')?.defaultService?.pool, before, 'nothing has changed');
+  t.is(world.core.supervisor.runtimes.get('a')?.defaultService?.pool, before, 'nothing has changed');
   world.random = 0;
   world.feed$.next(changesOf(3, [entry(2, { policy: PATIENT, revision: 3 })]));
-  t.not(world.core.supervisor.slots.get('a')?.defaultService?.pool, before);
+  t.not(world.core.supervisor.runtimes.get('a')?.defaultService?.pool, before);
   world.call('a');
   world.call('a');
   t.deepEqual(

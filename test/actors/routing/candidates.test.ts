@@ -33,7 +33,7 @@ function worldOf(entries: Readonly<Record<string, Entry>>, settings: Partial<Act
 }
 
 const targetOf = (world: ActorWorld, id: string, version: string) =>
-  world.core.supervisor.slots.get(id)?.service(version)?.target;
+  world.core.supervisor.runtimes.get(id)?.service(version)?.target;
 
 /** Its breaker opens, whoever asks. */
 function open(world: ActorWorld, id: string, version: string): void {
@@ -152,7 +152,7 @@ test('CA2: a canary whose breaker opens gives its share to the default at once, 
     world.events.filter(({ event }) => event === 'circuit_opened'),
     [],
   );
-  t.true((world.core.supervisor.slots.get('a')?.calls.get('v1')?.stand_in ?? 0) > 0);
+  t.true((world.core.supervisor.runtimes.get('a')?.calls.get('v1')?.stand_in ?? 0) > 0);
 });
 
 test('CA2: isolated, without an instance or without a listener, a canary loses its share likewise', (t) => {
@@ -201,7 +201,7 @@ test('CA3: where the default takes no call, versions without rules and percentag
   t.is(went(world, 'a'), 'c@v1');
   open(world, 'c', 'v1');
   t.is(went(world, 'a'), 'circuit_open');
-  t.deepEqual(Object.fromEntries(world.core.supervisor.slots.get('a')?.fallbacks ?? []), { other: 1, b: 1, c: 1 });
+  t.deepEqual(Object.fromEntries(world.core.supervisor.runtimes.get('a')?.fallbacks ?? []), { other: 1, b: 1, c: 1 });
 });
 
 test('CA3: an extension that came to have another type since is no fallback', (t) => {
@@ -348,7 +348,7 @@ test('R5: where nobody listens anywhere, the caller is told so of what he called
   t.is(called.answers.length, 1);
   t.like(called.answers[0], { code: 'extension_unavailable', message: 'a cannot be called: no_responders' });
   t.is(world.core.router.inFlight, 0);
-  for (const slot of world.core.supervisor.slots.values()) t.is(slot.inFlight, 0, slot.id);
+  for (const runtime of world.core.supervisor.runtimes.values()) t.is(runtime.inFlight, 0, runtime.id);
 });
 
 test('R5: a retry stays with the fallback that had the call first, within its budget and its switches', async (t) => {
@@ -368,7 +368,7 @@ test('R5: a retry stays with the fallback that had the call first, within its bu
   await world.pass(1000);
   t.is(world.sent.length, 2);
   t.like(called.answers[0], { retryable: 'maybe_executed', details: { reason: 'disabled' } });
-  t.is(world.core.supervisor.slots.get('b')?.inFlight, 0);
+  t.is(world.core.supervisor.runtimes.get('b')?.inFlight, 0);
 });
 
 test('R5: a person who disables what was called ends the retries of its fallback too', async (t) => {
@@ -394,13 +394,13 @@ test('R6: a fallback’s max_in_flight holds for the calls it takes for others; 
   });
   open(world, 'a', 'v1');
   const first = world.call('a');
-  t.is(world.core.supervisor.slots.get('b')?.inFlight, 1);
+  t.is(world.core.supervisor.runtimes.get('b')?.inFlight, 1);
   t.is(went(world, 'a'), 'c@v1');
   t.is(went(world, 'b'), 'overloaded');
   world.sent[0]?.end(0);
   t.deepEqual(first.answers, ['ok']);
   t.is(went(world, 'a'), 'b@v1');
-  for (const slot of world.core.supervisor.slots.values()) t.is(slot.inFlight, 0, slot.id);
+  for (const runtime of world.core.supervisor.runtimes.values()) t.is(runtime.inFlight, 0, runtime.id);
   t.is(world.core.router.inFlight, 0);
 });
 
@@ -409,10 +409,10 @@ test('R6: a call that moves on from one fallback to the next leaves no place beh
   open(world, 'a', 'v1');
   world.call('a');
   world.sent[0]?.end('no_responders');
-  t.is(world.core.supervisor.slots.get('b')?.inFlight, 0);
-  t.is(world.core.supervisor.slots.get('c')?.inFlight, 1);
+  t.is(world.core.supervisor.runtimes.get('b')?.inFlight, 0);
+  t.is(world.core.supervisor.runtimes.get('c')?.inFlight, 1);
   world.sent[1]?.end(0);
-  t.is(world.core.supervisor.slots.get('c')?.inFlight, 0);
+  t.is(world.core.supervisor.runtimes.get('c')?.inFlight, 0);
 });
 
 test('the time of a caller that names none is that of the version that serves him', (t) => {
@@ -507,7 +507,7 @@ test('what nobody received counts for nobody, and a retry counts once', async (t
   world.sent[3]?.end(0);
   const routed = new Map([...world.core.view.extensions()].map((sample) => [sample.extension_id, sample.routed]));
   t.deepEqual(Object.fromEntries(routed), { a: [], b: [], c: [{ version: 'v1', by: 'fallback', calls: 1 }] });
-  t.deepEqual([...(world.core.supervisor.slots.get('a')?.fallbacks ?? [])], [['c', 1]]);
+  t.deepEqual([...(world.core.supervisor.runtimes.get('a')?.fallbacks ?? [])], [['c', 1]]);
 });
 
 test('the counts of a version stay while it is disabled, and go with its row', (t) => {
@@ -682,7 +682,7 @@ test('CA4: a default version that closes and still fails often is passed over ag
     a: { row: { policy: { fallback: ['b'], breaker: { failure_threshold: 1000, error_rate_threshold: 0.9 } } } },
     b: {},
   });
-  world.core.supervisor.slots
+  world.core.supervisor.runtimes
     .get('a')
     ?.defaultService?.target.send({ type: 'breaker.probe', nowMs: world.clock.now() });
   await world.come('a', 2, 2);
@@ -759,6 +759,7 @@ test('places: whatever candidates, ends and switches come, every call has one an
       `seed ${seed}`,
     );
     t.is(world.core.router.inFlight, 0, `seed ${seed}`);
-    for (const slot of world.core.supervisor.slots.values()) t.is(slot.inFlight, 0, `${slot.id}, seed ${seed}`);
+    for (const runtime of world.core.supervisor.runtimes.values())
+      t.is(runtime.inFlight, 0, `${runtime.id}, seed ${seed}`);
   }
 });

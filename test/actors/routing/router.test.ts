@@ -339,7 +339,7 @@ test('I1: a bug while sending is answered and gives its place back', (t) => {
   t.is(called.answers.length, 1);
   t.like(called.answers[0], { code: 'internal_error' });
   t.is(world.core.router.inFlight, 0);
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   t.is(target?.inFlight, 0, 'R3: its attempt is settled');
   t.deepEqual({ ...target?.counters }, { successes: 0, failures: 0, trips: 0, recoveries: 0 }, 'and counts for nobody');
 });

@@ -120,7 +120,7 @@ test('X1: what an ejected instance did leaves the decision window, also what was
   await world.come('a', 6, 100);
   t.is(view(world).state, 'closed', 'five failures would open it, whatever their share');
   t.deepEqual(world.kinds(), ['instance_ejected']);
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   t.true((target?.counters.failures ?? 0) >= 10, 'health has seen them all');
 });
 
@@ -430,12 +430,12 @@ test('a change of health_status alone keeps the turns of the pool', async (t) =>
 test('no usable instance refuses with no_instance, ejected or not', async (t) => {
   const world = pool(1, { weight: 0, health_status: 'unhealthy' });
   t.is(reasonOf(world.call('a')), 'no_instance');
-  t.is(world.core.supervisor.slots.get('a')?.defaultService?.target.inFlight, 0);
+  t.is(world.core.supervisor.runtimes.get('a')?.defaultService?.target.inFlight, 0);
 });
 
 test('R2: a reset takes an unhealthy row back, also where nobody has called the instance', async (t) => {
   const world = pool(2, { health_status: 'unhealthy' });
-  const target = world.core.supervisor.slots.get('a')?.defaultService?.target;
+  const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   await world.pass(2000);
   t.deepEqual(world.instanceStatuses, [], 'a report is not measured here');
   target?.send({ type: 'breaker.reset', nowMs: world.clock.now() });

@@ -11,7 +11,7 @@ function extension(changes = {}): Traffic {
 }
 
 const health = (world: Traffic) => world.core.view.one('a')?.health;
-const target = (world: Traffic) => world.core.supervisor.slots.get('a')?.defaultService?.target;
+const target = (world: Traffic) => world.core.supervisor.runtimes.get('a')?.defaultService?.target;
 
 test('FM 24, Q1: an extension that hangs opens the breaker seconds before its timeouts', async (t) => {
   const world = extension();

@@ -270,7 +270,7 @@ onBoth('a hostile value concerns its own row alone', async (t, database) => {
 
     const subject = `ext.b.${++canary}`;
     await db.$client`update extensions set subject = ${subject} where id = 'b'`;
-    await until(`the neighbour's change`, () => world.core.supervisor.slots.get('b')?.extension.subject === subject);
+    await until(`the neighbour's change`, () => world.core.supervisor.runtimes.get('b')?.extension.subject === subject);
     t.deepEqual(world.callEnding('b', 0).answers, ['ok']);
     t.is(world.sent.at(-1)?.route.subject, subject);
     world.callEnding('a', 0);

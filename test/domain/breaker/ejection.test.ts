@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { DecisionWindow } from '../../../src/domain/breaker/decision-window.js';
-import { type Conduct, ejectionMs, ejectionReason, mayEject } from '../../../src/domain/breaker/ejection.js';
+import { type EndpointStats, ejectionMs, ejectionReason, mayEject } from '../../../src/domain/breaker/ejection.js';
 import { runs } from '../../helpers/depth.js';
 
 const NOW_MS = 100_000;
@@ -22,7 +22,7 @@ function conduct({
   inRow = 0,
   rowSentMs = 90_000,
   lastSuccessMs = Number.NEGATIVE_INFINITY,
-}: Did): Conduct {
+}: Did): EndpointStats {
   const window = new DecisionWindow(60_000);
   for (let i = 0; i < successes; i++) window.recordSuccess(NOW_MS);
   for (let i = 0; i < failures; i++) window.recordFailure(NOW_MS);

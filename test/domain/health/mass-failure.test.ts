@@ -1,6 +1,6 @@
 import test from 'ava';
 import { HEALTH_WINDOW_MS } from '../../../src/domain/health/health-window.js';
-import { isMassFailure, standingOf } from '../../../src/domain/health/mass-failure.js';
+import { isMassFailure, trafficStateOf } from '../../../src/domain/health/mass-failure.js';
 
 const mass = test.macro<[failing: number, withTraffic: number, expected: boolean]>({
   exec(t, failing, withTraffic, expected) {
@@ -22,10 +22,10 @@ const OPEN = { state: 'open', isIsolated: false, enabled: true, outcomeAgoMs: nu
 const LATELY = HEALTH_WINDOW_MS - 1;
 
 const standing = test.macro<
-  [what: string, of: Partial<Parameters<typeof standingOf>[0]>, expected: ReturnType<typeof standingOf>]
+  [what: string, of: Partial<Parameters<typeof trafficStateOf>[0]>, expected: ReturnType<typeof trafficStateOf>]
 >({
   exec(t, _, of, expected) {
-    t.is(standingOf({ ...OPEN, ...of }), expected);
+    t.is(trafficStateOf({ ...OPEN, ...of }), expected);
   },
   title: (_, what, _of, expected) => `${what} ${expected === null ? 'does not count' : `counts as ${expected}`}`,
 });

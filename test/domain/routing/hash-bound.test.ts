@@ -2,12 +2,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { Instance } from '../../../src/domain/registry/extension.js';
-import type { Member } from '../../../src/domain/routing/balance.js';
+import type { PoolMember } from '../../../src/domain/routing/balance.js';
 import { hashOf } from '../../../src/domain/routing/rendezvous.js';
 import { propertyRuns } from '../../helpers/hostile-text.js';
 import { draw, instance, type Place, type Pool, poolWith, weighted } from '../../helpers/instance-pools.js';
 
-type Picked = Member<Place, string>;
+type Picked = PoolMember<Place, string>;
 
 const KEYS = Array.from({ length: 500 }, (_, i) => hashOf(`tenant-${i}`));
 const HOT = KEYS[0] as number;
