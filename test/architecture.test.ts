@@ -282,7 +282,7 @@ test('house: a command takes its input, output, environment and signals as argum
   t.deepEqual(files.filter((file) => !isExempt(file)).flatMap(uses), []);
 });
 
-test('X6: the overview of the commands loads commander alone; the rest is loaded by the command that needs it', (t) => {
+test('MAIN-4: the overview of the commands loads commander alone; the rest is loaded by the command that needs it', (t) => {
   const file = (path: string) => FILES.find((one) => one.path === path) as SourceFile;
   const isDynamic = (imported: Import) => imported.isDynamic === true;
   // What main.ts loads for a command, but for what it adds to the one that runs.

@@ -1,10 +1,10 @@
 // The running daemon without its edges: runtimes, router, writers and the clock that drives them, put together from ports.
 // main.ts gives it real edges; tests give it simulated ones.
 //
-// K1. What a breaker decides is told and logged at once, then written; nothing waits for the database.
-// K2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush (a person's
+// ACTOR-SYSTEM-1. What a breaker decides is told and logged at once, then written; nothing waits for the database.
+// ACTOR-SYSTEM-2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush (a person's
 //     verbs before automatic changes, facts last), then actors stop.
-// K3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
+// ACTOR-SYSTEM-3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
 //     for them stands for those that come meanwhile.
 import type { Subscription } from '#rxjs';
 import type { BreakerSettings } from '../domain/registry/policy.js';
@@ -236,7 +236,7 @@ export class ActorSystem {
     });
   }
 
-  /** K2. Resolves when everything owed is written, or the database is away, and no actor runs. */
+  /** ACTOR-SYSTEM-2. Resolves when everything owed is written, or the database is away, and no actor runs. */
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();
@@ -251,7 +251,7 @@ export class ActorSystem {
     this.prober.follow(runtime);
   }
 
-  /** K3. */
+  /** ACTOR-SYSTEM-3. */
   #evaluate(): void {
     if (this.#isTickWaiting) return;
     this.#isTickWaiting = true;

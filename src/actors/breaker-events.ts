@@ -1,7 +1,7 @@
 // What follows from what targets do: events, log lines, facts for the audit trail, and who has to act on it.
 //
-// BE1. A transition is logged and published immediately and persisted asynchronously: nothing waits for the database.
-// BE2. The listeners are called within an actor's step, which an exception would end: none of them throws.
+// BREAKER-EVENTS-1. A transition is logged and published immediately and persisted asynchronously: nothing waits for the database.
+// BREAKER-EVENTS-2. The listeners are called within an actor's step, which an exception would end: none of them throws.
 import type { Instance } from '../domain/registry/extension.js';
 import type { BreakerEmitted } from '../machines/breaker-types.js';
 import { stackOf } from '../telemetry/error-text.js';
@@ -25,7 +25,7 @@ interface BreakerEventsDeps {
 }
 
 export class BreakerEvents {
-  /** BE2. */
+  /** BREAKER-EVENTS-2. */
   readonly listeners: Pick<RuntimeDeps, 'onBreakerEvent' | 'onRotation' | 'onReportRefused' | 'onActorFailed'>;
   readonly #deps: BreakerEventsDeps;
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The process of the command `extreg`; what the command does is in main.ts.
 //
-// X3. A reader that goes away (`extreg … | head`) is no failure.
-// X4. All that was printed has left before the process ends, however slow its reader: a pipe takes 64 KiB at a time.
+// EXTREG-1. A reader that goes away (`extreg … | head`) is no failure.
+// EXTREG-2. All that was printed has left before the process ends, however slow its reader: a pipe takes 64 KiB at a time.
 import { main } from './main.js';
 import { processIo } from './process/process-io.js';
 
@@ -11,7 +11,7 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code !== 'EPIPE') throw error;
   });
 const exitCode = await main(process.argv.slice(2), processIo());
-// X4; a reader that went away has an answer too.
+// EXTREG-2; a reader that went away has an answer too.
 for (const stream of [process.stdout, process.stderr]) await new Promise((written) => stream.write('', written));
 // Handles that a library left open must not keep a finished command alive.
 process.exit(exitCode);

@@ -1,11 +1,11 @@
 // The command line: finds the command, runs it, and turns its end into an exit code.
 //
-// X1. 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken, 69 unreachable, 70 a bug,
+// MAIN-1. 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken, 69 unreachable, 70 a bug,
 //     78 configuration.
-// X2. An expected failure prints a sentence on standard error; only a bug prints a stack.
-// X5. A call uses nothing of the process but what it is given, shares no state with other calls, and when it ends it leaves
+// MAIN-2. An expected failure prints a sentence on standard error; only a bug prints a stack.
+// MAIN-3. A call uses nothing of the process but what it is given, shares no state with other calls, and when it ends it leaves
 //     no listener, connection, thread or timer behind. So calls may run side by side in one process.
-// X6. A command loads its own libraries only: the overview of all commands loads none of them.
+// MAIN-4. A command loads its own libraries only: the overview of all commands loads none of them.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '#commander';
 import { ConfigError } from '../config/error.js';
@@ -60,7 +60,7 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<numb
   }
 }
 
-/** X6: the command that is named; all for the overview; none for the version, and only their names where none has this name. */
+/** MAIN-4: the command that is named; all for the overview; none for the version, and only their names where none has this name. */
 async function loadFor(word: string): Promise<readonly CommandFactory[]> {
   const chosen = COMMANDS.get(word);
   if (chosen !== undefined) return [await chosen()];

@@ -1,10 +1,10 @@
 // The configuration in force: read from flags, environment and file, checked whole, frozen.
 //
-// C1. Flag over environment over file over default; empty means unset.
-// C2. Everything wrong is reported at once, each problem with the key, where it came from, what was got and what was expected.
-// C3. Nothing is ignored silently: an unknown key or variable is a problem, and so is a part of a database, a NATS
+// CONFIG-1. Flag over environment over file over default; empty means unset.
+// CONFIG-2. Everything wrong is reported at once, each problem with the key, where it came from, what was got and what was expected.
+// CONFIG-3. Nothing is ignored silently: an unknown key or variable is a problem, and so is a part of a database, a NATS
 //     login or the webhooks without the address it belongs to. (Where there is a whole `database_url`, it wins over the parts.)
-// C4. A secret is in no message and no print.
+// CONFIG-4. A secret is in no message and no print.
 //
 // Long: one function for each rule of the configuration.
 import { accessSync, constants } from 'node:fs';
@@ -67,7 +67,7 @@ function fallback(key: SettingKey, cwd: string): unknown {
   return setting.path && setting.default !== null ? resolve(cwd, String(setting.default)) : setting.default;
 }
 
-/** C1. A list that may be empty on purpose is given when it is written so. */
+/** CONFIG-1. A list that may be empty on purpose is given when it is written so. */
 const isUnset = ({ key, value }: Given): boolean =>
   isEmpty(value) && !(Array.isArray(value) && settingOf(key).emptyList !== undefined);
 
@@ -321,7 +321,7 @@ function isDatabaseUrl(url: string): boolean {
   return hostname !== '' || searchParams.has('host');
 }
 
-/** The configuration as it may be shown. C4. */
+/** The configuration as it may be shown. CONFIG-4. */
 export function printableConfig(config: Config): Record<SettingKey, unknown> {
   return Object.fromEntries(SETTING_KEYS.map((key) => [key, masked(key, config[key])])) as Record<SettingKey, unknown>;
 }

@@ -1,4 +1,4 @@
-// What of a setting may be shown: in a problem, by `check-config --print`. C4 of config.ts.
+// What of a setting may be shown: in a problem, by `check-config --print`. CONFIG-4 of config.ts.
 import { type SettingKey, settingOf } from './schema.js';
 
 /** `value` as somebody wrote it or as it was checked. */

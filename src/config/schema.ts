@@ -1,9 +1,9 @@
 // The one table of settings: name, range, default and what each does. config.ts reads it, the command line makes its
 // options from it, and docs/configuration.md is compared with it by a test.
 //
-// S1. A setting is here only while something obeys it.
-// S2. Units are in the names; a range that a schema states is not stated again in words.
-// S3. null as default means unset; only such settings are ever null in a Config.
+// SCHEMA-1. A setting is here only while something obeys it.
+// SCHEMA-2. Units are in the names; a range that a schema states is not stated again in words.
+// SCHEMA-3. null as default means unset; only such settings are ever null in a Config.
 //
 // Long: a table, one entry per setting.
 import { type Static, type TSchema, Type } from '#typebox';
@@ -268,7 +268,7 @@ export type SettingKey = keyof typeof SETTINGS;
 
 type Widened<D> = D extends null ? null : never;
 
-/** Every setting in force, by its key: checked, complete, frozen. S3. */
+/** Every setting in force, by its key: checked, complete, frozen. SCHEMA-3. */
 export type Config = {
   readonly [K in SettingKey]:
     | Readonly<Static<(typeof SETTINGS)[K]['schema']>>

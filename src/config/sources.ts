@@ -112,7 +112,7 @@ function givenByFile(input: ConfigInput, problems: string[]): Given[] {
   return given;
 }
 
-/** Throws with a reason that quotes nothing of the file: a secret may stand where it goes wrong (C4). */
+/** Throws with a reason that quotes nothing of the file: a secret may stand where it goes wrong (CONFIG-4). */
 function parseFile(name: string, source: string): unknown {
   if (!name.endsWith('.json')) {
     // Most commands have no file to read, and would wait for what reads one.

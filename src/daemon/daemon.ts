@@ -1,9 +1,9 @@
 // The daemon: starts its parts in order, connects them, and stops them in order (stop-sequence.ts). Nothing else is decided here.
 //
-// D1. The daemon comes up without database and without NATS, says in /readyz what it waits for, and never gives up.
-// D3. Stopping: active checks, intake, calls, writers and actors, HTTP, webhooks, NATS, database; each step that takes time
+// DAEMON-1. The daemon comes up without database and without NATS, says in /readyz what it waits for, and never gives up.
+// DAEMON-2. Stopping: active checks, intake, calls, writers and actors, HTTP, webhooks, NATS, database; each step that takes time
 //     has a deadline and a log line.
-// D4. What this process started ends with it.
+// DAEMON-3. What this process started ends with it.
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { ActorSystem } from '../actors/actor-system.js';

@@ -1,17 +1,17 @@
 // Whether the database accepts writes: a standby after a failover, a full disk or a role without a right can be read and refuses
 // them. What the writers could not write stays pending with them; this reports it to the operator.
 //
-// DW1. A write that fails makes the database degraded, unless its own row is the reason (the row is refused, or held). Failures are
+// DATABASE-WRITES-1. A write that fails makes the database degraded, unless its own row is the reason (the row is refused, or held). Failures are
 //      kept by kind of write (health, audit, …); one log line when the first kind fails, one when none does any more.
-// DW2. A kind has recovered when a write of it succeeds, or a trial after its last failure: what failed may not be pending any more.
-// DW3. A lost connection is reported by the feed; here it counts only if writes go on failing while the feed reads.
+// DATABASE-WRITES-2. A kind has recovered when a write of it succeeds, or a trial after its last failure: what failed may not be pending any more.
+// DATABASE-WRITES-3. A lost connection is reported by the feed; here it counts only if writes go on failing while the feed reads.
 
 import type { Clock } from '../actors/ports/clock.js';
 import { errorText, isConnectionError, isGivenUp, isRowError, serverError } from '../db/database-errors.js';
 import { HeldError, isRowHeld } from '../domain/registry/held-error.js';
 import type { Logger } from '../telemetry/log.js';
 
-/** DW2, DW3: longer than any writer takes to try again what is pending. */
+/** DATABASE-WRITES-2, DATABASE-WRITES-3: longer than any writer takes to try again what is pending. */
 const LASTING_MS = 4000;
 /** A HeldError counts after this time: a large transaction of another client holds the revision while it commits. */
 const HELD_MS = 500;
@@ -20,7 +20,7 @@ interface Failure {
   readonly reason: string;
   readonly firstMs: number;
   readonly lastMs: number;
-  /** The failure counts once it has lasted for this long, ms; DW3. */
+  /** The failure counts once it has lasted for this long, ms; DATABASE-WRITES-3. */
   readonly afterMs: number;
 }
 
@@ -54,7 +54,7 @@ export class DatabaseWrites {
     }
   }
 
-  /** DW2. `trial` writes without changing anything. Never rejects. */
+  /** DATABASE-WRITES-2. `trial` writes without changing anything. Never rejects. */
   async try(trial: () => Promise<unknown>): Promise<void> {
     const beganMs = this.deps.clock.now();
     try {

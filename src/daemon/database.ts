@@ -1,6 +1,6 @@
 // The registry's database as the daemon lives with it: its writes, its reads and its state in one object.
 //
-// B4. A database that is read but takes no writes is degraded, too (database-writes.ts); that is tried every few seconds.
+// DATABASE-1. A database that is read but takes no writes is degraded, too (database-writes.ts); that is tried every few seconds.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../actors/ports/clock.js';
 import type {

@@ -1,13 +1,13 @@
 // The embedded database of a daemon over all its lives.
 //
-// B3. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
+// EMBEDDED-LIFE-1. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
 import type { Clock } from '../actors/ports/clock.js';
 import { errorText } from '../db/database-errors.js';
 import { type EmbeddedDatabase, openEmbedded } from '../embedded/postgres/embedded.js';
 import type { Logger } from '../telemetry/log.js';
 import { FIRST_RETRY_MS, MAX_RETRY_MS, pause } from './retry.js';
 
-/** B3. */
+/** EMBEDDED-LIFE-1. */
 export class EmbeddedLife {
   #isClosed = false;
   #closing = new AbortController();

@@ -1,7 +1,7 @@
 // Where a daemon's registry comes from: the database once its schema is ready, or the last good snapshot while it is away.
 //
-// B1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
-// B2. If it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
+// REGISTRY-SOURCE-1. A database that cannot be reached is waited for, at start and later; only a schema that does not fit ends the daemon.
+// REGISTRY-SOURCE-2. If it has not been reached ten seconds after the start, the last good snapshot of the data directory serves.
 import { lastValueFrom, Observable, Subject, Subscription, tap } from '#rxjs';
 import type { Clock } from '../actors/ports/clock.js';
 import type { RegistryFeed } from '../actors/ports/storage.js';
@@ -138,7 +138,7 @@ function logLook(path: string, file: Looked, log: Logger): void {
   }
 }
 
-/** B1. False: it was told to stop before the schema was ready. Rejects where the schema does not fit. */
+/** REGISTRY-SOURCE-1. False: it was told to stop before the schema was ready. Rejects where the schema does not fit. */
 async function prepareSchema(
   connection: DatabaseConnection,
   migrate: boolean,

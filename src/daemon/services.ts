@@ -1,6 +1,6 @@
 // What the daemon answers over NATS: invocations, admin verbs, micro discovery, and its own check that it can.
 //
-// D2. The intake listens only once a registry is in force.
+// SERVICES-1. The intake listens only once a registry is in force.
 import { randomBytes } from 'node:crypto';
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Clock } from '../actors/ports/clock.js';

@@ -1,8 +1,8 @@
 // The way to a database: one driver for PostgreSQL and for the embedded database behind its Unix socket.
 //
-// C1. Where it connects is decided by its arguments alone: no PG* variable of the environment is read.
-// C2. Nothing the server says lands on the console: notices go to the log.
-// C3. Nobody calls the driver's `begin`, `transaction` or `reserve` in a daemon: where such a connection is lost in the middle,
+// CLIENT-1. Where it connects is decided by its arguments alone: no PG* variable of the environment is read.
+// CLIENT-2. Nothing the server says lands on the console: notices go to the log.
+// CLIENT-3. Nobody calls the driver's `begin`, `transaction` or `reserve` in a daemon: where such a connection is lost in the middle,
 //     postgres 3.4 throws out of reach of any catch and never connects again (its issues 1066, 1154, 1208). Whatever must
 //     happen together is one statement, or one message of the simple protocol. A test holds the sources to it.
 import { readFileSync } from 'node:fs';
@@ -119,7 +119,7 @@ function readUrl(given: string): { url: string; overrides: postgres.Options<Reco
   };
 }
 
-/** C1: the driver falls back to the environment while it reads its options, which it does before it returns. */
+/** CLIENT-1: the driver falls back to the environment while it reads its options, which it does before it returns. */
 function withoutPgVariables<T>(fn: () => T): T {
   const hidden = Object.entries(process.env).filter(([name]) => name.startsWith('PG'));
   for (const [name] of hidden) delete process.env[name];

@@ -1,8 +1,8 @@
 // JSON in which no number loses a digit: PostgreSQL keeps what a double cannot, and a file must give it back.
 //
-// J1. A number that a double does not spell the same way stays text (ExactNumber).
-// J2. A key that is given twice is an error, not a choice.
-// J3. Equality is that of jsonb: numbers by value, the order of keys means nothing.
+// EXACT-JSON-1. A number that a double does not spell the same way stays text (ExactNumber).
+// EXACT-JSON-2. A key that is given twice is an error, not a choice.
+// EXACT-JSON-3. Equality is that of jsonb: numbers by value, the order of keys means nothing.
 
 /** A number as it was written, in JSON's grammar. */
 export class ExactNumber {
@@ -21,7 +21,7 @@ export class JsonSyntaxError extends Error {
 export const isJsonMap = (value: Json | undefined): value is JsonMap =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
 
-/** J1. `text` in JSON's grammar. */
+/** EXACT-JSON-1. `text` in JSON's grammar. */
 export function exactNumber(text: string): number | ExactNumber {
   const number = Number(text);
   return String(number) === text ? number : new ExactNumber(text);
@@ -65,7 +65,7 @@ export function numberText(text: string): string {
   return `${sign}${padded.slice(0, exponent)}.${padded.slice(exponent)}`;
 }
 
-/** J3. */
+/** EXACT-JSON-3. */
 export function isSameJson(a: Json, b: Json): boolean {
   if (isNumber(a) && isNumber(b)) return a === b || decimal(a) === decimal(b);
   if (Array.isArray(a) && Array.isArray(b))

@@ -1,14 +1,14 @@
 // Exact JSON written as YAML that readers of YAML 1.1 and of YAML 1.2 understand alike.
 //
-// X1. A string is read as the same string, to the code point: one that could be read as something else, or that holds a
+// EXACT-YAML-1. A string is read as the same string, to the code point: one that could be read as something else, or that holds a
 //     character which a reader, an editor or a terminal may change, stands in double quotes, with the escapes of JSON.
-// X2. A number is a number for YAML 1.1 too: one with an exponent has a point, and a sign in its exponent.
-// X3. What is written depends on the value alone: no line is folded, and no table of the running system is asked.
+// EXACT-YAML-2. A number is a number for YAML 1.1 too: one with an exponent has a point, and a sign in its exponent.
+// EXACT-YAML-3. What is written depends on the value alone: no line is folded, and no table of the running system is asked.
 import { ExactNumber, isJsonMap, type Json } from './exact-json.js';
 
 /**
  * What is always escaped: controls, separators, blanks other than the space, marks of direction and width, noncharacters.
- * By number and not by property, so that another version of Unicode does not change what is written (X3).
+ * By number and not by property, so that another version of Unicode does not change what is written (EXACT-YAML-3).
  */
 const ESCAPED =
   /[\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufdd0-\ufdef\ufeff\ufff0-\uffff]/g;
@@ -68,13 +68,13 @@ function scalar(value: Json): string {
   return isJsonMap(value) ? '{}' : String(value);
 }
 
-/** X1. */
+/** EXACT-YAML-1. */
 function stringText(text: string): string {
   if (PLAIN.test(text) && !WORD.test(text) && text.search(ESCAPED) < 0) return text;
   return JSON.stringify(text).replace(ESCAPED, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** X2. */
+/** EXACT-YAML-2. */
 const numberOf = (text: string): string =>
   text.replace(
     /^(-?\d+)(\.\d+)?[eE]([-+]?)(\d+)$/,

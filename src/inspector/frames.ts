@@ -1,9 +1,9 @@
 // The frames of the wire: those of @statelyai/inspect 0.7.2, and our own for what that format has no word for.
 //
-// J1. An actor is `<extension>@<version>` in `sessionId`, `rootId` and `name`, whatever process or rebuild it lives in.
-// J2. Of a context only what SHOWN_CONTEXT names goes out, of an event's `input` only SHOWN_INPUT; functions never do.
-// J3. A control frame has no `type` and no `_version`, by which receivers know frames of the format.
-// J4. A definition keeps the order in which its states were written.
+// FRAMES-1. An actor is `<extension>@<version>` in `sessionId`, `rootId` and `name`, whatever process or rebuild it lives in.
+// FRAMES-2. Of a context only what SHOWN_CONTEXT names goes out, of an event's `input` only SHOWN_INPUT; functions never do.
+// FRAMES-3. A control frame has no `type` and no `_version`, by which receivers know frames of the format.
+// FRAMES-4. A definition keeps the order in which its states were written.
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 
 /** What this format's package calls itself. */
@@ -61,7 +61,7 @@ export type Control =
   /** What was not sent since the last such frame: over the rate, merged into a later snapshot, or read too slowly. */
   | { control: 'dropped'; target: string; events: number; snapshots: number };
 
-/** J3. */
+/** FRAMES-3. */
 export const controlFrame = (control: Control): string => JSON.stringify(control);
 
 const frame = ({ sessionId, atMs }: Stamp, own: object): string =>
@@ -92,7 +92,7 @@ const only = (names: readonly string[], all: Readonly<Record<string, unknown>>):
 
 const definitions = new WeakMap<object, string>();
 
-/** J4. Made once for each machine. The first context is none of the chart's business. */
+/** FRAMES-4. Made once for each machine. The first context is none of the chart's business. */
 function definitionOf(config: object): string {
   let definition = definitions.get(config);
   if (definition === undefined) {

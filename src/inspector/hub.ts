@@ -1,12 +1,12 @@
 // Who watches what: attaches to the targets that a viewer selects, hands on what they do, and lets go of them.
 //
-// Y1. A target is watched once, however many viewers it has, and not at all once the last one left.
-// Y2. Frames go out at most every FLUSH_MS; between two flushes all targets together keep at most FLUSH_BUDGET items and
+// HUB-1. A target is watched once, however many viewers it has, and not at all once the last one left.
+// HUB-2. Frames go out at most every FLUSH_MS; between two flushes all targets together keep at most FLUSH_BUDGET items and
 //     the last snapshot of each.
-// Y3. A viewer that reads too slowly is skipped, and gets every target as it is then once it has caught up.
-// Y4. What a viewer was not sent is counted and reported to it, at most once per LOOK_MS, if it asked for control frames.
-// Y5. A selection is looked at again every LOOK_MS: it follows extensions and versions that come, go and come back.
-// Y6. Closing tells every viewer 1001 at once and lets go of every target.
+// HUB-3. A viewer that reads too slowly is skipped, and gets every target as it is then once it has caught up.
+// HUB-4. What a viewer was not sent is counted and reported to it, at most once per LOOK_MS, if it asked for control frames.
+// HUB-5. A selection is looked at again every LOOK_MS: it follows extensions and versions that come, go and come back.
+// HUB-6. Closing tells every viewer 1001 at once and lets go of every target.
 import type { InspectionSource, WatchableTarget } from '../actors/ports/api.js';
 import type { Clock, WallClock } from '../actors/ports/clock.js';
 import type { Logger } from '../telemetry/log.js';
@@ -63,7 +63,7 @@ class Subscriber {
     for (const frame of frames) this.viewer.send(frame);
   }
 
-  /** Y3, Y4. */
+  /** HUB-3, HUB-4. */
   deliver(watch: Watch, batch: Batch): void {
     this.#count(watch.sessionId, batch.dropped);
     if (this.isBehind) {
@@ -73,14 +73,14 @@ class Subscriber {
     else this.#count(watch.sessionId, batch);
   }
 
-  /** Y3. */
+  /** HUB-3. */
   catchUp(): void {
     if (this.missed.size === 0 || this.isBehind) return;
     for (const watch of this.missed) this.send(watch.introduction());
     this.missed.clear();
   }
 
-  /** Y4. */
+  /** HUB-4. */
   tellDropped(): void {
     if (this.isBehind || !this.selection.control) return;
     for (const [target, { events, snapshots }] of this.dropped)
@@ -146,7 +146,7 @@ export class InspectionHub {
     };
   }
 
-  /** Y6. */
+  /** HUB-6. */
   close(): void {
     this.#isClosed = true;
     for (const subscriber of [...this.#subscribers]) {
@@ -169,7 +169,7 @@ export class InspectionHub {
     return null;
   }
 
-  /** Y5. Joins what is selected and not watched yet, leaves what is gone, and tells where that changed anything. */
+  /** HUB-5. Joins what is selected and not watched yet, leaves what is gone, and tells where that changed anything. */
   #select(subscriber: Subscriber): void {
     const { extensionIds, version } = subscriber.selection;
     const { source } = this.#deps;
@@ -191,7 +191,7 @@ export class InspectionHub {
     for (const target of selected) this.#join(subscriber, target);
   }
 
-  /** Y1. */
+  /** HUB-1. */
   #join(subscriber: Subscriber, target: WatchableTarget): void {
     let watched = this.#watches.get(target);
     if (watched?.subscribers.has(subscriber)) return;
@@ -205,7 +205,7 @@ export class InspectionHub {
     subscriber.send(watched.watch.introduction());
   }
 
-  /** Y1. */
+  /** HUB-1. */
   #leave(subscriber: Subscriber, watch: Watch): void {
     subscriber.watches.delete(watch);
     subscriber.missed.delete(watch);
@@ -232,7 +232,7 @@ export class InspectionHub {
     this.#flushing ??= this.#deps.clock.setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
-  /** Y2. */
+  /** HUB-2. */
   #flush(): void {
     this.#deps.clock.clearTimeout(this.#flushing);
     this.#flushing = null;

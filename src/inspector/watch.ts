@@ -1,10 +1,10 @@
 // One target that somebody watches: what its actor did since the last flush, for all its viewers.
 //
-// Q1. In the actor's own step an item is kept by reference or counted as dropped; nothing is serialised there.
-// Q2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
+// WATCH-1. In the actor's own step an item is kept by reference or counted as dropped; nothing is serialised there.
+// WATCH-2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
 //     snapshot, which is never dropped. A snapshot in the same state as the one before it takes that one's place.
-// Q3. Whoever joins gets actor and snapshot as they are, and then only what comes after.
-// Q4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
+// WATCH-3. Whoever joins gets actor and snapshot as they are, and then only what comes after.
+// WATCH-4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ActorObserver, WatchableTarget } from '../actors/ports/api.js';
@@ -76,7 +76,7 @@ export class Watch implements ActorObserver {
     this.#end();
   }
 
-  /** Q3. */
+  /** WATCH-3. */
   introduction(): string[] {
     if (this.#actor === null) return [];
     const { config, snapshot } = this.#actor;
@@ -109,7 +109,7 @@ export class Watch implements ActorObserver {
       this.#dropped.snapshots++;
     }
     const kept = before?.kind === 'snapshot' && isSameState(before.snapshot, snapshot) ? before : null;
-    // Q4.
+    // WATCH-4.
     const cause = kept?.isTransition ? kept.event : event;
     const keepsTransition = isTransition || kept?.isTransition === true;
     this.#keep({ kind: 'snapshot', event: cause, isTransition: keepsTransition, snapshot, atMs: this.deps.wall() });
@@ -130,7 +130,7 @@ export class Watch implements ActorObserver {
     };
   }
 
-  /** Q2. */
+  /** WATCH-2. */
   #hasRoom(): boolean {
     return this.#kept.length < MAX_KEPT && this.deps.budget.left > 0;
   }

@@ -1,17 +1,17 @@
 // The circuit breaker of one target as a statechart. It decides; it does no I/O. Windows, clock and randomness come in
 // by reference, so that a success while closed costs a counter and no event (see actors/target/target.ts).
 //
-// M1. Every entry of a state and every renewal starts a new generation and empties the decision window.
-// M2. It never stays open shorter than its open time: admission compares the clock with `openUntilMs`; the timer only
+// BREAKER-MACHINE-1. Every entry of a state and every renewal starts a new generation and empties the decision window.
+// BREAKER-MACHINE-2. It never stays open shorter than its open time: admission compares the clock with `openUntilMs`; the timer only
 //     makes visible what the clock already says.
-// M3. Half-open holds at most half_open_max_requests probes at a time, and each ends: success, failure, released, or its
+// BREAKER-MACHINE-3. Half-open holds at most half_open_max_requests probes at a time, and each ends: success, failure, released, or its
 //     lease is over, which is a failure.
-// M4. Facts, not snapshots, are restored: `restoring` boots into the state that the facts and the time left call for.
-// M5. Entering a state empties the window and draws a generation as part of the transition itself: ask a live breaker for
+// BREAKER-MACHINE-4. Facts, not snapshots, are restored: `restoring` boots into the state that the facts and the time left call for.
+// BREAKER-MACHINE-5. Entering a state empties the window and draws a generation as part of the transition itself: ask a live breaker for
 //     its snapshot, never `snapshot.can(event)`, which would do both.
-// M6. After probes closed it, or a person enabled it, it is recovering first: a slow start, which ends with its time or when
+// BREAKER-MACHINE-6. After probes closed it, or a person enabled it, it is recovering first: a slow start, which ends with its time or when
 //     its target says that it is through. Whatever closed does, recovering does too.
-// M7. Other settings never lengthen a time that runs: it ends when it would have, or sooner, as the settings in force say
+// BREAKER-MACHINE-7. Other settings never lengthen a time that runs: it ends when it would have, or sooner, as the settings in force say
 //     from now on. The open time is one, and the slow start, and the lease of a probe. (An open breaker then begins a new
 //     generation, which concerns nobody: it has no permits out.)
 //
@@ -39,7 +39,7 @@ const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => 
   lastFailureMs: nowMs,
 });
 
-/** M7. Without jitter: whoever sets a time sees it kept. */
+/** BREAKER-MACHINE-7. Without jitter: whoever sets a time sees it kept. */
 function shortenedOpenUntilMs(
   { openUntilMs, trips }: BreakerContext,
   { settings, nowMs }: Extract<BreakerEvent, { type: 'settings.changed' }>,
@@ -251,7 +251,7 @@ export const breakerMachine = setup({
           after: { rampTime: 'steady' },
           on: {
             'ramp.completed': 'steady',
-            // Entered again, so that its timer is that of the time left (M7); so below.
+            // Entered again, so that its timer is that of the time left (BREAKER-MACHINE-7); so below.
             'settings.changed': { target: 'recovering', reenter: true, actions: 'takeSettings' },
           },
         },
@@ -263,7 +263,7 @@ export const breakerMachine = setup({
       after: {
         openTime: [
           { guard: 'isOpenTimeOver', target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
-          // Timers fire early after a stall of the event loop, and cannot wait longer than MAX_DELAY_MS: wait again (M2).
+          // Timers fire early after a stall of the event loop, and cannot wait longer than MAX_DELAY_MS: wait again (BREAKER-MACHINE-2).
           { target: 'open', reenter: true },
         ],
       },

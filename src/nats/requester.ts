@@ -1,16 +1,16 @@
 // The requester: sends attempts and active checks to extensions and says how each of them ended.
 //
-// Q1. Every attempt ends exactly once; a late or second reply to it, or to what had its entry before, is dropped and counted.
-// Q2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
-// Q3. A timeout counts once a round trip to the server that began after it was due has been completed: until then the reply
+// REQUESTER-1. Every attempt ends exactly once; a late or second reply to it, or to what had its entry before, is dropped and counted.
+// REQUESTER-2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
+// REQUESTER-3. A timeout counts once a round trip to the server that began after it was due has been completed: until then the reply
 //     may be in the buffer. While the server does not answer, the attempt stays out until it does, or the connection is lost.
-// Q4. No subscription callback ends in a throw, whatever a listener does.
-// Q5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
-// Q6. A entry's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
-// Q7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
+// REQUESTER-4. No subscription callback ends in a throw, whatever a listener does.
+// REQUESTER-5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
+// REQUESTER-6. A entry's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
+// REQUESTER-7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
 //     stood still with it, and whoever answers when the server goes on has failed nobody.
-// Q8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
-// Q9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
+// REQUESTER-8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
+// REQUESTER-9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
 //
 // Long: the pending table and everything that ends an entry of it.
 import type { Msg } from '#@nats-io/nats-core';
@@ -29,7 +29,7 @@ import { NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './wire/rep
 import type { PreparedRoute } from './wire/routes.js';
 import { INBOX_PREFIX } from './wire/subjects.js';
 
-/** Q7. A round trip that takes this long, or as long as the attempt's own time, says that the server stood still. */
+/** REQUESTER-7. A round trip that takes this long, or as long as the attempt's own time, says that the server stood still. */
 const STALL_MS = 500;
 /** More than the headers of a reply need. */
 const ADDED_HEADER_BYTES = 1024;
@@ -48,7 +48,7 @@ class PendingRequest {
   check = '';
   timeoutMs = 0;
   dueMs = 0;
-  /** Q7. */
+  /** REQUESTER-7. */
   stall: 'none' | 'seen' | 'made_good' = 'none';
   timer: unknown = null;
   timerAtMs = 0;
@@ -143,7 +143,7 @@ export class Requester {
     if (!prepared.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
     const size = block.length + body.length;
     if (!this.connection.isLimitKnownFor(size)) {
-      // Q9.
+      // REQUESTER-9.
       const again = () => this.#publish(prepared, block, body, isCheck, sentMs, timeoutMs, listener);
       return void this.connection.learnLimit().then(again);
     }
@@ -227,7 +227,7 @@ export class Requester {
     entry.timer = this.clock.setTimeout(entry.onTimer, ms);
   }
 
-  /** Q6: the entry may be idle by now, or hold a later attempt. */
+  /** REQUESTER-6: the entry may be idle by now, or hold a later attempt. */
   #timerFired(entry: PendingRequest): void {
     entry.timer = null;
     if (entry.listener === null) return;
@@ -265,7 +265,7 @@ export class Requester {
     this.#replied(entry, text.length, new ExtensionReply(readReplyHeaders(text), body));
   }
 
-  /** Q9: what the caller gets is larger by the headers of the daemon. */
+  /** REQUESTER-9: what the caller gets is larger by the headers of the daemon. */
   #replied(entry: PendingRequest, headerBytes: number, reply: ExtensionReply): void {
     if (this.connection.isLimitKnownFor(headerBytes + reply.body.length + ADDED_HEADER_BYTES))
       return this.#end(entry, 'reply', reply);
@@ -273,7 +273,7 @@ export class Requester {
     void this.connection.learnLimit().then(() => this.#tell(listener, 'reply', reply));
   }
 
-  /** The entry whose attempt this subject answers; null where none waits for it (Q1, Q5). */
+  /** The entry whose attempt this subject answers; null where none waits for it (REQUESTER-1, REQUESTER-5). */
   #entryOf(subject: Uint8Array): PendingRequest | null {
     let at = this.#base.length;
     let index = 0;
@@ -303,7 +303,7 @@ export class Requester {
     this.#tell(this.#release(entry), end, reply);
   }
 
-  /** Q1: whose attempt it was; it waits for no end any more. */
+  /** REQUESTER-1: whose attempt it was; it waits for no end any more. */
   #release(entry: PendingRequest): AttemptListener {
     const listener = entry.listener as AttemptListener;
     entry.listener = null;

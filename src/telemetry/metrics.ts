@@ -1,9 +1,9 @@
 // The one table of metrics: whoever writes a sample takes name, type and labels from here, and docs/metrics.md is
 // compared with it by a test.
 //
-// M1. Names of the specification keep their spelling; new ones are in base units (seconds, bytes, ratios).
-// M2. Labels are bounded: ids and versions of the registry and fixed words, never a tenant, a request or a subject.
-// M3. A counter only grows while the process lives.
+// METRICS-1. Names of the specification keep their spelling; new ones are in base units (seconds, bytes, ratios).
+// METRICS-2. Labels are bounded: ids and versions of the registry and fixed words, never a tenant, a request or a subject.
+// METRICS-3. A counter only grows while the process lives.
 
 export interface Metric {
   readonly type: 'gauge' | 'counter' | 'histogram';

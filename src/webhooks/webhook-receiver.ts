@@ -1,9 +1,9 @@
 // One receiver of notices: what waits for it, in order, and the tries that each delivery gets.
 //
-// H10. One request at a time, in the order of the events: a receiver that is slow or dead delays only its own.
-// H11. At most MAX_WAITING deliveries wait; the oldest gives way to the newest.
-// H12. A delivery is tried once, and again after each of RETRY_CEILINGS_MS where another try may end better.
-// H13. Each delivery is counted once: delivered, failed or dropped. Once closed, no timer and no request is left.
+// WEBHOOK-RECEIVER-1. One request at a time, in the order of the events: a receiver that is slow or dead delays only its own.
+// WEBHOOK-RECEIVER-2. At most MAX_WAITING deliveries wait; the oldest gives way to the newest.
+// WEBHOOK-RECEIVER-3. A delivery is tried once, and again after each of RETRY_CEILINGS_MS where another try may end better.
+// WEBHOOK-RECEIVER-4. Each delivery is counted once: delivered, failed or dropped. Once closed, no timer and no request is left.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../actors/ports/clock.js';
 import { createLimitedWarn, type LimitedWarn } from '../telemetry/limited-log.js';
@@ -56,7 +56,7 @@ export class WebhookReceiver {
       this.#dropped += 1;
       return;
     }
-    // H11.
+    // WEBHOOK-RECEIVER-2.
     if (this.#waiting.length === MAX_WAITING) this.#dropOldest();
     this.#waiting.push(delivery);
     if (this.#isRunning) return;
@@ -78,7 +78,7 @@ export class WebhookReceiver {
     return this.#idle;
   }
 
-  /** H13. Drops what is left. */
+  /** WEBHOOK-RECEIVER-4. Drops what is left. */
   close(): void {
     this.#isClosed = true;
     const left = this.#waiting.splice(0).length + (this.#underWay === null ? 0 : 1);

@@ -1,8 +1,8 @@
 // One request to one receiver of notices: what is sent, how it is signed, and what the answer means.
 //
-// H8. The signature covers the timestamp and the bytes of the body, and is made anew for each try: neither can be changed
+// WEBHOOK-REQUEST-1. The signature covers the timestamp and the bytes of the body, and is made anew for each try: neither can be changed
 //     on the way, and what somebody recorded cannot be sent again later.
-// H9. Whoever answers can neither send us elsewhere nor keep us busy: a redirect is not followed, and of an answer no more
+// WEBHOOK-REQUEST-2. Whoever answers can neither send us elsewhere nor keep us busy: a redirect is not followed, and of an answer no more
 //     than its head is read.
 import { createHmac } from 'node:crypto';
 import { type IncomingMessage, Agent as PlainAgent, request as sendPlain } from 'node:http';
@@ -66,7 +66,7 @@ export function createPost(url: string, secret: string | null, wall: WallClock):
       const request = send(target, { method: 'POST', agent, headers, signal });
       request.once('response', (response) => {
         resolve(meaningOf(response, wall()));
-        // H9.
+        // WEBHOOK-REQUEST-2.
         response.destroy();
       });
       request.on('error', (error) => resolve(unavailable(reasonOf(error))));
@@ -76,7 +76,7 @@ export function createPost(url: string, secret: string | null, wall: WallClock):
   };
 }
 
-/** H8. Of the timestamp's text, a dot and the body. */
+/** WEBHOOK-REQUEST-1. Of the timestamp's text, a dot and the body. */
 export function signatureOf(secret: string, timestamp: string, body: Uint8Array): string {
   return `v1=${createHmac('sha256', secret).update(`${timestamp}.`).update(body).digest('hex')}`;
 }

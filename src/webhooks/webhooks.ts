@@ -1,8 +1,8 @@
 // Notices to administrators: every event of a chosen kind, as JSON, to every receiver.
 //
-// H14. publish() takes no longer than it takes to write the JSON, and never throws: what happens to it later is no
+// WEBHOOKS-1. publish() takes no longer than it takes to write the JSON, and never throws: what happens to it later is no
 //      matter of the core.
-// H15. Of a receiver's URL only the host is ever logged: path and query often hold a token.
+// WEBHOOKS-2. Of a receiver's URL only the host is ever logged: path and query often hold a token.
 import { randomUUID } from 'node:crypto';
 import type { Clock, WallClock } from '../actors/ports/clock.js';
 import type { PublishEvent } from '../actors/ports/transport.js';
@@ -41,7 +41,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
   const { secret, timeoutMs, clock, wall, random, log } = options;
   const kinds: ReadonlySet<EventKind> = new Set(options.kinds);
   const receivers = options.urls.map((url, index) => {
-    // H15. The number in the list tells two of one host apart.
+    // WEBHOOKS-2. The number in the list tells two of one host apart.
     const named = log.child({ receiver: new URL(url).host, receiver_number: index + 1 });
     return new WebhookReceiver(createPost(url, secret, wall), timeoutMs, clock, random, named);
   });

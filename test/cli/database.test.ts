@@ -89,7 +89,7 @@ test('sql and export: where there is no database none is made, with or without a
     }
 });
 
-test('X1: migrate and sql: a database that does not answer is unreachable', async (t) => {
+test('MAIN-1: migrate and sql: a database that does not answer is unreachable', async (t) => {
   const cwd = directory(t);
   const env = { DATABASE_URL: 'postgres://u:geheim@127.0.0.1:1/x' };
   for (const args of [['sql', 'select 1'], ['migrate']]) {
@@ -100,7 +100,7 @@ test('X1: migrate and sql: a database that does not answer is unreachable', asyn
   }
 });
 
-test('X1: a data directory whose path is too long for a socket is a matter of configuration', async (t) => {
+test('MAIN-1: a data directory whose path is too long for a socket is a matter of configuration', async (t) => {
   const { code, stderr } = await run(['migrate', '--data-dir', join('/tmp', 'x'.repeat(200))], { cwd: directory(t) });
   t.is(code, 78);
   t.regex(stderr, /too long for a Unix socket/);

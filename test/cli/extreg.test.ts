@@ -43,7 +43,7 @@ const misuse = test.macro<[args: string[], expected: RegExp]>({
     t.regex(stderr, expected);
     t.notRegex(stderr, /\n {4}at /);
   },
-  title: (_, args) => `X1: extreg ${args.join(' ')} is wrong usage`,
+  title: (_, args) => `MAIN-1: extreg ${args.join(' ')} is wrong usage`,
 });
 test(misuse, [], /^Usage: extreg/);
 test(misuse, ['helth'], /unknown command 'helth'.*\n?.*health/);
@@ -96,7 +96,7 @@ const misconfigured = test.macro<[args: string[]]>({
     );
     t.false(stderr.includes('geheim'));
   },
-  title: (_, args) => `X1: extreg ${args.join(' ')} tells all that is wrong with the configuration`,
+  title: (_, args) => `MAIN-1: extreg ${args.join(' ')} tells all that is wrong with the configuration`,
 });
 test(misconfigured, ['serve']);
 test(misconfigured, ['migrate']);
@@ -165,7 +165,7 @@ test('check-config --print --json: the same for programs', async (t) => {
   );
 });
 
-test('X3: a reader that goes away is no failure', async (t) => {
+test('EXTREG-1: a reader that goes away is no failure', async (t) => {
   const child = start(['check-config', '--print'], { cwd: directory(t) });
   child.stdout.destroy();
   let stderr = '';

@@ -146,7 +146,7 @@ onMigrated('export: what an import would refuse is in the file, and told', async
   );
 });
 
-onMigrated('X4: an export larger than a pipe is whole, however slow its reader', async (t, database) => {
+onMigrated('EXTREG-2: an export larger than a pipe is whole, however slow its reader', async (t, database) => {
   const { cwd, extreg, start } = commands(t, database);
   await database.open().$client`
     insert into extensions (id, type, subject) select 'e' || i, 'pre', 'x.' || i from generate_series(1, 3000) as i`;
@@ -172,7 +172,7 @@ const misuse = test.macro<[args: string[], code: number, expected: RegExp]>({
     t.notRegex(result.stderr, /\n {4}at /);
     t.false(existsSync(join(cwd, '.extreg')));
   },
-  title: (_, args, code) => `X1: extreg ${args.join(' ')} ends with ${code}`,
+  title: (_, args, code) => `MAIN-1: extreg ${args.join(' ')} ends with ${code}`,
 });
 test(misuse, ['import'], 64, /missing required argument 'file'/);
 test(misuse, ['import', 'a.txt'], 64, /expected a name that ends in/);

@@ -1,4 +1,4 @@
-// X5 of main.ts: commands in one process, one after another and side by side.
+// MAIN-3 of main.ts: commands in one process, one after another and side by side.
 import { createHook } from 'node:async_hooks';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -88,7 +88,7 @@ const leavesNothing = test.macro<
     await handles.areAsBefore(t);
     t.deepEqual(ran.listeners[1], ran.listeners[0]);
   },
-  title: (_, what) => `X5: no listener, timer or handle is left: ${what}`,
+  title: (_, what) => `MAIN-3: no listener, timer or handle is left: ${what}`,
 });
 const serial = test.serial;
 
@@ -186,7 +186,7 @@ serial(leavesNothing, 'import into the embedded database', 0, async (_, cwd) => 
   env: await embedded(cwd),
 }));
 
-test('X5: commands side by side keep input, output, directory, environment and exit code apart', async (t) => {
+test('MAIN-3: commands side by side keep input, output, directory, environment and exit code apart', async (t) => {
   await startExtension(await nats.connect(), 'extreg.v1.invoke.beside', ({ data }) => ({ body: data }));
   const numbers = Array.from({ length: 20 }, (_, i) => i + 1);
   const ran = await Promise.all(
@@ -214,7 +214,7 @@ test('X5: commands side by side keep input, output, directory, environment and e
   }
 });
 
-test('X5: files of arguments and settings are looked for in the directory of the command', async (t) => {
+test('MAIN-3: files of arguments and settings are looked for in the directory of the command', async (t) => {
   const cwd = directory(t);
   const missing = await runHere(['import', 'none.yaml'], { cwd });
   t.is(missing.code, 65);

@@ -1,4 +1,4 @@
-// X6 of main.ts: what the commands and the daemon load. Counted, not timed: V8 notes every script of a process for coverage.
+// MAIN-4 of main.ts: what the commands and the daemon load. Counted, not timed: V8 notes every script of a process for coverage.
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -53,7 +53,7 @@ async function load(
   return readLoaded(coverage, stdout);
 }
 
-test('X6: the overview loads no library but commander', async (t) => {
+test('MAIN-4: the overview loads no library but commander', async (t) => {
   const { files, bundled, bare, stdout } = await load(t, ['--help']);
   t.regex(stdout, /^Usage: extreg/);
   t.deepEqual([bundled, bare], [['commander'], []]);
@@ -61,13 +61,13 @@ test('X6: the overview loads no library but commander', async (t) => {
 });
 
 for (const args of [['--version'], ['healht']])
-  test(`X6: ${args} loads no command`, async (t) => {
+  test(`MAIN-4: ${args} loads no command`, async (t) => {
     const { files, bundled, bare } = await load(t, args);
     t.deepEqual([bundled, bare], [['commander'], []]);
     t.true(files.length <= 15, files.join('\n'));
   });
 
-test('X6: health loads what its settings are checked by, and nothing of the daemon', async (t) => {
+test('MAIN-4: health loads what its settings are checked by, and nothing of the daemon', async (t) => {
   const cwd = directory(t);
   const report = { extensions: [], summary: { total: 0, enabled: 0, healthy: 0, unhealthy: 0 } };
   const server = createServer((_, response) => response.end(JSON.stringify(report))).listen(0, '127.0.0.1');
@@ -80,7 +80,7 @@ test('X6: health loads what its settings are checked by, and nothing of the daem
   t.true(files.length <= 45, files.join('\n'));
 });
 
-test('X6: sql loads the driver and no server, and the embedded database optimises nothing', async (t) => {
+test('MAIN-4: sql loads the driver and no server, and the embedded database optimises nothing', async (t) => {
   const cwd = directory(t);
   await copyEmbedded(join(cwd, '.extreg'));
   const statement = "select current_setting('shared_buffers') as buffers";
@@ -97,7 +97,7 @@ test('X6: sql loads the driver and no server, and the embedded database optimise
   t.true(files.length <= 75, files.join('\n'));
 });
 
-test('X6: the daemon loads each library once, from its bundle', async (t) => {
+test('MAIN-4: the daemon loads each library once, from its bundle', async (t) => {
   const coverage = join(directory(t), 'coverage');
   const daemon = await DaemonProcess.startReady(t, { NODE_V8_COVERAGE: coverage });
   daemon.child.kill('SIGTERM');

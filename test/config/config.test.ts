@@ -36,13 +36,13 @@ function problemsOf(input: Partial<ConfigInput>): readonly string[] {
   }
 }
 
-test('C1: everything has its default where nothing is given', (t) => {
+test('CONFIG-1: everything has its default where nothing is given', (t) => {
   const config = load({});
   for (const key of SETTING_KEYS.filter((one) => one !== 'data_dir')) t.deepEqual(config[key], settingOf(key).default);
   t.is(config.data_dir, '/nonexistent/.extreg');
 });
 
-test('C1: a flag wins over the environment, that over the file, that over the default', (t) => {
+test('CONFIG-1: a flag wins over the environment, that over the file, that over the default', (t) => {
   const cwd = directory(t, { 'extreg.config.yaml': 'extension_registry:\n  http_port: 1\n  minimum_volume: 7\n' });
   const env = { EXTENSION_REGISTRY_HTTP_PORT: '2' };
   const { config, origins } = explainConfig({ flags: { http_port: '3' }, env, cwd });
@@ -56,7 +56,7 @@ test('C1: a flag wins over the environment, that over the file, that over the de
   t.is(origins.log_level, 'default');
 });
 
-test('C1: empty means unset in every source', (t) => {
+test('CONFIG-1: empty means unset in every source', (t) => {
   const cwd = directory(t, {
     'extreg.config.yaml': "extension_registry:\n  http_port:\n  log_level: ''\n  reply_prefixes: []\n",
   });
@@ -88,7 +88,7 @@ test('a file that is named is used instead, by flag before environment, and must
   t.regex(problemsOf({ cwd, flags: { config: 'c.yaml' } })[0] ?? '', /^c\.yaml: expected a readable .*ENOENT/);
 });
 
-test('C1: nothing can be believed on purpose: none in every source, and [] in a file', (t) => {
+test('CONFIG-1: nothing can be believed on purpose: none in every source, and [] in a file', (t) => {
   const file = (text: string) =>
     directory(t, { 'extreg.config.yaml': `extension_registry:\n  context_from: ${text}\n` });
   t.deepEqual(load({ flags: { context_from: 'none' } }).context_from, []);
@@ -109,7 +109,7 @@ test('an empty file and an empty section give nothing', (t) => {
   t.deepEqual(problemsOf({ cwd: directory(t, { 'extreg.config.yaml': 'extension_registry:\n' }) }), []);
 });
 
-test('C2: all that is wrong is reported at once, with key, origin, value and range', (t) => {
+test('CONFIG-2: all that is wrong is reported at once, with key, origin, value and range', (t) => {
   const cwd = directory(t, {
     'extreg.config.yaml': 'extension_registry:\n  minimum_volume: 0\n  nonsense: 1\n',
   });
@@ -134,7 +134,7 @@ test('C2: all that is wrong is reported at once, with key, origin, value and ran
   ]);
 });
 
-test('C2: the error counts its problems and lists each on a line', (t) => {
+test('CONFIG-2: the error counts its problems and lists each on a line', (t) => {
   const error = t.throws(() => load({ flags: { http_port: 'x' } }), { instanceOf: ConfigError });
   t.regex(error?.message ?? '', /^1 configuration problem:\n {2}http_port /);
 });
@@ -276,14 +276,14 @@ test(badFile, 'extreg.config.yaml', 'extension_registy: {}', /did you mean exten
 test(badFile, 'extreg.config.yaml', 'extension_registry: { constructor: 1 }', /constructor .*: no such setting/);
 test(badFile, 'extreg.config.json', '{"extension_registry":{"__proto__":1}}', /__proto__ .*: no such setting/);
 
-test('C3: two configuration files are one too many', (t) => {
+test('CONFIG-3: two configuration files are one too many', (t) => {
   const cwd = directory(t, { 'extreg.config.yaml': '', 'extreg.config.json': '{}' });
   t.deepEqual(problemsOf({ cwd }), [
     'extreg.config.yaml and extreg.config.json: expected one configuration file, got 2',
   ]);
 });
 
-test('C3: a variable without the prefix is none of ours', (t) => {
+test('CONFIG-3: a variable without the prefix is none of ours', (t) => {
   t.deepEqual(problemsOf({ env: { PGHOST: 'x', EXTENSION: '1', HTTP_PORT: '1' } }), []);
 });
 
@@ -388,7 +388,7 @@ test('database: migrations and the feed may go around a pooler', (t) => {
   });
 });
 
-test('C3: a part of a database or of a NATS login needs the address it belongs to', (t) => {
+test('CONFIG-3: a part of a database or of a NATS login needs the address it belongs to', (t) => {
   const problems = problemsOf({ flags: { db_port: '1', db_password: 'geheim', nats_token: 'geheim' } });
   t.deepEqual(problems, [
     'db_port (flag --db-port): expected a database it belongs to (database_url or db_host), got none',
@@ -397,7 +397,7 @@ test('C3: a part of a database or of a NATS login needs the address it belongs t
   ]);
 });
 
-test('C3: a part of the webhooks needs the URLs it belongs to', (t) => {
+test('CONFIG-3: a part of the webhooks needs the URLs it belongs to', (t) => {
   const flags = { webhook_secret: 'geheim', webhook_events: 'actor_failed', webhook_timeout_ms: '100' };
   t.deepEqual(problemsOf({ flags }), [
     'webhook_secret (flag --webhook-secret): expected webhook_urls beside it, got none',
@@ -537,7 +537,7 @@ test('breakerDefaults: every breaker setting comes from its configuration key', 
   t.is(defaults.failure_rule, 'consecutive');
 });
 
-test('C4: no secret is shown', (t) => {
+test('CONFIG-4: no secret is shown', (t) => {
   const env = {
     DATABASE_URL: 'postgres://u:gehe@im@h/x?password=geheim',
     NATS_URL: 'nats://geheim@n:1',
@@ -552,7 +552,7 @@ test('C4: no secret is shown', (t) => {
   t.is(printableConfig(load({})).db_password, null);
 });
 
-test('C4: no problem quotes a secret', (t) => {
+test('CONFIG-4: no problem quotes a secret', (t) => {
   const problems = problemsOf({
     env: {
       DATABASE_URL: 'mysql://u:geheim@h',
@@ -577,7 +577,7 @@ const urlsShown = test.macro<[given: unknown, shown: string]>({
     t.is(got, shown);
     t.false(problemsOf({ cwd, env }).join().includes('geheim'));
   },
-  title: (_, given, shown) => `C4: of webhook_urls ${JSON.stringify(given)} no more is shown than ${shown}`,
+  title: (_, given, shown) => `CONFIG-4: of webhook_urls ${JSON.stringify(given)} no more is shown than ${shown}`,
 });
 test(urlsShown, 'https://geheim:geheim@h:8443/geheim?t=geheim#geheim', "['https://h:8443/***']");
 test(urlsShown, ['http://a/geheim', 'https://b?geheim'], "['http://a/***','https://b/***']");

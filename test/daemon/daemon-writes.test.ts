@@ -1,4 +1,4 @@
-// When a database that is read counts as degraded: DW1..DW3 of database-writes.ts.
+// When a database that is read counts as degraded: DATABASE-WRITES-1..DATABASE-WRITES-3 of database-writes.ts.
 import test from 'ava';
 import { pino } from '#pino';
 import postgres from '#postgres';
@@ -21,7 +21,7 @@ const answered = (code: string): Error =>
 const lost = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 
 for (const code of ['25006', '53100', '53200', '42501', '57P03', 'XX000'])
-  test(`DW1: ${code} makes it degraded at once, is told once, and is healed by a write of the kind`, async (t) => {
+  test(`DATABASE-WRITES-1: ${code} makes it degraded at once, is told once, and is healed by a write of the kind`, async (t) => {
     const { writes, lines, fail } = world();
     for (let i = 0; i < 3; i++) await fail('health', answered(code));
     await fail('audit', answered(code));
@@ -34,7 +34,7 @@ for (const code of ['25006', '53100', '53200', '42501', '57P03', 'XX000'])
   });
 
 for (const code of ['40001', '40P01', '57014', '22003', '23505', '23514', 'P0001'])
-  test(`DW1: ${code} is no outage`, async (t) => {
+  test(`DATABASE-WRITES-1: ${code} is no outage`, async (t) => {
     const { clock, writes, lines, fail } = world();
     for (let i = 0; i < 10; i++) {
       await fail('health', answered(code));
@@ -44,7 +44,7 @@ for (const code of ['40001', '40P01', '57014', '22003', '23505', '23514', 'P0001
     t.deepEqual(lines, []);
   });
 
-test('DW1: a row that is held is no outage; what every change needs is, once it is held for long', async (t) => {
+test('DATABASE-WRITES-1: a row that is held is no outage; what every change needs is, once it is held for long', async (t) => {
   const { clock, writes, fail } = world();
   const after = async (error: Error) => {
     await fail('auto_change', error);
@@ -58,7 +58,7 @@ test('DW1: a row that is held is no outage; what every change needs is, once it 
   t.true(await after(new HeldError('registry_revision', null)));
 });
 
-test('DW2: what failed and is pending no more is healed by a trial that comes later', async (t) => {
+test('DATABASE-WRITES-2: what failed and is pending no more is healed by a trial that comes later', async (t) => {
   const { clock, writes, fail } = world();
   await fail('verb', answered('25006'));
   await writes.try(() => Promise.resolve());
@@ -70,7 +70,7 @@ test('DW2: what failed and is pending no more is healed by a trial that comes la
   t.false(writes.isFailing);
 });
 
-test('DW3: connections that are lost count where the feed reads on, and they are lost for long', async (t) => {
+test('DATABASE-WRITES-3: connections that are lost count where the feed reads on, and they are lost for long', async (t) => {
   const { clock, writes, state, fail } = world();
   await fail('health', lost());
   clock.advance(3000);

@@ -40,7 +40,7 @@ async function world(t: ExecutionContext, database: TestDatabase, url = urlOf(da
 }
 
 testOnPostgres(
-  'A8: a database that takes no writes is degraded, and what was pending is written when it does',
+  'a database that takes no writes is degraded, and what was pending is written when it does',
   async (t, database) => {
     const { daemon, nc, sql, degraded, isOff, fail, logged } = await world(t, database);
     const readOnly = async (state: 'on' | 'off') => {
@@ -74,7 +74,7 @@ testOnPostgres(
   },
 );
 
-testOnPostgres('A8: a right that is missing is named, also where nothing is pending', async (t, database) => {
+testOnPostgres('a right that is missing is named, also where nothing is pending', async (t, database) => {
   const { daemon, sql, degraded, logged } = await world(t, database);
   await sql.unsafe(`create role limited login in role pg_read_all_data, pg_write_all_data`);
   t.teardown(() => sql.unsafe('drop owned by limited; drop role limited'));
@@ -93,7 +93,7 @@ testOnPostgres('A8: a right that is missing is named, also where nothing is pend
 });
 
 testOnPostgres(
-  'A5: one row that is held keeps nothing else from being written, and a verb for it is answered',
+  'one row that is held keeps nothing else from being written, and a verb for it is answered',
   async (t, database) => {
     const { daemon, sql, isOff, fail, logged } = await world(t, database);
     const other = database.open(1).$client;
@@ -125,7 +125,7 @@ testOnPostgres(
   },
 );
 
-testOnPostgres('A5: tables that are locked are reported as degraded within seconds', async (t, database) => {
+testOnPostgres('tables that are locked are reported as degraded within seconds', async (t, database) => {
   const { sql, degraded } = await world(t, database);
   await until('it is well', async () => (await degraded()) === '');
   const other = database.open(1).$client;
@@ -137,7 +137,7 @@ testOnPostgres('A5: tables that are locked are reported as degraded within secon
 });
 
 testOnPostgres(
-  'C25: over a connection that loses answers, a daemon writes each fact once and publishes what it did',
+  'over a connection that loses answers, a daemon writes each fact once and publishes what it did',
   async (t, database) => {
     const proxy = await CuttingProxy.before(t, database.connection);
     const { daemon, nc, sql, isOff, fail, logged } = await world(t, database, urlOf(proxy.connection));

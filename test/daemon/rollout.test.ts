@@ -1,4 +1,4 @@
-// A rollout told to the daemon: R5 of rollout.ts on a simulated clock, and the command against the whole daemon.
+// A rollout told to the daemon: MANAGEMENT-ROLLOUT-1 of rollout.ts on a simulated clock, and the command against the whole daemon.
 import test from 'ava';
 import { Rollout } from '../../src/actors/management/rollout.js';
 import type { RolloutOrder } from '../../src/actors/ports/api.js';
@@ -73,7 +73,7 @@ function watch<T>(promise: Promise<T>): { value: T | null } {
   return seen;
 }
 
-test('R5: an answer waits until the revision is in force here', async (t) => {
+test('MANAGEMENT-ROLLOUT-1: an answer waits until the revision is in force here', async (t) => {
   const { rollout, clock, commands, apply, settle } = world(async () => ({ kind: 'written', was: 5, revision: 8 }));
   const answer = watch(rollout.set(ORDER));
   await settle();
@@ -89,13 +89,13 @@ test('R5: an answer waits until the revision is in force here', async (t) => {
   t.deepEqual(commands, [{ id: 'id', extension_id: 'a', version: 'v2', percent: 10, reason: 'x', actor: 'admin:ada' }]);
 });
 
-test('R5: what is in force already is answered at once, also where nothing was written', async (t) => {
+test('MANAGEMENT-ROLLOUT-1: what is in force already is answered at once, also where nothing was written', async (t) => {
   const { rollout, apply } = world(async () => ({ kind: 'unchanged', revision: 8 }));
   apply(9, { v2: 10 });
   t.deepEqual(await rollout.set(ORDER), { kind: 'set', changed: false, was: 10, revision: 8, inForce: true });
 });
 
-test('R5: what is not in force in time is answered all the same', async (t) => {
+test('MANAGEMENT-ROLLOUT-1: what is not in force in time is answered all the same', async (t) => {
   const { rollout, clock, apply, settle } = world(async () => ({ kind: 'written', was: null, revision: 8 }));
   apply(7, { v2: 10 });
   const answer = watch(rollout.set(ORDER));
@@ -105,7 +105,7 @@ test('R5: what is not in force in time is answered all the same', async (t) => {
   t.deepEqual(answer.value, { kind: 'set', changed: true, was: null, revision: 8, inForce: false });
 });
 
-test('R5: a percentage that another one took the place of is not in force', async (t) => {
+test('MANAGEMENT-ROLLOUT-1: a percentage that another one took the place of is not in force', async (t) => {
   const { rollout, apply } = world(async () => ({ kind: 'written', was: null, revision: 8 }));
   apply(9, { v2: 0 });
   t.like(await rollout.set(ORDER), { revision: 8, inForce: false });

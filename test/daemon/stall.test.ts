@@ -27,7 +27,7 @@ test('FM 17, 19: a stall of the daemon longer than the timeout charges nobody: m
   t.like((await daemon.health('echo')).health, { circuit_breaker_state: 'closed', failure_count: 0 });
 });
 
-test('D4: a nats-server of its own that is frozen, with its keeper, ends with the daemon all the same', async (t) => {
+test('DAEMON-3: a nats-server of its own that is frozen, with its keeper, ends with the daemon all the same', async (t) => {
   const daemon = await DaemonProcess.startReady(t);
   const conf = join(daemon.dataDir, 'nats', 'nats-server.conf');
   const frozen = processesNaming(conf);

@@ -13,7 +13,7 @@ const SHUTDOWN_SECONDS = 2;
 const MANY_LINES = `insert into extensions (id, type, subject)
   select 'refused-' || n, 'pre', 'not.>.valid.' || n from generate_series(1, 500) n`;
 
-test('G5: a reader of the log that stands still does not keep the daemon from ending', async (t) => {
+test('SIGNALS-5: a reader of the log that stands still does not keep the daemon from ending', async (t) => {
   // A copy of the template, which the first daemon leaves behind.
   const first = await DaemonProcess.startReady(t);
   const { dataDir } = first;

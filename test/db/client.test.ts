@@ -1,4 +1,4 @@
-// C1..C3 of client.ts, and what an error says about whom.
+// CLIENT-1..CLIENT-3 of client.ts, and what an error says about whom.
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ const test = anyTest as TestFn;
 const onBoth = onBothEngines(test);
 const onPostgresOnly = onPostgres(test);
 
-onPostgresOnly('C1: no PG* variable of the environment decides anything', async (t, database) => {
+onPostgresOnly('CLIENT-1: no PG* variable of the environment decides anything', async (t, database) => {
   const misleading = {
     PGHOST: '192.0.2.1',
     PGPORT: '1',
@@ -63,7 +63,7 @@ onPostgresOnly('openDatabase: every form of a connection reaches the server', as
   }
 });
 
-onBoth('C2: what the server notices goes to the log', async (t, database) => {
+onBoth('CLIENT-2: what the server notices goes to the log', async (t, database) => {
   const lines: string[] = [];
   const db = openDatabase(database.connection, {
     max: 1,
@@ -76,7 +76,7 @@ onBoth('C2: what the server notices goes to the log', async (t, database) => {
   t.like(JSON.parse(lines[0] ?? '{}'), { event: 'database_notice', text: 'look here' });
 });
 
-test('C3: nothing in src/db holds a connection over more than one statement', (t) => {
+test('CLIENT-3: nothing in src/db holds a connection over more than one statement', (t) => {
   const directory = fileURLToPath(new URL('../../../src/db', import.meta.url));
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   t.true(files.length >= 15);

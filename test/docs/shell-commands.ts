@@ -85,6 +85,6 @@ function output(pid: string, descriptor: 1 | 2): Writable {
       done(error);
     },
   });
-  // X3: a reader that goes away.
+  // EXTREG-1: a reader that goes away.
   return stream.on('error', () => undefined);
 }

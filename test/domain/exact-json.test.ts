@@ -25,7 +25,7 @@ test('parseExactJson: reads what JSON.parse reads', (t) => {
 });
 
 for (const number of ['12345678901234567890', '0.10', '1e400', '-0', '1E+2', '0.1000000000000000055511151231257827'])
-  test(`J1: ${number} comes out as it went in`, (t) => {
+  test(`EXACT-JSON-1: ${number} comes out as it went in`, (t) => {
     t.is(stringifyExactJson(parse(`[${number}]`)), `[${number}]`);
   });
 
@@ -95,7 +95,7 @@ const same = test.macro<[a: string, b: string, expected: boolean]>({
     t.is(isSameJson(parse(a), parse(b)), expected);
     t.is(isSameJson(parse(b), parse(a)), expected);
   },
-  title: (_, a, b, expected) => `J3: ${a} is ${expected ? '' : 'not '}the same as ${b}`,
+  title: (_, a, b, expected) => `EXACT-JSON-3: ${a} is ${expected ? '' : 'not '}the same as ${b}`,
 });
 test(same, '1.10', '1.1', true);
 test(same, '1e2', '100', true);

@@ -9,7 +9,7 @@ const VERSIONS = ['1.1', '1.2'] as const;
 
 const written = test.macro<[value: Json, expected: string]>({
   exec: (t, value, expected) => t.is(stringifyExactYaml(value), expected),
-  title: (_, value) => `X1, X2: ${JSON.stringify(value).slice(0, 60)} is written so`,
+  title: (_, value) => `EXACT-YAML-1, EXACT-YAML-2: ${JSON.stringify(value).slice(0, 60)} is written so`,
 });
 test(
   written,
@@ -38,14 +38,14 @@ test(written, 'a\nb', '"a\\nb"\n');
 for (const version of VERSIONS) {
   const read = (value: Json): unknown => parse(stringifyExactYaml(value), { version, uniqueKeys: false });
 
-  test(`X1: every text that looks like more is the same text for YAML ${version}, as a key and as a value`, (t) => {
+  test(`EXACT-YAML-1: every text that looks like more is the same text for YAML ${version}, as a key and as a value`, (t) => {
     for (const text of TEXTS_THAT_LOOK_LIKE_MORE) {
       const value = { [text]: text, list: [text, [text]], map: { [text]: { [text]: text } } };
       t.deepEqual(read(value), value, JSON.stringify(text));
     }
   });
 
-  test(`X1: every character is the same character for YAML ${version}`, (t) => {
+  test(`EXACT-YAML-1: every character is the same character for YAML ${version}`, (t) => {
     const all = everyCharacter();
     const parts = Array.from({ length: Math.ceil(all.length / 16) }, (_, i) => all.slice(i * 16, i * 16 + 16));
     const value = [all.join(''), Object.fromEntries(parts.map((part) => [part.join('a'), part.join('\n')]))];
@@ -53,7 +53,7 @@ for (const version of VERSIONS) {
     t.true(JSON.stringify(read(value)) === JSON.stringify(value));
   });
 
-  test(`X1: any tree of texts is the same tree for YAML ${version}`, (t) => {
+  test(`EXACT-YAML-1: any tree of texts is the same tree for YAML ${version}`, (t) => {
     const { tree } = fc.letrec<{ tree: Json }>((tie) => ({
       tree: fc.oneof(
         { depthSize: 'small', withCrossShrink: true },
@@ -71,7 +71,7 @@ for (const version of VERSIONS) {
   });
 }
 
-test('X2: a number is a number of the same value for YAML 1.1 and 1.2', (t) => {
+test('EXACT-YAML-2: a number is a number of the same value for YAML 1.1 and 1.2', (t) => {
   fc.assert(
     fc.property(fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer()), (value) => {
       for (const version of VERSIONS) t.is(parse(stringifyExactYaml([value]), { version })[0], value);

@@ -93,7 +93,7 @@ const refused = test.macro<
     t.is(response.headers.get('cache-control'), 'no-store');
   },
   title: (_, method, path, code, headers) =>
-    `H3: ${method} ${path.slice(0, 60)}${headers ? ` with ${Object.keys(headers)[0]}` : ''} is answered ${code}`,
+    `APP-1: ${method} ${path.slice(0, 60)}${headers ? ` with ${Object.keys(headers)[0]}` : ''} is answered ${code}`,
 });
 test(refused, 'GET', '/', 'route_not_found');
 test(refused, 'GET', '/admin/extensions/health/', 'route_not_found');
@@ -117,7 +117,7 @@ const badQuery = test.macro<[path: string, message: string]>({
     const { error } = (await response.json()) as { error: { code: string; message: string } };
     t.deepEqual({ status: response.status, ...error }, { status: 400, code: 'invalid_request', message });
   },
-  title: (_, path) => `QS1: GET ${path} names the parameter that is wrong, and what it may be`,
+  title: (_, path) => `QUERY-STRING-1: GET ${path} names the parameter that is wrong, and what it may be`,
 });
 const HEALTH = '/admin/extensions/health';
 for (const [parameter, wanted, values] of [
@@ -163,7 +163,7 @@ test(
 test(badQuery, '/inspect/targets?extension=a', 'there is no parameter "extension"; this path takes none');
 
 for (const verb of ['disable', 'rollout'])
-  test(`QS2: POST …/${verb} takes no parameters`, async (t) => {
+  test(`QUERY-STRING-2: POST …/${verb} takes no parameters`, async (t) => {
     const { url } = await listen(t);
     const response = await fetch(`${url}/admin/extensions/normalize_text/${verb}?force=true`, {
       method: 'POST',
@@ -175,7 +175,7 @@ for (const verb of ['disable', 'rollout'])
     t.is(error.message, 'there is no parameter "force"; this path takes none');
   });
 
-test("QS2: true and false are a boolean's values", async (t) => {
+test("QUERY-STRING-2: true and false are a boolean's values", async (t) => {
   const sick = extensionHealth('b', { circuit_breaker_state: 'open' });
   const { url } = await listen(t, { health: healthSource(extensionHealth('a'), sick) });
   for (const [word, ids] of [
@@ -210,7 +210,7 @@ const host = test.macro<[host: string, status: number, origin?: string]>({
     await text(response);
   },
   title: (_, name, status, origin) =>
-    `H1, H2: Host ${name}${origin ? ` with Origin ${origin}` : ''} is answered ${status}`,
+    `SAME-SITE-1, SAME-SITE-2: Host ${name}${origin ? ` with Origin ${origin}` : ''} is answered ${status}`,
 });
 test(host, '127.0.0.1:PORT', 200);
 test(host, 'localhost:PORT', 200);
@@ -233,7 +233,7 @@ const unreadable = test.macro<[bytes: string, status: number]>({
     const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as { error: { code: string } };
     t.is(HTTP_ERRORS[body.error.code as keyof typeof HTTP_ERRORS].status as number, status);
   },
-  title: (_, bytes, status) => `H3: ${JSON.stringify(bytes.slice(0, 40))} is answered ${status} in JSON`,
+  title: (_, bytes, status) => `APP-1: ${JSON.stringify(bytes.slice(0, 40))} is answered ${status} in JSON`,
 });
 test(unreadable, 'GET /livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 403);
 test(unreadable, 'GET /livez HTTP/1.0\r\n\r\n', 403);
@@ -245,7 +245,7 @@ test(unreadable, 'DELETE /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 200-ok\r\
 test(unreadable, 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400);
 test(unreadable, `GET /livez HTTP/1.1\r\nHost: localhost\r\n${'a: 0123456789\r\n'.repeat(1800)}\r\n`, 431);
 
-test('H3: a fault in a handler is told without its message, and logged with it', async (t) => {
+test('APP-1: a fault in a handler is told without its message, and logged with it', async (t) => {
   const lines: string[] = [];
   const broken = {
     ...healthSource(),

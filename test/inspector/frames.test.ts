@@ -106,20 +106,20 @@ test('the version is that of the package, and numbers and times are spelled as t
   t.is(frame(eventFrame(stamp, { type: 'xstate.after.lease' }, true)).sourceId, 'a@v1');
 });
 
-test('J1: actor, session and root have one name', async (t) => {
+test('FRAMES-1: actor, session and root have one name', async (t) => {
   const { ours } = await both();
   for (const one of ours as (Frame & { rootId?: string })[]) t.deepEqual([one.sessionId, one.rootId], ['a@v1', 'a@v1']);
   t.is(ours[0]?.name, 'a@v1');
 });
 
-test('J2: every member of the context is shown, or kept back on purpose', async (t) => {
+test('FRAMES-2: every member of the context is shown, or kept back on purpose', async (t) => {
   const { theirs } = await both();
   const snapshot = theirs.find((one) => one.type === '@xstate.snapshot')?.snapshot as unknown as Frame['snapshot'];
   const KEPT_BACK = ['boot', 'now', 'random', 'nextGeneration'];
   t.deepEqual(Object.keys(snapshot?.context ?? {}).sort(), [...SHOWN_CONTEXT, ...KEPT_BACK].sort());
 });
 
-test('J2: no function goes out, and of an input only what is listed', async (t) => {
+test('FRAMES-2: no function goes out, and of an input only what is listed', async (t) => {
   const { ours } = await both();
   const init = ours.find((one) => one.event?.type === 'xstate.init');
   t.deepEqual(Object.keys(init?.event?.input as object).sort(), [...SHOWN_INPUT].sort());
@@ -128,13 +128,13 @@ test('J2: no function goes out, and of an input only what is listed', async (t) 
   t.notRegex(snapshotFrame(stamp, { type: 'x' }, secret), /hidden/);
 });
 
-test('J2: the window shows its totals', async (t) => {
+test('FRAMES-2: the window shows its totals', async (t) => {
   const { ours } = await both();
   const failed = ours.find((one) => one.type === '@xstate.snapshot' && one.event?.type === 'attempt.failed');
   t.like(failed?.snapshot?.context.window, { failures: 1, successes: 0 });
 });
 
-test('J3: a control frame is none of the format', (t) => {
+test('FRAMES-3: a control frame is none of the format', (t) => {
   for (const control of [
     controlFrame({ control: 'watching', targets: ['a@v1'], left_out: 0 }),
     controlFrame({ control: 'dropped', target: 'a@v1', events: 1, snapshots: 2 }),
@@ -144,7 +144,7 @@ test('J3: a control frame is none of the format', (t) => {
   }
 });
 
-test('J4: a chart can be drawn from the definition, its states in the order they were written', async (t) => {
+test('FRAMES-4: a chart can be drawn from the definition, its states in the order they were written', async (t) => {
   const { ours } = await both();
   const definition = JSON.parse(ours[0]?.definition ?? '') as { states: Record<string, object> };
   t.deepEqual(Object.keys(definition.states), ['restoring', 'closed', 'open', 'halfOpen', 'isolated', 'forcedClosed']);

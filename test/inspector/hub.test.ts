@@ -26,7 +26,7 @@ const sum = (frames: readonly Frame[], what: 'events' | 'snapshots'): number =>
 
 // Joining
 
-test('Q3: whoever joins late sees the actor as it is', (t) => {
+test('WATCH-3: whoever joins late sees the actor as it is', (t) => {
   const world = started('a');
   world.calls('a', 5, 500);
   const viewer = world.view('extension=a');
@@ -67,7 +67,7 @@ test('live: failures, the trip, the timer and the probes are seen in their order
   );
 });
 
-test('Q3: who joins while others have frames on their way gets none of before', (t) => {
+test('WATCH-3: who joins while others have frames on their way gets none of before', (t) => {
   const world = started('a');
   const first = world.view('extension=a');
   first.taken();
@@ -88,7 +88,7 @@ test('the time of a frame is that of the event, not that of its sending', (t) =>
   t.deepEqual([...new Set(viewer.taken().map((frame) => frame.createdAt))], [String(at)]);
 });
 
-test('Q4: the cause of a state is the event that led to it, whatever came after it in the same state', (t) => {
+test('WATCH-4: the cause of a state is the event that led to it, whatever came after it in the same state', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();
@@ -103,7 +103,7 @@ test('Q4: the cause of a state is the event that led to it, whatever came after 
   t.like(world.view('extension=a').taken().at(-1), { event: { type: 'attempt.failed' } });
 });
 
-test('Q4: an event that changes nothing of the state is shown as what it is, where nothing else happened', (t) => {
+test('WATCH-4: an event that changes nothing of the state is shown as what it is, where nothing else happened', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();
@@ -113,7 +113,7 @@ test('Q4: an event that changes nothing of the state is shown as what it is, whe
   t.like(viewer.taken().at(-1), { type: '@xstate.snapshot', event: { type: 'settings.changed' } });
 });
 
-test('J3: control frames are sent to viewers that ask for them', (t) => {
+test('FRAMES-3: control frames are sent to viewers that ask for them', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a', '');
   t.deepEqual(
@@ -247,7 +247,7 @@ test('what cannot be made a frame of is left out and logged once; the rest goes 
   t.is(lines.filter((line) => line.includes('inspection_frame_failed')).length, 1);
 });
 
-test('Q2, Y4: of a flood some events go out, the last snapshot always does, and the rest is counted', (t) => {
+test('WATCH-2, HUB-4: of a flood some events go out, the last snapshot always does, and the rest is counted', (t) => {
   const world = started('a');
   world.feed$.next(
     snapshotOf(
@@ -272,7 +272,7 @@ test('Q2, Y4: of a flood some events go out, the last snapshot always does, and 
   t.deepEqual(viewer.taken(), [], 'told once');
 });
 
-test('Q2: a transition is not merged into the next one while there is room', (t) => {
+test('WATCH-2: a transition is not merged into the next one while there is room', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();
@@ -285,7 +285,7 @@ test('Q2: a transition is not merged into the next one while there is room', (t)
   );
 });
 
-test('Y2: all targets together keep to the budget, and none is left without its last state', (t) => {
+test('HUB-2: all targets together keep to the budget, and none is left without its last state', (t) => {
   const names = ids(150);
   const world = started(...names);
   const viewer = world.view('extension=*');
@@ -301,7 +301,7 @@ test('Y2: all targets together keep to the budget, and none is left without its 
   t.deepEqual([...new Set(last.values())], ['open']);
 });
 
-test('Y3, Y4: a slow reader is skipped, told what it missed, and shown the state of now', (t) => {
+test('HUB-3, HUB-4: a slow reader is skipped, told what it missed, and shown the state of now', (t) => {
   const world = started('a', 'b');
   const slow = world.view('extension=a&extension=b');
   const quick = world.view('extension=a');
@@ -327,7 +327,7 @@ test('Y3, Y4: a slow reader is skipped, told what it missed, and shown the state
 
 // Closing
 
-test('Y6: closing tells every viewer at once and lets go of every target', (t) => {
+test('HUB-6: closing tells every viewer at once and lets go of every target', (t) => {
   const world = started('a');
   const armed = world.clock.armed;
   const viewers: TestViewer[] = [world.view('extension=a'), world.view('extension=*')];

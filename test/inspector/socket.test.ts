@@ -91,7 +91,7 @@ test('an unknown extension is said by the code of the close', async (t) => {
   t.is((await open(t, url, '/inspect').closed).code, 4400);
 });
 
-test('H6: what a viewer sends is ignored, and too large a frame ends it', async (t) => {
+test('WEBSOCKET-2: what a viewer sends is ignored, and too large a frame ends it', async (t) => {
   const { url } = await serve(t);
   const { socket, frames, closed } = open(t, url, '/inspect?extension=a');
   await once(socket, 'open');
@@ -119,7 +119,7 @@ const refused = test.macro<
     const { url } = await serve(t);
     t.deepEqual(await refusal(t, url, path, options), { status, code });
   },
-  title: (_, what, __, ___, status) => `H1, H2, H5: ${what} is answered ${status}`,
+  title: (_, what, __, ___, status) => `SAME-SITE-1, SAME-SITE-2, WEBSOCKET-1: ${what} is answered ${status}`,
 });
 const PATH = '/inspect?extension=a';
 test(refused, 'a page of another origin', PATH, { origin: 'http://evil.example' }, 403, 'origin_not_allowed');
@@ -127,7 +127,7 @@ test(refused, 'an opaque origin', PATH, { origin: 'null' }, 403, 'origin_not_all
 test(refused, 'a foreign Host', PATH, { headers: { host: 'evil.example' } }, 403, 'host_not_allowed');
 test(refused, 'a path that is none', '/inspector', {}, 404, 'route_not_found');
 test(refused, 'a path below', '/inspect/', {}, 404, 'route_not_found');
-test('H2: a page of our own origin may', async (t) => {
+test('SAME-SITE-2: a page of our own origin may', async (t) => {
   const { url } = await serve(t);
   const { socket } = open(t, url, PATH, { origin: url });
   await once(socket, 'open');
@@ -164,7 +164,7 @@ async function answer(socket: Socket, request: string, enough: RegExp): Promise<
   return text;
 }
 
-test('H5: an upgrade to something else is answered as if it had not been asked for, body and all', async (t) => {
+test('WEBSOCKET-1: an upgrade to something else is answered as if it had not been asked for, body and all', async (t) => {
   const app = createApp('127.0.0.1', silentLogger);
   app.post('/echo', async (request) => request.body);
   acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => undefined });
@@ -180,7 +180,7 @@ test('H5: an upgrade to something else is answered as if it had not been asked f
   t.true((await answer(socket, post, /x"\}$/)).endsWith(body), 'and the connection goes on');
 });
 
-test('H5: an opening that is no valid one is told what is expected', async (t) => {
+test('WEBSOCKET-1: an opening that is no valid one is told what is expected', async (t) => {
   const { url } = await serve(t);
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   t.teardown(() => socket.destroy());
@@ -224,7 +224,7 @@ test('closing the server waits a second for a peer that does not answer', async 
   t.true(tookMs > 900, `${tookMs} ms`);
 });
 
-test('H7: a peer that answers no ping is cut off, one that does is kept', async (t) => {
+test('WEBSOCKET-3: a peer that answers no ping is cut off, one that does is kept', async (t) => {
   const app = createApp('127.0.0.1', silentLogger);
   let gone = 0;
   acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => gone++, pingMs: 1000 });

@@ -42,7 +42,7 @@ const started = (...ids: string[]): InspectedWorld => {
   return world;
 };
 
-test.serial('L3, N1: an actor that nobody watches has no observer and is sent no success', (t) => {
+test.serial('BREAKER-HOST-3, ACTOR-INSPECTION-1: an actor that nobody watches has no observer and is sent no success', (t) => {
   const { sent, attached } = spy(t);
   const world = started('a', 'b');
   const viewer = world.view('extension=a');
@@ -58,7 +58,7 @@ test.serial('L3, N1: an actor that nobody watches has no observer and is sent no
   t.deepEqual(sent, []);
 });
 
-test.serial('Y1: an actor has one observer however many viewers it has, until the last one leaves', (t) => {
+test.serial('HUB-1: an actor has one observer however many viewers it has, until the last one leaves', (t) => {
   const { attached } = spy(t);
   const world = started('a', 'b');
   const viewers = ['extension=a', 'extension=*', 'extension=b&extension=a'].map((query) => world.view(query));
@@ -72,7 +72,7 @@ test.serial('Y1: an actor has one observer however many viewers it has, until th
   t.is(world.clock.armed, started('a', 'b').clock.armed, 'the hub keeps no timer');
 });
 
-test.serial('N1: an actor that is removed while it is watched keeps no observer', (t) => {
+test.serial('ACTOR-INSPECTION-1: an actor that is removed while it is watched keeps no observer', (t) => {
   const { attached } = spy(t);
   const world = started('a');
   const viewer = world.view('extension=a');
@@ -83,7 +83,7 @@ test.serial('N1: an actor that is removed while it is watched keeps no observer'
   t.is(attached(), 0);
 });
 
-test.serial('L3: successes are sampled, and each sample says how many it stands for', (t) => {
+test.serial('BREAKER-HOST-3: successes are sampled, and each sample says how many it stands for', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();
@@ -107,7 +107,7 @@ test.serial('a sampled success changes nothing but the window, which had it befo
   t.is(target?.counters.successes, 5);
 });
 
-test.serial('N2: an actor that fails shows its error, and its successor as a new one', async (t) => {
+test.serial('ACTOR-INSPECTION-2: an actor that fails shows its error, and its successor as a new one', async (t) => {
   const { attached } = spy(t);
   const world = started('a');
   const viewer = world.view('extension=a');
@@ -133,7 +133,7 @@ test.serial('N2: an actor that fails shows its error, and its successor as a new
   t.deepEqual(told(viewer.taken()), ['event attempt.succeeded', 'snapshot {"closed":"steady"}']);
 });
 
-test.serial('N2: whoever joins while an actor has failed sees the error', (t) => {
+test.serial('ACTOR-INSPECTION-2: whoever joins while an actor has failed sees the error', (t) => {
   const world = started('a');
   world.crash('a');
   t.deepEqual(told(world.view('extension=a').taken()), [
@@ -143,7 +143,7 @@ test.serial('N2: whoever joins while an actor has failed sees the error', (t) =>
   ]);
 });
 
-test.serial('N2: an extension that is removed shows as stopped, and is watched again when it comes back', (t) => {
+test.serial('ACTOR-INSPECTION-2: an extension that is removed shows as stopped, and is watched again when it comes back', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();
@@ -156,7 +156,7 @@ test.serial('N2: an extension that is removed shows as stopped, and is watched a
   t.deepEqual(told(viewer.taken()), ['watching a@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
 });
 
-test.serial('Y5: a version that takes over from another is followed', (t) => {
+test.serial('HUB-5: a version that takes over from another is followed', (t) => {
   const world = started('a');
   const viewer = world.view('extension=a');
   viewer.taken();
@@ -176,7 +176,7 @@ test.serial('Y5: a version that takes over from another is followed', (t) => {
   );
 });
 
-test.serial('N3: an observer that throws is told no more, and its actor goes on', (t) => {
+test.serial('ACTOR-INSPECTION-3: an observer that throws is told no more, and its actor goes on', (t) => {
   const { attached } = spy(t);
   const world = started('a');
   const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;

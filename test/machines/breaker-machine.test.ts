@@ -235,17 +235,17 @@ const transition = test.macro<[from: State, event: EventName, effect: Effect]>({
     t.is(world.context.generation > generation, renews);
     t.is(world.context.epoch, epoch + (counts ? 1 : 0));
     t.deepEqual(world.told, tells);
-    if (renews) t.is(world.window.outcomes(world.clock.now()), 0, 'M1: the window of a new generation is empty');
+    if (renews) t.is(world.window.outcomes(world.clock.now()), 0, 'BREAKER-MACHINE-1: the window of a new generation is empty');
     if (renews) t.deepEqual(world.context.probes, []);
     t.deepEqual(world.errors, []);
   },
   title: (_, from, event, { to, renews, tells = [] }) =>
-    `M1: ${from}: ${event} ${to === undefined ? (renews || tells.length > 0 ? 'stays' : 'does nothing') : `leads to ${to}`}${tells.length > 0 ? `, telling ${tells.join(', ')}` : ''}${renews ? ', in a new generation' : ''}`,
+    `BREAKER-MACHINE-1: ${from}: ${event} ${to === undefined ? (renews || tells.length > 0 ? 'stays' : 'does nothing') : `leads to ${to}`}${tells.length > 0 ? `, telling ${tells.join(', ')}` : ''}${renews ? ', in a new generation' : ''}`,
 });
 for (const from of Object.keys(STATES) as State[])
   for (const event of Object.keys(EVENTS) as EventName[]) test(transition, from, event, EFFECTS[from][event] ?? {});
 
-// M4
+// BREAKER-MACHINE-4
 
 const restored = test.macro<[facts: Partial<BreakerFacts>, input: Partial<BreakerInput>, expected: State]>({
   exec(t, facts, input, expected) {
@@ -256,7 +256,7 @@ const restored = test.macro<[facts: Partial<BreakerFacts>, input: Partial<Breake
     t.is(world.context.epoch, expected.startsWith('halfOpen') ? 8 : 7);
   },
   title: (_, facts, input, expected) =>
-    `M4: ${facts.state}, ${facts.openRemainingMs} ms left, override ${input.override}${input.mustProve ? ', with something to prove,' : ''} is restored as ${expected}`,
+    `BREAKER-MACHINE-4: ${facts.state}, ${facts.openRemainingMs} ms left, override ${input.override}${input.mustProve ? ', with something to prove,' : ''} is restored as ${expected}`,
 });
 for (const mustProve of [false, true]) {
   for (const openRemainingMs of [-1, 0, 5000]) {
@@ -294,9 +294,9 @@ test('M4, FM 51: an isolation that is restored can be released', (t) => {
   t.is(world.state, 'halfOpen.waiting');
 });
 
-// M2
+// BREAKER-MACHINE-2
 
-test('M2: it half-opens exactly when its open time is over', (t) => {
+test('BREAKER-MACHINE-2: it half-opens exactly when its open time is over', (t) => {
   const world = new World().trip();
   t.is(world.context.openUntilMs, 1_060_000);
   world.clock.advance(59_999);
@@ -306,7 +306,7 @@ test('M2: it half-opens exactly when its open time is over', (t) => {
   t.is(world.emitted.at(-1)?.nowMs, 1_060_000);
 });
 
-test('M2: open time with a fraction of a millisecond is waited out', (t) => {
+test('BREAKER-MACHINE-2: open time with a fraction of a millisecond is waited out', (t) => {
   const world = new World();
   world.random = 0.123456789;
   world.trip();
@@ -368,7 +368,7 @@ const openTime = test.macro<[title: string, change: (w: World) => World, leftMs:
     t.is(world.state, 'halfOpen.waiting');
     t.deepEqual(world.told, ['breaker.opened', 'breaker.half_opened']);
   },
-  title: (_, title) => `M7: while open, ${title}`,
+  title: (_, title) => `BREAKER-MACHINE-7: while open, ${title}`,
 });
 test(openTime, 'a shorter time counts from now', (w) => w.change({ open_seconds: 10 }), 10_000);
 test(
@@ -394,7 +394,7 @@ test(
   10_000,
 );
 
-test('M7: while open, a shorter time is doubled as often as the breaker has tripped in a row, up to its cap', (t) => {
+test('BREAKER-MACHINE-7: while open, a shorter time is doubled as often as the breaker has tripped in a row, up to its cap', (t) => {
   const world = new World({ open_seconds: 60 }).trip();
   for (let i = 0; i < 2; i++) {
     world.clock.advance(world.context.openUntilMs - world.clock.now());
@@ -405,7 +405,7 @@ test('M7: while open, a shorter time is doubled as often as the breaker has trip
   t.is(world.change({ open_max_seconds: 15 }).context.openUntilMs - world.clock.now(), 15_000);
 });
 
-test('M7: settings that change while open apply to the next time it opens', (t) => {
+test('BREAKER-MACHINE-7: settings that change while open apply to the next time it opens', (t) => {
   const world = new World().trip().change({ open_seconds: 1 });
   world.clock.advance(1000);
   world.send('probe.started').endProbe('failed');
@@ -424,7 +424,7 @@ const rampTime = test.macro<[title: string, change: (w: World) => World, leftMs:
     t.is(world.state, 'closed');
     t.is(world.context.generation, generation);
   },
-  title: (_, title) => `M7: while recovering, ${title}`,
+  title: (_, title) => `BREAKER-MACHINE-7: while recovering, ${title}`,
 });
 test(rampTime, 'a shorter ramp counts from now', (w) => w.change({ recovery_ramp_seconds: 7 }), 7000);
 test(
@@ -436,7 +436,7 @@ test(
 test(rampTime, 'a longer ramp changes nothing', (w) => w.change({ recovery_ramp_seconds: 3600 }), 80_000);
 test(rampTime, 'no ramp ends it at once', (w) => w.change({ recovery_ramp_seconds: 0 }), 0);
 
-test('M7: the lease of a probe that is in flight ends sooner with a shorter timeout, and never before that from now', (t) => {
+test('BREAKER-MACHINE-7: the lease of a probe that is in flight ends sooner with a shorter timeout, and never before that from now', (t) => {
   const world = new World({}, { leaseMs: 60_000 }).trip();
   world.clock.advance(60_000);
   world.send('probe.started');
@@ -450,7 +450,7 @@ test('M7: the lease of a probe that is in flight ends sooner with a shorter time
   t.is(world.context.tripReason, 'lease_over');
 });
 
-test('M7: the lease of a probe is not lengthened by a longer timeout, that of the next one is', (t) => {
+test('BREAKER-MACHINE-7: the lease of a probe is not lengthened by a longer timeout, that of the next one is', (t) => {
   const world = new World().trip();
   world.clock.advance(60_000);
   world.send('probe.started').change({}, 60_000);
@@ -611,9 +611,9 @@ test('closed: a person who resets is told apart from a recovery', (t) => {
   t.is(world.context.openedAtMs, null);
 });
 
-// M3
+// BREAKER-MACHINE-3
 
-test('M3: it closes at the success that makes the number, not before, and starts with an empty window', (t) => {
+test('BREAKER-MACHINE-3: it closes at the success that makes the number, not before, and starts with an empty window', (t) => {
   const world = new World({ half_open_successes: 3 }).halfOpen();
   for (let i = 0; i < 2; i++) world.send('probe.started').endProbe('succeeded');
   t.is(world.state, 'halfOpen.waiting');
@@ -622,7 +622,7 @@ test('M3: it closes at the success that makes the number, not before, and starts
   t.is(world.window.outcomes(world.clock.now()), 0);
 });
 
-test('M3: probes side by side count like probes one after the other', (t) => {
+test('BREAKER-MACHINE-3: probes side by side count like probes one after the other', (t) => {
   const world = new World({ half_open_successes: 3 }).halfOpen();
   world.send('probe.started').send('probe.started').send('probe.started');
   world.endProbe('succeeded').endProbe('succeeded');
@@ -632,7 +632,7 @@ test('M3: probes side by side count like probes one after the other', (t) => {
   t.is(world.state, 'closed.recovering');
 });
 
-test('M3: one success closes where one is enough', (t) => {
+test('BREAKER-MACHINE-3: one success closes where one is enough', (t) => {
   t.is(new World({ half_open_successes: 1 }).recover().state, 'closed.recovering');
 });
 
@@ -644,7 +644,7 @@ test('M3, FM 14: successes of an earlier half-open do not count in the next', (t
   t.is(world.state, 'halfOpen.waiting');
 });
 
-test('M3: a success that makes the number closes although another probe is still out', (t) => {
+test('BREAKER-MACHINE-3: a success that makes the number closes although another probe is still out', (t) => {
   const world = new World().halfOpen().send('probe.started').send('probe.started').send('probe.started');
   world.endProbe('succeeded').endProbe('succeeded');
   t.is(world.state, 'closed.recovering');
@@ -664,7 +664,7 @@ test('M3, FM 3: a probe that never settles re-opens when its lease is over, and 
   t.is(world.state, 'halfOpen.waiting');
 });
 
-test('M3: the lease is that of the oldest probe that is out', (t) => {
+test('BREAKER-MACHINE-3: the lease is that of the oldest probe that is out', (t) => {
   const world = new World({ half_open_successes: 9 }).halfOpen();
   const first = world.clock.now();
   world.send('probe.started');
@@ -684,7 +684,7 @@ test('M3: the lease is that of the oldest probe that is out', (t) => {
   t.is(world.state, 'open');
 });
 
-test('M3: where a younger probe ends, the lease of the oldest goes on from when that one started', (t) => {
+test('BREAKER-MACHINE-3: where a younger probe ends, the lease of the oldest goes on from when that one started', (t) => {
   const world = new World({ half_open_successes: 9 }).halfOpen();
   for (let i = 0; i < 3; i++) {
     world.send('probe.started');
@@ -698,7 +698,7 @@ test('M3: where a younger probe ends, the lease of the oldest goes on from when 
   t.is(world.state, 'open');
 });
 
-test('M3: a probe that ends is the one that is named, whatever the order', (t) => {
+test('BREAKER-MACHINE-3: a probe that ends is the one that is named, whatever the order', (t) => {
   const world = new World({ half_open_successes: 9 }).halfOpen();
   const first = world.clock.now();
   world.send('probe.started');
@@ -721,7 +721,7 @@ test('M3, FM 8: with no probe out it stays half-open as long as nobody comes, an
   t.is(world.state, 'closed.recovering');
 });
 
-test('M3: a lease that is shortened applies to the next probe', (t) => {
+test('BREAKER-MACHINE-3: a lease that is shortened applies to the next probe', (t) => {
   const world = new World().halfOpen().change({}, 100).send('probe.started');
   world.clock.advance(99);
   t.is(world.state, 'halfOpen.probing');
@@ -729,7 +729,7 @@ test('M3: a lease that is shortened applies to the next probe', (t) => {
   t.is(world.state, 'open');
 });
 
-test('M3: fewer successes asked for while some are in close with the next', (t) => {
+test('BREAKER-MACHINE-3: fewer successes asked for while some are in close with the next', (t) => {
   const world = new World({ half_open_successes: 9 }).halfOpen();
   for (let i = 0; i < 4; i++) world.send('probe.started').endProbe('succeeded');
   world.change({ half_open_successes: 2 });
@@ -870,17 +870,17 @@ const oddTime = test.macro<[openRemainingMs: number]>({
     const world = new World({}, { facts: { ...CLOSED, state: 'open', openRemainingMs } });
     t.deepEqual(world.clock.delays, [2 ** 31 - 1]);
     world.clock.advance(2 ** 31 - 1);
-    t.is(world.state, 'open', 'M2: the time is not over when the longest timer is');
+    t.is(world.state, 'open', 'BREAKER-MACHINE-2: the time is not over when the longest timer is');
     world.send('breaker.probe');
     t.is(world.state, 'halfOpen.waiting');
   },
-  title: (_, openRemainingMs) => `M2: with ${openRemainingMs} ms left no timer fires at once, and the clock decides`,
+  title: (_, openRemainingMs) => `BREAKER-MACHINE-2: with ${openRemainingMs} ms left no timer fires at once, and the clock decides`,
 });
 test(oddTime, 2 ** 31);
 test(oddTime, 1e15);
 test(oddTime, Number.POSITIVE_INFINITY);
 
-test('M2: an open time that is no number is over, so that nothing waits for ever', (t) => {
+test('BREAKER-MACHINE-2: an open time that is no number is over, so that nothing waits for ever', (t) => {
   const world = new World();
   world.random = Number.NaN;
   world.trip();
@@ -892,7 +892,7 @@ test('M2: an open time that is no number is over, so that nothing waits for ever
   t.is(world.state, 'halfOpen.waiting');
 });
 
-test('M3: a lease that is no number is over, so that nothing waits for ever', (t) => {
+test('BREAKER-MACHINE-3: a lease that is no number is over, so that nothing waits for ever', (t) => {
   const world = new World({}, { leaseMs: Number.NaN }).halfOpen().send('probe.started');
   t.deepEqual(
     world.clock.delays.filter((ms) => !isSafeDelay(ms)),
@@ -910,9 +910,9 @@ test('FM 53: a breaker that is stopped leaves no timer behind, from any state', 
   }
 });
 
-// M6
+// BREAKER-MACHINE-6
 
-test('M6: after probes closed it, it recovers for exactly its ramp', (t) => {
+test('BREAKER-MACHINE-6: after probes closed it, it recovers for exactly its ramp', (t) => {
   const world = new World().recover();
   world.clock.advance(4999);
   t.is(world.state, 'closed.recovering');
@@ -923,19 +923,19 @@ test('M6: after probes closed it, it recovers for exactly its ramp', (t) => {
   t.is(world.context.epoch, epoch, 'the world is told of no transition');
 });
 
-test('M6: with a ramp of 0 it is closed at once, and no timer is armed', (t) => {
+test('BREAKER-MACHINE-6: with a ramp of 0 it is closed at once, and no timer is armed', (t) => {
   const world = new World({ recovery_ramp_seconds: 0 }).recover();
   t.is(world.state, 'closed');
   t.is(world.clock.armed, 0);
 });
 
-test('M6: a boot, a reset and a release are followed by no slow start', (t) => {
+test('BREAKER-MACHINE-6: a boot, a reset and a release are followed by no slow start', (t) => {
   t.is(new World().state, 'closed');
   t.is(new World().trip().send('breaker.reset').state, 'closed');
   t.is(new World().send('breaker.force_close').send('breaker.release').state, 'closed');
 });
 
-test('M6: trips while recovering count as trips in a row', (t) => {
+test('BREAKER-MACHINE-6: trips while recovering count as trips in a row', (t) => {
   const world = new World().recover().trip();
   t.is(world.state, 'open');
   t.is(world.context.trips, 2);

@@ -81,7 +81,7 @@ test.serial('intake: an empty body passes both ways', async (t) => {
   t.is(extension.received[0]?.data.length, 0);
 });
 
-test.serial('K1: header values that are not UTF-8 survive both ways, in order and repeated', async (t) => {
+test.serial('HEADERS-1: header values that are not UTF-8 survive both ways, in order and repeated', async (t) => {
   const lines = 'X-Name: caf\u00e9\r\nX-Empty:\r\nx-name:\u00ff\u0001 tight\r\nX-Name: again\r\n';
   const { caller, extension } = await scene(t, {}, (request) => ({
     headers: rawBlock(`NATS/1.0\r\n${lines}\r\n`),
@@ -93,7 +93,7 @@ test.serial('K1: header values that are not UTF-8 survive both ways, in order an
 });
 
 test.serial(
-  'K3: an extension can forge neither our errors nor our headers, a caller not those of the extension',
+  'HEADERS-3: an extension can forge neither our errors nor our headers, a caller not those of the extension',
   async (t) => {
     const forged = headers();
     forged.set('Extreg-Error', 'extension_timeout');
@@ -190,10 +190,10 @@ const refused = test.macro<[string, string, RegExp, Record<string, unknown>?]>({
     if (details !== undefined) t.like(error.details, details);
     t.is(extension.received.length, 0);
     t.is(rig.intake.counts().refused.get('invalid_request'), 1);
-    // I4, and the reader is alive.
+    // INTAKE-4, and the reader is alive.
     t.is((await invoke(caller, 'normalize', '', 'again')).string(), 'again');
   },
-  title: (given) => `I4: invalid_request for ${given}`,
+  title: (given) => `INTAKE-4: invalid_request for ${given}`,
 });
 test.serial('an id with a character that none may have', refused, 'a$b', '', /extension id must be .* got "a\$b"/);
 test.serial('an id that is too long', refused, 'a'.repeat(256), '', /extension id must be/);
@@ -265,11 +265,11 @@ const wireForm = test.macro<[ErrorCode]>({
       },
     });
   },
-  title: (_, code) => `E1: ${code} has its form on the wire`,
+  title: (_, code) => `ERROR-REPLY-1: ${code} has its form on the wire`,
 });
 for (const code of Object.keys(ERROR_TABLE) as ErrorCode[]) test.serial(wireForm, code);
 
-test.serial('E1: an error says what is known better than the table, and leaves out what it has not', async (t) => {
+test.serial('ERROR-REPLY-1: an error says what is known better than the table, and leaves out what it has not', async (t) => {
   const { caller } = await scene(t, {
     handle: () => (invocation) => invocation.refuse({ code: 'deadline_exceeded', message: 'm', retryable: 'yes' }),
   });
@@ -278,7 +278,7 @@ test.serial('E1: an error says what is known better than the table, and leaves o
   });
 });
 
-test.serial('I1: a second answer is dropped and logged', async (t) => {
+test.serial('INTAKE-1: a second answer is dropped and logged', async (t) => {
   const { log, lines } = recordingLogger();
   const { caller, rig } = await scene(t, {
     log,
@@ -299,7 +299,7 @@ test.serial('I1: a second answer is dropped and logged', async (t) => {
   t.like(rig.intake.counts(), { accepted: 1, inFlight: 0 });
 });
 
-test.serial('I1: a handler that throws costs its caller an error and nobody else anything', async (t) => {
+test.serial('INTAKE-1: a handler that throws costs its caller an error and nobody else anything', async (t) => {
   const { log, lines } = recordingLogger();
   const { caller } = await scene(t, {
     log,
@@ -320,7 +320,7 @@ test.serial('I1: a handler that throws costs its caller an error and nobody else
 });
 
 test.serial(
-  'I2: without a reply subject, or with one that is not a caller\u2019s inbox, nothing is answered or sent',
+  'INTAKE-2: without a reply subject, or with one that is not a caller\u2019s inbox, nothing is answered or sent',
   async (t) => {
     const { log, lines } = recordingLogger();
     const { caller, extension, rig } = await scene(t, { log });
@@ -351,7 +351,7 @@ test.serial(
   },
 );
 
-test.serial('I2: reply prefixes are configurable', async (t) => {
+test.serial('INTAKE-2: reply prefixes are configurable', async (t) => {
   const { caller, rig } = await scene(t, { settings: { replyPrefixes: ['answers.'] } });
   const replies: Msg[] = [];
   const inbox = caller.subscribe('answers.1', { callback: (_, message) => void replies.push(message) });

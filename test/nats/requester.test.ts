@@ -81,7 +81,7 @@ test.serial('requester: an attempt without an answer ends when its time is over,
   t.is(rig.requester.counts().pending, 0);
 });
 
-test.serial('Q6: a slot used again keeps its timer, and ends each attempt at its own time', async (t) => {
+test.serial('REQUESTER-6: a slot used again keeps its timer, and ends each attempt at its own time', async (t) => {
   const clock = new SimulatedClock();
   const { rig, invocation } = await caught(t, { clock });
   const requests: Msg[] = [];
@@ -123,7 +123,7 @@ test.serial('Q6: a slot used again keeps its timer, and ends each attempt at its
 });
 
 test.serial(
-  'Q8: a shorter timeout ends what is in flight sooner, of that version and kind, and a longer one nothing',
+  'REQUESTER-8: a shorter timeout ends what is in flight sooner, of that version and kind, and a longer one nothing',
   async (t) => {
     const clock = new SimulatedClock();
     const { rig, invocation } = await caught(t, { clock });
@@ -157,7 +157,7 @@ test.serial(
   },
 );
 
-test.serial('Q6: a timer that fires early is armed for what is left', async (t) => {
+test.serial('REQUESTER-6: a timer that fires early is armed for what is left', async (t) => {
   const clock = new SimulatedClock();
   const { rig, invocation } = await caught(t, { clock });
   const extension = await startExtension(t.context.caller, 'ext.normalize', () => null);
@@ -199,7 +199,7 @@ async function held(t: Context) {
   return { rig, clock, extension, trips, attempt, complete };
 }
 
-test.serial('Q3: a timeout waits for a round trip, and a reply that comes before its end counts', async (t) => {
+test.serial('REQUESTER-3: a timeout waits for a round trip, and a reply that comes before its end counts', async (t) => {
   const { clock, extension, trips, attempt, complete } = await held(t);
   const [answered, hung] = [await attempt(100), await attempt(100)];
   clock.advance(99);
@@ -214,7 +214,7 @@ test.serial('Q3: a timeout waits for a round trip, and a reply that comes before
 });
 
 test.serial(
-  'Q3: an attempt that was answered while it waited is not ended again, nor is the next one in its slot',
+  'REQUESTER-3: an attempt that was answered while it waited is not ended again, nor is the next one in its slot',
   async (t) => {
     const { rig, clock, extension, attempt, complete } = await held(t);
     const first = await attempt(100);
@@ -231,7 +231,7 @@ test.serial(
   },
 );
 
-test.serial('Q3: an attempt whose round trip is lost with the connection ends as disconnected', async (t) => {
+test.serial('REQUESTER-3: an attempt whose round trip is lost with the connection ends as disconnected', async (t) => {
   const { clock, attempt, complete } = await held(t);
   const ends = await attempt(100);
   clock.advance(100);
@@ -257,7 +257,7 @@ const stallOf = test.macro<[timeoutMs: number, roundTripMs: number, stoodStill: 
     t.deepEqual(ends.kinds, ['timeout'], 'once');
   },
   title: (_, timeoutMs, roundTripMs, stoodStill) =>
-    `Q7: of ${timeoutMs} ms, a round trip of ${roundTripMs} ms ${stoodStill ? 'starts them once more' : 'is none of the server standing still'}`,
+    `REQUESTER-7: of ${timeoutMs} ms, a round trip of ${roundTripMs} ms ${stoodStill ? 'starts them once more' : 'is none of the server standing still'}`,
 });
 test.serial(stallOf, 5000, 499, false);
 test.serial(stallOf, 5000, 500, true);
@@ -266,7 +266,7 @@ test.serial(stallOf, 100, 99, false);
 test.serial(stallOf, 100, 100, true);
 
 test.serial(
-  'Q7: an attempt that was out while the server stood still has its time once more, one sent after that has not',
+  'REQUESTER-7: an attempt that was out while the server stood still has its time once more, one sent after that has not',
   async (t) => {
     const { rig, clock, extension, attempt, complete } = await held(t);
     const [answered, hung] = [await attempt(1000), await attempt(1000)];
@@ -284,7 +284,7 @@ test.serial(
   },
 );
 
-test.serial('Q1: a late reply to a slot used again is dropped, and so is a second one', async (t) => {
+test.serial('REQUESTER-1: a late reply to a slot used again is dropped, and so is a second one', async (t) => {
   const clock = new SimulatedClock();
   const { rig, invocation } = await caught(t, { clock });
   const requests: Msg[] = [];
@@ -312,7 +312,7 @@ test.serial('Q1: a late reply to a slot used again is dropped, and so is a secon
   t.is(Buffer.from(body).toString(), 'right');
 });
 
-test.serial('Q5: a reply to a guessed subject reaches nobody', async (t) => {
+test.serial('REQUESTER-5: a reply to a guessed subject reaches nobody', async (t) => {
   const { rig, invocation } = await caught(t);
   const requests: Msg[] = [];
   const extension = await startExtension(t.context.caller, 'ext.normalize', (request) => {
@@ -340,7 +340,7 @@ test.serial('Q5: a reply to a guessed subject reaches nobody', async (t) => {
   t.not(subject.slice(base.length), '0-');
 });
 
-test.serial('Q4: a listener that throws ends neither the reader nor another attempt', async (t) => {
+test.serial('REQUESTER-4: a listener that throws ends neither the reader nor another attempt', async (t) => {
   const { log, lines } = recordingLogger();
   const { rig, invocation } = await caught(t, { log });
   const extension = await startExtension(t.context.caller, 'ext.normalize', () => ({ body: 'x' }));
@@ -357,7 +357,7 @@ test.serial('Q4: a listener that throws ends neither the reader nor another atte
   t.is(rig.requester.counts().pending, 0);
 });
 
-test.serial('R2: a route that no row may name is never published to', async (t) => {
+test.serial('ROUTES-2: a route that no row may name is never published to', async (t) => {
   const { rig, invocation } = await caught(t);
   const heard: Msg[] = [];
   const spy = t.context.caller.subscribe('>', { callback: (_, message) => void heard.push(message) });

@@ -194,7 +194,7 @@ for (const [asked, policy] of [
   );
 
 test.serial(
-  'X5: a body too large for the routing key, or with two of them, is no reason to refuse: it only says which instance',
+  'CALLER-CONTEXT-5: a body too large for the routing key, or with two of them, is no reason to refuse: it only says which instance',
   async (t) => {
     const rig = await rigOf(
       t,

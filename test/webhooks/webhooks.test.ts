@@ -91,7 +91,7 @@ async function settle(world: World, count: number): Promise<number[]> {
 const idsOf = ({ received }: Receiver): string[] =>
   received.map(({ body }) => (JSON.parse(body.toString()) as RegistryEvent).extension_id);
 
-test('H8: a notice is the event as JSON, with kind, id, timestamp and a signature of just these bytes', async (t) => {
+test('WEBHOOK-REQUEST-1: a notice is the event as JSON, with kind, id, timestamp and a signature of just these bytes', async (t) => {
   const receiver = await startReceiver(t, status(200));
   const world = start(t, [receiver.url]);
   world.webhooks.publish(event('a'));
@@ -111,7 +111,7 @@ test('H8: a notice is the event as JSON, with kind, id, timestamp and a signatur
   t.deepEqual(world.webhooks.counts(), { delivered: 1, failed: 0, dropped: 0, waiting: 0 });
 });
 
-test('H8: the signature is that of openssl dgst -sha256 -hmac', (t) => {
+test('WEBHOOK-REQUEST-1: the signature is that of openssl dgst -sha256 -hmac', (t) => {
   const expected = 'v1=576d0d26fb084cc26dcc0da372d3541a3885e3617122dc9a0eb3a4b30eef5689';
   t.is(signatureOf('secret', '1737979200', Buffer.from('{"event":"circuit_opened"}')), expected);
 });
@@ -156,7 +156,7 @@ test('every receiver gets every event, each with an id of its own', async (t) =>
   t.is(new Set(ids).size, 4);
 });
 
-test('H10: one request at a time, in the order of the events', async (t) => {
+test('WEBHOOK-RECEIVER-1: one request at a time, in the order of the events', async (t) => {
   let underWay = 0;
   let most = 0;
   const receiver = await startReceiver(t, (response) => {
@@ -175,7 +175,7 @@ test('H10: one request at a time, in the order of the events', async (t) => {
   t.is(most, 1);
 });
 
-test('H10: a delivery that is tried again is not overtaken', async (t) => {
+test('WEBHOOK-RECEIVER-1: a delivery that is tried again is not overtaken', async (t) => {
   const receiver = await startReceiver(t, (response) =>
     status(receiver.received.length === 1 ? 500 : 200)(response, receiver.received[0] as Received),
   );
@@ -185,7 +185,7 @@ test('H10: a delivery that is tried again is not overtaken', async (t) => {
   t.deepEqual(idsOf(receiver), ['a', 'a', 'b']);
 });
 
-test('H10: a receiver that hangs delays no other', async (t) => {
+test('WEBHOOK-RECEIVER-1: a receiver that hangs delays no other', async (t) => {
   const dead = await startReceiver(t, hang);
   const alive = await startReceiver(t, status(200));
   const world = start(t, [dead.url, alive.url]);
@@ -210,14 +210,14 @@ const ends = test.macro<[code: number, tries: number, headers?: Record<string, s
     if (code < 300) t.deepEqual(logged(world, 'webhook_failed'), []);
     else t.like(logged(world, 'webhook_failed')[0], told);
   },
-  title: (_, code, tries) => `H12: an answer ${code} ends after ${tries} ${tries === 1 ? 'try' : 'tries'}`,
+  title: (_, code, tries) => `WEBHOOK-RECEIVER-3: an answer ${code} ends after ${tries} ${tries === 1 ? 'try' : 'tries'}`,
 });
 for (const code of [200, 201, 202, 204, 299]) test(ends, code, 1);
 for (const code of [301, 302, 303, 307, 308]) test(ends, code, 1, { location: '/elsewhere' });
 for (const code of [304, 400, 401, 403, 404, 410, 413, 422, 425, 499]) test(ends, code, 1);
 for (const code of [408, 429, 500, 502, 503, 504, 599]) test(ends, code, 4);
 
-test('H9: a redirect is not followed, to this host or another', async (t) => {
+test('WEBHOOK-REQUEST-2: a redirect is not followed, to this host or another', async (t) => {
   const elsewhere = await startReceiver(t, status(200));
   const receiver = await startReceiver(t, status(307, { location: elsewhere.url }));
   const world = start(t, [receiver.url]);
@@ -227,7 +227,7 @@ test('H9: a redirect is not followed, to this host or another', async (t) => {
   t.is(elsewhere.received.length, 0);
 });
 
-test('H12: a repetition has the id and the body of the first try, and a timestamp and signature of its own', async (t) => {
+test('WEBHOOK-RECEIVER-3: a repetition has the id and the body of the first try, and a timestamp and signature of its own', async (t) => {
   const receiver = await startReceiver(t, (response, request) =>
     status(receiver.received.length < 4 ? 503 : 200)(response, request),
   );
@@ -244,7 +244,7 @@ test('H12: a repetition has the id and the body of the first try, and a timestam
   }
 });
 
-test('H12: the jitter is full: a retry may come at once, and at the latest at its ceiling', async (t) => {
+test('WEBHOOK-RECEIVER-3: the jitter is full: a retry may come at once, and at the latest at its ceiling', async (t) => {
   const receiver = await startReceiver(t, status(500));
   const world = start(t, [receiver.url], { random: () => 0 });
   world.webhooks.publish(event('a'));
@@ -260,7 +260,7 @@ const asked = test.macro<[value: string, pauseMs: number]>({
     world.webhooks.publish(event('a'));
     t.deepEqual(await settle(world, 1), [pauseMs]);
   },
-  title: (_, value, pauseMs) => `H12: Retry-After '${value}' is a pause of ${pauseMs} ms`,
+  title: (_, value, pauseMs) => `WEBHOOK-RECEIVER-3: Retry-After '${value}' is a pause of ${pauseMs} ms`,
 });
 test(asked, '7', 7000);
 test(asked, '0', 500);
@@ -287,7 +287,7 @@ const broken = test.macro<[what: string, reason: RegExp, connected: (socket: Soc
     t.regex(String(logged(world, 'webhook_failed')[0]?.reason), reason);
     t.is(world.clock.armed, 0);
   },
-  title: (_, what) => `H12: ${what} is tried again`,
+  title: (_, what) => `WEBHOOK-RECEIVER-3: ${what} is tried again`,
 });
 test(broken, 'a connection that is cut', /^(ECONNRESET|EPIPE)$/, (socket) => socket.destroy());
 test(broken, 'an answer that is no HTTP', /^HPE_/, (socket) => socket.end('220 mail.example ESMTP\r\n'));
@@ -298,14 +298,14 @@ test(broken, 'a head without an end', /^HPE_HEADER_OVERFLOW$/, (socket) =>
   socket.write(`HTTP/1.1 200 OK\r\n${'x-more: 0123456789abcdef\r\n'.repeat(4000)}`),
 );
 
-test('H12: a receiver that is not there is tried again, and given up', async (t) => {
+test('WEBHOOK-RECEIVER-3: a receiver that is not there is tried again, and given up', async (t) => {
   const world = start(t, ['http://127.0.0.1:1/']);
   world.webhooks.publish(event('a'));
   t.deepEqual(await settle(world, 1), [500, 2000, 8000]);
   t.like(logged(world, 'webhook_failed')[0], { reason: 'ECONNREFUSED', receiver: '127.0.0.1:1' });
 });
 
-test('H12: a receiver that hangs is cut off after the timeout, and tried again', async (t) => {
+test('WEBHOOK-RECEIVER-3: a receiver that hangs is cut off after the timeout, and tried again', async (t) => {
   let cut = 0;
   const receiver = await startReceiver(t, (response) => void response.on('close', () => (cut += 1)));
   const world = start(t, [receiver.url]);
@@ -322,7 +322,7 @@ test('H12: a receiver that hangs is cut off after the timeout, and tried again',
   t.is(world.clock.armed, 0);
 });
 
-test('H9: an answer 200 whose body never ends counts, is cut off, and holds up nothing', async (t) => {
+test('WEBHOOK-REQUEST-2: an answer 200 whose body never ends counts, is cut off, and holds up nothing', async (t) => {
   let cut = 0;
   const receiver = await startReceiver(t, (response) => {
     response.on('close', () => (cut += 1));
@@ -339,7 +339,7 @@ test('H9: an answer 200 whose body never ends counts, is cut off, and holds up n
   await until('the connections were cut', () => cut === 3);
 });
 
-test('H9: a body that comes later than its head is not waited for', async (t) => {
+test('WEBHOOK-REQUEST-2: a body that comes later than its head is not waited for', async (t) => {
   const receiver = await startReceiver(
     t,
     (response) => void response.writeHead(200, { 'content-length': '5' }).flushHeaders(),
@@ -350,7 +350,7 @@ test('H9: a body that comes later than its head is not waited for', async (t) =>
   t.is(world.webhooks.counts().delivered, 2);
 });
 
-test('H11: of what is too much the oldest is dropped, counted and logged; the next is the one after it', async (t) => {
+test('WEBHOOK-RECEIVER-2: of what is too much the oldest is dropped, counted and logged; the next is the one after it', async (t) => {
   let release: () => void = () => undefined;
   const receiver = await startReceiver(t, (response) => {
     release = () => response.end();
@@ -371,7 +371,7 @@ test('H11: of what is too much the oldest is dropped, counted and logged; the ne
   t.deepEqual(world.webhooks.counts(), { delivered: 1, failed: 0, dropped: MAX_WAITING + 4, waiting: 0 });
 });
 
-test('H13: close drops what waits and cuts off what is under way, counted and logged; nothing is left behind', async (t) => {
+test('WEBHOOK-RECEIVER-4: close drops what waits and cuts off what is under way, counted and logged; nothing is left behind', async (t) => {
   let cut = 0;
   const receiver = await startReceiver(t, (response) => void response.on('close', () => (cut += 1)));
   const world = start(t, [receiver.url]);
@@ -391,7 +391,7 @@ test('H13: close drops what waits and cuts off what is under way, counted and lo
   t.deepEqual(idsOf(receiver), ['a']);
 });
 
-test('H13: close ends the pause before a retry', async (t) => {
+test('WEBHOOK-RECEIVER-4: close ends the pause before a retry', async (t) => {
   const receiver = await startReceiver(t, status(500));
   const world = start(t, [receiver.url]);
   world.webhooks.publish(event('a'));
@@ -403,7 +403,7 @@ test('H13: close ends the pause before a retry', async (t) => {
   t.is(world.webhooks.counts().dropped, 1);
 });
 
-test('H13: close in the turn of the publishing sends nothing', async (t) => {
+test('WEBHOOK-RECEIVER-4: close in the turn of the publishing sends nothing', async (t) => {
   const receiver = await startReceiver(t, status(200));
   const world = start(t, [receiver.url]);
   world.webhooks.publish(event('a'));
@@ -446,7 +446,7 @@ test('drain waits two seconds for a receiver that hangs', async (t) => {
   t.is(world.webhooks.counts().dropped, 1);
 });
 
-test('H14: publish begins no request in the turn of the core', async (t) => {
+test('WEBHOOKS-1: publish begins no request in the turn of the core', async (t) => {
   const receiver = await startReceiver(t, status(200));
   const world = start(t, [receiver.url]);
   world.webhooks.publish(event('a'));
@@ -456,7 +456,7 @@ test('H14: publish begins no request in the turn of the core', async (t) => {
   t.deepEqual(world.clock.delays, [TIMEOUT_MS]);
 });
 
-test('H15: whatever goes wrong, the log has the host and the place in the list, and no more of the URL', async (t) => {
+test('WEBHOOKS-2: whatever goes wrong, the log has the host and the place in the list, and no more of the URL', async (t) => {
   const well = await startReceiver(t, status(200));
   const refusing = await startReceiver(t, status(403));
   const failing = await startReceiver(t, status(500));
@@ -495,7 +495,7 @@ async function postFromProcess(t: ExecutionContext, receivers: readonly Receiver
   return output;
 }
 
-test.serial('H13: after close nothing keeps the process', async (t) => {
+test.serial('WEBHOOK-RECEIVER-4: after close nothing keeps the process', async (t) => {
   const well = await startReceiver(t, status(200));
   const failing = await startReceiver(t, status(500, { 'retry-after': '60' }));
   const hanging = await startReceiver(t, hang);

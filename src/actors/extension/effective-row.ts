@@ -1,8 +1,8 @@
 // An extension's rows as they are in force: as the feed told them, over that what this daemon wrote and the feed has not
 // told yet, over that what it owes to a database that is away.
 //
-// U4. What was written here holds against what was read before it, and gives way to what was read after it.
-// U5. What is owed holds, whatever is told, until it is settled.
+// EFFECTIVE-ROW-1. What was written here holds against what was read before it, and gives way to what was read after it.
+// EFFECTIVE-ROW-2. What is owed holds, whatever is told, until it is settled.
 import { type Extension, isSameRow, type Version } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
 import { afterVerb, type BreakerVerb, type Decision } from '../../domain/registry/verbs.js';
@@ -39,7 +39,7 @@ export class RowInForce {
 
   tell(told: Extension): void {
     this.#told = told;
-    // U4. A revision below the one told before is that of a row that was made anew.
+    // EFFECTIVE-ROW-1. A revision below the one told before is that of a row that was made anew.
     for (const [name, { switches, toldRevision, uid }] of this.#written) {
       const row = rowOf(told, name);
       const isSame = row !== undefined && isSameRow(row, { uid });

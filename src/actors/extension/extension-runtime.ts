@@ -1,10 +1,10 @@
 // The runtime of one extension: its targets, the instances of each, and its gates. What the router holds while it routes.
 //
-// S2. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
-// S3. Each decision of an operator starts a new generation. What is enabled again after it was disabled automatically is probed
+// EXTENSION-RUNTIME-1. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
+// EXTENSION-RUNTIME-2. Each decision of an operator starts a new generation. What is enabled again after it was disabled automatically is probed
 //     at once, anything else that is put back begins closed and empty; what the auto-manager enabled is taken as the
 //     consequence it is.
-// S10. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
+// EXTENSION-RUNTIME-3. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
 //     that is not done; each target obeys what was decided since it obeyed last, once.
 //
 // Long: the one owner of what is in force for an extension; its parts are files of their own (service-set, effective-row, version-counts).
@@ -80,12 +80,12 @@ export class ExtensionRuntime {
   /** As the targets and the gate have it. */
   #extension: Extension;
   #gate: UnavailableReason | null = null;
-  /** S10. Number of the last change that was begun. */
+  /** EXTENSION-RUNTIME-3. Number of the last change that was begun. */
   #change = 0;
   #isChanging = false;
   /** Called when no change is under way any more. */
   #waiting: (() => void)[] = [];
-  /** S10. The form that each target has obeyed; those that are not here have obeyed `#obeyedByAll`. */
+  /** EXTENSION-RUNTIME-3. The form that each target has obeyed; those that are not here have obeyed `#obeyedByAll`. */
   #obeyed = new WeakMap<Target, Extension>();
   #obeyedByAll: Extension;
 
@@ -275,7 +275,7 @@ export class ExtensionRuntime {
     });
   }
 
-  /** S10. */
+  /** EXTENSION-RUNTIME-3. */
   *#changing(decided: { readonly version: string | null } | null, isNewHistory = false): Steps<void> {
     const change = ++this.#change;
     const isCurrent = (): boolean => change === this.#change;
@@ -337,7 +337,7 @@ export class ExtensionRuntime {
     );
   }
 
-  /** S3; an override stays what it is (S2). */
+  /** EXTENSION-RUNTIME-2; an override stays what it is (EXTENSION-RUNTIME-1). */
   #obey({ version, target }: Service, after: Extension, isMeant: boolean): void {
     const before = this.#obeyed.get(target) ?? this.#obeyedByAll;
     this.#obeyed.set(target, after);

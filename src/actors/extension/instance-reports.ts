@@ -1,13 +1,13 @@
 // Reports of operators on instances, brought to the endpoints of the targets they serve.
 //
-// R4. `unhealthy` takes an instance out of rotation: with its endpoint, which is tried later, or, if other instances that take
-//     calls share its subject, alone (X7). A report that would leave less than half of a version's endpoints in rotation is refused.
-// R5. `healthy` returns it to rotation at once, whatever was measured; any other status only withdraws a report.
+// INSTANCE-REPORTS-1. `unhealthy` takes an instance out of rotation: with its endpoint, which is tried later, or, if other instances that take
+//     calls share its subject, alone (OUTLIER-DETECTOR-7). A report that would leave less than half of a version's endpoints in rotation is refused.
+// INSTANCE-REPORTS-2. `healthy` returns it to rotation at once, whatever was measured; any other status only withdraws a report.
 import type { Instance } from '../../domain/registry/extension.js';
 import type { InstanceReport } from './instance-status.js';
 import type { Service } from './service.js';
 
-/** `services`: those that the instance serves; `limited`: R4 may refuse. Returns why it is refused; null: it is in force. */
+/** `services`: those that the instance serves; `limited`: INSTANCE-REPORTS-1 may refuse. Returns why it is refused; null: it is in force. */
 export function takeReport(
   { instance, isMeasured }: InstanceReport,
   services: readonly Service[],

@@ -1,12 +1,12 @@
 // What `health_status` says of one extension's instances: written for people and other programs, and read as a report of
 // theirs where it was not written by a daemon.
 //
-// R1. A report is taken once: its id is another than that of the one before. A row without ids, as an old daemon left it, is a
+// INSTANCE-STATUS-1. A report is taken once: its id is another than that of the one before. A row without ids, as an old daemon left it, is a
 //     report where its revision has moved and it says something else than it did. The first that is read of a row is one
 //     where it says `unhealthy`, whoever wrote it.
-// R2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
+// INSTANCE-STATUS-2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
 //     here, or else two daemons would pass each other's reports to and fro. A reset takes an `unhealthy` back.
-// R3. What a report says stands until it is taken back, or a call or check has shown here how it is. It is never written
+// INSTANCE-STATUS-3. What a report says stands until it is taken back, or a call or check has shown here how it is. It is never written
 //     over by what was measured before it.
 
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
@@ -28,7 +28,7 @@ export interface InstanceReport {
 interface Known {
   uid: string | null;
   revision: number;
-  /** R1: of the last report that was taken; undefined: its row has no ids. */
+  /** INSTANCE-STATUS-1: of the last report that was taken; undefined: its row has no ids. */
   reportId: string | null | undefined;
   /** What the row says, as far as is known. */
   status: HealthStatus;
@@ -92,7 +92,7 @@ export class InstanceStatuses {
     return healthStatus === 'unhealthy' ? [{ instance, isMeasured: reportId === null }] : [];
   }
 
-  /** R2. The row that is owed for one instance, null where none is; it counts as being written from then on. */
+  /** INSTANCE-STATUS-2. The row that is owed for one instance, null where none is; it counts as being written from then on. */
   owed(
     extensionId: string,
     instanceId: string,
@@ -102,7 +102,7 @@ export class InstanceStatuses {
   ): InstanceStatusRow | null {
     const known = this.#known.get(instanceId);
     if (known === undefined || known.writing !== null || endpoints.length === 0) return null;
-    // R3.
+    // INSTANCE-STATUS-3.
     if (endpoints.some((endpoint) => endpoint.isReported || endpoint.withheld.has(instanceId))) return null;
     const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, instanceId, minSuccessRate, nowMs)));
     const settledMs = endpoints.reduce<number | null>(
@@ -138,11 +138,11 @@ export class InstanceStatuses {
   }
 }
 
-/** What is read of a row that is known. True: it is a report (R1). */
+/** What is read of a row that is known. True: it is a report (INSTANCE-STATUS-1). */
 function noteRow(known: Known, instance: Instance, isNewHistory: boolean): boolean {
   const { healthStatus, revision, reportId, uid = null } = instance;
   const isNews = isReport(instance, known, isNewHistory);
-  // R3: what is on its way does not arrive.
+  // INSTANCE-STATUS-3: what is on its way does not arrive.
   if (isNews) known.writing = null;
   known.uid ??= uid;
   known.revision = isNewHistory ? revision : Math.max(revision, known.revision);

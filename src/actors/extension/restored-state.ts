@@ -1,9 +1,9 @@
 // With what a target begins that was not there before: its facts as they are stored, as far as they still count.
 //
-// S5. The published row tells of the version that it names, and of no other; one that names none tells of the default.
-// S6. What an operator put back after the breaker had opened, or after a daemon wrote last of it, begins as it was put back, also
+// RESTORED-STATE-1. The published row tells of the version that it names, and of no other; one that names none tells of the default.
+// RESTORED-STATE-2. What an operator put back after the breaker had opened, or after a daemon wrote last of it, begins as it was put back, also
 //     where no daemon ran then.
-// S7. It is never open for longer than the settings of today allow.
+// RESTORED-STATE-3. It is never open for longer than the settings of today allow.
 
 import { openMs } from '../../domain/breaker/trip.js';
 import type { Version } from '../../domain/registry/extension.js';
@@ -13,7 +13,7 @@ import { soundFacts } from '../../domain/registry/sound-facts.js';
 import type { BreakerFacts } from '../../machines/breaker-types.js';
 import { NO_FACTS } from '../target/breaker-host.js';
 
-/** S5. `isPublished`: it is the default of a daemon that begins. null: nothing is stored of it. */
+/** RESTORED-STATE-1. `isPublished`: it is the default of a daemon that begins. null: nothing is stored of it. */
 export function storedRow(entry: RegistryEntry, version: Version, isPublished: boolean): BreakerFactsRow | null {
   const named = entry.facts?.version ?? (isPublished ? version.version : null);
   const row = (named === version.version ? entry.facts : null) ?? entry.versionFacts[version.version] ?? null;
@@ -30,7 +30,7 @@ export function putBacks(entry: RegistryEntry, version: Version): PutBack[] {
 export function factsOf(row: BreakerFactsRow, settings: BreakerSettings, puts: readonly PutBack[]): BreakerFacts {
   const stored = row.state === 'open' || row.state === 'half_open' ? row.state : 'closed';
   const openedAgoMs = row.opened_ago_ms;
-  // S6. The latest decides.
+  // RESTORED-STATE-2. The latest decides.
   const isSince = ({ ago_ms }: PutBack, agoMs: number | null | undefined): boolean => agoMs != null && ago_ms <= agoMs;
   const [put] = puts
     .filter((one) => isSince(one, openedAgoMs) || isSince(one, row.written_ago_ms))

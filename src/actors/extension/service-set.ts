@@ -1,10 +1,10 @@
 // The versions of one extension that can be called: a service for each, made and renewed in steps as its rows change.
 //
-// S1. A target lives as long as its version is callable. A change of subject, policy or instances keeps the same target
+// SERVICE-SET-1. A target lives as long as its version is callable. A change of subject, policy or instances keeps the same target
 //     object, its windows and its actor.
-// S4. A version that becomes the default answers for itself: what the one before it did is not held against it.
-// S8. A version that was deleted and inserted again begins with another target.
-// S9. In between two steps every call finds a table and the services that it chooses from: new ones come before the table
+// SERVICE-SET-2. A version that becomes the default answers for itself: what the one before it did is not held against it.
+// SERVICE-SET-3. A version that was deleted and inserted again begins with another target.
+// SERVICE-SET-4. In between two steps every call finds a table and the services that it chooses from: new ones come before the table
 //     that knows them, old ones go after it.
 import { isDeepStrictEqual } from 'node:util';
 import type { Subscription } from '#rxjs';
@@ -118,7 +118,7 @@ export class ServiceSet {
   *#putting(version: Version, isDefault: boolean, change: SetChange): Steps<void> {
     const name = version.version;
     const known = this.#services.get(name);
-    // S8.
+    // SERVICE-SET-3.
     if (known !== undefined && !isSameRow(known.version, version)) this.#end(name);
     const previous = this.#services.get(name);
     if (previous !== undefined) {
@@ -142,7 +142,7 @@ export class ServiceSet {
   }
 
   #newTarget(version: Version, isDefault: boolean, { before, extension, entry }: SetChange): Target {
-    // S4: what is published tells of the version that is the default until now.
+    // SERVICE-SET-2: what is published tells of the version that is the default until now.
     const row = storedRow(entry, version, isDefault && this.#default === null);
     this.stored.set(version.version, row);
     // Until now it was disabled: an operator enabled it.

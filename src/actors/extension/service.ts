@@ -1,6 +1,6 @@
 // What a version can be called by: its row, its target, and the routes to where it answers, made once per change.
 //
-// SV1. An instance that was deleted and inserted again begins anew: nothing that is known of its subject concerns it, unless
+// SERVICE-1. An instance that was deleted and inserted again begins anew: nothing that is known of its subject concerns it, unless
 //      another instance with that subject stayed.
 import { isDeepStrictEqual } from 'node:util';
 import { type Extension, type Instance, isSameRow, type Version } from '../../domain/registry/extension.js';
@@ -46,7 +46,7 @@ export function* makingService(
   const { config, policy } = extension;
   if (previous !== undefined && isSameService(previous, version, extension, instances)) return previous;
   const extensionParts = { config, policy };
-  // SV1. As if it had been read while they were deleted.
+  // SERVICE-1. As if it had been read while they were deleted.
   const stayed = previous === undefined ? null : yield* findingStayed(previous, instances);
   if (stayed !== null) yield* keepingEndpoints(target, stayed);
   yield* keepingEndpoints(target, instances);
@@ -84,7 +84,7 @@ function configFor(extension: Extension, version: Version): Extension['config'] 
   return Buffer.byteLength(JSON.stringify(config)) > MAX_CONFIG_BYTES ? null : config;
 }
 
-/** What says the same as before is the same object as before (L5 of registry-validation.ts). */
+/** What says the same as before is the same object as before (REGISTRY-VALIDATION-3 of registry-validation.ts). */
 function isSameService(
   previous: Service,
   version: Version,

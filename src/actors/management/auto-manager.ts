@@ -1,17 +1,17 @@
 // Switches extensions off and on in the registry as their breakers open and close.
 //
-// A5. While the brake holds (disable-guard.ts) nothing is switched off, not even what was owed before. Switching on is not braked.
-// A6. Per extension only the latest wanted change is owed; while the database is away it waits.
-// A7. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
+// AUTO-MANAGER-1. While the brake holds (disable-guard.ts) nothing is switched off, not even what was owed before. Switching on is not braked.
+// AUTO-MANAGER-2. Per extension only the latest wanted change is owed; while the database is away it waits.
+// AUTO-MANAGER-3. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
 //     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
-// A8. The event is published after the commit, and the row's audit row is made by the commit itself.
-// A9. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
+// AUTO-MANAGER-4. The event is published after the commit, and the row's audit row is made by the commit itself.
+// AUTO-MANAGER-5. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
 //     closed all along has nothing to say about it, and the two would undo each other's changes without end. A write whose
 //     answer was lost may be this one's own.
-// A10. What has to wait (A4, A5) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
+// AUTO-MANAGER-6. What has to wait (AUTO-MANAGEMENT-4, AUTO-MANAGER-1) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
 //     was switched off has to prove itself to the new process anyhow.
-// A11. A row that another transaction holds delays no other: it is tried after the others, once per pass.
-// A12. If the answer to a write was lost, its result is looked up before anything else is written to the row, even if the change
+// AUTO-MANAGER-7. A row that another transaction holds delays no other: it is tried after the others, once per pass.
+// AUTO-MANAGER-8. If the answer to a write was lost, its result is looked up before anything else is written to the row, even if the change
 //     is not wanted any more: what was applied is published, once.
 import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../../domain/registry/auto-management.js';
 import type { JsonObject } from '../../domain/registry/extension.js';
@@ -27,13 +27,13 @@ import type { DisableGuard } from './disable-guard.js';
 
 export class AutoManager {
   readonly #owed = new Map<string, AutoChange>();
-  /** A10. By the extension's id. */
+  /** AUTO-MANAGER-6. By the extension's id. */
   readonly #waiting = new Map<string, 'damped' | 'braked'>();
-  /** A9. Slots whose breaker was not closed here since their row was last on. */
+  /** AUTO-MANAGER-5. Slots whose breaker was not closed here since their row was last on. */
   readonly #witnessed = new WeakSet<ExtensionRuntime>();
   /** Revision that the last write for a runtime was decided on. While its row has it, nobody knows what became of the write. */
   #tried = new WeakMap<ExtensionRuntime, number>();
-  /** A12. Writes whose answer was lost, by the extension's id. */
+  /** AUTO-MANAGER-8. Writes whose answer was lost, by the extension's id. */
   readonly #unanswered = new Map<string, AutoChange>();
   readonly #held: HeldRows;
   #writing: Promise<void> | null = null;
@@ -122,7 +122,7 @@ export class AutoManager {
   }
 
   async #applyAll(): Promise<void> {
-    // Not within the change that asks for it: a snapshot is weighed as a whole (A5).
+    // Not within the change that asks for it: a snapshot is weighed as a whole (AUTO-MANAGER-1).
     await null;
     try {
       this.#held.keep((id) => this.#owed.has(id) || this.#unanswered.has(id));
@@ -153,7 +153,7 @@ export class AutoManager {
     }
   }
 
-  /** A12. */
+  /** AUTO-MANAGER-8. */
   async #askForAnswer(id: string): Promise<void> {
     const unanswered = this.#unanswered.get(id);
     if (unanswered === undefined) return;
@@ -193,12 +193,12 @@ export class AutoManager {
     this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#owed.size, error: String(error) });
   }
 
-  /** A9. */
+  /** AUTO-MANAGER-5. */
   #maySwitchOn(runtime: ExtensionRuntime): boolean {
     return runtime.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(runtime);
   }
 
-  /** Extension whose turn it is; A11. */
+  /** Extension whose turn it is; AUTO-MANAGER-7. */
   #next(tried: ReadonlySet<string>): string | undefined {
     let last: string | undefined;
     for (const [id, owed] of this.#owed) {
@@ -217,7 +217,7 @@ export class AutoManager {
   #isDue(owed: AutoChange): boolean {
     if (this.deps.isHeld(owed.extension_id)) return false;
     if (owed.change === 'auto_enable' || !this.deps.disableGuard.holds) return true;
-    // A5.
+    // AUTO-MANAGER-1.
     this.#owed.delete(owed.extension_id);
     this.#waiting.set(owed.extension_id, 'braked');
     return false;

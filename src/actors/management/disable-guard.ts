@@ -1,10 +1,10 @@
 // The brake of automatic management: counts how many extensions fail, holds while that is a mass failure, and tells it.
 //
-// E4. It holds from the transition on that makes it one. Each transition changes the count by its own extension, a tick
+// DISABLE-GUARD-1. It holds from the transition on that makes it one. Each transition changes the count by its own extension, a tick
 //     counts all anew where enough fail for it to matter: N extensions that open at once cost N steps.
-// E5. Between ticks the count does not know who had traffic since, so only a tick tells, and decides what was held back by
+// DISABLE-GUARD-2. Between ticks the count does not know who had traffic since, so only a tick tells, and decides what was held back by
 //     a count that it does not confirm.
-// E6. An episode is told when it begins and when it is over, which is when for RELEASE_MS it was none.
+// DISABLE-GUARD-3. An episode is told when it begins and when it is over, which is when for RELEASE_MS it was none.
 
 import { isMassFailure, MIN_FAILING, type TrafficState, trafficStateOf } from '../../domain/health/mass-failure.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';

@@ -1,6 +1,6 @@
 // Which extensions may stand in for which (domain/registry/fallbacks.ts), kept up to date as the registry changes.
 //
-// T1. What an update costs depends on the extensions that have fallbacks, not on all of them.
+// FALLBACK-TABLE-1. What an update costs depends on the extensions that have fallbacks, not on all of them.
 import { type FallbackRow, type Fallbacks, fallbacksInForce } from '../../domain/registry/fallbacks.js';
 import type { RegisteredExtension, RegistryPlan } from '../../domain/registry/registry-diff.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';

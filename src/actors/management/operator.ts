@@ -1,13 +1,13 @@
 // Carries out what a person tells an extension or one version of it.
 //
-// V7. A verb is in force here as soon as its row is written; the feed's later telling of it changes nothing.
-// V8. While the database is away, what concerns breakers alone is in force at once and owed: of each row the latest verb. It
+// OPERATOR-1. A verb is in force here as soon as its row is written; the feed's later telling of it changes nothing.
+// OPERATOR-2. While the database is away, what concerns breakers alone is in force at once and owed: of each row the latest verb. It
 //     is written when the database is back, and before automatic changes of that extension.
-// V9. What is owed is void where another person has decided something about the extension since: that is told, and what
+// OPERATOR-3. What is owed is void where another person has decided something about the extension since: that is told, and what
 //     the registry says is in force.
-// V10. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
+// OPERATOR-4. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
 //     given up: it was done in that time, which its id tells, or is not done at all.
-// V11. A row that another transaction holds keeps what is pending for other rows from nothing.
+// OPERATOR-5. A row that another transaction holds keeps what is pending for other rows from nothing.
 //
 // Long: a verb is sent, queued and superseded by one set of rules over the same two tables.
 
@@ -38,7 +38,7 @@ interface OwedVerb {
 export class Operator {
   /** By row, in the order of the decisions. */
   readonly #owed = new Map<string, OwedVerb>();
-  /** V10. By extension: resolves when the last write that was asked for is done or given up. */
+  /** OPERATOR-4. By extension: resolves when the last write that was asked for is done or given up. */
   readonly #turns = new Map<string, Promise<unknown>>();
   /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
   readonly #sent = new Map<string, string[]>();
@@ -101,7 +101,7 @@ export class Operator {
   async #flushAll(): Promise<void> {
     for (const id of this.#sent.keys()) if (!this.deps.runtimes.has(id) && !this.owes(id)) this.#sent.delete(id);
     this.#held.keep((row) => this.#owed.has(row));
-    // V11. What is held comes last.
+    // OPERATOR-5. What is held comes last.
     const rows = [...this.#owed].sort(([a], [b]) => Number(this.#held.has(a)) - Number(this.#held.has(b)));
     for (const [row, owed] of rows) {
       const id = owed.command.extension_id;
@@ -173,7 +173,7 @@ export class Operator {
     else if (this.#owed.get(row) === owed) this.#void(row, owed, result);
   }
 
-  /** V9. */
+  /** OPERATOR-3. */
   #void(row: string, { command }: OwedVerb, result: VerbResult): void {
     const { extension_id, version, verb, actor, reason } = command;
     this.#owed.delete(row);
@@ -192,7 +192,7 @@ export class Operator {
     this.deps.onChanged(runtime);
   }
 
-  /** V8. */
+  /** OPERATOR-2. */
   async #owe(command: VerbCommand, error: string): Promise<VerbAnswer> {
     const { id, extension_id, verb, actor } = command;
     const runtime = this.deps.runtimes.get(extension_id);
@@ -237,7 +237,7 @@ export class Operator {
     return [...this.#owed].filter(([, { command }]) => command.extension_id === extensionId);
   }
 
-  /** V10. `work` ends with its deadline. */
+  /** OPERATOR-4. `work` ends with its deadline. */
   #inTurn<T>(extensionId: string, work: (deadlineMs: number) => Promise<T>): Promise<T> {
     const deadlineMs = this.deps.clock.now() + ANSWER_MS;
     const turn = (this.#turns.get(extensionId) ?? Promise.resolve()).then(() => work(deadlineMs));

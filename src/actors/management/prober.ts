@@ -1,17 +1,17 @@
 // Active checks: asks each target whose policy wants it whether it is well, so that its breaker closes, and opens, without
 // a caller.
 //
-// C1. A check takes a permit like any attempt and is settled like one. Where it gets none nothing is sent and nothing counts:
+// PROBER-1. A check takes a permit like any attempt and is settled like one. Where it gets none nothing is sent and nothing counts:
 //     it never shortens an open time and never reaches what a person isolated.
-// C2. What a person switched off is not checked. The gate that keeps calls away from what was switched off automatically
+// PROBER-2. What a person switched off is not checked. The gate that keeps calls away from what was switched off automatically
 //     keeps no checks away.
-// C3. The checks of one target never overlap: a round that is due while one is still out is left out.
-// C4. An endpoint out of rotation is checked only as the trial that may let it back in (outlier-detector.ts, X2).
-// C5. While half-open, a round tries one endpoint that is in rotation, each in its turn: one that is dead must not open
+// PROBER-3. The checks of one target never overlap: a round that is due while one is still out is left out.
+// PROBER-4. An endpoint out of rotation is checked only as the trial that may let it back in (outlier-detector.ts, OUTLIER-DETECTOR-2).
+// PROBER-5. While half-open, a round tries one endpoint that is in rotation, each in its turn: one that is dead must not open
 //     the breaker again before another had its turn.
-// C6. Rounds keep the phase that chance gave them, also after a stall, so that targets stay spread over the interval.
-// C7. Once its policy, its target or the prober is gone, no check begins; those that are out end like any attempt.
-// C8. Another interval or timeout never lengthens a time that runs: it ends when it would have, or sooner.
+// PROBER-6. Rounds keep the phase that chance gave them, also after a stall, so that targets stay spread over the interval.
+// PROBER-7. Once its policy, its target or the prober is gone, no check begins; those that are out end like any attempt.
+// PROBER-8. Another interval or timeout never lengthens a time that runs: it ends when it would have, or sooner.
 import { DEFAULT_CHECK_INTERVAL_SECONDS, type HealthCheckPolicy } from '../../domain/registry/policy.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -69,7 +69,7 @@ export class Prober {
     this.#runtimes.delete(runtime);
   }
 
-  /** C7. */
+  /** PROBER-7. */
   stop(): void {
     this.#isStopped = true;
     for (const runtime of this.#runtimes.keys()) this.forget(runtime);
@@ -134,7 +134,7 @@ class TargetChecks {
     const nowMs = clock.now();
     const isRunning = this.#timer !== null;
     this.#disarm();
-    // A longer interval begins with the next round (C8).
+    // A longer interval begins with the next round (PROBER-8).
     if (isRunning && isLonger) this.#arm(this.#dueMs);
     else this.#arm(Math.min(nowMs + random() * intervalMs, isRunning ? this.#dueMs : Number.POSITIVE_INFINITY));
   }
@@ -158,7 +158,7 @@ class TargetChecks {
     if (this.#plan === null) return;
     const { intervalMs } = this.#plan;
     const nowMs = this.#deps.clock.now();
-    // C6. A timer may fire early, or many intervals late.
+    // PROBER-6. A timer may fire early, or many intervals late.
     const passed = Math.max(Math.floor((nowMs - this.#dueMs) / intervalMs) + 1, 1);
     this.#arm(this.#dueMs + passed * intervalMs);
     if (this.#out > 0 || this.#runtime.gate === 'disabled') return;
@@ -187,13 +187,13 @@ class TargetChecks {
     for (let i = 0; i < usable.length; i++) {
       const endpoint = usable[(first + i) % usable.length] as Endpoint;
       const member = pool.on(endpoint);
-      // C4; and who asked for rest gets it.
+      // PROBER-4; and who asked for rest gets it.
       if (member === null || endpoint.restUntilMs > nowMs) continue;
       const { isInRotation } = endpoint;
       if (!isInRotation && !rotation.isDue(endpoint, nowMs)) continue;
       if (!send(member.value, endpoint)) return;
       this.#turn = first + 1;
-      // C5.
+      // PROBER-5.
       if (isInRotation && this.#target.mode === 'halfOpen') return;
     }
   }

@@ -1,6 +1,6 @@
 // A rollout, from the admin API to the rows and back: what a person sets is written, and answered when it is in force here.
 //
-// R5. An answer waits until this daemon has the revision that was written, for a limited time, and says whether it has the
+// MANAGEMENT-ROLLOUT-1. An answer waits until this daemon has the revision that was written, for a limited time, and says whether it has the
 //     percentage in force then: a row may be refused for something else, or somebody else may have changed it since.
 import { filter, firstValueFrom, from, map, race, Subject, startWith } from '#rxjs';
 import type { Extension } from '../../domain/registry/extension.js';
@@ -14,7 +14,7 @@ import type { ReadRollout, RolloutCommand, RolloutResult, SetRollout } from '../
 
 /** How long the database may take. */
 const ANSWER_MS = 5000;
-/** R5. Longer than the feed takes to poll. */
+/** MANAGEMENT-ROLLOUT-1. Longer than the feed takes to poll. */
 const IN_FORCE_MS = 3000;
 
 export class Rollout implements RolloutDesk {
@@ -103,7 +103,7 @@ export class Rollout implements RolloutDesk {
     }
   }
 
-  /** R5. */
+  /** MANAGEMENT-ROLLOUT-1. */
   async #answer(order: RolloutOrder, changed: boolean, was: number | null, revision: number): Promise<RolloutAnswer> {
     const { inForce, clock } = this.deps;
     const hasIt = (): boolean => (inForce.revision ?? -1) >= revision;

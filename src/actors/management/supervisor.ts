@@ -1,13 +1,13 @@
 // Keeps the runtimes in step with the registry: what the feed emits becomes a plan, and the plan is carried out in slices, one
 // update after the other.
 //
-// P1. Removals first, so that an id never runs twice.
-// P2. An extension whose rows cannot be read, compared or applied concerns itself alone: it is reported, what runs of it goes
+// SUPERVISOR-1. Removals first, so that an id never runs twice.
+// SUPERVISOR-2. An extension whose rows cannot be read, compared or applied concerns itself alone: it is reported, what runs of it goes
 //     on where it can, and the registry is read again, later each time. The others do not notice.
-// P3. Mass removal is held until a second reading agrees (registry-diff.ts, D2) or `reload(force)`.
-// P4. A row that is refused is reported once per revision.
-// P5. However much an update brings, nothing holds the event loop for longer than a slice.
-// P6. Where the registry's history is another one, that is reported, and every runtime is compared with its rows anew.
+// SUPERVISOR-3. Mass removal is held until a second reading agrees (registry-diff.ts, REGISTRY-DIFF-2) or `reload(force)`.
+// SUPERVISOR-4. A row that is refused is reported once per revision.
+// SUPERVISOR-5. However much an update brings, nothing holds the event loop for longer than a slice.
+// SUPERVISOR-6. Where the registry's history is another one, that is reported, and every runtime is compared with its rows anew.
 import { catchError, concatMap, EMPTY, type Observable, Subject, type Subscription, takeUntil } from '#rxjs';
 import { diffingRegistry, type RegisteredExtension, type RegistryPlan } from '../../domain/registry/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../../domain/registry/registry-rows.js';
@@ -39,7 +39,7 @@ interface SupervisorDeps {
   readonly onRuntimeChanged: (runtime: ExtensionRuntime) => void;
   /** Its actors are stopped; it gets no call any more. */
   readonly onRuntimeStopped: (runtime: ExtensionRuntime) => void;
-  /** P6; `revision` is that of the history that is in force now. */
+  /** SUPERVISOR-6; `revision` is that of the history that is in force now. */
   readonly onHistoryChanged: (revision: number) => void;
   /** The registry as it is in force now, after each update. */
   readonly onApplied: (update: RegistryUpdate) => void;
@@ -62,7 +62,7 @@ export class Supervisor {
   #confirmation: Subscription | null = null;
   /** What a second reading may remove: what the first one held, or everything where an operator forces it. */
   #removable: ReadonlySet<string> | 'all' = NOTHING;
-  /** P2. Ids whose runtimes are not what their rows say. */
+  /** SUPERVISOR-2. Ids whose runtimes are not what their rows say. */
   #unsettled = new Set<string>();
   #retry: Subscription | null = null;
   #retries = 0;
@@ -126,7 +126,7 @@ export class Supervisor {
     }
   }
 
-  /** P2, of what concerns no single extension: the update is lost, and read again. */
+  /** SUPERVISOR-2, of what concerns no single extension: the update is lost, and read again. */
   #guarded(update: RegistryUpdate): Observable<never> {
     return inSlices(this.#applying(update), this.#deps.clock).pipe(
       catchError((error: unknown) => {
@@ -190,7 +190,7 @@ export class Supervisor {
     this.#deps.onRuntimeStopped(runtime);
   }
 
-  /** P2. The runtime comes to be what its rows say. */
+  /** SUPERVISOR-2. The runtime comes to be what its rows say. */
   *#settling(id: string, registered: RegisteredExtension, entry: RegistryEntry, isNewHistory: boolean): Steps<void> {
     const { extension } = registered;
     if (extension === null) return;
@@ -212,7 +212,7 @@ export class Supervisor {
     yield;
   }
 
-  /** P2. What the runtime was goes on as far as it does; its rows are applied again. */
+  /** SUPERVISOR-2. What the runtime was goes on as far as it does; its rows are applied again. */
   #failed(id: string, error: unknown): void {
     this.#deps.log.error({ event: 'slot_failed', extension_id: id, error: stackOf(error) });
     const revision = this.#registered.get(id)?.extension?.revision ?? 0;
@@ -231,7 +231,7 @@ export class Supervisor {
     });
   }
 
-  /** P6. */
+  /** SUPERVISOR-6. */
   #reportHistory(reason: string, revision: number): void {
     this.historyChanges++;
     this.#refused.forgetAll();
@@ -258,7 +258,7 @@ export class Supervisor {
     });
   }
 
-  /** P3. */
+  /** SUPERVISOR-3. */
   #hold(plan: RegistryPlan): void {
     if (plan.held.length === 0) return;
     this.#deps.notices.tell({

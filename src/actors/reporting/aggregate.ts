@@ -1,7 +1,7 @@
 // The health of all extensions together, once a minute: logged, kept for the metrics page, and each of them judged.
 //
-// U2. However many extensions there are, the event loop is never held for longer than one chunk.
-// U3. `high_failure_rate` is told when an extension's success rate falls under the minimum, and again only after it was
+// AGGREGATE-1. However many extensions there are, the event loop is never held for longer than one chunk.
+// AGGREGATE-2. `high_failure_rate` is told when an extension's success rate falls under the minimum, and again only after it was
 //     back. Too few outcomes to judge change nothing.
 import { exhaustMap, type Observable, repeat, type Subscription, takeWhile } from '#rxjs';
 import { type ExtensionHealth, type HealthSummary, summarize } from '../../domain/health/health-report.js';
@@ -20,7 +20,7 @@ const AGGREGATE_MS = 60_000;
 const EXTENSIONS_PER_CHUNK = 500;
 
 export class Aggregate {
-  /** U3. Targets whose rate is low, as it was told. */
+  /** AGGREGATE-2. Targets whose rate is low, as it was told. */
   readonly #low = new WeakSet<Target>();
   #last: HealthSummary | null = null;
   #passes: Subscription | null = null;
@@ -53,7 +53,7 @@ export class Aggregate {
     this.#passes?.unsubscribe();
   }
 
-  /** U2. Each chunk in a turn of its own. */
+  /** AGGREGATE-1. Each chunk in a turn of its own. */
   #pass(): Observable<unknown> {
     const chunks = this.#chunks();
     return after(0, this.deps.clock).pipe(
@@ -79,7 +79,7 @@ export class Aggregate {
     this.deps.log.info({ event: 'health_aggregate', ...this.#last });
   }
 
-  /** U3. */
+  /** AGGREGATE-2. */
   #judge(runtime: ExtensionRuntime, { version, health }: ExtensionHealth): void {
     const target = runtime.defaultService?.target;
     if (target === undefined) return;

@@ -1,10 +1,10 @@
 // Brings what targets measured to the database: every second in one batch, and a breaker's transition at once.
 //
-// F1. What a flush could not write stays pending with its target. Counts are added to the row's and each is added once while the
+// HEALTH-WRITER-1. What a flush could not write stays pending with its target. Counts are added to the row's and each is added once while the
 //     process lives: if the answer of a flush was lost, the next one first asks whether it was written.
-// F2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
-// F3. A row that another transaction holds is flushed apart from the others until it is written, so that it delays no other.
-// F4. When the health window of a target without calls is over, its row is written once more, with an empty window.
+// HEALTH-WRITER-2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
+// HEALTH-WRITER-3. A row that another transaction holds is flushed apart from the others until it is written, so that it delays no other.
+// HEALTH-WRITER-4. When the health window of a target without calls is over, its row is written once more, with an empty window.
 
 import type { Counters } from '../../domain/health/counters.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -21,7 +21,7 @@ interface Flushed {
   openUntilMs: number;
   /** Whether the row says so; null: this process has not written it yet. */
   autoDisabled: boolean | null;
-  /** F4. When the window that the row shows is over, monotonic; null: it shows none. */
+  /** HEALTH-WRITER-4. When the window that the row shows is over, monotonic; null: it shows none. */
   windowOverMs: number | null;
 }
 
@@ -42,12 +42,12 @@ const NO_EPOCH = -1;
 export class HealthWriter {
   /** What each target's row holds of it already; a target that is gone takes its entry along. */
   readonly #flushed = new WeakMap<Target, Flushed>();
-  /** How much of a version's counts its row holds; they outlive a target (VC1). */
+  /** How much of a version's counts its row holds; they outlive a target (VERSION-COUNTS-1). */
   readonly #counted = new WeakMap<Counters, Counted>();
   readonly #urgent = new Set<Target>();
   readonly #held: HeldRows;
   #number = 0;
-  /** F1. The flush whose answer was lost; null: none. */
+  /** HEALTH-WRITER-1. The flush whose answer was lost; null: none. */
   #unanswered: { readonly number: number; readonly parts: readonly Part[] } | null = null;
   #flushing: Promise<void> | null = null;
   /** What comes after `#flushing`; null: nobody asked for it yet. */
@@ -109,7 +109,7 @@ export class HealthWriter {
       }
       const held = new Set(parts.filter((part) => this.#held.has(nameOf(part.row))));
       await this.#write(parts.filter((part) => !held.has(part)));
-      // F3.
+      // HEALTH-WRITER-3.
       await this.#write([...held]);
     } catch (error) {
       this.deps.log.warn({ event: 'health_flush_delayed', rows: this.#pending().length, error: String(error) });
@@ -151,7 +151,7 @@ export class HealthWriter {
     }
   }
 
-  /** F1. */
+  /** HEALTH-WRITER-1. */
   async #askForAnswer(): Promise<void> {
     if (this.#unanswered === null) return;
     const { number, parts } = this.#unanswered;

@@ -1,13 +1,13 @@
 // One invocation from admission to its one reply: candidates, attempts, retries, deadline.
 //
-// R1. Between admission and the request there is no await and no I/O but the publish itself.
-// R2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
+// CALL-1. Between admission and the request there is no await and no I/O but the publish itself.
+// CALL-2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
 //     unseen: it keeps its permit and its place until it ends, for an extension is judged by its own timeout.
-// R3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
-// R4. Where nobody received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
+// CALL-3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
+// CALL-4. Where nobody received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
 //     instance at once and outside `retry`.
-// R5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
-// R6. What serves in another extension's place holds a place of its own extension too.
+// CALL-5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
+// CALL-6. What serves in another extension's place holds a place of its own extension too.
 //
 // Long: the life of one call, from its first attempt to its answer, is one state machine.
 import type { InvocationError, UnavailableReason } from '../../domain/registry/errors.js';
@@ -67,7 +67,7 @@ export class Call implements AttemptListener {
   /** Whose version serves it. */
   #serving: ExtensionRuntime;
   #service: Service;
-  /** R6. */
+  /** CALL-6. */
   readonly #place: ConcurrencySlot;
   /** Why the version chosen did not take it, or the first that was asked in its place. */
   #refusal: InvocationError | null = null;
@@ -124,7 +124,7 @@ export class Call implements AttemptListener {
     }
   }
 
-  /** R2: its timeout is no longer what ends the caller's wait. */
+  /** CALL-2: its timeout is no longer what ends the caller's wait. */
   attemptDelayed(): void {
     if (this.#isAnswered || this.#deadlineTimer !== null) return;
     const { clock } = this.#deps;
@@ -148,7 +148,7 @@ export class Call implements AttemptListener {
     this.#refuse(this.#errorOf(end, reply), nowMs);
   }
 
-  /** R5. True: one of them has it now. */
+  /** CALL-5. True: one of them has it now. */
   #askOthers(nowMs: number): boolean {
     const { context } = this.#invocation;
     this.#others ??= otherCandidates(this.runtime, this.#choice, this.#isPassedOver, this.#deps.candidates, {
@@ -230,7 +230,7 @@ export class Call implements AttemptListener {
     if (this.#serving !== this.runtime) this.runtime.countFallback(this.#serving.id);
   }
 
-  /** R4. False: there is nowhere to go, or no time. */
+  /** CALL-4. False: there is nowhere to go, or no time. */
   #moveFrom(why: 'absent' | 'failed', nowMs: number): boolean {
     const { subject } = this.#route;
     this.#note(why, subject);
@@ -241,7 +241,7 @@ export class Call implements AttemptListener {
     return others === true && this.#trySend(nowMs, null) === null;
   }
 
-  /** R5, after an attempt that nobody received. */
+  /** CALL-5, after an attempt that nobody received. */
   #moveOn(nowMs: number): boolean {
     if (this.#tried.failed !== null || this.#gate === 'disabled' || nowMs >= this.#invocation.deadlineMs) return false;
     const serving = this.#serving;
@@ -328,7 +328,7 @@ export class Call implements AttemptListener {
     return null;
   }
 
-  /** R2 and R3 hold also where this code is wrong. */
+  /** CALL-2 and CALL-3 hold also where this code is wrong. */
   #abort(error: unknown): void {
     const nowMs = this.#deps.clock.now();
     this.#deps.onError(this.runtime.id, error);

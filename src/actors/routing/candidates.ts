@@ -1,11 +1,11 @@
 // Who is asked to take a call, in order: the version chosen for it, then whoever may stand in for that one.
 //
-// CA1. A version that rules chose is replaced by nobody, unless the extension's policy has `rules_fallback`.
-// CA2. A version that the rollout chose gives its share to the default in the same instant.
-// CA3. Then, where routing looks at health: versions without rules or percentage, the highest first, then the extensions of
+// CANDIDATES-1. A version that rules chose is replaced by nobody, unless the extension's policy has `rules_fallback`.
+// CANDIDATES-2. A version that the rollout chose gives its share to the default in the same instant.
+// CANDIDATES-3. Then, where routing looks at health: versions without rules or percentage, the highest first, then the extensions of
 //      `policy.fallback`, each with its own choice, candidates and breaker. Nobody is asked twice, and at most eight other
 //      extensions for one call: those have fallbacks too, and a call must not cost more than it is worth.
-// CA4. A default version that fails too often is asked after those that do not, and before those that do as well; but for
+// CANDIDATES-4. A default version that fails too often is asked after those that do not, and before those that do as well; but for
 //      every tenth call, so that it can come back. What it did before its breaker opened is not held against it once that has
 //      half-opened: from there on its breaker says how many calls it may have.
 
@@ -18,14 +18,14 @@ import type { Service } from '../extension/service.js';
 import type { CallContext } from '../ports/transport.js';
 import type { Target } from '../target/target.js';
 
-/** CA3. */
+/** CANDIDATES-3. */
 const MAX_FALLBACKS_ASKED = 8;
 
 export interface Candidate {
   readonly runtime: ExtensionRuntime;
   readonly service: Service;
   readonly why: Why;
-  /** CA4: others were asked before it. */
+  /** CANDIDATES-4: others were asked before it. */
   readonly isPassedOver: boolean;
 }
 
@@ -42,13 +42,13 @@ export interface CandidateDeps {
 export interface Request {
   readonly context: CallContext;
   readonly nowMs: number;
-  /** CA4: whether this call is one of those that a default version gets that fails too often. */
+  /** CANDIDATES-4: whether this call is one of those that a default version gets that fails too often. */
   readonly isTrial: (target: Target) => boolean;
   /** An extension of `policy.fallback` that is no candidate. */
   readonly onSkipped: (extensionId: string, reason: SkipReason) => void;
 }
 
-/** CA4: of the version chosen, by default, whether others are asked before it. */
+/** CANDIDATES-4: of the version chosen, by default, whether others are asked before it. */
 export function isPassedOver(
   { id, table, gate }: ExtensionRuntime,
   { by }: Choice,
@@ -131,7 +131,7 @@ function* otherRuled(of: ExtensionRuntime, choice: Choice, why: Why, { context }
       yield* known(of, other.version, insteadOf(why));
 }
 
-/** CA3. */
+/** CANDIDATES-3. */
 function* inPlaceOf(
   of: ExtensionRuntime,
   why: Why,
@@ -166,7 +166,7 @@ function skipReason(other: ExtensionRuntime, calledFor: ExtensionRuntime): SkipR
   return other.gate === 'auto_disabled' ? null : other.gate;
 }
 
-/** CA4: enough outcomes in the last five minutes and since its breaker recovered, and too few of them good. */
+/** CANDIDATES-4: enough outcomes in the last five minutes and since its breaker recovered, and too few of them good. */
 const isWeak = (target: Target, { minSuccessRate }: CandidateDeps, nowMs: number): boolean =>
   judgeSuccessRate(target.measured.routingCounts(nowMs), minSuccessRate) === 'low';
 

@@ -1,7 +1,7 @@
 // What would become of a call, said by the code that would decide it: the router's, the candidates', the targets' and the pools'.
 //
-// EX1. Nothing is taken, counted or moved by asking: no permit, no turn, no trial.
-// EX2. Where chance decides, one draw is shown; the shares say what the others would be.
+// EXPLAIN-1. Nothing is taken, counted or moved by asking: no permit, no turn, no trial.
+// EXPLAIN-2. Where chance decides, one draw is shown; the shares say what the others would be.
 
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { Instance } from '../../domain/registry/extension.js';
@@ -169,7 +169,7 @@ function askCandidates({ runtime, choice }: Decided, context: CallContext, deps:
   return { candidates, skipped, answer: answer ?? refusedBy(own ?? unavailable('no_version', runtime.id)) };
 }
 
-/** EX1: what `Call` would do with this candidate. */
+/** EXPLAIN-1: what `Call` would do with this candidate. */
 function ask(
   { runtime: serving, service }: Candidate,
   called: ExtensionRuntime,

@@ -1,7 +1,7 @@
 // Takes each invocation from the intake to the service that will answer it, or refuses it with its reason.
 //
-// I1. Every invocation handed over is answered exactly once, also when something in here throws.
-// I2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
+// ROUTER-1. Every invocation handed over is answered exactly once, also when something in here throws.
+// ROUTER-2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
 import type { InvocationError } from '../../domain/registry/errors.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';

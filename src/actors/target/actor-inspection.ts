@@ -1,9 +1,9 @@
 // The observers of one target's actor, over the lives of that actor.
 //
-// N1. While nobody watches, nothing is attached to the actor.
-// N2. Whoever watches is told of each actor anew, of the error that ends one (the actor itself tells no snapshot then) and
+// ACTOR-INSPECTION-1. While nobody watches, nothing is attached to the actor.
+// ACTOR-INSPECTION-2. Whoever watches is told of each actor anew, of the error that ends one (the actor itself tells no snapshot then) and
 //     of its stop.
-// N3. An observer that throws is told no more. Within an actor's step its error would reach whoever sent the event, and
+// ACTOR-INSPECTION-3. An observer that throws is told no more. Within an actor's step its error would reach whoever sent the event, and
 //     the actor would never take another one.
 import type { AnyActor, AnyMachineSnapshot, AnyStateMachine, InspectionEvent, Subscription } from 'xstate';
 import type { ActorObserver } from '../ports/api.js';
@@ -24,7 +24,7 @@ export class ActorInspection {
     this.#attach();
   }
 
-  /** N2. The actor of before stays in sight, in its error, until there is another one. */
+  /** ACTOR-INSPECTION-2. The actor of before stays in sight, in its error, until there is another one. */
   actorFailed(error: unknown): void {
     const actor = this.#actor;
     if (actor === null || !this.isWatched) return;
@@ -40,7 +40,7 @@ export class ActorInspection {
     return () => this.#remove(observer);
   }
 
-  /** N1. */
+  /** ACTOR-INSPECTION-1. */
   #remove(observer: ActorObserver): void {
     this.#observers.delete(observer);
     if (this.#observers.size > 0) return;
@@ -68,7 +68,7 @@ export class ActorInspection {
       this.#tell((observer) => observer.snapshotTaken(inspected.snapshot as AnyMachineSnapshot, inspected.event));
   }
 
-  /** N3. */
+  /** ACTOR-INSPECTION-3. */
   #tell(one: (observer: ActorObserver) => void): void {
     for (const observer of this.#observers) {
       try {

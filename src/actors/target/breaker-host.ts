@@ -1,9 +1,9 @@
 // The actor of one breaker over its lives: what the hot path reads of it, what it tells, and what it leaves to its successor.
 //
-// L1. `mode`, `generation` and `openUntilMs` are those in force: they follow each snapshot before anybody is told of it.
-// L2. While the actor has failed nothing is admitted; its facts outlive it and grow older, so the next one resumes where it
+// BREAKER-HOST-1. `mode`, `generation` and `openUntilMs` are those in force: they follow each snapshot before anybody is told of it.
+// BREAKER-HOST-2. While the actor has failed nothing is admitted; its facts outlive it and grow older, so the next one resumes where it
 //     would be by then. Commands that come meanwhile change the facts.
-// L3. An actor that is watched also gets its successes as events, at most one per SAMPLE_MS, each with how many it stands
+// BREAKER-HOST-3. An actor that is watched also gets its successes as events, at most one per SAMPLE_MS, each with how many it stands
 //     for; one that is not watched gets none.
 
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
@@ -178,7 +178,7 @@ export class BreakerHost {
     };
   }
 
-  /** L2: a failed actor takes a command through its facts when it is rebuilt. */
+  /** BREAKER-HOST-2: a failed actor takes a command through its facts when it is rebuilt. */
   send(event: BreakerEvent): void {
     if (this.#actor !== null) {
       this.#actor.send(event);
@@ -222,7 +222,7 @@ export class BreakerHost {
     return this.#inspection.watch(observer);
   }
 
-  /** L3. A success that the window holds already. */
+  /** BREAKER-HOST-3. A success that the window holds already. */
   showSuccess(nowMs: number): void {
     if (!this.#inspection.isWatched) return;
     this.#untoldSuccesses++;
@@ -238,7 +238,7 @@ export class BreakerHost {
     this.#factsAtMs = this.#options.clock.now();
   }
 
-  /** L1. */
+  /** BREAKER-HOST-1. */
   #follow(snapshot: SnapshotFrom<typeof breakerMachine>): void {
     if (snapshot === this.#snapshot || snapshot.status !== 'active') return;
     this.#snapshot = snapshot;

@@ -1,6 +1,6 @@
 // The attempts of one target that are out, oldest first.
 //
-// U1. Beginning and ending an attempt takes constant time and allocates nothing: the attempts are the links of the list.
+// IN-FLIGHT-1. Beginning and ending an attempt takes constant time and allocates nothing: the attempts are the links of the list.
 import type { Endpoint } from './endpoint.js';
 
 /** One message to an extension, or to come: owned by whoever sends it, used for one attempt after another. */

@@ -1,14 +1,14 @@
 // Which endpoints of one target take calls: ejects those that fail while others do not, and lets them back in.
 //
-// X1. What an ejected endpoint did leaves the target's decision window at that moment, and what is still out to it never
+// OUTLIER-DETECTOR-1. What an ejected endpoint did leaves the target's decision window at that moment, and what is still out to it never
 //     comes in: ejection comes before the breaker.
-// X2. An endpoint that is out is tried by one call or check at a time once its time is over. That one counts for the endpoint
+// OUTLIER-DETECTOR-2. An endpoint that is out is tried by one call or check at a time once its time is over. That one counts for the endpoint
 //     alone: a success brings it back, a failure doubles its time.
-// X3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
-// X4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
-// X5. Judging all of them at a tick costs as much as looking at each once.
-// X6. Another ejection_seconds never lengthens a time that runs: it ends when it would have, or sooner.
-// X7. Of instances that share a subject, one that an operator reports gets no calls and no trials, for NATS picks among them:
+// OUTLIER-DETECTOR-3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
+// OUTLIER-DETECTOR-4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
+// OUTLIER-DETECTOR-5. Judging all of them at a tick costs as much as looking at each once.
+// OUTLIER-DETECTOR-6. Another ejection_seconds never lengthens a time that runs: it ends when it would have, or sooner.
+// OUTLIER-DETECTOR-7. Of instances that share a subject, one that an operator reports gets no calls and no trials, for NATS picks among them:
 //     what a call shows is not about it. It is withheld until an operator says otherwise, or resets.
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import {
@@ -34,7 +34,7 @@ export type RotationChange = (
   | { readonly type: 'ejected'; readonly reason: EjectionReason; readonly evidence: TripEvidence }
   | { readonly type: 'returned'; readonly reason: ReturnReason }
 ) & {
-  /** The one instance of the endpoint that it concerns (X7); absent: all but those withheld. */
+  /** The one instance of the endpoint that it concerns (OUTLIER-DETECTOR-7); absent: all but those withheld. */
   readonly instanceId?: string;
 };
 
@@ -52,7 +52,7 @@ export class OutlierDetector {
   #usable: ReadonlySet<Endpoint> = new Set();
   #usableList: readonly Endpoint[] = [];
   #out: readonly Endpoint[] = [];
-  /** X7. */
+  /** OUTLIER-DETECTOR-7. */
   readonly #withholding = new Set<Endpoint>();
 
   constructor(deps: OutlierDetectorDeps) {
@@ -99,12 +99,12 @@ export class OutlierDetector {
     this.#endpoints.delete(subject);
   }
 
-  /** X2: of one that is out, whether it may be tried now. */
+  /** OUTLIER-DETECTOR-2: of one that is out, whether it may be tried now. */
   isDue(endpoint: Endpoint, nowMs: number): boolean {
     return !endpoint.isTried && endpoint.ejectedUntilMs <= nowMs;
   }
 
-  /** X2: the one to try now, the longest due first; null: none. */
+  /** OUTLIER-DETECTOR-2: the one to try now, the longest due first; null: none. */
   dueForReadmission(nowMs: number): Endpoint | null {
     let due: Endpoint | null = null;
     for (const endpoint of this.#out) {
@@ -114,7 +114,7 @@ export class OutlierDetector {
     return due;
   }
 
-  /** Takes down an attempt's end. False: it counts for the endpoint alone (X1, X2). */
+  /** Takes down an attempt's end. False: it counts for the endpoint alone (OUTLIER-DETECTOR-1, OUTLIER-DETECTOR-2). */
   settle(attempt: Attempt, endpoint: Endpoint, outcome: Outcome, nowMs: number): boolean {
     endpoint.settledMs = nowMs;
     if (attempt.term !== endpoint.term) return false;
@@ -135,7 +135,7 @@ export class OutlierDetector {
     return this.#ejectAmong(endpoint, sumOf(this.#inRotation(), nowMs), nowMs);
   }
 
-  /** Judges all of them, at a tick. X5. */
+  /** Judges all of them, at a tick. OUTLIER-DETECTOR-5. */
   review(nowMs: number): void {
     let all: EndpointStatsSum | null = null;
     for (const endpoint of this.#usableList) {
@@ -159,7 +159,7 @@ export class OutlierDetector {
   }
 
   /**
-   * An operator says that it is unhealthy: it has to prove itself. `limited`: only as far as E4 of domain/breaker/ejection.ts lets one
+   * An operator says that it is unhealthy: it has to prove itself. `limited`: only as far as EJECTION-4 of domain/breaker/ejection.ts lets one
    * more go. False: it stays.
    */
   reportUnhealthy(subject: string, limited: boolean, nowMs: number): boolean {
@@ -173,7 +173,7 @@ export class OutlierDetector {
     return true;
   }
 
-  /** X7. */
+  /** OUTLIER-DETECTOR-7. */
   withhold(subject: string, instanceId: string, nowMs: number): void {
     const endpoint = this.at(subject);
     if (endpoint.withheld.has(instanceId)) return;
@@ -207,7 +207,7 @@ export class OutlierDetector {
     this.#return(endpoint, reason, nowMs);
   }
 
-  /** X3. */
+  /** OUTLIER-DETECTOR-3. */
   hasten(nowMs: number): void {
     for (const endpoint of this.#endpoints.values()) endpoint.ejectedUntilMs = Math.min(endpoint.ejectedUntilMs, nowMs);
   }
@@ -233,7 +233,7 @@ export class OutlierDetector {
     for (const endpoint of this.#endpoints.values()) endpoint.window.clear();
   }
 
-  /** Other settings are in force: the window's length, and X6. */
+  /** Other settings are in force: the window's length, and OUTLIER-DETECTOR-6. */
   followSettings(nowMs: number): void {
     const { window, settings } = this.#deps;
     for (const endpoint of this.#endpoints.values()) {

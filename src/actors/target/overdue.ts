@@ -1,10 +1,10 @@
 // Which attempts of one target are overdue: out for twice the p99 of its health window.
 //
-// Q1. Each look counts them anew, those of the present generation that are their target's business; one that settles is no
+// OVERDUE-1. Each look counts them anew, those of the present generation that are their target's business; one that settles is no
 //     longer counted. So the count is never more than the last look found.
-// Q2. None is where that time is not told by MIN_SAMPLES at least, or where it reaches the timeout; and none within MIN_MS: a
+// OVERDUE-2. None is where that time is not told by MIN_SAMPLES at least, or where it reaches the timeout; and none within MIN_MS: a
 //     pause of the extension shorter than that is no hang, however fast it is else.
-// Q3. The time until NATS last stood still is held against nobody: what was out then has all of its time from there on.
+// OVERDUE-3. The time until NATS last stood still is held against nobody: what was out then has all of its time from there on.
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { HealthWindow } from '../../domain/health/health-window.js';
 import type { Endpoint } from './endpoint.js';
@@ -27,7 +27,7 @@ export class OverdueLook {
     private readonly health: HealthWindow,
   ) {}
 
-  /** Q1. `lastSuccessMs`: what was sent after it lengthens a row of failures. */
+  /** OVERDUE-1. `lastSuccessMs`: what was sent after it lengthens a row of failures. */
   take(
     endpoints: Iterable<Endpoint>,
     generation: number,
@@ -61,7 +61,7 @@ export class OverdueLook {
     attempt.endpoint?.window.endOverdue(attempt.isOverdueInRow);
   }
 
-  /** Q2. */
+  /** OVERDUE-2. */
   #after(timeoutMs: number, nowMs: number): number {
     if (nowMs - this.#readMs >= P99_KEPT_MS) {
       this.#readMs = nowMs;

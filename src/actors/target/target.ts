@@ -2,10 +2,10 @@
 // fields; a success while closed touches counters only; the breaker's actor gets failures, outcomes of probes, ticks and
 // commands.
 //
-// G1. A permit is the generation it was given in. What comes with another generation goes to the health window and to
+// TARGET-1. A permit is the generation it was given in. What comes with another generation goes to the health window and to
 //     nothing else: a late outcome can neither open, close, nor free a permit.
-// G2. Each admitted attempt is settled exactly once, by `settle`, or its permit given back.
-// G3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
+// TARGET-2. Each admitted attempt is settled exactly once, by `settle`, or its permit given back.
+// TARGET-3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
 //
 // Long: the hot path of admission and settlement is inlined here; everything else is delegated.
 
@@ -192,7 +192,7 @@ export class Target {
   /** Permit (positive) or refusal; takes a probe's permit where half-open. Whoever gets one begins an attempt or gives it back. */
   tryAdmit(nowMs: number): Admission {
     this.#hadTraffic = true;
-    // The clock says that its time is over; the timer that shows it may be late (M2).
+    // The clock says that its time is over; the timer that shows it may be late (BREAKER-MACHINE-2).
     if (this.#breaker.mode === 'open' && nowMs >= this.#breaker.openUntilMs)
       this.#breaker.send({ type: 'open.elapsed', nowMs });
     const refusal = this.refusal(nowMs);
@@ -206,7 +206,7 @@ export class Target {
     return breaker.generation;
   }
 
-  /** The attempt is sent now, to `endpoint` where the version has instances. G2: `settle` ends it. */
+  /** The attempt is sent now, to `endpoint` where the version has instances. TARGET-2: `settle` ends it. */
   begin(attempt: Attempt, permit: Admission, endpoint: Endpoint | null, isReadmission: boolean, nowMs: number): void {
     attempt.permit = permit;
     attempt.startedMs = nowMs;
@@ -229,7 +229,7 @@ export class Target {
       this.#breaker.send({ type: 'probe.released', startedMs: nowMs, nowMs });
   }
 
-  /** G2. `latencyMs` is not read where the outcome is neutral. */
+  /** TARGET-2. `latencyMs` is not read where the outcome is neutral. */
   settle(attempt: Attempt, outcome: Outcome, latencyMs: number, nowMs: number): void {
     const { endpoint, permit } = attempt;
     const { mode, generation } = this.#breaker;
@@ -245,7 +245,7 @@ export class Target {
       endpoint?.recent.record(isSuccess, nowMs);
     }
     const counts = endpoint === null || this.rotation.settle(attempt, endpoint, outcome, nowMs);
-    // G1.
+    // TARGET-1.
     if (permit !== generation) return;
     if (mode === 'halfOpen') this.#settleProbe(attempt, counts ? outcome : 'neutral', nowMs);
     else if (!counts) return;
@@ -304,7 +304,7 @@ export class Target {
       type = 'probe.succeeded';
     } else if (outcome === 'failure') {
       endpoint?.failed(startedMs, this.#window.row);
-      // X1 of outlier-detector.ts: a probe that shows its endpoint to be the trouble is no verdict on the target.
+      // OUTLIER-DETECTOR-1 of outlier-detector.ts: a probe that shows its endpoint to be the trouble is no verdict on the target.
       const isOut = endpoint !== null && this.rotation.ejectIfDue(endpoint, nowMs);
       if (!isOut) type = 'probe.failed';
     }

@@ -1,7 +1,7 @@
 // Counters of each version of one extension since this process runs it.
 //
-// VC1. Counters belong to the version's row: they outlive its targets, a change of the default version and a disable.
-// VC2. The sums of an extension never decrease: the counts of deleted versions stay in them.
+// VERSION-COUNTS-1. Counters belong to the version's row: they outlive its targets, a change of the default version and a disable.
+// VERSION-COUNTS-2. The sums of an extension never decrease: the counts of deleted versions stay in them.
 import { addCounters, type Counters, newCounters } from '../../domain/health/counters.js';
 import { isSameRow, type Version } from '../../domain/registry/extension.js';
 import type { BreakerFactsRow } from '../../domain/registry/registry-rows.js';
@@ -15,7 +15,7 @@ interface VersionCount {
 
 export class VersionCounts {
   readonly #versions = new Map<string, VersionCount>();
-  /** VC2. */
+  /** VERSION-COUNTS-2. */
   readonly #deleted = newCounters();
 
   /** `stored`: its health row, used when the version is counted for the first time. */
@@ -41,7 +41,7 @@ export class VersionCounts {
     return this.#versions.size;
   }
 
-  /** Drops the versions for which `exists` is false: they were deleted (VC2). */
+  /** Drops the versions for which `exists` is false: they were deleted (VERSION-COUNTS-2). */
   keep(exists: (version: string) => boolean): void {
     for (const version of this.#versions.keys()) if (!exists(version)) this.#forget(version);
   }

@@ -1,7 +1,7 @@
 // An explanation for a person: which version was chosen, who is asked in which order, and what the call would get.
 //
-// T1. Every verdict is a sentence that says why; what was asked for and nothing looks at is told.
-// T2. What the registry or a caller named cannot obey the terminal (output.ts).
+// EXPLANATION-TEXT-1. Every verdict is a sentence that says why; what was asked for and nothing looks at is told.
+// EXPLANATION-TEXT-2. What the registry or a caller named cannot obey the terminal (output.ts).
 import { UNAVAILABLE_REASONS } from '../../domain/registry/errors.js';
 import type {
   ExplainedCandidate,

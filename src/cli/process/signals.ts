@@ -1,14 +1,14 @@
 // How a running daemon is told to end, and that it then ends.
 //
-// G1. The first SIGINT, SIGTERM or SIGQUIT starts the stop, once; when it is through, the process exits 0.
-// G2. A further signal within 1 s of the first is a repeat (npm forwards a Ctrl-C that the terminal sends as well): ignored.
+// SIGNALS-1. The first SIGINT, SIGTERM or SIGQUIT starts the stop, once; when it is through, the process exits 0.
+// SIGNALS-2. A further signal within 1 s of the first is a repeat (npm forwards a Ctrl-C that the terminal sends as well): ignored.
 //     A later one ends the process at once, with 128 and the signal's number.
-// G3. A stop that takes longer than its deadline, or fails, ends the process with 1.
-// G4. A terminal that is gone ends what ran in it: SIGHUP, a parent that changed, output that nobody reads any more.
+// SIGNALS-3. A stop that takes longer than its deadline, or fails, ends the process with 1.
+// SIGNALS-4. A terminal that is gone ends what ran in it: SIGHUP, a parent that changed, output that nobody reads any more.
 //     A service without a terminal reloads on SIGHUP instead. A broken output never ends a process by an exception.
-// G5. No reader of the output can hold the process: if what is buffered for it cannot be written, the process kills itself, because
+// SIGNALS-5. No reader of the output can hold the process: if what is buffered for it cannot be written, the process kills itself, because
 //     an exit would wait for the write that is in progress.
-// G6. SIGUSR1 and SIGUSR2 do nothing: the first would open a debugger port, the second would end the process.
+// SIGNALS-6. SIGUSR1 and SIGUSR2 do nothing: the first would open a debugger port, the second would end the process.
 import { constants } from 'node:os';
 
 type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGQUIT' | 'SIGHUP' | 'parent_gone' | 'output_closed';
@@ -23,16 +23,16 @@ export interface StopSignals {
   readonly parentPid?: number;
   /** What a closed standard output means. Left out: nothing; what is written there is lost. */
   readonly onOutputClosed?: 'stop';
-  /** G5. Resolves, soon, with whether all that is buffered for the output has been written. Left out: nothing is buffered. */
+  /** SIGNALS-5. Resolves, soon, with whether all that is buffered for the output has been written. Left out: nothing is buffered. */
   readonly flush?: () => Promise<boolean>;
-  /** G6. Of the signals that do nothing. */
+  /** SIGNALS-6. Of the signals that do nothing. */
   readonly onIgnored?: (signal: NodeJS.Signals) => void;
 }
 
 const REPEAT_MS = 1000;
 const PARENT_POLL_MS = 250;
 
-/** G5. */
+/** SIGNALS-5. */
 export async function endProcess(code: number, flush: () => Promise<boolean>): Promise<never> {
   if (await flush().catch(() => false)) process.exit(code);
   process.kill(process.pid, 'SIGKILL');

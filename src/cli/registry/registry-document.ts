@@ -1,7 +1,7 @@
 // A registry file as text: YAML or JSON, without a digit lost on the way in or out.
 //
-// N1. Text that could mean something else than it says is refused: keys given twice, aliases, tags, several documents.
-// N2. Size and nesting are bounded before anything is built of them.
+// REGISTRY-DOCUMENT-1. Text that could mean something else than it says is refused: keys given twice, aliases, tags, several documents.
+// REGISTRY-DOCUMENT-2. Size and nesting are bounded before anything is built of them.
 import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, isAbsolute } from 'node:path';
@@ -146,7 +146,7 @@ function parseYaml(text: string): Json {
   return jsonOf(document.contents, 0, lines);
 }
 
-/** N2. What composes the document goes as deep as the text does, down to where the process dies. What cuts it does not. */
+/** REGISTRY-DOCUMENT-2. What composes the document goes as deep as the text does, down to where the process dies. What cuts it does not. */
 function refuseDeepNesting(text: string): void {
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {

@@ -1,16 +1,16 @@
 // Emits what the registry holds and what changes in it, for as long as it is subscribed to.
 //
-// F1. The first update is a snapshot; it is also one after a gap, after every outage, every ten minutes and on request.
+// REGISTRY-FEED-1. The first update is a snapshot; it is also one after a gap, after every outage, every ten minutes and on request.
 //     Between them only what changed is read.
-// F2. A notification is a hint to look now. Looking every second as well makes losing one cost a second, never a change.
-// F3. It never errors: while the database is away it keeps trying, and says so once.
-// F4. One look at a time; what is asked for meanwhile is answered by the next one.
-// F5. A look that fails or takes too long is given up with its connections: what a lost one leaves behind in the driver, and a
+// REGISTRY-FEED-2. A notification is a hint to look now. Looking every second as well makes losing one cost a second, never a change.
+// REGISTRY-FEED-3. It never errors: while the database is away it keeps trying, and says so once.
+// REGISTRY-FEED-4. One look at a time; what is asked for meanwhile is answered by the next one.
+// REGISTRY-FEED-5. A look that fails or takes too long is given up with its connections: what a lost one leaves behind in the driver, and a
 //     network that swallows packets, must not deafen it.
-// F6. Where the registry is not what followed the last update (restored, exchanged, its number rewritten), the next update is
+// REGISTRY-FEED-6. Where the registry is not what followed the last update (restored, exchanged, its number rewritten), the next update is
 //     a snapshot that says so. A registry that is not whole, as while it is being restored, counts as away.
-// F7. A row of registry_revision that stays missing is inserted again: without it nothing can be changed.
-// F8. A subscriber that throws misses that update, and gets a snapshot instead of it.
+// REGISTRY-FEED-7. A row of registry_revision that stays missing is inserted again: without it nothing can be changed.
+// REGISTRY-FEED-8. A subscriber that throws misses that update, and gets a snapshot instead of it.
 import { asyncScheduler, Observable, type SchedulerLike, type Subscription } from '#rxjs';
 import type { RegistryFeed } from '../../actors/ports/storage.js';
 import type { RegistryPosition, RegistryUpdate } from '../../domain/registry/registry-rows.js';
@@ -29,7 +29,7 @@ import { historyChange } from './registry-history.js';
 const CHANNEL = 'extreg_registry';
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1500;
-/** F7. Looks in a row that find no row, about a second: somebody who replaces it in two statements is not disturbed. */
+/** REGISTRY-FEED-7. Looks in a row that find no row, about a second: somebody who replaces it in two statements is not disturbed. */
 const LOOKS_BEFORE_HEALING = 4;
 
 interface RegistryFeedOptions {
@@ -116,7 +116,7 @@ class FeedReader {
     this.look();
   }
 
-  /** F4. */
+  /** REGISTRY-FEED-4. */
   private look(): void {
     if (this.looking || this.stopped || this.wanted === 'nothing' || this.retry !== null) return;
     const what = this.position === null ? 'snapshot' : this.wanted;
@@ -127,7 +127,7 @@ class FeedReader {
         (update) => this.succeeded(update),
         (error: unknown) => this.failed(error),
       )
-      // F8.
+      // REGISTRY-FEED-8.
       .catch((error: unknown) => this.failed(error))
       .finally(() => {
         this.looking = false;
@@ -144,7 +144,7 @@ class FeedReader {
     this.emit(update);
   }
 
-  /** F1, F3. */
+  /** REGISTRY-FEED-1, REGISTRY-FEED-3. */
   private failed(error: unknown): void {
     if (this.stopped) return;
     this.wanted = 'snapshot';
@@ -180,7 +180,7 @@ class FeedReader {
     return { kind: 'snapshot', ...(await readSnapshot(db)), historyChange: change };
   }
 
-  /** F7. */
+  /** REGISTRY-FEED-7. */
   private async findPosition(db: Database): Promise<RegistryPosition> {
     try {
       return await readPosition(db);
@@ -212,7 +212,7 @@ class FeedReader {
     if (client !== null) void closeDatabase(client).catch(() => undefined);
   }
 
-  /** F5. */
+  /** REGISTRY-FEED-5. */
   private within<T>(ms: number, work: Promise<T>): Promise<T> {
     return new Promise((done, failed) => {
       const overdue = this.scheduler.schedule(() => failed(new LookOverdueError(ms)), ms);
@@ -230,7 +230,7 @@ function updateOf({ revision, position, entries, unreadable, removedIds }: Regis
 const isSame = (a: RegistryPosition, b: RegistryPosition): boolean =>
   a.revision === b.revision && a.token === b.token && a.history === b.history && a.source === b.source;
 
-/** F6. */
+/** REGISTRY-FEED-6. */
 class RegistryNotWholeError extends Error {
   override readonly name = 'RegistryNotWholeError';
   constructor() {

@@ -1,9 +1,9 @@
 // The last good snapshot of the registry, kept in the data directory for a start without the database.
 //
-// S1. The file is a whole snapshot or is not there: it is written beside its place, synced, and moved there.
-// S2. A file that cannot be used is reported with its reason; it never stops a start.
-// S3. It holds the position in the registry's history, so that the registry is compared with it when it can be reached.
-// S4. However large the registry is, writing it never holds the event loop for longer than a slice of it; an entry that
+// SNAPSHOT-FILE-1. The file is a whole snapshot or is not there: it is written beside its place, synced, and moved there.
+// SNAPSHOT-FILE-2. A file that cannot be used is reported with its reason; it never stops a start.
+// SNAPSHOT-FILE-3. It holds the position in the registry's history, so that the registry is compared with it when it can be reached.
+// SNAPSHOT-FILE-4. However large the registry is, writing it never holds the event loop for longer than a slice of it; an entry that
 //     cannot be written is left out alone.
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
@@ -28,10 +28,10 @@ interface AgedEntry {
   readonly elapsedMs: number;
 }
 
-/** What is written at a time (S4). */
+/** What is written at a time (SNAPSHOT-FILE-4). */
 const PIECE_LENGTH = 65_536;
 
-/** `nowMs`: wall clock; the ages in the file count from it. `onLeftOut` gets what could not be written (S4). */
+/** `nowMs`: wall clock; the ages in the file count from it. `onLeftOut` gets what could not be written (SNAPSHOT-FILE-4). */
 export async function writeSnapshotFile(
   path: string,
   snapshot: RegistrySnapshot,
@@ -81,7 +81,7 @@ async function writeEntries(
   await directory.sync().finally(() => directory.close());
 }
 
-/** S4. */
+/** SNAPSHOT-FILE-4. */
 class PieceWriter {
   #text = '';
   #made = 0;
@@ -133,7 +133,7 @@ export async function readSnapshotFile(path: string, nowMs: number): Promise<Sna
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** S3. A file that an older daemon wrote has none. */
+/** SNAPSHOT-FILE-3. A file that an older daemon wrote has none. */
 function positionIn(value: unknown): RegistryPosition | null {
   const { revision, token, history, source } = (value ?? {}) as Record<string, unknown>;
   if (!Number.isSafeInteger(revision) || !UUID.test(String(token)) || !UUID.test(String(history))) return null;

@@ -1,9 +1,9 @@
 // Whether the tables that a database has already can be taken over: what they lack is completed, or named before anything is
 // written.
 //
-// AD1. Everything that is wrong is named at once, and nothing is written then.
-// AD2. What can be completed without losing a value is: a column with a default, a longer text, a larger integer, a null.
-// AD3. What a later migration adds by itself is left to it.
+// ADOPTION-1. Everything that is wrong is named at once, and nothing is written then.
+// ADOPTION-2. What can be completed without losing a value is: a column with a default, a longer text, a larger integer, a null.
+// ADOPTION-3. What a later migration adds by itself is left to it.
 import { getTableColumns, getTableName, is, SQL, sql } from '#drizzle-orm';
 import { getTableConfig, type PgColumn, type PgTable } from '#drizzle-orm/pg-core';
 import type { Database } from '../client.js';
@@ -14,7 +14,7 @@ interface Expected {
   readonly table: PgTable;
   /** Columns of the first schema, by which a row is known or without which it means nothing. */
   readonly essential: readonly string[];
-  /** The other columns of the first schema; those that are in neither list came later (AD3). */
+  /** The other columns of the first schema; those that are in neither list came later (ADOPTION-3). */
   readonly base: readonly string[];
   readonly key: readonly string[];
   /** The daemon or its triggers insert rows: a column that they do not know must have a default. */
@@ -113,7 +113,7 @@ interface FoundTable extends Record<string, unknown> {
   readonly keys: readonly (readonly string[])[];
 }
 
-/** Statements that complete what is there; empty where nothing is. Rejects with AdoptionError (AD1). */
+/** Statements that complete what is there; empty where nothing is. Rejects with AdoptionError (ADOPTION-1). */
 export async function completionStatements(db: Database): Promise<string[]> {
   const tables = await findTables(db);
   const problems: string[] = [];

@@ -1,10 +1,10 @@
 // Brings a database to the schema this daemon was built for, or says why it cannot.
 //
-// G1. One migrator at a time: an advisory lock on a connection of its own. (The embedded database has one session only,
+// MIGRATE-1. One migrator at a time: an advisory lock on a connection of its own. (The embedded database has one session only,
 //     so there its socket is the lock.)
 //     Neither it nor a table is waited for longer than LOCK_WAIT_SECONDS; the error says who has it.
-// G2. A schema newer than the daemon is refused untouched.
-// G3. A database that cannot be migrated is refused with what is wrong with it, and nothing is written.
+// MIGRATE-2. A schema newer than the daemon is refused untouched.
+// MIGRATE-3. A database that cannot be migrated is refused with what is wrong with it, and nothing is written.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { sql } from '#drizzle-orm';
@@ -52,14 +52,14 @@ const REFUSALS = new Set(['0A', '22', '23', '2B', '42']);
 /** A right can be granted while the daemon waits for it. */
 const NO_RIGHT = '42501';
 
-/** G3. */
+/** MIGRATE-3. */
 export function refused(error: unknown): never {
   const state = sqlState(error);
   if (state === null || state === NO_RIGHT || !REFUSALS.has(state.slice(0, 2))) throw error;
   throw new MigrationRefusedError(errorText(error), state, error);
 }
 
-/** G1, G2: `work` is the only migrator, and the schema is none that is newer. */
+/** MIGRATE-1, MIGRATE-2: `work` is the only migrator, and the schema is none that is newer. */
 export async function withMigrator<T>(
   connection: DatabaseConnection,
   log: Logger,
@@ -98,7 +98,7 @@ export function knownMigrations(): string[] {
 
 /**
  * All that is missing after the first `found` migrations, as statements for one message, '' where nothing is; kept where
- * Drizzle's migrator keeps it. (That migrator itself uses the driver's `begin`: C3 of client.ts.)
+ * Drizzle's migrator keeps it. (That migrator itself uses the driver's `begin`: CLIENT-3 of client.ts.)
  */
 export function missingStatements(found: number): string {
   const missing = readMigrationFiles({ migrationsFolder: MIGRATIONS }).slice(found);

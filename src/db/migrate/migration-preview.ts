@@ -1,7 +1,7 @@
 // What a migration would do, found out by doing it in a transaction that is rolled back.
 //
-// V1. Nothing stays: everything happens between one `begin` and its rollback, and a connection that is lost rolls back too.
-// V2. What is told is the difference of two catalogues and what the registry's own query reads, not what a file announces.
+// MIGRATION-PREVIEW-1. Nothing stays: everything happens between one `begin` and its rollback, and a connection that is lost rolls back too.
+// MIGRATION-PREVIEW-2. What is told is the difference of two catalogues and what the registry's own query reads, not what a file announces.
 import { getTableName, sql } from '#drizzle-orm';
 import type { RegistryEntry } from '../../domain/registry/registry-rows.js';
 import type { Logger } from '../../telemetry/log.js';

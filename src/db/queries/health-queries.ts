@@ -1,17 +1,17 @@
 // Writes measured health to `extension_health` and `extension_version_health`.
 //
-// H1. One statement for a batch, in order of id, so that two replicas never wait for each other in a circle.
-// H2. Counts are added to the row's, times only move forward, latencies are the latest.
-// H3. The breaker's columns are written only with an epoch that is not older than the row's, or by another version than the
+// HEALTH-QUERIES-1. One statement for a batch, in order of id, so that two replicas never wait for each other in a circle.
+// HEALTH-QUERIES-2. Counts are added to the row's, times only move forward, latencies are the latest.
+// HEALTH-QUERIES-3. The breaker's columns are written only with an epoch that is not older than the row's, or by another version than the
 //     row's: epochs of two targets say nothing about each other. The published row names the version they are of.
-// H4. The four threshold columns belong to people and are never written.
-// H5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
-// H6. A rejection means that nothing was written, or that the answer was lost: then wasFlushed tells, and sees to it that what may
+// HEALTH-QUERIES-4. The four threshold columns belong to people and are never written.
+// HEALTH-QUERIES-5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
+// HEALTH-QUERIES-6. A rejection means that nothing was written, or that the answer was lost: then wasFlushed tells, and sees to it that what may
 //     still be on its way is not written after that (M24).
-// H7. What a row holds already makes no sum overflow and no time stand still.
-// H8. What was measured for a row that was deleted is not written to one of the same name.
-// H9. A row that another transaction holds is passed over, and named as held; the others are written.
-// H10. Successes and failures stay with their version when another one is published: they move between the two tables.
+// HEALTH-QUERIES-7. What a row holds already makes no sum overflow and no time stand still.
+// HEALTH-QUERIES-8. What was measured for a row that was deleted is not written to one of the same name.
+// HEALTH-QUERIES-9. A row that another transaction holds is passed over, and named as held; the others are written.
+// HEALTH-QUERIES-10. Successes and failures stay with their version when another one is published: they move between the two tables.
 import { type SQL, sql } from '#drizzle-orm';
 import type { FlushResult, HealthFlushRow } from '../../actors/ports/storage.js';
 import { MAX_EPOCH } from '../../domain/registry/sound-facts.js';
@@ -27,7 +27,7 @@ interface Flush {
 }
 
 const MAX_BIGINT = '9223372036854775807';
-/** H7. */
+/** HEALTH-QUERIES-7. */
 const sum = (column: string, kept = `kept.${column}`): string =>
   `least(coalesce(${kept}, 0)::numeric + excluded.${column}, ${MAX_BIGINT})::bigint`;
 /** A window of five minutes is over (domain/health/health-window.ts), and no daemon has flushed the row since. */
@@ -49,7 +49,7 @@ export async function flushHealth(db: Database, flush: Flush, rows: readonly Hea
   return { dropped: named(false), held: named(true) };
 }
 
-/** H6. Implements WasFlushed of the ports. */
+/** HEALTH-QUERIES-6. Implements WasFlushed of the ports. */
 export async function wasFlushed(db: Database, flush: Flush): Promise<boolean> {
   const taken = await inTransaction(db, {}, sql`${turn(flush)} returning 1`);
   return taken.length === 0;
@@ -91,7 +91,7 @@ interface Passed {
 }
 
 /**
- * Waits for another daemon that writes the same rows, in order of id (H1): it holds them for a moment only. The statement after
+ * Waits for another daemon that writes the same rows, in order of id (HEALTH-QUERIES-1): it holds them for a moment only. The statement after
  * it skips what is held for longer.
  */
 const WAIT = sql`do $extreg$
@@ -108,7 +108,7 @@ const WAIT = sql`do $extreg$
     null;
   end $extreg$`;
 
-/** H9. */
+/** HEALTH-QUERIES-9. */
 async function writeBatch(
   db: Database,
   flush: Flush,
@@ -174,7 +174,7 @@ function upserts(rows: SQL, into: SQL | null, turn?: SQL): SQL {
       union all select extension_id, version, published from other_rows where is_held) as passed`;
 }
 
-/** H9. The measured rows of a table, each with `is_held`: another transaction holds it. The others are locked by this one. */
+/** HEALTH-QUERIES-9. The measured rows of a table, each with `is_held`: another transaction holds it. The others are locked by this one. */
 const available = (name: string, table: string, keys: readonly string[], which: string): SQL => {
   const isSame = keys.map((key) => `h.${key} = m.${key}`).join(' and ');
   return sql.raw(`${name}_taken as materialized (
@@ -186,7 +186,7 @@ const available = (name: string, table: string, keys: readonly string[], which: 
     )`);
 };
 
-/** H10. Extensions whose published row changes to another version: the counts of the old one move to extension_version_health. */
+/** HEALTH-QUERIES-10. Extensions whose published row changes to another version: the counts of the old one move to extension_version_health. */
 const moving = sql.raw(`moving as materialized (
       select h.extension_id, h.version as left_version, m.version,
         coalesce(h.success_count, 0) as success_count, coalesce(h.failure_count, 0) as failure_count
@@ -235,11 +235,11 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
   // A row without a version may be of any: it counts as one of the same version.
   const isTaken = [
     'excluded.circuit_breaker_epoch >= coalesce(kept.circuit_breaker_epoch, 0)',
-    // H7. An epoch that no daemon can have reached.
+    // HEALTH-QUERIES-7. An epoch that no daemon can have reached.
     `kept.circuit_breaker_epoch > ${MAX_EPOCH}`,
     ...(isPublished ? ['excluded.version <> kept.version'] : []),
   ].join(' or ');
-  // H10.
+  // HEALTH-QUERIES-10.
   const own = (column: string): string => `(select e.${column} from extension_version_health as e
     where e.extension_id = kept.extension_id and e.version = excluded.version)`;
   const counted = (column: string): string =>

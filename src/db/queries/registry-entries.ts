@@ -1,7 +1,7 @@
 // Puts the flat rows of a reading together: one entry for each extension, with everything that belongs to it.
 //
-// N1. However many rows there are, the event loop is never held for longer than a slice of them.
-// N2. What is too large or too deep does not get further than here: it is named in the row's `faults`.
+// REGISTRY-ENTRIES-1. However many rows there are, the event loop is never held for longer than a slice of them.
+// REGISTRY-ENTRIES-2. What is too large or too deep does not get further than here: it is named in the row's `faults`.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type BreakerFactsRow,
@@ -85,7 +85,7 @@ function add(draft: Draft | undefined, kind: number, row: FlatRow['row']): void 
   }
 }
 
-/** N2. */
+/** REGISTRY-ENTRIES-2. */
 function withinLimits<Row extends ExtensionRow | VersionRow>(
   { oversized, ...row }: Row & { readonly oversized?: readonly string[] },
   columns: readonly (keyof Row & string)[],
@@ -102,7 +102,7 @@ function withinLimits<Row extends ExtensionRow | VersionRow>(
   return { ...(row as unknown as Row), ...kept, faults };
 }
 
-/** Q2 of registry-queries.ts. */
+/** REGISTRY-QUERIES-2 of registry-queries.ts. */
 function decided(given: ThresholdColumns): ThresholdColumns {
   const unlessDefault = (name: keyof ThresholdColumns) =>
     given[name] === PREDECESSOR_THRESHOLDS[name] ? null : given[name];

@@ -1,10 +1,10 @@
 // The registry as a file has it: every row read at one moment, and the difference written in one transaction.
 //
-// U1. All that is written is one transaction under one actor, or nothing is.
-// U2. A row is changed or deleted only in the revision it was read in: who came in between is not overwritten.
-// U3. Only columns that differ are written: to write `enabled`, even as it is, would be a person's decision.
-// U4. Of thresholds every column is written, what the file does not name as null; a trigger records them (M23).
-// U5. It waits for nobody longer than LOCK_TIMEOUT_MS: who holds what is an error that says so.
+// REGISTRY-FILE-QUERIES-1. All that is written is one transaction under one actor, or nothing is.
+// REGISTRY-FILE-QUERIES-2. A row is changed or deleted only in the revision it was read in: who came in between is not overwritten.
+// REGISTRY-FILE-QUERIES-3. Only columns that differ are written: to write `enabled`, even as it is, would be a person's decision.
+// REGISTRY-FILE-QUERIES-4. Of thresholds every column is written, what the file does not name as null; a trigger records them (M23).
+// REGISTRY-FILE-QUERIES-5. It waits for nobody longer than LOCK_TIMEOUT_MS: who holds what is an error that says so.
 import { sql } from '#drizzle-orm';
 import {
   type Json,
@@ -131,7 +131,7 @@ const CONFLICT = '40001';
 /** Serialisation, deadlock, and rows that came or went meanwhile. */
 const CONFLICTS = [CONFLICT, '40P01', '23505', '23503'];
 
-/** U1, U2. `conflict`: the registry was changed since it was read, and nothing is written. */
+/** REGISTRY-FILE-QUERIES-1, REGISTRY-FILE-QUERIES-2. `conflict`: the registry was changed since it was read, and nothing is written. */
 export async function writeRegistryChanges(
   db: Database,
   changes: readonly RowChange[],
@@ -227,7 +227,7 @@ function insertStep(kind: RowKind, changes: readonly (RowChange & { action: 'cre
   };
 }
 
-/** U3: a statement for each set of columns that some rows have in common. */
+/** REGISTRY-FILE-QUERIES-3: a statement for each set of columns that some rows have in common. */
 function updateSteps(kind: RowKind, changes: readonly (RowChange & { action: 'change' })[], actor: string): Step[] {
   const { name, key, columns } = TABLES[kind];
   const byColumns = new Map<string, { columns: readonly string[]; rows: JsonMap[] }>();
@@ -249,7 +249,7 @@ function updateSteps(kind: RowKind, changes: readonly (RowChange & { action: 'ch
   });
 }
 
-/** U4. */
+/** REGISTRY-FILE-QUERIES-4. */
 function thresholdSteps(changes: readonly RowChange[]): Step[] {
   const rows = changes.flatMap((change): JsonMap[] => {
     if (change.kind !== 'extension' || change.action === 'delete') return [];

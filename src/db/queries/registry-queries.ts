@@ -1,11 +1,11 @@
 // Reads the registry: whole, some extensions of it, or what changed in it. Each is one statement, which sees one moment; a
 // whole registry, read in pages, is brought to one moment by what changed while it was read.
 //
-// Q1. Everything a call returns belongs to the revision it names (see readSnapshot for its one exception).
-// Q2. A threshold column that holds the predecessor's default was set by nobody and counts as null.
-// Q3. An extension whose rows the database cannot hand over is named alone; the others are read.
-// Q4. What follows a position is found by its token: by number alone, a restored registry would pass for the same one.
-// Q5. A table that is locked is waited for briefly, and is an error then that says by whom.
+// REGISTRY-QUERIES-1. Everything a call returns belongs to the revision it names (see readSnapshot for its one exception).
+// REGISTRY-QUERIES-2. A threshold column that holds the predecessor's default was set by nobody and counts as null.
+// REGISTRY-QUERIES-3. An extension whose rows the database cannot hand over is named alone; the others are read.
+// REGISTRY-QUERIES-4. What follows a position is found by its token: by number alone, a restored registry would pass for the same one.
+// REGISTRY-QUERIES-5. A table that is locked is waited for briefly, and is an error then that says by whom.
 import { type SQL, sql } from '#drizzle-orm';
 import type { RegistryEntry, RegistryPosition, UnreadableEntry } from '../../domain/registry/registry-rows.js';
 import type { Database } from '../client.js';
@@ -107,7 +107,7 @@ export async function readChanges(db: Database, since: RegistryPosition): Promis
     return changesOf(rows, await toEntries(rows.filter((row) => row.kind !== KIND.position)), []);
   } catch (error) {
     if (!mayBeOneRow(error)) throw error;
-    // Q3. Newer than the position, so that some of it is read again: what cannot be read must not keep the rest away.
+    // REGISTRY-QUERIES-3. Newer than the position, so that some of it is read again: what cannot be read must not keep the rest away.
     const rows = await inTransaction<FlatRow>(db, {}, changesAfter(since, NO_ROWS));
     const { entries, unreadable } = await readEach(db, rows[0]?.row.ids ?? [], error);
     return changesOf(rows, entries, unreadable);
@@ -145,7 +145,7 @@ function changesOf(
 }
 
 /**
- * Q4. An extension that was renamed is gone under its old id. `rows`: of the changed ones.
+ * REGISTRY-QUERIES-4. An extension that was renamed is gone under its old id. `rows`: of the changed ones.
  * The limits keep the planner's estimate low: above 100 000 PostgreSQL compiles the query, for a second.
  */
 const changesAfter = ({ revision, token, history }: RegistryPosition, rows: SQL): SQL => sql`
@@ -219,7 +219,7 @@ async function readIds(db: Database, ids: readonly string[]): Promise<Omit<Page,
   }
 }
 
-/** Q3. `error`: what reading all of them together said. */
+/** REGISTRY-QUERIES-3. `error`: what reading all of them together said. */
 async function readEach(db: Database, ids: readonly string[], error: unknown): Promise<Omit<Page, 'last'>> {
   if (ids.length === 1) return { entries: [], unreadable: [{ id: ids[0] as string, error: errorText(error) }] };
   const middle = Math.ceil(ids.length / 2);

@@ -1,10 +1,10 @@
 // How the rows of the registry are read: as one JSON object each, of bounded size, by expressions that no value of a column
 // can make fail.
 //
-// RS1. A row's JSON column that is too large is left out and named in `oversized`; text that is compared with a limit is cut
+// REGISTRY-SQL-1. A row's JSON column that is too large is left out and named in `oversized`; text that is compared with a limit is cut
 //      above that limit.
-// RS2. Ages are computed by the database's clock; a date that is infinite has none.
-// RS3. No cast of a value that anyone can write, and no arithmetic that leaves its range.
+// REGISTRY-SQL-2. Ages are computed by the database's clock; a date that is infinite has none.
+// REGISTRY-SQL-3. No cast of a value that anyone can write, and no arithmetic that leaves its range.
 import { type SQL, sql } from '#drizzle-orm';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import { MAX_INSTANCES, MAX_JSON_BYTES, MAX_VERSIONS } from '../../domain/registry/row-limits.js';
@@ -28,7 +28,7 @@ const plain = (table: string, names: readonly string[]): Record<string, string> 
 const texts = (table: string, names: readonly string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, `left(${table}.${name}, ${MAX_TEXT})`]));
 
-/** RS1. The stored size first: the text of a value that is too large may be too large even for the database. */
+/** REGISTRY-SQL-1. The stored size first: the text of a value that is too large may be too large even for the database. */
 const isOversized = (column: string): string =>
   `case when pg_column_size(${column}) > ${MAX_JSON_TEXT} then true
     else coalesce(octet_length(${column}::text) > ${MAX_JSON_TEXT}, false) end`;
@@ -42,7 +42,7 @@ function documents(table: string, names: readonly string[]): Record<string, stri
   return { ...Object.fromEntries(each), oversized: `to_jsonb(array_remove(array[${oversized.join(', ')}], null))` };
 }
 
-/** RS2. Milliseconds since then; null where that is not finite. */
+/** REGISTRY-SQL-2. Milliseconds since then; null where that is not finite. */
 const ago = (instant: string): string =>
   `case when isfinite(${instant}) then round(extract(epoch from clock_timestamp() - ${instant}) * 1000) end`;
 

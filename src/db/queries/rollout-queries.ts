@@ -1,13 +1,13 @@
 // The rollout percentage of a version: set by a person, and read with what became of it.
 //
-// R1. Two people cannot exceed 100 together. The message is one transaction whose statements each see what was committed
+// ROLLOUT-QUERIES-1. Two people cannot exceed 100 together. The message is one transaction whose statements each see what was committed
 //     before they began: the first takes the extension's row, which also keeps versions from coming, the second the rows of
 //     its versions, so the third reads and writes what nobody else changes. (One statement would reckon with what it saw
 //     before it waited.)
-// R2. The audit row has the command's id, `version_rollout`, who and why. A command whose id is in the trail was done, and
+// ROLLOUT-QUERIES-2. The audit row has the command's id, `version_rollout`, who and why. A command whose id is in the trail was done, and
 //     is not done again: where an answer was lost, it is sent again.
-// R3. Nothing is written after the time that whoever asks waits.
-// R4. A percentage that is there already is no change, and to take a version out of the rollout is never refused.
+// ROLLOUT-QUERIES-3. Nothing is written after the time that whoever asks waits.
+// ROLLOUT-QUERIES-4. A percentage that is there already is no change, and to take a version out of the rollout is never refused.
 import { sql } from '#drizzle-orm';
 import type {
   ReadRollout,
@@ -24,7 +24,7 @@ import { inTransaction, literal, resultsOf } from './transaction.js';
 const ATTEMPTS = 3;
 /** One id twice: the first is there by now. */
 const UNIQUE = '23505';
-/** R3. What the time left is for: to begin, to wait for the extension's row, for a version's, and to commit. */
+/** ROLLOUT-QUERIES-3. What the time left is for: to begin, to wait for the extension's row, for a version's, and to commit. */
 const PARTS = 4;
 
 type OtherVersions = (RolloutResult & { kind: 'rollout_over_100' })['others'];
@@ -90,7 +90,7 @@ async function trySet(db: Database, command: RolloutCommand, remainingMs: () => 
 
 const HAS_RULES = `coalesce(v.routing_rules, '{}') not in ('{}', 'null')`;
 
-/** R4. No row: there is no such extension. */
+/** ROLLOUT-QUERIES-4. No row: there is no such extension. */
 function judgeAndWrite({
   id,
   extension_id,

@@ -1,8 +1,8 @@
 // Writes a batch although one of its rows would make it fail: the database refuses the row, or another transaction holds it.
 //
-// R1. The batch is written as a whole first; only if a row makes it fail is each row written by itself, once. Either way it is
+// ROW-BY-ROW-1. The batch is written as a whole first; only if a row makes it fail is each row written by itself, once. Either way it is
 //     one transaction: a rejection means that nothing was written, or that the answer was lost.
-// R2. The first held row is waited for briefly, the following ones hardly at all.
+// ROW-BY-ROW-2. The first held row is waited for briefly, the following ones hardly at all.
 import { type SQL, sql } from '#drizzle-orm';
 import { isRowHeld } from '../../domain/registry/held-error.js';
 import type { Database } from '../client.js';

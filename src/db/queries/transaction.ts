@@ -1,10 +1,10 @@
-// One transaction in one message of the simple protocol (C3 of client.ts), and how long it may wait for others.
+// One transaction in one message of the simple protocol (CLIENT-3 of client.ts), and how long it may wait for others.
 //
-// TX1. No wait for a row, for a table or, at the commit, for registry_revision is longer than `lock_timeout`: it is set before
+// TRANSACTION-1. No wait for a row, for a table or, at the commit, for registry_revision is longer than `lock_timeout`: it is set before
 //      the first statement is parsed, which is where a table's lock is taken. (A role's or a pooler's own settings stay.)
-// TX2. What the database gave up for the sake of others (deadlock, serialisation, a cancelled statement) is sent again: nothing
+// TRANSACTION-2. What the database gave up for the sake of others (deadlock, serialisation, a cancelled statement) is sent again: nothing
 //      of it was written, and it says nothing about the rows.
-// TX3. Where somebody holds what is needed for longer, it rejects with HeldError, which names the row and the holder.
+// TRANSACTION-3. Where somebody holds what is needed for longer, it rejects with HeldError, which names the row and the holder.
 
 import type { SQL } from '#drizzle-orm';
 import { PgDialect } from '#drizzle-orm/pg-core';
@@ -57,9 +57,9 @@ export async function resultsOf(
     try {
       return await db.$client.unsafe(message);
     } catch (error) {
-      // TX3.
+      // TRANSACTION-3.
       if (sqlState(error) === LOCK_NOT_AVAILABLE) throw await heldError(db, error, about);
-      // TX2.
+      // TRANSACTION-2.
       if (!isGivenUp(error) || attempt === ATTEMPTS) throw error;
     }
   }

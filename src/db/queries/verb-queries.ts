@@ -1,12 +1,12 @@
 // A person's verb, written.
 //
-// B1. Its audit row has the verb's id, name, actor and reason, also where the row was like that before. A verb whose id is
+// VERB-QUERIES-1. Its audit row has the verb's id, name, actor and reason, also where the row was like that before. A verb whose id is
 //     in the trail was done, and is not done again.
-// B2. A verb that was decided earlier is void where another person has decided anything about the extension since. One
+// VERB-QUERIES-2. A verb that was decided earlier is void where another person has decided anything about the extension since. One
 //     statement reads row and trail at one moment, and writes only to the row that it has read: where somebody was in
 //     between, it is sent again.
-// B3. Nothing is written after the time that whoever asks waits: the statement says by when, by the database's clock.
-// B4. It is sent again while there is time: where somebody held the row, and where the connection was lost, which B1 makes
+// VERB-QUERIES-3. Nothing is written after the time that whoever asks waits: the statement says by when, by the database's clock.
+// VERB-QUERIES-4. It is sent again while there is time: where somebody held the row, and where the connection was lost, which VERB-QUERIES-1 makes
 //     harmless.
 import { type SQL, sql } from '#drizzle-orm';
 import type { ApplyVerb, VerbCommand, VerbResult, WrittenRow } from '../../actors/ports/storage.js';
@@ -21,7 +21,7 @@ import { inTransaction } from './transaction.js';
 
 /** How often somebody may be in between. */
 const ATTEMPTS = 10;
-/** B3. What the time left is for: to begin, to wait for whoever has the row, for whoever waits before us, and to commit. */
+/** VERB-QUERIES-3. What the time left is for: to begin, to wait for whoever has the row, for whoever waits before us, and to commit. */
 const PARTS = 4;
 
 /** What a person decides about an extension or its versions; that it comes or goes is a decision too. */
@@ -64,7 +64,7 @@ export async function applyVerb(db: Database, command: VerbCommand, remainingMs:
     } catch (error) {
       if (remainingMs() <= 0 && attempt > 1) break;
       failure = error;
-      // B4. The lock's time was a part of what was left: enough is left to try again. One id twice: the first is there by now.
+      // VERB-QUERIES-4. The lock's time was a part of what was left: enough is left to try again. One id twice: the first is there by now.
       const mayPass = error instanceof HeldError || (isAnswerLost(error) && !isLost) || sqlState(error) === UNIQUE;
       isLost ||= isAnswerLost(error);
       if (!mayPass || remainingMs() < AGAIN_MS) throw error;

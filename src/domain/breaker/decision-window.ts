@@ -1,10 +1,10 @@
 // The breaker's own window: outcomes of the present generation, in a ring of buckets. Nothing else reads it.
 //
-// W1. An outcome recorded at t counts at `now` exactly while floor(now / bucket) - floor(t / bucket) < BUCKETS, so the
+// DECISION-WINDOW-1. An outcome recorded at t counts at `now` exactly while floor(now / bucket) - floor(t / bucket) < BUCKETS, so the
 //     window is as long as windowMs less at most one bucket, and never longer.
-// W2. Time only moves on: a time before the newest one seen counts as the newest. Idle gaps of any length empty it.
-// W3. Memory is fixed and recording takes constant time. It is mutated in place by the one slot that owns it.
-// W4. Overdue attempts are held beside the outcomes, never among them: as many as the last look found, fewer as they settle.
+// DECISION-WINDOW-2. Time only moves on: a time before the newest one seen counts as the newest. Idle gaps of any length empty it.
+// DECISION-WINDOW-3. Memory is fixed and recording takes constant time. It is mutated in place by the one slot that owns it.
+// DECISION-WINDOW-4. Overdue attempts are held beside the outcomes, never among them: as many as the last look found, fewer as they settle.
 
 export const BUCKETS = 12;
 
@@ -14,7 +14,7 @@ export class DecisionWindow {
   #failures = new Uint32Array(BUCKETS);
   /** First failure of each bucket, monotonic ms; meaningful only where #failures is above 0. */
   #firstFailureMs = new Float64Array(BUCKETS);
-  /** Newest time seen (W2). */
+  /** Newest time seen (DECISION-WINDOW-2). */
   #newestMs = 0;
   /** Number of its bucket since the clock's zero. */
   #newest = 0;
@@ -95,7 +95,7 @@ export class DecisionWindow {
     return this.failures(nowMs) > 0 ? this.#lastFailureMs : null;
   }
 
-  /** Attempts that are out and overdue (W4). */
+  /** Attempts that are out and overdue (DECISION-WINDOW-4). */
   get overdue(): number {
     return this.#overdue;
   }

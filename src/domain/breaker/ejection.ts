@@ -1,10 +1,10 @@
 // When one endpoint of a target (the instances that share a subject) is taken out of rotation, and for how long. Pure.
 //
-// E1. By row: EJECT_ROW failures in a row, overdue attempts among them, since the first of which was sent a sibling succeeded.
-// E2. By rate: from RATE_VOLUME outcomes in the window on, a success rate more than RATE_GAP below its siblings' together.
-// E3. No sibling success, no ejection: then the target fails as a whole and its breaker decides.
-// E4. At most half of a target's endpoints are out, rounded down: 0 of 1, 1 of 2, 1 of 3.
-// E5. The time out doubles with each ejection in a row, up to LONGEST times the first.
+// EJECTION-1. By row: EJECT_ROW failures in a row, overdue attempts among them, since the first of which was sent a sibling succeeded.
+// EJECTION-2. By rate: from RATE_VOLUME outcomes in the window on, a success rate more than RATE_GAP below its siblings' together.
+// EJECTION-3. No sibling success, no ejection: then the target fails as a whole and its breaker decides.
+// EJECTION-4. At most half of a target's endpoints are out, rounded down: 0 of 1, 1 of 2, 1 of 3.
+// EJECTION-5. The time out doubles with each ejection in a row, up to LONGEST times the first.
 import type { DecisionWindow } from './decision-window.js';
 
 export type EjectionReason = 'failures_in_a_row' | 'success_rate' | 'reported_unhealthy';
@@ -92,9 +92,9 @@ export function reasonAmong(
   return siblings.successes / siblings.outcomes - successes / outcomes > RATE_GAP ? 'success_rate' : null;
 }
 
-/** E4: whether one more of `endpoints` may go while `out` are out. */
+/** EJECTION-4: whether one more of `endpoints` may go while `out` are out. */
 export const mayEject = (endpoints: number, out: number): boolean => out < Math.floor(endpoints / 2);
 
-/** E5: `ejections` in a row, from 1; `firstSeconds` is `ejection_seconds`. */
+/** EJECTION-5: `ejections` in a row, from 1; `firstSeconds` is `ejection_seconds`. */
 export const ejectionMs = (ejections: number, firstSeconds: number): number =>
   firstSeconds * 1000 * Math.min(2 ** Math.min(ejections - 1, 30), LONGEST);

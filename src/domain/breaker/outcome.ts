@@ -1,9 +1,9 @@
 // What an attempt's end means for the target it was sent to: success, failure or neutral (counts for nobody).
 //
-// O1. Timeout, no responders, a service error of 500 or more: failure. A reply or a service error below 500: success.
-// O2. 429, our own disconnect, a subject we may not publish to, oversize: neutral.
-// O3. No responders is neutral while the target is within its absence grace (a rolling restart), never in half-open.
-// O4. What was refused before it was sent never comes here.
+// OUTCOME-1. Timeout, no responders, a service error of 500 or more: failure. A reply or a service error below 500: success.
+// OUTCOME-2. 429, our own disconnect, a subject we may not publish to, oversize: neutral.
+// OUTCOME-3. No responders is neutral while the target is within its absence grace (a rolling restart), never in half-open.
+// OUTCOME-4. What was refused before it was sent never comes here.
 
 export type Outcome = 'success' | 'failure' | 'neutral';
 

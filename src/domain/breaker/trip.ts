@@ -1,10 +1,10 @@
 // When a breaker opens, and on what evidence. Pure: it reads a decision window and settings, and says why or null.
 //
-// T1. Count rule `window`: failures >= failure_threshold, while failures / outcomes >= failure_rate_floor.
-// T2. Count rule `consecutive`: failures in a row, those still in the window, >= failure_threshold; no floor.
-// T3. Rate rule, beside either: failures / outcomes > error_rate_threshold (strictly), from minimum_volume outcomes on.
-// T4. A success never opens: callers evaluate at failures and at ticks only.
-// T5. In all of them an overdue attempt stands for a failed one: (failures + overdue) of (outcomes + overdue), so that a
+// TRIP-1. Count rule `window`: failures >= failure_threshold, while failures / outcomes >= failure_rate_floor.
+// TRIP-2. Count rule `consecutive`: failures in a row, those still in the window, >= failure_threshold; no floor.
+// TRIP-3. Rate rule, beside either: failures / outcomes > error_rate_threshold (strictly), from minimum_volume outcomes on.
+// TRIP-4. A success never opens: callers evaluate at failures and at ticks only.
+// TRIP-5. In all of them an overdue attempt stands for a failed one: (failures + overdue) of (outcomes + overdue), so that a
 //     hang is seen before its timeouts.
 
 import type { BreakerSettings } from '../registry/policy.js';

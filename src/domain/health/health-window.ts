@@ -1,10 +1,10 @@
 // What a target has done in the last five minutes, across breaker generations: counts and latencies for the health API,
 // metrics and health-based routing. It decides nothing about the breaker.
 //
-// V1. Every settled attempt that is no neutral one is recorded, whatever its generation. Latency is that of both kinds.
-// V2. Memory is bounded, and taken when it is first needed: a target that never had a call holds none, and one that had
+// HEALTH-WINDOW-1. Every settled attempt that is no neutral one is recorded, whatever its generation. Latency is that of both kinds.
+// HEALTH-WINDOW-2. Memory is bounded, and taken when it is first needed: a target that never had a call holds none, and one that had
 //     none for a whole window gives it back when it is next read.
-// V3. An attempt recorded at t counts at `now` exactly while floor(now / slice) - floor(t / slice) < SLICES. Time only
+// HEALTH-WINDOW-3. An attempt recorded at t counts at `now` exactly while floor(now / slice) - floor(t / slice) < SLICES. Time only
 //     moves on: a time before the newest one seen counts as the newest.
 import { LatencyHistogram } from './latency-histogram.js';
 

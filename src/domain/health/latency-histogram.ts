@@ -2,9 +2,9 @@
 // 32 µs to 134 s (below: within half a microsecond). After HdrHistogram's bucket layout (hdrhistogram.org). The counts
 // lie in rows, so that a sliding window can let go of one slice and keep the others.
 //
-// H1. All rows of all histograms count the same ranges, so counts merge by addition; every reading merges the rows.
-// H2. Recording is constant time; reading costs the number of counters, whatever the traffic was.
-// H3. Only octaves that were seen have counters, as narrow as their counts allow; they widen before one overflows, so
+// LATENCY-HISTOGRAM-1. All rows of all histograms count the same ranges, so counts merge by addition; every reading merges the rows.
+// LATENCY-HISTOGRAM-2. Recording is constant time; reading costs the number of counters, whatever the traffic was.
+// LATENCY-HISTOGRAM-3. Only octaves that were seen have counters, as narrow as their counts allow; they widen before one overflows, so
 //     that counts are exact up to 2^53.
 
 const STEP_BITS = 5;
@@ -53,7 +53,7 @@ export class LatencyHistogram {
     this.#count(counterOf(latencyMs), row, 1);
   }
 
-  /** Adds what another one with as many rows has counted, row by row (H1). */
+  /** Adds what another one with as many rows has counted, row by row (LATENCY-HISTOGRAM-1). */
   add(other: LatencyHistogram): void {
     for (let counter = 0; counter < COUNTERS; counter++)
       for (let row = 0; row < this.#rows; row++) {

@@ -1,9 +1,9 @@
 // When so many extensions fail at the same time that the cause is probably ours, or that of the network between.
 //
-// E1. It is one while more than half, and at least MIN_FAILING, of the extensions with traffic fail.
-// E2. With traffic is an extension with an outcome in the time of the health window; and one that is on and open, whose
+// MASS-FAILURE-1. It is one while more than half, and at least MIN_FAILING, of the extensions with traffic fail.
+// MASS-FAILURE-2. With traffic is an extension with an outcome in the time of the health window; and one that is on and open, whose
 //     callers are refused and so leave none. One that was switched off is not: nothing more would be written about it.
-// E3. What fails is open or half-open: extensions that opened together half-open together, and have not recovered by it.
+// MASS-FAILURE-3. What fails is open or half-open: extensions that opened together half-open together, and have not recovered by it.
 //     What a person isolated does not.
 import { HEALTH_WINDOW_MS } from './health-window.js';
 

@@ -1,6 +1,6 @@
 // When a success rate is too low to be called healthy. One rule for whoever asks.
 //
-// U1. A rate is judged from MIN_OUTCOMES on, and is low strictly under the minimum.
+// SUCCESS-RATE-1. A rate is judged from MIN_OUTCOMES on, and is low strictly under the minimum.
 
 const MIN_OUTCOMES = 10;
 

@@ -1,8 +1,8 @@
 // From what the registry holds and what a file says to what has to be written, as data.
 //
-// Z1. A row or field that the file does not name is left alone; where it makes a row, the field gets its default.
-// Z2. Pruning makes the file the whole truth: rows that it lacks are deleted, fields that it lacks get their default.
-// Z3. What is the same makes no change, so an import that is repeated writes nothing.
+// REGISTRY-FILE-DIFF-1. A row or field that the file does not name is left alone; where it makes a row, the field gets its default.
+// REGISTRY-FILE-DIFF-2. Pruning makes the file the whole truth: rows that it lacks are deleted, fields that it lacks get their default.
+// REGISTRY-FILE-DIFF-3. What is the same makes no change, so an import that is repeated writes nothing.
 import { isSameJson, type Json } from '../exact-json.js';
 import { byName, type FileRow } from './registry-file.js';
 import { defaultOf, ROW_FIELDS, type RowKind } from './registry-file-schema.js';

@@ -1,9 +1,9 @@
 // A whole registry as a file says it: what is wrong with one, and the rows it stands for.
 //
-// Y1. A file is valid as a whole or not at all; every problem is told, with its path. What the daemon would refuse is one.
-// Y2. What is measured (health, auto_disabled, revisions, times) is not in it.
-// Y3. Null in a nullable column means its default, and so does what a file leaves out where it makes a row.
-// Y4. What is written depends on the rows alone, in order of names: the same registry is the same file.
+// REGISTRY-FILE-1. A file is valid as a whole or not at all; every problem is told, with its path. What the daemon would refuse is one.
+// REGISTRY-FILE-2. What is measured (health, auto_disabled, revisions, times) is not in it.
+// REGISTRY-FILE-3. Null in a nullable column means its default, and so does what a file leaves out where it makes a row.
+// REGISTRY-FILE-4. What is written depends on the rows alone, in order of names: the same registry is the same file.
 import type { TSchema } from '#typebox';
 import { Compile, type Validator } from '#typebox/compile';
 import {
@@ -41,7 +41,7 @@ export interface FileRow {
   readonly fields: JsonMap;
 }
 
-/** Y1. */
+/** REGISTRY-FILE-1. */
 export function parseRegistryFile(
   tree: Json,
   rules: SubjectRules,
@@ -57,7 +57,7 @@ export function parseRegistryFile(
   return problems.length > 0 ? { problems } : { rows };
 }
 
-/** Y3, Y4. What a column holds that a file need not say is left out. */
+/** REGISTRY-FILE-3, REGISTRY-FILE-4. What a column holds that a file need not say is left out. */
 export function registryFile(rows: readonly FileRow[]): JsonMap {
   const byExtension = new Map<string, FileRow[]>();
   for (const row of [...rows].sort(byName)) {
@@ -229,7 +229,7 @@ function shapeProblems(schema: TSchema, value: Json, at: Path): string[] {
 /** Columns are `numeric(5, 2)`: what they would round would differ for ever. */
 const TWO_DIGITS: readonly string[] = ['rollout_percent', 'error_rate_threshold'];
 
-/** Y1: the daemon's own judgement, of all that has the right shape. */
+/** REGISTRY-FILE-1: the daemon's own judgement, of all that has the right shape. */
 function refusedByDaemon(
   extension: FileRow,
   children: readonly FileRow[],
@@ -282,7 +282,7 @@ function refusedByDaemon(
   }
 }
 
-/** Y3. What must be given and is wrong or missing was told: something in order stands in for it. */
+/** REGISTRY-FILE-3. What must be given and is wrong or missing was told: something in order stands in for it. */
 function columnsOf({ kind, fields }: FileRow, rules: SubjectRules): Readonly<Record<string, unknown>> {
   const standIn: Readonly<Record<string, Json>> = {
     type: 'pre',

@@ -1,9 +1,9 @@
 // What the auto-manager wants to write, as a function of what is: safe to ask again after every change.
 //
-// A1. Only an extension that is on, and that no person overrides, is switched off, and only while its breaker is open.
-// A2. Only what was switched off automatically is switched on, and only while its breaker is closed.
-// A3. In half-open nothing is wanted: a re-opening changes no row.
-// A4. Damping: a breaker that tripped within one window of its recovery has to stay closed for a window after the next
+// AUTO-MANAGEMENT-1. Only an extension that is on, and that no person overrides, is switched off, and only while its breaker is open.
+// AUTO-MANAGEMENT-2. Only what was switched off automatically is switched on, and only while its breaker is closed.
+// AUTO-MANAGEMENT-3. In half-open nothing is wanted: a re-opening changes no row.
+// AUTO-MANAGEMENT-4. Damping: a breaker that tripped within one window of its recovery has to stay closed for a window after the next
 //     one before the extension is switched on. So a dependency that flaps makes no rows.
 import type { Extension } from './extension.js';
 
@@ -25,7 +25,7 @@ export interface Recovery {
   readonly windowMs: number;
 }
 
-/** `damped`: to be switched on, but not yet (A4): ask again later. null: nothing is wanted. */
+/** `damped`: to be switched on, but not yet (AUTO-MANAGEMENT-4): ask again later. null: nothing is wanted. */
 export function wantedAutoChange(
   extension: Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride'>,
   state: 'closed' | 'open' | 'half_open',

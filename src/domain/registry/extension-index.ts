@@ -1,6 +1,6 @@
 // What belongs to what within one extension, found without looking through all of its rows.
 //
-// X1. An extension never changes once it is made, so what is derived from it is kept with it, and made when it is first
+// EXTENSION-INDEX-1. An extension never changes once it is made, so what is derived from it is kept with it, and made when it is first
 //     asked for: in time linear in its rows, however often it is asked.
 import type { Extension, Instance, Version } from './extension.js';
 

@@ -1,8 +1,8 @@
 // What a person may decide about one extension (`extensions.policy`), and what the breaker works with once row, columns
 // and daemon configuration are put together. One schema serves validation, its error texts and the documents.
 //
-// P1. A policy that is not valid is refused as a whole; nothing of it takes effect.
-// P2. What a policy does not name comes from the extension's threshold columns, else from the daemon's configuration.
+// POLICY-1. A policy that is not valid is refused as a whole; nothing of it takes effect.
+// POLICY-2. What a policy does not name comes from the extension's threshold columns, else from the daemon's configuration.
 import { type Static, Type } from '#typebox';
 import { Compile } from '#typebox/compile';
 import type { ThresholdColumns } from './registry-rows.js';
@@ -245,7 +245,7 @@ function describeError(
   return `${path} ${error.message}`;
 }
 
-/** P2: policy over threshold columns over configuration. */
+/** POLICY-2: policy over threshold columns over configuration. */
 export function resolveBreakerSettings(
   policy: ExtensionPolicy,
   columns: ThresholdColumns | null,

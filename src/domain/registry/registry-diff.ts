@@ -1,13 +1,13 @@
 // From what runs and what the registry says to what has to be done, as data; the supervisor does it, removals first.
 //
-// D1. A snapshot is the whole registry: what it does not hold is removed. Changes concern the ids they name alone.
-// D2. Mass removal: an update that would remove more than half of 10 or more running extensions removes nothing until a
+// REGISTRY-DIFF-1. A snapshot is the whole registry: what it does not hold is removed. Changes concern the ids they name alone.
+// REGISTRY-DIFF-2. Mass removal: an update that would remove more than half of 10 or more running extensions removes nothing until a
 //     second reading agrees, or somebody forces it. Everything else of it is applied at once.
-// D3. An entry that says what runs already makes no work.
-// D4. An extension that was deleted and inserted again is removed and started.
-// D5. An entry that cannot be read, or whose reading throws, concerns itself alone: what runs of it goes on, and it is reported
+// REGISTRY-DIFF-3. An entry that says what runs already makes no work.
+// REGISTRY-DIFF-4. An extension that was deleted and inserted again is removed and started.
+// REGISTRY-DIFF-5. An entry that cannot be read, or whose reading throws, concerns itself alone: what runs of it goes on, and it is reported
 //     and read again.
-// D6. A threshold that is written and has no effect is refused, so that whoever wrote it learns of it.
+// REGISTRY-DIFF-6. A threshold that is written and has no effect is refused, so that whoever wrote it learns of it.
 import { isDeepStrictEqual } from 'node:util';
 import { done, type Steps } from '../steps.js';
 import { type Extension, isSameRow } from './extension.js';
@@ -34,7 +34,7 @@ export interface RegistryPlan {
   readonly start: readonly {
     readonly id: string;
     readonly registered: RegisteredExtension;
-    /** null: it could not be read (D5), and `registered` has no extension. */
+    /** null: it could not be read (REGISTRY-DIFF-5), and `registered` has no extension. */
     readonly entry: RegistryEntry | null;
   }[];
   readonly update: readonly {
@@ -43,9 +43,9 @@ export interface RegistryPlan {
     readonly entry: RegistryEntry;
   }[];
   readonly refused: readonly RowProblem[];
-  /** Ids that have to be read again (D5). */
+  /** Ids that have to be read again (REGISTRY-DIFF-5). */
   readonly failed: readonly string[];
-  /** Ids whose removal is held back (D2). */
+  /** Ids whose removal is held back (REGISTRY-DIFF-2). */
   readonly held: readonly string[];
 }
 
@@ -100,7 +100,7 @@ export function* diffingRegistry(
         ...(defaultThresholds.length === 0 ? {} : { defaultThresholds }),
       };
       refused.push(...thresholdsWithoutEffect(entry, before));
-      // D4.
+      // REGISTRY-DIFF-4.
       if (isOther) remove.push(id);
       if (before === undefined) start.push({ id, registered, entry });
       else if (unsettled.has(id) || !isSameRegistered(before, registered)) changed.push({ id, registered, entry });
@@ -124,7 +124,7 @@ const isSameRegistered = (a: RegisteredExtension, b: RegisteredExtension): boole
   isDeepStrictEqual(a.thresholds, b.thresholds) &&
   isDeepStrictEqual(a.defaultThresholds ?? [], b.defaultThresholds ?? []);
 
-/** D6. Only where it came to be so: a predecessor's rows are full of them. */
+/** REGISTRY-DIFF-6. Only where it came to be so: a predecessor's rows are full of them. */
 function thresholdsWithoutEffect(entry: RegistryEntry, before: RegisteredExtension | undefined): RowProblem[] {
   const known = before?.defaultThresholds ?? [];
   const news = (entry.defaultThresholds ?? []).filter((name) => !known.includes(name));

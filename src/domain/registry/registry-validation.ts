@@ -1,12 +1,12 @@
 // What an extension's rows say, put together with what was in force before, becomes what is in force now.
 //
-// L1. Last known good: what makes a running row invalid is refused, and the last valid form of that row stays in force. Of a
+// REGISTRY-VALIDATION-1. Last known good: what makes a running row invalid is refused, and the last valid form of that row stays in force. Of a
 //     row that was deleted and inserted again there is no earlier form.
-// L2, in row-validation.ts: an operator's switches count also on a row that is refused.
-// L3. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
-// L4, in rollout.ts: what the rows of several versions say together.
-// L5. What says the same as before is the same object as before, so that whoever compares has little to do.
-// L6. However many rows there are, no step of the work takes longer than a few of them.
+// ROW-VALIDATION-1, in row-validation.ts: an operator's switches count also on a row that is refused.
+// REGISTRY-VALIDATION-2. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
+// REGISTRY-ROLLOUT-1, in rollout.ts: what the rows of several versions say together.
+// REGISTRY-VALIDATION-3. What says the same as before is the same object as before, so that whoever compares has little to do.
+// REGISTRY-VALIDATION-4. However many rows there are, no step of the work takes longer than a few of them.
 import { isDeepStrictEqual } from 'node:util';
 import { Value } from '#typebox/value';
 import { done, type Steps } from '../steps.js';
@@ -52,7 +52,7 @@ export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: 
   return done(parsingEntry(entry, rules, previous));
 }
 
-/** As parseEntry. L6. */
+/** As parseEntry. REGISTRY-VALIDATION-4. */
 export function* parsingEntry(
   entry: RegistryEntry,
   rules: SubjectRules,
@@ -172,7 +172,7 @@ function keepValid<T>(
   return kept === undefined ? [] : [kept()];
 }
 
-/** L2. A policy that was removed meanwhile is not the one that its row has now. */
+/** ROW-VALIDATION-1. A policy that was removed meanwhile is not the one that its row has now. */
 function keptOwn({ extension: row }: RegistryEntry, before: Extension): Partial<Extension> {
   const { policyUid: was = null } = before;
   const is = row.policy_uid ?? null;
@@ -191,14 +191,14 @@ function tooManyProblems({ versions, instances }: RegistryEntry): string[] {
   ];
 }
 
-/** L5, of a list. */
+/** REGISTRY-VALIDATION-3, of a list. */
 function same<T>(list: readonly T[], before: readonly T[] | undefined): readonly T[] {
   return before !== undefined && list.length === before.length && list.every((one, i) => one === before[i])
     ? before
     : list;
 }
 
-/** L5, of what is the extension's own. */
+/** REGISTRY-VALIDATION-3, of what is the extension's own. */
 function sameOwn(extension: Extension, before: Extension | null): Extension {
   if (before === null) return extension;
   const { versions, instances, ...own } = extension;

@@ -1,10 +1,10 @@
 // Which keys each version of a rollout has: 10 000 slots, one for each hundredth of a per cent, allotted to versions.
 //
-// SL1. A key is in one slot, by its hash; a version has as many slots as its percentage has hundredths. No slot has two.
-// SL2. Another percentage takes slots from the default, or gives them to it, and leaves those of the other versions alone.
+// ROLLOUT-SLOTS-1. A key is in one slot, by its hash; a version has as many slots as its percentage has hundredths. No slot has two.
+// ROLLOUT-SLOTS-2. Another percentage takes slots from the default, or gives them to it, and leaves those of the other versions alone.
 //      That needs a memory: see docs/decisions/0022-slots-of-a-rollout.md. It is kept by the database (drizzle, M16), where
 //      extreg_slots() does what allotSlots() does here.
-// SL3. A version grows into the lowest slots that are free and gives up its highest, so there and back is where it was.
+// ROLLOUT-SLOTS-3. A version grows into the lowest slots that are free and gives up its highest, so there and back is where it was.
 
 import { done, type Steps, sorting } from '../steps.js';
 
@@ -17,10 +17,10 @@ export type RolloutSlots = ReadonlyMap<string, readonly SlotRange[]>;
 
 export const NO_SLOTS: RolloutSlots = new Map();
 
-/** SL1. Of the hash of a key, 0..2^32 - 1. */
+/** ROLLOUT-SLOTS-1. Of the hash of a key, 0..2^32 - 1. */
 export const slotOf = (keyHash: number): number => Math.floor((keyHash / 2 ** 32) * SLOTS);
 
-/** SL2, SL3. `held`: what was allotted before; `wanted`: slots by version, together at most SLOTS. */
+/** ROLLOUT-SLOTS-2, ROLLOUT-SLOTS-3. `held`: what was allotted before; `wanted`: slots by version, together at most SLOTS. */
 export const allotSlots = (held: RolloutSlots, wanted: ReadonlyMap<string, number>): RolloutSlots =>
   done(allottingSlots(held, wanted));
 

@@ -2,7 +2,7 @@
 //
 // A version is in the rollout when it is enabled, has no rules and has a percentage; null is no percentage.
 //
-// L4. The percentages in force of one extension add up to at most 100, reckoned in hundredths, and have one rollout key.
+// REGISTRY-ROLLOUT-1. The percentages in force of one extension add up to at most 100, reckoned in hundredths, and have one rollout key.
 //     Rows that would have it otherwise are refused: what each version had in force stays, and one that took no calls
 //     before takes none. A daemon that has nothing in force yet takes the rows that were changed first.
 import type { Extension, Version } from './extension.js';
@@ -44,7 +44,7 @@ interface RolloutInForce {
   readonly refused: readonly string[];
 }
 
-/** L4. `versions`: as their rows say, with a person's switches; `previous`: those in force until now. */
+/** REGISTRY-ROLLOUT-1. `versions`: as their rows say, with a person's switches; `previous`: those in force until now. */
 export function rolloutInForce(versions: readonly Version[], previous: readonly Version[]): RolloutInForce {
   const problems = rolloutProblems(versions);
   if (problems.length === 0) return { versions, problems, refused: [] };

@@ -1,7 +1,7 @@
 // One row as the database holds it becomes a noun, or problems that say what was expected and what was got; and what an
 // operator's switches make of the form that is in force where the rest of the row is refused.
 //
-// L2. An operator's switches (enabled, auto_disabled, breaker_override, breaker_resets, the weight of an instance, 0 percent
+// ROW-VALIDATION-1. An operator's switches (enabled, auto_disabled, breaker_override, breaker_resets, the weight of an instance, 0 percent
 //     for a version in the rollout) always count, also on a row that is refused: how to turn something off, or to drain it,
 //     must not depend on the rest of its row. A switch that is itself not valid stays as it is in force.
 import {
@@ -130,7 +130,7 @@ export function parseInstance(row: InstanceRow, rules: SubjectRules): Parsed<Ins
   };
 }
 
-/** L2. */
+/** ROW-VALIDATION-1. */
 export function extensionSwitches(
   row: ExtensionRow,
   inForce: BreakerOverride | null,
@@ -153,7 +153,7 @@ function switchesOf(
   };
 }
 
-/** L2. */
+/** ROW-VALIDATION-1. */
 export function keptVersion(row: VersionRow, inForce: Version): Version {
   const isDrained = inForce.rolloutPercent !== null && row.rollout_percent === 0;
   return {
@@ -163,7 +163,7 @@ export function keptVersion(row: VersionRow, inForce: Version): Version {
   };
 }
 
-/** L2. */
+/** ROW-VALIDATION-1. */
 export function keptInstance(row: InstanceRow, inForce: Instance): Instance {
   const weight = row.weight ?? DEFAULT_WEIGHT;
   return { ...inForce, ...reportOf(row), weight: isWeight(weight) ? weight : inForce.weight };

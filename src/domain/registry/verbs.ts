@@ -1,9 +1,9 @@
 // What an operator can tell an extension or one version of it, and what that makes of the registry's rows.
 //
-// V4. Of the two overrides over a target, its extension's and its version's, the stricter is in force: isolated, then
+// VERBS-1. Of the two overrides over a target, its extension's and its version's, the stricter is in force: isolated, then
 //     forced closed.
-// V5. A version's name means its row; where the extension has no version rows, its own row, which is the whole extension.
-// V6. What a person decided is seen in the rows, by whoever reads them and however many decisions he reads at a time.
+// VERBS-2. A version's name means its row; where the extension has no version rows, its own row, which is the whole extension.
+// VERBS-3. What a person decided is seen in the rows, by whoever reads them and however many decisions he reads at a time.
 import { AUTO_MANAGER } from './auto-management.js';
 import type { BreakerOverride, Extension, Version } from './extension.js';
 import { versionOf } from './extension-index.js';
@@ -25,14 +25,14 @@ export const isBreakerVerb = (verb: Verb): verb is BreakerVerb => Object.hasOwn(
 /** Name of its audit row; that of a version's row begins with `version_`. */
 export const actionOf = (verb: Verb): string => verb.replace('-', '_');
 
-/** V4. */
+/** VERBS-1. */
 export function overrideOf(extension: Extension, version: string): BreakerOverride | null {
   const own = versionOf(extension, version)?.breakerOverride ?? null;
   const both = [extension.breakerOverride, own];
   return both.includes('isolated') ? 'isolated' : both.includes('forced_closed') ? 'forced_closed' : null;
 }
 
-/** V5. `version` null: the whole extension. */
+/** VERBS-2. `version` null: the whole extension. */
 export function scopeOf(extension: Extension, version: string | null): { readonly version: string | null } | 'none' {
   if (version === null || versionOf(extension, version) !== undefined) return { version };
   return version === extension.version && extension.versions.length === 0 ? { version: null } : 'none';
@@ -66,7 +66,7 @@ export function afterVerb(extension: Extension, version: string | null, decision
 }
 
 /**
- * V6. What the decisions between two readings of an extension mean for the breaker of one of its versions, overrides apart.
+ * VERBS-3. What the decisions between two readings of an extension mean for the breaker of one of its versions, overrides apart.
  * `renew`: a new generation in the state it has. null: nobody decided anything but, maybe, the auto-manager.
  */
 export function effectOf(

@@ -1,9 +1,9 @@
 // Which versions of an extension there are to choose from, and which is the default.
 //
-// C1. The default is the highest enabled version with empty rules and no percentage; where there is none, the extension's
+// VERSION-CHOICE-1. The default is the highest enabled version with empty rules and no percentage; where there is none, the extension's
 //     own row, which stands for the version named `extensions.version`.
-// C2. The own row is ignored where a version row has that name, also a disabled one. Then there may be no default at all.
-// C3. However many versions there are, choosing the default costs a comparison for each, once for each form of the extension.
+// VERSION-CHOICE-2. The own row is ignored where a version row has that name, also a disabled one. Then there may be no default at all.
+// VERSION-CHOICE-3. However many versions there are, choosing the default costs a comparison for each, once for each form of the extension.
 import type { Extension, Version } from './extension.js';
 import { versionOf } from './extension-index.js';
 
@@ -66,7 +66,7 @@ function compareNumbers(a: string, b: string): number {
   return l.length - r.length || (l < r ? -1 : l > r ? 1 : 0);
 }
 
-/** The extension's own row as a version; null where a version row has its name (C2). */
+/** The extension's own row as a version; null where a version row has its name (VERSION-CHOICE-2). */
 function ownRow(extension: Extension): Version | null {
   if (versionOf(extension, extension.version) !== undefined) return null;
   return {
@@ -88,7 +88,7 @@ function ownRow(extension: Extension): Version | null {
 
 const defaults = new WeakMap<Extension, Version | null>();
 
-/** C1, C2. null: every version that could be the default is disabled. */
+/** VERSION-CHOICE-1, VERSION-CHOICE-2. null: every version that could be the default is disabled. */
 export function defaultVersion(extension: Extension): Version | null {
   let found = defaults.get(extension);
   if (found === undefined) {

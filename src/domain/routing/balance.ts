@@ -3,15 +3,15 @@
 // least_inflight        power of two choices (Mitzenmacher): of two drawn by weight the one that is less busy for its weight;
 // consistent_hash       weighted rendezvous on the call's key (rendezvous.ts); round-robin where it has none.
 //
-// B1. Round-robin: over any full cycle with unchanged members each member gets exactly its weight's share, spread evenly.
-// B2. Weight 0 and disabled members get nothing. Members out of rotation get nothing while others are usable; whether they
+// BALANCE-1. Round-robin: over any full cycle with unchanged members each member gets exactly its weight's share, spread evenly.
+// BALANCE-2. Weight 0 and disabled members get nothing. Members out of rotation get nothing while others are usable; whether they
 //     do where none is (panic policy `any_enabled`) is for the caller to say.
-// B3. A member that asked for rest (429 with Retry-After) is passed over until then, unless all of them did.
-// B4. Each pool begins at a random point of its cycle, so that replicas, which all see a change at once, do not pick in
+// BALANCE-3. A member that asked for rest (429 with Retry-After) is passed over until then, unless all of them did.
+// BALANCE-4. Each pool begins at a random point of its cycle, so that replicas, which all see a change at once, do not pick in
 //     lock-step.
-// B5. Least in flight: being empty because it fails fast gains a member nothing. One that fails gets its weight's share at most.
-// B6. By hash, who is passed over loses his keys to the others for as long, and no other key moves.
-// B7. By hash with a balance factor, no member gets a call by which it would have more in flight than that factor of its weight's
+// BALANCE-5. Least in flight: being empty because it fails fast gains a member nothing. One that fails gets its weight's share at most.
+// BALANCE-6. By hash, who is passed over loses his keys to the others for as long, and no other key moves.
+// BALANCE-7. By hash with a balance factor, no member gets a call by which it would have more in flight than that factor of its weight's
 //     share of all that are in flight, rounded up. Some member always has less. (After Mirrokni, Thorup and Zadimoghaddam,
 //     consistent hashing with bounded loads.)
 //
@@ -26,7 +26,7 @@ export interface PoolSeat {
   readonly isInRotation: boolean;
   /** Ids of the instances that share it and take no calls, for an operator says that they are unhealthy; absent: none. */
   readonly withheld?: ReadonlySet<string>;
-  /** Monotonic ms until which it asked not to be called (B3). */
+  /** Monotonic ms until which it asked not to be called (BALANCE-3). */
   readonly restUntilMs: number;
   /** Attempts that are out to it. */
   readonly inFlight: number;
@@ -51,11 +51,11 @@ export interface Draw {
   readonly nowMs: number;
   /** Subjects that this call tried in vain. */
   readonly avoid: readonly string[];
-  /** Where nobody is left in rotation, those that are out will do (B2). */
+  /** Where nobody is left in rotation, those that are out will do (BALANCE-2). */
   readonly mayPanic: boolean;
   /** `hashOf` the call's routing key; null: it has none. */
   readonly keyHash: number | null;
-  /** B7: per cent, above 100; 0 or absent: no bound. */
+  /** BALANCE-7: per cent, above 100; 0 or absent: no bound. */
   readonly balanceFactor?: number;
   /** 0..1, 1 excluded. */
   readonly random: () => number;
@@ -88,7 +88,7 @@ export class InstancePool<T extends PoolSeat, V> {
 
   /**
    * `instances`: those that serve one version, in any order; `value`: what the caller wants to get back with a pick;
-   * `random`: 0..1, decides where the pool begins (B4) and is not kept.
+   * `random`: 0..1, decides where the pool begins (BALANCE-4) and is not kept.
    */
   constructor(
     instances: readonly Instance[],
@@ -255,7 +255,7 @@ export class InstancePool<T extends PoolSeat, V> {
     return best;
   }
 
-  /** B7: of the free ones. */
+  /** BALANCE-7: of the free ones. */
   #loadOf(avoid: readonly string[], restedMs: number, isPanic: boolean): Load<T> {
     const weights = new Map<T, number>();
     for (const member of this.#members) {
@@ -271,7 +271,7 @@ export class InstancePool<T extends PoolSeat, V> {
     return { weights, weight, inFlight };
   }
 
-  /** B7: ids of the members in rotation that get no call by a key at present. */
+  /** BALANCE-7: ids of the members in rotation that get no call by a key at present. */
   full({ nowMs, avoid, balanceFactor = 0 }: Draw): ReadonlySet<string> {
     if (balanceFactor === 0 || this.#balancer !== 'consistent_hash') return NO_IDS;
     const load = this.#loadOf(avoid, nowMs, false);
@@ -328,8 +328,8 @@ export class InstancePool<T extends PoolSeat, V> {
   }
 
   /**
-   * B4. `point`: 0..1 of the cycle, as far as MAX_VISITS reach; so many members that they do not are spread by the order of
-   * their ties. The turns taken are those of the cycle, so that B1 holds from here as from its beginning.
+   * BALANCE-4. `point`: 0..1 of the cycle, as far as MAX_VISITS reach; so many members that they do not are spread by the order of
+   * their ties. The turns taken are those of the cycle, so that BALANCE-1 holds from here as from its beginning.
    */
   #turnTo(point: number): void {
     const weights = this.#members.map(({ instance }) => instance.weight);
@@ -351,7 +351,7 @@ interface Load<T> {
   readonly inFlight: number;
 }
 
-/** B7. Whole numbers throughout, so that what is exactly a whole number is not rounded up. */
+/** BALANCE-7. Whole numbers throughout, so that what is exactly a whole number is not rounded up. */
 function isFull<T extends PoolSeat, V>(
   { seat }: PoolMember<T, V>,
   { weights, weight, inFlight }: Load<T>,
@@ -382,7 +382,7 @@ function isFree<T extends PoolSeat, V>(
 }
 
 /**
- * B5. Calls in flight say how busy a member is only of those that go well: one whose calls fail at once has none. Over its
+ * BALANCE-5. Calls in flight say how busy a member is only of those that go well: one whose calls fail at once has none. Over its
  * weight and its success rate they say how busy it would be. The rival takes the call where it is then no busier than the
  * one drawn is now: idle ones get what is drawn for them, so that their weights alone decide.
  */

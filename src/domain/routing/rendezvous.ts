@@ -1,9 +1,9 @@
 // Weighted rendezvous hashing (highest random weight, after Thaler and Ravishankar): for each key every member has a score,
 // and the member with the greatest has the key.
 //
-// K1. A score depends on the key, the member and its weight, and on nothing else: no order, no neighbour, no process. So
+// RENDEZVOUS-1. A score depends on the key, the member and its weight, and on nothing else: no order, no neighbour, no process. So
 //     every replica answers alike, and a key moves only to or from a member that came, went or has another weight.
-// K2. Each member has its weight's share of the keys; what it scores for one key tells nothing of another key or member.
+// RENDEZVOUS-2. Each member has its weight's share of the keys; what it scores for one key tells nothing of another key or member.
 import murmurhash from 'murmurhash';
 
 /** Of a text, 0..2^32 - 1 (murmur3, 32 bits). For members once per change of the registry, for a key once per call. */

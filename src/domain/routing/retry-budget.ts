@@ -1,6 +1,6 @@
 // How many retries an extension may spend: a share of its calls of the last ten seconds (a fifth), and always a few (three).
 //
-// R1. A retry is granted only while those of the last ten seconds are fewer than the reserve or than that share of the calls
+// RETRY-BUDGET-1. A retry is granted only while those of the last ten seconds are fewer than the reserve or than that share of the calls
 //     in them, so an outage is not multiplied.
 import { DEFAULT_RETRY_BUDGET, type RetryPolicy } from '../registry/policy.js';
 

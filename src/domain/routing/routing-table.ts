@@ -1,12 +1,12 @@
 // Which version of an extension a call asks for: rules, rollout and default, compiled once per change of the registry.
 //
-// RT1. Rules come first: of the versions whose rules the context meets, the one with the most conditions, then the highest.
-// RT2. Then the rollout: each version with a percentage has that share of the keys, the default the rest. Another percentage
+// ROUTING-TABLE-1. Rules come first: of the versions whose rules the context meets, the one with the most conditions, then the highest.
+// ROUTING-TABLE-2. Then the rollout: each version with a percentage has that share of the keys, the default the rest. Another percentage
 //      moves keys between its version and the default alone (rollout-slots.ts); a key gives the same version on every
 //      replica, and keys of two extensions are independent. Without a default, the versions share also the rest, in the
 //      proportion of their percentages.
-// RT3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
-// RT4. However many versions there are, compiling them can be put aside between its steps.
+// ROUTING-TABLE-3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
+// ROUTING-TABLE-4. However many versions there are, compiling them can be put aside between its steps.
 import type { Extension, Version } from '../registry/extension.js';
 import { hasNoRules, isInRollout, sharesOf, slotsWanted } from '../registry/rollout.js';
 import { allottingSlots, type SlotRange, slotOf } from '../registry/rollout-slots.js';
@@ -59,9 +59,9 @@ interface Compiled {
 }
 
 export class RoutingTable {
-  /** RT1: in the order in which they are asked. */
+  /** ROUTING-TABLE-1: in the order in which they are asked. */
   readonly ruled: readonly RuledVersion[];
-  /** RT2; empty where no version has a percentage. */
+  /** ROUTING-TABLE-2; empty where no version has a percentage. */
   readonly shares: readonly RolloutShare[];
   readonly rolloutKeys: readonly string[];
   readonly default: Choice | null;
@@ -72,7 +72,7 @@ export class RoutingTable {
   /** Why no version takes a call that `choose` finds none for. */
   readonly noneReason: 'disabled' | 'no_version';
   readonly #extensionId: string;
-  /** RT2: in order. */
+  /** ROUTING-TABLE-2: in order. */
   readonly #slots: readonly OwnedSlots[];
 
   constructor(extension: Extension, compiled: Compiled = done(compiling(extension))) {
@@ -110,7 +110,7 @@ export class RoutingTable {
     return null;
   }
 
-  /** RT2. */
+  /** ROUTING-TABLE-2. */
   #sharedOut(key: string): Choice | null {
     // With the extension's id in it, a tenant that is first in one rollout is not first in all of them.
     const keyHash = hashOf(`${this.#extensionId}\n${key}`);
@@ -157,7 +157,7 @@ export class RoutingTable {
   }
 }
 
-/** RT4. For the constructor. */
+/** ROUTING-TABLE-4. For the constructor. */
 export function* compiling(extension: Extension): Steps<Compiled> {
   const ruled: { readonly version: Version; readonly made: RuledVersion }[] = [];
   const inRollout: (Version & { readonly rolloutPercent: number })[] = [];

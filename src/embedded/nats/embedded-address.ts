@@ -1,7 +1,7 @@
 // Port and token of the embedded nats-server, kept in the data directory, so that what was connected to it yesterday still is tomorrow.
 //
-// ADDRESS-1. Both are readable by the owner alone, and written whole or not at all.
-// ADDRESS-2. What cannot be read as a port or a token counts as absent.
+// EMBEDDED-ADDRESS-1. Both are readable by the owner alone, and written whole or not at all.
+// EMBEDDED-ADDRESS-2. What cannot be read as a port or a token counts as absent.
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ function read(file: string): string {
   }
 }
 
-/** ADDRESS-1. */
+/** EMBEDDED-ADDRESS-1. */
 function write(file: string, text: string): void {
   mkdirSync(join(file, '..'), { recursive: true });
   writeFileSync(`${file}.new`, `${text}\n`, { mode: 0o600 });

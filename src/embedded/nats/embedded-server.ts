@@ -1,9 +1,9 @@
 // The nats-server that the daemon brings along where no NATS_URL is given.
 //
-// S1. It listens on loopback only, asks for a token, and ends with the daemon, however the daemon ends.
-// S2. Port 4222 if it is free, else a free one; once chosen, port and token stay in later starts, so that an extension that was
+// EMBEDDED-SERVER-1. It listens on loopback only, asks for a token, and ends with the daemon, however the daemon ends.
+// EMBEDDED-SERVER-2. Port 4222 if it is free, else a free one; once chosen, port and token stay in later starts, so that an extension that was
 //     connected is again. A start that finds its port in use by another process fails and says what to do.
-// S3. A server that dies is started again on its port, at once and then with growing pauses, until stop().
+// EMBEDDED-SERVER-3. A server that dies is started again on its port, at once and then with growing pauses, until stop().
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -64,7 +64,7 @@ export interface EmbeddedServer {
   stop(): Promise<void>;
 }
 
-/** S2. Another process listens on the port of earlier starts; `message` says what to do. */
+/** EMBEDDED-SERVER-2. Another process listens on the port of earlier starts; `message` says what to do. */
 export class NatsPortInUseError extends Error {
   override readonly name = 'NatsPortInUseError';
   constructor(port: number, file: string) {

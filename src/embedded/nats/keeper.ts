@@ -1,9 +1,9 @@
 // A process of its own that holds the embedded nats-server: node keeper.js <binary> <config file>.
 // It is started detached, so a Ctrl-C in the terminal reaches neither it nor the server before the daemon has drained.
 //
-// H1. The server ends when the keeper's standard input ends, which the daemon's death brings about however it dies.
-// H2. The keeper ends when the server ends, with the server's exit code.
-// H3. Its first line of output is the server's process id.
+// KEEPER-1. The server ends when the keeper's standard input ends, which the daemon's death brings about however it dies.
+// KEEPER-2. The keeper ends when the server ends, with the server's exit code.
+// KEEPER-3. Its first line of output is the server's process id.
 import { spawn } from 'node:child_process';
 
 const KILL_AFTER_MS = 1000;

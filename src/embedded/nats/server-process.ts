@@ -1,8 +1,8 @@
 // One run of a nats-server under its keeper: start it, know its port, end it.
 //
-// P1. Nothing of it outlives this process, nor the keeper: when the keeper ends, its process group is killed.
-// P2. Where both were killed at once, the next start in the same directory ends what they left.
-// P3. Secrets go into the configuration file, readable by the owner alone, never onto a command line.
+// SERVER-PROCESS-1. Nothing of it outlives this process, nor the keeper: when the keeper ends, its process group is killed.
+// SERVER-PROCESS-2. Where both were killed at once, the next start in the same directory ends what they left.
+// SERVER-PROCESS-3. Secrets go into the configuration file, readable by the owner alone, never onto a command line.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -45,7 +45,7 @@ export class ServerProcess {
   }
 }
 
-/** P3. A server that runs reads it again at a SIGHUP. */
+/** SERVER-PROCESS-3. A server that runs reads it again at a SIGHUP. */
 export function writeServerConfig({ directory, port, config }: Omit<ServerSpec, 'binary'>): void {
   const configFile = join(resolve(directory), CONFIG_FILE);
   const ports = JSON.stringify(resolve(directory));
@@ -82,7 +82,7 @@ export async function startServerProcess(spec: ServerSpec): Promise<ServerProces
       ended = true;
       done();
     };
-    // P1. The output is whole at 'close', which comes once nobody of the group is left to write to it.
+    // SERVER-PROCESS-1. The output is whole at 'close', which comes once nobody of the group is left to write to it.
     keeper.once('exit', () => killGroup(keeper));
     keeper.once('close', end).once('error', end);
   });
@@ -103,7 +103,7 @@ export async function startServerProcess(spec: ServerSpec): Promise<ServerProces
   throw new Error(`nats-server ${why}: ${output.trim() || 'no output'}`);
 }
 
-/** P2. A ports file that is still there names a server that was killed, or one whose keeper is gone. */
+/** SERVER-PROCESS-2. A ports file that is still there names a server that was killed, or one whose keeper is gone. */
 function endOrphans(directory: string, configFile: string): void {
   for (const file of readdirSync(directory)) {
     const pid = Number(/^nats-server_([0-9]+)\.ports$/.exec(file)?.[1]);

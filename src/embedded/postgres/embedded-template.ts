@@ -1,8 +1,8 @@
 // The template of the embedded database: the files of a new one, in one compressed file. Unpacking it costs a tenth of what
 // making a database costs.
 //
-// ET1. A template is used as a whole or not at all: its key names the engine and the schema, its digest covers its content.
-// ET2. A template file is replaced in one step; an unfinished one has another name.
+// EMBEDDED-TEMPLATE-1. A template is used as a whole or not at all: its key names the engine and the schema, its digest covers its content.
+// EMBEDDED-TEMPLATE-2. A template file is replaced in one step; an unfinished one has another name.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -71,10 +71,10 @@ export function unpackFiles(packed: Buffer, directory: string): void {
   }
 }
 
-/** ET2. What a writer that was killed may leave. */
+/** EMBEDDED-TEMPLATE-2. What a writer that was killed may leave. */
 export const unfinishedTemplate = (file: string): string => `${file}.new`;
 
-/** ET2. Compresses outside the calling thread. */
+/** EMBEDDED-TEMPLATE-2. Compresses outside the calling thread. */
 export async function writeTemplate(file: string, key: string, packed: Buffer): Promise<void> {
   const content = await compress(packed, {
     params: { ...COMPRESSION, [constants.BROTLI_PARAM_SIZE_HINT]: packed.length },
@@ -90,7 +90,7 @@ export async function writeTemplate(file: string, key: string, packed: Buffer): 
   }
 }
 
-/** ET1. Packed files; null where there is no such file. Throws TemplateUnusableError. */
+/** EMBEDDED-TEMPLATE-1. Packed files; null where there is no such file. Throws TemplateUnusableError. */
 export function readTemplate(file: string, key: string): Buffer | null {
   let bytes: Buffer;
   try {

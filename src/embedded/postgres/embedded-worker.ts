@@ -1,9 +1,9 @@
 // The thread that holds the embedded database: PGlite, behind the PostgreSQL protocol on the data directory's socket.
 // (On the main thread a statement would stop the daemon for as long as it runs.)
 //
-// E1. The socket is listened on before the database is opened, and closed after it.
-// E2. `pgdata` is a whole database with its schema or is not there: it is made beside its place and moved there.
-// E5. A database from a template has an identity of its own before a client can read it, also if the process that unpacked it
+// EMBEDDED-WORKER-1. The socket is listened on before the database is opened, and closed after it.
+// EMBEDDED-WORKER-2. `pgdata` is a whole database with its schema or is not there: it is made beside its place and moved there.
+// EMBEDDED-WORKER-3. A database from a template has an identity of its own before a client can read it, also if the process that unpacked it
 //     was killed: a mark in `pgdata` stays until then.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -28,7 +28,7 @@ import { WireServer } from './wire-server.js';
 const { dataDir, socketDir, idleHolderMs, schema, templates }: EmbeddedWorkerData = workerData;
 const place = join(dataDir, 'pgdata');
 const unfinished = join(dataDir, 'pgdata.new');
-/** E5. */
+/** EMBEDDED-WORKER-3. */
 const mark = join(place, UNPACKED_MARK);
 /**
  * PostgreSQL clears its buffers when it starts. 128 MB of them, its default, are a third of the time that opening the
@@ -36,7 +36,7 @@ const mark = join(place, UNPACKED_MARK);
  */
 const OPTIONS = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'] };
 
-/** E5. Databases from one template are different registries: each has a history of its own. */
+/** EMBEDDED-WORKER-3. Databases from one template are different registries: each has a history of its own. */
 const NEW_IDENTITY = `do $$ begin
   if to_regclass('public.registry_revision') is not null then
     update registry_revision set history = gen_random_uuid(), token = gen_random_uuid();
@@ -122,7 +122,7 @@ async function openDatabase(): Promise<PGlite> {
   }
 }
 
-/** E2. From the first template that can be used, whose path it returns, else from nothing. */
+/** EMBEDDED-WORKER-2. From the first template that can be used, whose path it returns, else from nothing. */
 async function makeDatabase(schemaToMake: string): Promise<string | null> {
   const key = templateKey(schemaToMake);
   try {

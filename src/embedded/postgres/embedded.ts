@@ -1,7 +1,7 @@
 // Opens and closes the embedded database, which lives in a thread and a data directory of its own.
 //
-// E3. A database that is lost after it was opened is told to `onFailure`; it never becomes an uncaught exception.
-// E4. So is one whose thread has not moved for `hungMs`: a statement there cannot be cancelled, only ended with the thread.
+// EMBEDDED-1. A database that is lost after it was opened is told to `onFailure`; it never becomes an uncaught exception.
+// EMBEDDED-2. So is one whose thread has not moved for `hungMs`: a statement there cannot be cancelled, only ended with the thread.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

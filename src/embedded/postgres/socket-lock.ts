@@ -1,9 +1,9 @@
 // One process at a time on a data directory: whoever listens on the directory's Unix socket has it. There are two: that of the
 // embedded database, which serves it to others, and that of the daemon, whatever its database.
 //
-// L1. The socket is taken before anything in the directory is opened, and given back after everything is closed.
-// L2. A socket whose owner died is taken over, by exactly one of however many starters.
-// L3. A live owner is never disturbed.
+// SOCKET-LOCK-1. The socket is taken before anything in the directory is opened, and given back after everything is closed.
+// SOCKET-LOCK-2. A socket whose owner died is taken over, by exactly one of however many starters.
+// SOCKET-LOCK-3. A live owner is never disturbed.
 import { mkdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { join, relative, resolve, sep } from 'node:path';
@@ -87,7 +87,7 @@ export function isDataDirectoryLocked(dataDir: string): Promise<boolean> {
   return answers(join(socketDirectory(dataDir, DAEMON_SOCKET_NAME), DAEMON_SOCKET_NAME));
 }
 
-/** L3: a process that lives answers, even while it has not opened its database yet. */
+/** SOCKET-LOCK-3: a process that lives answers, even while it has not opened its database yet. */
 function answers(path: string): Promise<boolean> {
   return new Promise((done, failed) => {
     const socket = connect(path);

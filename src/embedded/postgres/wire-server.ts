@@ -1,10 +1,10 @@
 // Many connections on one database session: who may speak to it now, and what each of them gets to hear.
 //
-// W1. A connection that has begun something (a transaction, an unfinished extended query) has the session until it ends.
-// W2. A connection that goes away inside a transaction rolls it back, and takes its prepared statements with it.
-// W3. A notification goes to every connection that listens to its channel, and to no other.
-// W4. A connection that sits in a transaction while others wait is ended after `idleHolderMs`.
-// W5. Nothing a client sends can end the session: Terminate and COPY data never reach it.
+// WIRE-SERVER-1. A connection that has begun something (a transaction, an unfinished extended query) has the session until it ends.
+// WIRE-SERVER-2. A connection that goes away inside a transaction rolls it back, and takes its prepared statements with it.
+// WIRE-SERVER-3. A notification goes to every connection that listens to its channel, and to no other.
+// WIRE-SERVER-4. A connection that sits in a transaction while others wait is ended after `idleHolderMs`.
+// WIRE-SERVER-5. Nothing a client sends can end the session: Terminate and COPY data never reach it.
 //
 // Long: one state machine of the wire protocol.
 import { randomInt } from 'node:crypto';
@@ -130,7 +130,7 @@ export class WireServer {
         if (message === null) break;
         if (!connection.started) this.greet(connection, message);
         else if (frameType(message) === 'X') connection.socket.end();
-        // W5: data of a COPY that has failed already.
+        // WIRE-SERVER-5: data of a COPY that has failed already.
         else if (!'dcf'.includes(frameType(message))) connection.waiting.push(message);
       }
     } catch {
@@ -176,7 +176,7 @@ export class WireServer {
     });
   }
 
-  /** W1: the holder's messages only, while there is one. */
+  /** WIRE-SERVER-1: the holder's messages only, while there is one. */
   private next(): Connection | null {
     const index = this.holder === null ? 0 : this.queue.indexOf(this.holder);
     return index < 0 ? null : (this.queue.splice(index, 1)[0] ?? null);
@@ -267,7 +267,7 @@ export class WireServer {
     return idle;
   }
 
-  /** W3. */
+  /** WIRE-SERVER-3. */
   private broadcast(notifications: readonly Buffer[]): void {
     for (const notification of notifications) {
       const channel = notificationChannel(notification);
@@ -276,7 +276,7 @@ export class WireServer {
     }
   }
 
-  /** W2. */
+  /** WIRE-SERVER-2. */
   private async cleanUp(connection: Connection): Promise<void> {
     const close = [...connection.statements].map((name) => frame('C', Buffer.from('S'), name));
     const held = this.holder === connection ? [SYNC, ROLLBACK] : [];
@@ -292,7 +292,7 @@ export class WireServer {
     return [...this.connections].some((connection) => connection.channels.has(channel));
   }
 
-  /** W4. */
+  /** WIRE-SERVER-4. */
   private watchHolder(): void {
     const holder = this.holder;
     if (holder === null || this.queue.length === 0 || this.holderTimer !== null) return;

@@ -1,7 +1,7 @@
 // The fastify application without its routes: limits, who may ask, and the one form of every error.
 //
-// H3. Whatever is wrong with a request, the answer is JSON with a stable code; none carries a stack or an inner message.
-// H4. A path that exists answers a wrong method with 405 and Allow.
+// APP-1. Whatever is wrong with a request, the answer is JSON with a stable code; none carries a stack or an inner message.
+// APP-2. A path that exists answers a wrong method with 405 and Allow.
 import type { Duplex } from 'node:stream';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, {
@@ -53,11 +53,11 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
     frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error), error.message),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
-  // H3. Node would answer without a body, or hang up. An expectation may be ignored (RFC 9110, 10.1.1); nothing is tunnelled.
+  // APP-1. Node would answer without a body, or hang up. An expectation may be ignored (RFC 9110, 10.1.1); nothing is tunnelled.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.server.on('connect', (_request, socket) => answerUnreadable(new Error('CONNECT'), socket));
 
-  // H16, QS2: fastify's own validator would convert.
+  // STRICT-BODY-1, QUERY-STRING-2: fastify's own validator would convert.
   app.setValidatorCompiler(({ schema, httpPart }) =>
     httpPart === 'querystring' ? queryValidator(schema as TSchema) : strictly(schema as TSchema),
   );
@@ -111,7 +111,7 @@ function sendError(reply: FastifyReply, code: HttpErrorCode, message: string): F
     .send(errorBody(code, message.length > 300 ? `${message.slice(0, 300)}…` : message));
 }
 
-/** H4. */
+/** APP-2. */
 function refuseUnrouted(
   url: string,
   method: string,

@@ -1,7 +1,7 @@
 // The query string of a request, read by the schema of its route.
 //
-// QS1. Every error names the parameter, what it may be, and what was given.
-// QS2. Nothing is converted loosely: a boolean is `true` or `false`, an integer is decimal digits, and a parameter that is given twice,
+// QUERY-STRING-1. Every error names the parameter, what it may be, and what was given.
+// QUERY-STRING-2. Nothing is converted loosely: a boolean is `true` or `false`, an integer is decimal digits, and a parameter that is given twice,
 //      or that the route does not have, is refused.
 import { type TSchema, Type } from '#typebox';
 
@@ -46,7 +46,7 @@ export function queryValidator(schema: TSchema): (given: unknown) => { value: ob
   };
 }
 
-/** QS2. null: not a value of this parameter. */
+/** QUERY-STRING-2. null: not a value of this parameter. */
 function parameterValue(text: string, { type, minimum, maximum }: ParameterSchema): number | boolean | null {
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : null;
   const number = INTEGER.test(text) ? Number(text) : Number.NaN;

@@ -1,8 +1,8 @@
 // Which requests may be a person's or a program's on this host, and which a web page's elsewhere.
 //
-// H1. A Host header that is no loopback name and not the listening address is refused: a DNS name that an attacker
+// SAME-SITE-1. A Host header that is no loopback name and not the listening address is refused: a DNS name that an attacker
 //     points here (rebinding) would make his page same-origin with us.
-// H2. An Origin is refused unless it is the one that Host names.
+// SAME-SITE-2. An Origin is refused unless it is the one that Host names.
 import type { HttpErrorCode } from './http-errors.js';
 
 const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);

@@ -1,6 +1,6 @@
 // What a body that changes something must be.
 //
-// H16. Nothing of a change is converted: it has the types of its schema, or it is refused.
+// STRICT-BODY-1. Nothing of a change is converted: it has the types of its schema, or it is refused.
 import { type TSchema, Type } from '#typebox';
 import { Compile } from '#typebox/compile';
 import { storageProblem } from '../../domain/exact-json.js';
@@ -21,7 +21,7 @@ export const actorOf = (by: string | undefined): string => (by === undefined ? '
 /** For responses. */
 export const orNull = (type: 'number' | 'string') => Type.Unsafe<string | number | null>({ type: [type, 'null'] });
 
-/** H16. */
+/** STRICT-BODY-1. */
 export function strictly(schema: TSchema): (given: unknown) => { value: unknown } | { error: Error } {
   const validator = Compile(schema);
   return (given) => {

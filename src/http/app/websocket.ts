@@ -1,9 +1,9 @@
 // WebSockets on the admin API's server: who may open one, and how it ends. What goes over it is for whoever takes it.
 //
-// H5. An upgrade that is no WebSocket for this path, or that H1 or H2 refuse, is ignored, as RFC 9110 (7.8) allows: the
-//     request is answered like any other, body and all, so every refusal has the one form of H3.
-// H6. A socket only sends. What it receives is ignored; a frame beyond MAX_FRAME_BYTES ends it with 1009.
-// H7. A peer that does not answer a ping before the next one is cut off.
+// WEBSOCKET-1. An upgrade that is no WebSocket for this path, or that SAME-SITE-1 or SAME-SITE-2 refuse, is ignored, as RFC 9110 (7.8) allows: the
+//     request is answered like any other, body and all, so every refusal has the one form of APP-1.
+// WEBSOCKET-2. A socket only sends. What it receives is ignored; a frame beyond MAX_FRAME_BYTES ends it with 1009.
+// WEBSOCKET-3. A peer that does not answer a ping before the next one is cut off.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from '#ws';
@@ -62,7 +62,7 @@ export function acceptWebSockets(
   });
   sockets.on('wsClientError', (_, stream, request) => ignoreUpgrade(server, request, stream, Buffer.alloc(0)));
 
-  // H7.
+  // WEBSOCKET-3.
   const pings = setInterval(() => {
     for (const socket of sockets.clients) {
       if (unanswered.has(socket)) socket.terminate();
@@ -92,7 +92,7 @@ const frameSocket = (socket: WebSocket): FrameSocket => ({
   close: (code, reason) => socket.close(code, reason),
 });
 
-/** H5. The request goes through the server once more, without what asked for the upgrade. */
+/** WEBSOCKET-1. The request goes through the server once more, without what asked for the upgrade. */
 function ignoreUpgrade(server: Server, request: IncomingMessage, stream: Duplex, head: Buffer): void {
   const { method, url, httpVersion, rawHeaders } = request;
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;

@@ -1,7 +1,7 @@
 // `/metrics`: every series of telemetry/metrics.ts, in chunks.
 //
-// M4. However many extensions there are, the event loop is never held for longer than one chunk.
-// M5. The series of one family stand together, as the format demands; a scrape is one reading of every extension.
+// METRICS-PAGE-1. However many extensions there are, the event loop is never held for longer than one chunk.
+// METRICS-PAGE-2. The series of one family stand together, as the format demands; a scrape is one reading of every extension.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExtensionSample, MetricsSource } from '../../actors/ports/api.js';
 import { DURATION_BOUNDS_SECONDS } from '../../domain/health/duration-buckets.js';

@@ -1,7 +1,7 @@
 // One subscription over all lives of the connection.
 //
-// B1. Its callback is guarded: a throw in one silently ends the reader of the whole connection.
-// B2. Where the server denied it, it is asked for again, and says so until it is granted.
+// BROKER-SUBSCRIPTION-1. Its callback is guarded: a throw in one silently ends the reader of the whole connection.
+// BROKER-SUBSCRIPTION-2. Where the server denied it, it is asked for again, and says so until it is granted.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Msg, NatsConnection, Subscription } from '#@nats-io/nats-core';
 
@@ -19,7 +19,7 @@ const DENIED_RETRY_MS = 5000;
 const DRAIN_DEADLINE_MS = 2000;
 
 export class BrokerSubscription {
-  /** B2. */
+  /** BROKER-SUBSCRIPTION-2. */
   denied = false;
   #current: Subscription | null = null;
   #wanted = true;

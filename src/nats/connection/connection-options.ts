@@ -1,8 +1,8 @@
 // From the daemon's settings to the options of nats.js: addresses, who we are, how patient we are.
 //
-// N1. Files are read again at each attempt to connect, so that a rotated one is used.
-// N2. It never gives up by itself, also not after two refusals of the same credentials.
-// N3. A server that has not answered for 6 s is left: one that stands still for less loses no call, and where there are
+// CONNECTION-OPTIONS-1. Files are read again at each attempt to connect, so that a rotated one is used.
+// CONNECTION-OPTIONS-2. It never gives up by itself, also not after two refusals of the same credentials.
+// CONNECTION-OPTIONS-3. A server that has not answered for 6 s is left: one that stands still for less loses no call, and where there are
 //     several, one that hangs for good costs no more than that.
 import { readFileSync } from 'node:fs';
 import {
@@ -85,7 +85,7 @@ export function reconnectDelayMs(attempt: number, maxMs: number | undefined, ran
 /** Hosts and ports alone, for a log. */
 export const serversOf = (url: string): readonly string[] => addresses(url).servers;
 
-// N1.
+// CONNECTION-OPTIONS-1.
 const fileOf = (path: string) => (): Uint8Array => readFileSync(path);
 const seedOf = (path: string) => (): Uint8Array => Buffer.from(readFileSync(path, 'utf8').trim());
 

@@ -1,12 +1,12 @@
 // The one connection to NATS: keeps it up, knows whether it is up, and is the only way anything is published or subscribed.
 //
-// C1. Nothing is published while disconnected: nats.js would buffer it without bound and then lose it.
-// C2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
-// C3. A listener that throws keeps no other from hearing.
-// C4. One round trip is out at a time; who asks meanwhile shares the next. Each ends: with the server's answer, or with the
+// CONNECTION-1. Nothing is published while disconnected: nats.js would buffer it without bound and then lose it.
+// CONNECTION-2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
+// CONNECTION-3. A listener that throws keeps no other from hearing.
+// CONNECTION-4. One round trip is out at a time; who asks meanwhile shares the next. Each ends: with the server's answer, or with the
 //     connection.
-// C5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
-// C6. A server that announces its shutdown (lame-duck mode) is left for another one before it cuts the connection: both are
+// CONNECTION-5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
+// CONNECTION-6. A server that announces its shutdown (lame-duck mode) is left for another one before it cuts the connection: both are
 //     listened to until nothing more can arrive from the old one, so that no request and no reply is lost.
 //
 // Long: everything that depends on whether there is a connection, which one and since when.
@@ -29,7 +29,7 @@ const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
 const MOVE_RETRY_MS = 500;
-/** C6. Until every server of the cluster knows of the new subscriptions. */
+/** CONNECTION-6. Until every server of the cluster knows of the new subscriptions. */
 const OVERLAP_MS = 250;
 const LOOK_TIMEOUT_MS = 500;
 
@@ -42,7 +42,7 @@ export class BrokerConnection implements SubscriptionHost {
   #nc: NatsConnection | null = null;
   /** Ends when `#nc` is closed for good. */
   #watched: Promise<void> = Promise.resolve();
-  /** C6. The server that is being left, and its client until that is closed. */
+  /** CONNECTION-6. The server that is being left, and its client until that is closed. */
   #leaving: NatsConnection | null = null;
   #retiring: NatsConnection | null = null;
   readonly #limit: PayloadLimit;
@@ -53,7 +53,7 @@ export class BrokerConnection implements SubscriptionHost {
   readonly #stateListeners: ((state: ConnectionState) => void)[] = [];
   readonly #deniedListeners: ((subject: string) => void)[] = [];
   readonly #stallListeners: (() => void)[] = [];
-  /** C4. Who waits for the round trip that is out, and for the one after it. */
+  /** CONNECTION-4. Who waits for the round trip that is out, and for the one after it. */
   #asked: RoundTripEnd[] = [];
   #asking: RoundTripEnd[] = [];
   readonly #closing = new AbortController();
@@ -135,7 +135,7 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   /**
-   * C1. False: nothing was sent, because we are disconnected or it is over the server's limit.
+   * CONNECTION-1. False: nothing was sent, because we are disconnected or it is over the server's limit.
    * `block` is a whole header block, one character per byte, or ''; `reply` is '' where no answer is wanted.
    */
   publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
@@ -145,7 +145,7 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   /**
-   * C4. True: everything published so far has reached the server, and everything that the server had for us by then has been
+   * CONNECTION-4. True: everything published so far has reached the server, and everything that the server had for us by then has been
    * taken in. False: there is no connection, or it was lost meanwhile. Never rejects; waits while the server stands still.
    */
   roundTrip(): Promise<boolean> {
@@ -186,7 +186,7 @@ export class BrokerConnection implements SubscriptionHost {
         }
         this.#adopt(nc);
         this.#up(nc);
-        // C6: a client that is closed for good may have a successor.
+        // CONNECTION-6: a client that is closed for good may have a successor.
         for (let watched = null; watched !== this.#watched; ) {
           watched = this.#watched;
           await watched;
@@ -213,7 +213,7 @@ export class BrokerConnection implements SubscriptionHost {
     for await (const status of nc.status()) if (nc === this.#nc) this.#take(nc, status);
   }
 
-  /** C6. Goes on while the server has not cut the connection and no other can be reached. */
+  /** CONNECTION-6. Goes on while the server has not cut the connection and no other can be reached. */
   async #leave(nc: NatsConnection): Promise<void> {
     if (this.#leaving === nc) return;
     this.#leaving = nc;
@@ -314,7 +314,7 @@ export class BrokerConnection implements SubscriptionHost {
         break;
       case 'staleConnection':
         this.log.warn({ event: 'nats_trouble', kind: status.type });
-        // C5. The client first waits until all that it has written is gone, which a server that stands still may never read.
+        // CONNECTION-5. The client first waits until all that it has written is gone, which a server that stands still may never read.
         (nc as NatsConnectionImpl).protocol.transport.discard();
         break;
       case 'ldm':

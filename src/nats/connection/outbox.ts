@@ -2,8 +2,8 @@
 // The client's own publish() encodes, checks and copies every message in four pieces, which costs more than all else that
 // the daemon does with it; this writes the same bytes (a contract test compares them) through the same outbound queue.
 //
-// W1. Messages leave in the order in which they were put.
-// W2. A buffer that was handed over is never written to again.
+// OUTBOX-1. Messages leave in the order in which they were put.
+// OUTBOX-2. A buffer that was handed over is never written to again.
 import type { NatsConnection } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
 

@@ -1,8 +1,8 @@
 // The largest message that the server accepts (max_payload). A reload of the server's configuration can change it without
 // notifying any client, and the server closes the connection of a client that sends more, with every call in flight on it.
 //
-// PL1. When a message above SMALL_MESSAGE_BYTES is sent, the known limit is at most LIMIT_FRESH_MS old.
-// PL2. If the server cannot be asked, no message is held back: the last known limit stays in force.
+// PAYLOAD-LIMIT-1. When a message above SMALL_MESSAGE_BYTES is sent, the known limit is at most LIMIT_FRESH_MS old.
+// PAYLOAD-LIMIT-2. If the server cannot be asked, no message is held back: the last known limit stays in force.
 import type { NatsConnection } from '#@nats-io/nats-core';
 
 /** Bytes. No operator is expected to set a lower limit while calls are in flight: smaller messages are sent without asking. */
@@ -33,7 +33,7 @@ export class PayloadLimit {
     this.bytes = info.max_payload;
   }
 
-  /** PL1. Whether a message of this size can be compared with the limit now. */
+  /** PAYLOAD-LIMIT-1. Whether a message of this size can be compared with the limit now. */
   isKnownFor(size: number): boolean {
     if (size <= SMALL_MESSAGE_BYTES) return true;
     const ageMs = this.nowMs() - this.#askedMs;
@@ -42,7 +42,7 @@ export class PayloadLimit {
     return ageMs < LIMIT_FRESH_MS;
   }
 
-  /** PL2. Asks the server; concurrent callers share one answer. Never rejects. */
+  /** PAYLOAD-LIMIT-2. Asks the server; concurrent callers share one answer. Never rejects. */
   ask(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = null;
@@ -59,7 +59,7 @@ export class PayloadLimit {
       // A newer INFO of the connection itself has precedence.
       if (bytes !== undefined && this.#info === before) this.bytes = bytes;
     } catch {
-      // PL2.
+      // PAYLOAD-LIMIT-2.
     }
     this.#askedMs = this.nowMs();
   }

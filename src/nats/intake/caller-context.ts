@@ -1,12 +1,12 @@
 // The context of an invocation: which of the values that a caller claims are believed.
 //
-// X1. A value comes only from a source in `context_from`, and of several from the one that stands first there. An empty or
+// CALLER-CONTEXT-1. A value comes only from a source in `context_from`, and of several from the one that stands first there. An empty or
 //     blank value is none.
-// X2. Nothing is read before somebody asks, and the body only for keys to which nothing before it gives a value.
-// X3. An environment in the daemon's configuration stands over every source.
-// X4. No context header tells the extension anything else than what routing used. A key that routing did not ask for was not
-//     looked up in the body (X2): its header passes as it came, also where a body that is believed before it says otherwise.
-// X5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
+// CALLER-CONTEXT-2. Nothing is read before somebody asks, and the body only for keys to which nothing before it gives a value.
+// CALLER-CONTEXT-3. An environment in the daemon's configuration stands over every source.
+// CALLER-CONTEXT-4. No context header tells the extension anything else than what routing used. A key that routing did not ask for was not
+//     looked up in the body (CALLER-CONTEXT-2): its header passes as it came, also where a body that is believed before it says otherwise.
+// CALLER-CONTEXT-5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
 //     guessed. Only the routing key of `consistent_hash` is none then, as where nobody gives one: any instance can serve.
 import type { CallContext } from '../../actors/ports/transport.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
@@ -18,11 +18,11 @@ export const CONTEXT_SOURCES = ['subject', 'header', 'body'] as const;
 export type ContextSource = (typeof CONTEXT_SOURCES)[number];
 
 export interface ContextSettings {
-  /** X1. Each at most once; empty: nothing is believed. */
+  /** CALLER-CONTEXT-1. Each at most once; empty: nothing is believed. */
   readonly from: readonly ContextSource[];
   /** A larger body is not looked into; 0: none is. */
   readonly bodyMaxBytes: number;
-  /** X3. null: not configured. */
+  /** CALLER-CONTEXT-3. null: not configured. */
   readonly environment: string | null;
 }
 
@@ -100,13 +100,13 @@ export class ContextReader {
     this.leftOutWithTenant = { ...this.leftOut, tenant: true };
   }
 
-  /** X4. Whether an extension is told a tenant in the subject: it is believed, and no header is believed before it. */
+  /** CALLER-CONTEXT-4. Whether an extension is told a tenant in the subject: it is believed, and no header is believed before it. */
   tellsSubject(text: string): boolean {
     if (this.#subjectRank === Number.POSITIVE_INFINITY) return false;
     return this.#subjectRank < this.#headerRank || !isGiven(headerIn(text, TENANT_HEADER));
   }
 
-  /** X1 to X3. */
+  /** CALLER-CONTEXT-1 to CALLER-CONTEXT-3. */
   read(key: string, claims: Claims): ContextAnswer {
     if (this.#environment !== null && key === ENVIRONMENT_KEY) return this.#environment;
     for (const source of this.#from) {
@@ -133,7 +133,7 @@ export class ContextReader {
   }
 
   /**
-   * X4. The context header that tells the extension something else of `key` than `value`: a body that is believed before it
+   * CALLER-CONTEXT-4. The context header that tells the extension something else of `key` than `value`: a body that is believed before it
    * can contradict it.
    */
   contradicted(key: string, value: string, extension: Told): SoughtHeader | null {
@@ -156,7 +156,7 @@ export class ContextReader {
     };
   }
 
-  /** X5. Only a source that is believed before the body could have answered in its place. */
+  /** CALLER-CONTEXT-5. Only a source that is believed before the body could have answered in its place. */
   #contextNeeded(key: string, gotBytes: number): InvocationError {
     const header = this.#headerRank < this.#bodyRank ? contextHeader(key) : null;
     const isTenantInSubject = this.#subjectRank < this.#bodyRank && header === null && key === TENANT_KEY;

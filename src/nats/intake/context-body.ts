@@ -1,9 +1,9 @@
 // What a JSON body says of its caller: `tenant_id`, `policy_id` and `environment` at its top or in `metadata`, all else in
 // `metadata`. That is the predecessor's envelope, so whoever calls with it needs no header.
 //
-// F1. Read is what the text says: a number keeps every digit, and no name has a meaning of its own (`__proto__`).
-// F2. A body that is not JSON, or not UTF-8, names nothing. One that gives a needed member twice is not decided by us.
-// F3. Time is linear in the body, whatever is in it; nothing recurses.
+// CONTEXT-BODY-1. Read is what the text says: a number keeps every digit, and no name has a meaning of its own (`__proto__`).
+// CONTEXT-BODY-2. A body that is not JSON, or not UTF-8, names nothing. One that gives a needed member twice is not decided by us.
+// CONTEXT-BODY-3. Time is linear in the body, whatever is in it; nothing recurses.
 import { numberText } from '../../domain/exact-json.js';
 
 const TOP_MEMBERS: ReadonlySet<string> = new Set(['tenant_id', 'policy_id', 'environment']);
@@ -23,7 +23,7 @@ const isBlank = (code: number | undefined): boolean => code === 32 || code === 1
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** F2. The member that would have decided. */
+/** CONTEXT-BODY-2. The member that would have decided. */
 interface GivenTwice {
   readonly twice: string;
 }

@@ -1,9 +1,9 @@
 // The intake: takes invocations from NATS, hands them to the router, and sends the one answer each of them gets.
 //
-// I1. Every accepted invocation is answered exactly once; a second answer is dropped and logged as a bug.
-// I2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, not accepted.
-// I3. Nothing is parsed but the subject and the headers, and a body that routing has to ask (context.ts); it passes untouched.
-// I4. What is refused here reaches neither the router nor an extension.
+// INTAKE-1. Every accepted invocation is answered exactly once; a second answer is dropped and logged as a bug.
+// INTAKE-2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, not accepted.
+// INTAKE-3. Nothing is parsed but the subject and the headers, and a body that routing has to ask (context.ts); it passes untouched.
+// INTAKE-4. What is refused here reaches neither the router nor an extension.
 //
 // Long: the invocation of a caller and its intake read and settle each other.
 import type { Msg } from '#@nats-io/nats-core';
@@ -53,7 +53,7 @@ export interface IntakeSettings {
 export interface IntakeCounts {
   /** Invocations that got, or will get, an answer. */
   readonly accepted: number;
-  /** I2. */
+  /** INTAKE-2. */
   readonly notAccepted: number;
   /** Accepted and not answered yet. */
   readonly inFlight: number;
@@ -218,7 +218,7 @@ export class Intake {
     }
   }
 
-  /** I4. What the caller is told instead, or null: the invocation is fit for the router. */
+  /** INTAKE-4. What the caller is told instead, or null: the invocation is fit for the router. */
   #read(invocation: IntakeInvocation): InvocationError | null {
     const { maxBodyBytes, minBudgetMs, maxBudgetMs } = this.settings;
     if (maxBodyBytes !== null && invocation.body.length > maxBodyBytes)
@@ -308,7 +308,7 @@ export class Intake {
     this.replies.send(invocation.replyTo, errorBlock(error), body, invocation.deadlineMs);
   }
 
-  /** I1. False: it was answered before. */
+  /** INTAKE-1. False: it was answered before. */
   #settle(invocation: IntakeInvocation, durationMs: number): boolean {
     if (invocation.answered) {
       this.log.error({ event: 'invocation_answered_twice', extension_id: invocation.extensionId });

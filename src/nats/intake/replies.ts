@@ -1,8 +1,8 @@
 // Answers on their way to callers, and those that are owed while NATS is away.
 //
-// A1. An owed answer is kept until it has been taken, or its deadline, whichever is first; what is kept is bounded in
+// REPLIES-1. An owed answer is kept until it has been taken, or its deadline, whichever is first; what is kept is bounded in
 //     number and bytes, and beyond that the newest is dropped and counted.
-// A2. After a reconnect the caller may not be back yet: an owed answer is sent with a request for a receipt, and where the
+// REPLIES-2. After a reconnect the caller may not be back yet: an owed answer is sent with a request for a receipt, and where the
 //     server says that nobody listens, it is kept and tried again.
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
@@ -104,7 +104,7 @@ export class Replies {
     }, RETRY_MS);
   }
 
-  /** A2. */
+  /** REPLIES-2. */
   #receipt(message: Msg): void {
     const reply = this.#owed.get(Number(message.subject.slice(this.#receiptBase.length)));
     if (reply !== undefined && saysNoResponders(headerText(message), message.data.length)) reply.sent = false;

@@ -1,11 +1,11 @@
 // Whether a call would be answered: the daemon sends itself a message, which must arrive through its own subscription, and
 // publishes a reply. The result is what /readyz reports of NATS.
 //
-// SC1. Only a message that this daemon receives itself counts. NATS picks one daemon of the queue group for each message, so the
+// SELF-CHECK-1. Only a message that this daemon receives itself counts. NATS picks one daemon of the queue group for each message, so the
 //      message is sent again until this one gets it; the others ignore it.
-// SC2. One check every five seconds, and one after each connect.
+// SELF-CHECK-2. One check every five seconds, and one after each connect.
 //      A message that only looks like one is a call, and is answered as a call.
-// SC3. A daemon without the permission to publish the message is judged by the other permission errors of the server, and does
+// SELF-CHECK-3. A daemon without the permission to publish the message is judged by the other permission errors of the server, and does
 //      not try again on this connection.
 import type { Clock } from '../../actors/ports/clock.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -32,7 +32,7 @@ interface SelfCheckDeps {
 }
 
 export class SelfCheck {
-  /** Why no call would be answered; null: the last check passed, or none can be made (SC3). */
+  /** Why no call would be answered; null: the last check passed, or none can be made (SELF-CHECK-3). */
   problem: string | null = NOT_YET;
   /** Resolves when `problem` is null for the first time. */
   readonly passed: Promise<void>;

@@ -1,8 +1,8 @@
 // The admin verbs on NATS, `<prefix>.admin.<verb>`: takes requests, asks the verb, sends the one answer.
 //
-// AD1. A request that can be answered is answered exactly once, whatever is in it and whatever becomes of its verb.
-// AD2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and nobody is asked.
-// AD3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
+// ADMIN-1. A request that can be answered is answered exactly once, whatever is in it and whatever becomes of its verb.
+// ADMIN-2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and nobody is asked.
+// ADMIN-3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
 import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } from '../../domain/exact-json.js';
@@ -64,7 +64,7 @@ export class AdminService {
     await this.#subscription?.drain();
   }
 
-  /** AD2. */
+  /** ADMIN-2. */
   get notAccepted(): number {
     return this.#notAccepted;
   }
@@ -82,7 +82,7 @@ export class AdminService {
     this.replies.send(reply, block, body, deadlineMs);
   }
 
-  /** AD1. */
+  /** ADMIN-1. */
   #answer(verb: string, data: Uint8Array): AnswerMessage {
     try {
       const answer = this.#ask(verb, data);
@@ -96,7 +96,7 @@ export class AdminService {
     }
   }
 
-  /** AD3. */
+  /** ADMIN-3. */
   #ask(name: string, data: Uint8Array): AdminAnswer {
     const verb = this.verbs.get(name);
     if (verb === undefined)

@@ -1,9 +1,9 @@
-// What of a caller's header block reaches the extension, and what it says to the daemon. K1 to K3 of headers.ts.
+// What of a caller's header block reaches the extension, and what it says to the daemon. HEADERS-1 to HEADERS-3 of headers.ts.
 //
-// K4. A context header given twice is refused: two readers could believe different ones.
-// K5. What cannot set a key of the context does not look to an extension as if it had: `Extreg-Ctx-tenant_id` and its like
+// CALLER-HEADERS-1. A context header given twice is refused: two readers could believe different ones.
+// CALLER-HEADERS-2. What cannot set a key of the context does not look to an extension as if it had: `Extreg-Ctx-tenant_id` and its like
 //     are left out, and so is what is not believed.
-// K6. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not hold up others.
+// CALLER-HEADERS-3. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not hold up others.
 import {
   afterStatusLine,
   colonOf,
@@ -59,10 +59,10 @@ const NAME_BITS: ReadonlyMap<string, number> = new Map([
   ['Routing-Key', 64],
 ]);
 
-/** K6. */
+/** CALLER-HEADERS-3. */
 const MAX_CONTEXT_HEADERS = 100;
 
-/** K5. Names behind `Extreg-` that no context travels in. */
+/** CALLER-HEADERS-2. Names behind `Extreg-` that no context travels in. */
 const NO_CONTEXT_NAMES: ReadonlySet<string> = new Set([
   'Ctx-tenant_id',
   'Ctx-policy_id',
@@ -78,7 +78,7 @@ export interface LeftOut {
   readonly others: boolean;
 }
 
-/** Reads a caller's block, K1 to K5. */
+/** Reads a caller's block, HEADERS-1 to CALLER-HEADERS-2. */
 // Long: one pass over the block of every call, with a verdict for each header.
 export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders {
   if (text === '') return NO_HEADERS;

@@ -1,10 +1,10 @@
 // A header block, and the values in it. It is handled as text in which each character is one byte (latin1), so every value
 // survives byte for byte. What of a block passes: caller-headers.ts and reply-headers.ts.
 //
-// K1. What passes, passes byte for byte and in order; only whole lines are left out.
-// K2. A block that is not `NATS/1.0`, CRLF-ended lines `name: value` and an empty line is malformed and goes nowhere:
+// HEADERS-1. What passes, passes byte for byte and in order; only whole lines are left out.
+// HEADERS-2. A block that is not `NATS/1.0`, CRLF-ended lines `name: value` and an empty line is malformed and goes nowhere:
 //     a blank in a name would end the reader of an extension on nats.js, a bare LF would smuggle a header into one on Go.
-// K3. `Nats-*` and `Extreg-*` in any letter case pass neither way, but for the context headers of a caller, spelled exactly,
+// HEADERS-3. `Nats-*` and `Extreg-*` in any letter case pass neither way, but for the context headers of a caller, spelled exactly,
 //     and the two service-error headers of an extension.
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
@@ -87,7 +87,7 @@ export function afterStatusLine(text: string): number {
   return lineEnd + 2;
 }
 
-/** Index of the colon of the line that begins at `start`, or -1 where its name is empty or holds what no name may (K2). */
+/** Index of the colon of the line that begins at `start`, or -1 where its name is empty or holds what no name may (HEADERS-2). */
 export function colonOf(text: string, start: number): number {
   const colon = text.indexOf(':', start);
   if (colon <= start) return -1;
@@ -95,7 +95,7 @@ export function colonOf(text: string, start: number): number {
   return colon;
 }
 
-/** Index of the CR that ends the line, or -1 where the line holds a bare CR or LF or has no end (K2). */
+/** Index of the CR that ends the line, or -1 where the line holds a bare CR or LF or has no end (HEADERS-2). */
 export function lineEndOf(text: string, colon: number): number {
   const lineEnd = text.indexOf('\r', colon);
   return lineEnd !== -1 && text.indexOf('\n', colon) === lineEnd + 1 ? lineEnd : -1;

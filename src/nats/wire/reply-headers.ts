@@ -1,4 +1,4 @@
-// What of an extension's header block reaches the caller, and what it says to the daemon. K1 to K3 of headers.ts.
+// What of an extension's header block reaches the caller, and what it says to the daemon. HEADERS-1 to HEADERS-3 of headers.ts.
 import type { WallClock } from '../../actors/ports/clock.js';
 import { parseRetryAfter } from '../../domain/routing/retry-after.js';
 import {
@@ -30,7 +30,7 @@ export const NO_REPLY_HEADERS: ReplyHeaders = {
   retryAfterMs: null,
 };
 
-/** K2 for a reply: an extension that sends such a block has failed. */
+/** HEADERS-2 for a reply: an extension that sends such a block has failed. */
 const MALFORMED_REPLY: ReplyHeaders = {
   forwarded: '',
   serviceErrorCode: 500,
@@ -39,7 +39,7 @@ const MALFORMED_REPLY: ReplyHeaders = {
 };
 
 /**
- * Reads an extension's block, K1 to K3. Context never goes back to the caller, also not `traceparent` and `tracestate`
+ * Reads an extension's block, HEADERS-1 to HEADERS-3. Context never goes back to the caller, also not `traceparent` and `tracestate`
  * of an extension that returns all that it was sent.
  */
 export function readReplyHeaders(text: string, wall: WallClock = Date.now): ReplyHeaders {

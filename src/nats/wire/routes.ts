@@ -1,7 +1,7 @@
 // Prepared routes: what the header blocks to one instance, and back from it, have in common, made once per registry change.
 //
-// R1. A route's texts never change; a change of the registry makes another route.
-// R2. A route whose subject no row may name (its own prefix, wildcards, too long) is never published to.
+// ROUTES-1. A route's texts never change; a change of the registry makes another route.
+// ROUTES-2. A route whose subject no row may name (its own prefix, wildcards, too long) is never published to.
 import type { PrepareRoute, Route, RouteSpec } from '../../actors/ports/transport.js';
 import { type SubjectRules, subjectProblem } from '../../domain/registry/subject-rules.js';
 import type { CallerHeaders } from './caller-headers.js';
@@ -31,7 +31,7 @@ export class PreparedRoute implements Route {
   readonly subject: string;
   readonly extensionId: string;
   readonly version: string;
-  /** R2. */
+  /** ROUTES-2. */
   readonly sendable: boolean;
   readonly #requestHead: string;
   readonly #firstAttemptHead: string;

@@ -1,7 +1,7 @@
 // Every subject of the wire contract: nothing else in the project builds or takes apart one.
 //
-// J1. An extension id is one token of [A-Za-z0-9_:-], 1..255 characters; whatever else stands there is refused, never guessed.
-// J2. A reply goes only to a subject under an accepted prefix, without wildcards, and never into our own inbox:
+// SUBJECTS-1. An extension id is one token of [A-Za-z0-9_:-], 1..255 characters; whatever else stands there is refused, never guessed.
+// SUBJECTS-2. A reply goes only to a subject under an accepted prefix, without wildcards, and never into our own inbox:
 //     it is published with our rights, not with the caller's.
 import { isExtensionId } from '../../domain/registry/subject-rules.js';
 
@@ -51,7 +51,7 @@ export class Subjects {
     this.#selfCheckPrefix = `${prefix}.invoke.$ready.`;
   }
 
-  /** J1. The subject is one that `invokeAll` matched. */
+  /** SUBJECTS-1. The subject is one that `invokeAll` matched. */
   parseInvoke(subject: string): InvokeAddress {
     const dot = subject.indexOf('.', this.#invokeStart);
     const extensionId = dot === -1 ? subject.slice(this.#invokeStart) : subject.slice(this.#invokeStart, dot);
@@ -106,7 +106,7 @@ export class Subjects {
   }
 }
 
-/** J2. Whether a caller's reply subject may be published to. A prefix is compared as text: `_INBOX` takes `_INBOX_abc.x` too. */
+/** SUBJECTS-2. Whether a caller's reply subject may be published to. A prefix is compared as text: `_INBOX` takes `_INBOX_abc.x` too. */
 export function acceptsReplyTo(reply: string, prefixes: readonly string[]): boolean {
   if (reply.startsWith(INBOX_PREFIX) && (reply.length === INBOX_PREFIX.length || reply[INBOX_PREFIX.length] === '.'))
     return false;

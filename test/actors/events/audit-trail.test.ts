@@ -14,7 +14,7 @@ const fact = (n: number): AuditFact => ({
   at_ms: n,
 });
 
-test('Q1: facts are written in order and once, also those added while a write is under way', async (t) => {
+test('AUDIT-TRAIL-1: facts are written in order and once, also those added while a write is under way', async (t) => {
   const written: number[] = [];
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {

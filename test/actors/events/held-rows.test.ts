@@ -20,7 +20,7 @@ const fail = (made: ActorWorld, id: string): void => {
   for (let i = 0; i < 5; i++) made.callEnding(id, 500);
 };
 
-test('F3: a health row that is held is flushed apart, told with its holder, and written when it is free', async (t) => {
+test('HEALTH-WRITER-3: a health row that is held is flushed apart, told with its holder, and written when it is free', async (t) => {
   const { world: made, told } = world();
   const isHeld = new Set(['a@v1']);
   const batches: string[][] = [];
@@ -55,7 +55,7 @@ test('F3: a health row that is held is flushed apart, told with its holder, and 
   t.is(batches.length, written);
 });
 
-test('F1: a flush whose answer was lost is asked for, and counts once; one that was not written is written', async (t) => {
+test('HEALTH-WRITER-1: a flush whose answer was lost is asked for, and counts once; one that was not written is written', async (t) => {
   const { world: made } = world();
   for (const wasWritten of [true, false]) {
     made.flushed.length = 0;
@@ -80,7 +80,7 @@ test('F1: a flush whose answer was lost is asked for, and counts once; one that 
   }
 });
 
-test('A11: an extension whose row is held keeps no other from being disabled, and is disabled when it is free', async (t) => {
+test('AUTO-MANAGER-7: an extension whose row is held keeps no other from being disabled, and is disabled when it is free', async (t) => {
   const { world: made, told } = world();
   let isHeld = true;
   made.autoChange = async (change) => {
@@ -104,7 +104,7 @@ test('A11: an extension whose row is held keeps no other from being disabled, an
 });
 
 for (const isTold of [false, true])
-  test(`A12: a change whose answer was lost is published once${isTold ? ', also where the feed told the row before' : ''}`, async (t) => {
+  test(`AUTO-MANAGER-8: a change whose answer was lost is published once${isTold ? ', also where the feed told the row before' : ''}`, async (t) => {
     const { world: made } = world();
     made.autoChange = () => Promise.reject(new Error('connection lost'));
     fail(made, 'a');
@@ -121,7 +121,7 @@ for (const isTold of [false, true])
     t.is(made.core.autoManager.owed, 0);
   });
 
-test('V11: a pending verb whose row is held keeps no other waiting', async (t) => {
+test('OPERATOR-5: a pending verb whose row is held keeps no other waiting', async (t) => {
   const { world: made, told } = world();
   made.isDatabaseAway = true;
   const order = { version: null, verb: 'isolate', reason: 'why', actor: 'admin' } as const;
@@ -151,7 +151,7 @@ test('V11: a pending verb whose row is held keeps no other waiting', async (t) =
   t.is(made.core.operator.owed, 0);
 });
 
-test('F4: when the window of an idle extension is over, its row is written once, without samples', async (t) => {
+test('HEALTH-WRITER-4: when the window of an idle extension is over, its row is written once, without samples', async (t) => {
   const { world: made } = world();
   made.callEnding('a', 0);
   made.callEnding('b', 0);

@@ -81,7 +81,7 @@ class Registry extends Traffic {
   }
 }
 
-test('R4, X6: of instances that share a subject the one that is reported gets no turns, for as long as the report stands', async (t) => {
+test('INSTANCE-REPORTS-1, OUTLIER-DETECTOR-6: of instances that share a subject the one that is reported gets no turns, for as long as the report stands', async (t) => {
   const world = new Registry(SHARED);
   t.deepEqual(await world.turns(30), { i1: 10, i2: 10, i3: 10 });
   world.change({ i1: { health_status: 'unhealthy' } });
@@ -99,7 +99,7 @@ test('R4, X6: of instances that share a subject the one that is reported gets no
 });
 
 for (const status of ['unknown', 'degraded', null] as const)
-  test(`R5: ${status} takes a report back, of an instance with a subject of its own and of one that shares it`, async (t) => {
+  test(`INSTANCE-REPORTS-2: ${status} takes a report back, of an instance with a subject of its own and of one that shares it`, async (t) => {
     const world = new Registry(SHARED);
     world.change({ i1: { health_status: 'unhealthy' }, i3: { health_status: 'unhealthy' } });
     t.deepEqual(await world.turns(10), { i2: 10 });
@@ -110,7 +110,7 @@ for (const status of ['unknown', 'degraded', null] as const)
     t.deepEqual(await world.statuses(), { i1: 'healthy', i2: 'healthy', i3: 'healthy' });
   });
 
-test('R5: healthy brings back what was ejected for what it did; anything else does not', async (t) => {
+test('INSTANCE-REPORTS-2: healthy brings back what was ejected for what it did; anything else does not', async (t) => {
   const world = new Registry({ i1: {}, i2: {} });
   world.behaviour.set('ext.a.i1', FAILS);
   await world.come('a', 2, 20);
@@ -125,7 +125,7 @@ test('R5: healthy brings back what was ejected for what it did; anything else do
   t.deepEqual(await world.turns(10), { i1: 5, i2: 5 });
 });
 
-test('R5: what is brought back and still fails is ejected again, after failures of its own', async (t) => {
+test('INSTANCE-REPORTS-2: what is brought back and still fails is ejected again, after failures of its own', async (t) => {
   const world = new Registry({ i1: {}, i2: {} });
   world.behaviour.set('ext.a.i1', FAILS);
   await world.come('a', 2, 20);
@@ -139,7 +139,7 @@ test('R5: what is brought back and still fails is ejected again, after failures 
   t.deepEqual(await world.statuses(), { i1: 'unhealthy', i2: 'healthy' });
 });
 
-test('R4: where all that share a subject are reported, their endpoint is out and is tried; the last report ends with that', async (t) => {
+test('INSTANCE-REPORTS-1: where all that share a subject are reported, their endpoint is out and is tried; the last report ends with that', async (t) => {
   const world = new Registry({ ...SHARED, i4: {} });
   await world.come('a', 1, 20);
   world.change({ i1: { health_status: 'unhealthy' } });
@@ -150,7 +150,7 @@ test('R4: where all that share a subject are reported, their endpoint is out and
   t.deepEqual(await world.statuses(), { i1: 'unhealthy', i2: 'healthy', i3: 'healthy', i4: 'healthy' });
 });
 
-test('R4: where nobody is left beside one that is withheld, it is tried like one with a subject of its own', async (t) => {
+test('INSTANCE-REPORTS-1: where nobody is left beside one that is withheld, it is tried like one with a subject of its own', async (t) => {
   for (const gone of [null, { weight: 0 }, { enabled: false }, { subject: 'ext.a.moved' }]) {
     const world = new Registry(SHARED);
     world.change({ i1: { health_status: 'unhealthy' } });
@@ -161,7 +161,7 @@ test('R4: where nobody is left beside one that is withheld, it is tried like one
   }
 });
 
-test('R4: a report that would leave too few is refused, which is told, and the row says what is measured', async (t) => {
+test('INSTANCE-REPORTS-1: a report that would leave too few is refused, which is told, and the row says what is measured', async (t) => {
   const world = new Registry({ i1: {}, i2: {}, i3: {} });
   await world.come('a', 1, 30);
   world.change({ i1: { health_status: 'unhealthy' } });
@@ -175,7 +175,7 @@ test('R4: a report that would leave too few is refused, which is told, and the r
   t.true(audits.some(({ action }) => action === 'registry_row_rejected'));
 });
 
-test('R4: the report of the last that shares the only subject is refused, too', async (t) => {
+test('INSTANCE-REPORTS-1: the report of the last that shares the only subject is refused, too', async (t) => {
   const world = new Registry({ i1: { subject: 's' }, i2: { subject: 's' } });
   await world.come('a', 1, 10);
   world.change({ i1: { health_status: 'unhealthy' } });
@@ -185,7 +185,7 @@ test('R4: the report of the last that shares the only subject is refused, too', 
   t.deepEqual(await world.statuses(), { i1: 'unhealthy', i2: 'healthy' });
 });
 
-test('R4: one that takes no calls may be reported, whatever the others are', async (t) => {
+test('INSTANCE-REPORTS-1: one that takes no calls may be reported, whatever the others are', async (t) => {
   const world = new Registry({ i1: { weight: 0 }, i2: {} });
   world.change({ i1: { health_status: 'unhealthy' } });
   t.deepEqual(world.told(), ['instance_ejected i1 reported_unhealthy']);
@@ -193,7 +193,7 @@ test('R4: one that takes no calls may be reported, whatever the others are', asy
   t.deepEqual(await world.statuses(), { i1: 'unhealthy', i2: 'healthy' });
 });
 
-test('R3: a report that arrives while a status is on its way to the row is not written over', async (t) => {
+test('INSTANCE-STATUS-3: a report that arrives while a status is on its way to the row is not written over', async (t) => {
   const world = new Registry({ i1: {}, i2: {} });
   let written = (): void => undefined;
   world.onInstanceStatuses = () => new Promise<undefined>((resolve) => (written = () => resolve(undefined)));
@@ -208,7 +208,7 @@ test('R3: a report that arrives while a status is on its way to the row is not w
   t.deepEqual(await world.statuses(), { i1: 'healthy', i2: 'healthy' });
 });
 
-test('R1: a report is taken once, and a change of something else is none', async (t) => {
+test('INSTANCE-STATUS-1: a report is taken once, and a change of something else is none', async (t) => {
   const world = new Registry({ i1: {}, i2: {} });
   world.change({ i1: { health_status: 'unhealthy' } });
   await world.come('a', 31, 10);
@@ -222,7 +222,7 @@ test('R1: a report is taken once, and a change of something else is none', async
   t.deepEqual(world.told(), ['instance_ejected i1 reported_unhealthy']);
 });
 
-test('R1: after a restart a report on one that shares its subject stands, what a daemon had measured is tried', async (t) => {
+test('INSTANCE-STATUS-1: after a restart a report on one that shares its subject stands, what a daemon had measured is tried', async (t) => {
   const reported = new Registry({
     ...SHARED,
     i1: { subject: 'ext.a.shared', health_status: 'unhealthy', health_report: 'x' },
@@ -238,14 +238,14 @@ test('R1: after a restart a report on one that shares its subject stands, what a
   t.deepEqual(await measured.statuses(), { i1: 'healthy', i2: 'healthy', i3: 'healthy' });
 });
 
-test('X6: where every instance of a version is out, those withheld are used like the others (panic)', async (t) => {
+test('OUTLIER-DETECTOR-6: where every instance of a version is out, those withheld are used like the others (panic)', async (t) => {
   const world = new Registry({ i1: { subject: 's' }, i2: { subject: 's', weight: 0 }, i3: { subject: 's' } });
   world.change({ i1: { health_status: 'unhealthy' } });
   world.change({ i3: { enabled: false } });
   t.is(okShare(await world.come('a', 1, 10)), 1);
 });
 
-test('X6: a reset takes the report back, and the row says so', async (t) => {
+test('OUTLIER-DETECTOR-6: a reset takes the report back, and the row says so', async (t) => {
   const world = new Registry(SHARED);
   world.change({ i1: { health_status: 'unhealthy' } });
   world.told();

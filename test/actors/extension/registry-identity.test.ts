@@ -1,5 +1,5 @@
-// Rows that were deleted and inserted again, and a registry whose history is another one: D4 of domain/registry/registry-diff.ts, S8 of
-// actors/extension/service-set.ts, SV1 of actors/extension/service.ts, L1 of domain/registry/registry-validation.ts, P6 of actors/management/supervisor.ts.
+// Rows that were deleted and inserted again, and a registry whose history is another one: REGISTRY-DIFF-4 of domain/registry/registry-diff.ts, SERVICE-SET-3 of
+// actors/extension/service-set.ts, SERVICE-1 of actors/extension/service.ts, REGISTRY-VALIDATION-1 of domain/registry/registry-validation.ts, SUPERVISOR-6 of actors/management/supervisor.ts.
 import test from 'ava';
 import type { RegistryEntry, RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
 import { ActorWorld, reasonOf } from '../../helpers/actor-world.js';
@@ -26,7 +26,7 @@ const UPDATES = [
 ] as const;
 
 for (const [how, update] of UPDATES) {
-  test(`D4: an extension that was deleted and inserted again between two looks starts fresh, by ${how}`, async (t) => {
+  test(`REGISTRY-DIFF-4: an extension that was deleted and inserted again between two looks starts fresh, by ${how}`, async (t) => {
     const world = new ActorWorld();
     world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { uid: uid(1) }))));
     const first = world.core.supervisor.runtimes.get('a');
@@ -43,7 +43,7 @@ for (const [how, update] of UPDATES) {
     t.is(world.autoChanges.length, 1, 'what was decided about the earlier one is not done to the later one');
   });
 
-  test(`S8: a version that was deleted and inserted again starts fresh, its siblings go on, by ${how}`, (t) => {
+  test(`SERVICE-SET-3: a version that was deleted and inserted again starts fresh, its siblings go on, by ${how}`, (t) => {
     const world = new ActorWorld();
     const versions = (second: number) => [
       versionRow('a', 'v1', { uid: uid(11) }),
@@ -66,7 +66,7 @@ for (const [how, update] of UPDATES) {
     t.is(world.sent.at(-1)?.route.subject, 'ext.a.v2');
   });
 
-  test(`SV1: an instance that was deleted and inserted again is in rotation, by ${how}`, (t) => {
+  test(`SERVICE-1: an instance that was deleted and inserted again is in rotation, by ${how}`, (t) => {
     const world = new ActorWorld();
     const entry = (first: number, second: number) =>
       registryEntry(extensionRow('a', { uid: uid(1) }), {
@@ -86,7 +86,7 @@ for (const [how, update] of UPDATES) {
   });
 }
 
-test('SV1: what is known of a subject stays while another instance with it stays', (t) => {
+test('SERVICE-1: what is known of a subject stays while another instance with it stays', (t) => {
   const world = new ActorWorld();
   const entry = (...others: number[]) =>
     registryEntry(extensionRow('a'), {
@@ -103,7 +103,7 @@ test('SV1: what is known of a subject stays while another instance with it stays
   t.truthy(world.core.view.one('a')?.instances?.[0]?.ejected_until);
 });
 
-test('L1: of a row that was deleted and inserted again there is no last valid form', (t) => {
+test('REGISTRY-VALIDATION-1: of a row that was deleted and inserted again there is no last valid form', (t) => {
   const world = new ActorWorld();
   const entry = (n: number, subject: string) =>
     registryEntry(extensionRow('a', { uid: uid(1) }), {
@@ -131,7 +131,7 @@ test('L1: of a row that was deleted and inserted again there is no last valid fo
   t.is(reasonOf(world.call('a')), 'row_invalid');
 });
 
-test('L1: a policy that was removed and set again, in a row that is refused, is not the one before', (t) => {
+test('REGISTRY-VALIDATION-1: a policy that was removed and set again, in a row that is refused, is not the one before', (t) => {
   const world = new ActorWorld();
   const row = (policy_uid: string, policy: unknown, revision: number) =>
     registryEntry(extensionRow('a', { policy, policy_uid, revision }));
@@ -149,7 +149,7 @@ const another = (revision: number, ...entries: RegistryEntry[]): RegistryUpdate 
   historyChange: 'it was restored',
 });
 
-test('P6: another history is reported and counted, and the registry that it brings is in force', async (t) => {
+test('SUPERVISOR-6: another history is reported and counted, and the registry that it brings is in force', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(7, registryEntry(extensionRow('a', { revision: 5 }))));
   world.feed$.next(another(3, registryEntry(extensionRow('a', { revision: 2, subject: 'ext.restored' }))));
@@ -167,7 +167,7 @@ test('P6: another history is reported and counted, and the registry that it brin
   t.is(world.audits.filter((fact) => fact.action === 'registry_history_changed').length, 1);
 });
 
-test('P6: what was written to the history before is not in force, and is decided again', async (t) => {
+test('SUPERVISOR-6: what was written to the history before is not in force, and is decided again', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(7, registryEntry(extensionRow('a', { revision: 5 }))));
   for (let i = 0; i < 5; i++) world.callEnding('a', 500);
@@ -181,7 +181,7 @@ test('P6: what was written to the history before is not in force, and is decided
   t.is(stateOf(world), 'open');
 });
 
-test('P6: an automatic disable that only the other history knows is undone where the breaker is closed', async (t) => {
+test('SUPERVISOR-6: an automatic disable that only the other history knows is undone where the breaker is closed', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(7, registryEntry(extensionRow('a', { revision: 5 }))));
   const off = { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager', revision: 3 };
@@ -190,7 +190,7 @@ test('P6: an automatic disable that only the other history knows is undone where
   t.like(world.autoChanges, [{ change: 'auto_enable', revision: 3 }]);
 });
 
-test('P6: a report of an instance counts by the revisions of the history that is in force', (t) => {
+test('SUPERVISOR-6: a report of an instance counts by the revisions of the history that is in force', (t) => {
   const world = new ActorWorld();
   const entry = (revision: number, health_status: string) =>
     registryEntry(extensionRow('a'), {
@@ -203,7 +203,7 @@ test('P6: a report of an instance counts by the revisions of the history that is
   t.true(isOut());
 });
 
-test('P6: what is pending counts as decided on the history that is found, and health is written again', async (t) => {
+test('SUPERVISOR-6: what is pending counts as decided on the history that is found, and health is written again', async (t) => {
   const world = new RegistryWorld();
   await world.pass(1000);
   world.isDatabaseAway = true;
@@ -219,7 +219,7 @@ test('P6: what is pending counts as decided on the history that is found, and he
   t.true(world.flushed.length > flushed);
 });
 
-test('H8: what is flushed names the rows that it was measured for', async (t) => {
+test('HEALTH-QUERIES-8: what is flushed names the rows that it was measured for', async (t) => {
   const world = new ActorWorld();
   const versions = [versionRow('a', 'v2', { uid: uid(2) })];
   const facts = factsRow({ version: 'v2', epoch: 1 });

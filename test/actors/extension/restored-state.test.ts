@@ -1,4 +1,4 @@
-// What a target begins with: S5..S7 of restored-state.ts.
+// What a target begins with: RESTORED-STATE-1..RESTORED-STATE-3 of restored-state.ts.
 import test from 'ava';
 import type { BreakerFactsRow, ExtensionRow, PutBack, VersionRow } from '../../../src/domain/registry/registry-rows.js';
 import { ActorWorld, settle } from '../../helpers/actor-world.js';
@@ -31,7 +31,7 @@ const published = test.macro<[what: string, names: string | null, own: BreakerFa
     t.is(stateOf(world, 'v1'), v1);
     t.is(stateOf(world, 'v2'), v2);
   },
-  title: (_, what, __, ___, v1, v2) => `S5: a published row that ${what}: v1 ${v1}, v2, the default, ${v2}`,
+  title: (_, what, __, ___, v1, v2) => `RESTORED-STATE-1: a published row that ${what}: v1 ${v1}, v2, the default, ${v2}`,
 });
 test(published, 'names the default', 'v2', null, 'closed', 'open');
 test(published, 'names no version', null, null, 'closed', 'open');
@@ -63,7 +63,7 @@ const putBack = test.macro<[row: Partial<ExtensionRow>, to: PutBack['to'], when:
     t.true((world.flushed.at(-1)?.epoch ?? 0) > OPEN.epoch);
   },
   title: (_, row, to, when, expected) =>
-    `S6: put back to ${to} ${when} it opened, now ${JSON.stringify(row)}: ${expected}, and nothing switches off what a person switched on`,
+    `RESTORED-STATE-2: put back to ${to} ${when} it opened, now ${JSON.stringify(row)}: ${expected}, and nothing switches off what a person switched on`,
 });
 test(putBack, {}, 'closed', 'after', 'closed');
 test(putBack, {}, 'half_open', 'after', 'half_open');
@@ -71,7 +71,7 @@ test(putBack, {}, 'closed', 'before', 'open');
 test(putBack, {}, 'half_open', 'before', 'open');
 test(putBack, { enabled: false }, 'closed', 'after', 'closed');
 
-test('S6: where it is not known when it opened, what is stored counts', (t) => {
+test('RESTORED-STATE-2: where it is not known when it opened, what is stored counts', (t) => {
   const world = new ActorWorld();
   const row = extensionRow('a', { put_back: { id: 'x', to: 'closed', ago_ms: 0 } });
   world.feed$.next(snapshotOf(1, registryEntry(row, { facts: { ...OPEN, opened_ago_ms: null } })));
@@ -89,7 +89,7 @@ const version = test.macro<[what: string, extension: PutBack | null, own: Versio
     world.feed$.next(snapshotOf(1, registryEntry(row, { versions, versionFacts: { v1: OPEN } })));
     t.is(stateOf(world, 'v1'), expected);
   },
-  title: (_, what, __, ___, expected) => `S6: of a version that was put back ${what}: ${expected}`,
+  title: (_, what, __, ___, expected) => `RESTORED-STATE-2: of a version that was put back ${what}: ${expected}`,
 });
 test(version, 'by nobody', null, null, 'open');
 test(version, 'itself', null, { id: 'y', to: 'closed', ago_ms: 1 }, 'closed');
@@ -103,7 +103,7 @@ test(
 );
 test(version, 'last itself', { id: 'x', to: 'half_open', ago_ms: 2 }, { id: 'y', to: 'closed', ago_ms: 1 }, 'closed');
 
-test('S7: what is stored is open no longer than the settings of today allow', async (t) => {
+test('RESTORED-STATE-3: what is stored is open no longer than the settings of today allow', async (t) => {
   const world = new ActorWorld();
   const facts = { ...OPEN, trips: 1, open_remaining_ms: 9_000_000 };
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { facts })));

@@ -161,7 +161,7 @@ class Schedule {
     return { applied: true, revision: this.#revision };
   }
 
-  /** By the words of E1 to E3, from every extension. */
+  /** By the words of MASS-FAILURE-1 to MASS-FAILURE-3, from every extension. */
   #isMassFailure(): boolean {
     const { core, clock } = this.world;
     let failing = 0;
@@ -223,7 +223,7 @@ async function settleDown(schedule: Schedule, behaviours: readonly Behaviour[]):
   await settle();
 }
 
-test('A1 to A10: under any schedule nothing is written that should not be, and the rows end as the breakers and persons have it', async (t) => {
+test('AUTO-MANAGEMENT-1 to AUTO-MANAGER-6: under any schedule nothing is written that should not be, and the rows end as the breakers and persons have it', async (t) => {
   const seen = { disabled: 0, enabled: 0, braked: 0, offByPerson: 0, stillOpen: 0 };
   await fc.assert(
     fc.asyncProperty(

@@ -58,7 +58,7 @@ test('a breaker that closes enables again, on the revision its own change left',
   t.like(world.core.view.one('a'), { enabled: true, auto_disabled: false });
 });
 
-test('A3: re-opening from half-open writes nothing', async (t) => {
+test('AUTO-MANAGEMENT-3: re-opening from half-open writes nothing', async (t) => {
   const world = await opened();
   await world.pass(60_000, 1000);
   world.callEnding('a', 500);
@@ -69,7 +69,7 @@ test('A3: re-opening from half-open writes nothing', async (t) => {
   t.is(world.audits.length, 1);
 });
 
-test('A7: a change decided on a revision that has moved on is dropped and decided anew on the new row', async (t) => {
+test('AUTO-MANAGER-3: a change decided on a revision that has moved on is dropped and decided anew on the new row', async (t) => {
   const world = new ActorWorld();
   let isStale = true;
   world.autoChange = async (change) =>
@@ -82,7 +82,7 @@ test('A7: a change decided on a revision that has moved on is dropped and decide
   t.like(world.autoChanges[0], { change: 'auto_disable', revision: 2 });
 });
 
-test('A7: where a person disabled it meanwhile, nothing is written any more', async (t) => {
+test('AUTO-MANAGER-3: where a person disabled it meanwhile, nothing is written any more', async (t) => {
   const world = new ActorWorld();
   world.autoChange = async () => ({ applied: false });
   await opened(world);
@@ -94,7 +94,7 @@ test('A7: where a person disabled it meanwhile, nothing is written any more', as
   t.is(world.core.autoManager.owed, 0);
 });
 
-test('A6: while the database is away only the latest wish is owed, and it is applied when it is back', async (t) => {
+test('AUTO-MANAGER-2: while the database is away only the latest wish is owed, and it is applied when it is back', async (t) => {
   const world = new ActorWorld();
   world.isDatabaseAway = true;
   await opened(world);
@@ -107,7 +107,7 @@ test('A6: while the database is away only the latest wish is owed, and it is app
   t.is(world.audits.length, 1);
 });
 
-test('A6: what opened and closed again while the database was away changes no row', async (t) => {
+test('AUTO-MANAGER-2: what opened and closed again while the database was away changes no row', async (t) => {
   const world = new ActorWorld();
   world.isDatabaseAway = true;
   await opened(world);
@@ -141,7 +141,7 @@ test('one change that cannot be written does not keep the others waiting', async
   );
 });
 
-test('A6: a wish that changed while the old one could not be written stands', async (t) => {
+test('AUTO-MANAGER-2: a wish that changed while the old one could not be written stands', async (t) => {
   const world = new ActorWorld();
   let fail: (error: Error) => void = () => {};
   world.autoChange = () =>
@@ -156,7 +156,7 @@ test('A6: a wish that changed while the old one could not be written stands', as
   t.like(world.autoChanges[0], { change: 'auto_disable', revision: 2 });
 });
 
-test('A9: two daemons on one registry do not undo each other: one whose breaker was closed all along enables nothing', async (t) => {
+test('AUTO-MANAGER-5: two daemons on one registry do not undo each other: one whose breaker was closed all along enables nothing', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   const offByOther = { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager', revision: 2 };
@@ -183,7 +183,7 @@ test('A9: two daemons on one registry do not undo each other: one whose breaker 
   );
 });
 
-test('A9: what another daemon switched off is switched on by one whose own breaker has recovered since', async (t) => {
+test('AUTO-MANAGER-5: what another daemon switched off is switched on by one whose own breaker has recovered since', async (t) => {
   const world = new ActorWorld();
   world.autoChange = async (change) =>
     change.change === 'auto_disable' ? { applied: false } : { applied: true, revision: change.revision + 1 };
@@ -197,7 +197,7 @@ test('A9: what another daemon switched off is switched on by one whose own break
   t.like(world.autoChanges, [{ change: 'auto_enable', revision: 2 }]);
 });
 
-test('A9: a breaker that closes while its auto_disable is still being written enables once that is through', async (t) => {
+test('AUTO-MANAGER-5: a breaker that closes while its auto_disable is still being written enables once that is through', async (t) => {
   const world = new ActorWorld();
   let commit: () => void = () => {};
   world.autoChange = (change) => {
@@ -218,7 +218,7 @@ test('A9: a breaker that closes while its auto_disable is still being written en
   );
 });
 
-test('A9: an auto_disable that was committed while its answer was lost is undone, also where the breaker closes before the row is read', async (t) => {
+test('AUTO-MANAGER-5: an auto_disable that was committed while its answer was lost is undone, also where the breaker closes before the row is read', async (t) => {
   const world = new ActorWorld();
   world.autoChange = () => Promise.reject(new Error('connection lost'));
   await opened(world);
@@ -235,7 +235,7 @@ test('A9: an auto_disable that was committed while its answer was lost is undone
   t.like(world.autoChanges, [{ change: 'auto_enable', revision: 2 }]);
 });
 
-test('A7: a row that was read before its auto_disable was written is no decision of a person', async (t) => {
+test('AUTO-MANAGER-3: a row that was read before its auto_disable was written is no decision of a person', async (t) => {
   const world = await opened();
   const instances = [instanceRow('a', 'i1')];
   world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', { switched_by: 'ada' }), { instances })]));
@@ -278,7 +278,7 @@ async function recoveredTwice(afterMs: number, world = new ActorWorld()): Promis
   return world;
 }
 
-test('A4: after a trip within a window of the recovery, the next one enables when it has lasted for a window', async (t) => {
+test('AUTO-MANAGEMENT-4: after a trip within a window of the recovery, the next one enables when it has lasted for a window', async (t) => {
   const world = await recoveredTwice(59_000);
   t.deepEqual(changes(world), ['auto_disable', 'auto_enable', 'auto_disable']);
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
@@ -290,12 +290,12 @@ test('A4: after a trip within a window of the recovery, the next one enables whe
   t.is(world.kinds().at(-1), 'auto_enabled');
 });
 
-test('A4: after a trip a whole window after the recovery, the next one enables at once', async (t) => {
+test('AUTO-MANAGEMENT-4: after a trip a whole window after the recovery, the next one enables at once', async (t) => {
   const world = await recoveredTwice(60_000);
   t.deepEqual(changes(world), ['auto_disable', 'auto_enable', 'auto_disable', 'auto_enable']);
 });
 
-test('A4: a breaker that trips again while it has to last goes on being disabled, and no row is written', async (t) => {
+test('AUTO-MANAGEMENT-4: a breaker that trips again while it has to last goes on being disabled, and no row is written', async (t) => {
   const world = await recoveredTwice(1000);
   fail(world);
   await world.pass(300_000, SECOND_MS);
@@ -306,7 +306,7 @@ test('A4: a breaker that trips again while it has to last goes on being disabled
   t.deepEqual(world.callEnding('a', 0).answers, ['ok'], 'callers are served: the breaker alone is the gate');
 });
 
-test('A4: a person who switched it off and on ends the damping', async (t) => {
+test('AUTO-MANAGEMENT-4: a person who switched it off and on ends the damping', async (t) => {
   const world = await recoveredTwice(1000);
   const decide = (enabled: boolean, revision: number) =>
     world.feed$.next(
@@ -332,14 +332,14 @@ test('A4, FM 38: what a person disabled while it had to last stays disabled', as
   t.like(world.core.view.one('a'), { enabled: false, auto_disabled: false });
 });
 
-test('A10: nothing waits for an extension that was removed', async (t) => {
+test('AUTO-MANAGER-6: nothing waits for an extension that was removed', async (t) => {
   const world = await recoveredTwice(1000);
   world.feed$.next(changesOf(5, [], ['a']));
   await world.pass(60_000, SECOND_MS);
   t.is(world.autoChanges.length, 3);
 });
 
-test('A10: a restart forgets the damping, and what was switched off proves itself first', async (t) => {
+test('AUTO-MANAGER-6: a restart forgets the damping, and what was switched off proves itself first', async (t) => {
   const world = new ActorWorld();
   const row = extensionRow('a', { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager' });
   world.feed$.next(snapshotOf(1, registryEntry(row, { facts: factsRow({ trips: 3, epoch: 9 }) })));
@@ -350,7 +350,7 @@ test('A10: a restart forgets the damping, and what was switched off proves itsel
   t.deepEqual(changes(world), ['auto_enable']);
 });
 
-test('A9, A4: with auto_enable_on_circuit_close off nothing waits: it is a gate until a person enables', async (t) => {
+test('AUTO-MANAGER-5, AUTO-MANAGEMENT-4: with auto_enable_on_circuit_close off nothing waits: it is a gate until a person enables', async (t) => {
   const world = await opened(new ActorWorld({ autoEnableOnCircuitClose: false }));
   t.is(reasonOf(world.call('a')), 'auto_disabled');
   await world.pass(120_000, SECOND_MS);

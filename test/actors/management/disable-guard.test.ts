@@ -25,7 +25,7 @@ const told = (world: ActorWorld, ...kinds: string[]): string[] => world.kinds().
 const disabled = (world: ActorWorld): string[] =>
   world.autoChanges.filter(({ change }) => change === 'auto_disable').map(({ extension_id }) => extension_id);
 
-test('A5: when more than half of the extensions with traffic open, breakers go on, nothing is disabled, and it is told once', async (t) => {
+test('AUTO-MANAGER-1: when more than half of the extensions with traffic open, breakers go on, nothing is disabled, and it is told once', async (t) => {
   const world = working(8);
   await world.pass(1000, 1000);
   fail(world, ids(8));
@@ -64,7 +64,7 @@ const share = test.macro<[failing: number, total: number, isBraked: boolean]>({
     t.deepEqual(disabled(world), isBraked ? [] : ids(failing));
   },
   title: (_, failing, total, isBraked) =>
-    `E1: ${failing} of ${total} that open at once are ${isBraked ? 'braked' : 'disabled'}`,
+    `MASS-FAILURE-1: ${failing} of ${total} that open at once are ${isBraked ? 'braked' : 'disabled'}`,
 });
 test(share, 4, 4, false);
 test(share, 5, 5, true);
@@ -73,7 +73,7 @@ test(share, 5, 10, false);
 test(share, 11, 22, false);
 test(share, 12, 22, true);
 
-test('E2: extensions that nobody calls do not count', async (t) => {
+test('MASS-FAILURE-2: extensions that nobody calls do not count', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...ids(100).map((id) => registryEntry(extensionRow(id)))));
   for (const id of ids(9)) world.callEnding(id, 0);
@@ -82,7 +82,7 @@ test('E2: extensions that nobody calls do not count', async (t) => {
   t.is(world.events.at(-1)?.reason, '5 of 9 extensions with traffic are open or half-open');
 });
 
-test('E2: an outage that lasts goes on being one while breakers are open for longer than the health window', async (t) => {
+test('MASS-FAILURE-2: an outage that lasts goes on being one while breakers are open for longer than the health window', async (t) => {
   const world = new ActorWorld();
   const policy = { breaker: { open_seconds: 3600, open_max_seconds: 3600 } };
   world.feed$.next(snapshotOf(1, ...ids(8).map((id) => registryEntry(extensionRow(id, { policy })))));
@@ -92,7 +92,7 @@ test('E2: an outage that lasts goes on being one while breakers are open for lon
   t.deepEqual(disabled(world), []);
 });
 
-test('E3: those that half-open together have not recovered by it', async (t) => {
+test('MASS-FAILURE-3: those that half-open together have not recovered by it', async (t) => {
   const world = working(8);
   fail(world, ids(8));
   await world.pass(62_000, 1000);
@@ -105,7 +105,7 @@ test('E3: those that half-open together have not recovered by it', async (t) => 
   t.deepEqual(disabled(world), []);
 });
 
-test('E3: half-open ones that nobody calls any more hold nothing back', async (t) => {
+test('MASS-FAILURE-3: half-open ones that nobody calls any more hold nothing back', async (t) => {
   const world = working(8);
   fail(world, ids(8));
   await world.pass(400_000, 10_000);
@@ -113,7 +113,7 @@ test('E3: half-open ones that nobody calls any more hold nothing back', async (t
   t.deepEqual(told(world, 'mass_failure', 'mass_failure_ended'), ['mass_failure', 'mass_failure_ended']);
 });
 
-test('E3: what a person isolates is no failure', async (t) => {
+test('MASS-FAILURE-3: what a person isolates is no failure', async (t) => {
   const world = working(8);
   world.feed$.next(
     changesOf(
@@ -125,7 +125,7 @@ test('E3: what a person isolates is no failure', async (t) => {
   t.deepEqual(told(world, 'mass_failure'), []);
 });
 
-test('E4: what is owed and not yet written when it becomes a mass failure is not written', async (t) => {
+test('DISABLE-GUARD-1: what is owed and not yet written when it becomes a mass failure is not written', async (t) => {
   const world = working(8);
   await world.pass(1000, 1000);
   world.isDatabaseAway = true;
@@ -139,7 +139,7 @@ test('E4: what is owed and not yet written when it becomes a mass failure is not
   t.is(world.core.autoManager.owed, 0);
 });
 
-test('E4: one that was owed in time is written, and none after it', async (t) => {
+test('DISABLE-GUARD-1: one that was owed in time is written, and none after it', async (t) => {
   const world = working(8);
   await world.pass(1000, 1000);
   let commit: () => void = () => {};
@@ -156,7 +156,7 @@ test('E4: one that was owed in time is written, and none after it', async (t) =>
 });
 
 // Alone: it counts what every world does.
-test.serial('E4: N extensions that open at once cost N steps', async (t) => {
+test.serial('DISABLE-GUARD-1: N extensions that open at once cost N steps', async (t) => {
   const N = 2000;
   const world = working(N);
   await world.pass(1000, 1000);
@@ -174,7 +174,7 @@ test.serial('E4: N extensions that open at once cost N steps', async (t) => {
   t.true(looks >= N && looks <= 3 * N, `${looks} looks`);
 });
 
-test('E5: traffic that no tick has seen yet makes no mass failure: what was held back is written at the tick', async (t) => {
+test('DISABLE-GUARD-2: traffic that no tick has seen yet makes no mass failure: what was held back is written at the tick', async (t) => {
   const world = working(20);
   fail(world, ids(6));
   await settle();
@@ -184,7 +184,7 @@ test('E5: traffic that no tick has seen yet makes no mass failure: what was held
   t.deepEqual(told(world, 'mass_failure'), []);
 });
 
-test('E6: when it is over for half a minute that is told, and what is still open is disabled', async (t) => {
+test('DISABLE-GUARD-3: when it is over for half a minute that is told, and what is still open is disabled', async (t) => {
   const world = working(9);
   fail(world, ids(6));
   await world.pass(61_000, 1000);
@@ -203,7 +203,7 @@ test('E6: when it is over for half a minute that is told, and what is still open
   t.is(world.audits.filter(({ action }) => action === 'mass_failure_ended').length, 1);
 });
 
-test('E6: a second one within half a minute belongs to the same episode, a later one is told again', async (t) => {
+test('DISABLE-GUARD-3: a second one within half a minute belongs to the same episode, a later one is told again', async (t) => {
   const world = working(6);
   const episode = () => told(world, 'mass_failure', 'mass_failure_ended');
   fail(world, ids(6));
@@ -222,7 +222,7 @@ test('E6: a second one within half a minute belongs to the same episode, a later
   t.deepEqual(world.autoChanges, []);
 });
 
-test('A5: what was disabled before is enabled while the brake is on', async (t) => {
+test('AUTO-MANAGER-1: what was disabled before is enabled while the brake is on', async (t) => {
   const world = working(9);
   fail(world, ['e8']);
   await world.pass(50_000, 1000);
@@ -240,7 +240,7 @@ test('A5: what was disabled before is enabled while the brake is on', async (t) 
   );
 });
 
-test('A5: what a person disables while the brake is on stays as the person left it', async (t) => {
+test('AUTO-MANAGER-1: what a person disables while the brake is on stays as the person left it', async (t) => {
   const world = working(6);
   fail(world, ids(6));
   await world.pass(2000, 1000);
@@ -252,7 +252,7 @@ test('A5: what a person disables while the brake is on stays as the person left 
   t.like(world.core.view.one('e0'), { enabled: false, auto_disabled: false });
 });
 
-test('A5: a restart in a mass failure disables nothing either', async (t) => {
+test('AUTO-MANAGER-1: a restart in a mass failure disables nothing either', async (t) => {
   const world = new ActorWorld();
   const facts = factsRow({ state: 'open', open_remaining_ms: 60_000, trips: 1, epoch: 1 });
   world.feed$.next(snapshotOf(1, ...ids(8).map((id) => registryEntry(extensionRow(id), { facts }))));
@@ -261,7 +261,7 @@ test('A5: a restart in a mass failure disables nothing either', async (t) => {
   t.deepEqual(world.autoChanges, []);
 });
 
-test('E2: a start with many extensions that were disabled long ago is no mass failure', async (t) => {
+test('MASS-FAILURE-2: a start with many extensions that were disabled long ago is no mass failure', async (t) => {
   const world = new ActorWorld();
   const facts = factsRow({ state: 'open', open_remaining_ms: 60_000, trips: 1, epoch: 1 });
   const off = { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager' };
@@ -277,7 +277,7 @@ test('a mass failure is told where nothing is disabled automatically too', async
   t.is(told(world, 'mass_failure').length, 1);
 });
 
-test('A5: with auto_enable_on_circuit_close off no gate closes while the brake is on', async (t) => {
+test('AUTO-MANAGER-1: with auto_enable_on_circuit_close off no gate closes while the brake is on', async (t) => {
   const world = working(6, new ActorWorld({ autoEnableOnCircuitClose: false }));
   await world.pass(1000, 1000);
   fail(world, ids(6));

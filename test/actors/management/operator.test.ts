@@ -1,4 +1,4 @@
-// What a person tells an extension: V4..V10 (domain/registry/verbs.ts, operator.ts), U4 and U5 (effective-row.ts), S3 (extension-runtime.ts).
+// What a person tells an extension: VERBS-1..OPERATOR-4 (domain/registry/verbs.ts, operator.ts), EFFECTIVE-ROW-1 and EFFECTIVE-ROW-2 (effective-row.ts), EXTENSION-RUNTIME-2 (extension-runtime.ts).
 import test from 'ava';
 import type { VerbResult, WrittenRow } from '../../../src/actors/ports/storage.js';
 import type { BreakerOverride } from '../../../src/domain/registry/extension.js';
@@ -54,7 +54,7 @@ const verbTable = test.macro<[situation: Situation, verb: Verb, effect: Effect]>
     t.is(called.answers[0] === 'ok' ? 'ok' : reasonOf(called), call);
     t.is(world.autoChanges.length, situation === 'auto-disabled' ? 1 : 0, 'nothing is undone');
   },
-  title: (_, situation, verb, [call, state]) => `V7: ${verb} while ${situation}: ${state}, a call is answered ${call}`,
+  title: (_, situation, verb, [call, state]) => `OPERATOR-1: ${verb} while ${situation}: ${state}, a call is answered ${call}`,
 });
 test(verbTable, 'closed', 'disable', ['disabled', 'closed']);
 test(verbTable, 'auto-disabled', 'disable', ['disabled', 'open']);
@@ -96,7 +96,7 @@ const newGeneration = test.macro<[verb: Verb]>({
     world.fail(1);
     t.is(world.state, 'open', 'and the feed that tells it starts no further one');
   },
-  title: (_, verb) => `S3: ${verb} starts a new generation, also where it changes nothing of the row`,
+  title: (_, verb) => `EXTENSION-RUNTIME-2: ${verb} starts a new generation, also where it changes nothing of the row`,
 });
 for (const verb of ['enable', 'disable', 'isolate', 'release', 'reset'] as const) test(newGeneration, verb);
 
@@ -115,7 +115,7 @@ test('an isolated breaker that is reset is told to have closed, and never to hav
   t.deepEqual(world.kinds(), ['circuit_closed']);
 });
 
-test('V6: another daemon follows by what the feed tells, also of several decisions at a time', async (t) => {
+test('VERBS-3: another daemon follows by what the feed tells, also of several decisions at a time', async (t) => {
   const world = new World();
   await SITUATIONS['auto-disabled'](world);
   world.tell();
@@ -151,7 +151,7 @@ test('enable after an automatic disable probes the default, and leaves alone wha
 
 const twoVersions = () => [versionRow('a', 'v2'), versionRow('a', 'v1', { routing_rules: { tenant_id: 'x' } })];
 
-test('V4: a verb of a version concerns its target alone, and the stricter override is in force', async (t) => {
+test('VERBS-1: a verb of a version concerns its target alone, and the stricter override is in force', async (t) => {
   const world = new World({}, twoVersions());
   t.like(await world.say('isolate', 'v1'), { override: 'isolated', breakerState: 'open', revision: 2 });
   t.is(world.stateOf('v1'), 'open');
@@ -193,7 +193,7 @@ test('a version that is disabled is gone, and begins closed when it is enabled, 
   t.true((world.flushed.findLast((row) => row.version === 'v2')?.epoch ?? 0) > 8);
 });
 
-test('V5: the own row of an extension without version rows is the whole extension; beside others it is none', async (t) => {
+test('VERBS-2: the own row of an extension without version rows is the whole extension; beside others it is none', async (t) => {
   const alone = new World();
   alone.isDatabaseAway = true;
   t.like(await alone.say('isolate', 'v1'), { kind: 'in_force', owed: true, override: 'isolated' });
@@ -216,7 +216,7 @@ test('a version that a person isolated does not make the auto-manager switch the
 
 // What the feed tells
 
-test('U4: what was read before a verb was written does not undo it, what was read after it does', async (t) => {
+test('EFFECTIVE-ROW-1: what was read before a verb was written does not undo it, what was read after it does', async (t) => {
   const world = new World({}, twoVersions());
   const { extension, versions } = world.entry();
   await world.say('isolate', 'v1');
@@ -240,14 +240,14 @@ test('U4: what was read before a verb was written does not undo it, what was rea
   t.is(world.stateOf('v1'), 'half_open');
 });
 
-test('U4: an extension that was made anew has a lower revision, and is taken as it is', async (t) => {
+test('EFFECTIVE-ROW-1: an extension that was made anew has a lower revision, and is taken as it is', async (t) => {
   const world = new World({ revision: 9 });
   await world.say('isolate');
   world.feed$.next(changesOf(3, [registryEntry(extensionRow('a', { revision: 1 }))]));
   t.is(world.core.view.one('a')?.override, null);
 });
 
-test('V7: what the feed tells before the answer comes is not done twice', async (t) => {
+test('OPERATOR-1: what the feed tells before the answer comes is not done twice', async (t) => {
   const world = new World();
   let answer: () => void = () => {};
   const answered = new Promise<void>((resolve) => {
@@ -268,7 +268,7 @@ test('V7: what the feed tells before the answer comes is not done twice', async 
   t.is(world.state, 'open');
 });
 
-test('V7: an owed reset that the feed tells before its answer comes is not done twice', async (t) => {
+test('OPERATOR-1: an owed reset that the feed tells before its answer comes is not done twice', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   await world.say('reset');
@@ -299,7 +299,7 @@ const fromMemory = test.macro<[situation: Situation, verb: Verb, effect: Effect]
     t.is(world.core.operator.owed, 1);
     world.change({ metadata: 1 });
     world.tell();
-    t.is(world.state, state, 'U5: what is told meanwhile does not undo it');
+    t.is(world.state, state, 'EFFECTIVE-ROW-2: what is told meanwhile does not undo it');
     world.isDatabaseAway = false;
     await world.pass(1000);
     t.is(world.core.operator.owed, 0);
@@ -312,7 +312,7 @@ const fromMemory = test.macro<[situation: Situation, verb: Verb, effect: Effect]
     t.is(world.state, state);
   },
   title: (_, situation, verb, [call, state]) =>
-    `V8: without a database, ${verb} while ${situation} is in force at once, and written later: ${state}, ${call}`,
+    `OPERATOR-2: without a database, ${verb} while ${situation} is in force at once, and written later: ${state}, ${call}`,
 });
 test(fromMemory, 'closed', 'isolate', ['isolated', 'open']);
 test(fromMemory, 'auto-disabled', 'isolate', ['isolated', 'open']);
@@ -323,7 +323,7 @@ test(fromMemory, 'forced closed', 'release', ['ok', 'closed']);
 test(fromMemory, 'isolated', 'reset', ['ok', 'closed']);
 test(fromMemory, 'auto-disabled', 'reset', ['ok', 'closed']);
 
-test('V8: what changes other rows needs the database, and changes nothing without it', async (t) => {
+test('OPERATOR-2: what changes other rows needs the database, and changes nothing without it', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   for (const verb of ['enable', 'disable'] as const) {
@@ -335,14 +335,14 @@ test('V8: what changes other rows needs the database, and changes nothing withou
   t.deepEqual(world.callEnding('a', 0).answers, ['ok']);
 });
 
-test('V8: of an extension that is not known here, nothing can be said without the database', async (t) => {
+test('OPERATOR-2: of an extension that is not known here, nothing can be said without the database', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   const order = { extensionId: 'b', version: null, verb: 'isolate', reason: 'because', actor: 'admin' } as const;
   t.is((await world.core.operator.execute(order)).kind, 'database_unavailable');
 });
 
-test('V8: of each row the latest verb is owed, and they are written in the order of the decisions', async (t) => {
+test('OPERATOR-2: of each row the latest verb is owed, and they are written in the order of the decisions', async (t) => {
   const world = new World({}, twoVersions());
   world.isDatabaseAway = true;
   await world.say('isolate');
@@ -365,7 +365,7 @@ test('V8: of each row the latest verb is owed, and they are written in the order
   );
 });
 
-test('V8: a reset that is told again while it is owed resets again', async (t) => {
+test('OPERATOR-2: a reset that is told again while it is owed resets again', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   await world.say('reset');
@@ -382,7 +382,7 @@ test('V8: a reset that is told again while it is owed resets again', async (t) =
   t.is(world.state, 'open', 'writing and telling it resets no further');
 });
 
-test('V8: an automatic change waits for the verb, and is decided anew on the row that it leaves', async (t) => {
+test('OPERATOR-2: an automatic change waits for the verb, and is decided anew on the row that it leaves', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   world.fail(5);
@@ -399,7 +399,7 @@ test('V8: an automatic change waits for the verb, and is decided anew on the row
   t.like(world.row, { enabled: false, auto_disabled: true, breaker_resets: 1 });
 });
 
-test('V8: a verb that is told when the database is back goes after what is owed of the other rows, and instead of what is owed of its own', async (t) => {
+test('OPERATOR-2: a verb that is told when the database is back goes after what is owed of the other rows, and instead of what is owed of its own', async (t) => {
   const world = new World({}, twoVersions());
   world.isDatabaseAway = true;
   await world.say('isolate', 'v1');
@@ -413,7 +413,7 @@ test('V8: a verb that is told when the database is back goes after what is owed 
   t.is(world.core.operator.owed, 0);
 });
 
-test('K2: what is owed is written when the daemon stops', async (t) => {
+test('ACTOR-SYSTEM-2: what is owed is written when the daemon stops', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   await world.say('isolate');
@@ -459,7 +459,7 @@ const isVoid = test.macro<[what: string, result: VerbResult, reason: RegExp]>({
     t.is(world.core.view.one('a')?.override, null, 'the row is in force');
     t.deepEqual(world.callEnding('a', 0).answers, ['ok']);
   },
-  title: (_, what) => `V9: ${what} makes an owed verb void: it is told, and the row is in force`,
+  title: (_, what) => `OPERATOR-3: ${what} makes an owed verb void: it is told, and the row is in force`,
 });
 test(
   isVoid,
@@ -471,7 +471,7 @@ test(isVoid, 'an extension that is gone', { kind: 'extension_not_found' }, /exte
 
 // A database that does not answer
 
-test('V10: a database that does not answer counts as away after five seconds, and what it was told then is written later', async (t) => {
+test('OPERATOR-4: a database that does not answer counts as away after five seconds, and what it was told then is written later', async (t) => {
   const world = new World();
   const release = world.hang();
   const isolate = world.say('isolate');
@@ -489,7 +489,7 @@ test('V10: a database that does not answer counts as away after five seconds, an
   t.is(reasonOf(world.call('a')), 'isolated');
 });
 
-test('V10: a later decision stands over an earlier one that hangs', async (t) => {
+test('OPERATOR-4: a later decision stands over an earlier one that hangs', async (t) => {
   const world = new World();
   const release = world.hang();
   const isolate = world.say('isolate');
@@ -518,7 +518,7 @@ function answerLate(world: World): () => void {
   return release;
 }
 
-test('V10: what was written and answered late is in force, and not owed any more', async (t) => {
+test('OPERATOR-4: what was written and answered late is in force, and not owed any more', async (t) => {
   const world = new World();
   const release = answerLate(world);
   const isolate = world.say('isolate');
@@ -531,7 +531,7 @@ test('V10: what was written and answered late is in force, and not owed any more
   t.is(reasonOf(world.call('a')), 'isolated');
 });
 
-test('V10: a late answer to an earlier verb does not undo a later one that is owed', async (t) => {
+test('OPERATOR-4: a late answer to an earlier verb does not undo a later one that is owed', async (t) => {
   const world = new World();
   const release = answerLate(world);
   const isolate = world.say('isolate');
@@ -550,7 +550,7 @@ test('V10: a late answer to an earlier verb does not undo a later one that is ow
   t.deepEqual(world.kinds(), ['circuit_half_opened']);
 });
 
-test('V10: a disable that was not answered in time takes effect when its answer comes after all', async (t) => {
+test('OPERATOR-4: a disable that was not answered in time takes effect when its answer comes after all', async (t) => {
   const world = new World();
   const release = answerLate(world);
   const disable = world.say('disable');
@@ -563,7 +563,7 @@ test('V10: a disable that was not answered in time takes effect when its answer 
   t.is(reasonOf(world.call('a')), 'disabled');
 });
 
-test('V10: verbs of one extension are written in their order, also where the first one hangs', async (t) => {
+test('OPERATOR-4: verbs of one extension are written in their order, also where the first one hangs', async (t) => {
   const world = new World();
   const release = world.hang();
   const isolate = world.say('isolate');
@@ -580,7 +580,7 @@ test('V10: verbs of one extension are written in their order, also where the fir
   );
 });
 
-test('V10: an extension whose write hangs does not hold up another', async (t) => {
+test('OPERATOR-4: an extension whose write hangs does not hold up another', async (t) => {
   const world = new World();
   world.feed$.next(changesOf(2, [registryEntry(extensionRow('b'))]));
   const release = world.hang();
@@ -594,7 +594,7 @@ test('V10: an extension whose write hangs does not hold up another', async (t) =
 
 // What the registry says is not there
 
-test('V7: what the registry does not know is told', async (t) => {
+test('OPERATOR-1: what the registry does not know is told', async (t) => {
   const world = new World();
   world.verb = async () => ({ kind: 'extension_not_found' });
   t.deepEqual(await world.say('reset'), { kind: 'extension_not_found', message: "no extension 'a'" });
@@ -602,7 +602,7 @@ test('V7: what the registry does not know is told', async (t) => {
   t.deepEqual(await world.say('reset', 'v9'), { kind: 'version_not_found', message: "no version 'v9' of a" });
 });
 
-test('V7: an extension whose row is not valid is written all the same', async (t) => {
+test('OPERATOR-1: an extension whose row is not valid is written all the same', async (t) => {
   const world = new World();
   world.verb = async () => ({ kind: 'applied', version: null, row: { ...ROW, enabled: false, revision: 7 } });
   const order = { extensionId: 'broken', version: null, verb: 'disable', reason: 'x', actor: 'admin' } as const;
@@ -617,7 +617,7 @@ test('V7: an extension whose row is not valid is written all the same', async (t
   });
 });
 
-test('V8: enable and disable do not drop what is owed of the same row: it is written before them', async (t) => {
+test('OPERATOR-2: enable and disable do not drop what is owed of the same row: it is written before them', async (t) => {
   for (const verb of ['enable', 'disable'] as const) {
     const world = new World();
     world.isDatabaseAway = true;
@@ -629,7 +629,7 @@ test('V8: enable and disable do not drop what is owed of the same row: it is wri
   }
 });
 
-test('V8: a daemon that stops takes nothing more that could only be owed', async (t) => {
+test('OPERATOR-2: a daemon that stops takes nothing more that could only be owed', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   await world.say('isolate');
@@ -638,7 +638,7 @@ test('V8: a daemon that stops takes nothing more that could only be owed', async
   t.is(reasonOf(world.call('a')), 'isolated', 'what was in force stays');
 });
 
-test('V7: a verb is answered when it is in force, also where that takes several turns of the event loop', async (t) => {
+test('OPERATOR-1: a verb is answered when it is in force, also where that takes several turns of the event loop', async (t) => {
   for (const isAway of [false, true]) {
     const world = new World();
     world.fail(5);

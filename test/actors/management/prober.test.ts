@@ -115,7 +115,7 @@ test('FM 38: so does one that was left open by an earlier process', async (t) =>
   t.like(world.core.view.one('a'), { enabled: true, auto_disabled: false });
 });
 
-test('C1: a check never shortens the open time, and one that gets no permit counts for nothing', async (t) => {
+test('PROBER-1: a check never shortens the open time, and one that gets no permit counts for nothing', async (t) => {
   const world = checked();
   world.onCheck = (check) => check.end(0);
   await trip(world);
@@ -130,7 +130,7 @@ test('C1: a check never shortens the open time, and one that gets no permit coun
   t.is(world.checks.length, 1);
 });
 
-test('C1: a check that fails while half-open opens it again, for longer', async (t) => {
+test('PROBER-1: a check that fails while half-open opens it again, for longer', async (t) => {
   const world = checked();
   world.onCheck = (check) => check.end(500);
   await trip(world);
@@ -156,13 +156,13 @@ const permits = test.macro<[live: number, isSent: boolean]>({
     t.is(world.core.view.one('a')?.health.half_open_requests_count, 3);
   },
   title: (_, live, isSent) =>
-    `C1: while half-open with ${live} live probes out a check ${isSent ? 'is one more' : 'gets no permit'}`,
+    `PROBER-1: while half-open with ${live} live probes out a check ${isSent ? 'is one more' : 'gets no permit'}`,
 });
 test(permits, 0, true);
 test(permits, 2, true);
 test(permits, 3, false);
 
-test('C1: in slow start a check takes a place like any call, and finds none where all are taken', async (t) => {
+test('PROBER-1: in slow start a check takes a place like any call, and finds none where all are taken', async (t) => {
   const world = checked({ policy: { health_check: {}, breaker: { recovery_ramp_seconds: 60 } } });
   for (let i = 0; i < 20; i++) world.call('a');
   await trip(world);
@@ -203,7 +203,7 @@ test(kept, 'disabled', { enabled: false, auto_disabled: false });
 test(kept, 'isolated', { enabled: false, auto_disabled: true, breaker_override: 'isolated' });
 test(kept, 'disabled and isolated', { enabled: false, auto_disabled: false, breaker_override: 'isolated' });
 
-test('C2: a check that is out when a person disables the extension changes nothing any more', async (t) => {
+test('PROBER-2: a check that is out when a person disables the extension changes nothing any more', async (t) => {
   const world = checked({ policy: { health_check: {}, breaker: { half_open_successes: 1 } } });
   await trip(world);
   await world.pass(65_000);
@@ -217,7 +217,7 @@ test('C2: a check that is out when a person disables the extension changes nothi
   t.like(world.core.view.one('a'), { enabled: false, auto_disabled: false });
 });
 
-test('C2: without automatic enabling checks close the breaker, callers stay away, and a person enables', async (t) => {
+test('PROBER-2: without automatic enabling checks close the breaker, callers stay away, and a person enables', async (t) => {
   const world = checked({}, {}, { autoEnableOnCircuitClose: false });
   await trip(world);
   t.is(reasonOf(world.call('a')), 'auto_disabled');
@@ -238,7 +238,7 @@ test('a forced closed extension is checked like one that is closed', async (t) =
   t.deepEqual(results(world), { success: 2 });
 });
 
-test('C3: while a check hangs none follows, however short the interval; the next comes in its turn', async (t) => {
+test('PROBER-3: while a check hangs none follows, however short the interval; the next comes in its turn', async (t) => {
   const world = checked({ timeout_ms: 5000, policy: { health_check: { interval_seconds: 1 } } });
   await world.pass(5400);
   t.deepEqual(at(world), [0.5]);
@@ -247,7 +247,7 @@ test('C3: while a check hangs none follows, however short the interval; the next
   t.deepEqual(at(world), [0.5, 5.5]);
 });
 
-test('C3: nor where the policy went and came back while it was out', async (t) => {
+test('PROBER-3: nor where the policy went and came back while it was out', async (t) => {
   const world = checked({ timeout_ms: 60_000 });
   await world.pass(5000);
   world.feed$.next(changesOf(2, [entry({ policy: {}, revision: 2 })]));
@@ -259,7 +259,7 @@ test('C3: nor where the policy went and came back while it was out', async (t) =
   t.is(world.checks.length, 2);
 });
 
-test('C3: one instance that hangs keeps the round open, and the others from being checked twice', async (t) => {
+test('PROBER-3: one instance that hangs keeps the round open, and the others from being checked twice', async (t) => {
   const world = checked({ timeout_ms: 60_000 }, twoInstances);
   await world.pass(5000);
   t.is(world.checks.length, 2);
@@ -346,7 +346,7 @@ test('FM 37: C4: an ejected instance is checked when its time is over, and a suc
   t.is(world.sent.length, 8, 'no caller did it');
 });
 
-test('C4: a check that fails as its trial counts for the instance alone, whose time doubles', async (t) => {
+test('PROBER-4: a check that fails as its trial counts for the instance alone, whose time doubles', async (t) => {
   const world = await ejected();
   world.onCheck = (check) => check.end(check.route.subject === 'ext.a.i1' ? 500 : 0);
   const trials = () => world.checks.filter(({ route }) => route.subject === 'ext.a.i1').map(({ atMs }) => atMs / 1000);
@@ -358,7 +358,7 @@ test('C4: a check that fails as its trial counts for the instance alone, whose t
   t.false(world.kinds().includes('instance_returned'));
 });
 
-test('C4: while a call tries it no check does, and the other way round', async (t) => {
+test('PROBER-4: while a call tries it no check does, and the other way round', async (t) => {
   const world = await ejected();
   world.onCheck = (check) => check.end(check.route.subject === 'ext.a.i1' ? 500 : 0);
   await world.pass(34_900);
@@ -375,7 +375,7 @@ test('C4: while a call tries it no check does, and the other way round', async (
   t.is(other.sent.at(-1)?.route.subject, 'ext.a.i2');
 });
 
-test('C5: FM 37: where one of two instances stays dead, checks alone recover the extension through the other', async (t) => {
+test('PROBER-5: FM 37: where one of two instances stays dead, checks alone recover the extension through the other', async (t) => {
   const world = checked({}, twoInstances);
   await trip(world);
   t.is(state(world), 'open');
@@ -391,7 +391,7 @@ test('C5: FM 37: where one of two instances stays dead, checks alone recover the
   t.true(world.kinds().includes('instance_ejected'));
 });
 
-test('C5: a round of a half-open target with many instances is one check, each time of the next', async (t) => {
+test('PROBER-5: a round of a half-open target with many instances is one check, each time of the next', async (t) => {
   const instances = ['i1', 'i2', 'i3', 'i4'].map((id) => instanceRow('a', id));
   const world = checked({ policy: { health_check: {}, breaker: { half_open_successes: 3 } } }, { instances });
   await trip(world);
@@ -429,7 +429,7 @@ const counted = test.macro<[how: Ending, expected: string]>({
     t.deepEqual(results(world), { [expected]: 1 });
     t.is(world.core.view.one('a')?.health.latency_samples, expected === 'neutral' ? 0 : 1);
   },
-  title: (_, how, expected) => `C1: a check that ends with ${how} counts as ${expected}`,
+  title: (_, how, expected) => `PROBER-1: a check that ends with ${how} counts as ${expected}`,
 });
 test(counted, 0, 'success');
 test(counted, 404, 'success');
@@ -441,7 +441,7 @@ test(counted, 'disconnected', 'neutral');
 test(counted, 'not_permitted', 'neutral');
 test(counted, 'too_large', 'neutral');
 
-test('C1: a check that nobody receives during a restart is neutral, as a call would be', async (t) => {
+test('PROBER-1: a check that nobody receives during a restart is neutral, as a call would be', async (t) => {
   const world = checked({ policy: { health_check: { interval_seconds: 1 } } });
   const endings: Ending[] = [0, 'no_responders', 'no_responders', 'no_responders', 0];
   world.onCheck = (check) => check.end(endings.shift() ?? 0);
@@ -530,7 +530,7 @@ test('a new version is checked at a time of its own', async (t) => {
   );
 });
 
-test('C7: an extension that is removed is checked no more, and a check that is out ends without harm', async (t) => {
+test('PROBER-7: an extension that is removed is checked no more, and a check that is out ends without harm', async (t) => {
   const world = checked();
   const idle = world.clock.armed;
   await world.pass(5000);
@@ -563,7 +563,7 @@ test('FM 53: C7: after the stop no check begins and no timer is left; those that
   t.deepEqual(results(other), {});
 });
 
-test('C6: the checks of many extensions are spread over the interval, and stay so after a stall', async (t) => {
+test('PROBER-6: the checks of many extensions are spread over the interval, and stay so after a stall', async (t) => {
   const world = new ActorWorld();
   const ids = Array.from({ length: 300 }, (_, i) => `e${i}`);
   let seed = 1;
@@ -594,7 +594,7 @@ test('C6: the checks of many extensions are spread over the interval, and stay s
   t.true(busiest() <= 4);
 });
 
-test('C6: a timer that fires early brings no second check', async (t) => {
+test('PROBER-6: a timer that fires early brings no second check', async (t) => {
   const world = checked();
   world.onCheck = (check) => check.end(0);
   world.clock.advance(4999.9);

@@ -1,4 +1,4 @@
-// One bad row alone, and many rows in slices: P2, P4, P5 of actors/management/supervisor.ts, D5 of domain/registry/registry-diff.ts.
+// One bad row alone, and many rows in slices: SUPERVISOR-2, SUPERVISOR-4, SUPERVISOR-5 of actors/management/supervisor.ts, REGISTRY-DIFF-5 of domain/registry/registry-diff.ts.
 import test from 'ava';
 import type { RegistryEntry, RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
 import { ActorWorld, reasonOf } from '../../helpers/actor-world.js';
@@ -19,7 +19,7 @@ const rejected = (world: ActorWorld) =>
     .filter(({ event }) => event === 'registry_row_rejected')
     .map(({ extension_id, version, reason }) => `${extension_id}${version ? `@${version}` : ''}: ${reason}`);
 
-test('P2: JSON that is nested thousands deep is refused in its row alone, and what ran before goes on', (t) => {
+test('SUPERVISOR-2: JSON that is nested thousands deep is refused in its row alone, and what ran before goes on', (t) => {
   const world = new ActorWorld();
   const versions = (config: unknown, routing_rules: unknown) => [
     versionRow('a', 'v1', { config, revision: 2 }),
@@ -46,7 +46,7 @@ test('P2: JSON that is nested thousands deep is refused in its row alone, and wh
   t.is(world.sent.at(-1)?.route.subject, 'ext.b2');
 });
 
-test('P2: JSON that is too large is refused', (t) => {
+test('SUPERVISOR-2: JSON that is too large is refused', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { config: { x: 'x'.repeat(262_144) } }))));
   t.deepEqual(rejected(world), ['a: config must be at most 262144 bytes of JSON']);
@@ -104,7 +104,7 @@ const FAULTS: [what: string, update: RegistryUpdate, reason: RegExp][] = [
 ];
 
 for (const [what, update, reason] of FAULTS)
-  test(`P2: a row ${what} is reported alone, what ran before goes on, and it is read again`, async (t) => {
+  test(`SUPERVISOR-2: a row ${what} is reported alone, what ran before goes on, and it is read again`, async (t) => {
     const world = new ActorWorld();
     const plain = ['a', 'b', 'c'].map((id) => registryEntry(extensionRow(id)));
     world.feed$.next(snapshotOf(1, ...plain));
@@ -127,7 +127,7 @@ for (const [what, update, reason] of FAULTS)
   });
 
 for (const [what, update] of FAULTS)
-  test(`P2: a row ${what} and that never was valid is refused as invalid`, async (t) => {
+  test(`SUPERVISOR-2: a row ${what} and that never was valid is refused as invalid`, async (t) => {
     const world = new ActorWorld();
     world.feed$.next(update.kind === 'snapshot' ? update : { ...update, kind: 'snapshot' });
     t.is(reasonOf(world.call('b')), 'row_invalid');
@@ -137,7 +137,7 @@ for (const [what, update] of FAULTS)
     t.deepEqual(world.callEnding('b', 0).answers, ['ok']);
   });
 
-test('P2: a row that stays bad is read again ever later, up to once a minute', async (t) => {
+test('SUPERVISOR-2: a row that stays bad is read again ever later, up to once a minute', async (t) => {
   const world = new ActorWorld();
   const asked: number[] = [];
   world.feed$.next(snapshotOf(1, unroutable('b')));
@@ -152,7 +152,7 @@ test('P2: a row that stays bad is read again ever later, up to once a minute', a
   t.is(rejected(world).length, 1);
 });
 
-test('P2: an update that cannot be taken over at all is followed by a whole reading', async (t) => {
+test('SUPERVISOR-2: an update that cannot be taken over at all is followed by a whole reading', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   world.feed$.next({ kind: 'changes', revision: 2, entries: null as never, removedIds: [] });
@@ -163,7 +163,7 @@ test('P2: an update that cannot be taken over at all is followed by a whole read
   t.is(world.core.supervisor.revision, 2);
 });
 
-test('P4: a removed extension that comes back as bad as it was is reported again', (t) => {
+test('SUPERVISOR-4: a removed extension that comes back as bad as it was is reported again', (t) => {
   const world = new ActorWorld();
   const bad = registryEntry(extensionRow('a', { subject: 'ext.*' }));
   world.feed$.next(snapshotOf(1, bad));
@@ -199,7 +199,7 @@ const big = (changes: object = {}): RegistryEntry =>
     ),
   });
 
-test(`P5: ${ROWS} versions and as many instances are taken over in slices, in which calls and changes are served`, async (t) => {
+test(`SUPERVISOR-5: ${ROWS} versions and as many instances are taken over in slices, in which calls and changes are served`, async (t) => {
   const world = new BusyWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('small'))));
   const before = process.cpuUsage();
@@ -228,7 +228,7 @@ test(`P5: ${ROWS} versions and as many instances are taken over in slices, in wh
   t.true((user + system) / 1e6 < ROWS / 200, `${(user + system) / 1e6} s`);
 });
 
-test('P5: a decision while an earlier change is not done yet is in force, and each target obeys both once', async (t) => {
+test('SUPERVISOR-5: a decision while an earlier change is not done yet is in force, and each target obeys both once', async (t) => {
   const world = new BusyWorld();
   world.feed$.next(snapshotOf(1, big()));
   while (!world.isAt(1)) await world.pass(1);
@@ -244,7 +244,7 @@ test('P5: a decision while an earlier change is not done yet is in force, and ea
   t.deepEqual([...modes()], ['halfOpen']);
 });
 
-test('P5: more rows than an extension may have are refused, and reported in one', (t) => {
+test('SUPERVISOR-5: more rows than an extension may have are refused, and reported in one', (t) => {
   const world = new ActorWorld();
   const instances = Array.from({ length: 150 }, (_, i) => instanceRow('a', `i${i}`, { subject: 'ext.shared' }));
   const versions = Array.from({ length: 150 }, (_, i) => versionRow('a', `v${i}`, { subject: 'ext.shared' }));

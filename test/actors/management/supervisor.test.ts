@@ -32,7 +32,7 @@ test('an extension that was removed and comes back starts anew', (t) => {
   t.deepEqual(world.callEnding('e1', 0).answers, ['ok']);
 });
 
-test('S1: a change of timeout, subject, policy or instances keeps the target and its windows', (t) => {
+test('SERVICE-SET-1: a change of timeout, subject, policy or instances keeps the target and its windows', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
@@ -54,7 +54,7 @@ test('a change that says what runs already makes no work', (t) => {
   t.is(world.core.supervisor.runtimes.get('a')?.defaultService, service);
 });
 
-test('L1: a change that makes a running row invalid is refused, told once per revision, and the last valid form serves', async (t) => {
+test('BREAKER-HOST-1: a change that makes a running row invalid is refused, told once per revision, and the last valid form serves', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   const bad = registryEntry(extensionRow('a', { subject: 'ext.*', revision: 2 }));
@@ -78,7 +78,7 @@ test('a row that is invalid at start is disabled alone, and serves once it is me
   t.deepEqual(world.callEnding('bad', 0).answers, ['ok']);
 });
 
-test('P3: a mass removal is held, told, and happens when a second reading agrees', async (t) => {
+test('SUPERVISOR-3: a mass removal is held, told, and happens when a second reading agrees', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(10)));
   world.feed$.next(snapshotOf(2, ...many(4)));
@@ -92,7 +92,7 @@ test('P3: a mass removal is held, told, and happens when a second reading agrees
   t.is(world.core.supervisor.runtimes.size, 4);
 });
 
-test('P3: a second reading that has the rows again removes nothing', async (t) => {
+test('SUPERVISOR-3: a second reading that has the rows again removes nothing', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(10)));
   world.feed$.next(changesOf(2, [], ['e0', 'e1', 'e2', 'e3', 'e4', 'e5']));
@@ -102,7 +102,7 @@ test('P3: a second reading that has the rows again removes nothing', async (t) =
   t.is(world.core.supervisor.runtimes.size, 10);
 });
 
-test('P3: a second reading that lacks more than the first did is held again', async (t) => {
+test('SUPERVISOR-3: a second reading that lacks more than the first did is held again', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(10)));
   world.feed$.next(snapshotOf(2, ...many(4)));
@@ -114,7 +114,7 @@ test('P3: a second reading that lacks more than the first did is held again', as
   t.is(world.core.supervisor.runtimes.size, 0);
 });
 
-test('P3: a mass removal that somebody forces happens with the next reading', (t) => {
+test('SUPERVISOR-3: a mass removal that somebody forces happens with the next reading', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(10)));
   world.core.supervisor.reload(true);
@@ -239,7 +239,7 @@ test('FM 53: stopping ends every actor and every timer', async (t) => {
   t.is(world.events.length, events);
 });
 
-test("S3: what a person enables while its breaker is open is probed at once; the auto-manager's own enabling is not", async (t) => {
+test("EXTENSION-RUNTIME-2: what a person enables while its breaker is open is probed at once; the auto-manager's own enabling is not", async (t) => {
   const world = new ActorWorld();
   const row = extensionRow('a', { enabled: false, auto_disabled: true });
   const facts = factsRow({ state: 'open', open_remaining_ms: 60_000, trips: 1, epoch: 1 });
@@ -259,7 +259,7 @@ test("S3: what a person enables while its breaker is open is probed at once; the
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'half_open');
 });
 
-test('S2: a person disables an auto-disabled extension: refused as disabled, and it does not come back by itself', async (t) => {
+test('EXTENSION-RUNTIME-1: a person disables an auto-disabled extension: refused as disabled, and it does not come back by itself', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   for (let i = 0; i < 5; i++) world.callEnding('a', 500);
@@ -301,7 +301,7 @@ test('overrides: isolate, release, force closed and release do what the verb tab
   t.is(state(), 'open');
 });
 
-test('S2: who disables and enables an extension leaves its override in force', (t) => {
+test('EXTENSION-RUNTIME-1: who disables and enables an extension leaves its override in force', (t) => {
   const world = new ActorWorld();
   let revision = 1;
   const change = (row: object) => {
@@ -320,7 +320,7 @@ test('S2: who disables and enables an extension leaves its override in force', (
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
 });
 
-test('S4: a version that replaces an open default is tried at once, and takes over the published row', async (t) => {
+test('SERVICE-SET-2: a version that replaces an open default is tried at once, and takes over the published row', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   for (let i = 0; i < 5; i++) world.callEnding('a', 500);

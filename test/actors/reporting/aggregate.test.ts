@@ -68,7 +68,7 @@ test('the counts of the metrics page are those of the report', (t) => {
   t.deepEqual([total, healthy, unhealthy], [4, 2, 2]);
 });
 
-test('U2: many extensions are read in chunks, each in a turn of its own, and all of them count', (t) => {
+test('AGGREGATE-1: many extensions are read in chunks, each in a turn of its own, and all of them count', (t) => {
   const ids = Array.from({ length: 1200 }, (_, i) => `e${i}`);
   const world = running(ids);
   let turns = 0;
@@ -147,7 +147,7 @@ test('high_failure_rate: the minimum is health_based_routing_min_success_rate', 
   );
 });
 
-test('U3: high_failure_rate is told once, and again only after the rate was back', (t) => {
+test('AGGREGATE-2: high_failure_rate is told once, and again only after the rate was back', (t) => {
   const world = running(['a']);
   calls(world, 'a', 0, 10);
   minute(world);
@@ -161,7 +161,7 @@ test('U3: high_failure_rate is told once, and again only after the rate was back
   t.is(told(world).length, 2);
 });
 
-test('U3: a time without calls between is no way back', (t) => {
+test('AGGREGATE-2: a time without calls between is no way back', (t) => {
   const world = running(['a']);
   calls(world, 'a', 0, 10);
   for (let i = 0; i < 10; i++) minute(world);

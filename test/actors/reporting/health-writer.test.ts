@@ -34,7 +34,7 @@ test('counts are written every second as what was added since', async (t) => {
   t.like(world.flushed[1], { latency_samples: 4, published: true, circuit_breaker_state: 'closed', epoch: 0 });
 });
 
-test('F1: what could not be written stays owed, and nothing is doubled', async (t) => {
+test('HEALTH-WRITER-1: what could not be written stays owed, and nothing is doubled', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   world.isDatabaseAway = true;
@@ -64,7 +64,7 @@ test("a breaker's transition does not wait for the tick", async (t) => {
   });
 });
 
-test('F2: a transition during a flush is written by the next one, at once', async (t) => {
+test('HEALTH-WRITER-2: a transition during a flush is written by the next one, at once', async (t) => {
   const world = new ActorWorld({ autoDisableOnCircuitOpen: false });
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a')), registryEntry(extensionRow('b'))));
   let release: () => void = () => {};
@@ -87,7 +87,7 @@ test('F2: a transition during a flush is written by the next one, at once', asyn
   );
 });
 
-test('F2: ticks that pass while the database hangs share the flush that follows', async (t) => {
+test('HEALTH-WRITER-2: ticks that pass while the database hangs share the flush that follows', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   let flushes = 0;

@@ -110,14 +110,14 @@ test('each version has the timeout, the retries and the subject of its own row',
   t.is(world.sent[2]?.route.subject, 'ext.a.v2');
 });
 
-test('CA1: a version that rules chose and that takes no call is replaced by nobody', (t) => {
+test('CANDIDATES-1: a version that rules chose and that takes no call is replaced by nobody', (t) => {
   const world = worldOf({ a: { ...SEED, row: { policy: { fallback: ['b'] } } }, b: {} });
   trip(t, world, 'a', 'v2', { tenant_id: 'tenant1' });
   t.is(went(world, 'a', { tenant_id: 'tenant1' }), 'circuit_open');
   t.is(went(world, 'a', { tenant_id: 'tenant9' }), 'a@v1');
 });
 
-test('CA1: with rules_fallback others whose rules match, then the default, then fallbacks take its calls', (t) => {
+test('CANDIDATES-1: with rules_fallback others whose rules match, then the default, then fallbacks take its calls', (t) => {
   const versions = {
     v1: {},
     v2: { routing_rules: { tenant_id: 'x' } },
@@ -140,7 +140,7 @@ test('CA1: with rules_fallback others whose rules match, then the default, then 
 const CANARY: Entry = { versions: { v1: {}, v2: { rollout_percent: 50 } } };
 const IN = { tenant_id: 't1' };
 
-test('CA2: a canary whose breaker opens gives its share to the default at once, and never opens its extension', (t) => {
+test('CANDIDATES-2: a canary whose breaker opens gives its share to the default at once, and never opens its extension', (t) => {
   const world = worldOf({ a: CANARY });
   const tenants = Array.from({ length: 40 }, (_, i) => ({ tenant_id: `t${i}` }));
   const canary = tenants.find((tenant) => went(world, 'a', tenant) === 'a@v2');
@@ -155,7 +155,7 @@ test('CA2: a canary whose breaker opens gives its share to the default at once, 
   t.true((world.core.supervisor.runtimes.get('a')?.calls.get('v1')?.stand_in ?? 0) > 0);
 });
 
-test('CA2: isolated, without an instance or without a listener, a canary loses its share likewise', (t) => {
+test('CANDIDATES-2: isolated, without an instance or without a listener, a canary loses its share likewise', (t) => {
   const isolated = worldOf({ a: { versions: { v1: {}, v2: { rollout_percent: 100, breaker_override: 'isolated' } } } });
   t.is(went(isolated, 'a', IN), 'a@v1');
   const drained = worldOf({
@@ -182,7 +182,7 @@ test('FM 50: a canary with no call, one or four holds its share, whatever became
   t.is(went(world, 'a', IN), 'a@v1');
 });
 
-test('CA3: where the default takes no call, versions without rules and percentage do, the highest first, then fallbacks', (t) => {
+test('CANDIDATES-3: where the default takes no call, versions without rules and percentage do, the highest first, then fallbacks', (t) => {
   const versions = { v3: {}, v2: {}, v1: {}, v4: { routing_rules: { tenant_id: 'x' } }, v5: { rollout_percent: 0 } };
   const world = worldOf({
     a: { versions, row: { policy: { fallback: ['gone', 'other', 'b', 'c'] } } },
@@ -204,7 +204,7 @@ test('CA3: where the default takes no call, versions without rules and percentag
   t.deepEqual(Object.fromEntries(world.core.supervisor.runtimes.get('a')?.fallbacks ?? []), { other: 1, b: 1, c: 1 });
 });
 
-test('CA3: an extension that came to have another type since is no fallback', (t) => {
+test('CANDIDATES-3: an extension that came to have another type since is no fallback', (t) => {
   const world = worldOf({ a: { row: { policy: { fallback: ['b'] } } } });
   world.feed$.next({
     kind: 'changes',
@@ -216,7 +216,7 @@ test('CA3: an extension that came to have another type since is no fallback', (t
   t.is(went(world, 'a'), 'circuit_open');
 });
 
-test('CA3: fallbacks have fallbacks of their own, their own rules, and refuse for themselves', (t) => {
+test('CANDIDATES-3: fallbacks have fallbacks of their own, their own rules, and refuse for themselves', (t) => {
   const world = worldOf({
     a: { row: { policy: { fallback: ['b', 'd'] } } },
     b: { versions: { v1: {}, v2: { routing_rules: { tenant_id: 'x' } } }, row: { policy: { fallback: ['c'] } } },
@@ -233,7 +233,7 @@ test('CA3: fallbacks have fallbacks of their own, their own rules, and refuse fo
   t.is(went(world, 'a', { tenant_id: 'x' }), 'd@v1');
 });
 
-test('CA3: a fallback that a person disabled is not asked; one that is disabled automatically is asked by its breaker', (t) => {
+test('CANDIDATES-3: a fallback that a person disabled is not asked; one that is disabled automatically is asked by its breaker', (t) => {
   const entry = (row: Partial<ExtensionRow>) => worldOf({ a: { row: { policy: { fallback: ['b'] } } }, b: { row } });
   const off = entry({ enabled: false });
   open(off, 'a', 'v1');
@@ -243,7 +243,7 @@ test('CA3: a fallback that a person disabled is not asked; one that is disabled 
   t.is(went(auto, 'a'), 'b@v1');
 });
 
-test('CA3: with health_based_routing_enabled off, nobody stands in but for a canary', (t) => {
+test('CANDIDATES-3: with health_based_routing_enabled off, nobody stands in but for a canary', (t) => {
   const settings = { healthBasedRouting: false };
   const world = worldOf({ a: { versions: { v1: {}, v2: {} }, row: { policy: { fallback: ['b'] } } }, b: {} }, settings);
   open(world, 'a', 'v2');
@@ -253,7 +253,7 @@ test('CA3: with health_based_routing_enabled off, nobody stands in but for a can
   t.is(went(canary, 'a', IN), 'a@v1');
 });
 
-test('CA3: what closes a circle is told and not asked, and is in force once another row opens it', (t) => {
+test('CANDIDATES-3: what closes a circle is told and not asked, and is in force once another row opens it', (t) => {
   const world = worldOf({
     a: { row: { policy: { fallback: ['b'] } } },
     b: { row: { policy: { fallback: ['a'] }, breaker_override: 'isolated' } },
@@ -267,7 +267,7 @@ test('CA3: what closes a circle is told and not asked, and is in force once anot
   t.is(went(world, 'b'), 'a@v1');
 });
 
-test('CA3: at most eight other extensions are asked for one call, however many there are behind them', (t) => {
+test('CANDIDATES-3: at most eight other extensions are asked for one call, however many there are behind them', (t) => {
   const chain = Object.fromEntries(
     Array.from({ length: 2000 }, (_, i) => [`e${i}`, { row: { policy: { fallback: [`e${i + 1}`] } } }]),
   );
@@ -278,7 +278,7 @@ test('CA3: at most eight other extensions are asked for one call, however many t
   t.is(reasonOf(called), 'no_responders');
 });
 
-test('RT3: a version whose rules exclude the call by now takes no retry of it', async (t) => {
+test('ROUTING-TABLE-3: a version whose rules exclude the call by now takes no retry of it', async (t) => {
   const versions = (tenant: string, revision: number) => ({
     v1: {},
     v2: { routing_rules: { tenant_id: tenant }, retry: 1, revision },
@@ -324,7 +324,7 @@ test('no version takes the call: refused as no_version, and told apart from disa
   t.is(went(world, 'b'), 'disabled');
 });
 
-test('R5: a call that nobody received is taken by the next candidate; one that may have been executed is not', async (t) => {
+test('CALL-5: a call that nobody received is taken by the next candidate; one that may have been executed is not', async (t) => {
   const world = worldOf({ a: { row: { retry: 1, policy: { fallback: ['b'] } } }, b: {} });
   const called = world.call('a');
   world.sent[0]?.end('no_responders');
@@ -340,7 +340,7 @@ test('R5: a call that nobody received is taken by the next candidate; one that m
   t.like(failed.answers[0], { retryable: 'maybe_executed', details: { reason: 'no_responders' } });
 });
 
-test('R5: where nobody listens anywhere, the caller is told so of what he called, once', (t) => {
+test('CALL-5: where nobody listens anywhere, the caller is told so of what he called, once', (t) => {
   const world = worldOf({ a: { row: { policy: { fallback: ['b', 'c'] } } }, b: {}, c: {} });
   const called = world.call('a');
   for (let i = 0; i < world.sent.length; i++) world.sent[i]?.end('no_responders');
@@ -351,7 +351,7 @@ test('R5: where nobody listens anywhere, the caller is told so of what he called
   for (const runtime of world.core.supervisor.runtimes.values()) t.is(runtime.inFlight, 0, runtime.id);
 });
 
-test('R5: a retry stays with the fallback that had the call first, within its budget and its switches', async (t) => {
+test('CALL-5: a retry stays with the fallback that had the call first, within its budget and its switches', async (t) => {
   const world = worldOf({ a: { row: { policy: { fallback: ['b'] } } }, b: { row: { retry: 2 } } });
   open(world, 'a', 'v1');
   const called = world.call('a');
@@ -371,7 +371,7 @@ test('R5: a retry stays with the fallback that had the call first, within its bu
   t.is(world.core.supervisor.runtimes.get('b')?.inFlight, 0);
 });
 
-test('R5: a person who disables what was called ends the retries of its fallback too', async (t) => {
+test('CALL-5: a person who disables what was called ends the retries of its fallback too', async (t) => {
   const world = worldOf({ a: { row: { policy: { fallback: ['b'] } } }, b: { row: { retry: 2 } } });
   open(world, 'a', 'v1');
   world.call('a');
@@ -386,7 +386,7 @@ test('R5: a person who disables what was called ends the retries of its fallback
   t.is(world.sent.length, 1);
 });
 
-test('R6: a fallback’s max_in_flight holds for the calls it takes for others; both places are given back', (t) => {
+test('CALL-6: a fallback’s max_in_flight holds for the calls it takes for others; both places are given back', (t) => {
   const world = worldOf({
     a: { row: { policy: { fallback: ['b', 'c'] } } },
     b: { row: { policy: { max_in_flight: 1 } } },
@@ -404,7 +404,7 @@ test('R6: a fallback’s max_in_flight holds for the calls it takes for others; 
   t.is(world.core.router.inFlight, 0);
 });
 
-test('R6: a call that moves on from one fallback to the next leaves no place behind', (t) => {
+test('CALL-6: a call that moves on from one fallback to the next leaves no place behind', (t) => {
   const world = worldOf({ a: { row: { policy: { fallback: ['b', 'c'] } } }, b: {}, c: {} });
   open(world, 'a', 'v1');
   world.call('a');
@@ -529,7 +529,7 @@ test('the counts of a version stay while it is disabled, and go with its row', (
   t.deepEqual(routed(), []);
 });
 
-test('CA3: the routing key that a large body hides from the balancer is no reason to skip a fallback', (t) => {
+test('CANDIDATES-3: the routing key that a large body hides from the balancer is no reason to skip a fallback', (t) => {
   const world = worldOf({
     a: { row: { policy: { balancer: 'consistent_hash', fallback: ['b'] } }, instances: { i1: {}, i2: {} } },
     b: { versions: { v2: { routing_rules: { tenant_id: 't1' } } } },
@@ -548,7 +548,7 @@ test('CA3: the routing key that a large body hides from the balancer is no reaso
   t.like(world.sent[2]?.route.spec, { extensionId: 'b', version: 'v2' });
 });
 
-// CA4
+// CANDIDATES-4
 
 async function weaken(world: Traffic, id: string): Promise<void> {
   world.behaviour.set(`ext.${id}`, { ends: 500, afterMs: 1 });
@@ -563,7 +563,7 @@ function trafficOf(entries: Readonly<Record<string, Entry>>): Traffic {
   return world;
 }
 
-test('CA4: under the minimum success rate the default is passed over, but for every tenth call', async (t) => {
+test('CANDIDATES-4: under the minimum success rate the default is passed over, but for every tenth call', async (t) => {
   const world = trafficOf({ a: { row: { policy: { fallback: ['b'] } } }, b: {} });
   await weaken(world, 'a');
   const before = world.sentTo('ext.a');
@@ -574,7 +574,7 @@ test('CA4: under the minimum success rate the default is passed over, but for ev
   t.is(world.sentTo('ext.b'), 90);
 });
 
-test('CA4: nobody is passed over before ten outcomes, nor at the minimum itself, nor where nobody else takes calls', async (t) => {
+test('CANDIDATES-4: nobody is passed over before ten outcomes, nor at the minimum itself, nor where nobody else takes calls', async (t) => {
   const few = trafficOf({ a: { row: { policy: { fallback: ['b'] } } }, b: {} });
   few.behaviour.set('ext.a', FAILS);
   await few.come('a', 1, 4);
@@ -595,7 +595,7 @@ test('CA4: nobody is passed over before ten outcomes, nor at the minimum itself,
   t.is(alone.sentTo('ext.a'), 60);
 });
 
-test('CA4: who fails too often himself does not take the calls of a default version that does', async (t) => {
+test('CANDIDATES-4: who fails too often himself does not take the calls of a default version that does', async (t) => {
   const world = trafficOf({
     a: { row: { policy: { fallback: ['b', 'c'] } } },
     b: {},
@@ -609,7 +609,7 @@ test('CA4: who fails too often himself does not take the calls of a default vers
   t.is(world.sentTo('ext.b'), before);
 });
 
-test('CA4: a default version that fails too often and is gated by now gets no call, also where nobody else takes it', async (t) => {
+test('CANDIDATES-4: a default version that fails too often and is gated by now gets no call, also where nobody else takes it', async (t) => {
   const world = new Traffic({ autoDisableOnCircuitOpen: false, autoEnableOnCircuitClose: false });
   const told = (row: Partial<ExtensionRow>) => [
     entryOf('a', { row: { policy: { fallback: ['b'] }, ...row } }),
@@ -622,7 +622,7 @@ test('CA4: a default version that fails too often and is gated by now gets no ca
   for (let i = 0; i < 12; i++) t.is(went(world, 'a'), 'auto_disabled');
 });
 
-test('CA4: a default version that works again comes back to all of its calls, without going to and fro', async (t) => {
+test('CANDIDATES-4: a default version that works again comes back to all of its calls, without going to and fro', async (t) => {
   const world = trafficOf({ a: { row: { policy: { fallback: ['b'] } } }, b: {} });
   await weaken(world, 'a');
   const shares: number[] = [];
@@ -640,7 +640,7 @@ test('CA4: a default version that works again comes back to all of its calls, wi
   );
 });
 
-test('CA4: with little traffic, a default version that recovers has its calls back as soon as its breaker is closed', async (t) => {
+test('CANDIDATES-4: with little traffic, a default version that recovers has its calls back as soon as its breaker is closed', async (t) => {
   const world = trafficOf({ a: { row: { policy: { fallback: ['b'] } } }, b: {} });
   world.behaviour.set('ext.a', FAILS);
   for (let i = 0; i < 5; i++) await world.come('a', 1, 1);
@@ -661,7 +661,7 @@ test('CA4: with little traffic, a default version that recovers has its calls ba
   t.true((world.core.view.one('a')?.health.success_rate ?? 1) < 0.8, 'the health window still holds the failures');
 });
 
-test('CA4: what was in flight when it opened, and fails after it has closed, is not held against it', async (t) => {
+test('CANDIDATES-4: what was in flight when it opened, and fails after it has closed, is not held against it', async (t) => {
   const world = trafficOf({ a: { row: { timeout_ms: 600_000, policy: { fallback: ['b'] } } }, b: {} });
   world.behaviour.set('ext.a', { ends: 500, afterMs: 70_000 });
   await world.come('a', 1, 15);
@@ -677,7 +677,7 @@ test('CA4: what was in flight when it opened, and fails after it has closed, is 
   t.is(world.sentTo('ext.b'), before);
 });
 
-test('CA4: a default version that closes and still fails often is passed over again', async (t) => {
+test('CANDIDATES-4: a default version that closes and still fails often is passed over again', async (t) => {
   const world = trafficOf({
     a: { row: { policy: { fallback: ['b'], breaker: { failure_threshold: 1000, error_rate_threshold: 0.9 } } } },
     b: {},
@@ -698,7 +698,7 @@ test('CA4: a default version that closes and still fails often is passed over ag
   t.true(world.sentTo('ext.b') > 70);
 });
 
-test('CA4: a version that fails too often and is passed over causes few failures', async (t) => {
+test('CANDIDATES-4: a version that fails too often and is passed over causes few failures', async (t) => {
   const world = trafficOf({
     a: { row: { policy: { fallback: ['b'], breaker: { circuit_breaker_enabled: false } } } },
     b: {},

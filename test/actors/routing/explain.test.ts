@@ -179,7 +179,7 @@ const promised = ({ answer }: Explanation): unknown =>
     ? { extension_id: answer.extension_id, version: answer.version, instance_id: answer.instance_id }
     : { code: answer.code, message: answer.message };
 
-test('EX1: whatever state the extensions are in, a call does what explain said, and asking first changes nothing of it', async (t) => {
+test('EXPLAIN-1: whatever state the extensions are in, a call does what explain said, and asking first changes nothing of it', async (t) => {
   let taken = 0;
   let refused = 0;
   for (const seed of seeds(120)) {

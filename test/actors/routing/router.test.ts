@@ -68,7 +68,7 @@ test('429 passes through, counts for nobody, and the instance rests for its Retr
   t.true(world.sent.slice(1).every((sent) => sent.route.subject !== busy));
 });
 
-test('R2: the caller is answered when its budget ends, and the attempt goes on and is judged by its own timeout', (t) => {
+test('CALL-2: the caller is answered when its budget ends, and the attempt goes on and is judged by its own timeout', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   const called = world.call('a', 100);
@@ -163,7 +163,7 @@ test('no responders at a retry: what was sent before may have been executed', as
   t.like(called.answers[0], { retryable: 'maybe_executed', details: { reason: 'no_responders' } });
 });
 
-test('S2: what a person disables meanwhile is not tried again', async (t) => {
+test('EXTENSION-RUNTIME-1: what a person disables meanwhile is not tried again', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { retry: 1 }))));
   const called = world.call('a');
@@ -175,7 +175,7 @@ test('S2: what a person disables meanwhile is not tried again', async (t) => {
   t.is(world.core.router.inFlight, 0);
 });
 
-test('S2: a version that a person disables meanwhile is not tried again', async (t) => {
+test('EXTENSION-RUNTIME-1: a version that a person disables meanwhile is not tried again', async (t) => {
   const world = new ActorWorld();
   const told = (revision: number, enabled: boolean) =>
     registryEntry(extensionRow('a', { retry: 1 }), {
@@ -205,7 +205,7 @@ test('a retry uses the instances there are by then', async (t) => {
   t.is(world.sent[1]?.route.spec.instanceId, 'i3');
 });
 
-test('R2: where NATS stood still and an attempt gets its time once more, the caller is answered when his budget ends', (t) => {
+test('CALL-2: where NATS stood still and an attempt gets its time once more, the caller is answered when his budget ends', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   const called = world.call('a');
@@ -329,7 +329,7 @@ test('an open circuit fails fast and says how long it will', (t) => {
   t.is(world.sent.length, 5);
 });
 
-test('I1: a bug while sending is answered and gives its place back', (t) => {
+test('ROUTER-1: a bug while sending is answered and gives its place back', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   world.sent.push = () => {
@@ -340,7 +340,7 @@ test('I1: a bug while sending is answered and gives its place back', (t) => {
   t.like(called.answers[0], { code: 'internal_error' });
   t.is(world.core.router.inFlight, 0);
   const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
-  t.is(target?.inFlight, 0, 'R3: its attempt is settled');
+  t.is(target?.inFlight, 0, 'CALL-3: its attempt is settled');
   t.deepEqual({ ...target?.counters }, { successes: 0, failures: 0, trips: 0, recoveries: 0 }, 'and counts for nobody');
 });
 

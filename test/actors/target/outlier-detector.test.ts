@@ -58,7 +58,7 @@ for (const [how, behaviour] of Object.entries(WAYS))
   });
 
 for (const [how, behaviour] of Object.entries(WAYS))
-  test(`E4: the only instance there is ${how} opens the breaker and is not ejected`, async (t) => {
+  test(`EJECTION-4: the only instance there is ${how} opens the breaker and is not ejected`, async (t) => {
     const world = pool(1);
     await world.come('a', 5, 20);
     world.behaviour.set(subjectOf('i1'), behaviour);
@@ -68,7 +68,7 @@ for (const [how, behaviour] of Object.entries(WAYS))
     t.not(view(world).statuses?.[0], 'unhealthy');
   });
 
-test('E3: where all of them fail none is ejected, and the breaker opens', async (t) => {
+test('EJECTION-3: where all of them fail none is ejected, and the breaker opens', async (t) => {
   const world = pool(3);
   await world.come('a', 2, 20);
   for (const i of ['i1', 'i2', 'i3']) world.behaviour.set(subjectOf(i), FAILS);
@@ -95,7 +95,7 @@ test('E4, FM 40: of four two may go, and the two that are left carry the calls',
   t.deepEqual(view(world).statuses, ['unhealthy', 'unhealthy', 'healthy', 'healthy']);
 });
 
-test('E2: an instance that fails every second call is ejected by its rate', async (t) => {
+test('EJECTION-2: an instance that fails every second call is ejected by its rate', async (t) => {
   const world = pool(2, {}, PATIENT);
   let flip = false;
   world.behaviour.set(subjectOf('i1'), {
@@ -113,7 +113,7 @@ test('E2: an instance that fails every second call is ejected by its rate', asyn
   );
 });
 
-test('X1: what an ejected instance did leaves the decision window, also what was still out to it', async (t) => {
+test('OUTLIER-DETECTOR-1: what an ejected instance did leaves the decision window, also what was still out to it', async (t) => {
   const world = pool(2, {}, { policy: { breaker: { failure_rate_floor: 0 } } });
   world.behaviour.set(subjectOf('i1'), { ends: 500, afterMs: 300 });
   // Twenty are out to it when the third failure comes in; all of them fail later.
@@ -124,7 +124,7 @@ test('X1: what an ejected instance did leaves the decision window, also what was
   t.true((target?.counters.failures ?? 0) >= 10, 'health has seen them all');
 });
 
-test('X2: once its time is over one live call at a time tries it, and a success brings it back', async (t) => {
+test('OUTLIER-DETECTOR-2: once its time is over one live call at a time tries it, and a success brings it back', async (t) => {
   const world = pool(2);
   world.behaviour.set(subjectOf('i1'), FAILS);
   await world.come('a', 2, 20);
@@ -145,7 +145,7 @@ test('X2: once its time is over one live call at a time tries it, and a success 
   t.is(okShare(await world.come('a', 2, 20)), 1);
 });
 
-test('X2: a trial that fails moves to another instance at once: the caller has his answer, and the time doubles', async (t) => {
+test('OUTLIER-DETECTOR-2: a trial that fails moves to another instance at once: the caller has his answer, and the time doubles', async (t) => {
   const world = pool(2);
   world.behaviour.set(subjectOf('i1'), FAILS);
   await world.come('a', 1, 20);
@@ -299,7 +299,7 @@ test('FM 32: each of three instances restarts in turn, absent for a second: nobo
 
 // health_status
 
-test('R2: health_status is written when it changes: healthy, degraded, unhealthy, healthy again', async (t) => {
+test('INSTANCE-STATUS-2: health_status is written when it changes: healthy, degraded, unhealthy, healthy again', async (t) => {
   const world = pool(2);
   await world.come('a', 3, 20);
   const told = () => world.instanceStatuses.map((row) => `${row.instance_id} ${row.health_status}`);
@@ -315,7 +315,7 @@ test('R2: health_status is written when it changes: healthy, degraded, unhealthy
   t.is(told().at(-1), 'i1 healthy');
 });
 
-test('R2: an instance under the minimum success rate is degraded and still used at its weight', async (t) => {
+test('INSTANCE-STATUS-2: an instance under the minimum success rate is degraded and still used at its weight', async (t) => {
   const world = pool(2, {}, PATIENT);
   for (const i of ['i1', 'i2']) {
     let n = 0;
@@ -337,7 +337,7 @@ test('R2: an instance under the minimum success rate is degraded and still used 
   t.is(world.sentTo(subjectOf('i1')) - before, 20);
 });
 
-test('R2: while the database is away the latest status is owed, and nothing older is written later', async (t) => {
+test('INSTANCE-STATUS-2: while the database is away the latest status is owed, and nothing older is written later', async (t) => {
   const world = pool(2);
   world.isDatabaseAway = true;
   world.behaviour.set(subjectOf('i1'), FAILS);
@@ -354,7 +354,7 @@ test('R2: while the database is away the latest status is owed, and nothing olde
   );
 });
 
-test('R1: a row that says unhealthy starts out of rotation and is tried like any other', async (t) => {
+test('INSTANCE-STATUS-1: a row that says unhealthy starts out of rotation and is tried like any other', async (t) => {
   const world = pool(2, { health_status: 'unhealthy' });
   t.like(world.events[0], { event: 'instance_ejected', instance_id: 'i1', reason: 'reported_unhealthy' });
   await world.come('a', 29, 10);
@@ -364,7 +364,7 @@ test('R1: a row that says unhealthy starts out of rotation and is tried like any
   t.is(view(world).statuses?.[0], 'healthy');
 });
 
-test('R1: somebody else writes unhealthy while it runs: it is ejected; the same row read again changes nothing', async (t) => {
+test('INSTANCE-STATUS-1: somebody else writes unhealthy while it runs: it is ejected; the same row read again changes nothing', async (t) => {
   const world = pool(2);
   await world.come('a', 35, 10);
   const reported = [
@@ -381,7 +381,7 @@ test('R1: somebody else writes unhealthy while it runs: it is ejected; the same 
   t.is(world.kinds().length, 2);
 });
 
-test('R1: what another daemon wrote is no report: it moves no revision', async (t) => {
+test('INSTANCE-STATUS-1: what another daemon wrote is no report: it moves no revision', async (t) => {
   const world = pool(2);
   await world.come('a', 2, 10);
   for (const health_status of ['unhealthy', 'healthy', 'unhealthy']) {
@@ -392,7 +392,7 @@ test('R1: what another daemon wrote is no report: it moves no revision', async (
   t.deepEqual(world.kinds(), []);
 });
 
-test('R1: reports that come while it runs take at most half of the instances out', async (t) => {
+test('INSTANCE-STATUS-1: reports that come while it runs take at most half of the instances out', async (t) => {
   const world = pool(4);
   await world.come('a', 2, 20);
   const rows = [1, 2, 3, 4].map((n) => instanceRow('a', `i${n}`, { health_status: 'unhealthy', revision: 2 }));
@@ -401,7 +401,7 @@ test('R1: reports that come while it runs take at most half of the instances out
   t.is(okShare(await world.come('a', 2, 20)), 1);
 });
 
-test('R1: what this daemon wrote itself is no report', async (t) => {
+test('INSTANCE-STATUS-1: what this daemon wrote itself is no report', async (t) => {
   const world = pool(2);
   world.behaviour.set(subjectOf('i1'), FAILS);
   await world.come('a', 2, 20);
@@ -433,7 +433,7 @@ test('no usable instance refuses with no_instance, ejected or not', async (t) =>
   t.is(world.core.supervisor.runtimes.get('a')?.defaultService?.target.inFlight, 0);
 });
 
-test('R2: a reset takes an unhealthy row back, also where nobody has called the instance', async (t) => {
+test('INSTANCE-STATUS-2: a reset takes an unhealthy row back, also where nobody has called the instance', async (t) => {
   const world = pool(2, { health_status: 'unhealthy' });
   const target = world.core.supervisor.runtimes.get('a')?.defaultService?.target;
   await world.pass(2000);

@@ -26,10 +26,10 @@ test('FM 24, Q1: an extension that hangs opens the breaker seconds before its ti
   t.is(opened?.evidence?.outcomes, 600);
   t.is(health(world)?.trip_evidence?.overdue, opened?.evidence?.overdue);
   t.is(world.audits.find((fact) => fact.action === 'circuit_opened')?.reason, 'failure_count');
-  t.is(health(world)?.failure_count, 0, 'T5: they are not recorded');
+  t.is(health(world)?.failure_count, 0, 'TRIP-5: they are not recorded');
 });
 
-test('Q1: what was overdue and times out later is recorded once, for health alone', async (t) => {
+test('OVERDUE-1: what was overdue and times out later is recorded once, for health alone', async (t) => {
   const world = extension();
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -42,7 +42,7 @@ test('Q1: what was overdue and times out later is recorded once, for health alon
   t.is(world.kinds().filter((kind) => kind === 'circuit_opened').length, 1);
 });
 
-test('Q1: an attempt that answers after all is overdue no more, and nothing counts twice', async (t) => {
+test('OVERDUE-1: an attempt that answers after all is overdue no more, and nothing counts twice', async (t) => {
   const world = extension({ policy: { breaker: { failure_threshold: 50 } } });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 3000 });
@@ -58,7 +58,7 @@ test('Q1: an attempt that answers after all is overdue no more, and nothing coun
   t.is(health(world)?.circuit_breaker_state, 'closed');
 });
 
-test('Q2: without twenty samples nothing is overdue', async (t) => {
+test('OVERDUE-2: without twenty samples nothing is overdue', async (t) => {
   const world = extension();
   await world.come('a', 19, 1);
   world.behaviour.set('ext.a', HANGS);
@@ -66,7 +66,7 @@ test('Q2: without twenty samples nothing is overdue', async (t) => {
   t.is(health(world)?.circuit_breaker_state, 'closed');
 });
 
-test('Q2: a pause of less than a second is no hang, however fast it is else', async (t) => {
+test('OVERDUE-2: a pause of less than a second is no hang, however fast it is else', async (t) => {
   const world = extension();
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 950 });
@@ -75,7 +75,7 @@ test('Q2: a pause of less than a second is no hang, however fast it is else', as
   t.false(world.kinds().includes('high_failure_count'));
 });
 
-test('Q2: a slow extension has more time: twice its p99', async (t) => {
+test('OVERDUE-2: a slow extension has more time: twice its p99', async (t) => {
   const world = extension();
   world.behaviour.set('ext.a', { ends: 0, afterMs: 2000 });
   await world.come('a', 60, 5);
@@ -87,7 +87,7 @@ test('Q2: a slow extension has more time: twice its p99', async (t) => {
   t.is(health(world)?.circuit_breaker_state, 'open');
 });
 
-test('Q2: where that reaches the timeout, the timeout decides', async (t) => {
+test('OVERDUE-2: where that reaches the timeout, the timeout decides', async (t) => {
   const world = extension({ timeout_ms: 1000 });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -123,7 +123,7 @@ test('FM 22: attempts in flight do not dilute the rate', async (t) => {
   t.is(health(world)?.circuit_breaker_state, 'open', '25 of 25 failed while 30 were out');
 });
 
-test('T5: by the rule of failures in a row, overdue attempts after the last success count', async (t) => {
+test('TRIP-5: by the rule of failures in a row, overdue attempts after the last success count', async (t) => {
   const world = extension({ policy: { breaker: { failure_rule: 'consecutive', error_rate_threshold: 1 } } });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -131,7 +131,7 @@ test('T5: by the rule of failures in a row, overdue attempts after the last succ
   t.is(health(world)?.trip_reason, 'consecutive_failures');
 });
 
-test('T5: a few that hang among many that answer are no failures in a row', async (t) => {
+test('TRIP-5: a few that hang among many that answer are no failures in a row', async (t) => {
   const world = extension({ policy: { breaker: { failure_rule: 'consecutive' } } });
   await world.come('a', 30, 20);
   let n = 0;
@@ -142,7 +142,7 @@ test('T5: a few that hang among many that answer are no failures in a row', asyn
   t.is(health(world)?.circuit_breaker_state, 'closed');
 });
 
-test('Q1: a hang is told in high_failure_count too, where the floor holds it back', async (t) => {
+test('OVERDUE-1: a hang is told in high_failure_count too, where the floor holds it back', async (t) => {
   const world = extension();
   await world.come('a', 30, 100);
   world.behaviour.set('ext.a', HANGS);
@@ -153,7 +153,7 @@ test('Q1: a hang is told in high_failure_count too, where the floor holds it bac
   t.true(world.kinds().includes('high_failure_count'));
 });
 
-test('Q1: with circuit_breaker_enabled off, a hang is said and nothing opens', async (t) => {
+test('OVERDUE-1: with circuit_breaker_enabled off, a hang is said and nothing opens', async (t) => {
   const world = extension({ policy: { breaker: { circuit_breaker_enabled: false } } });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -192,7 +192,7 @@ test('FM 9, G3: a herd that comes as it closes is let in as it succeeds, and ref
   t.is(next.filter((call) => call.answers.length === 0).length, 6, 'one more for each success');
 });
 
-test('G3: it is over once as many are let in as were in flight before it opened', async (t) => {
+test('TARGET-3: it is over once as many are let in as were in flight before it opened', async (t) => {
   const world = await recovering(10);
   t.true(health(world)?.recovering);
   await world.come('a', 1, 10);
@@ -203,7 +203,7 @@ test('G3: it is over once as many are let in as were in flight before it opened'
   t.true(herd.every((call) => call.answers.length === 0));
 });
 
-test('G3: its time over, everybody is let in, timer or not', async (t) => {
+test('TARGET-3: its time over, everybody is let in, timer or not', async (t) => {
   const world = await recovering(1000);
   world.clock.stall(5001);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 100 });
@@ -211,7 +211,7 @@ test('G3: its time over, everybody is let in, timer or not', async (t) => {
   t.true(herd.every((call) => call.answers.length === 0));
 });
 
-test('G3: a trip in an unfinished slow start keeps what there was before it as the goal', async (t) => {
+test('TARGET-3: a trip in an unfinished slow start keeps what there was before it as the goal', async (t) => {
   const world = await recovering(40);
   world.behaviour.set('ext.a', FAILS);
   for (let i = 0; i < 5; i++) {
@@ -231,7 +231,7 @@ test('G3: a trip in an unfinished slow start keeps what there was before it as t
   t.is(herd.filter((call) => call.answers.length === 0).length, 3);
 });
 
-test('G3: a sequential caller never notices, whatever there was before', async (t) => {
+test('TARGET-3: a sequential caller never notices, whatever there was before', async (t) => {
   for (const concurrency of [5, 1000]) {
     const world = await recovering(concurrency);
     t.is(okShare(await world.come('a', 10, 20)), 1);
@@ -239,14 +239,14 @@ test('G3: a sequential caller never notices, whatever there was before', async (
   }
 });
 
-test('G3: a ramp of 0 lets the herd in', async (t) => {
+test('TARGET-3: a ramp of 0 lets the herd in', async (t) => {
   const world = await recovering(40, { policy: { breaker: { recovery_ramp_seconds: 0 } } });
   t.false(health(world)?.recovering);
   const herd = Array.from({ length: 50 }, () => world.call('a'));
   t.true(herd.every((call) => call.answers.length === 0));
 });
 
-test('G3: what is still out from before it opened takes no place', async (t) => {
+test('TARGET-3: what is still out from before it opened takes no place', async (t) => {
   const world = extension({ timeout_ms: 600_000 });
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -264,7 +264,7 @@ test('G3: what is still out from before it opened takes no place', async (t) => 
   t.deepEqual(world.call('a').answers, []);
 });
 
-test('G3: refusals of the slow start count against nobody', async (t) => {
+test('TARGET-3: refusals of the slow start count against nobody', async (t) => {
   const world = await recovering(100);
   world.behaviour.set('ext.a', { ends: 0, afterMs: 100 });
   const before = { ...target(world)?.counters };

@@ -144,7 +144,7 @@ class World {
 
 const CLOSED: BreakerFacts = { state: 'closed', openRemainingMs: 0, openedAgoMs: null, trips: 0, epoch: 0 };
 
-// G1
+// TARGET-1
 
 const MODES = {
   closed: (w: World) => w,
@@ -224,7 +224,7 @@ test('G1, FM 5: permits of an earlier half-open add none to the next', (t) => {
   t.is(world.admit().permit, REFUSED_HALF_OPEN_FULL);
 });
 
-test('G1: generations never repeat, not even between targets', (t) => {
+test('TARGET-1: generations never repeat, not even between targets', (t) => {
   const permits = [new World(), new World()].flatMap((world) => [
     world.admit().permit,
     world.send('breaker.renew').admit().permit,
@@ -588,15 +588,15 @@ test(
 );
 test(grace, 'O3', 'in half-open', (w) => w.calls(1, 'success').halfOpen(), false);
 
-test('O3: a grace of 0 ms is none', (t) => {
+test('OUTCOME-3: a grace of 0 ms is none', (t) => {
   const world = new World();
   world.call('success');
   t.false(world.target.isWithinAbsenceGrace(null, 0, world.clock.now()));
 });
 
-// L2
+// BREAKER-HOST-2
 
-test('L2: an actor that throws while tripping fails alone: refused, told, rebuilt, its sibling untouched', (t) => {
+test('BREAKER-HOST-2: an actor that throws while tripping fails alone: refused, told, rebuilt, its sibling untouched', (t) => {
   const clock = new SimulatedClock(1_000_000);
   const world = new World({}, {}, clock);
   const sibling = new World({}, { version: 'v2' }, clock);
@@ -625,7 +625,7 @@ test('L2: an actor that throws while tripping fails alone: refused, told, rebuil
   t.is(world.target.facts().trips, 1);
 });
 
-test('L2: what is out when its actor fails is settled for health only, also after it is rebuilt', (t) => {
+test('BREAKER-HOST-2: what is out when its actor fails is settled for health only, also after it is rebuilt', (t) => {
   const world = new World({ half_open_successes: 1 }).halfOpen();
   const probe = world.admit();
   world.crash();
@@ -653,7 +653,7 @@ const survives = test.macro<[now: string, reach: (w: World) => World, expected: 
     t.is(after.trips, before.trips);
     t.true(after.epoch >= before.epoch);
   },
-  title: (_, now, __, expected) => `L2: an actor that fails while ${now} comes back ${expected} with its facts`,
+  title: (_, now, __, expected) => `BREAKER-HOST-2: an actor that fails while ${now} comes back ${expected} with its facts`,
 });
 test(survives, 'closed', MODES.closed, 'closed');
 test(survives, 'open', MODES.open, 'open');
@@ -663,7 +663,7 @@ test(survives, 'closed again', MODES.recovered, 'closed');
 test(survives, 'isolated', MODES.isolated, 'isolated');
 test(survives, 'forced closed', MODES.forcedClosed, 'forcedClosed');
 
-test('L2: the end of the open time is the same for the next actor, however long it took to rebuild', (t) => {
+test('BREAKER-HOST-2: the end of the open time is the same for the next actor, however long it took to rebuild', (t) => {
   const world = new World().trip();
   world.clock.advance(10_000);
   world.crash();
@@ -677,7 +677,7 @@ test('L2: the end of the open time is the same for the next actor, however long 
   t.is(world.mode, 'halfOpen');
 });
 
-test('L2: an open time that ends while the actor is down is over for the next', (t) => {
+test('BREAKER-HOST-2: an open time that ends while the actor is down is over for the next', (t) => {
   const world = new World().trip();
   for (let i = 0; i < 6; i++) {
     world.crash();
@@ -698,7 +698,7 @@ const whileFailed = test.macro<
     world.clock.advance(50);
     t.is(world.mode, expected);
   },
-  title: (_, what, __, ___, expected) => `L2: ${what} while the actor is down is in force for the next: ${expected}`,
+  title: (_, what, __, ___, expected) => `BREAKER-HOST-2: ${what} while the actor is down is in force for the next: ${expected}`,
 });
 test(whileFailed, 'nothing', MODES.open, () => {}, 'open');
 test(whileFailed, 'reset of an open one', MODES.open, (w) => w.send('breaker.reset'), 'closed');
@@ -713,7 +713,7 @@ test(whileFailed, 'forced closed', MODES.open, (w) => w.override('forced_closed'
 test(whileFailed, 'release of an isolated one', MODES.isolated, (w) => w.override(null), 'halfOpen');
 test(whileFailed, 'release of a forced closed one', MODES.forcedClosed, (w) => w.override(null), 'closed');
 
-test('L2: settings that come while the actor is down are those of the next', (t) => {
+test('BREAKER-HOST-2: settings that come while the actor is down are those of the next', (t) => {
   const world = new World().crash();
   world.target.setSettings(breakerSettings({ failure_threshold: 2, minimum_volume: 100 }), 10, world.clock.now());
   world.clock.advance(50);
@@ -721,7 +721,7 @@ test('L2: settings that come while the actor is down are those of the next', (t)
   t.is(world.mode, 'open');
 });
 
-test('L2, M7: a shorter open time that comes while the actor is down counts from then, a longer one changes nothing', (t) => {
+test('BREAKER-HOST-2, BREAKER-MACHINE-7: a shorter open time that comes while the actor is down counts from then, a longer one changes nothing', (t) => {
   for (const [open_seconds, leftMs] of [
     [10, 10_000],
     [3600, 60_000],
@@ -735,7 +735,7 @@ test('L2, M7: a shorter open time that comes while the actor is down counts from
   }
 });
 
-test('L2: what has proved itself once need not do so again after its actor failed', (t) => {
+test('BREAKER-HOST-2: what has proved itself once need not do so again after its actor failed', (t) => {
   const world = new World({}, { mustProve: true });
   t.is(world.mode, 'halfOpen');
   world.calls(2, 'success');
@@ -744,7 +744,7 @@ test('L2: what has proved itself once need not do so again after its actor faile
   t.is(world.mode, 'closed');
 });
 
-test('L2: what has to prove itself still has to when its first actor could not start', (t) => {
+test('BREAKER-HOST-2: what has to prove itself still has to when its first actor could not start', (t) => {
   const clock = new SimulatedClock(1_000_000);
   let isBroken = false;
   const failing: Clock = {
@@ -781,7 +781,7 @@ test('L2: what has to prove itself still has to when its first actor could not s
   t.is(target.mode, 'halfOpen');
 });
 
-test('L2: an opening whose actor failed in the same breath is not told', (t) => {
+test('BREAKER-HOST-2: an opening whose actor failed in the same breath is not told', (t) => {
   const clock = new SimulatedClock(1_000_000);
   let isBroken = false;
   const told: string[] = [];
@@ -848,7 +848,7 @@ test('FM 53: after its life has ended no timer is left, and a half-open target a
   t.is(world.admit().permit, REFUSED_ACTOR_FAILED);
 });
 
-test('M4: facts of one target are the start of the next, in every state', (t) => {
+test('BREAKER-MACHINE-4: facts of one target are the start of the next, in every state', (t) => {
   for (const mode of ['closed', 'open', 'halfOpen', 'recovered', 'isolated', 'forcedClosed'] as const) {
     const world = MODES[mode](new World());
     const facts = world.target.facts();

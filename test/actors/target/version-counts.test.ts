@@ -1,4 +1,4 @@
-// VC1 and VC2 of version-counts.ts: counters are counters, whatever becomes of the versions that they count.
+// VERSION-COUNTS-1 and VERSION-COUNTS-2 of version-counts.ts: counters are counters, whatever becomes of the versions that they count.
 import test from 'ava';
 import fc from 'fast-check';
 import type { ExtensionSample } from '../../../src/actors/ports/api.js';
@@ -54,7 +54,7 @@ const steps = fc.oneof(
   }),
 );
 
-test('VC1, VC2: no total decreases, and the failures of all versions are counted, under any changes', (t) => {
+test('VERSION-COUNTS-1, VERSION-COUNTS-2: no total decreases, and the failures of all versions are counted, under any changes', (t) => {
   fc.assert(
     fc.property(fc.array(steps, { minLength: 10, maxLength: 40 }), (sequence) => {
       const world = new ActorWorld({ autoDisableOnCircuitOpen: false });
@@ -84,7 +84,7 @@ test('VC1, VC2: no total decreases, and the failures of all versions are counted
   );
 });
 
-test("VC1: a canary's failures and trips are its own, and the extension's; a new default changes none of them", async (t) => {
+test("VERSION-COUNTS-1: a canary's failures and trips are its own, and the extension's; a new default changes none of them", async (t) => {
   const world = new ActorWorld({ autoDisableOnCircuitOpen: false });
   const canary = { present: ['v1', 'v2'], disabled: [], ruled: ['v2'] } as const;
   world.feed$.next(snapshotOf(1, entryOf(canary)));

@@ -45,7 +45,7 @@ test('explain: the options of the context are what is asked about', async (t) =>
   ]);
 });
 
-test('X1: explain: a call that would be refused ends with 1, and is explained all the same', async (t) => {
+test('MAIN-1: explain: a call that would be refused ends with 1, and is explained all the same', async (t) => {
   const { explain } = await explaining(t, explanation({ answer: refusedAnswer }));
   const { code, stdout, stderr } = await explain('a');
   t.is(stderr, '');
@@ -65,7 +65,7 @@ test('explain: --json prints what the API says, with the same exit codes', async
   }
 });
 
-test('X1: explain: an error of the API ends with 1, and none to ask with 69', async (t) => {
+test('MAIN-1: explain: an error of the API ends with 1, and none to ask with 69', async (t) => {
   const { explain } = await explaining(t, null);
   t.deepEqual(await explain('a'), { code: 1, stdout: '', stderr: "extreg: extension_not_found: no extension 'a'\n" });
   const bad = await explain('a b');

@@ -166,7 +166,7 @@ const unreachable = test.macro<[what: string, prepare: (cwd: string) => void, ex
       t.is(stderr.split('\n').length, 2, 'one sentence');
     }
   },
-  title: (_, what) => `X1: health and invoke: ${what} is unreachable`,
+  title: (_, what) => `MAIN-1: health and invoke: ${what} is unreachable`,
 });
 test(
   unreachable,

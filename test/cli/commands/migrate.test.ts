@@ -75,7 +75,7 @@ onMigrated('migrate: subjects are judged by the prefixes that the daemon is told
   );
 });
 
-onMigrated('X1: migrate: a schema newer than the daemon is refused with both numbers', async (t, database) => {
+onMigrated('MAIN-1: migrate: a schema newer than the daemon is refused with both numbers', async (t, database) => {
   const { $client } = database.open();
   const [row] = await $client`select count(*)::int as known from drizzle.__drizzle_migrations`;
   await $client`insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 9999999999999)`;

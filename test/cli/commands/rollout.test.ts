@@ -123,7 +123,7 @@ test('rollout: without changes there is no second table', async (t) => {
   t.is(stdout.split('\n').length, 5);
 });
 
-test('X1: rollout: an error of the API ends with 1, and none to ask with 69', async (t) => {
+test('MAIN-1: rollout: an error of the API ends with 1, and none to ask with 69', async (t) => {
   const message = '60 for v2 would make more than 100: the other versions have 50 (v3 50)';
   const { url } = await listen(t, desk({ set: async () => ({ kind: 'rollout_over_100', message }) }));
   const cwd = directory(t);
@@ -145,7 +145,7 @@ const wrong = test.macro<[args: readonly string[], expected: RegExp]>({
     t.regex(stderr, expected);
     t.is(stdout, '');
   },
-  title: (_, args) => `X1: rollout ${JSON.stringify(args)} is used wrongly`,
+  title: (_, args) => `MAIN-1: rollout ${JSON.stringify(args)} is used wrongly`,
 });
 for (const percent of ['101', '-1', '12.345', 'abc', '5%', '1e1', 'NONE', ''])
   test(

@@ -78,7 +78,7 @@ test('verbs: what is owed is said', async (t) => {
   t.regex(stdout, /\na +all +auto-disabled +- +half_open +owed\n\nthe database is away: in force on this daemon/);
 });
 
-test('X1: verbs: an error of the API ends with 1, and none to ask with 69', async (t) => {
+test('MAIN-1: verbs: an error of the API ends with 1, and none to ask with 69', async (t) => {
   const { url } = await listen(t, {
     executeVerb: async () => ({ kind: 'database_unavailable', message: 'disable needs the database: it is away' }),
   });
@@ -95,7 +95,7 @@ test('X1: verbs: an error of the API ends with 1, and none to ask with 69', asyn
   t.regex(nobody.stderr, /^extreg: no daemon runs on/);
 });
 
-test('X1: verbs: without a reason or an extension they are used wrongly', async (t) => {
+test('MAIN-1: verbs: without a reason or an extension they are used wrongly', async (t) => {
   const cwd = directory(t);
   for (const [args, expected] of [
     [['reset', 'a'], /required option '--reason <text>' not specified/],

@@ -1,4 +1,4 @@
-// An explanation as text: T1 and T2 of explanation-text.ts.
+// An explanation as text: EXPLANATION-TEXT-1 and EXPLANATION-TEXT-2 of explanation-text.ts.
 import test from 'ava';
 import { explanationText } from '../../../src/cli/output/explanation-text.js';
 import { UNAVAILABLE_REASONS } from '../../../src/domain/registry/errors.js';
@@ -73,7 +73,7 @@ const says = test.macro<[start: string, given: Explanation, expected: string]>({
       .find((one) => one.startsWith(start));
     t.is(line?.replace(/ {2,}/g, ' '), `${start} ${expected}`);
   },
-  title: (_, start, __, expected) => `T1: ${start} ${expected}`,
+  title: (_, start, __, expected) => `EXPLANATION-TEXT-1: ${start} ${expected}`,
 });
 
 const chosen = (given: Partial<Explanation>, expected: string) => test(says, 'chosen:', explanation(given), expected);
@@ -88,7 +88,7 @@ for (const kind of ['rollout', 'default'] as const)
     `v-${kind} by ${kind}, by chance at each call, since the context has no key for it`,
   );
 
-test('T1: what nothing looks at is told, and without such a key there is no line of it', (t) => {
+test('EXPLANATION-TEXT-1: what nothing looks at is told, and without such a key there is no line of it', (t) => {
   const told = explanationText(explanation({ context: { tenant: 'x', plan: 'y' }, unused: ['tenant', 'plan'] }));
   t.regex(told, /^nothing looks at: tenant, plan$/m);
   t.notRegex(explanationText(explanation()), /nothing looks at/);
@@ -175,7 +175,7 @@ skipped('b2', 'other_type', 'it is of another type');
 skipped('b4', 'disabled', 'disabled, a person disabled it');
 skipped('b5', 'toString', 'toString');
 
-test('T1: every reason is a sentence without the marks of a document', (t) => {
+test('EXPLANATION-TEXT-1: every reason is a sentence without the marks of a document', (t) => {
   for (const reason of Object.keys(UNAVAILABLE_REASONS)) {
     const told = explanationText(candidate({ verdict: 'refused', reason }));
     t.regex(told, new RegExp(`refused: ${reason}, [\\w-]+ `), reason);
@@ -188,7 +188,7 @@ const instance = (verdict: ExplainedInstance['verdict'], taken: string, notAsked
     ['taken', taken],
     ['not_asked', notAsked],
   ] as const)
-    test(`T1: an instance is ${verdict} where its candidate is ${result}`, (t) => {
+    test(`EXPLANATION-TEXT-1: an instance is ${verdict} where its candidate is ${result}`, (t) => {
       const instances = [explainedInstance({ id: 'x1', verdict, share: 2 / 3, weight: 7 })];
       const told = explanationText(candidate({ verdict: result, instances }));
       t.is(
@@ -233,7 +233,7 @@ test('explanation: where no version and nobody is asked, there are no empty tabl
   );
 });
 
-test('T2: what somebody named cannot obey the terminal', (t) => {
+test('EXPLANATION-TEXT-2: what somebody named cannot obey the terminal', (t) => {
   const evil = '\u001b[2J';
   const told = explanationText(
     explanation({

@@ -78,14 +78,14 @@ async function start(t: ExecutionContext, options: Options): Promise<Subject> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const)
-  test(`G1: ${signal} stops and exits 0`, async (t) => {
+  test(`SIGNALS-1: ${signal} stops and exits 0`, async (t) => {
     const subject = await start(t, { stop: 'quick' });
     subject.child.kill(signal);
     t.is(await subject.ends(), 0);
     t.deepEqual(subject.said, ['up', `stop ${signal}`]);
   });
 
-test('G2: a second signal within a second is a repeat; the stop goes on to its end', async (t) => {
+test('SIGNALS-2: a second signal within a second is a repeat; the stop goes on to its end', async (t) => {
   const subject = await start(t, { stop: 'slow' });
   subject.child.kill('SIGINT');
   await subject.hears('stop SIGINT');
@@ -96,7 +96,7 @@ test('G2: a second signal within a second is a repeat; the stop goes on to its e
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  test(`G2: ${signal} more than a second later ends it at once`, async (t) => {
+  test(`SIGNALS-2: ${signal} more than a second later ends it at once`, async (t) => {
     const subject = await start(t, { stop: 'endless' });
     subject.child.kill('SIGTERM');
     await subject.hears('stop SIGTERM');
@@ -106,7 +106,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     t.is(await subject.ends(), 128 + constants.signals[signal]);
   });
 
-test('G6: SIGUSR1 opens no debugger port, SIGUSR2 ends nothing', async (t) => {
+test('SIGNALS-6: SIGUSR1 opens no debugger port, SIGUSR2 ends nothing', async (t) => {
   const subject = await start(t, { stop: 'quick' });
   subject.child.kill('SIGUSR1');
   subject.child.kill('SIGUSR2');
@@ -124,7 +124,7 @@ for (const [stop, code] of [
   ['quick', 0],
   ['endless', 1],
 ] as const)
-  test(`G5: an output that cannot be written does not hold the process, ${stop} stop`, async (t) => {
+  test(`SIGNALS-5: an output that cannot be written does not hold the process, ${stop} stop`, async (t) => {
     const free = await start(t, { stop, deadlineMs: 100, flushes: true });
     free.child.kill('SIGTERM');
     t.is(await free.ends(), code);
@@ -134,19 +134,19 @@ for (const [stop, code] of [
     t.is(held.child.signalCode, 'SIGKILL');
   });
 
-test('G3: a stop that does not end is cut off at its deadline', async (t) => {
+test('SIGNALS-3: a stop that does not end is cut off at its deadline', async (t) => {
   const subject = await start(t, { stop: 'endless', deadlineMs: 100 });
   subject.child.kill('SIGTERM');
   t.is(await subject.ends(), 1);
 });
 
-test('G3: a stop that fails ends the process with 1', async (t) => {
+test('SIGNALS-3: a stop that fails ends the process with 1', async (t) => {
   const subject = await start(t, { stop: 'failing' });
   subject.child.kill('SIGTERM');
   t.is(await subject.ends(), 1);
 });
 
-test('G4: a service reloads on SIGHUP and goes on', async (t) => {
+test('SIGNALS-4: a service reloads on SIGHUP and goes on', async (t) => {
   const subject = await start(t, { stop: 'quick', reload: true });
   subject.child.kill('SIGHUP');
   await subject.hears('reload');
@@ -155,7 +155,7 @@ test('G4: a service reloads on SIGHUP and goes on', async (t) => {
   t.deepEqual(subject.said, ['up', 'reload', 'stop SIGTERM']);
 });
 
-test('G4: a parent that is killed stops it', async (t) => {
+test('SIGNALS-4: a parent that is killed stops it', async (t) => {
   const parent = spawn(
     process.execPath,
     [
@@ -192,13 +192,13 @@ async function startChatty(t: ExecutionContext, options: Options): Promise<Subje
   return subject;
 }
 
-test('G4: output that nobody reads any more stops it where that is asked for', async (t) => {
+test('SIGNALS-4: output that nobody reads any more stops it where that is asked for', async (t) => {
   const subject = await startChatty(t, { stop: 'quick', onOutputClosed: 'stop' });
   t.is(await subject.ends(), 0);
   t.true(subject.said.includes('stop output_closed'));
 });
 
-test('G4: output that nobody reads any more does not end a service', async (t) => {
+test('SIGNALS-4: output that nobody reads any more does not end a service', async (t) => {
   const subject = await startChatty(t, { stop: 'quick', reload: true });
   subject.child.kill('SIGHUP');
   await subject.hears('reload');

@@ -107,7 +107,7 @@ const refused = test.macro<[bytes: string | Buffer, expected: RegExp, format?: '
     t.like(error, { name: 'CommandError', exitCode: 65 });
     t.regex(error?.message ?? '', expected);
   },
-  title: (title) => `N1, N2: ${title} is refused`,
+  title: (title) => `REGISTRY-DOCUMENT-1, REGISTRY-DOCUMENT-2: ${title} is refused`,
 });
 const BOMB = `a: &a [x, x]\n${Array.from({ length: 30 }, (_, i) => `b${i}: &b${i} [${i ? `*b${i - 1}, *b${i - 1}` : '*a, *a'}]`).join('\n')}`;
 test('a bomb of aliases', refused, BOMB, /\*a is an alias, which is not supported at line 2, column 10$/);

@@ -1,4 +1,4 @@
-// Reading the registry and following it: Q1..Q3 of registry-queries.ts, F1..F5 of registry-feed.ts.
+// Reading the registry and following it: REGISTRY-QUERIES-1..REGISTRY-QUERIES-3 of registry-queries.ts, REGISTRY-FEED-1..REGISTRY-FEED-5 of registry-feed.ts.
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { Subject } from '#rxjs';
 import { closeDatabase, openDatabase } from '../../../src/db/client.js';
@@ -83,7 +83,7 @@ onBoth('readSnapshot: tells all of an extension, ages by the database clock, in 
   });
   t.true(Math.abs((b.facts?.opened_ago_ms ?? 0) - 30_000) < 10_000);
   t.true(Math.abs((b.facts?.open_remaining_ms ?? 0) - 30_000) < 10_000);
-  // Q3: 5, 0.50 and 3 are what the predecessor's columns held by default.
+  // REGISTRY-QUERIES-3: 5, 0.50 and 3 are what the predecessor's columns held by default.
   t.deepEqual(b.thresholds, {
     failure_threshold: null,
     error_rate_threshold: null,
@@ -179,7 +179,7 @@ onBoth('readChanges: nothing follows the present position', async (t, database) 
   t.is((await readChanges(db, { ...now, revision: 17 })).kind, 'other_history');
 });
 
-onBoth('F1: a snapshot first, then only what changed, deletes included', async (t, database) => {
+onBoth('REGISTRY-FEED-1: a snapshot first, then only what changed, deletes included', async (t, database) => {
   await add(database, 'a', 'ext.1');
   await add(database, 'b', 'ext.1');
   const feed = follow(t, database);
@@ -204,7 +204,7 @@ onBoth('F1: a snapshot first, then only what changed, deletes included', async (
   t.deepEqual(feed.states, ['up']);
 });
 
-onBoth('F2: a notification is enough, without a poll', async (t, database) => {
+onBoth('REGISTRY-FEED-2: a notification is enough, without a poll', async (t, database) => {
   const feed = follow(t, database, { pollMs: 3_600_000 });
   await until('the snapshot', () => feed.updates.length === 1);
   for (const id of ['a', 'b', 'c']) {
@@ -214,7 +214,7 @@ onBoth('F2: a notification is enough, without a poll', async (t, database) => {
   t.deepEqual([...feed.subjects.keys()], ['a', 'b', 'c']);
 });
 
-onPostgresOnly('F2: losing the listening connection loses nothing', async (t, database) => {
+onPostgresOnly('REGISTRY-FEED-2: losing the listening connection loses nothing', async (t, database) => {
   const feed = follow(t, database, { pollMs: 100 });
   await until('the snapshot', () => feed.updates.length === 1);
   const { $client } = database.open();
@@ -233,7 +233,7 @@ onPostgresOnly('F2: losing the listening connection loses nothing', async (t, da
   t.true(feed.updates.slice(1).every((update) => update.kind === 'changes'));
 });
 
-onPostgresOnly('F2: a transaction that commits late is not missed', async (t, database) => {
+onPostgresOnly('REGISTRY-FEED-2: a transaction that commits late is not missed', async (t, database) => {
   await add(database, 'late', 'ext.old');
   const feed = follow(t, database);
   await until('the snapshot', () => feed.updates.length === 1);
@@ -247,7 +247,7 @@ onPostgresOnly('F2: a transaction that commits late is not missed', async (t, da
   t.true(feed.updates.slice(1).every((update) => update.kind === 'changes'));
 });
 
-onPostgresOnly('F4: under many writers every change arrives, in far fewer updates', async (t, database) => {
+onPostgresOnly('REGISTRY-FEED-4: under many writers every change arrives, in far fewer updates', async (t, database) => {
   const feed = follow(t, database);
   await until('the snapshot', () => feed.updates.length === 1);
   const db = database.open(8);
@@ -258,7 +258,7 @@ onPostgresOnly('F4: under many writers every change arrives, in far fewer update
   t.is(feed.updates.at(-1)?.revision, 300);
 });
 
-onBoth('F1: after a gap in the trail it tells everything again', async (t, database) => {
+onBoth('REGISTRY-FEED-1: after a gap in the trail it tells everything again', async (t, database) => {
   await add(database, 'a', 'ext.1');
   const feed = follow(t, database, { pollMs: 20 });
   await until('the snapshot', () => feed.updates.length === 1);
@@ -274,7 +274,7 @@ onBoth('F1: after a gap in the trail it tells everything again', async (t, datab
   t.is(feed.subjects.get('a'), 'ext.2');
 });
 
-onBoth('F1: an emptied table is told as a snapshot', async (t, database) => {
+onBoth('REGISTRY-FEED-1: an emptied table is told as a snapshot', async (t, database) => {
   await add(database, 'a', 'ext.1');
   const feed = follow(t, database);
   await until('the snapshot', () => feed.updates.length === 1);
@@ -283,7 +283,7 @@ onBoth('F1: an emptied table is told as a snapshot', async (t, database) => {
   t.like(feed.updates.at(-1), { kind: 'snapshot', entries: [] });
 });
 
-onBoth('F1: a snapshot on request, and one every snapshotMs', async (t, database) => {
+onBoth('REGISTRY-FEED-1: a snapshot on request, and one every snapshotMs', async (t, database) => {
   const asked = follow(t, database);
   const timed = follow(t, database, { snapshotMs: 30, pollMs: 3_600_000 });
   await until('the first one', () => asked.updates.length === 1);
@@ -298,7 +298,7 @@ onBoth('F1: a snapshot on request, and one every snapshotMs', async (t, database
 });
 
 onBoth(
-  'F1, F3: while the database is away it says so once, and reads everything when it is back',
+  'REGISTRY-FEED-1, REGISTRY-FEED-3: while the database is away it says so once, and reads everything when it is back',
   async (t, database) => {
     await add(database, 'a', 'ext.1');
     const feed = follow(t, database, { pollMs: 20 });
@@ -321,7 +321,7 @@ onBoth(
   },
 );
 
-onBoth('F3: a database that is away at the start is waited for', async (t, database) => {
+onBoth('REGISTRY-FEED-3: a database that is away at the start is waited for', async (t, database) => {
   await add(database, 'a', 'ext.1');
   await database.stopServer();
   const feed = follow(t, database, { pollMs: 20 });
@@ -334,7 +334,7 @@ onBoth('F3: a database that is away at the start is waited for', async (t, datab
 });
 
 onPostgresOnly(
-  'F3: connections killed again and again, in the middle of whatever, lose no change',
+  'REGISTRY-FEED-3: connections killed again and again, in the middle of whatever, lose no change',
   async (t, database) => {
     const feed = follow(t, database, { pollMs: 50 });
     await until('the snapshot', () => feed.updates.length === 1);
@@ -359,7 +359,7 @@ onPostgresOnly(
   },
 );
 
-onPostgresOnly('F5: a look that takes too long is given up with its client', async (t, database) => {
+onPostgresOnly('REGISTRY-FEED-5: a look that takes too long is given up with its client', async (t, database) => {
   await add(database, 'a', 'ext.1');
   const { $client: blocker } = database.open(1);
   await blocker`begin`;

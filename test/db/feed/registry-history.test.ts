@@ -1,4 +1,4 @@
-// The identity of the registry's history and of its rows: M10..M15 of drizzle/0002_history.sql, F6 and F7 of registry-feed.ts.
+// The identity of the registry's history and of its rows: M10..M15 of drizzle/0002_history.sql, REGISTRY-FEED-6 and REGISTRY-FEED-7 of registry-feed.ts.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
@@ -112,7 +112,7 @@ const HISTORIES: [what: string, statements: string, subject: string, reported: R
 ];
 
 for (const [what, statements, subject, reported] of HISTORIES)
-  onBoth(`F6: a registry that is ${what} is read again, and reported`, async (t, database) => {
+  onBoth(`REGISTRY-FEED-6: a registry that is ${what} is read again, and reported`, async (t, database) => {
     const db = database.open(1);
     t.teardown(() => db.$client.unsafe(CLEAN));
     await add(db, 'a', 'old');
@@ -133,7 +133,7 @@ for (const [what, statements, subject, reported] of HISTORIES)
     t.is(feed.changes.length, 1);
   });
 
-onBoth('F6: a position from the snapshot file is compared with the registry that is found', async (t, database) => {
+onBoth('REGISTRY-FEED-6: a position from the snapshot file is compared with the registry that is found', async (t, database) => {
   const db = database.open(1);
   await add(db, 'a');
   const position = { ...(await readPosition(db)), source: null };
@@ -145,7 +145,7 @@ onBoth('F6: a position from the snapshot file is compared with the registry that
   t.regex(other.changes[0] ?? '', /do not follow revision 1/);
 });
 
-onPostgresOnly('F6: pg_restore into the running database, as it is done by hand', async (t, database) => {
+onPostgresOnly('REGISTRY-FEED-6: pg_restore into the running database, as it is done by hand', async (t, database) => {
   const { connection } = database;
   if (connection.kind !== 'url') return t.fail();
   const file = join(temporaryDirectory(t), 'registry.dump');
@@ -166,7 +166,7 @@ onPostgresOnly('F6: pg_restore into the running database, as it is done by hand'
   t.is(feed.changes.length, 1);
 });
 
-onBoth('F6: tables without their triggers are no registry: the last one stays in force', async (t, database) => {
+onBoth('REGISTRY-FEED-6: tables without their triggers are no registry: the last one stays in force', async (t, database) => {
   const db = database.open(1);
   await add(db, 'a');
   const feed = follow(t, database);

@@ -1,4 +1,4 @@
-// The last good snapshot: S1 and S2 of snapshot-file.ts, K1 of last-known-feed.ts.
+// The last good snapshot: SNAPSHOT-FILE-1 and SNAPSHOT-FILE-2 of snapshot-file.ts, LAST-KNOWN-FEED-1 of last-known-feed.ts.
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -54,7 +54,7 @@ function entry(id: string, openedAgoMs: number | null = null): RegistryEntry {
   };
 }
 
-test('S1: is written whole, private, and read back', async (t) => {
+test('SNAPSHOT-FILE-1: is written whole, private, and read back', async (t) => {
   const directory = temporaryDirectory(t);
   const path = snapshotPath(directory);
   await writeSnapshotFile(path, { revision: 1, entries: [] }, 0);
@@ -92,7 +92,7 @@ const BROKEN: [content: string, reason: RegExp][] = [
 ];
 
 for (const [content, reason] of BROKEN)
-  test(`S2: \`${content}\` is told as unusable`, async (t) => {
+  test(`SNAPSHOT-FILE-2: \`${content}\` is told as unusable`, async (t) => {
     const path = snapshotPath(temporaryDirectory(t));
     writeFileSync(path, content);
     const file = await readSnapshotFile(path, 0);
@@ -100,7 +100,7 @@ for (const [content, reason] of BROKEN)
     t.regex(file.kind === 'unusable' ? file.reason : '', reason);
   });
 
-test('S2: no file is none, and a directory in its place is unusable', async (t) => {
+test('SNAPSHOT-FILE-2: no file is none, and a directory in its place is unusable', async (t) => {
   const directory = temporaryDirectory(t);
   t.deepEqual(await readSnapshotFile(join(directory, 'no'), 0), { kind: 'none' });
   t.like(await readSnapshotFile(directory, 0), { kind: 'unusable' });
@@ -157,7 +157,7 @@ test('keepSnapshotFile: a file that cannot be written is told, and does not end 
 
 const snapshot = (revision: number): RegistryUpdate => ({ kind: 'snapshot', revision, entries: [] });
 
-test('K1: the file is used while the feed is silent, and the feed goes on from there', async (t) => {
+test('LAST-KNOWN-FEED-1: the file is used while the feed is silent, and the feed goes on from there', async (t) => {
   const path = snapshotPath(temporaryDirectory(t));
   await writeSnapshotFile(path, { revision: 3, entries: [entry('a')] }, 0);
   const live$ = new Subject<RegistryUpdate>();
@@ -173,7 +173,7 @@ test('K1: the file is used while the feed is silent, and the feed goes on from t
   t.deepEqual(looked, ['found']);
 });
 
-test('K1: a feed that answers in time keeps the file out of it', async (t) => {
+test('LAST-KNOWN-FEED-1: a feed that answers in time keeps the file out of it', async (t) => {
   const path = snapshotPath(temporaryDirectory(t));
   await writeSnapshotFile(path, { revision: 3, entries: [] }, 0);
   const live$ = new Subject<RegistryUpdate>();

@@ -125,7 +125,7 @@ onEmpty("adoption: the trail outlives its extension, and the seeds' SQL works as
   );
 });
 
-onEmpty('V1: a preview tells what a migration does, and nothing of it stays', async (t, database) => {
+onEmpty('MIGRATION-PREVIEW-1: a preview tells what a migration does, and nothing of it stays', async (t, database) => {
   const db = database.open();
   await db.$client.unsafe(PREDECESSOR + OLD_ROWS);
   const before = [await dump(db), await catalogue(db)];
@@ -217,7 +217,7 @@ const UNFIT: [what: string, statements: string, problems: readonly string[]][] =
 ];
 
 for (const [what, statements, problems] of UNFIT)
-  onEmpty(`AD1: a database in which ${what} is refused with all of it, and untouched`, async (t, database) => {
+  onEmpty(`ADOPTION-1: a database in which ${what} is refused with all of it, and untouched`, async (t, database) => {
     const db = database.open();
     await db.$client.unsafe(PREDECESSOR);
     await db.$client.unsafe(statements);
@@ -231,7 +231,7 @@ for (const [what, statements, problems] of UNFIT)
     t.deepEqual(await catalogue(db), before);
   });
 
-onEmpty('AD2: what can be completed is, and no row is lost', async (t, database) => {
+onEmpty('ADOPTION-2: what can be completed is, and no row is lost', async (t, database) => {
   const db = database.open();
   const { $client } = db;
   await $client.unsafe(`${PREDECESSOR}
@@ -269,7 +269,7 @@ onEmpty('AD2: what can be completed is, and no row is lost', async (t, database)
   await $client`insert into extension_health (extension_id, last_failure, failure_count) values ('fresh', null, 9000000000)`;
 });
 
-onEmpty('G3: what the database refuses is said in words, and nothing is written', async (t, database) => {
+onEmpty('MIGRATE-3: what the database refuses is said in words, and nothing is written', async (t, database) => {
   const db = database.open();
   await db.$client.unsafe(`${PREDECESSOR} alter table extension_audit_log drop constraint extension_audit_log_action_check,
     alter column action type varchar(10); create view actions as select action from extension_audit_log;`);
@@ -282,7 +282,7 @@ onEmpty('G3: what the database refuses is said in words, and nothing is written'
   t.deepEqual(await catalogue(db), before);
 });
 
-onEmpty('V1: a preview that fails leaves no transaction behind', async (t, database) => {
+onEmpty('MIGRATION-PREVIEW-1: a preview that fails leaves no transaction behind', async (t, database) => {
   const db = database.open();
   await db.$client`create table extensions (id integer)`;
   await t.throwsAsync(() => previewMigration(database.connection, silentLogger));

@@ -1,4 +1,4 @@
-// The schema and the mechanisms in it: M1..M5 of drizzle/0000_registry.sql, G1 and G2 of migrate.ts.
+// The schema and the mechanisms in it: M1..M5 of drizzle/0000_registry.sql, MIGRATE-1 and MIGRATE-2 of migrate.ts.
 import anyTest, { type TestFn } from 'ava';
 import { getTableConfig, type PgTable } from '#drizzle-orm/pg-core';
 import type { Database } from '../../../src/db/client.js';
@@ -68,7 +68,7 @@ onEmpty('checkSchema: says which version is there and which is needed', async (t
   t.like(error, { found: 0, known: KNOWN });
 });
 
-onMigrated('G2: a schema newer than the daemon is refused untouched', async (t, database) => {
+onMigrated('MIGRATE-2: a schema newer than the daemon is refused untouched', async (t, database) => {
   const db = database.open();
   await db.$client`insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 9999999999999)`;
   for (const attempt of [migrateDatabase, checkSchema]) {
@@ -79,7 +79,7 @@ onMigrated('G2: a schema newer than the daemon is refused untouched', async (t, 
   }
 });
 
-onPostgresOnly('G1: of several migrators at a time one migrates', async (t, database) => {
+onPostgresOnly('MIGRATE-1: of several migrators at a time one migrates', async (t, database) => {
   const runs = await Promise.all(Array.from({ length: 4 }, () => migrateDatabase(database.connection, silentLogger)));
   t.deepEqual(runs.map((run) => run.found).sort(), [0, KNOWN, KNOWN, KNOWN]);
 });

@@ -1,4 +1,4 @@
-// The auto-manager's change (O1 of auto-queries.ts), the audit trail (A1 of audit-queries.ts) and a person's statement.
+// The auto-manager's change (AUTO-QUERIES-1 of auto-queries.ts), the audit trail (AUDIT-QUERIES-1 of audit-queries.ts) and a person's statement.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import { pino } from '#pino';
@@ -53,7 +53,7 @@ const STALE: [title: string, statement: string, change: ReturnType<typeof change
 ];
 
 for (const [title, statement, decided] of STALE)
-  onBoth(`O1: is stale where ${title}`, async (t, database) => {
+  onBoth(`AUTO-QUERIES-1: is stale where ${title}`, async (t, database) => {
     const db = database.open();
     await withExtension(db);
     await db.$client.unsafe(statement);
@@ -101,7 +101,7 @@ onBoth('writeAudit: keeps what happened when, beyond its extension, without a re
   t.deepEqual((await readAudit(db, { limit: 1 })).length, 1);
 });
 
-onBoth('A1: a fact that the database refuses is logged and dropped alone', async (t, database) => {
+onBoth('AUDIT-QUERIES-1: a fact that the database refuses is logged and dropped alone', async (t, database) => {
   const db = database.open();
   const lines: string[] = [];
   const log = pino({ level: 'error' }, { write: (line: string) => lines.push(line) });

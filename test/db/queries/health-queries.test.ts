@@ -1,4 +1,4 @@
-// What the flush writes: H1..H6 of health-queries.ts.
+// What the flush writes: HEALTH-QUERIES-1..HEALTH-QUERIES-6 of health-queries.ts.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import type { HealthFlushRow } from '../../../src/actors/ports/storage.js';
@@ -31,7 +31,7 @@ async function health(db: Database, id = 'a') {
 
 const near = (value: number, expected: number) => Math.abs(value - expected) < 20;
 
-onBoth('H2: counts are added, times only move forward, latencies are the latest', async (t, database) => {
+onBoth('HEALTH-QUERIES-2: counts are added, times only move forward, latencies are the latest', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
   t.deepEqual(await flushNext(db, [row()]), { dropped: [], held: [] });
@@ -75,7 +75,7 @@ onBoth('flushHealth: ages become times of the database clock', async (t, databas
 });
 
 onBoth(
-  'H3: breaker columns of an older epoch are left alone, those of the same or a newer one written',
+  'HEALTH-QUERIES-3: breaker columns of an older epoch are left alone, those of the same or a newer one written',
   async (t, database) => {
     const db = database.open();
     await withExtensions(db, 'a');
@@ -103,7 +103,7 @@ onBoth(
   },
 );
 
-onBoth('H3: another version than that of the row is written whatever its epoch, and named', async (t, database) => {
+onBoth('HEALTH-QUERIES-3: another version than that of the row is written whatever its epoch, and named', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
   await db.$client`insert into extension_health (extension_id, circuit_breaker_epoch) values ('a', 5)`;
@@ -118,7 +118,7 @@ onBoth('H3: another version than that of the row is written whatever its epoch, 
   t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', epoch: 1 });
 });
 
-onBoth('H4: the threshold columns are never written', async (t, database) => {
+onBoth('HEALTH-QUERIES-4: the threshold columns are never written', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a', 'b');
   await db.$client`
@@ -150,7 +150,7 @@ onBoth('flushHealth: other targets go to their own table, in the same statement'
   t.like(await health(db), { successes: 20, failures: 4, circuit_breaker_state: 'closed' });
 });
 
-onBoth('H5: an extension that is gone drops out, and so does an empty batch', async (t, database) => {
+onBoth('HEALTH-QUERIES-5: an extension that is gone drops out, and so does an empty batch', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
   t.deepEqual(await flushNext(db, [row(), row({ extension_id: 'gone' })]), { dropped: [], held: [] });
@@ -158,7 +158,7 @@ onBoth('H5: an extension that is gone drops out, and so does an empty batch', as
   t.deepEqual([...(await db.$client`select extension_id from extension_health`)], [{ extension_id: 'a' }]);
 });
 
-onBoth('H5: a poisoned row is dropped alone, with its error', async (t, database) => {
+onBoth('HEALTH-QUERIES-5: a poisoned row is dropped alone, with its error', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a', 'b', 'c', 'd');
   const { dropped } = await flushNext(db, [
@@ -199,7 +199,7 @@ onBoth('flushHealth: writes into a database that a predecessor left null in', as
 });
 
 onPostgresOnly(
-  'H1: two flushers over the same rows add up, and never wait for each other in a circle',
+  'HEALTH-QUERIES-1: two flushers over the same rows add up, and never wait for each other in a circle',
   async (t, database) => {
     const ids = Array.from({ length: 40 }, (_, index) => `e${index}`);
     const [one, two] = [database.open(), database.open()];
@@ -215,7 +215,7 @@ onPostgresOnly(
   },
 );
 
-onBoth('H6: rejects while the database is away, and writes nothing', async (t, database) => {
+onBoth('HEALTH-QUERIES-6: rejects while the database is away, and writes nothing', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
   await database.stopServer();
@@ -234,7 +234,7 @@ onBoth('flushHealth: makes no revision and no audit row', async (t, database) =>
   t.is((await db.$client`select 1 from extension_audit_log`).length, 1);
 });
 
-onBoth('H10: successes and failures stay with their version, whichever is published', async (t, database) => {
+onBoth('HEALTH-QUERIES-10: successes and failures stay with their version, whichever is published', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
   for (const version of ['v1', 'v2', 'v3'])
@@ -271,7 +271,7 @@ onBoth('H10: successes and failures stay with their version, whichever is publis
   t.deepEqual(await counts(), ['v1 101/1 published', 'v3 7/0']);
 });
 
-onBoth('H7, H10: counts that somebody emptied keep nothing from being written', async (t, database) => {
+onBoth('HEALTH-QUERIES-7, HEALTH-QUERIES-10: counts that somebody emptied keep nothing from being written', async (t, database) => {
   const db = database.open();
   await withExtensions(db, 'a');
   for (const version of ['v1', 'v2'])

@@ -1,4 +1,4 @@
-// What another transaction holds: rows that are passed over (H9, I4), and writes that wait for a limited time (TX1..TX3).
+// What another transaction holds: rows that are passed over (HEALTH-QUERIES-9, INSTANCE-QUERIES-4), and writes that wait for a limited time (TRANSACTION-1..TRANSACTION-3).
 import { randomUUID } from 'node:crypto';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { Database } from '../../../src/db/client.js';
@@ -61,7 +61,7 @@ const HEALTH_LOCKS: [title: string, statement: string, held: string][] = [
 ];
 
 for (const [title, statement, held] of HEALTH_LOCKS)
-  onServer(`H9: ${title} is passed over, and named with its holder; the others are written`, async (t, database) => {
+  onServer(`HEALTH-QUERIES-9: ${title} is passed over, and named with its holder; the others are written`, async (t, database) => {
     const db = await registry(database);
     const end = await holding(t, database, statement);
     const began = performance.now();
@@ -83,7 +83,7 @@ for (const [title, statement, held] of HEALTH_LOCKS)
     t.is((await counts(db))[held], 10);
   });
 
-onServer('I4: an instance that is held is passed over, and named; the others are written', async (t, database) => {
+onServer('INSTANCE-QUERIES-4: an instance that is held is passed over, and named; the others are written', async (t, database) => {
   const db = await registry(database);
   const end = await holding(t, database, "update extension_instances set weight = 5 where extension_id = 'b'");
   const statuses = ['a', 'b', 'gone'].map((extension_id) => ({
@@ -159,7 +159,7 @@ async function held(t: ExecutionContext, name: string, db: Database, write: Writ
   return error as HeldError;
 }
 
-onServer("TX3: a write to an extension's row that is held says so, and others are written", async (t, database) => {
+onServer("TRANSACTION-3: a write to an extension's row that is held says so, and others are written", async (t, database) => {
   const db = await registry(database);
   const end = await holding(t, database, "update extensions set subject = 'y' where id = 'a'");
   for (const [name, write] of Object.entries(WRITES)) {
@@ -172,7 +172,7 @@ onServer("TX3: a write to an extension's row that is held says so, and others ar
   t.like(await applyAutoChange(db, change('a')), { applied: true });
 });
 
-onServer("TX3: the registry's revision that is held keeps every change waiting, and is named", async (t, database) => {
+onServer("TRANSACTION-3: the registry's revision that is held keeps every change waiting, and is named", async (t, database) => {
   const db = await registry(database);
   await holding(t, database, 'select from registry_revision for update');
   for (const [name, write] of Object.entries(WRITES)) {
@@ -184,7 +184,7 @@ onServer("TX3: the registry's revision that is held keeps every change waiting, 
 });
 
 onServer(
-  'TX1: tables that are locked as a whole keep nobody waiting for ever, readers neither',
+  'TRANSACTION-1: tables that are locked as a whole keep nobody waiting for ever, readers neither',
   async (t, database) => {
     const db = await registry(database);
     const all =
@@ -201,7 +201,7 @@ onServer(
 );
 
 onServer(
-  'TX2: a deadlock is the fault of no row: what was given up is sent again, within the request',
+  'TRANSACTION-2: a deadlock is the fault of no row: what was given up is sent again, within the request',
   async (t, database) => {
     const db = await registry(database);
     await db.$client.unsafe(`

@@ -1,4 +1,4 @@
-// What is written of instances: I1 and I3 of instance-queries.ts, M22 of drizzle/0003_slots_and_reports.sql.
+// What is written of instances: INSTANCE-QUERIES-1 and INSTANCE-QUERIES-3 of instance-queries.ts, M22 of drizzle/0003_slots_and_reports.sql.
 import anyTest, { type TestFn } from 'ava';
 import type { InstanceStatusRow } from '../../../src/actors/ports/storage.js';
 import { closeDatabase, type Database } from '../../../src/db/client.js';
@@ -31,7 +31,7 @@ const read = async (db: Database) => {
   return rows.map((one) => ({ ...one }));
 };
 
-onBoth('I1: each row gets its status and the time of its last outcome, and no revision', async (t, database) => {
+onBoth('INSTANCE-QUERIES-1: each row gets its status and the time of its last outcome, and no revision', async (t, database) => {
   const db = database.open();
   await withInstances(db, 'i1', 'i2', 'i3');
   const revision = await readRevision(db);
@@ -52,7 +52,7 @@ onBoth('I1: each row gets its status and the time of its last outcome, and no re
   t.deepEqual((await db.$client`select count(*)::int as rows from extension_audit_log`)[0], audited);
 });
 
-onBoth('I1: the time of the last check only moves forward', async (t, database) => {
+onBoth('INSTANCE-QUERIES-1: the time of the last check only moves forward', async (t, database) => {
   const db = database.open();
   await withInstances(db, 'i1');
   await writeInstanceStatus(db, [row('i1', { checked_ago_ms: 0 })]);
@@ -62,7 +62,7 @@ onBoth('I1: the time of the last check only moves forward', async (t, database) 
   t.true(one?.checked_age < 60);
 });
 
-onBoth('I1: an instance that is gone drops out, and nothing is written for none', async (t, database) => {
+onBoth('INSTANCE-QUERIES-1: an instance that is gone drops out, and nothing is written for none', async (t, database) => {
   const db = database.open();
   await withInstances(db, 'i1');
   await writeInstanceStatus(db, [row('gone'), row('i1'), row('i1', { extension_id: 'gone' })]);
@@ -74,7 +74,7 @@ onBoth('I1: an instance that is gone drops out, and nothing is written for none'
 });
 
 onBoth(
-  'M22, I3: each report has an id of its own, and is overwritten only by a daemon that has seen it',
+  'M22, INSTANCE-QUERIES-3: each report has an id of its own, and is overwritten only by a daemon that has seen it',
   async (t, database) => {
     const db = database.open();
     const { $client } = db;

@@ -1,4 +1,4 @@
-// What is written once although the answer to its commit was lost: H6 of health-queries.ts, A2, O2, B4, R2, I1.
+// What is written once although the answer to its commit was lost: HEALTH-QUERIES-6 of health-queries.ts, AUDIT-QUERIES-2, AUTO-QUERIES-2, VERB-QUERIES-4, ROLLOUT-QUERIES-2, INSTANCE-QUERIES-1.
 import { randomUUID } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import anyTest, { type TestFn } from 'ava';
@@ -36,7 +36,7 @@ const audits = async (near: Database, where: string): Promise<number> =>
 
 const inTime = () => 5000;
 
-onServer('H6: a health flush whose answer is lost is found to be written, and counts once', async (t, database) => {
+onServer('HEALTH-QUERIES-6: a health flush whose answer is lost is found to be written, and counts once', async (t, database) => {
   const { near, far, proxy } = await world(t, database);
   const flush = { writer: randomUUID(), number: 1 };
   proxy.cutAnswerTo('extension_health_writers');
@@ -52,7 +52,7 @@ onServer('H6: a health flush whose answer is lost is found to be written, and co
 });
 
 for (const change of ['auto_disable', 'auto_enable'] as const)
-  onServer(`O2: ${change} whose answer is lost is found by its id, and made once`, async (t, database) => {
+  onServer(`AUTO-QUERIES-2: ${change} whose answer is lost is found by its id, and made once`, async (t, database) => {
     const { near, far, proxy } = await world(t, database);
     let revision = 1;
     const of = (which: typeof change) =>
@@ -73,7 +73,7 @@ for (const change of ['auto_disable', 'auto_enable'] as const)
   });
 
 for (const verb of ['disable', 'reset'] as const)
-  onServer(`B4: ${verb} whose answer is lost is done once, and answered`, async (t, database) => {
+  onServer(`VERB-QUERIES-4: ${verb} whose answer is lost is done once, and answered`, async (t, database) => {
     const { near, far, proxy } = await world(t, database);
     proxy.cutAnswerTo('breaker_resets');
     const command = { id: randomUUID(), extension_id: 'a', version: null, verb, actor: 'admin:ada', reason: 'why' };
@@ -85,7 +85,7 @@ for (const verb of ['disable', 'reset'] as const)
     t.deepEqual({ ...row }, { breaker_resets: verb === 'reset' ? 1 : 0, revision: 2 });
   });
 
-onServer('R2: a rollout whose answer is lost is set once, and answered', async (t, database) => {
+onServer('ROLLOUT-QUERIES-2: a rollout whose answer is lost is set once, and answered', async (t, database) => {
   const { near, far, proxy } = await world(t, database);
   proxy.cutAnswerTo('rollout_percent');
   const command = { id: randomUUID(), extension_id: 'a', version: 'v2', percent: 5, actor: 'admin:ada', reason: 'why' };
@@ -94,7 +94,7 @@ onServer('R2: a rollout whose answer is lost is set once, and answered', async (
   t.is(await audits(near, `changed_by = 'admin:ada'`), 1);
 });
 
-onServer('A2: audit facts whose answer is lost are written once', async (t, database) => {
+onServer('AUDIT-QUERIES-2: audit facts whose answer is lost are written once', async (t, database) => {
   const { near, far, proxy } = await world(t, database);
   const facts = ['x', 'y'].map((action, i) => ({
     ...{ id: randomUUID(), extension_id: 'a', action, new_values: {}, changed_by: 'system:breaker' },
@@ -106,7 +106,7 @@ onServer('A2: audit facts whose answer is lost are written once', async (t, data
   t.is(await audits(near, `changed_by = 'system:breaker'`), 2);
 });
 
-onServer('I1: an instance status whose answer is lost is written again, and makes no revision', async (t, database) => {
+onServer('INSTANCE-QUERIES-1: an instance status whose answer is lost is written again, and makes no revision', async (t, database) => {
   const { near, far, proxy } = await world(t, database);
   const row = { extension_id: 'a', instance_id: 'i', health_status: 'unhealthy', checked_ago_ms: 0 } as const;
   proxy.cutAnswerTo('extension_instances');

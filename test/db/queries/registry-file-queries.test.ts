@@ -1,4 +1,4 @@
-// U1..U4 of registry-file-queries.ts, and that what is exported comes back to the byte.
+// REGISTRY-FILE-QUERIES-1..REGISTRY-FILE-QUERIES-4 of registry-file-queries.ts, and that what is exported comes back to the byte.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,7 +128,7 @@ onMigrated(
   },
 );
 
-onMigrated('U1: one revision, one actor, one reason; the second time nothing', async (t, database) => {
+onMigrated('REGISTRY-FILE-QUERIES-1: one revision, one actor, one reason; the second time nothing', async (t, database) => {
   const db = database.open();
   await importText(db, REGISTRY);
   const rows = await trail(db);
@@ -153,7 +153,7 @@ onMigrated('U1: one revision, one actor, one reason; the second time nothing', a
   t.is((await trail(db)).length, 8);
 });
 
-onMigrated('U1: where a row cannot be written none is', async (t, database) => {
+onMigrated('REGISTRY-FILE-QUERIES-1: where a row cannot be written none is', async (t, database) => {
   const db = database.open();
   const { $client } = db;
   await $client`alter table extension_instances add constraint no_j check (instance_id <> 'j')`;
@@ -164,7 +164,7 @@ onMigrated('U1: where a row cannot be written none is', async (t, database) => {
 });
 
 onMigrated(
-  'U2: a row that somebody changed, made or deleted in between is a conflict, and nothing is written',
+  'REGISTRY-FILE-QUERIES-2: a row that somebody changed, made or deleted in between is a conflict, and nothing is written',
   async (t, database) => {
     const db = database.open();
     const { $client } = db;
@@ -194,7 +194,7 @@ onMigrated(
   },
 );
 
-onMigrated('U3: an extension that is off by itself is exported as on, and stays off by itself', async (t, database) => {
+onMigrated('REGISTRY-FILE-QUERIES-3: an extension that is off by itself is exported as on, and stays off by itself', async (t, database) => {
   const db = database.open();
   const { $client } = db;
   await importText(db, REGISTRY);
@@ -219,7 +219,7 @@ onMigrated('U3: an extension that is off by itself is exported as on, and stays 
   t.deepEqual([...(await state())], [{ enabled: false, auto_disabled: false, subject: 'x.moved' }]);
 });
 
-onMigrated('U4: thresholds alone are audited, and the feed reads them', async (t, database) => {
+onMigrated('REGISTRY-FILE-QUERIES-4: thresholds alone are audited, and the feed reads them', async (t, database) => {
   const db = database.open();
   await importText(db, REGISTRY);
   const before = await readPosition(db);

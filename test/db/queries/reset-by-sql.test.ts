@@ -1,4 +1,4 @@
-// What an operator's statement means while no daemon runs, and how the trail names it (S6 of restored-state.ts, M25).
+// What an operator's statement means while no daemon runs, and how the trail names it (RESTORED-STATE-2 of restored-state.ts, M25).
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import type { HealthFlushRow } from '../../../src/actors/ports/storage.js';
@@ -47,7 +47,7 @@ const LEFT: [title: string, facts: Partial<HealthFlushRow>][] = [
 
 for (const [title, facts] of LEFT) {
   const state = `${facts.circuit_breaker_state} 2`;
-  onBoth(`S6: a reset by SQL without a daemon counts when one starts: what ${title}`, async (t, database) => {
+  onBoth(`RESTORED-STATE-2: a reset by SQL without a daemon counts when one starts: what ${title}`, async (t, database) => {
     const db = database.open();
     await left(db, facts);
     t.deepEqual(await begun(db), { v1: state, v2: state });
@@ -58,7 +58,7 @@ for (const [title, facts] of LEFT) {
   });
 }
 
-onBoth('S6: a reset that a daemon has taken over says nothing about what it wrote later', async (t, database) => {
+onBoth('RESTORED-STATE-2: a reset that a daemon has taken over says nothing about what it wrote later', async (t, database) => {
   const db = database.open();
   await left(db, { circuit_breaker_state: 'closed', opened_ago_ms: null, trips: 0, epoch: 1 });
   await db.$client.unsafe(`update extensions set ${RESET}`);
@@ -98,7 +98,7 @@ onBoth(
 );
 
 onBoth(
-  'F4: a window that is over is emptied, also where its daemon is gone; one that is written is left alone',
+  'REGISTRY-FEED-4: a window that is over is emptied, also where its daemon is gone; one that is written is left alone',
   async (t, database) => {
     const db = database.open();
     await left(db, {});

@@ -1,4 +1,4 @@
-// A version's rollout percentage in the database: R1–R4 of rollout-queries.ts, and what is read of it.
+// A version's rollout percentage in the database: ROLLOUT-QUERIES-1–ROLLOUT-QUERIES-4 of rollout-queries.ts, and what is read of it.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import type { RolloutCommand, RolloutResult } from '../../../src/actors/ports/storage.js';
@@ -74,7 +74,7 @@ onBoth('rollout: a percentage is written with who and why, once', async (t, data
   }
 });
 
-onBoth('R4: a percentage that is there already makes no revision', async (t, database) => {
+onBoth('ROLLOUT-QUERIES-4: a percentage that is there already makes no revision', async (t, database) => {
   const db = database.open();
   await withVersions(db, { v1: {}, v2: { percent: 12.5 } });
   const revision = await readRevision(db);
@@ -83,7 +83,7 @@ onBoth('R4: a percentage that is there already makes no revision', async (t, dat
   t.is(await readRevision(db), revision);
 });
 
-onBoth('R2: a command that is sent twice is done once', async (t, database) => {
+onBoth('ROLLOUT-QUERIES-2: a command that is sent twice is done once', async (t, database) => {
   const db = database.open();
   await withVersions(db, { v2: { percent: 5 } });
   const told = command('v2', 10);
@@ -158,7 +158,7 @@ for (const [title, rows, told] of TAKEN)
     t.is((await percents(db)).v2, told.percent);
   });
 
-onBoth('R3: nothing is written when the time is over, wherever it was spent', async (t, database) => {
+onBoth('ROLLOUT-QUERIES-3: nothing is written when the time is over, wherever it was spent', async (t, database) => {
   const db = database.open();
   await withVersions(db, { v2: {} });
   const before = await readRevision(db);
@@ -187,7 +187,7 @@ async function waiting({ $client }: Database, count: number): Promise<void> {
   });
 }
 
-onPostgresOnly('R1: two people who set at once cannot exceed 100 together', async (t, database) => {
+onPostgresOnly('ROLLOUT-QUERIES-1: two people who set at once cannot exceed 100 together', async (t, database) => {
   const [one, two, reader] = [database.open(1), database.open(1), database.open()];
   for (let round = 0; round < 20; round++) {
     await reader.$client`truncate extensions cascade`;
@@ -224,7 +224,7 @@ const HELD: [title: string, statement: string, result: string][] = [
   ['another version makes room', `update extension_versions set rollout_percent = 0 where version = 'v6'`, 'written'],
 ];
 for (const [title, statement, expected] of HELD)
-  onPostgresOnly(`R1: where ${title} in a transaction that is under way, it is waited for`, async (t, database) => {
+  onPostgresOnly(`ROLLOUT-QUERIES-1: where ${title} in a transaction that is under way, it is waited for`, async (t, database) => {
     const db = database.open();
     await withVersions(db, { v2: {}, v3: {}, v4: { percent: 60, enabled: false }, v6: { percent: 1 } });
     const { $client: holder } = database.open(1);
@@ -237,7 +237,7 @@ for (const [title, statement, expected] of HELD)
     t.is((await result).kind, expected as never);
   });
 
-onPostgresOnly('R3: who holds the rows for long is not waited for', async (t, database) => {
+onPostgresOnly('ROLLOUT-QUERIES-3: who holds the rows for long is not waited for', async (t, database) => {
   const db = database.open();
   await withVersions(db, { v2: {} });
   const { $client: holder } = database.open(1);
@@ -250,7 +250,7 @@ onPostgresOnly('R3: who holds the rows for long is not waited for', async (t, da
   t.deepEqual(await percents(db), { v2: null });
 });
 
-onPostgresOnly('R2: a connection that is lost on the way is made up for', async (t, database) => {
+onPostgresOnly('ROLLOUT-QUERIES-2: a connection that is lost on the way is made up for', async (t, database) => {
   const db = database.open(1);
   const reader = database.open();
   await withVersions(reader, { v2: {} });

@@ -1,4 +1,4 @@
-// A person's verb in the database: B1 and B2 of verb-queries.ts, M6 and M7 of drizzle/0001_verbs.sql, and who has the last word.
+// A person's verb in the database: VERB-QUERIES-1 and VERB-QUERIES-2 of verb-queries.ts, M6 and M7 of drizzle/0001_verbs.sql, and who has the last word.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { VerbCommand } from '../../../src/actors/ports/storage.js';
@@ -166,7 +166,7 @@ onBoth('verbs: of a version, only its row is written, under the names of version
   t.deepEqual(await versionSwitches(db, 'v1'), { enabled: true, breaker_override: null, breaker_resets: 0 });
 });
 
-onBoth('B1: a verb that is sent twice is done once', async (t, database) => {
+onBoth('VERB-QUERIES-1: a verb that is sent twice is done once', async (t, database) => {
   const db = database.open();
   await withExtension(db, 'v2');
   for (const version of [null, 'v2']) {
@@ -219,7 +219,7 @@ const VOID: [title: string, isVoid: boolean, statement: string][] = [
 
 for (const [title, isVoid, statement] of VOID)
   onBoth(
-    `B2: a verb that was decided earlier is ${isVoid ? 'void' : 'written'} where ${title} since`,
+    `VERB-QUERIES-2: a verb that was decided earlier is ${isVoid ? 'void' : 'written'} where ${title} since`,
     async (t, database) => {
       const db = database.open();
       await withExtension(db, 'v2');
@@ -235,7 +235,7 @@ for (const [title, isVoid, statement] of VOID)
   );
 
 onBoth(
-  'B2: what the same place decided before it, and what was known to it, does not make a verb void',
+  'VERB-QUERIES-2: what the same place decided before it, and what was known to it, does not make a verb void',
   async (t, database) => {
     const db = database.open();
     await withExtension(db, 'v2');
@@ -254,7 +254,7 @@ onBoth(
   },
 );
 
-onBoth('B2: a version that was made anew is another one', async (t, database) => {
+onBoth('VERB-QUERIES-2: a version that was made anew is another one', async (t, database) => {
   const db = database.open();
   await withExtension(db, 'v2', 'v3');
   const decidedEarlier = { revision: await readRevision(db), after: [] };
@@ -349,7 +349,7 @@ onPostgresOnly(
   },
 );
 
-onBoth('B3: nothing is written when the time is over, wherever it was spent', async (t, database) => {
+onBoth('VERB-QUERIES-3: nothing is written when the time is over, wherever it was spent', async (t, database) => {
   const db = database.open();
   await withExtension(db, 'v2');
   for (const left of [[0], [1000, 0], [1000, 0.001]])
@@ -371,7 +371,7 @@ async function waiting({ $client }: Database, count: number): Promise<void> {
   });
 }
 
-onPostgresOnly('B2: a decision whose commit is delayed makes a verb void that waited for it', async (t, database) => {
+onPostgresOnly('VERB-QUERIES-2: a decision whose commit is delayed makes a verb void that waited for it', async (t, database) => {
   const db = database.open();
   await withExtension(db);
   const decidedEarlier = { revision: await readRevision(db), after: [] };

@@ -8,7 +8,7 @@ interface Arrival {
   readonly bucket: number;
 }
 
-/** W1 and W2 in words: everything that arrived, counted one by one. */
+/** DECISION-WINDOW-1 and DECISION-WINDOW-2 in words: everything that arrived, counted one by one. */
 class CountedWindow {
   #arrivals: Arrival[] = [];
   #windowMs: number;
@@ -134,7 +134,7 @@ function followsCount(t: ExecutionContext, length: number, startMs: number, step
   }
 }
 
-test('W1, W2: totals, rate and evidence equal a count one by one, for any arrivals, gaps, lengths and times gone back', (t) => {
+test('DECISION-WINDOW-1, DECISION-WINDOW-2: totals, rate and evidence equal a count one by one, for any arrivals, gaps, lengths and times gone back', (t) => {
   const startMs = fc.double({ min: 0, max: 1e9, noNaN: true });
   const steps = fc.array(step, { maxLength: 60 });
   fc.assert(
@@ -192,7 +192,7 @@ test(lifetime, 5_000, 64_999, true);
 test(lifetime, 5_000, 65_000, false);
 test(lifetime, 5_000, 1e12, false);
 
-test('W1: nothing ever counts longer than the window, for any length and moment', (t) => {
+test('DECISION-WINDOW-1: nothing ever counts longer than the window, for any length and moment', (t) => {
   fc.assert(
     fc.property(windowMs, fc.double({ min: 0, max: 1e9, noNaN: true }), (length, atMs) => {
       const window = new DecisionWindow(length);
@@ -203,7 +203,7 @@ test('W1: nothing ever counts longer than the window, for any length and moment'
   );
 });
 
-test('W1: an outcome counts for at least the window less one bucket, for any length and moment', (t) => {
+test('DECISION-WINDOW-1: an outcome counts for at least the window less one bucket, for any length and moment', (t) => {
   fc.assert(
     fc.property(windowMs, fc.double({ min: 0, max: 1e9, noNaN: true }), (length, atMs) => {
       const window = new DecisionWindow(length);
@@ -328,7 +328,7 @@ test('resize: to a window longer by a bucket or more keeps everything that still
   );
 });
 
-test('W2: resize with a time that goes back keeps the newest time seen', (t) => {
+test('DECISION-WINDOW-2: resize with a time that goes back keeps the newest time seen', (t) => {
   const window = new DecisionWindow(60_000);
   window.recordFailure(100_000);
   window.resize(30_000, 40_000);
@@ -377,7 +377,7 @@ test('toJSON: shows totals and the row of failures', (t) => {
   t.is(JSON.stringify(window), '{"successes":1,"failures":2,"consecutive_failures":2,"overdue":0}');
 });
 
-test('W4: overdue attempts are held beside the outcomes; those in a row end with a success, all of them with the generation', (t) => {
+test('DECISION-WINDOW-4: overdue attempts are held beside the outcomes; those in a row end with a success, all of them with the generation', (t) => {
   const window = new DecisionWindow(60_000);
   window.recordFailure(0);
   window.setOverdue(5, 3);

@@ -134,7 +134,7 @@ test('E4, FM 40: at most half are out, rounded down', (t) => {
   t.false(mayEject(2, 2), 'who was reported may make it more; then nobody else goes');
 });
 
-test('E5: the time out doubles from the first up to ten times that', (t) => {
+test('EJECTION-5: the time out doubles from the first up to ten times that', (t) => {
   t.deepEqual(
     [1, 2, 3, 4, 5, 6, 1000].map((n) => ejectionMs(n, 30)),
     [30_000, 60_000, 120_000, 240_000, 300_000, 300_000, 300_000],
@@ -151,7 +151,7 @@ const did = fc.record({
   lastSuccessMs: fc.integer({ min: 85_000, max: 100_000 }),
 });
 
-test('E1, E2, E3: a reason is given exactly where one of the rules in words holds, for any conduct', (t) => {
+test('EJECTION-1, EJECTION-2, EJECTION-3: a reason is given exactly where one of the rules in words holds, for any conduct', (t) => {
   fc.assert(
     fc.property(did, fc.array(did, { maxLength: 4 }), (own, siblings) => {
       const isRow = own.inRow + own.overdue >= 3 && siblings.some((s) => s.lastSuccessMs >= own.rowSentMs);

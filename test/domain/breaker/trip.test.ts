@@ -62,7 +62,7 @@ test(verdict, 'T3', 10, 10, { failure_threshold: 1000, error_rate_threshold: 1 }
 test(verdict, 'T3', 1, 5, { failure_threshold: 1000, error_rate_threshold: 0 }, 'error_rate');
 test(verdict, 'T3', 0, 5, { failure_threshold: 1000, error_rate_threshold: 0 }, null);
 
-test('T1, T3: a share that is exactly the floor opens and exactly the threshold does not, for every percentage', (t) => {
+test('TRIP-1, TRIP-3: a share that is exactly the floor opens and exactly the threshold does not, for every percentage', (t) => {
   for (let percent = 1; percent <= 99; percent++)
     for (let outcomes = 100; outcomes <= 1000; outcomes += 100) {
       const failures = (percent * outcomes) / 100;
@@ -78,7 +78,7 @@ test('T1, T3: a share that is exactly the floor opens and exactly the threshold 
     }
 });
 
-test('T2: failures in a row count while they are in the window; a success ends the row', (t) => {
+test('TRIP-2: failures in a row count while they are in the window; a success ends the row', (t) => {
   const settings = breakerSettings({ failure_rule: 'consecutive', failure_threshold: 3, minimum_volume: 100 });
   const window = new DecisionWindow(60_000);
   for (const atMs of [0, 1_000_000, 1_020_000]) window.recordFailure(atMs);
@@ -91,7 +91,7 @@ test('T2: failures in a row count while they are in the window; a success ends t
   t.is(evaluateTrip(window, settings, 1_040_002), null);
 });
 
-test('T2: a row of failures opens nothing once they have all left the window', (t) => {
+test('TRIP-2: a row of failures opens nothing once they have all left the window', (t) => {
   const window = windowWith(9, 9);
   t.is(evaluateTrip(window, breakerSettings({ failure_rule: 'consecutive' }), 60_000), null);
 });
@@ -114,7 +114,7 @@ test('FM 16: eighteen failures in 70 ms on a bucket boundary open', (t) => {
   t.is(evaluateTrip(window, breakerSettings({ failure_threshold: 10 }), 60_034), 'failure_count');
 });
 
-test('T1, T2, T3: a reason is given exactly where one of the rules in words holds, for any counts and settings', (t) => {
+test('TRIP-1, TRIP-2, TRIP-3: a reason is given exactly where one of the rules in words holds, for any counts and settings', (t) => {
   const share = fc.integer({ min: 0, max: 100 }).map((percent) => percent / 100);
   fc.assert(
     fc.property(

@@ -25,7 +25,7 @@ const EMPTY = {
   windowStartMs: null,
 };
 
-/** V1 and V3 in words: every attempt, counted one by one. */
+/** HEALTH-WINDOW-1 and HEALTH-WINDOW-3 in words: every attempt, counted one by one. */
 class CountedWindow {
   #attempts: Attempt[] = [];
   #newest = 0;
@@ -121,7 +121,7 @@ const anySteps = test.macro<[what: string, startMs: fc.Arbitrary<number>, roundM
     );
   },
   title: (_, what) =>
-    `V1, V3: counts, rate, mean and percentiles equal those of the attempts one by one, for any arrivals and gaps, ${what}`,
+    `HEALTH-WINDOW-1, HEALTH-WINDOW-3: counts, rate, mean and percentiles equal those of the attempts one by one, for any arrivals and gaps, ${what}`,
 });
 test(anySteps, 'at any moment', fc.double({ min: 0, max: 1e9, noNaN: true }), 0);
 test(
@@ -171,7 +171,7 @@ test('V3, FM 18: an attempt with a time that is over goes to the newest slice, a
   t.is(window.read(2 * HEALTH_WINDOW_MS).samples, 0);
 });
 
-test('V2: a target without calls takes nothing, a busy one little, and gives it back after a window without', (t) => {
+test('HEALTH-WINDOW-2: a target without calls takes nothing, a busy one little, and gives it back after a window without', (t) => {
   const window = new HealthWindow();
   t.is(window.byteLength, 0);
   const random = seededRandom(1);
@@ -183,7 +183,7 @@ test('V2: a target without calls takes nothing, a busy one little, and gives it 
   t.is(window.byteLength, 0);
 });
 
-test('V1: latencies of failures count like those of successes', (t) => {
+test('HEALTH-WINDOW-1: latencies of failures count like those of successes', (t) => {
   const window = new HealthWindow();
   window.record(true, 10, 0);
   window.record(false, 30, 0);

@@ -163,11 +163,11 @@ test('percentiles: never fall from one quantile to the next', (t) => {
   );
 });
 
-// H1
+// LATENCY-HISTOGRAM-1
 
 const latencies = fc.array(logUniform(0.001, 120_000), { maxLength: 100 });
 
-test('H1: adding one histogram to another equals recording both in one', (t) => {
+test('LATENCY-HISTOGRAM-1: adding one histogram to another equals recording both in one', (t) => {
   fc.assert(
     fc.property(latencies, latencies, (a, b) => {
       const merged = histogramOf(a);
@@ -178,7 +178,7 @@ test('H1: adding one histogram to another equals recording both in one', (t) => 
   );
 });
 
-test('H1: rows read as one histogram of all, keep apart when added, and one is cleared without the others', (t) => {
+test('LATENCY-HISTOGRAM-1: rows read as one histogram of all, keep apart when added, and one is cleared without the others', (t) => {
   const inRows = fc.array(fc.record({ ms: logUniform(0.001, 120_000), row: fc.nat(2) }), { maxLength: 100 });
   fc.assert(
     fc.property(inRows, inRows, fc.nat(2), (a, b, cleared) => {
@@ -196,7 +196,7 @@ test('H1: rows read as one histogram of all, keep apart when added, and one is c
   );
 });
 
-// H2, H3
+// LATENCY-HISTOGRAM-2, LATENCY-HISTOGRAM-3
 
 const manyEvents = test.macro<[bits: number]>({
   exec(t, bits) {
@@ -227,7 +227,7 @@ test(manyEvents, 30);
 test(manyEvents, 32);
 test(manyEvents, 40);
 
-test('H3: nothing is held before the first latency, then 32 bytes for each octave and row', (t) => {
+test('LATENCY-HISTOGRAM-3: nothing is held before the first latency, then 32 bytes for each octave and row', (t) => {
   const histogram = new LatencyHistogram(6);
   t.is(histogram.byteLength, 0);
   for (const ms of [1.1, 2.1, 4.3, 8.4, 5000]) {

@@ -7,7 +7,7 @@ const mass = test.macro<[failing: number, withTraffic: number, expected: boolean
     t.is(isMassFailure(failing, withTraffic), expected);
   },
   title: (_, failing, withTraffic, expected) =>
-    `E1: ${failing} of ${withTraffic} is ${expected ? 'a' : 'no'} mass failure`,
+    `MASS-FAILURE-1: ${failing} of ${withTraffic} is ${expected ? 'a' : 'no'} mass failure`,
 });
 test(mass, 0, 0, false);
 test(mass, 4, 4, false);
@@ -29,24 +29,24 @@ const standing = test.macro<
   },
   title: (_, what, _of, expected) => `${what} ${expected === null ? 'does not count' : `counts as ${expected}`}`,
 });
-test(standing, 'E2: what is closed and had an outcome lately', { state: 'closed', outcomeAgoMs: LATELY }, 'working');
+test(standing, 'MASS-FAILURE-2: what is closed and had an outcome lately', { state: 'closed', outcomeAgoMs: LATELY }, 'working');
 test(
   standing,
-  'E2: what is closed and had none for a health window',
+  'MASS-FAILURE-2: what is closed and had none for a health window',
   { state: 'closed', outcomeAgoMs: LATELY + 1 },
   null,
 );
-test(standing, 'E2: what is closed and never had one', { state: 'closed' }, null);
-test(standing, 'E2: what is open and on, its callers all refused,', {}, 'failing');
-test(standing, 'E2: what is open and on, its last outcome long ago,', { outcomeAgoMs: LATELY + 1 }, 'failing');
-test(standing, 'E2: what is open, switched off and without outcomes', { enabled: false }, null);
+test(standing, 'MASS-FAILURE-2: what is closed and never had one', { state: 'closed' }, null);
+test(standing, 'MASS-FAILURE-2: what is open and on, its callers all refused,', {}, 'failing');
+test(standing, 'MASS-FAILURE-2: what is open and on, its last outcome long ago,', { outcomeAgoMs: LATELY + 1 }, 'failing');
+test(standing, 'MASS-FAILURE-2: what is open, switched off and without outcomes', { enabled: false }, null);
 test(
   standing,
-  'E2: what is open and switched off, with an outcome lately,',
+  'MASS-FAILURE-2: what is open and switched off, with an outcome lately,',
   { enabled: false, outcomeAgoMs: 0 },
   'failing',
 );
-test(standing, 'E3: what is half-open with an outcome lately', { state: 'half_open', outcomeAgoMs: 0 }, 'failing');
-test(standing, 'E3: what is half-open and nobody calls', { state: 'half_open' }, null);
-test(standing, 'E3: what a person isolated, with an outcome lately,', { isIsolated: true, outcomeAgoMs: 0 }, 'working');
-test(standing, 'E3: what a person isolated and nobody called', { isIsolated: true }, null);
+test(standing, 'MASS-FAILURE-3: what is half-open with an outcome lately', { state: 'half_open', outcomeAgoMs: 0 }, 'failing');
+test(standing, 'MASS-FAILURE-3: what is half-open and nobody calls', { state: 'half_open' }, null);
+test(standing, 'MASS-FAILURE-3: what a person isolated, with an outcome lately,', { isIsolated: true, outcomeAgoMs: 0 }, 'working');
+test(standing, 'MASS-FAILURE-3: what a person isolated and nobody called', { isIsolated: true }, null);

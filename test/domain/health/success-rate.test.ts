@@ -8,7 +8,7 @@ const judged = test.macro<
     t.is(judgeSuccessRate({ successes, failures }, min), expected);
   },
   title: (_, successes, failures, expected, min = 0.8) =>
-    `U1: ${successes} successes and ${failures} failures are ${expected} with a minimum of ${min}`,
+    `SUCCESS-RATE-1: ${successes} successes and ${failures} failures are ${expected} with a minimum of ${min}`,
 });
 test(judged, 0, 0, 'unknown');
 test(judged, 0, 9, 'unknown');

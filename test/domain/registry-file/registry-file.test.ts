@@ -26,7 +26,7 @@ const storedOf = (tree: Json, revision = 1): StoredRow[] =>
 
 const refused = test.macro<[tree: Json, ...expected: string[]]>({
   exec: (t, tree, ...expected) => t.deepEqual(parseRegistryFile(tree, RULES), { problems: expected }),
-  title: (title) => `Y1: ${title}`,
+  title: (title) => `REGISTRY-FILE-1: ${title}`,
 });
 test('a file that is no map is refused', refused, [], 'the file must be a map of format and extensions, got []');
 test(
@@ -167,13 +167,13 @@ const FULL: Json = file({
   },
 });
 
-test('Y4: a file that says everything comes back as it was', (t) => {
+test('REGISTRY-FILE-4: a file that says everything comes back as it was', (t) => {
   t.deepEqual(registryFile(storedOf(FULL)), FULL);
   t.deepEqual(registryFile([...storedOf(FULL)].reverse()), FULL);
   t.deepEqual(registryFile([]), file({}));
 });
 
-test('Y4: what holds nothing is left out, scalars are not', (t) => {
+test('REGISTRY-FILE-4: what holds nothing is left out, scalars are not', (t) => {
   t.deepEqual(
     registryFile(storedOf(file({ a: { ...plain, config: {}, breaker_override: null, versions: {} } }))),
     file({ a: { ...plain, timeout_ms: 5000, retry: 0, enabled: true, version: 'v1' } }),
@@ -187,18 +187,18 @@ const diff = (stored: StoredRow[], tree: Json, prune = false) =>
     ...('fields' in rest ? [rest.fields] : []),
   ]);
 
-test('Z3: what is as the file says is not written', (t) => {
+test('REGISTRY-FILE-DIFF-3: what is as the file says is not written', (t) => {
   t.deepEqual(diff(storedOf(FULL), FULL), []);
   t.deepEqual(diff(storedOf(FULL), FULL, true), []);
 });
 
-test('Z1: a row and a field that the file does not name are left alone', (t) => {
+test('REGISTRY-FILE-DIFF-1: a row and a field that the file does not name are left alone', (t) => {
   t.deepEqual(diff(storedOf(FULL), file({ a: { ...plain, retry: 3, policy: {} } })), [
     ['change', 'extension', { retry: { old: 2, new: 3 }, policy: { old: { max_in_flight: 3 }, new: {} } }],
   ]);
 });
 
-test('Z2: pruning deletes rows that the file lacks and resets fields that it lacks', (t) => {
+test('REGISTRY-FILE-DIFF-2: pruning deletes rows that the file lacks and resets fields that it lacks', (t) => {
   const some = file({ a: { ...plain, retry: 2, metadata: ['x'], version: 'v9', timeout_ms: 1, config: { a: [1] } } });
   t.deepEqual(diff(storedOf(FULL), some, true), [
     [
@@ -235,7 +235,7 @@ const rollout = test.macro<[stored: Versions, wanted: Versions, expected: readon
     const diff = diffRegistryFile(rows, Object.entries(wanted).map(rowOf), { prune });
     t.deepEqual(conflictsWithStored(rows, diff), expected);
   },
-  title: (title) => `Z4: ${title}`,
+  title: (title) => `REGISTRY-FILE-CONFLICTS-1: ${title}`,
 });
 const OVER =
   'extensions.a, with the versions that the file leaves alone: rollout_percent of all versions must add up to at most 100, got 110: v2 50, v3 60';
@@ -295,7 +295,7 @@ const fallbacks = test.macro<[stored: Record<string, string[]>, wanted: Record<s
     const diff = diffRegistryFile(rows, Object.entries(wanted).map(rowOf), { prune: false });
     t.deepEqual(conflictsWithStored(rows, diff), expected);
   },
-  title: (title) => `Z4: ${title}`,
+  title: (title) => `REGISTRY-FILE-CONFLICTS-1: ${title}`,
 });
 test('a fallback that goes in a circle with what is stored is told', fallbacks, { a: ['b'], b: [] }, { b: ['a'] }, [
   'extensions.b, with the extensions that the file leaves alone: policy.fallback goes in a circle: b -> a -> b',

@@ -63,7 +63,7 @@ const enabling = test.macro<
     const extension = { ...ROWS[row], breakerOverride: null };
     t.is(wantedAutoChange(extension, 'closed', recovery, settings), expected);
   },
-  title: (_, what) => `A4: ${what}`,
+  title: (_, what) => `AUTO-MANAGEMENT-4: ${what}`,
 });
 test(enabling, 'the first recovery enables at once', 1, 0, 'auto_enable');
 test(enabling, 'one without any recovery, such as a reset, enables at once', 0, 0, 'auto_enable');

@@ -21,7 +21,7 @@ const inForce = test.macro<[registry: Registry, refused: Readonly<Record<string,
     t.is(kept, Object.values(registry).flat().length - Object.keys(refused).length);
   },
   title: (_, registry, refused) =>
-    `FB1: ${JSON.stringify(registry)} ${Object.values(refused).join() || 'goes in no circle'}`,
+    `FALLBACKS-1: ${JSON.stringify(registry)} ${Object.values(refused).join() || 'goes in no circle'}`,
 });
 test(inForce, {}, {});
 test(inForce, { a: [] }, {});
@@ -43,7 +43,7 @@ const news = test.macro<[before: Registry, after: Registry, refused: readonly st
     );
   },
   title: (_, before, after, refused) =>
-    `FB1: after ${JSON.stringify(before)}, ${JSON.stringify(after)} ${refused.join() || 'goes in no circle'}`,
+    `FALLBACKS-1: after ${JSON.stringify(before)}, ${JSON.stringify(after)} ${refused.join() || 'goes in no circle'}`,
 });
 test(news, { a: ['b'], b: [] }, { a: ['b'], b: ['a'] }, ['b -> a -> b']);
 test(news, { a: [], b: ['a'] }, { a: ['b'], b: ['a'] }, ['a -> b -> a']);
@@ -52,19 +52,19 @@ test(news, { a: ['b'], b: [] }, { a: [], b: ['a'] }, []);
 test(news, { z: ['y'], a: [], b: [] }, { z: ['y'], a: ['b'], b: ['a'] }, ['b -> a -> b']);
 test(news, { z: ['y'], a: [] }, { z: ['y'], a: ['a'] }, ['a -> a']);
 
-test('FB1: what was refused is in force once another row opens the circle', (t) => {
+test('FALLBACKS-1: what was refused is in force once another row opens the circle', (t) => {
   const first = fallbacksInForce(rowsOf({ a: ['b'], b: ['a'] }));
   t.deepEqual(first.inForce.get('b'), []);
   const then = fallbacksInForce(rowsOf({ a: [], b: ['a'] }), first.inForce);
   t.deepEqual(then.inForce.get('b'), ['a']);
 });
 
-test('FB1: the others of the same row stay', (t) => {
+test('FALLBACKS-1: the others of the same row stay', (t) => {
   const { inForce: left } = fallbacksInForce(rowsOf({ a: ['b'], b: ['c', 'a', 'd'] }));
   t.deepEqual(left.get('b'), ['c', 'd']);
 });
 
-test('FB2: an extension of another type is told and kept, one that is not there may come', (t) => {
+test('FALLBACKS-2: an extension of another type is told and kept, one that is not there may come', (t) => {
   const { inForce: left, problems } = fallbacksInForce([
     { id: 'a', type: 'pre', fallback: ['b', 'later'] },
     { id: 'b', type: 'post', fallback: [] },
@@ -73,7 +73,7 @@ test('FB2: an extension of another type is told and kept, one that is not there 
   t.deepEqual(problems.get('a'), ['policy.fallback must name extensions of type pre, b has post']);
 });
 
-test('FB3: a chain as long as the registry, and a registry that names much, are read in one pass', (t) => {
+test('FALLBACKS-3: a chain as long as the registry, and a registry that names much, are read in one pass', (t) => {
   const N = 20_000;
   const chain = Array.from({ length: N }, (_, i) => ({
     id: `e${i}`,
@@ -94,7 +94,7 @@ test('FB3: a chain as long as the registry, and a registry that names much, are 
   t.true(looks <= 3000 * 40, `${looks} looks`);
 });
 
-test('FB1: whatever the rows say, what is in force goes in no circle, and is all that goes in none', (t) => {
+test('FALLBACKS-1: whatever the rows say, what is in force goes in no circle, and is all that goes in none', (t) => {
   const ids = ['a', 'b', 'c', 'd', 'e'];
   const registry = fc.record(
     Object.fromEntries(ids.map((id) => [id, fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 3 })])),

@@ -37,7 +37,7 @@ const invalid = test.macro<[value: unknown, ...problems: string[]]>({
   exec(t, value, ...problems) {
     t.deepEqual(parsePolicy(value), { problems });
   },
-  title: (_, value, ...problems) => `P1: ${JSON.stringify(value)} is refused: ${problems.join('; ')}`,
+  title: (_, value, ...problems) => `POLICY-1: ${JSON.stringify(value)} is refused: ${problems.join('; ')}`,
 });
 test(invalid, [], 'policy must be object');
 test(invalid, 'none', 'policy must be object');
@@ -96,7 +96,7 @@ test(invalid, { deliver_config: 0 }, 'policy.deliver_config must be boolean');
 test(invalid, { max_in_flight: 0 }, 'policy.max_in_flight must be >= 1');
 test(invalid, { max_in_flight: null }, 'policy.max_in_flight must be integer');
 
-test('P1: a policy of a great many unknown settings is refused with a reason, and one that can be read', (t) => {
+test('POLICY-1: a policy of a great many unknown settings is refused with a reason, and one that can be read', (t) => {
   const settings = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`s${i}`, i]));
   for (const count of [8, 9, 50_000]) {
     const outer = parsePolicy({ ...settings(count), max_in_flight: 0 }) as { problems: string[] };
@@ -150,12 +150,12 @@ const NO_COLUMNS: ThresholdColumns = {
   half_open_max_requests: null,
 };
 
-test('P2: without policy and columns the configuration holds', (t) => {
+test('POLICY-2: without policy and columns the configuration holds', (t) => {
   t.deepEqual(resolveBreakerSettings({}, null, breakerSettings()), breakerSettings());
   t.deepEqual(resolveBreakerSettings({}, NO_COLUMNS, breakerSettings()), breakerSettings());
 });
 
-test('P2: a column that holds something is over the configuration', (t) => {
+test('POLICY-2: a column that holds something is over the configuration', (t) => {
   const columns = { ...NO_COLUMNS, failure_threshold: 9, error_rate_threshold: 0 };
   t.deepEqual(
     resolveBreakerSettings({}, columns, breakerSettings()),
@@ -163,7 +163,7 @@ test('P2: a column that holds something is over the configuration', (t) => {
   );
 });
 
-test('P2: a policy is over columns and configuration, also where it says false or 0', (t) => {
+test('POLICY-2: a policy is over columns and configuration, also where it says false or 0', (t) => {
   const columns = { failure_threshold: 9, error_rate_threshold: 0.9, window_seconds: 9, half_open_max_requests: 9 };
   const policy = { breaker: { circuit_breaker_enabled: false, failure_rate_floor: 0, failure_threshold: 2 } };
   t.deepEqual(
@@ -172,7 +172,7 @@ test('P2: a policy is over columns and configuration, also where it says false o
   );
 });
 
-test('P2: breakerSettingsInForce: each setting with what decides it, and the value that is in force', (t) => {
+test('POLICY-2: breakerSettingsInForce: each setting with what decides it, and the value that is in force', (t) => {
   const policy = { breaker: { failure_threshold: 2, open_seconds: 7 } };
   const columns = {
     failure_threshold: 9,

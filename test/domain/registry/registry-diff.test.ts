@@ -43,7 +43,7 @@ const state = fc
   .uniqueArray(fc.constantFrom(...named(14)), { maxLength: 14 })
   .chain((ids) => fc.tuple(...ids.map(validEntry)));
 
-test('D1: applying the plan for a snapshot gives exactly what the snapshot says, from any state', (t) => {
+test('REGISTRY-DIFF-1: applying the plan for a snapshot gives exactly what the snapshot says, from any state', (t) => {
   fc.assert(
     fc.property(state, state, (before, wanted) => {
       const running = runningFrom(...before);
@@ -56,7 +56,7 @@ test('D1: applying the plan for a snapshot gives exactly what the snapshot says,
   );
 });
 
-test('D1: changes concern the ids they name and no others, from any state', (t) => {
+test('REGISTRY-DIFF-1: changes concern the ids they name and no others, from any state', (t) => {
   fc.assert(
     fc.property(state, state, fc.subarray(named(14)), (before, changed, removed) => {
       const running = runningFrom(...before);
@@ -71,7 +71,7 @@ test('D1: changes concern the ids they name and no others, from any state', (t) 
   );
 });
 
-test('D3: the same snapshot again makes no work, from any state', (t) => {
+test('REGISTRY-DIFF-3: the same snapshot again makes no work, from any state', (t) => {
   fc.assert(
     fc.property(state, (entries) => {
       const plan = diff(runningFrom(...entries), snapshotOf(2, ...entries));
@@ -80,7 +80,7 @@ test('D3: the same snapshot again makes no work, from any state', (t) => {
   );
 });
 
-test('D3: a plan only starts what did not run and only updates what did', (t) => {
+test('REGISTRY-DIFF-3: a plan only starts what did not run and only updates what did', (t) => {
   fc.assert(
     fc.property(state, state, (before, wanted) => {
       const running = runningFrom(...before);
@@ -94,22 +94,22 @@ test('D3: a plan only starts what did not run and only updates what did', (t) =>
   );
 });
 
-test('D1: an id that is told gone and does not run makes no work', (t) => {
+test('REGISTRY-DIFF-1: an id that is told gone and does not run makes no work', (t) => {
   const plan = diff(runningFrom(...plain('a')), changesOf(2, [], ['b']));
   t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], failed: [], held: [] });
 });
 
-test('D1: an update without entries changes nothing', (t) => {
+test('REGISTRY-DIFF-1: an update without entries changes nothing', (t) => {
   const plan = diff(runningFrom(...plain('a')), changesOf(2, []));
   t.deepEqual(plan, { remove: [], start: [], update: [], refused: [], failed: [], held: [] });
 });
 
-test('D3: a higher revision alone is an update, because owed changes are decided on it', (t) => {
+test('REGISTRY-DIFF-3: a higher revision alone is an update, because owed changes are decided on it', (t) => {
   const plan = diff(runningFrom(...plain('a')), changesOf(2, [registryEntry(extensionRow('a', { revision: 2 }))]));
   t.is(plan.update[0]?.registered.extension?.revision, 2);
 });
 
-test('D6: a threshold column that comes to hold the default of the predecessor is refused, once, and not at a start', (t) => {
+test('REGISTRY-DIFF-6: a threshold column that comes to hold the default of the predecessor is refused, once, and not at a start', (t) => {
   const entry = (...defaultThresholds: ('failure_threshold' | 'window_seconds')[]) =>
     registryEntry(extensionRow('a', { revision: 7 }), { defaultThresholds });
   const problems = (running: ReturnType<typeof runningFrom>, next: RegistryEntry) =>
@@ -125,7 +125,7 @@ test('D6: a threshold column that comes to hold the default of the predecessor i
   t.deepEqual(problems(runningFrom(entry('failure_threshold')), entry('failure_threshold')), []);
 });
 
-test('D3: thresholds that change are an update', (t) => {
+test('REGISTRY-DIFF-3: thresholds that change are an update', (t) => {
   const thresholds = {
     failure_threshold: 9,
     error_rate_threshold: null,
@@ -151,7 +151,7 @@ const massRemoval = test.macro<[running: number, gone: number, kind: 'snapshot' 
     t.deepEqual(forced.held, []);
   },
   title: (_, count, gone, kind, held) =>
-    `D2: ${gone} of ${count} gone from a ${kind} are ${held ? 'held until it is allowed' : 'removed'}`,
+    `REGISTRY-DIFF-2: ${gone} of ${count} gone from a ${kind} are ${held ? 'held until it is allowed' : 'removed'}`,
 });
 test(massRemoval, 9, 9, 'snapshot', false);
 test(massRemoval, 10, 5, 'snapshot', false);
@@ -164,7 +164,7 @@ test(massRemoval, 10, 6, 'changes', true);
 test(massRemoval, 10, 0, 'snapshot', false);
 test(massRemoval, 1, 1, 'changes', false);
 
-test('D2: everything else of an update whose removals are held is applied at once', (t) => {
+test('REGISTRY-DIFF-2: everything else of an update whose removals are held is applied at once', (t) => {
   const running = runningFrom(...plain(...named(10)));
   const plan = diff(running, snapshotOf(2, registryEntry(extensionRow('e9', { timeout_ms: 9 })), ...plain('new')));
   t.is(plan.held.length, 9);
@@ -179,7 +179,7 @@ test('D2: everything else of an update whose removals are held is applied at onc
   );
 });
 
-test('L1: what runs keeps its last valid form through any number of invalid rows, and takes the next valid one', (t) => {
+test('REGISTRY-VALIDATION-1: what runs keeps its last valid form through any number of invalid rows, and takes the next valid one', (t) => {
   const good = runningFrom(registryEntry(extensionRow('a', { timeout_ms: 7 })));
   let running = good;
   for (let revision = 2; revision < 5; revision++) {
@@ -195,7 +195,7 @@ test('L1: what runs keeps its last valid form through any number of invalid rows
   t.deepEqual(plan.refused, []);
 });
 
-test('L1: a row that is invalid at start is registered without a form, alone, and told', (t) => {
+test('REGISTRY-VALIDATION-1: a row that is invalid at start is registered without a form, alone, and told', (t) => {
   const plan = diff(new Map(), snapshotOf(1, registryEntry(extensionRow('a', { type: 'x' })), ...plain('b')));
   t.deepEqual(
     plan.start.map(({ id, registered }) => [id, registered.extension?.id ?? null]),
@@ -210,7 +210,7 @@ test('L1: a row that is invalid at start is registered without a form, alone, an
   );
 });
 
-test('L1: a row that was invalid from the start takes effect once it is mended', (t) => {
+test('REGISTRY-VALIDATION-1: a row that was invalid from the start takes effect once it is mended', (t) => {
   const running = runningFrom(registryEntry(extensionRow('a', { type: 'x' })));
   const plan = diff(running, changesOf(2, plain('a')));
   t.is(apply(running, plan).get('a')?.extension?.type, 'pre');

@@ -22,7 +22,7 @@ function valid(entry: RegistryEntry): Extension {
   return extension;
 }
 
-test('L3: null in every nullable column means its default', (t) => {
+test('REGISTRY-VALIDATION-2: null in every nullable column means its default', (t) => {
   const entry = registryEntry(
     extensionRow('a', { timeout_ms: null, retry: null, enabled: null, version: null, config: null, policy: null }),
     {
@@ -84,7 +84,7 @@ test('L3: null in every nullable column means its default', (t) => {
   });
 });
 
-test('L3: what a row says is taken over in every column', (t) => {
+test('REGISTRY-VALIDATION-2: what a row says is taken over in every column', (t) => {
   const extension = valid(
     registryEntry(
       extensionRow('a', {
@@ -151,7 +151,7 @@ const refusedRow = test.macro<[what: string, changes: Partial<ExtensionRow>, ...
     t.is(extension, null);
     t.deepEqual(refused, [{ extensionId: changes.id ?? 'a', revision: 4, problems }]);
   },
-  title: (_, what) => `L1: an extension with ${what} is refused, and says what was expected and got`,
+  title: (_, what) => `REGISTRY-VALIDATION-1: an extension with ${what} is refused, and says what was expected and got`,
 });
 test(refusedRow, 'a dotted id', { id: 'a.b' }, 'id must be 1 to 255 of A-Z a-z 0-9 _ : -, got "a.b"');
 test(refusedRow, 'an empty id', { id: '' }, 'id must be 1 to 255 of A-Z a-z 0-9 _ : -, got ""');
@@ -234,7 +234,7 @@ const refusedVersion = test.macro<[what: string, changes: Partial<VersionRow>, p
     );
     t.deepEqual(refused, [{ extensionId: 'a', version: changes.version ?? 'v2', revision: 5, problems: [problem] }]);
   },
-  title: (_, what) => `L3: a version with ${what} is refused alone`,
+  title: (_, what) => `REGISTRY-VALIDATION-2: a version with ${what} is refused alone`,
 });
 test(refusedVersion, 'an empty name', { version: '' }, 'version must not be empty');
 test(
@@ -302,7 +302,7 @@ const refusedInstance = test.macro<[what: string, changes: Partial<InstanceRow>,
       { extensionId: 'a', instanceId: changes.instance_id ?? 'i', revision: 6, problems: [problem] },
     ]);
   },
-  title: (_, what) => `L3: an instance with ${what} is refused alone`,
+  title: (_, what) => `REGISTRY-VALIDATION-2: an instance with ${what} is refused alone`,
 });
 test(refusedInstance, 'a negative weight', { weight: -1 }, 'weight must be 0..100, got -1');
 test(refusedInstance, 'a weight over 100', { weight: 101 }, 'weight must be 0..100, got 101');
@@ -329,7 +329,7 @@ test('a health status that nobody knows is read as unknown', (t) => {
   t.is(instances[0]?.healthStatus, 'unknown');
 });
 
-test('L1: a change that makes a running row invalid leaves its last valid form in force', (t) => {
+test('REGISTRY-VALIDATION-1: a change that makes a running row invalid leaves its last valid form in force', (t) => {
   const before = valid(registryEntry(extensionRow('a', { timeout_ms: 250 })));
   const { extension, refused } = parse(
     registryEntry(extensionRow('a', { subject: 'ext.>', timeout_ms: 9, revision: 2 })),
@@ -340,7 +340,7 @@ test('L1: a change that makes a running row invalid leaves its last valid form i
   t.is(refused[0]?.revision, 2);
 });
 
-test('L1: a version and an instance that become invalid stay as they were', (t) => {
+test('REGISTRY-VALIDATION-1: a version and an instance that become invalid stay as they were', (t) => {
   const good = registryEntry(extensionRow('a'), {
     versions: [versionRow('a', 'v2')],
     instances: [instanceRow('a', 'i')],
@@ -357,7 +357,7 @@ test('L1: a version and an instance that become invalid stay as they were', (t) 
   t.is(refused.length, 2);
 });
 
-test('L1: a version and an instance that are gone are gone, also where the row of their extension is refused', (t) => {
+test('REGISTRY-VALIDATION-1: a version and an instance that are gone are gone, also where the row of their extension is refused', (t) => {
   const before = valid(
     registryEntry(extensionRow('a'), { versions: [versionRow('a', 'v2')], instances: [instanceRow('a', 'i')] }),
   );
@@ -365,7 +365,7 @@ test('L1: a version and an instance that are gone are gone, also where the row o
   t.deepEqual(extension, { ...before, versions: [], instances: [] });
 });
 
-test('L1: valid rows of versions and instances take effect where the row of their extension is refused', (t) => {
+test('REGISTRY-VALIDATION-1: valid rows of versions and instances take effect where the row of their extension is refused', (t) => {
   const before = valid(registryEntry(extensionRow('a')));
   const { extension } = parse(
     registryEntry(extensionRow('a', { type: 'x' }), {
@@ -387,7 +387,7 @@ const switched = test.macro<
     const { extension } = parse(registryEntry(row), before);
     t.deepEqual(extension, { ...before, revision: 9, ...expected });
   },
-  title: (_, changes) => `L2: ${JSON.stringify(changes)} counts on a row that is refused for its subject`,
+  title: (_, changes) => `ROW-VALIDATION-1: ${JSON.stringify(changes)} counts on a row that is refused for its subject`,
 });
 test(switched, {}, { enabled: true, autoDisabled: false, breakerOverride: 'isolated' });
 test(switched, { enabled: false }, { enabled: false, autoDisabled: false, breakerOverride: 'isolated' });
@@ -414,7 +414,7 @@ const switchedVersion = test.macro<
     const { extension } = parse(registryEntry(extensionRow('a'), { versions: [bad] }), before);
     t.deepEqual(extension?.versions, [{ ...(before.versions[0] as Version), revision: 9, ...expected }]);
   },
-  title: (_, changes) => `L2: ${JSON.stringify(changes)} counts on a version that is refused for its subject`,
+  title: (_, changes) => `ROW-VALIDATION-1: ${JSON.stringify(changes)} counts on a version that is refused for its subject`,
 });
 test(switchedVersion, { enabled: false }, { enabled: false, breakerOverride: 'isolated', breakerResets: 0 });
 test(switchedVersion, { breaker_override: null }, { enabled: true, breakerOverride: null, breakerResets: 0 });
@@ -441,7 +441,7 @@ test('rows of a snapshot that an older daemon wrote have neither overrides of ve
   t.like(old.versions[0], { breakerOverride: null, breakerResets: 0 });
 });
 
-test('L1: an override that is none does not release the isolation in force', (t) => {
+test('REGISTRY-VALIDATION-1: an override that is none does not release the isolation in force', (t) => {
   const before = valid(registryEntry(extensionRow('a', { breaker_override: 'isolated' })));
   const { extension } = parse(registryEntry(extensionRow('a', { breaker_override: 'isolatd' })), before);
   t.is(extension?.breakerOverride, 'isolated');
@@ -592,7 +592,7 @@ const keptInstance = test.macro<
     t.like(extension?.instances[0], { subject: 'ext.a.i', enabled: true, weight: 40, revision: 2, ...expected });
     t.is(refused.length, 1);
   },
-  title: (_, what) => `L2: an instance whose row is refused ${what}`,
+  title: (_, what) => `ROW-VALIDATION-1: an instance whose row is refused ${what}`,
 });
 test(keptInstance, 'is disabled', { subject: 'ext.*', enabled: false }, { enabled: false });
 test(keptInstance, 'is drained', { subject: 'ext.*', weight: 0 }, { weight: 0 });
@@ -605,7 +605,7 @@ test(
   { healthStatus: 'unhealthy' },
 );
 
-test('L2: a version whose row is refused is taken out of the rollout by 0 percent', (t) => {
+test('ROW-VALIDATION-1: a version whose row is refused is taken out of the rollout by 0 percent', (t) => {
   const versions = (changes: Partial<VersionRow>) => [versionRow('a', 'v1'), versionRow('a', 'v2', changes)];
   const before = valid(registryEntry(extensionRow('a'), { versions: versions({ rollout_percent: 30 }) }));
   const after = (rollout_percent: number | null) =>

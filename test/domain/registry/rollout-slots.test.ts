@@ -24,7 +24,7 @@ const allotted = test.macro<
   exec: (t, _, held, want, expected) => {
     t.deepEqual(Object.fromEntries(allotSlots(slots(held), wanted(want))), expected as never);
   },
-  title: (_, title) => `SL2, SL3: ${title}`,
+  title: (_, title) => `ROLLOUT-SLOTS-2, ROLLOUT-SLOTS-3: ${title}`,
 });
 test(
   allotted,
@@ -122,7 +122,7 @@ test('parseSlots: what is no range of slots counts as not there', (t) => {
   );
 });
 
-test('SL1: the slots of keys are all slots, each as often', (t) => {
+test('ROLLOUT-SLOTS-1: the slots of keys are all slots, each as often', (t) => {
   t.deepEqual([0, 2 ** 32 - 1, 2 ** 31].map(slotOf), [0, SLOTS - 1, SLOTS / 2]);
 });
 
@@ -197,7 +197,7 @@ test('FM 49, SL2: whatever the sequence of percentages, a change moves keys betw
   );
 });
 
-test('SL1: no slot has two versions, whatever the sequence', (t) => {
+test('ROLLOUT-SLOTS-1: no slot has two versions, whatever the sequence', (t) => {
   fc.assert(
     fc.property(
       fc.array(fc.dictionary(fc.constantFrom(...VERSIONS), fc.nat(SLOTS / 5)), { maxLength: 20 }),
@@ -244,7 +244,7 @@ test('FM 42, RT2: after many changes each version still has its share of the key
   );
 });
 
-test('RT2: without a default each version has its share of everything, and keeps the keys it had beside a default', (t) => {
+test('ROUTING-TABLE-2: without a default each version has its share of everything, and keeps the keys it had beside a default', (t) => {
   const percents = { v2: 5, v3: 15, v4: 20 };
   const beside = takeOver(percents, null);
   const without = takeOver(percents, beside, false);
@@ -262,7 +262,7 @@ test('RT2: without a default each version has its share of everything, and keeps
   });
 });
 
-test('SL2: a version that an operator disables and enables again has its keys back', (t) => {
+test('ROLLOUT-SLOTS-2: a version that an operator disables and enables again has its keys back', (t) => {
   const on = takeOver({ v2: 20, v3: 30 }, null);
   const off = takeOver({ v2: null, v3: 30 }, on);
   t.deepEqual(versionsOf(takeOver({ v2: 20, v3: 30 }, off)), versionsOf(on));

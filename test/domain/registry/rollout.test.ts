@@ -1,4 +1,4 @@
-// L4 of rollout.ts, through the reading of rows, and what each version gets of the calls.
+// REGISTRY-ROLLOUT-1 of rollout.ts, through the reading of rows, and what each version gets of the calls.
 import test from 'ava';
 import fc from 'fast-check';
 import type { Extension } from '../../../src/domain/registry/extension.js';
@@ -46,7 +46,7 @@ const readings = test.macro<
       previous = parsed.extension;
     }
   },
-  title: (_, title) => `L4: ${title}`,
+  title: (_, title) => `REGISTRY-ROLLOUT-1: ${title}`,
 });
 test(readings, 'percentages that add up to 100 are taken, in hundredths', [
   [
@@ -135,7 +135,7 @@ test(readings, 'percent zero is a percentage, and null is none', [
   ],
 ]);
 
-test('L4: the problem names the versions, their percentages and the sum, for the row that is refused', (t) => {
+test('REGISTRY-ROLLOUT-1: the problem names the versions, their percentages and the sum, for the row that is refused', (t) => {
   const problems = ['rollout_percent of all versions must add up to at most 100, got 110.5: v2 60.25, v3 50.25'];
   const { refused } = parse(
     entryOf({ v1: {}, v2: { percent: 60.25, revision: 3 }, v3: { percent: 50.25, revision: 7 } }),
@@ -143,7 +143,7 @@ test('L4: the problem names the versions, their percentages and the sum, for the
   t.deepEqual(refused, [{ extensionId: 'a', version: 'v3', revision: 7, problems }]);
 });
 
-test('L4: a row with problems of its own is told once, with all of them', (t) => {
+test('REGISTRY-ROLLOUT-1: a row with problems of its own is told once, with all of them', (t) => {
   const before = parse(entryOf({ v2: { percent: 60 }, v3: { percent: 50, enabled: false } })).extension;
   const { refused, extension } = parse(
     entryOf({ v2: { percent: 60 }, v3: { percent: 50, subject: '*', revision: 2 } }),
@@ -163,7 +163,7 @@ test('L4: a row with problems of its own is told once, with all of them', (t) =>
   );
 });
 
-test('L4: versions with two rollout keys are refused, and keep the key and the percentage they had', (t) => {
+test('REGISTRY-ROLLOUT-1: versions with two rollout keys are refused, and keep the key and the percentage they had', (t) => {
   const rows = { v1: {}, v2: { percent: 10, key: 'user_id' }, v3: { percent: 10 } };
   const before = parse(entryOf(rows));
   t.deepEqual(before.refused, []);
@@ -203,7 +203,7 @@ const rowArbitrary = fc.record({
   subject: fc.constantFrom('ext.a', 'ext.a', '*'),
 });
 
-test('L4: whatever becomes of the rows, what is in force never adds up to more than 100, and has one key', (t) => {
+test('REGISTRY-ROLLOUT-1: whatever becomes of the rows, what is in force never adds up to more than 100, and has one key', (t) => {
   const steps = fc.array(fc.dictionary(fc.constantFrom('v1', 'v2', 'v3', 'v4'), rowArbitrary), { maxLength: 8 });
   let refusals = 0;
   fc.assert(

@@ -16,7 +16,7 @@ function extension(row: Parameters<typeof extensionRow>[1] = {}, v2: Parameters<
 
 const PUT_BACK = { put_back: { id: 'new', to: 'closed', ago_ms: 1 } } as const;
 
-test('V4: of two overrides the stricter is in force, whichever is whose', (t) => {
+test('VERBS-1: of two overrides the stricter is in force, whichever is whose', (t) => {
   for (const [own, version, expected] of [
     [null, null, null],
     ['isolated', null, 'isolated'],
@@ -33,7 +33,7 @@ test('V4: of two overrides the stricter is in force, whichever is whose', (t) =>
   }
 });
 
-test('V5: a name is that of a version row; of the own row only where there is no other', (t) => {
+test('VERBS-2: a name is that of a version row; of the own row only where there is no other', (t) => {
   t.deepEqual(scopeOf(extension(), null), { version: null });
   t.deepEqual(scopeOf(extension(), 'v2'), { version: 'v2' });
   t.is(scopeOf(extension(), 'v3'), 'none');
@@ -50,7 +50,7 @@ const effect = test.macro<[what: string, before: Changes, after: Changes, v1: st
     t.is(effectOf(extension(...before), extension(...after), 'v1'), v1 as never);
     t.is(effectOf(extension(...before), extension(...after), 'v2'), v2 as never);
   },
-  title: (_, what, __, ___, v1, v2) => `V6: ${what}: ${v1} of v1, ${v2} of v2`,
+  title: (_, what, __, ___, v1, v2) => `VERBS-3: ${what}: ${v1} of v1, ${v2} of v2`,
 });
 test(effect, 'nothing', [{}], [{ timeout_ms: 7, revision: 2 }], null, null);
 test(effect, 'an override alone', [{}], [{ breaker_override: 'isolated' }], null, null);
@@ -76,7 +76,7 @@ test(effect, 'a version is reset', [{}], [{}, { breaker_resets: 1 }], null, 'res
 test(effect, 'a version is enabled', [{}, { enabled: false }], [{}, PUT_BACK], null, 'enable');
 test(effect, 'a version is isolated', [{}], [{}, { breaker_override: 'isolated' }], null, null);
 
-test('V6: of a version that comes or goes, nothing was decided', (t) => {
+test('VERBS-3: of a version that comes or goes, nothing was decided', (t) => {
   const without = { ...extension(), versions: [] };
   t.is(effectOf(without, extension({}, { breaker_resets: 3, ...PUT_BACK }), 'v2'), null);
   t.is(effectOf(extension({}, { breaker_resets: 3, ...PUT_BACK }), without, 'v2'), null);

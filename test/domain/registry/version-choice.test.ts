@@ -138,7 +138,7 @@ test(
 );
 test(choice, 'a beta below its release', extension([version('v2-beta'), version('v2')]), 'v2', ['v2', 'v2-beta']);
 
-test('C1: the own row as a version has the subject, timeout and retries of the extension, and no rule', (t) => {
+test('VERSION-CHOICE-1: the own row as a version has the subject, timeout and retries of the extension, and no rule', (t) => {
   t.deepEqual(defaultVersion(extension([])), {
     version: 'v1',
     subject: 'ext.a',
@@ -156,7 +156,7 @@ test('C1: the own row as a version has the subject, timeout and retries of the e
   });
 });
 
-test('C1: the default does not depend on the order of the rows, for any names', (t) => {
+test('VERSION-CHOICE-1: the default does not depend on the order of the rows, for any names', (t) => {
   fc.assert(
     fc.property(
       fc.uniqueArray(name, { minLength: 1, maxLength: 6 }).chain((names) =>

@@ -1,4 +1,4 @@
-// B6 of balance.ts: which instance has a key, and what moves when they come and go.
+// BALANCE-6 of balance.ts: which instance has a key, and what moves when they come and go.
 import test from 'ava';
 import fc from 'fast-check';
 import type { Instance } from '../../../src/domain/registry/extension.js';
@@ -51,7 +51,7 @@ test('B6, FM 44: neither the order of the rows nor the replica matters, and one 
   t.deepEqual([owners(pool), owners(pool)], [whole, whole], 'picks leave no trace');
 });
 
-test('B6: more weight only adds keys to an instance, less only takes some from it', (t) => {
+test('BALANCE-6: more weight only adds keys to an instance, less only takes some from it', (t) => {
   const before = owners(poolOf(weighted([50, 50, 50])));
   const more = moves(before, owners(poolOf(weighted([80, 50, 50]))));
   t.true(more.length > 500 && more.every(({ to }) => to === 'i0'));
@@ -93,7 +93,7 @@ for (const [how, whileAway] of Object.entries(AWAY))
     t.deepEqual(owners(pool, 1000), before);
   });
 
-test('B6: instances with one subject have the keys of their weights together', (t) => {
+test('BALANCE-6: instances with one subject have the keys of their weights together', (t) => {
   const shared = [instance('i0', { subject: 'ext.x' }), instance('i1', { subject: 'ext.x' }), instance('i2')];
   const list = owners(poolOf(shared));
   t.deepEqual(list, owners(poolOf(weighted([100, 100, 100]))));

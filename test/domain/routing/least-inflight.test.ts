@@ -1,4 +1,4 @@
-// B5 of balance.ts: the less loaded of two, and who fails fast.
+// BALANCE-5 of balance.ts: the less loaded of two, and who fails fast.
 import test from 'ava';
 import type { Instance } from '../../../src/domain/registry/extension.js';
 import { hashOf } from '../../../src/domain/routing/rendezvous.js';
@@ -90,19 +90,19 @@ for (const weights of POOLS)
     t.true(Math.abs((shares[0] as number) / shareOf(weights) - 1) < 0.2, `${shares[0]}`);
   });
 
-test('B5: who fails now and then keeps its share: one in a hundred moves nobody', (t) => {
+test('BALANCE-5: who fails now and then keeps its share: one in a hundred moves nobody', (t) => {
   for (const perSecond of [5, 500]) {
     const { shares } = run([1, 1], [failsAtTimes(0.01), WORKS], perSecond, 200_000);
     t.true((shares[0] as number) > 0.45 && (shares[0] as number) < 0.51, `${perSecond}: ${shares[0]}`);
   }
 });
 
-test('B5: who fails every second call gets little, and something', (t) => {
+test('BALANCE-5: who fails every second call gets little, and something', (t) => {
   const { shares } = run([1, 1, 1], [failsAtTimes(0.5), WORKS, WORKS], 500, 60_000);
   t.true((shares[0] as number) < 0.1 && (shares[0] as number) > 0, `${shares[0]}`);
 });
 
-test('B5: where all of them fail alike, none is left out', (t) => {
+test('BALANCE-5: where all of them fail alike, none is left out', (t) => {
   const { shares } = run([2, 1], [FAILS_FAST, FAILS_FAST], 20, 60_000);
   t.true((shares[0] as number) > 0.45 && (shares[0] as number) < 0.7, `${shares[0]}`);
 });
@@ -185,7 +185,7 @@ test('least_inflight: two different ones are drawn, so that of two the fuller on
   t.deepEqual([...still(pool).keys()], ['i1']);
 });
 
-test('B5: failures bear on the load: between 0.8 and 1 they count as calls in flight that there would be', (t) => {
+test('BALANCE-5: failures bear on the load: between 0.8 and 1 they count as calls in flight that there would be', (t) => {
   const instances = weighted([1, 1]);
   const pool = poolWith('least_inflight', instances);
   const all = seats(pool, instances);

@@ -75,7 +75,7 @@ for (const [kind, keys] of Object.entries(KEYS))
 
 for (const [kind, keys] of Object.entries(KEYS))
   for (const weights of [named([1, 1, 1, 1]), named([4, 2, 1], 'instance-')])
-    test(`K2: who comes second is a matter of weights too, whoever has the key: keys ${kind}, ${label(weights)}`, (t) => {
+    test(`RENDEZVOUS-2: who comes second is a matter of weights too, whoever has the key: keys ${kind}, ${label(weights)}`, (t) => {
       const names = Object.keys(weights);
       const pairs = names.flatMap((one) => names.filter((two) => two !== one).map((two) => [one, two] as const));
       const counts = new Map(pairs.map((pair) => [pair.join(), 0]));
@@ -92,7 +92,7 @@ for (const [kind, keys] of Object.entries(KEYS))
       t.true(chiSquare([...counts.values()], expected) < criticalAt(pairs.length - 1));
     });
 
-test('K2: what one member scores for a key tells nothing of what another does, nor of the next key', (t) => {
+test('RENDEZVOUS-2: what one member scores for a key tells nothing of what another does, nor of the next key', (t) => {
   const isHigh = (key: number, member: string) => scoreOf(key, memberHash(member), 1) > 1 / Math.LN2;
   const both = (pairs: readonly (readonly [boolean, boolean])[]): number => {
     const table: [number, number, number, number] = [0, 0, 0, 0];
@@ -114,7 +114,7 @@ test('K2: what one member scores for a key tells nothing of what another does, n
     );
 });
 
-test('K2: two keys and two members with the same difference have nothing else in common', (t) => {
+test('RENDEZVOUS-2: two keys and two members with the same difference have nothing else in common', (t) => {
   // Keys k and k ^ d meet members m and m ^ d: without the key's second part both pairs would be one.
   const d = 0x5bd1e995;
   const member = memberHash('i1');
@@ -125,7 +125,7 @@ test('K2: two keys and two members with the same difference have nothing else in
   t.true(chiSquare([agree.length, TEXTS.length - agree.length], [50_000, 50_000]) < criticalAt(1));
 });
 
-test('K1: a score is finite and above 0 for any hashes, and -Infinity for weight 0, which never wins', (t) => {
+test('RENDEZVOUS-1: a score is finite and above 0 for any hashes, and -Infinity for weight 0, which never wins', (t) => {
   const hash = fc.oneof(fc.nat(2 ** 32 - 1), fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 1));
   fc.assert(
     fc.property(hash, hash, fc.integer({ min: 1, max: 100 }), (key, member, weight) => {
@@ -163,7 +163,7 @@ test('K1, FM 44: the order of the members does not matter', (t) => {
   );
 });
 
-test('K1: on every replica and in every release a key has the same member', (t) => {
+test('RENDEZVOUS-1: on every replica and in every release a key has the same member', (t) => {
   // Computed by a second implementation, in another language. A change would move every caller at an upgrade.
   const weights = named([100, 100, 100]);
   const names = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'stark', '', 'müller', '日本'].map((key) =>
@@ -255,7 +255,7 @@ for (const percent of [5, 10, 25, 50])
     t.true(dependence(table) < criticalAt(1));
   });
 
-test('K2: which version a key has tells nothing of which instance of that version it has, also with the same hash', (t) => {
+test('RENDEZVOUS-2: which version a key has tells nothing of which instance of that version it has, also with the same hash', (t) => {
   const table: [number, number, number, number] = [0, 0, 0, 0];
   for (const key of TEXTS) {
     const isCanary = winner(key, { 'version v1': 80, 'version v2': 20 }) === 'version v2';

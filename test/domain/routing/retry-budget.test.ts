@@ -12,7 +12,7 @@ const step = fc.record({
   ),
 });
 
-test('R1: a retry is granted exactly while those of the last ten seconds are under their share or the reserve', (t) => {
+test('RETRY-BUDGET-1: a retry is granted exactly while those of the last ten seconds are under their share or the reserve', (t) => {
   fc.assert(
     fc.property(fc.nat(1e9), fc.array(step, { maxLength: 60 }), (startMs, steps) => {
       const budget = new RetryBudget();
@@ -51,7 +51,7 @@ test('R1, FM 33: an outage of steady traffic is multiplied by at most 1.2 and th
   t.true(granted >= 60_000 * 0.19, `${granted} retries`);
 });
 
-test('R1: without traffic there are three retries in ten seconds and no more', (t) => {
+test('RETRY-BUDGET-1: without traffic there are three retries in ten seconds and no more', (t) => {
   const budget = new RetryBudget();
   t.deepEqual(
     [0, 100, 200, 300, 9_999].map((nowMs) => budget.tryTake(nowMs)),
@@ -60,7 +60,7 @@ test('R1: without traffic there are three retries in ten seconds and no more', (
   t.true(budget.tryTake(10_000));
 });
 
-test('R1: idle years give no more than the reserve', (t) => {
+test('RETRY-BUDGET-1: idle years give no more than the reserve', (t) => {
   const budget = new RetryBudget();
   for (let i = 0; i < 1000; i++) budget.countCall(0);
   const taken = Array.from({ length: 10 }, () => budget.tryTake(1e11)).filter(Boolean);

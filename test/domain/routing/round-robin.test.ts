@@ -1,4 +1,4 @@
-// B1 and B4 of balance.ts: turns by weight, and where they begin.
+// BALANCE-1 and BALANCE-4 of balance.ts: turns by weight, and where they begin.
 import test from 'ava';
 import fc from 'fast-check';
 import { chiSquare, criticalAt } from '../../helpers/chi-square.js';
@@ -69,7 +69,7 @@ const order = test.macro<[weights: Record<string, number>, expected: string]>({
     const pool = poolOf(...Object.entries(weights).map(([id, weight]) => instance(id, { weight })));
     t.is(picks(pool, expected.length).join(''), expected);
   },
-  title: (_, weights, expected) => `B1: ${JSON.stringify(weights)} are picked as ${expected}, without clumps`,
+  title: (_, weights, expected) => `BALANCE-1: ${JSON.stringify(weights)} are picked as ${expected}, without clumps`,
 });
 test(order, { a: 5, b: 1, c: 1 }, 'aabacaaaabacaa');
 test(order, { a: 1, b: 1, c: 1 }, 'abcabc');
@@ -78,12 +78,12 @@ test(order, { a: 50, b: 50 }, 'abab');
 test(order, { a: 2, b: 1 }, 'abaaba');
 test(order, { a: 7 }, 'aaa');
 
-test('B1: the order of the rows does not matter', (t) => {
+test('BALANCE-1: the order of the rows does not matter', (t) => {
   const instances = [instance('a', { weight: 3 }), instance('b', { weight: 2 }), instance('c', { weight: 1 })];
   t.deepEqual(picks(poolOf(...instances), 12), picks(poolOf(...instances.toReversed()), 12));
 });
 
-test('B1: weights hold over a hundred thousand picks with rests and avoided subjects in between, once those are over', (t) => {
+test('BALANCE-1: weights hold over a hundred thousand picks with rests and avoided subjects in between, once those are over', (t) => {
   const pool = poolOf(instance('a', { weight: 100 }), instance('b', { weight: 1 }), instance('c', { weight: 49 }));
   for (let i = 0; i < 1000; i++) {
     const member = pool.pick(draw({ avoid: i % 3 === 0 ? ['ext.a'] : [] }));
@@ -165,7 +165,7 @@ test('B4, FM 43: twenty replicas do not pick in lock-step, at no call of a cycle
   }
 });
 
-test('B4: wherever a pool begins, B1 holds from its first pick on', (t) => {
+test('BALANCE-4: wherever a pool begins, B1 holds from its first pick on', (t) => {
   const random = seededRandom(5);
   fc.assert(
     fc.property(weightLists, (weights) => {
@@ -181,7 +181,7 @@ test('B4: wherever a pool begins, B1 holds from its first pick on', (t) => {
   );
 });
 
-test('B4: a thousand instances begin somewhere else each time, at a bounded price', (t) => {
+test('BALANCE-4: a thousand instances begin somewhere else each time, at a bounded price', (t) => {
   const random = seededRandom(1000);
   let reads = 0;
   const counted = weighted(Array(1000).fill(100)).map((one) => ({

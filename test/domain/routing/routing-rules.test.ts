@@ -8,7 +8,7 @@ const matching = test.macro<[rules: Record<string, unknown>, context: Record<str
     t.is(unmetCondition(compileRules(rules), contextOf(context))?.key ?? null, unmet);
   },
   title: (_, rules, context, unmet) =>
-    `RR1: ${JSON.stringify(context)} ${unmet === null ? 'meets' : `fails at ${unmet} of`} ${JSON.stringify(rules)}`,
+    `ROUTING-RULES-1: ${JSON.stringify(context)} ${unmet === null ? 'meets' : `fails at ${unmet} of`} ${JSON.stringify(rules)}`,
 });
 test(matching, {}, {}, null);
 test(matching, { a: 'x' }, { a: 'x' }, null);
@@ -29,7 +29,7 @@ const asText = test.macro<[wanted: unknown, got: string, isMet: boolean]>({
     t.is(unmetCondition(compileRules({ a: wanted }), contextOf({ a: got })) === null, isMet);
     t.is(unmetCondition(compileRules({ a: ['-', wanted] }), contextOf({ a: got })) === null, isMet);
   },
-  title: (_, wanted, got, isMet) => `RR2: ${JSON.stringify(wanted)} ${isMet ? 'is' : 'is not'} ${JSON.stringify(got)}`,
+  title: (_, wanted, got, isMet) => `ROUTING-RULES-2: ${JSON.stringify(wanted)} ${isMet ? 'is' : 'is not'} ${JSON.stringify(got)}`,
 });
 test(asText, 1, '1', true);
 test(asText, 1, '1.0', false);
@@ -46,7 +46,7 @@ test(asText, 'true', 'true', true);
 test(asText, 'constructor', 'constructor', true);
 test(asText, 'ä', 'ä', true);
 
-test('RR1: a key of the rules that every object has is a key like others', (t) => {
+test('ROUTING-RULES-1: a key of the rules that every object has is a key like others', (t) => {
   const rules = JSON.parse('{"__proto__": "x", "toString": "y"}') as Record<string, unknown>;
   t.is(unmetCondition(compileRules(rules), contextOf({}))?.key, '__proto__');
   t.is(unmetCondition(compileRules(rules), new Map([['__proto__', 'x']]))?.key, 'toString');

@@ -37,11 +37,11 @@ const scenario = test.macro<[RoutingScenario]>({
     for (const [context, version] of calls)
       t.is(table.choose(contextOf(context), noChance)?.version, version, JSON.stringify(context));
   },
-  title: (_, { title }) => `RT1: ${title}`,
+  title: (_, { title }) => `ROUTING-TABLE-1: ${title}`,
 });
 for (const one of ROUTING_SCENARIOS) test(scenario, one);
 
-test('RT1: more conditions come first, then the higher version; the order of the rows says nothing', (t) => {
+test('ROUTING-TABLE-1: more conditions come first, then the higher version; the order of the rows says nothing', (t) => {
   const versions: Versions = {
     v9: { routing_rules: { tenant_id: 'x' } },
     v10: { routing_rules: { tenant_id: ['x', 'y'] } },
@@ -57,7 +57,7 @@ test('RT1: more conditions come first, then the higher version; the order of the
   }
 });
 
-test('RT3: without rules that match the default takes the call; of its own row where no version can be it', (t) => {
+test('ROUTING-TABLE-3: without rules that match the default takes the call; of its own row where no version can be it', (t) => {
   t.deepEqual(tableOf({}).choose(NO_CONTEXT, noChance), { version: 'v1', by: 'default' });
   t.deepEqual(tableOf({ v2: { routing_rules: { a: '1' } } }).choose(NO_CONTEXT, noChance), {
     version: 'v1',
@@ -68,12 +68,12 @@ test('RT3: without rules that match the default takes the call; of its own row w
   t.deepEqual(table.standIns, ['v1', 'v0']);
 });
 
-test('RT3: where all that match are disabled, the default takes the call', (t) => {
+test('ROUTING-TABLE-3: where all that match are disabled, the default takes the call', (t) => {
   const table = tableOf({ v1: {}, v2: { routing_rules: { tenant_id: 'x' }, enabled: false } });
   t.is(table.choose(contextOf({ tenant_id: 'x' }), noChance)?.version, 'v1');
 });
 
-test('RT3: no version takes a call that all rules exclude where nothing is the default, and it is told why', (t) => {
+test('ROUTING-TABLE-3: no version takes a call that all rules exclude where nothing is the default, and it is told why', (t) => {
   const ruled = tableOf({ v1: { routing_rules: { tenant_id: 'x' } } });
   t.is(ruled.choose(contextOf({ tenant_id: 'y' }), noChance), null);
   t.is(ruled.noneReason, 'no_version');
@@ -117,7 +117,7 @@ function sharesOver(table: RoutingTable, keys: number): Map<string, number> {
   return new Map([...counts].map(([version, count]) => [version, count / keys]));
 }
 
-test('RT2: each version gets its percentage of the keys, the default the rest', (t) => {
+test('ROUTING-TABLE-2: each version gets its percentage of the keys, the default the rest', (t) => {
   const KEYS = 40_000;
   const shares = sharesOver(tableOf({ v1: {}, v2: { rollout_percent: 10 }, v3: { rollout_percent: 0.5 } }), KEYS);
   for (const [version, expected] of [
@@ -131,7 +131,7 @@ test('RT2: each version gets its percentage of the keys, the default the rest', 
   }
 });
 
-test('RT2: 0 gives nothing, 100 everything, and percentages of hundredths that add up to 100 leave nothing', (t) => {
+test('ROUTING-TABLE-2: 0 gives nothing, 100 everything, and percentages of hundredths that add up to 100 leave nothing', (t) => {
   t.deepEqual([...sharesOver(tableOf({ v1: {}, v2: { rollout_percent: 0 } }), 2000)], [['v1', 1]]);
   t.deepEqual([...sharesOver(tableOf({ v1: {}, v2: { rollout_percent: 100 } }), 2000)], [['v2', 1]]);
   const thirds = { v2: { rollout_percent: 33.33 }, v3: { rollout_percent: 33.33 }, v4: { rollout_percent: 33.34 } };
@@ -139,7 +139,7 @@ test('RT2: 0 gives nothing, 100 everything, and percentages of hundredths that a
   t.false(sharesOver(tableOf({ v1: {}, ...thirds }), 2000).has('v1'));
 });
 
-test('RT2: without a default the versions share everything in proportion; all 0 take nothing', (t) => {
+test('ROUTING-TABLE-2: without a default the versions share everything in proportion; all 0 take nothing', (t) => {
   const shares = sharesOver(tableOf({ v1: { rollout_percent: 5 }, v2: { rollout_percent: 15 } }), 20_000);
   t.true(Math.abs((shares.get('v2') ?? 0) - 0.75) < 0.02);
   const none = tableOf({ v1: { rollout_percent: 0 } });
@@ -150,7 +150,7 @@ test('RT2: without a default the versions share everything in proportion; all 0 
   );
 });
 
-test('RT2: who is in which share is the same in every process and release', (t) => {
+test('ROUTING-TABLE-2: who is in which share is the same in every process and release', (t) => {
   const table = tableOf({ v1: {}, v2: { rollout_percent: 30 }, v3: { rollout_percent: 30 } });
   const versions = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'Łódź', '1', '2'].map(
     (tenant) => table.choose(contextOf({ tenant_id: tenant }), noChance)?.version,
@@ -205,7 +205,7 @@ test('FM 49, RT2: who is first in one extension’s rollout is not first in ever
   t.true(Math.abs(both / 4000 - 0.25) < 0.04);
 });
 
-test('RT2: the key is the tenant, else the routing key, else chance; or what rollout_key names, else chance', (t) => {
+test('ROUTING-TABLE-2: the key is the tenant, else the routing key, else chance; or what rollout_key names, else chance', (t) => {
   const table = tableOf({ v1: {}, v2: { rollout_percent: 50 } });
   const byTenant = (value: string) => table.choose(contextOf({ tenant_id: value }), noChance)?.version;
   for (const value of ['a', 'b', 'c', 'd', 'e', 'f'])
@@ -219,7 +219,7 @@ test('RT2: the key is the tenant, else the routing key, else chance; or what rol
   t.is(own.rolloutKey(contextOf({ tenant_id: 'a' })), null);
 });
 
-test('RT2: without a key chance gives each its percentage', (t) => {
+test('ROUTING-TABLE-2: without a key chance gives each its percentage', (t) => {
   const table = tableOf({
     v1: {},
     v2: { rollout_percent: 25 },
@@ -237,7 +237,7 @@ test('RT2: without a key chance gives each its percentage', (t) => {
   t.true(Math.abs((counts.v3 ?? 0) / 20_000 - 0.05) < 0.008);
 });
 
-test('RT1: rules come before the rollout, which takes no version that has rules', (t) => {
+test('ROUTING-TABLE-1: rules come before the rollout, which takes no version that has rules', (t) => {
   const table = tableOf({ v1: {}, v2: { routing_rules: { tenant_id: 'x' } }, v3: { rollout_percent: 100 } });
   t.deepEqual(table.choose(contextOf({ tenant_id: 'x' }), noChance), { version: 'v2', by: 'rules' });
   t.deepEqual(table.choose(contextOf({ tenant_id: 'y' }), noChance), { version: 'v3', by: 'rollout' });
@@ -263,7 +263,7 @@ function specified(extension: Extension, context: ReadonlyMap<string, string>): 
   return inRollout ? 'rollout' : (defaultVersion(extension)?.version ?? null);
 }
 
-test('RT1, RT3: for any versions and contexts the choice is the specified one, and never a version that excludes it', (t) => {
+test('ROUTING-TABLE-1, ROUTING-TABLE-3: for any versions and contexts the choice is the specified one, and never a version that excludes it', (t) => {
   const key = fc.constantFrom('tenant_id', 'environment', 'tier');
   const value = fc.constantFrom<string | number | boolean>('a', 'b', 1, true);
   const rules = fc.dictionary(key, fc.oneof(value, fc.array(value, { maxLength: 3 })), { maxKeys: 3 });

@@ -59,7 +59,7 @@ const running = (text: string): number[] => processesNaming(text).map((process) 
 const pidOf = (lines: readonly LogLine[], nth: number): number =>
   lines.filter((line) => line.event === 'nats_server_started')[nth]?.pid as number;
 
-test('S1: loopback only, with a token that stands in no command line, in a file for the owner alone', async (t) => {
+test('EMBEDDED-SERVER-1: loopback only, with a token that stands in no command line, in a file for the owner alone', async (t) => {
   const dataDir = dataDirOf(t);
   const { server } = await started(t, dataDir, await freePort());
   t.is(server.url, `nats://127.0.0.1:${server.port}`);
@@ -78,7 +78,7 @@ test('S1: loopback only, with a token that stands in no command line, in a file 
   for (const file of ['port', 'token']) t.is(statSync(join(dataDir, 'nats', file)).mode & 0o777, 0o600);
 });
 
-test('S2: the preferred port where it is free, another one where it is taken', async (t) => {
+test('EMBEDDED-SERVER-2: the preferred port where it is free, another one where it is taken', async (t) => {
   const port = await freePort();
   t.is((await started(t, dataDirOf(t), port)).server.port, port);
   const { listener, port: taken } = await listen();
@@ -88,7 +88,7 @@ test('S2: the preferred port where it is free, another one where it is taken', a
   await (await connect({ servers: server.url, token: server.token })).close();
 });
 
-test('S2: port and token are those of the start before', async (t) => {
+test('EMBEDDED-SERVER-2: port and token are those of the start before', async (t) => {
   const dataDir = dataDirOf(t);
   const first = await started(t, dataDir, await freePort());
   await first.server.stop();
@@ -96,7 +96,7 @@ test('S2: port and token are those of the start before', async (t) => {
   t.deepEqual([server.port, server.token], [first.server.port, first.server.token]);
 });
 
-test('S2: a kept port that another process has is an error that names the command for a new one', async (t) => {
+test('EMBEDDED-SERVER-2: a kept port that another process has is an error that names the command for a new one', async (t) => {
   const dataDir = dataDirOf(t);
   const { server } = await started(t, dataDir, await freePort());
   await server.stop();
@@ -115,7 +115,7 @@ test('S2: a kept port that another process has is an error that names the comman
   t.is(other.server.token, server.token);
 });
 
-test('ADDRESS-2: what is no port and no token is replaced', async (t) => {
+test('EMBEDDED-ADDRESS-2: what is no port and no token is replaced', async (t) => {
   const dataDir = dataDirOf(t);
   mkdirSync(join(dataDir, 'nats'));
   writeFileSync(join(dataDir, 'nats', 'port'), '70000\n');
@@ -127,7 +127,7 @@ test('ADDRESS-2: what is no port and no token is replaced', async (t) => {
   t.is(readFileSync(join(dataDir, 'nats', 'port'), 'utf8'), `${port}\n`);
 });
 
-test('S3: a server that dies is back on its port, and so is one whose keeper dies', async (t) => {
+test('EMBEDDED-SERVER-3: a server that dies is back on its port, and so is one whose keeper dies', async (t) => {
   const dataDir = dataDirOf(t);
   const { server, lines } = await started(t, dataDir, await freePort());
   const client = await connect({
@@ -154,7 +154,7 @@ test('S3: a server that dies is back on its port, and so is one whose keeper die
   t.deepEqual(running(dataDir), []);
 });
 
-test('S3: stop() while a restart is under way leaves nothing', async (t) => {
+test('EMBEDDED-SERVER-3: stop() while a restart is under way leaves nothing', async (t) => {
   const dataDir = dataDirOf(t);
   const { server, lines } = await started(t, dataDir, await freePort());
   process.kill(pidOf(lines, 0), 'SIGKILL');
@@ -180,7 +180,7 @@ async function parent(t: Context, dataDir: string): Promise<{ child: ChildProces
   return { child, port };
 }
 
-test('H1: SIGKILL of the daemon leaves neither keeper nor server', async (t) => {
+test('KEEPER-1: SIGKILL of the daemon leaves neither keeper nor server', async (t) => {
   const dataDir = dataDirOf(t);
   const { child } = await parent(t, dataDir);
   t.is(running(dataDir).length, 3);
@@ -189,7 +189,7 @@ test('H1: SIGKILL of the daemon leaves neither keeper nor server', async (t) => 
   t.pass();
 });
 
-test('P2: what a daemon and a keeper left that were killed at once ends with the next start', async (t) => {
+test('SERVER-PROCESS-2: what a daemon and a keeper left that were killed at once ends with the next start', async (t) => {
   const dataDir = dataDirOf(t);
   const { child } = await parent(t, dataDir);
   const config = join(dataDir, 'nats', 'nats-server.conf');
@@ -214,7 +214,7 @@ test('P2: what a daemon and a keeper left that were killed at once ends with the
   t.deepEqual(running(dataDir), []);
 });
 
-test('H1: a Ctrl-C in the terminal reaches the daemon and not the server', async (t) => {
+test('KEEPER-1: a Ctrl-C in the terminal reaches the daemon and not the server', async (t) => {
   const dataDir = dataDirOf(t);
   const { child } = await parent(t, dataDir);
   const told = new Promise((resolve) => child.once('message', resolve));

@@ -1,4 +1,4 @@
-// Templates of the embedded database: ET1, ET2 of embedded-template.ts, E2 of embedded-worker.ts where one is unpacked.
+// Templates of the embedded database: EMBEDDED-TEMPLATE-1, EMBEDDED-TEMPLATE-2 of embedded-template.ts, EMBEDDED-WORKER-2 of embedded-worker.ts where one is unpacked.
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   existsSync,
@@ -60,7 +60,7 @@ async function someTemplate(t: ExecutionContext): Promise<string> {
   return file;
 }
 
-test('ET1: what is unpacked is what was packed, for its owner alone', async (t) => {
+test('EMBEDDED-TEMPLATE-1: what is unpacked is what was packed, for its owner alone', async (t) => {
   const directory = someFiles(t);
   const file = join(temporaryDirectory(t), TEMPLATE_FILE);
   await writeTemplate(file, 'the key', packFiles(directory));
@@ -73,7 +73,7 @@ test('ET1: what is unpacked is what was packed, for its owner alone', async (t) 
   t.is(statSync(file).mode & 0o777, 0o600);
 });
 
-test('ET1: no template is no error, one of another key says both', async (t) => {
+test('EMBEDDED-TEMPLATE-1: no template is no error, one of another key says both', async (t) => {
   const file = await someTemplate(t);
   t.is(readTemplate(`${file}.none`, 'the key'), null);
   t.is(readTemplate(join(file, 'below'), 'the key'), null);
@@ -81,12 +81,12 @@ test('ET1: no template is no error, one of another key says both', async (t) => 
   t.is(error.message, 'it was made for the key; needed is another key');
 });
 
-test('ET1: the key names the engine and changes with the schema', (t) => {
+test('EMBEDDED-TEMPLATE-1: the key names the engine and changes with the schema', (t) => {
   t.regex(templateKey('create table a ()'), /^layout \d+, pglite \d+\.\d+\.\d+, schema [0-9a-f]{16}$/);
   t.not(templateKey('create table a ()'), templateKey('create table a (b int)'));
 });
 
-test('ET1: a template with any byte changed, or cut off anywhere, is not used', async (t) => {
+test('EMBEDDED-TEMPLATE-1: a template with any byte changed, or cut off anywhere, is not used', async (t) => {
   const file = await someTemplate(t);
   const whole = readFileSync(file);
   const damaged = join(temporaryDirectory(t), TEMPLATE_FILE);
@@ -105,13 +105,13 @@ test('ET1: a template with any byte changed, or cut off anywhere, is not used', 
   t.true(whole.length > 200);
 });
 
-test('ET1: what cannot be read is not used', (t) => {
+test('EMBEDDED-TEMPLATE-1: what cannot be read is not used', (t) => {
   const directory = join(temporaryDirectory(t), TEMPLATE_FILE);
   mkdirSync(directory);
   t.throws(() => readTemplate(directory, 'the key'), { instanceOf: TemplateUnusableError, message: /^EISDIR: / });
 });
 
-test('ET2: a template that cannot be written leaves the one before it, and nothing else', async (t) => {
+test('EMBEDDED-TEMPLATE-2: a template that cannot be written leaves the one before it, and nothing else', async (t) => {
   const file = await someTemplate(t);
   const before = readFileSync(file);
   mkdirSync(`${file}.new`);
@@ -213,7 +213,7 @@ test.serial(
 );
 
 test.serial(
-  'E5: a database from a template has an identity of its own, also if the process that unpacked it was killed',
+  'EMBEDDED-WORKER-3: a database from a template has an identity of its own, also if the process that unpacked it was killed',
   async (t) => {
     const dataDir = temporaryDirectory(t);
     await copyTemplateFile(dataDir);
@@ -311,7 +311,7 @@ function kill(child: ChildProcess): Promise<void> {
 }
 
 test.serial(
-  'E2: a process that is killed while it unpacks leaves no database, and the next start has one',
+  'EMBEDDED-WORKER-2: a process that is killed while it unpacks leaves no database, and the next start has one',
   async (t) => {
     const dataDir = temporaryDirectory(t);
     await copyTemplateFile(dataDir);
@@ -334,7 +334,7 @@ test.serial(
   },
 );
 
-test.serial('E2: without room for a database that is the error, and nothing is left of it', async (t) => {
+test.serial('EMBEDDED-WORKER-2: without room for a database that is the error, and nothing is left of it', async (t) => {
   for (const hasTemplate of [true, false]) {
     const dataDir = temporaryDirectory(t);
     if (hasTemplate) await copyTemplateFile(dataDir);

@@ -1,4 +1,4 @@
-// The embedded database: L1..L3 of socket-lock.ts, E1..E3 of embedded.ts and its worker, W1..W5 of wire-server.ts.
+// The embedded database: SOCKET-LOCK-1..SOCKET-LOCK-3 of socket-lock.ts, EMBEDDED-WORKER-1..EMBEDDED-1 of embedded.ts and its worker, WIRE-SERVER-1..WIRE-SERVER-5 of wire-server.ts.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
@@ -149,7 +149,7 @@ test.serial('openEmbedded: makes a database once, keeps it private, and gives th
   await second.close();
 });
 
-test.serial('E2: a database whose making was interrupted is made anew', async (t) => {
+test.serial('EMBEDDED-WORKER-2: a database whose making was interrupted is made anew', async (t) => {
   const dataDir = temporaryDirectory(t);
   await copyTemplateFile(dataDir);
   mkdirSync(join(dataDir, 'pgdata.new'));
@@ -220,7 +220,7 @@ test.serial('openEmbedded: SIGKILL loses no acknowledged commit, five times over
   await embedded.close();
 });
 
-test.serial('L2: a stale socket is taken over by exactly one of six starters', async (t) => {
+test.serial('SOCKET-LOCK-2: a stale socket is taken over by exactly one of six starters', async (t) => {
   const dataDir = temporaryDirectory(t);
   for (let round = 0; round < 5; round += 1) {
     const starters = Array.from({ length: 6 }, () => start(t, 'lock', dataDir));
@@ -232,7 +232,7 @@ test.serial('L2: a stale socket is taken over by exactly one of six starters', a
   }
 });
 
-test.serial('L2: of three processes at a time one opens the database', async (t) => {
+test.serial('SOCKET-LOCK-2: of three processes at a time one opens the database', async (t) => {
   const dataDir = await copyEmbedded(temporaryDirectory(t));
   const starters = Array.from({ length: 3 }, () => start(t, 'open', dataDir));
   await until('a word of each', () => starters.every(({ lines }) => lines.length > 0), 90_000);
@@ -247,7 +247,7 @@ for (const [when, seconds] of [
   ['long ago', 0],
   ['after what the clock says now', 4_000_000_000],
 ] as const)
-  test(`L2: a guard whose owner died is cleared away: made ${when}`, async (t) => {
+  test(`SOCKET-LOCK-2: a guard whose owner died is cleared away: made ${when}`, async (t) => {
     t.timeout(10_000);
     const dataDir = temporaryDirectory(t);
     const guard = join(dataDir, '.takeover');
@@ -259,7 +259,7 @@ for (const [when, seconds] of [
     await new Promise((done) => server.close(done));
   });
 
-onEmbedded('W1: an open transaction makes every other connection wait for its end', async (t, database) => {
+onEmbedded('WIRE-SERVER-1: an open transaction makes every other connection wait for its end', async (t, database) => {
   const db = await withNumbers(database);
   const other = database.open(1);
   const seen: string[] = [];
@@ -276,7 +276,7 @@ onEmbedded('W1: an open transaction makes every other connection wait for its en
   t.deepEqual(seen, ['inserted', 'inserted', 'inserted', 'inserted', 'other sees 5']);
 });
 
-onEmbedded('W1: contending transactions from many connections lose no update', async (t, database) => {
+onEmbedded('WIRE-SERVER-1: contending transactions from many connections lose no update', async (t, database) => {
   await withNumbers(database);
   await database.open(1).$client`insert into scratch values (0)`;
   const clients = Array.from({ length: 6 }, () => database.open(1));
@@ -294,7 +294,7 @@ onEmbedded('W1: contending transactions from many connections lose no update', a
   t.is(row?.n, 30);
 });
 
-onEmbedded('W1: an unfinished extended query keeps the session until Sync', async (t, database) => {
+onEmbedded('WIRE-SERVER-1: an unfinished extended query keeps the session until Sync', async (t, database) => {
   const db = await withNumbers(database);
   const raw = await RawClient.connect(t, database);
   const parse = frame('P', '', 'select 42', Buffer.from([0, 0]));
@@ -311,7 +311,7 @@ onEmbedded('W1: an unfinished extended query keeps the session until Sync', asyn
 });
 
 onEmbedded(
-  'W2: a connection that dies inside a transaction rolls it back and frees the others',
+  'WIRE-SERVER-2: a connection that dies inside a transaction rolls it back and frees the others',
   async (t, database) => {
     const db = await withNumbers(database);
     const raw = await RawClient.connect(t, database);
@@ -330,7 +330,7 @@ onEmbedded(
   },
 );
 
-onEmbedded('W2: prepared statements go with their connection', async (t, database) => {
+onEmbedded('WIRE-SERVER-2: prepared statements go with their connection', async (t, database) => {
   const db = await withNumbers(database);
   const raw = await RawClient.connect(t, database);
   raw.socket.write(Buffer.concat([frame('P', 'mine', 'select 1', Buffer.from([0, 0])), frame('S')]));
@@ -341,7 +341,7 @@ onEmbedded('W2: prepared statements go with their connection', async (t, databas
   await until('that it is gone', async () => (await names()) === 0);
 });
 
-onEmbedded('W3: a notification goes to all who listen to its channel, and to nobody else', async (t, database) => {
+onEmbedded('WIRE-SERVER-3: a notification goes to all who listen to its channel, and to nobody else', async (t, database) => {
   const [one, two, deaf] = await Promise.all([0, 1, 2].map(() => RawClient.connect(t, database)));
   if (!one || !two || !deaf) return t.fail();
   await one.query('listen news');
@@ -359,7 +359,7 @@ onEmbedded('W3: a notification goes to all who listen to its channel, and to nob
   t.false(deaf.types().includes('A'));
 });
 
-onEmbedded('W3: who notifies itself hears it, and a rolled back notification is not heard', async (t, database) => {
+onEmbedded('WIRE-SERVER-3: who notifies itself hears it, and a rolled back notification is not heard', async (t, database) => {
   const raw = await RawClient.connect(t, database);
   await raw.query('listen news');
   await raw.query('begin');
@@ -371,7 +371,7 @@ onEmbedded('W3: who notifies itself hears it, and a rolled back notification is 
   t.pass();
 });
 
-test.serial('W4: a connection that sits in a transaction while others wait is ended', async (t) => {
+test.serial('WIRE-SERVER-4: a connection that sits in a transaction while others wait is ended', async (t) => {
   const dataDir = await copyEmbedded(temporaryDirectory(t));
   const embedded = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message), idleHolderMs: 100 });
   const db = open(t, dataDir);
@@ -386,7 +386,7 @@ test.serial('W4: a connection that sits in a transaction while others wait is en
   await embedded.close();
 });
 
-onEmbedded('W5: COPY from the client, stray data and Terminate do not end the session', async (t, database) => {
+onEmbedded('WIRE-SERVER-5: COPY from the client, stray data and Terminate do not end the session', async (t, database) => {
   const db = await withNumbers(database);
   const raw = await RawClient.connect(t, database);
   t.is(await raw.query('copy scratch from stdin'), 'GEZ');
@@ -434,7 +434,7 @@ onEmbedded('WireServer: a large answer and a large argument arrive whole', async
   t.is(row?.large.length, 5_000_000);
 });
 
-test.serial('E3, E4: a thread that hangs is ended and told once, and its directory is free again', async (t) => {
+test.serial('EMBEDDED-1, EMBEDDED-2: a thread that hangs is ended and told once, and its directory is free again', async (t) => {
   const dataDir = await copyEmbedded(temporaryDirectory(t));
   const failures: Error[] = [];
   const embedded = await openEmbedded(dataDir, { onFailure: (error) => failures.push(error), hungMs: 400 });

@@ -130,12 +130,12 @@ test('metrics: a label value keeps quotes, backslashes and line ends', async (t)
   t.is(value(families, 'extension_version_circuit_breaker_state', labels), 0);
 });
 
-test('M2: no label is a tenant, a request or a subject', (t) => {
+test('METRICS-2: no label is a tenant, a request or a subject', (t) => {
   const labels = new Set(Object.values({ ...DAEMON_METRICS, ...EXTENSION_METRICS }).flatMap((metric) => metric.labels));
   t.deepEqual([...labels].sort(), ['by', 'code', 'extension_id', 'fallback', 'result', 'state', 'version']);
 });
 
-test('M4: a scrape of many extensions lets other work through', async (t) => {
+test('METRICS-PAGE-1: a scrape of many extensions lets other work through', async (t) => {
   const samples = Array.from({ length: 20_000 }, (_, i) => ({ ...busy, extension_id: `e${i}` }));
   let turns = 0;
   const count = () => {
@@ -149,7 +149,7 @@ test('M4: a scrape of many extensions lets other work through', async (t) => {
   t.true(turns >= (20_000 / 500) * Object.keys(EXTENSION_METRICS).length);
 });
 
-test('M5: an extension that vanishes or appears during a scrape stands in all families or in none', async (t) => {
+test('METRICS-PAGE-2: an extension that vanishes or appears during a scrape stands in all families or in none', async (t) => {
   const running = new Map(Array.from({ length: 2000 }, (_, i) => [`e${i}`, extensionSample(`e${i}`)]));
   const page = createMetricsPage(
     { extensions: () => running.values(), autoDisabledTotal: () => 0 },

@@ -1,4 +1,4 @@
-// `/admin/extensions/:id/rollout`: H16 of strict-body.ts, and what goes in and comes out.
+// `/admin/extensions/:id/rollout`: STRICT-BODY-1 of strict-body.ts, and what goes in and comes out.
 import test from 'ava';
 import type { RolloutDesk, RolloutOrder, RolloutReport } from '../../../src/actors/ports/api.js';
 import { HTTP_ERRORS } from '../../../src/http/app/http-errors.js';
@@ -81,7 +81,7 @@ const refused = test.macro<
     t.is(response.status, HTTP_ERRORS[code].status);
     t.regex(answer.error.message, message);
   },
-  title: (_, what, __, code) => `H16: ${what} is answered ${code}`,
+  title: (_, what, __, code) => `STRICT-BODY-1: ${what} is answered ${code}`,
 });
 const good = { version: 'v2', percent: 5, reason: 'x' };
 const bad = (what: string, over: object, message: RegExp) =>

@@ -1,4 +1,4 @@
-// `POST /admin/extensions/:id/<verb>`: H16 of strict-body.ts, and what goes in and comes out.
+// `POST /admin/extensions/:id/<verb>`: STRICT-BODY-1 of strict-body.ts, and what goes in and comes out.
 import test from 'ava';
 import type { VerbAnswer, VerbOrder } from '../../../src/actors/ports/api.js';
 import { VERBS } from '../../../src/domain/registry/verbs.js';
@@ -98,7 +98,7 @@ const refused = test.macro<
     t.is(response.status, HTTP_ERRORS[code].status);
     t.regex(answer.error.message, message);
   },
-  title: (_, what, __, code) => `H16: ${what} is answered ${code}`,
+  title: (_, what, __, code) => `STRICT-BODY-1: ${what} is answered ${code}`,
 });
 const bad = (what: string, body: unknown, message: RegExp) =>
   test(refused, what, JSON.stringify(body), 'invalid_request', message);
@@ -137,7 +137,7 @@ test(refused, 'a page of another origin', '{"reason":"x"}', 'origin_not_allowed'
   origin: 'http://evil.example',
 });
 
-test('H4: a verb that is read is answered with the method that it has', async (t) => {
+test('APP-2: a verb that is read is answered with the method that it has', async (t) => {
   const { url } = await listen(t);
   const response = await fetch(`${url}/admin/extensions/a/isolate`);
   t.is(response.status, 405);

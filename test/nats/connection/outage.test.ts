@@ -19,7 +19,7 @@ async function rigOf(t: Context, server: TestServer, options: RigOptions = {}): 
   return rig;
 }
 
-test('Q2: losing the connection ends what is pending, and what follows ends at once, until it is back', async (t) => {
+test('REQUESTER-2: losing the connection ends what is pending, and what follows ends at once, until it is back', async (t) => {
   const server = await serverOf(t);
   const client = await server.connect();
   const extension = await startExtension(client, 'ext.normalize', () => null);
@@ -47,7 +47,7 @@ test('Q2: losing the connection ends what is pending, and what follows ends at o
   t.deepEqual(again.kinds, ['reply']);
 });
 
-test('A1, A2: an answer owed over an outage reaches a caller who comes back later than we do', async (t) => {
+test('REPLIES-1, REPLIES-2: an answer owed over an outage reaches a caller who comes back later than we do', async (t) => {
   const server = await serverOf(t);
   const caller = await server.connect({ reconnectTimeWait: 700 });
   const seen: Invocation[] = [];
@@ -68,7 +68,7 @@ test('A1, A2: an answer owed over an outage reaches a caller who comes back late
   t.is(rig.replies.counts().dropped, 0);
 });
 
-test('A1: an answer owed past its deadline is dropped and counted', async (t) => {
+test('REPLIES-1: an answer owed past its deadline is dropped and counted', async (t) => {
   const server = await serverOf(t);
   const clock = new SimulatedClock();
   const rig = await rigOf(t, server, { clock });
@@ -83,7 +83,7 @@ test('A1: an answer owed past its deadline is dropped and counted', async (t) =>
   t.deepEqual(rig.replies.counts(), { owed: 0, dropped: 2 });
 });
 
-test('A1: owed answers are bounded in number and in bytes', async (t) => {
+test('REPLIES-1: owed answers are bounded in number and in bytes', async (t) => {
   const server = await serverOf(t);
   const rig = await rigOf(t, server);
   await server.kill();
@@ -98,7 +98,7 @@ test('A1: owed answers are bounded in number and in bytes', async (t) => {
   t.is(rig.replies.counts().owed, 10_000);
 });
 
-test('C2: the first connect may come long after the start, and subscriptions wait for it', async (t) => {
+test('CONNECTION-2: the first connect may come long after the start, and subscriptions wait for it', async (t) => {
   const server = await serverOf(t);
   await server.kill();
   const { log, lines } = recordingLogger();
@@ -117,7 +117,7 @@ test('C2: the first connect may come long after the start, and subscriptions wai
   t.deepEqual(states, ['connected']);
 });
 
-test('C2: close() ends the attempts to connect', async (t) => {
+test('CONNECTION-2: close() ends the attempts to connect', async (t) => {
   const server = await serverOf(t);
   await server.kill();
   const rig = new Rig(server);
@@ -128,7 +128,7 @@ test('C2: close() ends the attempts to connect', async (t) => {
   t.false(rig.connection.connected);
 });
 
-test('B1: a callback that throws does not end the reader', async (t) => {
+test('BROKER-SUBSCRIPTION-1: a callback that throws does not end the reader', async (t) => {
   const server = await serverOf(t);
   const { log, lines } = recordingLogger();
   const rig = await rigOf(t, server, { log });
@@ -145,7 +145,7 @@ test('B1: a callback that throws does not end the reader', async (t) => {
   t.is(lines.filter((line) => line.event === 'nats_callback_failed').length, 1);
 });
 
-test('C3: a state listener that throws keeps no other from hearing', async (t) => {
+test('CONNECTION-3: a state listener that throws keeps no other from hearing', async (t) => {
   const server = await serverOf(t);
   const rig = new Rig(server);
   t.teardown(() => rig.close());

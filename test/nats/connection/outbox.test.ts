@@ -29,7 +29,7 @@ const message = fc.record({
   ),
 });
 
-test('W1: the bytes are those of the client\u2019s publish(), in order, for any messages', async (t) => {
+test('OUTBOX-1: the bytes are those of the client\u2019s publish(), in order, for any messages', async (t) => {
   const { ProtocolHandler } = await import('#@nats-io/nats-core/internal');
   fc.assert(
     fc.property(fc.array(message, { maxLength: 20 }), (messages) => {
@@ -57,7 +57,7 @@ test('W1: the bytes are those of the client\u2019s publish(), in order, for any 
   );
 });
 
-test('W2: what was handed over does not change with what is put later', (t) => {
+test('OUTBOX-2: what was handed over does not change with what is put later', (t) => {
   const handed: { readonly piece: Uint8Array; readonly copy: Buffer }[] = [];
   const nc = {
     protocol: { sendCommand: (piece: Uint8Array) => handed.push({ piece, copy: Buffer.from(piece) }) },

@@ -44,7 +44,7 @@ test('requester: a subject we may not publish to ends its pending attempts, and 
   t.true(rig.connection.connected);
 });
 
-test('B2: without an inbox no attempt is sent; without the intake it says that it does not listen', async (t) => {
+test('BROKER-SUBSCRIPTION-2: without an inbox no attempt is sent; without the intake it says that it does not listen', async (t) => {
   const server = await TestServer.start(
     users('{ publish: ">", subscribe: { deny: ["_INBOX_extreg.>", "extreg.v1.invoke.>"] } }'),
   );
@@ -60,7 +60,7 @@ test('B2: without an inbox no attempt is sent; without the intake it says that i
   t.true(lines.some((line) => line.event === 'nats_permission_denied'));
 });
 
-test('B2: a subscription that was denied is there after the permission was given and the server is back', async (t) => {
+test('BROKER-SUBSCRIPTION-2: a subscription that was denied is there after the permission was given and the server is back', async (t) => {
   const server = await TestServer.start(users('{ publish: ">", subscribe: { deny: ["extreg.v1.invoke.>"] } }'));
   t.teardown(() => server.stop());
   const rig = await Rig.start(server, { connection: { user: 'daemon', password: 's/e:c@ret' } });

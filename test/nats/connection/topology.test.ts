@@ -1,5 +1,5 @@
-// The servers change while the daemon is connected: their limit on messages, and which of them are there. C6 of connection.ts,
-// PL1 and PL2 of payload-limit.ts, Q9 of requester.ts.
+// The servers change while the daemon is connected: their limit on messages, and which of them are there. CONNECTION-6 of connection.ts,
+// PAYLOAD-LIMIT-1 and PAYLOAD-LIMIT-2 of payload-limit.ts, REQUESTER-9 of requester.ts.
 import test, { type ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
 import { LIMIT_FRESH_MS, PayloadLimit, SMALL_MESSAGE_BYTES } from '../../../src/nats/connection/payload-limit.js';
@@ -67,7 +67,7 @@ async function heldCalls(t: ExecutionContext, caller: TestServer, callee: TestSe
 
 const SLOW = { extensionId: 'slow', version: 'v1', instanceId: null, subject: 'ext.slow', config: null };
 
-test('PL1, Q9: a limit that was lowered refuses the one call that it is too small for, and ends no other', async (t) => {
+test('PAYLOAD-LIMIT-1, REQUESTER-9: a limit that was lowered refuses the one call that it is too small for, and ends no other', async (t) => {
   const server = await serverOf(t, payloadLimit(65_536));
   const { log, lines } = recordingLogger();
   await rigOf(t, server, {
@@ -98,7 +98,7 @@ test('PL1, Q9: a limit that was lowered refuses the one call that it is too smal
   );
 });
 
-test('PL1: a limit that was raised is used', async (t) => {
+test('PAYLOAD-LIMIT-1: a limit that was raised is used', async (t) => {
   const server = await serverOf(t, payloadLimit(16_384));
   const rig = await rigOf(t, server);
   const client = await server.connect();
@@ -109,7 +109,7 @@ test('PL1: a limit that was raised is used', async (t) => {
   t.is((await invoke(caller, 'normalize', '', new Uint8Array(200_000))).string(), '200000');
 });
 
-test('Q9: a reply that a lowered limit refuses is the answer to its call alone', async (t) => {
+test('REQUESTER-9: a reply that a lowered limit refuses is the answer to its call alone', async (t) => {
   const server = await serverOf(t, payloadLimit(65_536));
   const { log, lines } = recordingLogger();
   await rigOf(t, server, { log });
@@ -141,7 +141,7 @@ function limitOf(answer: () => Promise<NatsConnection>) {
 const clientOf = (max_payload: number) =>
   ({ info: { max_payload }, close: () => Promise.resolve() }) as unknown as NatsConnection;
 
-test('PL1: a limit is asked for by large messages alone, once for all of them, and again before it is old', async (t) => {
+test('PAYLOAD-LIMIT-1: a limit is asked for by large messages alone, once for all of them, and again before it is old', async (t) => {
   const { world, limit } = limitOf(() => Promise.resolve(clientOf(5000)));
   limit.take({ max_payload: 9000 });
   t.is(limit.bytes, 9000);
@@ -161,7 +161,7 @@ test('PL1: a limit is asked for by large messages alone, once for all of them, a
   t.true(limit.isKnownFor(SMALL_MESSAGE_BYTES + 1));
 });
 
-test('PL1: what the connection itself says meanwhile counts, not the answer to an earlier question', async (t) => {
+test('PAYLOAD-LIMIT-1: what the connection itself says meanwhile counts, not the answer to an earlier question', async (t) => {
   let tell: (nc: NatsConnection) => void = () => undefined;
   const answer = new Promise<NatsConnection>((resolve) => {
     tell = resolve;
@@ -175,7 +175,7 @@ test('PL1: what the connection itself says meanwhile counts, not the answer to a
   t.is(limit.bytes, 7000);
 });
 
-test('PL2: while the server cannot be asked, the limit that was known stays, and holds nothing back', async (t) => {
+test('PAYLOAD-LIMIT-2: while the server cannot be asked, the limit that was known stays, and holds nothing back', async (t) => {
   const { world, limit } = limitOf(() => Promise.reject(new Error('maximum connections exceeded')));
   limit.take({ max_payload: 9000 });
   world.nowMs = LIMIT_FRESH_MS;
@@ -185,7 +185,7 @@ test('PL2: while the server cannot be asked, the limit that was known stays, and
   t.is(limit.bytes, 9000);
 });
 
-test('PL2: large messages pass also where the server takes no further client', async (t) => {
+test('PAYLOAD-LIMIT-2: large messages pass also where the server takes no further client', async (t) => {
   const server = await serverOf(t, 'max_connections: 2');
   await rigOf(t, server);
   const client = await server.connect();
@@ -193,7 +193,7 @@ test('PL2: large messages pass also where the server takes no further client', a
   t.is((await invoke(client, 'normalize', '', new Uint8Array(100_000))).data.length, 100_000);
 });
 
-test('C6: a server in lame-duck mode is left before it cuts, without losing a call', async (t) => {
+test('CONNECTION-6: a server in lame-duck mode is left before it cuts, without losing a call', async (t) => {
   const [first, second, third] = (await clusterOf(t, 3)) as [TestServer, TestServer, TestServer];
   const { log, lines } = recordingLogger();
   const rig = await rigOf(t, first, { log, route: SLOW });
@@ -218,7 +218,7 @@ test('C6: a server in lame-duck mode is left before it cuts, without losing a ca
   t.deepEqual(states, []);
 });
 
-test('C6: a server in lame-duck mode that has no peer serves until it cuts, and its return is noticed', async (t) => {
+test('CONNECTION-6: a server in lame-duck mode that has no peer serves until it cuts, and its return is noticed', async (t) => {
   const server = await serverOf(t, 'lame_duck_duration: "30s", lame_duck_grace_period: "1s"');
   const rig = await rigOf(t, server);
   const client = await server.connect();
@@ -237,7 +237,7 @@ test('C6: a server in lame-duck mode that has no peer serves until it cuts, and 
   t.is((await invoke(other, 'normalize')).string(), 'fine again');
 });
 
-test('C2: servers that are discovered are used when the configured one is gone, and it is when they are', async (t) => {
+test('CONNECTION-2: servers that are discovered are used when the configured one is gone, and it is when they are', async (t) => {
   const [first, second] = (await clusterOf(t, 2)) as [TestServer, TestServer];
   const { log, lines } = recordingLogger();
   const rig = await rigOf(t, first, { log });

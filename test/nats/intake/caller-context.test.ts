@@ -82,7 +82,7 @@ const saying = test.macro<[call: Call, expected: Record<string, string>]>({
 });
 
 test('nothing said is nothing known', saying, {}, {});
-test('X1: the subject names the tenant alone', saying, { tenant: 'acme' }, { tenant_id: 'acme' });
+test('CALLER-CONTEXT-1: the subject names the tenant alone', saying, { tenant: 'acme' }, { tenant_id: 'acme' });
 test('only what is asked for is told', (t) => {
   const headers = ['Extreg-Tenant-Id: acme', 'Extreg-Policy-Id: strict'];
   t.deepEqual(said(['policy_id'], { tenant: 'acme', headers, body: '{"tenant_id":"b"}' }), { policy_id: 'strict' });
@@ -109,7 +109,7 @@ test(
   { tenant_id: 'Łódź 🙂', region: 'café' },
 );
 test(
-  'X1: an empty or blank header is no value, and the next source is asked',
+  'CALLER-CONTEXT-1: an empty or blank header is no value, and the next source is asked',
   saying,
   {
     headers: ['Extreg-Tenant-Id:', 'Extreg-Policy-Id:  \t ', `Extreg-Ctx-region: ${headerValue('\u00a0\u2003')}`],
@@ -129,7 +129,7 @@ const order = test.macro<[from: ContextSource[], tenant: string | undefined, pol
       const expected = Object.entries({ tenant_id, policy_id, environment }).filter(([, value]) => value !== undefined);
       t.deepEqual(said(ALL_KEYS, { ...everywhere, from }), Object.fromEntries(expected) as Record<string, string>);
     },
-    title: (_, from) => `X1: context_from ${from.join(', ') || 'none'} is the order of belief`,
+    title: (_, from) => `CALLER-CONTEXT-1: context_from ${from.join(', ') || 'none'} is the order of belief`,
   },
 );
 test(order, ['subject', 'header', 'body'], 'of-subject', 'of-header', 'of-body');
@@ -146,7 +146,7 @@ test(order, ['header'], 'of-header', 'of-header');
 test(order, ['body'], 'of-body', 'of-body', 'of-body');
 test(order, [], undefined, undefined);
 
-test('X3: a configured environment stands over header and body, also where nothing is believed', (t) => {
+test('CALLER-CONTEXT-3: a configured environment stands over header and body, also where nothing is believed', (t) => {
   const call: Call = {
     headers: ['Extreg-Environment: dev'],
     body: '{"environment":"dev"}',
@@ -158,7 +158,7 @@ test('X3: a configured environment stands over header and body, also where nothi
   }
 });
 
-test('X2: the body is not looked into for what is known without it', (t) => {
+test('CALLER-CONTEXT-2: the body is not looked into for what is known without it', (t) => {
   const headers = ['Extreg-Tenant-Id: acme'];
   const body = '{"tenant_id":"a","tenant_id":"b"}';
   t.deepEqual(said(['tenant_id'], { headers, body, bodyMaxBytes: 10 }), { tenant_id: 'acme' });
@@ -168,7 +168,7 @@ test('X2: the body is not looked into for what is known without it', (t) => {
 
 const sized = (bytes: number): string => `{"tenant_id":"acme","p":"${'x'.repeat(bytes - 27)}"}`;
 
-test('X5: a body at the limit is looked into, one byte more is refused with what would have answered', (t) => {
+test('CALLER-CONTEXT-5: a body at the limit is looked into, one byte more is refused with what would have answered', (t) => {
   const limit = { bodyMaxBytes: 100 };
   t.is(sized(100).length, 100);
   t.deepEqual(said(['tenant_id'], { ...limit, body: sized(100) }), { tenant_id: 'acme' });
@@ -189,7 +189,7 @@ test('X5: a body at the limit is looked into, one byte more is refused with what
   t.is(refusal(['tenant_id'], { ...limit, body: ` \t\r\n${sized(100)}` }).details?.got_bytes, 104);
 });
 
-test('X5: what names no key itself is passed over however large: other bodies, bodies that are not believed, a limit of 0', (t) => {
+test('CALLER-CONTEXT-5: what names no key itself is passed over however large: other bodies, bodies that are not believed, a limit of 0', (t) => {
   const limit = { bodyMaxBytes: 100 };
   t.deepEqual(said(['tenant_id'], { ...limit, body: `[${sized(200)}]` }), {});
   t.deepEqual(said(['tenant_id'], { ...limit, body: `\ufeff${sized(200)}` }), {});
@@ -199,7 +199,7 @@ test('X5: what names no key itself is passed over however large: other bodies, b
   t.deepEqual(said(['tenant_id'], { bodyMaxBytes: 0, body: sized(50) }), {});
 });
 
-test('X5: only what is believed before the body is named', (t) => {
+test('CALLER-CONTEXT-5: only what is believed before the body is named', (t) => {
   const limit = { bodyMaxBytes: 100, body: sized(200) };
   const told = (from: ContextSource[]) => refusal(['tenant_id'], { ...limit, from });
   t.regex(told(['subject', 'header', 'body']).message, /expected header Extreg-Tenant-Id, or a body of/);
@@ -212,7 +212,7 @@ test('X5: only what is believed before the body is named', (t) => {
   );
 });
 
-test('X5: a problem belongs to its question: the next question has none, and the same one has it again', (t) => {
+test('CALLER-CONTEXT-5: a problem belongs to its question: the next question has none, and the same one has it again', (t) => {
   const reader = new ContextReader({ from: CONTEXT_SOURCES, bodyMaxBytes: 100, environment: null });
   const body = Buffer.from(sized(101));
   const claims = { tenantId: null, text: block('Extreg-Tenant-Id: acme'), body, bodyContext: new BodyContext(body) };
@@ -268,7 +268,7 @@ const anyCall = fc.record({
   environment: fc.option(token, { nil: null }),
 });
 
-test('X1: for any call, a value is that of the first believed source that gives one', (t) => {
+test('CALLER-CONTEXT-1: for any call, a value is that of the first believed source that gives one', (t) => {
   fc.assert(
     fc.property(anyCall, fc.shuffledSubarray(ALL_KEYS), (call, keys) => {
       const { from, tenant, environment } = call;
@@ -327,7 +327,7 @@ test('context: any headers and any body end in a context or a refusal, never in 
   );
 });
 
-test('K5: of what is not believed, nothing passes; what no key is read from looks like none', (t) => {
+test('CALLER-HEADERS-2: of what is not believed, nothing passes; what no key is read from looks like none', (t) => {
   const text = block(
     'Extreg-Tenant-Id: a',
     'A: 1',
@@ -356,7 +356,7 @@ test('K5: of what is not believed, nothing passes; what no key is read from look
   for (const from of [[], ['subject'], ['body'], ['subject', 'body']] as const) t.deepEqual(passed(from), ['A']);
 });
 
-test('F3: a body is looked at once, however many keys ask for it and however large it is', (t) => {
+test('CONTEXT-BODY-3: a body is looked at once, however many keys ask for it and however large it is', (t) => {
   let looks = 0;
   const bytes = Buffer.alloc(1000, ' ');
   const body = new Proxy(bytes, {

@@ -96,11 +96,11 @@ test(
 );
 
 for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
-  test(`F1: ${name} names nothing where it is not given`, names, '{"tenant_id":"a","metadata":{}}', [name], {});
-  test(`F1: ${name} is a name like others where it is`, names, `{"metadata":{"${name}":"x"}}`, [name], { [name]: 'x' });
+  test(`CONTEXT-BODY-1: ${name} names nothing where it is not given`, names, '{"tenant_id":"a","metadata":{}}', [name], {});
+  test(`CONTEXT-BODY-1: ${name} is a name like others where it is`, names, `{"metadata":{"${name}":"x"}}`, [name], { [name]: 'x' });
 }
 test(
-  'F1: a prototype in the text gives nothing on',
+  'CONTEXT-BODY-1: a prototype in the text gives nothing on',
   names,
   '{"__proto__":{"tenant_id":"evil"},"metadata":{"__proto__":{"region":"evil"}}}',
   ['tenant_id', 'region'],
@@ -109,7 +109,7 @@ test(
 
 const number = (written: string, text: string) =>
   test(
-    `F1: the number ${written} is ${text}`,
+    `CONTEXT-BODY-1: the number ${written} is ${text}`,
     names,
     `{"tenant_id":${written},"metadata":{"n":${written}}}`,
     ['tenant_id', 'n'],
@@ -138,30 +138,30 @@ for (const [title, broken] of Object.entries({
   'a bare line end in a text': '{"tenant_id":"a\n"}',
   nothing: '',
 }))
-  test(`F2: with ${title} it is no JSON and names nothing`, names, broken, ['tenant_id'], {});
+  test(`CONTEXT-BODY-2: with ${title} it is no JSON and names nothing`, names, broken, ['tenant_id'], {});
 test(
-  'F2: what is not UTF-8 names nothing',
+  'CONTEXT-BODY-2: what is not UTF-8 names nothing',
   names,
   Buffer.from('{"tenant_id":"caf\u00e9"}', 'latin1'),
   ['tenant_id'],
   {},
 );
 
-test('F2: what begins with a byte order mark names nothing', names, '\ufeff{"tenant_id":"a"}', ['tenant_id'], {});
+test('CONTEXT-BODY-2: what begins with a byte order mark names nothing', names, '\ufeff{"tenant_id":"a"}', ['tenant_id'], {});
 
-test('F2: a member given twice is not chosen from', (t) => {
+test('CONTEXT-BODY-2: a member given twice is not chosen from', (t) => {
   t.is(said('{"tenant_id":"a","tenant_id":"a"}', 'tenant_id'), 'tenant_id');
   t.is(said('{"tenant_id":"a","tenant\\u005fid":"b"}', 'tenant_id'), 'tenant_id');
   t.is(said('{"metadata":{"region":"a","region":null}}', 'region'), 'metadata.region');
   t.is(said('{"metadata":{"region":"a"},"metadata":{}}', 'region'), 'metadata');
   t.is(said('{"tenant_id":null,"metadata":{"tenant_id":1,"tenant_id":2}}', 'tenant_id'), 'metadata.tenant_id');
 });
-test('F2: what is given twice and decides nothing does not matter', (t) => {
+test('CONTEXT-BODY-2: what is given twice and decides nothing does not matter', (t) => {
   const body = '{"tenant_id":"a","policy_id":1,"policy_id":2,"x":1,"x":2,"metadata":{"y":1,"y":2},"metadata":1}';
   t.deepEqual(said(body, 'tenant_id'), { tenant_id: 'a' });
 });
 
-test('F3: nesting without end and runs of backslashes, quotes and zeros are read in time', (t) => {
+test('CONTEXT-BODY-3: nesting without end and runs of backslashes, quotes and zeros are read in time', (t) => {
   const hostile = [
     `{"a":${'['.repeat(500_000)}${']'.repeat(500_000)},"tenant_id":"x"}`,
     `{"a":"${'\\\\'.repeat(500_000)}","tenant_id":"x"}`,

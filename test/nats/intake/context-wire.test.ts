@@ -118,7 +118,7 @@ test.serial(believed, ['body'], ofBody, {});
 test.serial(believed, ['body', 'subject', 'header'], ofBody, {});
 test.serial(believed, [], {}, {});
 
-test.serial('X4: where headers go first, the subject is the second choice, also after a blank header', async (t) => {
+test.serial('CALLER-CONTEXT-4: where headers go first, the subject is the second choice, also after a blank header', async (t) => {
   const listen = await listening(t, { contextFrom: ['header', 'subject'] });
   const told = { routing: { tenant_id: 's' }, extension: { 'Tenant-Id': 's' } };
   t.like(await listen('normalize.s'), told);
@@ -130,19 +130,19 @@ test.serial('X4: where headers go first, the subject is the second choice, also 
   });
 });
 
-test.serial('X2: a router that does not ask passes on what is believed, whatever the body says', async (t) => {
+test.serial('CALLER-CONTEXT-2: a router that does not ask passes on what is believed, whatever the body says', async (t) => {
   const listen = await listening(t, { contextFrom: ['body', 'header'], asks: false });
   t.like(await listen('normalize.s', LINES, BODY), { routing: null, extension: ofHeaders });
 });
 
-test.serial('X3: a configured environment is what routing and the extension are told', async (t) => {
+test.serial('CALLER-CONTEXT-3: a configured environment is what routing and the extension are told', async (t) => {
   const listen = await listening(t, { environment: 'prod', contextFrom: ['body', 'header'] });
   const heard = await listen('normalize', ['Extreg-Environment: dev'], '{"environment":"dev"}');
   t.like(heard, { routing: { environment: 'prod' }, extension: { Environment: 'prod' } });
 });
 
 test.serial(
-  'X5: a body too large to be looked into is refused; with the headers it passes byte for byte',
+  'CALLER-CONTEXT-5: a body too large to be looked into is refused; with the headers it passes byte for byte',
   async (t) => {
     const listen = await listening(t, { contextBodyMaxBytes: 20 });
     const headers = KEYS.map(headerOf);
@@ -176,7 +176,7 @@ const ORDERS: readonly (readonly ContextSource[])[] = [
 ];
 
 for (const contextFrom of ORDERS)
-  test.serial(`X4: for any call, the extension is told what routing used (${contextFrom.join(', ')})`, async (t) => {
+  test.serial(`CALLER-CONTEXT-4: for any call, the extension is told what routing used (${contextFrom.join(', ')})`, async (t) => {
     const listen = await listening(t, { contextFrom });
     await fc.assert(
       fc.asyncProperty(anyCall, async ({ rest, headers, top, metadata }) => {

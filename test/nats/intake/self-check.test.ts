@@ -1,4 +1,4 @@
-// SC1..SC3 of self-check.ts: whether a call would be answered, on a real server.
+// SELF-CHECK-1..SELF-CHECK-3 of self-check.ts: whether a call would be answered, on a real server.
 import test, { type ExecutionContext } from 'ava';
 import type { Msg } from '#@nats-io/nats-core';
 import { TestServer, until } from '../../helpers/nats-server.js';
@@ -27,7 +27,7 @@ async function rigOf(t: ExecutionContext, server: TestServer, options: RigOption
   return { rig, lines, passes: () => says('nats_self_check_passed'), fails: () => says('nats_self_check_failed') };
 }
 
-test('SC1: each of two daemons in the queue group answers its own message, and neither counts it as a call', async (t) => {
+test('SELF-CHECK-1: each of two daemons in the queue group answers its own message, and neither counts it as a call', async (t) => {
   const server = await serverOf(t);
   const both = [await rigOf(t, server), await rigOf(t, server)];
   for (const { rig, passes } of both) {
@@ -37,7 +37,7 @@ test('SC1: each of two daemons in the queue group answers its own message, and n
   for (const { rig } of both) t.like(rig.intake.counts(), { accepted: 0, notAccepted: 0, inFlight: 0 });
 });
 
-test('SC1: a daemon whose subscription the server did not take is not ready, whatever the other of its group does', async (t) => {
+test('SELF-CHECK-1: a daemon whose subscription the server did not take is not ready, whatever the other of its group does', async (t) => {
   // Replies, receipts and invocations: one more is over the limit, which the server says of no subscription in particular.
   const server = await serverOf(t, 'max_subscriptions: 3');
   const well = await rigOf(t, server);
@@ -49,7 +49,7 @@ test('SC1: a daemon whose subscription the server did not take is not ready, wha
   t.is(well.rig.selfCheck.problem, null);
 });
 
-test('SC2: it is checked again every five seconds, and what was refused is asked for again', async (t) => {
+test('SELF-CHECK-2: it is checked again every five seconds, and what was refused is asked for again', async (t) => {
   const server = await serverOf(t, 'max_subscriptions: 3');
   const clock = new SimulatedClock();
   const { rig, fails, passes } = await rigOf(t, server, { subscribeFirst: 1, clock });
@@ -71,7 +71,7 @@ test('SC2: it is checked again every five seconds, and what was refused is asked
   await until('the next check', () => seen.length > 0);
 });
 
-test('SC1: without the permission to reply it is not ready, and with allow_responses it is', async (t) => {
+test('SELF-CHECK-1: without the permission to reply it is not ready, and with allow_responses it is', async (t) => {
   const check = '"extreg.v1.invoke.$ready.>"';
   const server = await serverOf(t, permitting(`publish: { allow: ["ext.>", ${check}] }, subscribe: ">"`));
   const { rig, fails } = await rigOf(t, server, DAEMON);
@@ -86,7 +86,7 @@ test('SC1: without the permission to reply it is not ready, and with allow_respo
   t.is(permitted.rig.selfCheck.problem, null);
 });
 
-test('SC3: a daemon that may not send the message is judged by what the server says, and asks once', async (t) => {
+test('SELF-CHECK-3: a daemon that may not send the message is judged by what the server says, and asks once', async (t) => {
   const server = await serverOf(t, permitting('publish: { allow: ["ext.>", "_INBOX.>"] }, subscribe: ">"'));
   const clock = new SimulatedClock();
   const { rig, lines, passes } = await rigOf(t, server, { ...DAEMON, clock });
@@ -98,7 +98,7 @@ test('SC3: a daemon that may not send the message is judged by what the server s
   t.is(lines.filter(({ event }) => event === 'nats_permission_denied').length, 1);
 });
 
-test('SC1: what looks like a check and is none of a daemon is answered as any call of a wrong subject', async (t) => {
+test('SELF-CHECK-1: what looks like a check and is none of a daemon is answered as any call of a wrong subject', async (t) => {
   const server = await serverOf(t);
   await rigOf(t, server);
   const client = await server.connect();

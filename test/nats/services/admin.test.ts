@@ -1,4 +1,4 @@
-// `<prefix>.admin.<verb>` on a real nats-server: AD1 to AD3 of admin.ts, and which daemons serve it.
+// `<prefix>.admin.<verb>` on a real nats-server: ADMIN-1 to ADMIN-3 of admin.ts, and which daemons serve it.
 
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
@@ -158,7 +158,7 @@ const refused = test.macro<[what: string, verb: string, body: string | Uint8Arra
     t.deepEqual(asked, []);
     t.deepEqual(lines, []);
   },
-  title: (_, what) => `AD3: ${what} is an invalid request`,
+  title: (_, what) => `ADMIN-3: ${what} is an invalid request`,
 });
 test(refused, 'a verb that there is not', 'explian', '{}', /^the verb must be one of explain, health, got "explian"$/);
 test(refused, 'a verb that changes something', 'isolate', '{"extension_id":"a"}', /must be one of explain, health,/);
@@ -217,13 +217,13 @@ test(
 test(refused, 'a key that is too long', 'explain', request({ ['k'.repeat(60_000)]: 1 }), /at most 1000 .*, got 60000$/);
 test(refused, 'a long key of a wrong value', 'explain', request({ ['k'.repeat(60_000)]: [] }), /got a list$/);
 
-test('AD3: what is wrong with the context of an extension is answered under its id', async (t) => {
+test('ADMIN-3: what is wrong with the context of an extension is answered under its id', async (t) => {
   const { ask } = await served(t);
   t.is(errorOf(await ask('explain', request({ k: null }))).extension_id, 'a');
   t.is(errorOf(await ask('explain', '{"extension_id":7}')).extension_id, '');
 });
 
-test('AD1: a verb that fails is answered and logged, and the next request is answered', async (t) => {
+test('ADMIN-1: a verb that fails is answered and logged, and the next request is answered', async (t) => {
   const thrown = () => {
     throw new Error('a secret');
   };
@@ -253,7 +253,7 @@ test('AD1: a verb that fails is answered and logged, and the next request is ans
   t.is((await ask('explain', '{"extension_id":"a"}')).headers, undefined);
 });
 
-test('AD1: an answer that the server would not take is told as too large', async (t) => {
+test('ADMIN-1: an answer that the server would not take is told as too large', async (t) => {
   const size = (length: number) => once(() => ({ kind: 'answer', value: ['x'.repeat(length - 4)] }));
   const { ask } = await served(t, { fits: size(131_072), exceeds: size(131_073) });
   t.is((await ask('fits')).data.length, 131_072);
@@ -265,7 +265,7 @@ test('AD1: an answer that the server would not take is told as too large', async
   });
 });
 
-test('AD2: without a reply subject that is published to, nobody is asked: counted, and logged at a limited rate', async (t) => {
+test('ADMIN-2: without a reply subject that is published to, nobody is asked: counted, and logged at a limited rate', async (t) => {
   const { service, prefix, lines, asked } = await served(t);
   const { client, rig } = t.context;
   const subject = `${prefix}.admin.explain`;

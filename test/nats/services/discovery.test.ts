@@ -60,7 +60,7 @@ test.serial('micro: the daemon answers PING, INFO and STATS on all their subject
   await t.throwsAsync(client.request('$SRV.PING', ''), { message: /no responders/ });
 });
 
-test.serial('M1: a reply subject that is no inbox is not answered', async (t) => {
+test.serial('MICRO-1: a reply subject that is no inbox is not answered', async (t) => {
   const { client, rig } = t.context;
   const service = new MicroService(rig.connection, rig.subjects, {
     id: 'r',

@@ -71,7 +71,7 @@ test('headerIn: matches names as spelled and whole, and decodes UTF-8 but not la
   t.is(headerIn(text, soughtHeader('NATS/1.0')), null);
 });
 
-test('K1: a block without names of ours passes byte for byte', (t) => {
+test('HEADERS-1: a block without names of ours passes byte for byte', (t) => {
   const foreign = fc
     .tuple(name, fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,30}$/))
     .filter(([key]) => !/^(nats-|extreg-|traceparent$)/i.test(key));
@@ -88,7 +88,7 @@ test('K1: a block without names of ours passes byte for byte', (t) => {
   );
 });
 
-test('K2: what the reader lets pass, the public API can read; what it cannot, is refused', (t) => {
+test('HEADERS-2: what the reader lets pass, the public API can read; what it cannot, is refused', (t) => {
   const piece = fc.constantFrom(
     'NATS/1.0',
     'A',
@@ -125,7 +125,7 @@ const malformed = test.macro<[string]>({
     t.regex(readCallerHeaders(text, nothing).problem ?? '', /malformed/);
     t.is(readReplyHeaders(text).serviceErrorCode, 500);
   },
-  title: (_, text) => `K2: malformed: ${JSON.stringify(text)}`,
+  title: (_, text) => `HEADERS-2: malformed: ${JSON.stringify(text)}`,
 });
 test(malformed, 'garbage');
 test(malformed, 'NATS/1.0');
@@ -142,7 +142,7 @@ test(malformed, 'NATS/1.0\r\nA: b\rExtreg-Tenant-Id: evil\r\n\r\n');
 test(malformed, 'NATS/1.0\r\n\r\nExtreg-Tenant-Id: evil\r\n\r\n');
 test(malformed, 'NATS/1.0\r\n folded: c\r\n\r\n');
 
-test('K3: names of NATS and of ours pass in no letter case, context passes', (t) => {
+test('HEADERS-3: names of NATS and of ours pass in no letter case, context passes', (t) => {
   const { forwarded, timeoutMs, hops } = readCallerHeaders(
     block(
       'Nats-Msg-Id: 1',
@@ -184,13 +184,13 @@ test('K3: names of NATS and of ours pass in no letter case, context passes', (t)
   t.is(hops, '2');
 });
 
-test('K3: a context header that the daemon sets itself is left out', (t) => {
+test('HEADERS-3: a context header that the daemon sets itself is left out', (t) => {
   const text = block('Extreg-Tenant-Id: t1', 'Extreg-Environment: prod', 'A: 1');
   t.is(readCallerHeaders(text, { ...nothing, tenant: true }).forwarded, 'Extreg-Environment: prod\r\nA: 1\r\n');
   t.is(readCallerHeaders(text, { ...nothing, environment: true }).forwarded, 'Extreg-Tenant-Id: t1\r\nA: 1\r\n');
 });
 
-test('K3: of a reply pass the service error and all foreign headers, no context', (t) => {
+test('HEADERS-3: of a reply pass the service error and all foreign headers, no context', (t) => {
   const reply = readReplyHeaders(
     block(
       'Nats-Service-Error-Code: 422',
@@ -221,13 +221,13 @@ const twice = test.macro<[string]>({
       `header ${key} must be given once, got it twice`,
     );
   },
-  title: (_, key) => `K4: ${key} given twice is refused`,
+  title: (_, key) => `CALLER-HEADERS-1: ${key} given twice is refused`,
 });
 for (const key of ['Tenant-Id', 'Policy-Id', 'Environment', 'Routing-Key', 'Ctx-Region', 'Timeout-Ms', 'Hops'])
   test(twice, `Extreg-${key}`);
 test(twice, 'traceparent');
 
-test('K6: a call takes a hundred context headers of its own and no more', (t) => {
+test('CALLER-HEADERS-3: a call takes a hundred context headers of its own and no more', (t) => {
   const lines = (count: number) => Array.from({ length: count }, (_, i) => `Extreg-Ctx-${i}: 1`);
   t.is(readCallerHeaders(block(...lines(100)), nothing).problem, null);
   t.is(
@@ -236,7 +236,7 @@ test('K6: a call takes a hundred context headers of its own and no more', (t) =>
   );
 });
 
-test('K4: other headers may be given twice, and different ones of the context too', (t) => {
+test('CALLER-HEADERS-1: other headers may be given twice, and different ones of the context too', (t) => {
   const text = block('A: 1', 'A: 2', 'Extreg-Ctx-A: 1', 'Extreg-Ctx-B: 1');
   t.is(`NATS/1.0\r\n${readCallerHeaders(text, nothing).forwarded}\r\n`, text);
 });

@@ -3,7 +3,7 @@ import { acceptsReplyTo, microSubjects, Subjects } from '../../../src/nats/wire/
 
 const subjects = new Subjects('extreg.v1');
 
-test('J1: id and tenant are told apart, whatever the prefix', (t) => {
+test('SUBJECTS-1: id and tenant are told apart, whatever the prefix', (t) => {
   for (const prefix of ['extreg.v1', 'a', 'a.b.c']) {
     const own = new Subjects(prefix);
     t.is(own.invokeAll, `${prefix}.invoke.>`);
@@ -20,7 +20,7 @@ const refused = test.macro<[string]>({
   exec(t, rest) {
     t.false(subjects.parseInvoke(`extreg.v1.invoke.${rest}`).ok);
   },
-  title: (_, rest) => `J1: refuses ${JSON.stringify(rest.slice(0, 20))}`,
+  title: (_, rest) => `SUBJECTS-1: refuses ${JSON.stringify(rest.slice(0, 20))}`,
 });
 for (const rest of [
   '',
@@ -51,7 +51,7 @@ const reply = test.macro<[string, boolean]>({
     t.is(acceptsReplyTo(subject, ['_INBOX', '_R_.']), accepted);
   },
   title: (_, subject, accepted) =>
-    `J2: ${accepted ? 'accepts' : 'does not accept'} ${JSON.stringify(subject.slice(0, 30))}`,
+    `SUBJECTS-2: ${accepted ? 'accepts' : 'does not accept'} ${JSON.stringify(subject.slice(0, 30))}`,
 });
 test(reply, '_INBOX.a.b', true);
 test(reply, '_INBOX_caller.a', true);
