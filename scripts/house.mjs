@@ -205,7 +205,9 @@ export function readersOfHouse() {
   return ['test', 'bench', 'scripts'].flatMap(read);
 }
 
-const ID = /^\/\/ ([A-Z]+\d+|[A-Z]+(?:_[A-Z]+)*-\d+)\. /gm;
+/** `CALL-2. …` at the head of a file. `R1. …` is how they were written before, and what no file may go back to. */
+const ID = /^\/\/ ((?:[A-Z]+-)+\d+|[A-Z]{1,2}\d{1,2})\. /gm;
+const CITED = /(?<![\w-])((?:[A-Z]+-)+\d+)(?![\w-])/g;
 
 /** Every invariant that a file of src/ states, with the files that state it. @returns {Map<string, string[]>} */
 export function statedIds(files) {
@@ -219,6 +221,24 @@ export const ambiguousIds = (files) =>
   [...statedIds(files)]
     .filter(([, paths]) => paths.length > 1)
     .map(([id, paths]) => `${id} is stated by ${paths.join(', ')}`);
+
+/** Ids that are not made of the name of the file that states them, and citations of ids that no file states. */
+export function unknownIds(files, readers) {
+  const stated = statedIds(files);
+  const prefixes = new Set([...stated.keys()].map((id) => id.replace(/-\d+$/, '')));
+  const misnamed = [...stated].flatMap(([id, paths]) =>
+    paths
+      .filter((path) => !id.replace(/-\d+$/, '').endsWith(path.split('/').at(-1).replace(/\.ts$/, '').toUpperCase()))
+      .map((path) => `${path} states ${id}, which is not made of its name`),
+  );
+  const texts = [...files.map(({ path, code }) => [path, code]), ...readers];
+  const unknown = texts.flatMap(([path, code]) =>
+    [...new Set(code.match(CITED))]
+      .filter((id) => prefixes.has(id.replace(/-\d+$/, '')) && !stated.has(id))
+      .map((id) => `${path} cites ${id}, which no file states`),
+  );
+  return [...misnamed, ...unknown];
+}
 
 /** The numbers of the table in ARCHITECTURE.md. */
 export function houseNumbers(files, readers) {
@@ -276,6 +296,7 @@ function main() {
     ...twoWayPairs(files),
     ...tooLong(files),
     ...ambiguousIds(files),
+    ...unknownIds(files, readers),
     ...deadExports(files, readers),
   ];
   if (problems.length === 0) return;

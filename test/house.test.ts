@@ -16,6 +16,8 @@ interface House {
   twoWayPairs(files: readonly SourceFile[]): string[];
   tooLong(files: readonly SourceFile[]): string[];
   deadExports(files: readonly SourceFile[], readers: readonly [string, string][]): string[];
+  ambiguousIds(files: readonly SourceFile[]): string[];
+  unknownIds(files: readonly SourceFile[], readers: readonly [string, string][]): string[];
   functionsOf(file: SourceFile): { readonly name: string; readonly length: number }[];
 }
 
@@ -83,6 +85,22 @@ test('house: functions of more than 60 lines and files of more than 300 say why'
   t.deepEqual(house.tooLong([file('db/x.ts', `interface F {\n${lines(90)}}\n`)]), []);
   t.is(house.tooLong([file('db/x.ts', '\n'.repeat(301))]).length, 1);
   t.is(house.tooLong([file('db/x.ts', `// Long: a table.\n${'\n'.repeat(301)}`)]).length, 0);
+});
+
+test('house: an id is made of the name of its file, stated once, and known where it is cited', (t) => {
+  t.deepEqual(house.ambiguousIds(FILES), []);
+  t.deepEqual(house.unknownIds(FILES, house.readersOfHouse()), []);
+  const twice = [file('db/x.ts', '// X-1. It is.\n'), file('nats/x.ts', '// X-1. It is not.\n')];
+  t.deepEqual(house.ambiguousIds(twice), ['X-1 is stated by db/x.ts, nats/x.ts']);
+  t.deepEqual(house.unknownIds([file('db/call.ts', '// R1. Once.\n')], []), [
+    'db/call.ts states R1, which is not made of its name',
+  ]);
+  const stating = [file('db/call.ts', '// CALL-1. Once.\n')];
+  const cited = 'CALL';
+  t.deepEqual(house.unknownIds(stating, [['test/x.ts', `test('${cited}-2: twice')`]]), [
+    'test/x.ts cites CALL-2, which no file states',
+  ]);
+  t.deepEqual(house.unknownIds(stating, [['test/x.ts', `test('${cited}-1: once, in UTF-8')`]]), []);
 });
 
 test('house: what is exported is imported somewhere', (t) => {

@@ -67,15 +67,15 @@ test('ARCHITECTURE.md: its invariants are those that the files of domain, machin
   const page = readDocument('../ARCHITECTURE.md');
   const listed = new Map<string, string[]>();
   for (const [, letters, first, last, cell = ''] of page.matchAll(
-    /^\| ([A-Z]{1,2})(\d+)(?:–[A-Z]{1,2}(\d+))? \| (.+?) \|/gm,
+    /^\| ([A-Z]+(?:-[A-Z]+)*)-(\d+)(?:–(\d+))? \| (.+?) \|/gm,
   )) {
     const numbers = Array.from({ length: Number(last ?? first) - Number(first) + 1 }, (_, i) => Number(first) + i);
     const files = [...cell.matchAll(/`(.+?)`/g)].map(([, file]) => file).join();
-    listed.set(files, [...(listed.get(files) ?? []), ...numbers.map((number) => `${letters}${number}`)]);
+    listed.set(files, [...(listed.get(files) ?? []), ...numbers.map((number) => `${letters}-${number}`)]);
   }
   const source = (path: string) => fileURLToPath(new URL(`../../../src/${path}`, import.meta.url));
   const statedBy = (file: string) =>
-    [...readFileSync(source(file), 'utf8').matchAll(/^\/\/ ([A-Z]{1,2}\d+)\./gm)].map(([, id]) => id);
+    [...readFileSync(source(file), 'utf8').matchAll(/^\/\/ ([A-Z]+(?:-[A-Z]+)*-\d+)\./gm)].map(([, id]) => id);
   for (const [files, ids] of listed) t.deepEqual(files.split(',').flatMap(statedBy), ids, files);
   const all = ['domain', 'machines', 'actors', 'inspector'].flatMap((floor) =>
     readdirSync(source(floor), { recursive: true, encoding: 'utf8' })

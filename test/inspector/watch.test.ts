@@ -42,21 +42,24 @@ const started = (...ids: string[]): InspectedWorld => {
   return world;
 };
 
-test.serial('BREAKER-HOST-3, ACTOR-INSPECTION-1: an actor that nobody watches has no observer and is sent no success', (t) => {
-  const { sent, attached } = spy(t);
-  const world = started('a', 'b');
-  const viewer = world.view('extension=a');
-  t.is(attached(), 1);
-  world.calls('a', 3);
-  world.calls('b', 3);
-  t.deepEqual(sent, [{ actor: 'a@v1', type: 'attempt.succeeded' }], 'of three at once, one sample');
-  viewer.left();
-  t.is(attached(), 0);
-  world.clock.advance(1000);
-  sent.length = 0;
-  world.calls('a', 3);
-  t.deepEqual(sent, []);
-});
+test.serial(
+  'BREAKER-HOST-3, ACTOR-INSPECTION-1: an actor that nobody watches has no observer and is sent no success',
+  (t) => {
+    const { sent, attached } = spy(t);
+    const world = started('a', 'b');
+    const viewer = world.view('extension=a');
+    t.is(attached(), 1);
+    world.calls('a', 3);
+    world.calls('b', 3);
+    t.deepEqual(sent, [{ actor: 'a@v1', type: 'attempt.succeeded' }], 'of three at once, one sample');
+    viewer.left();
+    t.is(attached(), 0);
+    world.clock.advance(1000);
+    sent.length = 0;
+    world.calls('a', 3);
+    t.deepEqual(sent, []);
+  },
+);
 
 test.serial('HUB-1: an actor has one observer however many viewers it has, until the last one leaves', (t) => {
   const { attached } = spy(t);
@@ -143,18 +146,21 @@ test.serial('ACTOR-INSPECTION-2: whoever joins while an actor has failed sees th
   ]);
 });
 
-test.serial('ACTOR-INSPECTION-2: an extension that is removed shows as stopped, and is watched again when it comes back', (t) => {
-  const world = started('a');
-  const viewer = world.view('extension=a');
-  viewer.taken();
-  world.feed$.next(snapshotOf(2));
-  world.clock.advance(1000);
-  t.deepEqual(told(viewer.taken()), ['snapshot {"closed":"steady"} stopped', 'watching ']);
-  t.deepEqual(viewer.closed, []);
-  world.feed$.next(snapshotOf(3, registryEntry(extensionRow('a', { revision: 3 }))));
-  world.clock.advance(1000);
-  t.deepEqual(told(viewer.taken()), ['watching a@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
-});
+test.serial(
+  'ACTOR-INSPECTION-2: an extension that is removed shows as stopped, and is watched again when it comes back',
+  (t) => {
+    const world = started('a');
+    const viewer = world.view('extension=a');
+    viewer.taken();
+    world.feed$.next(snapshotOf(2));
+    world.clock.advance(1000);
+    t.deepEqual(told(viewer.taken()), ['snapshot {"closed":"steady"} stopped', 'watching ']);
+    t.deepEqual(viewer.closed, []);
+    world.feed$.next(snapshotOf(3, registryEntry(extensionRow('a', { revision: 3 }))));
+    world.clock.advance(1000);
+    t.deepEqual(told(viewer.taken()), ['watching a@v1', 'actor {"closed":"steady"}', 'snapshot {"closed":"steady"}']);
+  },
+);
 
 test.serial('HUB-5: a version that takes over from another is followed', (t) => {
   const world = started('a');

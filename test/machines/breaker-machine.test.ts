@@ -235,7 +235,8 @@ const transition = test.macro<[from: State, event: EventName, effect: Effect]>({
     t.is(world.context.generation > generation, renews);
     t.is(world.context.epoch, epoch + (counts ? 1 : 0));
     t.deepEqual(world.told, tells);
-    if (renews) t.is(world.window.outcomes(world.clock.now()), 0, 'BREAKER-MACHINE-1: the window of a new generation is empty');
+    if (renews)
+      t.is(world.window.outcomes(world.clock.now()), 0, 'BREAKER-MACHINE-1: the window of a new generation is empty');
     if (renews) t.deepEqual(world.context.probes, []);
     t.deepEqual(world.errors, []);
   },
@@ -874,7 +875,8 @@ const oddTime = test.macro<[openRemainingMs: number]>({
     world.send('breaker.probe');
     t.is(world.state, 'halfOpen.waiting');
   },
-  title: (_, openRemainingMs) => `BREAKER-MACHINE-2: with ${openRemainingMs} ms left no timer fires at once, and the clock decides`,
+  title: (_, openRemainingMs) =>
+    `BREAKER-MACHINE-2: with ${openRemainingMs} ms left no timer fires at once, and the clock decides`,
 });
 test(oddTime, 2 ** 31);
 test(oddTime, 1e15);

@@ -269,14 +269,17 @@ const wireForm = test.macro<[ErrorCode]>({
 });
 for (const code of Object.keys(ERROR_TABLE) as ErrorCode[]) test.serial(wireForm, code);
 
-test.serial('ERROR-REPLY-1: an error says what is known better than the table, and leaves out what it has not', async (t) => {
-  const { caller } = await scene(t, {
-    handle: () => (invocation) => invocation.refuse({ code: 'deadline_exceeded', message: 'm', retryable: 'yes' }),
-  });
-  t.deepEqual((await invoke(caller, 'normalize')).json(), {
-    error: { code: 'deadline_exceeded', message: 'm', extension_id: 'normalize', retryable: true },
-  });
-});
+test.serial(
+  'ERROR-REPLY-1: an error says what is known better than the table, and leaves out what it has not',
+  async (t) => {
+    const { caller } = await scene(t, {
+      handle: () => (invocation) => invocation.refuse({ code: 'deadline_exceeded', message: 'm', retryable: 'yes' }),
+    });
+    t.deepEqual((await invoke(caller, 'normalize')).json(), {
+      error: { code: 'deadline_exceeded', message: 'm', extension_id: 'normalize', retryable: true },
+    });
+  },
+);
 
 test.serial('INTAKE-1: a second answer is dropped and logged', async (t) => {
   const { log, lines } = recordingLogger();

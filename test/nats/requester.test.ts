@@ -199,19 +199,22 @@ async function held(t: Context) {
   return { rig, clock, extension, trips, attempt, complete };
 }
 
-test.serial('REQUESTER-3: a timeout waits for a round trip, and a reply that comes before its end counts', async (t) => {
-  const { clock, extension, trips, attempt, complete } = await held(t);
-  const [answered, hung] = [await attempt(100), await attempt(100)];
-  clock.advance(99);
-  t.is(trips.length, 0);
-  clock.advance(1);
-  t.is(trips.length, 2, 'one is asked for by each');
-  extension.received[0]?.respond('in the buffer');
-  await until('the reply', () => answered.kinds.length === 1);
-  t.deepEqual(hung.kinds, [], 'not judged yet');
-  await complete();
-  t.deepEqual([answered.kinds, hung.kinds], [['reply'], ['timeout']]);
-});
+test.serial(
+  'REQUESTER-3: a timeout waits for a round trip, and a reply that comes before its end counts',
+  async (t) => {
+    const { clock, extension, trips, attempt, complete } = await held(t);
+    const [answered, hung] = [await attempt(100), await attempt(100)];
+    clock.advance(99);
+    t.is(trips.length, 0);
+    clock.advance(1);
+    t.is(trips.length, 2, 'one is asked for by each');
+    extension.received[0]?.respond('in the buffer');
+    await until('the reply', () => answered.kinds.length === 1);
+    t.deepEqual(hung.kinds, [], 'not judged yet');
+    await complete();
+    t.deepEqual([answered.kinds, hung.kinds], [['reply'], ['timeout']]);
+  },
+);
 
 test.serial(
   'REQUESTER-3: an attempt that was answered while it waited is not ended again, nor is the next one in its slot',

@@ -210,7 +210,8 @@ const ends = test.macro<[code: number, tries: number, headers?: Record<string, s
     if (code < 300) t.deepEqual(logged(world, 'webhook_failed'), []);
     else t.like(logged(world, 'webhook_failed')[0], told);
   },
-  title: (_, code, tries) => `WEBHOOK-RECEIVER-3: an answer ${code} ends after ${tries} ${tries === 1 ? 'try' : 'tries'}`,
+  title: (_, code, tries) =>
+    `WEBHOOK-RECEIVER-3: an answer ${code} ends after ${tries} ${tries === 1 ? 'try' : 'tries'}`,
 });
 for (const code of [200, 201, 202, 204, 299]) test(ends, code, 1);
 for (const code of [301, 302, 303, 307, 308]) test(ends, code, 1, { location: '/elsewhere' });

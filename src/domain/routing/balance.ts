@@ -62,7 +62,7 @@ export interface Draw {
 }
 
 /** How a member stands, whoever is picked. */
-export interface Standing {
+interface Standing {
   readonly instance: Instance;
   readonly isInRotation: boolean;
   readonly isResting: boolean;

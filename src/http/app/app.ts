@@ -79,6 +79,12 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
     if (refusal) sendError(reply, refusal.code, refusal.message);
     else done();
   });
+  logRequests(app, log);
+  return app;
+}
+
+/** Every request at debug level, and what failed in a route. */
+function logRequests(app: App, log: Logger): void {
   app.addHook('onResponse', (request, reply, done) => {
     log.debug({
       event: 'http_request',
@@ -95,7 +101,6 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
       log.error({ event: 'http_request_failed', route: request.routeOptions.url ?? null, err: error });
     return sendError(reply, code, messageOf(error, code, request.headers['content-type']));
   });
-  return app;
 }
 
 function messageOf(error: FastifyError, code: HttpErrorCode, contentType: string | undefined): string {

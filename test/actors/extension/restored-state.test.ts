@@ -31,7 +31,8 @@ const published = test.macro<[what: string, names: string | null, own: BreakerFa
     t.is(stateOf(world, 'v1'), v1);
     t.is(stateOf(world, 'v2'), v2);
   },
-  title: (_, what, __, ___, v1, v2) => `RESTORED-STATE-1: a published row that ${what}: v1 ${v1}, v2, the default, ${v2}`,
+  title: (_, what, __, ___, v1, v2) =>
+    `RESTORED-STATE-1: a published row that ${what}: v1 ${v1}, v2, the default, ${v2}`,
 });
 test(published, 'names the default', 'v2', null, 'closed', 'open');
 test(published, 'names no version', null, null, 'closed', 'open');

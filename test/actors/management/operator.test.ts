@@ -54,7 +54,8 @@ const verbTable = test.macro<[situation: Situation, verb: Verb, effect: Effect]>
     t.is(called.answers[0] === 'ok' ? 'ok' : reasonOf(called), call);
     t.is(world.autoChanges.length, situation === 'auto-disabled' ? 1 : 0, 'nothing is undone');
   },
-  title: (_, situation, verb, [call, state]) => `OPERATOR-1: ${verb} while ${situation}: ${state}, a call is answered ${call}`,
+  title: (_, situation, verb, [call, state]) =>
+    `OPERATOR-1: ${verb} while ${situation}: ${state}, a call is answered ${call}`,
 });
 test(verbTable, 'closed', 'disable', ['disabled', 'closed']);
 test(verbTable, 'auto-disabled', 'disable', ['disabled', 'open']);

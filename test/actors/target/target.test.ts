@@ -653,7 +653,8 @@ const survives = test.macro<[now: string, reach: (w: World) => World, expected: 
     t.is(after.trips, before.trips);
     t.true(after.epoch >= before.epoch);
   },
-  title: (_, now, __, expected) => `BREAKER-HOST-2: an actor that fails while ${now} comes back ${expected} with its facts`,
+  title: (_, now, __, expected) =>
+    `BREAKER-HOST-2: an actor that fails while ${now} comes back ${expected} with its facts`,
 });
 test(survives, 'closed', MODES.closed, 'closed');
 test(survives, 'open', MODES.open, 'open');
@@ -698,7 +699,8 @@ const whileFailed = test.macro<
     world.clock.advance(50);
     t.is(world.mode, expected);
   },
-  title: (_, what, __, ___, expected) => `BREAKER-HOST-2: ${what} while the actor is down is in force for the next: ${expected}`,
+  title: (_, what, __, ___, expected) =>
+    `BREAKER-HOST-2: ${what} while the actor is down is in force for the next: ${expected}`,
 });
 test(whileFailed, 'nothing', MODES.open, () => {}, 'open');
 test(whileFailed, 'reset of an open one', MODES.open, (w) => w.send('breaker.reset'), 'closed');

@@ -247,16 +247,21 @@ onPostgresOnly('REGISTRY-FEED-2: a transaction that commits late is not missed',
   t.true(feed.updates.slice(1).every((update) => update.kind === 'changes'));
 });
 
-onPostgresOnly('REGISTRY-FEED-4: under many writers every change arrives, in far fewer updates', async (t, database) => {
-  const feed = follow(t, database);
-  await until('the snapshot', () => feed.updates.length === 1);
-  const db = database.open(8);
-  const ids = Array.from({ length: 300 }, (_, index) => `e${index}`);
-  await Promise.all(ids.map((id) => db.$client`insert into extensions (id, type, subject) values (${id}, 'pre', 'x')`));
-  await until('all of them', () => ids.every((id) => feed.subjects.has(id)));
-  t.true(feed.updates.length < 300);
-  t.is(feed.updates.at(-1)?.revision, 300);
-});
+onPostgresOnly(
+  'REGISTRY-FEED-4: under many writers every change arrives, in far fewer updates',
+  async (t, database) => {
+    const feed = follow(t, database);
+    await until('the snapshot', () => feed.updates.length === 1);
+    const db = database.open(8);
+    const ids = Array.from({ length: 300 }, (_, index) => `e${index}`);
+    await Promise.all(
+      ids.map((id) => db.$client`insert into extensions (id, type, subject) values (${id}, 'pre', 'x')`),
+    );
+    await until('all of them', () => ids.every((id) => feed.subjects.has(id)));
+    t.true(feed.updates.length < 300);
+    t.is(feed.updates.at(-1)?.revision, 300);
+  },
+);
 
 onBoth('REGISTRY-FEED-1: after a gap in the trail it tells everything again', async (t, database) => {
   await add(database, 'a', 'ext.1');

@@ -133,17 +133,20 @@ for (const [what, statements, subject, reported] of HISTORIES)
     t.is(feed.changes.length, 1);
   });
 
-onBoth('REGISTRY-FEED-6: a position from the snapshot file is compared with the registry that is found', async (t, database) => {
-  const db = database.open(1);
-  await add(db, 'a');
-  const position = { ...(await readPosition(db)), source: null };
-  await add(db, 'b');
-  const same = follow(t, database, position);
-  const other = follow(t, database, { ...position, token: '00000000-0000-4000-8000-000000000000' });
-  await until('both', () => same.updates.length === 1 && other.updates.length === 1);
-  t.deepEqual(same.changes, []);
-  t.regex(other.changes[0] ?? '', /do not follow revision 1/);
-});
+onBoth(
+  'REGISTRY-FEED-6: a position from the snapshot file is compared with the registry that is found',
+  async (t, database) => {
+    const db = database.open(1);
+    await add(db, 'a');
+    const position = { ...(await readPosition(db)), source: null };
+    await add(db, 'b');
+    const same = follow(t, database, position);
+    const other = follow(t, database, { ...position, token: '00000000-0000-4000-8000-000000000000' });
+    await until('both', () => same.updates.length === 1 && other.updates.length === 1);
+    t.deepEqual(same.changes, []);
+    t.regex(other.changes[0] ?? '', /do not follow revision 1/);
+  },
+);
 
 onPostgresOnly('REGISTRY-FEED-6: pg_restore into the running database, as it is done by hand', async (t, database) => {
   const { connection } = database;
@@ -166,24 +169,27 @@ onPostgresOnly('REGISTRY-FEED-6: pg_restore into the running database, as it is 
   t.is(feed.changes.length, 1);
 });
 
-onBoth('REGISTRY-FEED-6: tables without their triggers are no registry: the last one stays in force', async (t, database) => {
-  const db = database.open(1);
-  await add(db, 'a');
-  const feed = follow(t, database);
-  await until('the snapshot', () => feed.updates.length === 1);
-  const DROP = 'drop trigger extreg_record on extensions';
-  const MAKE = `create constraint trigger extreg_record after insert or update or delete on extensions
+onBoth(
+  'REGISTRY-FEED-6: tables without their triggers are no registry: the last one stays in force',
+  async (t, database) => {
+    const db = database.open(1);
+    await add(db, 'a');
+    const feed = follow(t, database);
+    await until('the snapshot', () => feed.updates.length === 1);
+    const DROP = 'drop trigger extreg_record on extensions';
+    const MAKE = `create constraint trigger extreg_record after insert or update or delete on extensions
     deferrable initially deferred for each row execute function extreg_record()`;
-  await db.$client.unsafe(`${DROP}; delete from extensions; delete from registry_revision`);
-  try {
-    await until('that it is away', () => feed.states.at(-1) === 'down');
-  } finally {
-    await db.$client.unsafe(`insert into extensions (id, type, subject) values ('b', 'pre', 'x'); ${MAKE}`);
-  }
-  await until('the registry', () => feed.states.at(-1) === 'up');
-  t.deepEqual([...feed.subjects.keys()], ['b']);
-  t.is(feed.updates.filter(({ entries }) => entries.length === 0).length, 0);
-});
+    await db.$client.unsafe(`${DROP}; delete from extensions; delete from registry_revision`);
+    try {
+      await until('that it is away', () => feed.states.at(-1) === 'down');
+    } finally {
+      await db.$client.unsafe(`insert into extensions (id, type, subject) values ('b', 'pre', 'x'); ${MAKE}`);
+    }
+    await until('the registry', () => feed.states.at(-1) === 'up');
+    t.deepEqual([...feed.subjects.keys()], ['b']);
+    t.is(feed.updates.filter(({ entries }) => entries.length === 0).length, 0);
+  },
+);
 
 for (const [what, statement, first] of [
   ['is missing', 'delete from registry_revision', 3],

@@ -103,20 +103,23 @@ onBoth(
   },
 );
 
-onBoth('HEALTH-QUERIES-3: another version than that of the row is written whatever its epoch, and named', async (t, database) => {
-  const db = database.open();
-  await withExtensions(db, 'a');
-  await db.$client`insert into extension_health (extension_id, circuit_breaker_epoch) values ('a', 5)`;
-  const open = { circuit_breaker_state: 'open', opened_ago_ms: 0, open_remaining_ms: 60_000, trips: 2 } as const;
-  await flushNext(db, [row({ ...open, epoch: 4 })]);
-  t.like(await health(db), { version: null, circuit_breaker_state: 'closed', epoch: 5 });
-  await flushNext(db, [row({ ...open, epoch: 5 })]);
-  t.like(await health(db), { version: 'v1', circuit_breaker_state: 'open', epoch: 5 });
-  await flushNext(db, [row({ version: 'v2', epoch: 1 })]);
-  t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', circuit_breaker_trips: 0, epoch: 1 });
-  await flushNext(db, [row({ ...open, version: 'v2', epoch: 0 })]);
-  t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', epoch: 1 });
-});
+onBoth(
+  'HEALTH-QUERIES-3: another version than that of the row is written whatever its epoch, and named',
+  async (t, database) => {
+    const db = database.open();
+    await withExtensions(db, 'a');
+    await db.$client`insert into extension_health (extension_id, circuit_breaker_epoch) values ('a', 5)`;
+    const open = { circuit_breaker_state: 'open', opened_ago_ms: 0, open_remaining_ms: 60_000, trips: 2 } as const;
+    await flushNext(db, [row({ ...open, epoch: 4 })]);
+    t.like(await health(db), { version: null, circuit_breaker_state: 'closed', epoch: 5 });
+    await flushNext(db, [row({ ...open, epoch: 5 })]);
+    t.like(await health(db), { version: 'v1', circuit_breaker_state: 'open', epoch: 5 });
+    await flushNext(db, [row({ version: 'v2', epoch: 1 })]);
+    t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', circuit_breaker_trips: 0, epoch: 1 });
+    await flushNext(db, [row({ ...open, version: 'v2', epoch: 0 })]);
+    t.like(await health(db), { version: 'v2', circuit_breaker_state: 'closed', epoch: 1 });
+  },
+);
 
 onBoth('HEALTH-QUERIES-4: the threshold columns are never written', async (t, database) => {
   const db = database.open();
@@ -234,66 +237,72 @@ onBoth('flushHealth: makes no revision and no audit row', async (t, database) =>
   t.is((await db.$client`select 1 from extension_audit_log`).length, 1);
 });
 
-onBoth('HEALTH-QUERIES-10: successes and failures stay with their version, whichever is published', async (t, database) => {
-  const db = database.open();
-  await withExtensions(db, 'a');
-  for (const version of ['v1', 'v2', 'v3'])
-    await db.$client`insert into extension_versions (id, version, subject) values ('a', ${version}, 'x')`;
-  /** Of every version, wherever it stands; each once. */
-  const counts = async () => {
-    const rows = await db.$client<{ version: string; counts: string; published: boolean }[]>`
+onBoth(
+  'HEALTH-QUERIES-10: successes and failures stay with their version, whichever is published',
+  async (t, database) => {
+    const db = database.open();
+    await withExtensions(db, 'a');
+    for (const version of ['v1', 'v2', 'v3'])
+      await db.$client`insert into extension_versions (id, version, subject) values ('a', ${version}, 'x')`;
+    /** Of every version, wherever it stands; each once. */
+    const counts = async () => {
+      const rows = await db.$client<{ version: string; counts: string; published: boolean }[]>`
       select version, success_count || '/' || failure_count as counts, true as published from extension_health
       union all select version, success_count || '/' || failure_count, false from extension_version_health
       where success_count + failure_count > 0 order by version`;
-    return rows.map(({ version, counts, published }) => `${version} ${counts}${published ? ' published' : ''}`);
-  };
-  const measured = (version: string, published: boolean, success_delta: number, failure_delta: number) =>
-    row({ version, published, success_delta, failure_delta });
-  await flushNext(db, [measured('v1', true, 100, 1), measured('v2', false, 10, 2)]);
-  t.deepEqual(await counts(), ['v1 100/1 published', 'v2 10/2']);
-  // Both are flushed when another version becomes the default.
-  await flushNext(db, [measured('v1', false, 1, 0), measured('v2', true, 0, 1)]);
-  t.deepEqual(await counts(), ['v1 101/1', 'v2 10/3 published']);
-  // The one that goes is disabled, and has no target any more.
-  await flushNext(db, [measured('v3', true, 7, 0)]);
-  t.deepEqual(await counts(), ['v1 101/1', 'v2 10/3', 'v3 7/0 published']);
-  await flushNext(db, [measured('v1', true, 0, 0), measured('v2', false, 5, 0), measured('v3', false, 0, 0)]);
-  t.deepEqual(await counts(), ['v1 101/1 published', 'v2 15/3', 'v3 7/0']);
-  // Row by row, as where one of a batch is refused.
-  await flushNext(db, [
-    measured('v1', false, 0, 0),
-    measured('v2', true, 0, 0),
-    { ...measured('v3', false, 1, 0), epoch: 1e30 },
-  ]);
-  t.deepEqual(await counts(), ['v1 101/1', 'v2 15/3 published', 'v3 7/0']);
-  await db.$client`delete from extension_versions where version = 'v2'`;
-  await flushNext(db, [measured('v1', true, 0, 0)]);
-  t.deepEqual(await counts(), ['v1 101/1 published', 'v3 7/0']);
-});
+      return rows.map(({ version, counts, published }) => `${version} ${counts}${published ? ' published' : ''}`);
+    };
+    const measured = (version: string, published: boolean, success_delta: number, failure_delta: number) =>
+      row({ version, published, success_delta, failure_delta });
+    await flushNext(db, [measured('v1', true, 100, 1), measured('v2', false, 10, 2)]);
+    t.deepEqual(await counts(), ['v1 100/1 published', 'v2 10/2']);
+    // Both are flushed when another version becomes the default.
+    await flushNext(db, [measured('v1', false, 1, 0), measured('v2', true, 0, 1)]);
+    t.deepEqual(await counts(), ['v1 101/1', 'v2 10/3 published']);
+    // The one that goes is disabled, and has no target any more.
+    await flushNext(db, [measured('v3', true, 7, 0)]);
+    t.deepEqual(await counts(), ['v1 101/1', 'v2 10/3', 'v3 7/0 published']);
+    await flushNext(db, [measured('v1', true, 0, 0), measured('v2', false, 5, 0), measured('v3', false, 0, 0)]);
+    t.deepEqual(await counts(), ['v1 101/1 published', 'v2 15/3', 'v3 7/0']);
+    // Row by row, as where one of a batch is refused.
+    await flushNext(db, [
+      measured('v1', false, 0, 0),
+      measured('v2', true, 0, 0),
+      { ...measured('v3', false, 1, 0), epoch: 1e30 },
+    ]);
+    t.deepEqual(await counts(), ['v1 101/1', 'v2 15/3 published', 'v3 7/0']);
+    await db.$client`delete from extension_versions where version = 'v2'`;
+    await flushNext(db, [measured('v1', true, 0, 0)]);
+    t.deepEqual(await counts(), ['v1 101/1 published', 'v3 7/0']);
+  },
+);
 
-onBoth('HEALTH-QUERIES-7, HEALTH-QUERIES-10: counts that somebody emptied keep nothing from being written', async (t, database) => {
-  const db = database.open();
-  await withExtensions(db, 'a');
-  for (const version of ['v1', 'v2'])
-    await db.$client`insert into extension_versions (id, version, subject) values ('a', ${version}, 'x')`;
-  const measured = (version: string, published: boolean, success_delta: number) =>
-    row({ version, published, success_delta, failure_delta: 1 });
-  await flushNext(db, [measured('v1', true, 5)]);
-  await db.$client`update extension_health set success_count = null, failure_count = null`;
-  // The version that leaves is flushed no more.
-  t.deepEqual(await flushNext(db, [measured('v2', true, 7)]), { dropped: [], held: [] });
-  t.like(await health(db), { version: 'v2', successes: 7, failures: 1 });
-  await db.$client`update extension_health set success_count = null, failure_count = null`;
-  // It is flushed with the one that comes.
-  t.deepEqual(await flushNext(db, [measured('v2', false, 2), measured('v1', true, 3)]), { dropped: [], held: [] });
-  t.like(await health(db), { version: 'v1', successes: 3, failures: 1 });
-  t.deepEqual(
-    [
-      ...(await db.$client`select version, success_count::int, failure_count::int from extension_version_health order by version`),
-    ],
-    [
-      { version: 'v1', success_count: 0, failure_count: 0 },
-      { version: 'v2', success_count: 2, failure_count: 1 },
-    ],
-  );
-});
+onBoth(
+  'HEALTH-QUERIES-7, HEALTH-QUERIES-10: counts that somebody emptied keep nothing from being written',
+  async (t, database) => {
+    const db = database.open();
+    await withExtensions(db, 'a');
+    for (const version of ['v1', 'v2'])
+      await db.$client`insert into extension_versions (id, version, subject) values ('a', ${version}, 'x')`;
+    const measured = (version: string, published: boolean, success_delta: number) =>
+      row({ version, published, success_delta, failure_delta: 1 });
+    await flushNext(db, [measured('v1', true, 5)]);
+    await db.$client`update extension_health set success_count = null, failure_count = null`;
+    // The version that leaves is flushed no more.
+    t.deepEqual(await flushNext(db, [measured('v2', true, 7)]), { dropped: [], held: [] });
+    t.like(await health(db), { version: 'v2', successes: 7, failures: 1 });
+    await db.$client`update extension_health set success_count = null, failure_count = null`;
+    // It is flushed with the one that comes.
+    t.deepEqual(await flushNext(db, [measured('v2', false, 2), measured('v1', true, 3)]), { dropped: [], held: [] });
+    t.like(await health(db), { version: 'v1', successes: 3, failures: 1 });
+    t.deepEqual(
+      [
+        ...(await db.$client`select version, success_count::int, failure_count::int from extension_version_health order by version`),
+      ],
+      [
+        { version: 'v1', success_count: 0, failure_count: 0 },
+        { version: 'v2', success_count: 2, failure_count: 1 },
+      ],
+    );
+  },
+);

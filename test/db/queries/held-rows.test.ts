@@ -61,49 +61,55 @@ const HEALTH_LOCKS: [title: string, statement: string, held: string][] = [
 ];
 
 for (const [title, statement, held] of HEALTH_LOCKS)
-  onServer(`HEALTH-QUERIES-9: ${title} is passed over, and named with its holder; the others are written`, async (t, database) => {
-    const db = await registry(database);
-    const end = await holding(t, database, statement);
-    const began = performance.now();
-    const result = await flushHealth(db, flush(), rows('a', 'b', 'c'));
-    t.true(performance.now() - began < 2000);
-    t.deepEqual(result.dropped, []);
-    t.deepEqual(
-      result.held.map((one) => one.extension_id),
-      [held],
-    );
-    t.regex(
-      result.held[0]?.error ?? '',
-      /locked by process \d+ \(psql of ada, user postgres\), in a transaction for \d+ s/,
-    );
-    const written = await counts(db);
-    for (const id of ['a', 'b', 'c']) t.is(written[id] ?? 0, id === held ? 0 : 10);
-    await end();
-    t.deepEqual(await flushHealth(db, flush(), rows(held)), { dropped: [], held: [] });
-    t.is((await counts(db))[held], 10);
-  });
-
-onServer('INSTANCE-QUERIES-4: an instance that is held is passed over, and named; the others are written', async (t, database) => {
-  const db = await registry(database);
-  const end = await holding(t, database, "update extension_instances set weight = 5 where extension_id = 'b'");
-  const statuses = ['a', 'b', 'gone'].map((extension_id) => ({
-    ...{ extension_id, instance_id: 'i', health_status: 'unhealthy', checked_ago_ms: 0 },
-  })) as Parameters<typeof writeInstanceStatus>[1];
-  const held = await writeInstanceStatus(db, statuses);
-  t.deepEqual(
-    held.map((one) => one.extension_id),
-    ['b'],
+  onServer(
+    `HEALTH-QUERIES-9: ${title} is passed over, and named with its holder; the others are written`,
+    async (t, database) => {
+      const db = await registry(database);
+      const end = await holding(t, database, statement);
+      const began = performance.now();
+      const result = await flushHealth(db, flush(), rows('a', 'b', 'c'));
+      t.true(performance.now() - began < 2000);
+      t.deepEqual(result.dropped, []);
+      t.deepEqual(
+        result.held.map((one) => one.extension_id),
+        [held],
+      );
+      t.regex(
+        result.held[0]?.error ?? '',
+        /locked by process \d+ \(psql of ada, user postgres\), in a transaction for \d+ s/,
+      );
+      const written = await counts(db);
+      for (const id of ['a', 'b', 'c']) t.is(written[id] ?? 0, id === held ? 0 : 10);
+      await end();
+      t.deepEqual(await flushHealth(db, flush(), rows(held)), { dropped: [], held: [] });
+      t.is((await counts(db))[held], 10);
+    },
   );
-  t.regex(held[0]?.error ?? '', /psql of ada/);
-  const status = async () =>
-    (
-      await db.$client`select health_status from extension_instances where extension_id in ('a', 'b') order by extension_id`
-    ).map((row) => row.health_status);
-  t.deepEqual(await status(), ['unhealthy', 'unknown']);
-  await end();
-  t.deepEqual(await writeInstanceStatus(db, statuses), []);
-  t.deepEqual(await status(), ['unhealthy', 'unhealthy']);
-});
+
+onServer(
+  'INSTANCE-QUERIES-4: an instance that is held is passed over, and named; the others are written',
+  async (t, database) => {
+    const db = await registry(database);
+    const end = await holding(t, database, "update extension_instances set weight = 5 where extension_id = 'b'");
+    const statuses = ['a', 'b', 'gone'].map((extension_id) => ({
+      ...{ extension_id, instance_id: 'i', health_status: 'unhealthy', checked_ago_ms: 0 },
+    })) as Parameters<typeof writeInstanceStatus>[1];
+    const held = await writeInstanceStatus(db, statuses);
+    t.deepEqual(
+      held.map((one) => one.extension_id),
+      ['b'],
+    );
+    t.regex(held[0]?.error ?? '', /psql of ada/);
+    const status = async () =>
+      (
+        await db.$client`select health_status from extension_instances where extension_id in ('a', 'b') order by extension_id`
+      ).map((row) => row.health_status);
+    t.deepEqual(await status(), ['unhealthy', 'unknown']);
+    await end();
+    t.deepEqual(await writeInstanceStatus(db, statuses), []);
+    t.deepEqual(await status(), ['unhealthy', 'unhealthy']);
+  },
+);
 
 const change = (extension_id: string) =>
   ({ id: randomUUID(), extension_id, change: 'auto_disable', revision: 1, reason: 'circuit' }) as const;
@@ -159,29 +165,35 @@ async function held(t: ExecutionContext, name: string, db: Database, write: Writ
   return error as HeldError;
 }
 
-onServer("TRANSACTION-3: a write to an extension's row that is held says so, and others are written", async (t, database) => {
-  const db = await registry(database);
-  const end = await holding(t, database, "update extensions set subject = 'y' where id = 'a'");
-  for (const [name, write] of Object.entries(WRITES)) {
-    const error = await held(t, name, db, write);
-    t.is(error.row, "extensions 'a'", name);
-    t.regex(error.message, /extensions 'a' is locked by process \d+ \(psql of ada, user postgres\)/, name);
-  }
-  t.like(await applyAutoChange(db, change('b')), { applied: true });
-  await end();
-  t.like(await applyAutoChange(db, change('a')), { applied: true });
-});
+onServer(
+  "TRANSACTION-3: a write to an extension's row that is held says so, and others are written",
+  async (t, database) => {
+    const db = await registry(database);
+    const end = await holding(t, database, "update extensions set subject = 'y' where id = 'a'");
+    for (const [name, write] of Object.entries(WRITES)) {
+      const error = await held(t, name, db, write);
+      t.is(error.row, "extensions 'a'", name);
+      t.regex(error.message, /extensions 'a' is locked by process \d+ \(psql of ada, user postgres\)/, name);
+    }
+    t.like(await applyAutoChange(db, change('b')), { applied: true });
+    await end();
+    t.like(await applyAutoChange(db, change('a')), { applied: true });
+  },
+);
 
-onServer("TRANSACTION-3: the registry's revision that is held keeps every change waiting, and is named", async (t, database) => {
-  const db = await registry(database);
-  await holding(t, database, 'select from registry_revision for update');
-  for (const [name, write] of Object.entries(WRITES)) {
-    const error = await held(t, name, db, write);
-    t.is(error.row, null, name);
-    t.regex(error.message, /the row of registry_revision/, name);
-  }
-  for (const [name, write] of Object.entries(FLUSHES)) await t.notThrowsAsync(() => write(db), name);
-});
+onServer(
+  "TRANSACTION-3: the registry's revision that is held keeps every change waiting, and is named",
+  async (t, database) => {
+    const db = await registry(database);
+    await holding(t, database, 'select from registry_revision for update');
+    for (const [name, write] of Object.entries(WRITES)) {
+      const error = await held(t, name, db, write);
+      t.is(error.row, null, name);
+      t.regex(error.message, /the row of registry_revision/, name);
+    }
+    for (const [name, write] of Object.entries(FLUSHES)) await t.notThrowsAsync(() => write(db), name);
+  },
+);
 
 onServer(
   'TRANSACTION-1: tables that are locked as a whole keep nobody waiting for ever, readers neither',

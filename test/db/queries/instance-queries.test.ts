@@ -31,26 +31,29 @@ const read = async (db: Database) => {
   return rows.map((one) => ({ ...one }));
 };
 
-onBoth('INSTANCE-QUERIES-1: each row gets its status and the time of its last outcome, and no revision', async (t, database) => {
-  const db = database.open();
-  await withInstances(db, 'i1', 'i2', 'i3');
-  const revision = await readRevision(db);
-  const [audited] = await db.$client`select count(*)::int as rows from extension_audit_log`;
-  await writeInstanceStatus(db, [row('i2', { health_status: 'unhealthy' }), row('i1', { checked_ago_ms: 60_000 })]);
-  const rows = await read(db);
-  t.deepEqual(
-    rows.map(({ instance_id, health_status, revision }) => [instance_id, health_status, revision]),
-    [
-      ['i1', 'healthy', 1],
-      ['i2', 'unhealthy', 1],
-      ['i3', 'unknown', 1],
-    ],
-  );
-  t.true(Math.abs(rows[0]?.checked_age - 60) < 20);
-  t.is(rows[2]?.checked_age, null);
-  t.is(await readRevision(db), revision);
-  t.deepEqual((await db.$client`select count(*)::int as rows from extension_audit_log`)[0], audited);
-});
+onBoth(
+  'INSTANCE-QUERIES-1: each row gets its status and the time of its last outcome, and no revision',
+  async (t, database) => {
+    const db = database.open();
+    await withInstances(db, 'i1', 'i2', 'i3');
+    const revision = await readRevision(db);
+    const [audited] = await db.$client`select count(*)::int as rows from extension_audit_log`;
+    await writeInstanceStatus(db, [row('i2', { health_status: 'unhealthy' }), row('i1', { checked_ago_ms: 60_000 })]);
+    const rows = await read(db);
+    t.deepEqual(
+      rows.map(({ instance_id, health_status, revision }) => [instance_id, health_status, revision]),
+      [
+        ['i1', 'healthy', 1],
+        ['i2', 'unhealthy', 1],
+        ['i3', 'unknown', 1],
+      ],
+    );
+    t.true(Math.abs(rows[0]?.checked_age - 60) < 20);
+    t.is(rows[2]?.checked_age, null);
+    t.is(await readRevision(db), revision);
+    t.deepEqual((await db.$client`select count(*)::int as rows from extension_audit_log`)[0], audited);
+  },
+);
 
 onBoth('INSTANCE-QUERIES-1: the time of the last check only moves forward', async (t, database) => {
   const db = database.open();
@@ -62,16 +65,19 @@ onBoth('INSTANCE-QUERIES-1: the time of the last check only moves forward', asyn
   t.true(one?.checked_age < 60);
 });
 
-onBoth('INSTANCE-QUERIES-1: an instance that is gone drops out, and nothing is written for none', async (t, database) => {
-  const db = database.open();
-  await withInstances(db, 'i1');
-  await writeInstanceStatus(db, [row('gone'), row('i1'), row('i1', { extension_id: 'gone' })]);
-  await writeInstanceStatus(db, []);
-  t.deepEqual(
-    (await read(db)).map((one) => one.health_status),
-    ['healthy'],
-  );
-});
+onBoth(
+  'INSTANCE-QUERIES-1: an instance that is gone drops out, and nothing is written for none',
+  async (t, database) => {
+    const db = database.open();
+    await withInstances(db, 'i1');
+    await writeInstanceStatus(db, [row('gone'), row('i1'), row('i1', { extension_id: 'gone' })]);
+    await writeInstanceStatus(db, []);
+    t.deepEqual(
+      (await read(db)).map((one) => one.health_status),
+      ['healthy'],
+    );
+  },
+);
 
 onBoth(
   'M22, INSTANCE-QUERIES-3: each report has an id of its own, and is overwritten only by a daemon that has seen it',

@@ -36,20 +36,23 @@ const audits = async (near: Database, where: string): Promise<number> =>
 
 const inTime = () => 5000;
 
-onServer('HEALTH-QUERIES-6: a health flush whose answer is lost is found to be written, and counts once', async (t, database) => {
-  const { near, far, proxy } = await world(t, database);
-  const flush = { writer: randomUUID(), number: 1 };
-  proxy.cutAnswerTo('extension_health_writers');
-  const error = await t.throwsAsync(() => flushHealth(far, flush, [healthRow({ success_delta: 3 })]));
-  t.true(isAnswerLost(error));
-  t.true(await wasFlushed(far, flush));
-  const next = { ...flush, number: 2 };
-  t.false(await wasFlushed(far, next), 'one that was never sent was not written');
-  await flushHealth(far, next, [healthRow({ success_delta: 100 })]);
-  const [row] = await near.$client`select success_count::int as successes from extension_health`;
-  t.is(row?.successes, 3, 'and is not written later, where it was still on its way');
-  t.is(proxy.cuts, 1);
-});
+onServer(
+  'HEALTH-QUERIES-6: a health flush whose answer is lost is found to be written, and counts once',
+  async (t, database) => {
+    const { near, far, proxy } = await world(t, database);
+    const flush = { writer: randomUUID(), number: 1 };
+    proxy.cutAnswerTo('extension_health_writers');
+    const error = await t.throwsAsync(() => flushHealth(far, flush, [healthRow({ success_delta: 3 })]));
+    t.true(isAnswerLost(error));
+    t.true(await wasFlushed(far, flush));
+    const next = { ...flush, number: 2 };
+    t.false(await wasFlushed(far, next), 'one that was never sent was not written');
+    await flushHealth(far, next, [healthRow({ success_delta: 100 })]);
+    const [row] = await near.$client`select success_count::int as successes from extension_health`;
+    t.is(row?.successes, 3, 'and is not written later, where it was still on its way');
+    t.is(proxy.cuts, 1);
+  },
+);
 
 for (const change of ['auto_disable', 'auto_enable'] as const)
   onServer(`AUTO-QUERIES-2: ${change} whose answer is lost is found by its id, and made once`, async (t, database) => {
@@ -106,16 +109,19 @@ onServer('AUDIT-QUERIES-2: audit facts whose answer is lost are written once', a
   t.is(await audits(near, `changed_by = 'system:breaker'`), 2);
 });
 
-onServer('INSTANCE-QUERIES-1: an instance status whose answer is lost is written again, and makes no revision', async (t, database) => {
-  const { near, far, proxy } = await world(t, database);
-  const row = { extension_id: 'a', instance_id: 'i', health_status: 'unhealthy', checked_ago_ms: 0 } as const;
-  proxy.cutAnswerTo('extension_instances');
-  await t.throwsAsync(() => writeInstanceStatus(far, [row]));
-  t.deepEqual(await writeInstanceStatus(far, [row]), []);
-  const [found] = await near.$client`select health_status, revision::int from extension_instances`;
-  t.deepEqual({ ...found }, { health_status: 'unhealthy', revision: 1 });
-  t.is(await audits(near, `action = 'instance_update'`), 0);
-});
+onServer(
+  'INSTANCE-QUERIES-1: an instance status whose answer is lost is written again, and makes no revision',
+  async (t, database) => {
+    const { near, far, proxy } = await world(t, database);
+    const row = { extension_id: 'a', instance_id: 'i', health_status: 'unhealthy', checked_ago_ms: 0 } as const;
+    proxy.cutAnswerTo('extension_instances');
+    await t.throwsAsync(() => writeInstanceStatus(far, [row]));
+    t.deepEqual(await writeInstanceStatus(far, [row]), []);
+    const [found] = await near.$client`select health_status, revision::int from extension_instances`;
+    t.deepEqual({ ...found }, { health_status: 'unhealthy', revision: 1 });
+    t.is(await audits(near, `action = 'instance_update'`), 0);
+  },
+);
 
 onServer('an import whose answer is lost may have been written, and says so', async (t, database) => {
   const { near, far, proxy } = await world(t, database);

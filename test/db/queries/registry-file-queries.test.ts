@@ -128,30 +128,33 @@ onMigrated(
   },
 );
 
-onMigrated('REGISTRY-FILE-QUERIES-1: one revision, one actor, one reason; the second time nothing', async (t, database) => {
-  const db = database.open();
-  await importText(db, REGISTRY);
-  const rows = await trail(db);
-  t.is(rows.length, 8);
-  t.deepEqual(
-    [...new Set(rows.map((row) => JSON.stringify([row.revision, row.changed_by, row.reason])))],
-    [JSON.stringify([1, WHO.actor, WHO.reason])],
-  );
-  t.deepEqual(rows.map((row) => `${row.extension_id} ${row.action}`).sort(), [
-    '123 create',
-    'full create',
-    'full instance_create',
-    'full instance_create',
-    'full thresholds_update',
-    'full version_create',
-    'full version_create',
-    'plain create',
-  ]);
-  const [made] = await db.$client`select created_by, updated_by from extensions where id = 'plain'`;
-  t.deepEqual({ ...made }, { created_by: WHO.actor, updated_by: WHO.actor });
-  await importText(db, REGISTRY);
-  t.is((await trail(db)).length, 8);
-});
+onMigrated(
+  'REGISTRY-FILE-QUERIES-1: one revision, one actor, one reason; the second time nothing',
+  async (t, database) => {
+    const db = database.open();
+    await importText(db, REGISTRY);
+    const rows = await trail(db);
+    t.is(rows.length, 8);
+    t.deepEqual(
+      [...new Set(rows.map((row) => JSON.stringify([row.revision, row.changed_by, row.reason])))],
+      [JSON.stringify([1, WHO.actor, WHO.reason])],
+    );
+    t.deepEqual(rows.map((row) => `${row.extension_id} ${row.action}`).sort(), [
+      '123 create',
+      'full create',
+      'full instance_create',
+      'full instance_create',
+      'full thresholds_update',
+      'full version_create',
+      'full version_create',
+      'plain create',
+    ]);
+    const [made] = await db.$client`select created_by, updated_by from extensions where id = 'plain'`;
+    t.deepEqual({ ...made }, { created_by: WHO.actor, updated_by: WHO.actor });
+    await importText(db, REGISTRY);
+    t.is((await trail(db)).length, 8);
+  },
+);
 
 onMigrated('REGISTRY-FILE-QUERIES-1: where a row cannot be written none is', async (t, database) => {
   const db = database.open();
@@ -194,30 +197,33 @@ onMigrated(
   },
 );
 
-onMigrated('REGISTRY-FILE-QUERIES-3: an extension that is off by itself is exported as on, and stays off by itself', async (t, database) => {
-  const db = database.open();
-  const { $client } = db;
-  await importText(db, REGISTRY);
-  await $client.unsafe(`
+onMigrated(
+  'REGISTRY-FILE-QUERIES-3: an extension that is off by itself is exported as on, and stays off by itself',
+  async (t, database) => {
+    const db = database.open();
+    const { $client } = db;
+    await importText(db, REGISTRY);
+    await $client.unsafe(`
     set local extreg.actor = 'system:auto-manager';
     update extensions set enabled = false, auto_disabled = true where id = 'plain'`);
-  const text = await exportText(db);
-  const { extensions } = JSON.parse(text) as { extensions: Record<string, { enabled: boolean }> };
-  t.deepEqual([extensions.plain?.enabled, extensions.full?.enabled], [true, false]);
-  t.is(await importText(db, text), 0);
-  await importText(db, text.replace('"x.plain"', '"x.moved"'));
-  const state = () => $client`select enabled, auto_disabled, subject from extensions where id = 'plain'`;
-  t.deepEqual([...(await state())], [{ enabled: false, auto_disabled: true, subject: 'x.moved' }]);
-  // A person's off is one, also where it was off already.
-  t.is(
-    await importText(
-      db,
-      '{"format": 1, "extensions": {"plain": {"type": "post", "subject": "x.moved", "enabled": false}}}',
-    ),
-    1,
-  );
-  t.deepEqual([...(await state())], [{ enabled: false, auto_disabled: false, subject: 'x.moved' }]);
-});
+    const text = await exportText(db);
+    const { extensions } = JSON.parse(text) as { extensions: Record<string, { enabled: boolean }> };
+    t.deepEqual([extensions.plain?.enabled, extensions.full?.enabled], [true, false]);
+    t.is(await importText(db, text), 0);
+    await importText(db, text.replace('"x.plain"', '"x.moved"'));
+    const state = () => $client`select enabled, auto_disabled, subject from extensions where id = 'plain'`;
+    t.deepEqual([...(await state())], [{ enabled: false, auto_disabled: true, subject: 'x.moved' }]);
+    // A person's off is one, also where it was off already.
+    t.is(
+      await importText(
+        db,
+        '{"format": 1, "extensions": {"plain": {"type": "post", "subject": "x.moved", "enabled": false}}}',
+      ),
+      1,
+    );
+    t.deepEqual([...(await state())], [{ enabled: false, auto_disabled: false, subject: 'x.moved' }]);
+  },
+);
 
 onMigrated('REGISTRY-FILE-QUERIES-4: thresholds alone are audited, and the feed reads them', async (t, database) => {
   const db = database.open();

@@ -47,25 +47,31 @@ const LEFT: [title: string, facts: Partial<HealthFlushRow>][] = [
 
 for (const [title, facts] of LEFT) {
   const state = `${facts.circuit_breaker_state} 2`;
-  onBoth(`RESTORED-STATE-2: a reset by SQL without a daemon counts when one starts: what ${title}`, async (t, database) => {
-    const db = database.open();
-    await left(db, facts);
-    t.deepEqual(await begun(db), { v1: state, v2: state });
-    await db.$client.unsafe(`update extension_versions set ${RESET} and version = 'v1'`);
-    t.deepEqual(await begun(db), { v1: 'closed 0', v2: state });
-    await db.$client.unsafe(`update extensions set ${RESET}`);
-    t.deepEqual(await begun(db), { v1: 'closed 0', v2: 'closed 0' });
-  });
+  onBoth(
+    `RESTORED-STATE-2: a reset by SQL without a daemon counts when one starts: what ${title}`,
+    async (t, database) => {
+      const db = database.open();
+      await left(db, facts);
+      t.deepEqual(await begun(db), { v1: state, v2: state });
+      await db.$client.unsafe(`update extension_versions set ${RESET} and version = 'v1'`);
+      t.deepEqual(await begun(db), { v1: 'closed 0', v2: state });
+      await db.$client.unsafe(`update extensions set ${RESET}`);
+      t.deepEqual(await begun(db), { v1: 'closed 0', v2: 'closed 0' });
+    },
+  );
 }
 
-onBoth('RESTORED-STATE-2: a reset that a daemon has taken over says nothing about what it wrote later', async (t, database) => {
-  const db = database.open();
-  await left(db, { circuit_breaker_state: 'closed', opened_ago_ms: null, trips: 0, epoch: 1 });
-  await db.$client.unsafe(`update extensions set ${RESET}`);
-  const later = healthRow({ ...OPEN, opened_ago_ms: 0, version: 'v2' });
-  await flushHealth(db, { writer: randomUUID(), number: 1 }, [later]);
-  t.is((await begun(db)).v2, 'open 2');
-});
+onBoth(
+  'RESTORED-STATE-2: a reset that a daemon has taken over says nothing about what it wrote later',
+  async (t, database) => {
+    const db = database.open();
+    await left(db, { circuit_breaker_state: 'closed', opened_ago_ms: null, trips: 0, epoch: 1 });
+    await db.$client.unsafe(`update extensions set ${RESET}`);
+    const later = healthRow({ ...OPEN, opened_ago_ms: 0, version: 'v2' });
+    await flushHealth(db, { writer: randomUUID(), number: 1 }, [later]);
+    t.is((await begun(db)).v2, 'open 2');
+  },
+);
 
 onBoth(
   "M25: an operator's `enabled = false` on what was disabled automatically is a disable in the trail",

@@ -224,18 +224,21 @@ const HELD: [title: string, statement: string, result: string][] = [
   ['another version makes room', `update extension_versions set rollout_percent = 0 where version = 'v6'`, 'written'],
 ];
 for (const [title, statement, expected] of HELD)
-  onPostgresOnly(`ROLLOUT-QUERIES-1: where ${title} in a transaction that is under way, it is waited for`, async (t, database) => {
-    const db = database.open();
-    await withVersions(db, { v2: {}, v3: {}, v4: { percent: 60, enabled: false }, v6: { percent: 1 } });
-    const { $client: holder } = database.open(1);
-    await holder`begin`;
-    await holder.unsafe(statement);
-    const percent = expected === 'written' ? 100 : 60;
-    const result = setRollout(db, command('v2', percent));
-    await waiting(database.open(1), 1);
-    await holder`commit`;
-    t.is((await result).kind, expected as never);
-  });
+  onPostgresOnly(
+    `ROLLOUT-QUERIES-1: where ${title} in a transaction that is under way, it is waited for`,
+    async (t, database) => {
+      const db = database.open();
+      await withVersions(db, { v2: {}, v3: {}, v4: { percent: 60, enabled: false }, v6: { percent: 1 } });
+      const { $client: holder } = database.open(1);
+      await holder`begin`;
+      await holder.unsafe(statement);
+      const percent = expected === 'written' ? 100 : 60;
+      const result = setRollout(db, command('v2', percent));
+      await waiting(database.open(1), 1);
+      await holder`commit`;
+      t.is((await result).kind, expected as never);
+    },
+  );
 
 onPostgresOnly('ROLLOUT-QUERIES-3: who holds the rows for long is not waited for', async (t, database) => {
   const db = database.open();

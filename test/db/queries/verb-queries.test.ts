@@ -371,19 +371,22 @@ async function waiting({ $client }: Database, count: number): Promise<void> {
   });
 }
 
-onPostgresOnly('VERB-QUERIES-2: a decision whose commit is delayed makes a verb void that waited for it', async (t, database) => {
-  const db = database.open();
-  await withExtension(db);
-  const decidedEarlier = { revision: await readRevision(db), after: [] };
-  const { $client: late } = database.open(1);
-  await late`begin`;
-  await late`update extensions set breaker_override = 'forced_closed'`;
-  const result = applyVerb(db, command('isolate', { decidedEarlier }));
-  await waiting(db, 1);
-  await late`commit`;
-  t.like(await result, { kind: 'void', action: 'force_closed', by: 'db:postgres' });
-  t.deepEqual(await switches(db), asRow([true, false, 'forced_closed', 0]));
-});
+onPostgresOnly(
+  'VERB-QUERIES-2: a decision whose commit is delayed makes a verb void that waited for it',
+  async (t, database) => {
+    const db = database.open();
+    await withExtension(db);
+    const decidedEarlier = { revision: await readRevision(db), after: [] };
+    const { $client: late } = database.open(1);
+    await late`begin`;
+    await late`update extensions set breaker_override = 'forced_closed'`;
+    const result = applyVerb(db, command('isolate', { decidedEarlier }));
+    await waiting(db, 1);
+    await late`commit`;
+    t.like(await result, { kind: 'void', action: 'force_closed', by: 'db:postgres' });
+    t.deepEqual(await switches(db), asRow([true, false, 'forced_closed', 0]));
+  },
+);
 
 // Who has the last word
 

@@ -29,7 +29,12 @@ const standing = test.macro<
   },
   title: (_, what, _of, expected) => `${what} ${expected === null ? 'does not count' : `counts as ${expected}`}`,
 });
-test(standing, 'MASS-FAILURE-2: what is closed and had an outcome lately', { state: 'closed', outcomeAgoMs: LATELY }, 'working');
+test(
+  standing,
+  'MASS-FAILURE-2: what is closed and had an outcome lately',
+  { state: 'closed', outcomeAgoMs: LATELY },
+  'working',
+);
 test(
   standing,
   'MASS-FAILURE-2: what is closed and had none for a health window',
@@ -38,7 +43,12 @@ test(
 );
 test(standing, 'MASS-FAILURE-2: what is closed and never had one', { state: 'closed' }, null);
 test(standing, 'MASS-FAILURE-2: what is open and on, its callers all refused,', {}, 'failing');
-test(standing, 'MASS-FAILURE-2: what is open and on, its last outcome long ago,', { outcomeAgoMs: LATELY + 1 }, 'failing');
+test(
+  standing,
+  'MASS-FAILURE-2: what is open and on, its last outcome long ago,',
+  { outcomeAgoMs: LATELY + 1 },
+  'failing',
+);
 test(standing, 'MASS-FAILURE-2: what is open, switched off and without outcomes', { enabled: false }, null);
 test(
   standing,
@@ -46,7 +56,17 @@ test(
   { enabled: false, outcomeAgoMs: 0 },
   'failing',
 );
-test(standing, 'MASS-FAILURE-3: what is half-open with an outcome lately', { state: 'half_open', outcomeAgoMs: 0 }, 'failing');
+test(
+  standing,
+  'MASS-FAILURE-3: what is half-open with an outcome lately',
+  { state: 'half_open', outcomeAgoMs: 0 },
+  'failing',
+);
 test(standing, 'MASS-FAILURE-3: what is half-open and nobody calls', { state: 'half_open' }, null);
-test(standing, 'MASS-FAILURE-3: what a person isolated, with an outcome lately,', { isIsolated: true, outcomeAgoMs: 0 }, 'working');
+test(
+  standing,
+  'MASS-FAILURE-3: what a person isolated, with an outcome lately,',
+  { isIsolated: true, outcomeAgoMs: 0 },
+  'working',
+);
 test(standing, 'MASS-FAILURE-3: what a person isolated and nobody called', { isIsolated: true }, null);

@@ -414,7 +414,8 @@ const switchedVersion = test.macro<
     const { extension } = parse(registryEntry(extensionRow('a'), { versions: [bad] }), before);
     t.deepEqual(extension?.versions, [{ ...(before.versions[0] as Version), revision: 9, ...expected }]);
   },
-  title: (_, changes) => `ROW-VALIDATION-1: ${JSON.stringify(changes)} counts on a version that is refused for its subject`,
+  title: (_, changes) =>
+    `ROW-VALIDATION-1: ${JSON.stringify(changes)} counts on a version that is refused for its subject`,
 });
 test(switchedVersion, { enabled: false }, { enabled: false, breakerOverride: 'isolated', breakerResets: 0 });
 test(switchedVersion, { breaker_override: null }, { enabled: true, breakerOverride: null, breakerResets: 0 });

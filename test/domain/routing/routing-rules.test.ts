@@ -29,7 +29,8 @@ const asText = test.macro<[wanted: unknown, got: string, isMet: boolean]>({
     t.is(unmetCondition(compileRules({ a: wanted }), contextOf({ a: got })) === null, isMet);
     t.is(unmetCondition(compileRules({ a: ['-', wanted] }), contextOf({ a: got })) === null, isMet);
   },
-  title: (_, wanted, got, isMet) => `ROUTING-RULES-2: ${JSON.stringify(wanted)} ${isMet ? 'is' : 'is not'} ${JSON.stringify(got)}`,
+  title: (_, wanted, got, isMet) =>
+    `ROUTING-RULES-2: ${JSON.stringify(wanted)} ${isMet ? 'is' : 'is not'} ${JSON.stringify(got)}`,
 });
 test(asText, 1, '1', true);
 test(asText, 1, '1.0', false);

@@ -334,18 +334,21 @@ test.serial(
   },
 );
 
-test.serial('EMBEDDED-WORKER-2: without room for a database that is the error, and nothing is left of it', async (t) => {
-  for (const hasTemplate of [true, false]) {
-    const dataDir = temporaryDirectory(t);
-    if (hasTemplate) await copyTemplateFile(dataDir);
-    // No file may become as large as the write-ahead log (16 MB), in blocks of 512 or 1024 bytes.
-    const limited = ['-c', 'ulimit -f 8000 && exec "$@"', 'sh', process.execPath, '--liftoff-only'];
-    const { child, output } = start(t, 'sh', [...limited, PROGRAM, 'open', dataDir]);
-    await until('it ended', () => child.exitCode !== null, 60_000);
-    t.regex(output(), /^Error: EFBIG: file too large, write\n$/);
-    t.deepEqual(readdirSync(dataDir), hasTemplate ? [TEMPLATE_FILE] : []);
-  }
-});
+test.serial(
+  'EMBEDDED-WORKER-2: without room for a database that is the error, and nothing is left of it',
+  async (t) => {
+    for (const hasTemplate of [true, false]) {
+      const dataDir = temporaryDirectory(t);
+      if (hasTemplate) await copyTemplateFile(dataDir);
+      // No file may become as large as the write-ahead log (16 MB), in blocks of 512 or 1024 bytes.
+      const limited = ['-c', 'ulimit -f 8000 && exec "$@"', 'sh', process.execPath, '--liftoff-only'];
+      const { child, output } = start(t, 'sh', [...limited, PROGRAM, 'open', dataDir]);
+      await until('it ended', () => child.exitCode !== null, 60_000);
+      t.regex(output(), /^Error: EFBIG: file too large, write\n$/);
+      t.deepEqual(readdirSync(dataDir), hasTemplate ? [TEMPLATE_FILE] : []);
+    }
+  },
+);
 
 test.serial('openEmbedded: a database that has no room to be opened is not called damaged', async (t) => {
   const dataDir = await copyEmbedded(temporaryDirectory(t));

@@ -341,35 +341,41 @@ onEmbedded('WIRE-SERVER-2: prepared statements go with their connection', async 
   await until('that it is gone', async () => (await names()) === 0);
 });
 
-onEmbedded('WIRE-SERVER-3: a notification goes to all who listen to its channel, and to nobody else', async (t, database) => {
-  const [one, two, deaf] = await Promise.all([0, 1, 2].map(() => RawClient.connect(t, database)));
-  if (!one || !two || !deaf) return t.fail();
-  await one.query('listen news');
-  await two.query('LISTEN "news"');
-  await deaf.query('listen other');
-  await database.open(1).$client`select pg_notify('news', 'first')`;
-  await Promise.all([one.until('A'), two.until('A')]);
-  // An UNLISTEN of one is not the others'.
-  await one.query('unlisten news');
-  two.frames.length = 0;
-  await database.open(1).$client`select pg_notify('news', 'second')`;
-  await two.until('A');
-  t.true(two.frames.at(-1)?.toString('latin1').includes('second'));
-  t.false(one.types().includes('A'));
-  t.false(deaf.types().includes('A'));
-});
+onEmbedded(
+  'WIRE-SERVER-3: a notification goes to all who listen to its channel, and to nobody else',
+  async (t, database) => {
+    const [one, two, deaf] = await Promise.all([0, 1, 2].map(() => RawClient.connect(t, database)));
+    if (!one || !two || !deaf) return t.fail();
+    await one.query('listen news');
+    await two.query('LISTEN "news"');
+    await deaf.query('listen other');
+    await database.open(1).$client`select pg_notify('news', 'first')`;
+    await Promise.all([one.until('A'), two.until('A')]);
+    // An UNLISTEN of one is not the others'.
+    await one.query('unlisten news');
+    two.frames.length = 0;
+    await database.open(1).$client`select pg_notify('news', 'second')`;
+    await two.until('A');
+    t.true(two.frames.at(-1)?.toString('latin1').includes('second'));
+    t.false(one.types().includes('A'));
+    t.false(deaf.types().includes('A'));
+  },
+);
 
-onEmbedded('WIRE-SERVER-3: who notifies itself hears it, and a rolled back notification is not heard', async (t, database) => {
-  const raw = await RawClient.connect(t, database);
-  await raw.query('listen news');
-  await raw.query('begin');
-  await raw.query("notify news, 'no'");
-  await raw.query('rollback');
-  t.false(raw.types().includes('A'));
-  await raw.query("notify news, 'yes'");
-  await raw.until('A');
-  t.pass();
-});
+onEmbedded(
+  'WIRE-SERVER-3: who notifies itself hears it, and a rolled back notification is not heard',
+  async (t, database) => {
+    const raw = await RawClient.connect(t, database);
+    await raw.query('listen news');
+    await raw.query('begin');
+    await raw.query("notify news, 'no'");
+    await raw.query('rollback');
+    t.false(raw.types().includes('A'));
+    await raw.query("notify news, 'yes'");
+    await raw.until('A');
+    t.pass();
+  },
+);
 
 test.serial('WIRE-SERVER-4: a connection that sits in a transaction while others wait is ended', async (t) => {
   const dataDir = await copyEmbedded(temporaryDirectory(t));
@@ -386,17 +392,20 @@ test.serial('WIRE-SERVER-4: a connection that sits in a transaction while others
   await embedded.close();
 });
 
-onEmbedded('WIRE-SERVER-5: COPY from the client, stray data and Terminate do not end the session', async (t, database) => {
-  const db = await withNumbers(database);
-  const raw = await RawClient.connect(t, database);
-  t.is(await raw.query('copy scratch from stdin'), 'GEZ');
-  raw.socket.write(Buffer.concat([frame('d', Buffer.from('1\n')), frame('c')]));
-  t.is(await raw.query('select 1 as one'), 'TDCZ');
-  t.true((await raw.query('copy (select 1) to stdout')).startsWith('H'));
-  raw.socket.write(frame('X'));
-  await until('the end', () => raw.closed);
-  t.is(await count(db), 0);
-});
+onEmbedded(
+  'WIRE-SERVER-5: COPY from the client, stray data and Terminate do not end the session',
+  async (t, database) => {
+    const db = await withNumbers(database);
+    const raw = await RawClient.connect(t, database);
+    t.is(await raw.query('copy scratch from stdin'), 'GEZ');
+    raw.socket.write(Buffer.concat([frame('d', Buffer.from('1\n')), frame('c')]));
+    t.is(await raw.query('select 1 as one'), 'TDCZ');
+    t.true((await raw.query('copy (select 1) to stdout')).startsWith('H'));
+    raw.socket.write(frame('X'));
+    await until('the end', () => raw.closed);
+    t.is(await count(db), 0);
+  },
+);
 
 onEmbedded(
   'greet: refuses encryption politely, ignores a cancel, and ends what is not the protocol',
@@ -434,24 +443,27 @@ onEmbedded('WireServer: a large answer and a large argument arrive whole', async
   t.is(row?.large.length, 5_000_000);
 });
 
-test.serial('EMBEDDED-1, EMBEDDED-2: a thread that hangs is ended and told once, and its directory is free again', async (t) => {
-  const dataDir = await copyEmbedded(temporaryDirectory(t));
-  const failures: Error[] = [];
-  const embedded = await openEmbedded(dataDir, { onFailure: (error) => failures.push(error), hungMs: 400 });
-  const db = open(t, dataDir);
-  await db.$client`create table scratch (n int)`;
-  const endless = db.$client.unsafe('select count(*) from generate_series(1, 1000000000000)');
-  await t.throwsAsync(async () => endless);
-  await until('the failure', () => failures.length > 0);
-  await embedded.close();
-  t.is(failures.length, 1);
-  const again = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
-  t.false(again.created);
-  const after = open(t, dataDir);
-  t.is(await count(after), 0);
-  await closeDatabase(after);
-  await again.close();
-});
+test.serial(
+  'EMBEDDED-1, EMBEDDED-2: a thread that hangs is ended and told once, and its directory is free again',
+  async (t) => {
+    const dataDir = await copyEmbedded(temporaryDirectory(t));
+    const failures: Error[] = [];
+    const embedded = await openEmbedded(dataDir, { onFailure: (error) => failures.push(error), hungMs: 400 });
+    const db = open(t, dataDir);
+    await db.$client`create table scratch (n int)`;
+    const endless = db.$client.unsafe('select count(*) from generate_series(1, 1000000000000)');
+    await t.throwsAsync(async () => endless);
+    await until('the failure', () => failures.length > 0);
+    await embedded.close();
+    t.is(failures.length, 1);
+    const again = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
+    t.false(again.created);
+    const after = open(t, dataDir);
+    t.is(await count(after), 0);
+    await closeDatabase(after);
+    await again.close();
+  },
+);
 
 test('W: a session that is lost ends its connections and is told once', async (t) => {
   const dataDir = temporaryDirectory(t);

@@ -96,8 +96,16 @@ test(
 );
 
 for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
-  test(`CONTEXT-BODY-1: ${name} names nothing where it is not given`, names, '{"tenant_id":"a","metadata":{}}', [name], {});
-  test(`CONTEXT-BODY-1: ${name} is a name like others where it is`, names, `{"metadata":{"${name}":"x"}}`, [name], { [name]: 'x' });
+  test(
+    `CONTEXT-BODY-1: ${name} names nothing where it is not given`,
+    names,
+    '{"tenant_id":"a","metadata":{}}',
+    [name],
+    {},
+  );
+  test(`CONTEXT-BODY-1: ${name} is a name like others where it is`, names, `{"metadata":{"${name}":"x"}}`, [name], {
+    [name]: 'x',
+  });
 }
 test(
   'CONTEXT-BODY-1: a prototype in the text gives nothing on',
@@ -147,7 +155,13 @@ test(
   {},
 );
 
-test('CONTEXT-BODY-2: what begins with a byte order mark names nothing', names, '\ufeff{"tenant_id":"a"}', ['tenant_id'], {});
+test(
+  'CONTEXT-BODY-2: what begins with a byte order mark names nothing',
+  names,
+  '\ufeff{"tenant_id":"a"}',
+  ['tenant_id'],
+  {},
+);
 
 test('CONTEXT-BODY-2: a member given twice is not chosen from', (t) => {
   t.is(said('{"tenant_id":"a","tenant_id":"a"}', 'tenant_id'), 'tenant_id');

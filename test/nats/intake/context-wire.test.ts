@@ -118,22 +118,28 @@ test.serial(believed, ['body'], ofBody, {});
 test.serial(believed, ['body', 'subject', 'header'], ofBody, {});
 test.serial(believed, [], {}, {});
 
-test.serial('CALLER-CONTEXT-4: where headers go first, the subject is the second choice, also after a blank header', async (t) => {
-  const listen = await listening(t, { contextFrom: ['header', 'subject'] });
-  const told = { routing: { tenant_id: 's' }, extension: { 'Tenant-Id': 's' } };
-  t.like(await listen('normalize.s'), told);
-  t.like(await listen('normalize.s', ['A: 1']), told);
-  t.like(await listen('normalize.s', ['Extreg-Tenant-Id:  ']), told);
-  t.like(await listen('normalize.s', [`Extreg-Tenant-Id: ${headerValue('Łódź')}`]), {
-    routing: { tenant_id: 'Łódź' },
-    extension: { 'Tenant-Id': 'Łódź' },
-  });
-});
+test.serial(
+  'CALLER-CONTEXT-4: where headers go first, the subject is the second choice, also after a blank header',
+  async (t) => {
+    const listen = await listening(t, { contextFrom: ['header', 'subject'] });
+    const told = { routing: { tenant_id: 's' }, extension: { 'Tenant-Id': 's' } };
+    t.like(await listen('normalize.s'), told);
+    t.like(await listen('normalize.s', ['A: 1']), told);
+    t.like(await listen('normalize.s', ['Extreg-Tenant-Id:  ']), told);
+    t.like(await listen('normalize.s', [`Extreg-Tenant-Id: ${headerValue('Łódź')}`]), {
+      routing: { tenant_id: 'Łódź' },
+      extension: { 'Tenant-Id': 'Łódź' },
+    });
+  },
+);
 
-test.serial('CALLER-CONTEXT-2: a router that does not ask passes on what is believed, whatever the body says', async (t) => {
-  const listen = await listening(t, { contextFrom: ['body', 'header'], asks: false });
-  t.like(await listen('normalize.s', LINES, BODY), { routing: null, extension: ofHeaders });
-});
+test.serial(
+  'CALLER-CONTEXT-2: a router that does not ask passes on what is believed, whatever the body says',
+  async (t) => {
+    const listen = await listening(t, { contextFrom: ['body', 'header'], asks: false });
+    t.like(await listen('normalize.s', LINES, BODY), { routing: null, extension: ofHeaders });
+  },
+);
 
 test.serial('CALLER-CONTEXT-3: a configured environment is what routing and the extension are told', async (t) => {
   const listen = await listening(t, { environment: 'prod', contextFrom: ['body', 'header'] });
@@ -176,21 +182,24 @@ const ORDERS: readonly (readonly ContextSource[])[] = [
 ];
 
 for (const contextFrom of ORDERS)
-  test.serial(`CALLER-CONTEXT-4: for any call, the extension is told what routing used (${contextFrom.join(', ')})`, async (t) => {
-    const listen = await listening(t, { contextFrom });
-    await fc.assert(
-      fc.asyncProperty(anyCall, async ({ rest, headers, top, metadata }) => {
-        const lines = Object.entries(headers).map(([name, text]) => `${name}: ${headerValue(text)}`);
-        const { routing, extension } = (await listen(rest, lines, JSON.stringify({ ...top, metadata }))) as Heard;
-        const inBody: readonly string[] = [...Object.values(top), ...Object.values(metadata)];
-        for (const key of KEYS) {
-          const used = routing?.[key];
-          const told = extension[headerOf(key).replace('Extreg-', '')] ?? '';
-          if (told !== '') t.is(told, used ?? '');
-          const isInBody = contextFrom.includes('body') && used !== undefined && inBody.includes(used);
-          if (!isInBody) t.is(told, used ?? '', 'what no body says is told by a header');
-        }
-      }),
-      { numRuns: 25 },
-    );
-  });
+  test.serial(
+    `CALLER-CONTEXT-4: for any call, the extension is told what routing used (${contextFrom.join(', ')})`,
+    async (t) => {
+      const listen = await listening(t, { contextFrom });
+      await fc.assert(
+        fc.asyncProperty(anyCall, async ({ rest, headers, top, metadata }) => {
+          const lines = Object.entries(headers).map(([name, text]) => `${name}: ${headerValue(text)}`);
+          const { routing, extension } = (await listen(rest, lines, JSON.stringify({ ...top, metadata }))) as Heard;
+          const inBody: readonly string[] = [...Object.values(top), ...Object.values(metadata)];
+          for (const key of KEYS) {
+            const used = routing?.[key];
+            const told = extension[headerOf(key).replace('Extreg-', '')] ?? '';
+            if (told !== '') t.is(told, used ?? '');
+            const isInBody = contextFrom.includes('body') && used !== undefined && inBody.includes(used);
+            if (!isInBody) t.is(told, used ?? '', 'what no body says is told by a header');
+          }
+        }),
+        { numRuns: 25 },
+      );
+    },
+  );
