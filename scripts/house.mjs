@@ -240,6 +240,56 @@ export function unknownIds(files, readers) {
   return [...misnamed, ...unknown];
 }
 
+/** Words that a reader of another project's documentation would not search for; ARCHITECTURE.md has those that are used instead. */
+const BANNED = /\b(told|whoever|somebody|nobody|reckon(?:s|ed|ing)?|owe[sd]?)\b/gi;
+
+/** Prose of a source file: its comments, and texts of several words. Without code in backquotes. @returns {[line: number, text: string][]} */
+function proseOf(code) {
+  return code.split('\n').flatMap((line, at) => {
+    const comment = /^\s*(?:\/\/|\/?\*)(.*)$/.exec(line)?.[1] ?? /\s\/\/ (.*)$/.exec(line)?.[1] ?? '';
+    const texts = comment === '' ? [...line.matchAll(/(['`])((?:(?!\1).)*? (?:(?!\1).)*?)\1/g)].map(([, , text]) => text) : [];
+    return [comment, ...texts].filter((text) => text !== '').map((text) => [at + 1, text]);
+  });
+}
+
+/** Prose of a page: without code blocks. @returns {[line: number, text: string][]} */
+function proseOfPage(page) {
+  let isCode = false;
+  return page.split('\n').flatMap((line, at) => {
+    const isFence = /^\s*```/.test(line);
+    if (isFence) isCode = !isCode;
+    return isFence || isCode ? [] : [[at + 1, line]];
+  });
+}
+
+/** `pages`: Markdown by path. */
+export function bannedWords(files, pages) {
+  const prose = [
+    ...files.map(({ path, code }) => [`src/${path}`, proseOf(code)]),
+    ...pages.map(([path, text]) => [path, proseOfPage(text)]),
+  ];
+  return prose.flatMap(([path, lines]) =>
+    lines.flatMap(([line, text]) =>
+      [...text.replace(/`[^`]*`/g, '').matchAll(BANNED)].map(([word]) => `${path}:${line} says "${word}"`),
+    ),
+  );
+}
+
+/** Records that were written before the rule stay as they were. */
+const FIRST_RECORD_IN_PLAIN_WORDS = 24;
+
+/** The pages of the project. @returns {[path: string, text: string][]} */
+export function readPages() {
+  const names = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .filter((name) => {
+      const [, number] = /^decisions\/(\d+)/.exec(name) ?? [];
+      return number === undefined || Number(number) >= FIRST_RECORD_IN_PLAIN_WORDS;
+    })
+    .map((name) => `docs/${name}`);
+  return ['README.md', 'ARCHITECTURE.md', ...names].map((name) => [name, readFileSync(join(ROOT, name), 'utf8')]);
+}
+
 /** The numbers of the table in ARCHITECTURE.md. */
 export function houseNumbers(files, readers) {
   const all = arrows(files);
@@ -266,6 +316,7 @@ export function houseNumbers(files, readers) {
     'files over 300 lines': files.filter(({ lines }) => lines.length - 1 > LONGEST_FILE).length,
     'invariant ids': ids.size,
     'ambiguous invariant ids': ambiguousIds(files).length,
+    'banned words': bannedWords(files, readPages()).length,
     'dead exports': deadExports(files, readers).length,
   };
 }
@@ -297,6 +348,7 @@ function main() {
     ...tooLong(files),
     ...ambiguousIds(files),
     ...unknownIds(files, readers),
+    ...bannedWords(files, readPages()),
     ...deadExports(files, readers),
   ];
   if (problems.length === 0) return;

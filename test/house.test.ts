@@ -18,6 +18,8 @@ interface House {
   deadExports(files: readonly SourceFile[], readers: readonly [string, string][]): string[];
   ambiguousIds(files: readonly SourceFile[]): string[];
   unknownIds(files: readonly SourceFile[], readers: readonly [string, string][]): string[];
+  bannedWords(files: readonly SourceFile[], pages: readonly [string, string][]): string[];
+  readPages(): [path: string, text: string][];
   functionsOf(file: SourceFile): { readonly name: string; readonly length: number }[];
 }
 
@@ -101,6 +103,19 @@ test('house: an id is made of the name of its file, stated once, and known where
     'test/x.ts cites CALL-2, which no file states',
   ]);
   t.deepEqual(house.unknownIds(stating, [['test/x.ts', `test('${cited}-1: once, in UTF-8')`]]), []);
+});
+
+test('house: comments, texts and pages use the words of the field', (t) => {
+  t.deepEqual(house.bannedWords(FILES, house.readPages()), []);
+  const says = (code: string) => house.bannedWords([file('db/x.ts', code)], []).length;
+  t.is(says('// Whoever calls is told.\n'), 2);
+  t.is(says('/** What is owed. */\n'), 1);
+  t.is(says("const x = 'nobody is there';\n"), 1);
+  t.is(says('const owed = told; // reckoned\n'), 1);
+  t.is(says("// `owed` is a member of the answer.\nconst owed = ['owed'];\n"), 0);
+  t.deepEqual(house.bannedWords([], [['README.md', 'a\n```\ntold\n```\nSomebody `told`\n']]), [
+    'README.md:5 says "Somebody"',
+  ]);
 });
 
 test('house: what is exported is imported somewhere', (t) => {

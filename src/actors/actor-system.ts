@@ -1,7 +1,7 @@
 // The running daemon without its edges: runtimes, router, writers and the clock that drives them, put together from ports.
 // main.ts gives it real edges; tests give it simulated ones.
 //
-// ACTOR-SYSTEM-1. What a breaker decides is told and logged at once, then written; nothing waits for the database.
+// ACTOR-SYSTEM-1. Breaker transitions are logged and published immediately and persisted asynchronously.
 // ACTOR-SYSTEM-2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush (a person's
 //     verbs before automatic changes, facts last), then actors stop.
 // ACTOR-SYSTEM-3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
@@ -236,7 +236,7 @@ export class ActorSystem {
     });
   }
 
-  /** ACTOR-SYSTEM-2. Resolves when everything owed is written, or the database is away, and no actor runs. */
+  /** ACTOR-SYSTEM-2. Resolves when everything pending is written, or the database is away, and no actor runs. */
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();

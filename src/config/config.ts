@@ -178,7 +178,7 @@ function checkTogether(
   if (areFine('http_host') && !isLoopback(config.http_host))
     complain(
       'http_host',
-      `expected ${expectedText(SETTINGS.http_host)}, got '${config.http_host}': without access tokens whoever reaches the port would be served`,
+      `expected ${expectedText(SETTINGS.http_host)}, got '${config.http_host}': without access tokens every client that reaches the port would be served`,
     );
   const timeout = config.circuit_breaker_timeout_seconds;
   if (areFine('open_max_seconds', 'circuit_breaker_timeout_seconds') && config.open_max_seconds < timeout)

@@ -1,7 +1,7 @@
 // What of a setting may be shown: in a problem, by `check-config --print`. CONFIG-4 of config.ts.
 import { type SettingKey, settingOf } from './schema.js';
 
-/** `value` as somebody wrote it or as it was checked. */
+/** `value` as it was written or as it was checked. */
 export function masked(key: SettingKey, value: unknown): unknown {
   const { secret } = settingOf(key);
   if (value === null || secret === undefined) return value;

@@ -54,7 +54,7 @@ const NATS_SERVER =
   '((nats|tls)://)?([^\\s/,@\\u0000-\\u001f]+@)?([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?/?';
 const NATS_URL = `^${NATS_SERVER}(\\s*,\\s*${NATS_SERVER})*$`;
 
-/** What somebody is called for; the rest follows from these, or is for the log. */
+/** What an operator is paged for; the rest follows from these, or is for the log. */
 const PAGING_EVENTS: readonly EventKind[] = [
   'circuit_opened',
   'circuit_closed',
@@ -228,7 +228,7 @@ export const SETTINGS = {
       minimum: 0,
       maximum: 1,
       description:
-        'Success rate over the health window, from 10 outcomes on, under which a default version is passed over nine times of ten where another takes the call, an instance is `degraded`, and an extension told by `high_failure_rate`.',
+        'Success rate over the health window, from 10 outcomes on, under which a default version is skipped nine times of ten if another gets the call, an instance is `degraded`, and an extension is reported by `high_failure_rate`.',
     }),
     0.8,
   ),

@@ -1,4 +1,4 @@
-// Where settings are given: flags, environment and file, each read into a list of what somebody wrote, unchecked.
+// Where settings are given: flags, environment and file, each read into a list of what was written, unchecked.
 // config.ts decides between them and checks the values.
 import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,7 +17,7 @@ const CONFIG_FILES = ['extreg.config.yaml', 'extreg.config.yml', 'extreg.config.
 const CONFIG_VARIABLE = envName('config');
 const ROOT = 'extension_registry';
 
-/** One value as somebody wrote it. */
+/** One value as it was written. */
 export interface Given {
   readonly key: SettingKey;
   readonly origin: string;
@@ -142,7 +142,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 export const firstLine = (error: unknown): string =>
   String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
 
-/** False too where it cannot be looked at: whoever uses it then says why. */
+/** False also if it cannot be read: its use then says why. */
 export function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();

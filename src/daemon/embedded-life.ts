@@ -1,6 +1,6 @@
 // The embedded database of a daemon over all its lives.
 //
-// EMBEDDED-LIFE-1. An embedded database that is lost is opened again on the same socket; nobody else needs to know.
+// EMBEDDED-LIFE-1. An embedded database that is lost is opened again on the same socket; its clients reconnect.
 import type { Clock } from '../actors/ports/clock.js';
 import { errorText } from '../db/database-errors.js';
 import { type EmbeddedDatabase, openEmbedded } from '../embedded/postgres/embedded.js';

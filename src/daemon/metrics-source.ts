@@ -1,4 +1,4 @@
-// The daemon's own numbers for the metrics page, read from whoever has them.
+// The daemon's own numbers for the metrics page, read from their sources.
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Readiness } from '../actors/ports/api.js';
 import type { DaemonNumbers } from '../telemetry/metrics.js';

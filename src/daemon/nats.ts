@@ -13,7 +13,7 @@ export interface Nats {
   readonly connection: BrokerConnection;
   readonly url: string;
   readonly token: string | null;
-  /** It is the server of this daemon alone; nobody is on it but who can read our files. */
+  /** It is the server of this daemon alone; only clients that can read our files are on it. */
   readonly isEmbedded: boolean;
   stop(): Promise<void>;
 }

@@ -138,7 +138,7 @@ function logLook(path: string, file: Looked, log: Logger): void {
   }
 }
 
-/** REGISTRY-SOURCE-1. False: it was told to stop before the schema was ready. Rejects where the schema does not fit. */
+/** REGISTRY-SOURCE-1. False: it was stopped before the schema was ready. Rejects if the schema does not fit. */
 async function prepareSchema(
   connection: DatabaseConnection,
   migrate: boolean,

@@ -5,7 +5,7 @@ export const FIRST_RETRY_MS = 250;
 /** However long it was away, its return is noticed within two seconds. */
 export const MAX_RETRY_MS = 1500;
 
-/** Resolves after `ms`, or when it is told to stop. */
+/** Resolves after `ms`, or when it is stopped. */
 export function pause(ms: number, clock: Clock, stopped: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {

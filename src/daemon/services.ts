@@ -26,7 +26,7 @@ export interface Services {
   start(): void;
 }
 
-/** `isOwnServer`: the server is embedded, so that whoever is on it could read its token. */
+/** `isOwnServer`: the server is embedded, so that its clients could read its token. */
 export function createServices(
   config: Config,
   wire: Wire,

@@ -20,7 +20,7 @@ const NOT_CONNECTED = [
   ...['CONNECT_TIMEOUT', 'CONNECTION_ENDED'],
 ];
 
-/** True: the connection was lost, so that nobody knows whether what was sent has been done. */
+/** True: the connection was lost, so that it is unknown whether what was sent has been done. */
 export function isAnswerLost(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== null) return ENDED.includes(state);
@@ -28,7 +28,7 @@ export function isAnswerLost(error: unknown): boolean {
   return code !== null && !NOT_CONNECTED.includes(code);
 }
 
-/** What others were in the way of (deadlock, serialisation), or somebody cancelled: nothing of it was done, and it can be sent again. */
+/** What others were in the way of (deadlock, serialisation), or what was cancelled: nothing of it was done, and it can be sent again. */
 export function isGivenUp(error: unknown): boolean {
   const state = sqlState(error) ?? '';
   return state.startsWith('40') || state === '57014';

@@ -40,7 +40,7 @@ export function stringifyExactJson(value: Json, indent = 0): string {
   return write(value, indent, '\n');
 }
 
-/** The same with doubles for its numbers, for whoever only looks at them. */
+/** The same with doubles for its numbers, for code that only reads them. */
 export function withoutExactNumbers(value: Json): unknown {
   if (value instanceof ExactNumber) return Number(value.text);
   if (Array.isArray(value)) return value.map(withoutExactNumbers);

@@ -1,4 +1,4 @@
-// Work that can be put aside between its steps, so that whoever runs it decides how much of it is done at a time.
+// Work that can be put aside between its steps, so that its runner decides how much of it is done at a time.
 
 /** Yields after each step, none of which takes longer than a fraction of a millisecond. */
 export type Steps<Result> = Generator<undefined, Result, void>;

@@ -1,9 +1,9 @@
-// One target that somebody watches: what its actor did since the last flush, for all its viewers.
+// One target that has viewers: what its actor did since the last flush, for all its viewers.
 //
 // WATCH-1. In the actor's own step an item is kept by reference or counted as dropped; nothing is serialised there.
 // WATCH-2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
 //     snapshot, which is never dropped. A snapshot in the same state as the one before it takes that one's place.
-// WATCH-3. Whoever joins gets actor and snapshot as they are, and then only what comes after.
+// WATCH-3. A viewer that joins gets actor and snapshot as they are, and then only what comes after.
 // WATCH-4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
@@ -23,7 +23,7 @@ export interface WatchDeps {
   readonly wall: WallClock;
   /** There is something to flush. */
   readonly onItem: () => void;
-  /** Something could not be made a frame of and is left out; told once for each watch. */
+  /** Something could not be made a frame of and is left out; reported once for each watch. */
   readonly onUnreadable: (sessionId: string, error: unknown) => void;
 }
 
@@ -67,7 +67,7 @@ export class Watch implements ActorObserver {
   ) {
     this.sessionId = `${target.extensionId}@${target.version}`;
     this.#end = target.watch(this);
-    // Nobody has joined yet.
+    // No viewer has joined yet.
     this.#kept = [];
   }
 

@@ -13,7 +13,7 @@
 //     its target says that it is through. Whatever closed does, recovering does too.
 // BREAKER-MACHINE-7. Other settings never lengthen a time that runs: it ends when it would have, or sooner, as the settings in force say
 //     from now on. The open time is one, and the slow start, and the lease of a probe. (An open breaker then begins a new
-//     generation, which concerns nobody: it has no permits out.)
+//     generation, which has no effect: it has no permits in flight.)
 //
 // Long: one statechart, with every guard, action and delay named.
 import { assign, emit, enqueueActions, setup } from 'xstate';
@@ -39,7 +39,7 @@ const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => 
   lastFailureMs: nowMs,
 });
 
-/** BREAKER-MACHINE-7. Without jitter: whoever sets a time sees it kept. */
+/** BREAKER-MACHINE-7. Without jitter: a time that is set is exact. */
 function shortenedOpenUntilMs(
   { openUntilMs, trips }: BreakerContext,
   { settings, nowMs }: Extract<BreakerEvent, { type: 'settings.changed' }>,
@@ -47,7 +47,7 @@ function shortenedOpenUntilMs(
   return endsBy(openUntilMs, nowMs, openMs(trips, settings, 0));
 }
 
-/** `reason`: why it would open; null: the count is high. null in all: nothing to warn of, or that was told in this window. */
+/** `reason`: why it would open; null: the count is high. null in all: nothing to warn of, or it was reported in this window. */
 function warningDue(
   { window, settings, warnedAtMs }: BreakerContext,
   nowMs: number,
@@ -158,7 +158,7 @@ export const breakerMachine = setup({
       else enqueue.emit({ type: 'breaker.would_open', reason, evidence, nowMs });
       enqueue.assign({ warnedAtMs: { ...context.warnedAtMs, [which]: nowMs } });
     }),
-    /** The world is told that it is open: since when belongs to it. */
+    /** It is published as open: since when belongs to that. */
     noteIsolated: assign({ openedAtMs: ({ context, event }) => context.openedAtMs ?? timeOf(event, context) }),
     noteClosed: assign({
       closedAtMs: ({ context, event }) => timeOf(event, context),

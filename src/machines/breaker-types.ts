@@ -52,7 +52,7 @@ export interface BreakerContext extends Omit<BreakerInput, 'override' | 'facts' 
   /** When the lease of each of them is over, in the same order. */
   readonly leasesUntilMs: readonly number[];
   readonly probeSuccesses: number;
-  /** When each warning was last told: at most once per window, and none keeps the other from being told. */
+  /** When each warning was last emitted: at most once per window, and independent of the other. */
   readonly warnedAtMs: { readonly wouldOpen: number; readonly highFailureCount: number };
 }
 

@@ -1,4 +1,4 @@
-// Events of the registry on NATS, for whoever listens. Losing one loses nothing: the log and the audit trail have it.
+// Events of the registry on NATS, for any subscriber. Losing one loses nothing: the log and the audit trail have it.
 import type { PublishEvent } from '../actors/ports/transport.js';
 import type { BrokerConnection } from './connection/connection.js';
 import type { Subjects } from './wire/subjects.js';

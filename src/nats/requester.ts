@@ -8,7 +8,7 @@
 // REQUESTER-5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
 // REQUESTER-6. A entry's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
 // REQUESTER-7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
-//     stood still with it, and whoever answers when the server goes on has failed nobody.
+//     stood still with it, and an extension that answers when the server goes on has not failed.
 // REQUESTER-8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
 // REQUESTER-9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
 //
@@ -67,7 +67,7 @@ class PendingRequest {
 interface RequesterCounts {
   /** Attempts waiting for their end. */
   readonly pending: number;
-  /** Replies that nobody waited for any more, forged ones included. */
+  /** Replies without a pending request, forged ones included. */
   readonly strayReplies: number;
 }
 

@@ -1,4 +1,4 @@
-// The last guard: what is thrown where nobody waits for it is logged, and the daemon carries on.
+// The last guard: what is thrown outside of any handler is logged, and the daemon carries on.
 import { config as rxjs } from '#rxjs';
 import { stackOf } from './error-text.js';
 import type { Logger } from './log.js';
@@ -25,7 +25,7 @@ export function guarded<Args extends unknown[]>(
   };
 }
 
-/** For a promise that nobody waits for. */
+/** For a promise that is not awaited. */
 export function unawaited(log: Logger, where: string, promise: Promise<unknown>): void {
   promise.catch((error: unknown) => logUnexpected(log, where, error));
 }

@@ -1,4 +1,4 @@
-// A log line that somebody outside can provoke as often as he likes: written at most once per period, with how many were held back.
+// A log line that a client can provoke as often as it likes: written at most once per period, with how many were held back.
 import type { Logger } from './log.js';
 
 const PERIOD_MS = 10_000;

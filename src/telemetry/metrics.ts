@@ -1,4 +1,4 @@
-// The one table of metrics: whoever writes a sample takes name, type and labels from here, and docs/metrics.md is
+// The one table of metrics: writers of samples take name, type and labels from here, and docs/metrics.md is
 // compared with it by a test.
 //
 // METRICS-1. Names of the specification keep their spelling; new ones are in base units (seconds, bytes, ratios).
@@ -210,7 +210,7 @@ export const DAEMON_METRICS = {
   },
   extension_registry_audit_facts_dropped_total: {
     type: 'counter',
-    help: 'Facts that the audit trail lost, because too many were owed.',
+    help: 'Facts that the audit trail lost, because too many were pending.',
     labels: [],
   },
   extension_registry_health_rows_dropped_total: {

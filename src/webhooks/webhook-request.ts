@@ -1,8 +1,8 @@
 // One request to one receiver of notices: what is sent, how it is signed, and what the answer means.
 //
 // WEBHOOK-REQUEST-1. The signature covers the timestamp and the bytes of the body, and is made anew for each try: neither can be changed
-//     on the way, and what somebody recorded cannot be sent again later.
-// WEBHOOK-REQUEST-2. Whoever answers can neither send us elsewhere nor keep us busy: a redirect is not followed, and of an answer no more
+//     on the way, and what was recorded cannot be sent again later.
+// WEBHOOK-REQUEST-2. A receiver can neither send us elsewhere nor keep us busy: a redirect is not followed, and of an answer no more
 //     than its head is read.
 import { createHmac } from 'node:crypto';
 import { type IncomingMessage, Agent as PlainAgent, request as sendPlain } from 'node:http';

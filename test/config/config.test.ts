@@ -125,7 +125,7 @@ test('CONFIG-2: all that is wrong is reported at once, with key, origin, value a
   });
   t.deepEqual([...problems].sort(), [
     'EXTENSION_REGISTRY_HTPP_PORT: no such environment variable; did you mean EXTENSION_REGISTRY_HTTP_PORT?',
-    "http_host (environment EXTENSION_REGISTRY_HTTP_HOST): expected a loopback address: localhost, 127.0.0.1 or ::1, got '0.0.0.0': without access tokens whoever reaches the port would be served",
+    "http_host (environment EXTENSION_REGISTRY_HTTP_HOST): expected a loopback address: localhost, 127.0.0.1 or ::1, got '0.0.0.0': without access tokens every client that reaches the port would be served",
     "http_port (flag --http-port): expected an integer from 0 to 65535, got '12abc'",
     "log_level (environment EXTENSION_REGISTRY_LOG_LEVEL): expected one of trace, debug, info, warn, error, fatal, got 'loud'",
     'minimum_volume (file extreg.config.yaml): expected an integer from 1 to 1000000, got 0',

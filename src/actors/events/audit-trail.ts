@@ -34,7 +34,7 @@ export class AuditTrail {
     void this.flush();
   };
 
-  /** Writes what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
+  /** Writes what is pending; resolves when nothing is, or the database is away. Called again with every tick. */
   flush(): Promise<void> {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = null;

@@ -1,7 +1,7 @@
 // Tells what happened: one log line, one NATS event and, for what belongs there, one audit fact per notice.
 //
 // NOTICES-1. A notice is logged in full before anything else, so that nothing that happened depends on NATS or the database.
-// NOTICES-2. A publisher that throws is logged, and ends neither the notice nor the step of the breaker that is told of.
+// NOTICES-2. A publisher that throws is logged, and ends neither the notice nor the breaker's step that it reports.
 
 import type { TripEvidence } from '../../domain/breaker/trip-evidence.js';
 import type { EventKind, Evidence, RegistryEvent } from '../../domain/registry/events.js';

@@ -4,7 +4,7 @@ import { Observable, repeat, retry } from '#rxjs';
 import { nextRestart } from '../../domain/breaker/restart-intensity.js';
 import type { Clock } from '../ports/clock.js';
 
-/** `onFailed` is told of each failure, and whether the restart limit was reached by it. Never errors, never completes. */
+/** `onFailed` is called for each failure, with whether it reached the restart limit. Never errors, never completes. */
 export function keepAlive(
   life$: Observable<never>,
   clock: Clock,
@@ -35,7 +35,7 @@ export function after(ms: number, clock: Clock): Observable<0> {
   });
 }
 
-/** Emits every `ms` on the given clock, for as long as somebody listens. */
+/** Emits every `ms` on the given clock, while it has a subscriber. */
 export function every(ms: number, clock: Clock): Observable<0> {
   return after(ms, clock).pipe(repeat());
 }

@@ -1,8 +1,8 @@
-// An extension's rows as they are in force: as the feed told them, over that what this daemon wrote and the feed has not
-// told yet, over that what it owes to a database that is away.
+// An extension's rows as they are in force: as the feed delivered them, over that what this daemon wrote and the feed has not
+// delivered yet, over that what is pending while the database is away.
 //
 // EFFECTIVE-ROW-1. What was written here holds against what was read before it, and gives way to what was read after it.
-// EFFECTIVE-ROW-2. What is owed holds, whatever is told, until it is settled.
+// EFFECTIVE-ROW-2. What is pending stays in force, whatever the feed delivers, until it is settled.
 import { type Extension, isSameRow, type Version } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
 import { afterVerb, type BreakerVerb, type Decision } from '../../domain/registry/verbs.js';
@@ -14,7 +14,7 @@ export type Switches = Partial<
 
 interface Written {
   readonly switches: Switches;
-  /** Of the row as it was told when it was written. */
+  /** Of the row as the feed had delivered it when it was written. */
   readonly toldRevision: number;
   readonly uid: string | null;
 }
@@ -39,13 +39,13 @@ export class RowInForce {
 
   tell(told: Extension): void {
     this.#told = told;
-    // EFFECTIVE-ROW-1. A revision below the one told before is that of a row that was made anew.
+    // EFFECTIVE-ROW-1. A revision below the one delivered before is that of a row that was inserted again.
     for (const [name, { switches, toldRevision, uid }] of this.#written) {
       const row = rowOf(told, name);
       const isSame = row !== undefined && isSameRow(row, { uid });
       if (!isSame || row.revision < toldRevision || row.revision >= switches.revision) this.#written.delete(name);
     }
-    // It was written, and is told before its answer has come.
+    // It was written, and the feed delivers it before the answer has come.
     for (const [name, { id }] of this.#owed) if (rowOf(told, name)?.putBackId === id) this.#owed.delete(name);
     this.#renew();
   }
@@ -55,7 +55,7 @@ export class RowInForce {
     this.#written.clear();
   }
 
-  /** False: the feed has told it, or something newer. */
+  /** False: the feed has delivered it, or something newer. */
   write(name: RowName, switches: Switches): boolean {
     const row = rowOf(this.#withoutOwed(), name);
     if (row === undefined || switches.revision <= row.revision) return false;

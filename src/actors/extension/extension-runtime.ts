@@ -60,7 +60,7 @@ export class ExtensionRuntime {
   /** Invocations answered, by `ok` or error code. */
   readonly results = new Map<string, number>();
   readonly durations = new DurationBuckets();
-  /** Calls that somebody received, by the version that took them and what made it take them. */
+  /** Calls that an extension received, by the version they were routed to and why. */
   readonly calls = new Map<string, Record<Why, number>>();
   /** Calls that an extension of `policy.fallback` took, by its id. */
   readonly fallbacks = new Map<string, number>();
@@ -204,21 +204,21 @@ export class ExtensionRuntime {
     this.#takeOver(isNews ? { version } : null);
   }
 
-  /** A verb that is in force at once, and owed to the database. */
+  /** A verb that is in force immediately, and pending in the database. */
   owe(version: string | null, decision: Decision<BreakerVerb>): void {
     this.#forget(version);
     this.#rows.owe(version, decision);
     this.#takeOver({ version });
   }
 
-  /** A verb was written late: that which is owed (`isOwed`), which is in force already, or one that was decided before it. */
+  /** A verb was written late: the pending one (`isOwed`), which is in force already, or one that was decided before it. */
   noteLateVerb(version: string | null, row: WrittenRow, decision: Decision, isOwed: boolean): void {
     if (isOwed) this.#rows.settle(version);
     this.#rows.write(version, { ...row, ...trailAfter(decision) });
     this.#takeOver();
   }
 
-  /** What is owed will not be written. */
+  /** What is pending will not be written. */
   forgive(version: string | null): void {
     this.#rows.settle(version);
     this.#takeOver();
@@ -261,7 +261,7 @@ export class ExtensionRuntime {
     yield* this.#set.stopping();
   }
 
-  /** What was owed gives way to a new decision, which is compared with what was before both. */
+  /** What was pending is superseded by a new decision, which is compared with what was before both. */
   #forget(version: string | null): void {
     this.#rows.settle(version);
     this.#extension = this.#rows.extension;
@@ -298,7 +298,7 @@ export class ExtensionRuntime {
     const rows = { registered: this.#registered, entry: this.#entry };
     if (!(yield* this.#set.building({ before, extension, ...rows, isCurrent }))) return;
     this.#extension = extension;
-    // That its rows differ from those of another history is nobody's decision.
+    // That its rows differ from those of another history is no operator's decision.
     if (isNewHistory) this.#obeyAll(extension);
     this.#forgetCalls();
     for (const service of this.#firstToLast(decided)) {
@@ -320,7 +320,7 @@ export class ExtensionRuntime {
     this.#obeyed = new WeakMap();
   }
 
-  /** Those that whoever decided looks at first. */
+  /** Those that the operator looks at first. */
   #firstToLast(decided: { readonly version: string | null } | null): Iterable<Service> {
     const meant = decided?.version == null ? undefined : this.#set.get(decided.version);
     const first = [meant, this.#set.default].filter((service) => service !== undefined && service !== null);

@@ -3,7 +3,7 @@
 //
 // INSTANCE-STATUS-1. A report is taken once: its id is another than that of the one before. A row without ids, as an old daemon left it, is a
 //     report where its revision has moved and it says something else than it did. The first that is read of a row is one
-//     where it says `unhealthy`, whoever wrote it.
+//     where it says `unhealthy`, no matter who wrote it.
 // INSTANCE-STATUS-2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
 //     here, or else two daemons would pass each other's reports to and fro. A reset takes an `unhealthy` back.
 // INSTANCE-STATUS-3. What a report says stands until it is taken back, or a call or check has shown here how it is. It is never written
@@ -92,7 +92,7 @@ export class InstanceStatuses {
     return healthStatus === 'unhealthy' ? [{ instance, isMeasured: reportId === null }] : [];
   }
 
-  /** INSTANCE-STATUS-2. The row that is owed for one instance, null where none is; it counts as being written from then on. */
+  /** INSTANCE-STATUS-2. The pending row of one instance, null if there is none; it counts as being written from then on. */
   owed(
     extensionId: string,
     instanceId: string,
@@ -125,7 +125,7 @@ export class InstanceStatuses {
     };
   }
 
-  /** `written` false: the database is away, and the row is owed again. */
+  /** `written` false: the database is away, and the row is pending again. */
   settled(instanceId: string, written: boolean): void {
     const known = this.#known.get(instanceId);
     if (known?.writing == null) return;

@@ -70,7 +70,7 @@ export function* makingService(
   return { version, target, instances, extensionParts, madeOf, ownRoute: route(null, version.subject), pool };
 }
 
-/** True: whoever picks one of these may as well pick the other. */
+/** True: either of these may be picked for the other. */
 function takesSame(a: Instance, b: Instance | undefined): boolean {
   if (a === b) return true;
   if (b === undefined || a.id !== b.id || a.subject !== b.subject) return false;

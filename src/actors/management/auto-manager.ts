@@ -1,14 +1,14 @@
 // Switches extensions off and on in the registry as their breakers open and close.
 //
-// AUTO-MANAGER-1. While the brake holds (disable-guard.ts) nothing is switched off, not even what was owed before. Switching on is not braked.
-// AUTO-MANAGER-2. Per extension only the latest wanted change is owed; while the database is away it waits.
-// AUTO-MANAGER-3. A change is applied only to the revision of the row it was decided on. Where that has moved on, somebody else was
+// AUTO-MANAGER-1. While the disable guard holds (disable-guard.ts) nothing is disabled, not even what was pending. Enabling is not held.
+// AUTO-MANAGER-2. Per extension only the latest wanted change is pending; while the database is away it waits.
+// AUTO-MANAGER-3. A change is applied only to the revision of the row it was decided on. If that has moved on, another decision was
 //     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
 // AUTO-MANAGER-4. The event is published after the commit, and the row's audit row is made by the commit itself.
 // AUTO-MANAGER-5. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
 //     closed all along has nothing to say about it, and the two would undo each other's changes without end. A write whose
 //     answer was lost may be this one's own.
-// AUTO-MANAGER-6. What has to wait (AUTO-MANAGEMENT-4, AUTO-MANAGER-1) is not owed: a tick decides it anew, on what is then. A restart forgets the damping: what
+// AUTO-MANAGER-6. What has to wait (AUTO-MANAGEMENT-4, AUTO-MANAGER-1) is not pending: a tick decides it again, on what is then. A restart forgets the damping: what
 //     was switched off has to prove itself to the new process anyhow.
 // AUTO-MANAGER-7. A row that another transaction holds delays no other: it is tried after the others, once per pass.
 // AUTO-MANAGER-8. If the answer to a write was lost, its result is looked up before anything else is written to the row, even if the change
@@ -31,7 +31,7 @@ export class AutoManager {
   readonly #waiting = new Map<string, 'damped' | 'braked'>();
   /** AUTO-MANAGER-5. Slots whose breaker was not closed here since their row was last on. */
   readonly #witnessed = new WeakSet<ExtensionRuntime>();
-  /** Revision that the last write for a runtime was decided on. While its row has it, nobody knows what became of the write. */
+  /** Revision that the last write for a runtime was decided on. While its row has it, the result of the write is unknown. */
   #tried = new WeakMap<ExtensionRuntime, number>();
   /** AUTO-MANAGER-8. Writes whose answer was lost, by the extension's id. */
   readonly #unanswered = new Map<string, AutoChange>();
@@ -115,7 +115,7 @@ export class AutoManager {
     }
   }
 
-  /** Applies what is owed; resolves when nothing is, or the database is away. */
+  /** Applies what is pending; resolves when nothing is, or the database is away. */
   flush(): Promise<void> {
     this.#writing ??= this.#applyAll();
     return this.#writing;
@@ -133,7 +133,7 @@ export class AutoManager {
         if (this.#held.has(id)) tried.add(id);
       }
     } finally {
-      // With the last look at what is wanted: whoever wants more from now on begins another pass.
+      // With the last look at what is wanted: a change that is wanted from now on begins another pass.
       this.#writing = null;
     }
   }

@@ -4,7 +4,7 @@
 //     counts all anew where enough fail for it to matter: N extensions that open at once cost N steps.
 // DISABLE-GUARD-2. Between ticks the count does not know who had traffic since, so only a tick tells, and decides what was held back by
 //     a count that it does not confirm.
-// DISABLE-GUARD-3. An episode is told when it begins and when it is over, which is when for RELEASE_MS it was none.
+// DISABLE-GUARD-3. An episode is reported when it begins and when it is over, which is when for RELEASE_MS it was none.
 
 import { isMassFailure, MIN_FAILING, type TrafficState, trafficStateOf } from '../../domain/health/mass-failure.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
@@ -33,7 +33,7 @@ export class DisableGuard {
     return this.isOn || this.#isMassFailure;
   }
 
-  /** An episode was told and is not over. */
+  /** An episode was reported and is not over. */
   get isOn(): boolean {
     return this.#lastMassMs !== null;
   }

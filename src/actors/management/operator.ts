@@ -1,9 +1,9 @@
 // Carries out what a person tells an extension or one version of it.
 //
 // OPERATOR-1. A verb is in force here as soon as its row is written; the feed's later telling of it changes nothing.
-// OPERATOR-2. While the database is away, what concerns breakers alone is in force at once and owed: of each row the latest verb. It
+// OPERATOR-2. While the database is away, what concerns breakers alone is in force immediately and pending: of each row the latest verb. It
 //     is written when the database is back, and before automatic changes of that extension.
-// OPERATOR-3. What is owed is void where another person has decided something about the extension since: that is told, and what
+// OPERATOR-3. A pending verb is superseded if another operator has decided something about the extension since: that is reported, and what
 //     the registry says is in force.
 // OPERATOR-4. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
 //     given up: it was done in that time, which its id tells, or is not done at all.
@@ -21,7 +21,7 @@ import type { ExecuteVerb, VerbAnswer, VerbOrder } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
 import type { ApplyVerb, VerbCommand, VerbResult } from '../ports/storage.js';
 
-/** How long a write may take, and whoever asks for it waits. */
+/** How long a write may take, and its caller waits. */
 const ANSWER_MS = 5000;
 /** How long one that is pending may take: the others wait for it. */
 const PENDING_MS = 2000;
@@ -77,7 +77,7 @@ export class Operator {
     });
   };
 
-  /** Writes what is owed; resolves when nothing is, or the database is away. Called again with every tick. */
+  /** Writes what is pending; resolves when nothing is, or the database is away. Called again with every tick. */
   flush(): Promise<void> {
     this.#flushing ??= this.#flushAll().finally(() => {
       this.#flushing = null;
@@ -90,7 +90,7 @@ export class Operator {
     for (const owed of this.#owed.values()) owed.revision = revision;
   }
 
-  /** Writes what is owed; takes nothing more that could only be owed, and says what is lost. */
+  /** Writes what is pending; accepts nothing more that could only be queued, and reports what is lost. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.flush();

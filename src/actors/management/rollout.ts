@@ -1,7 +1,7 @@
 // A rollout, from the admin API to the rows and back: what a person sets is written, and answered when it is in force here.
 //
 // MANAGEMENT-ROLLOUT-1. An answer waits until this daemon has the revision that was written, for a limited time, and says whether it has the
-//     percentage in force then: a row may be refused for something else, or somebody else may have changed it since.
+//     percentage in force then: a row may be refused for something else, or another operator may have changed it since.
 import { filter, firstValueFrom, from, map, race, Subject, startWith } from '#rxjs';
 import type { Extension } from '../../domain/registry/extension.js';
 import { sharesOf } from '../../domain/registry/rollout.js';

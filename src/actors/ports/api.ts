@@ -84,9 +84,9 @@ export interface VerbOrder {
 export type VerbAnswer =
   | {
       readonly kind: 'in_force';
-      /** Of the row that was written; null while it is owed. */
+      /** Of the row that was written; null while it is pending. */
       readonly revision: number | null;
-      /** The database is away: it is written when it is back, unless somebody decides otherwise before. */
+      /** The database is away: it is written when it is back, unless an operator decides otherwise before. */
       readonly owed: boolean;
       readonly enabled: boolean;
       readonly autoDisabled: boolean;
@@ -162,7 +162,7 @@ export interface RolloutDesk {
 // For inspector/
 
 /**
- * Sees what the actor of one target does, from within its steps: it has to be quick, and one that throws is told no more.
+ * Sees what the actor of one target does, from within its steps: it has to be quick, and one that throws is called no more.
  * Snapshots hold the windows by reference.
  */
 export interface ActorObserver {
@@ -178,9 +178,9 @@ export interface ActorObserver {
 export interface WatchableTarget {
   readonly extensionId: string;
   readonly version: string;
-  /** What the breaker is told to be in, without a person's override. */
+  /** The breaker's own state, without an operator's override. */
   readonly publishedState: BreakerStateName;
-  /** Returns the way to end it. Nothing is attached to an actor that nobody watches. */
+  /** Returns the way to end it. Nothing is attached to an actor without viewers. */
   watch(observer: ActorObserver): () => void;
 }
 

@@ -8,7 +8,7 @@ import type { Verb } from '../../domain/registry/verbs.js';
 
 export type BreakerStateName = 'closed' | 'open' | 'half_open';
 
-/** What one target owes the database. Counts are added to the row's; points in time travel as ages. */
+/** What of one target is pending for the database. Counts are added to the row's; points in time travel as ages. */
 export interface HealthFlushRow {
   readonly extension_id: string;
   /** Of the rows that it was measured for; null or absent where it is not known. */
@@ -47,14 +47,14 @@ interface FlushedRow {
 export interface FlushResult {
   /** Rows that failed alone too; they are dropped, not retried for ever. */
   readonly dropped: readonly FlushedRow[];
-  /** Rows that somebody else's transaction holds; not written, to be flushed again. */
+  /** Rows that another transaction holds; not written, to be flushed again. */
   readonly held: readonly FlushedRow[];
 }
 
 /** `number`: of this process, growing with each, from 1. Writes all rows in one transaction; rejects where nothing was written, or the answer was lost: `WasFlushed` tells. */
 export type FlushHealth = (number: number, rows: readonly HealthFlushRow[]) => Promise<FlushResult>;
 
-/** Whether that flush was written. Where it was not, it will not be. Rejects where that cannot be told now. */
+/** Whether that flush was written. If it was not, it will not be. Rejects if that cannot be determined now. */
 export type WasFlushed = (number: number) => Promise<boolean>;
 
 /** What an instance's row is to say of it. */
@@ -72,7 +72,7 @@ export interface InstanceStatusRow {
 
 /**
  * Writes all rows in one statement, whatever else happened to them; rejects where the database cannot be reached. Returns those
- * that were not written because somebody else's transaction holds them.
+ * that were not written because another transaction holds them.
  */
 export type WriteInstanceStatus = (
   rows: readonly InstanceStatusRow[],
@@ -93,14 +93,14 @@ export interface AutoChange {
 }
 
 /**
- * `applied` with the row's new revision, now or when it was sent before; else somebody changed the row since it was decided.
- * Rejects while the database is away; where an answer was lost, it may have been applied. A HeldError: somebody holds the row.
+ * `applied` with the row's new revision, now or when it was sent before; else the row was changed since it was decided.
+ * Rejects while the database is away; where an answer was lost, it may have been applied. A HeldError: another transaction holds the row.
  */
 export type ApplyAutoChange = (
   change: AutoChange,
 ) => Promise<{ readonly applied: true; readonly revision: number } | { readonly applied: false }>;
 
-/** A person's verb for an extension or a version of it, as the database is told it. */
+/** An operator's verb for an extension or a version of it, as it is written. */
 export interface VerbCommand {
   /** A UUID, which its audit row gets: sent twice, it is done once. */
   readonly id: string;
@@ -113,7 +113,7 @@ export interface VerbCommand {
   readonly reason: string;
   /** null: it is decided now. Else it was decided earlier, and counts only if no other person has decided since. */
   readonly decidedEarlier: {
-    /** Revision of the registry that whoever decided had seen. */
+    /** Revision of the registry that the operator had seen. */
     readonly revision: number;
     /** Ids of verbs that went before it from the same place: they are no other person's. */
     readonly after: readonly string[];
@@ -133,15 +133,15 @@ export interface WrittenRow {
 export type VerbResult =
   /** `version` null: the extension's own row was written. Of a version, `autoDisabled` is its extension's. */
   | { readonly kind: 'applied'; readonly version: string | null; readonly row: WrittenRow }
-  /** Somebody decided since; nothing was written. */
+  /** Another decision was made since; nothing was written. */
   | { readonly kind: 'void'; readonly action: string; readonly by: string | null }
   | { readonly kind: 'extension_not_found' }
   /** `isOwnRow`: it is what the extension's own row stands for, beside version rows. */
   | { readonly kind: 'version_not_found'; readonly isOwnRow: boolean };
 
 /**
- * `remainingMs`: how long whoever asks still waits; when that is over, nothing is written any more. Rejects while the database
- * is away, or somebody holds the row for too long; where an answer was lost, it may have been written.
+ * `remainingMs`: how long the caller still waits; when that is over, nothing is written any more. Rejects while the database
+ * is away, or another transaction holds the row for too long; where an answer was lost, it may have been written.
  */
 export type ApplyVerb = (command: VerbCommand, remainingMs: () => number) => Promise<VerbResult>;
 
@@ -173,7 +173,7 @@ export type RolloutResult =
       readonly others: readonly { readonly version: string; readonly percent: number; readonly key: string | null }[];
     };
 
-/** Like ApplyVerb: `remainingMs` says how long whoever asks still waits; rejects while the database is away. */
+/** Like ApplyVerb: `remainingMs` says how long the caller still waits; rejects while the database is away. */
 export type SetRollout = (command: RolloutCommand, remainingMs: () => number) => Promise<RolloutResult>;
 
 /** A change of a version's rollout percentage, as the audit trail has it. */

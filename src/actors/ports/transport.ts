@@ -52,7 +52,7 @@ export interface AttemptListener {
 
 /**
  * Sends one attempt: the caller's body and headers with ours, and waits `timeoutMs` for the reply.
- * `remainingMs`: what is left of the caller's budget, told to the extension. `attempt` counts from 1.
+ * `remainingMs`: what is left of the caller's budget, sent to the extension. `attempt` counts from 1.
  */
 export type SendAttempt = (
   route: Route,
@@ -85,8 +85,8 @@ export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 /** What a caller says of itself, as far as it is believed; read only where it is asked for. */
 export interface CallContext extends Context {
   /**
-   * Set where an answer of `get` would have been a guess: the caller is to be told this instead. null: none was. It is that of
-   * all that was asked since, so whoever begins another question sets it to null before.
+   * Set where an answer of `get` would have been a guess: the caller gets this error instead. null: none was. It is that of
+   * all that was asked since, so it is set to null before another question.
    */
   problem: InvocationError | null;
 }
@@ -98,7 +98,7 @@ export interface Invocation {
   readonly arrivedMs: number;
   /** `Extreg-Timeout-Ms`; null where the caller named none. Checked: min_budget_ms..max_budget_ms. */
   readonly budgetMs: number | null;
-  /** Set by the router as soon as it knows: when the caller stops waiting, monotonic. A reply owed longer is dropped. */
+  /** Set by the router as soon as it knows: when the caller stops waiting, monotonic. A reply that is pending for longer is dropped. */
   deadlineMs: number;
   readonly context: CallContext;
   /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */

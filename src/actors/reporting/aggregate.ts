@@ -1,7 +1,7 @@
 // The health of all extensions together, once a minute: logged, kept for the metrics page, and each of them judged.
 //
 // AGGREGATE-1. However many extensions there are, the event loop is never held for longer than one chunk.
-// AGGREGATE-2. `high_failure_rate` is told when an extension's success rate falls under the minimum, and again only after it was
+// AGGREGATE-2. `high_failure_rate` is reported when an extension's success rate falls under the minimum, and again only after it was
 //     back. Too few outcomes to judge change nothing.
 import { exhaustMap, type Observable, repeat, type Subscription, takeWhile } from '#rxjs';
 import { type ExtensionHealth, type HealthSummary, summarize } from '../../domain/health/health-report.js';
@@ -20,7 +20,7 @@ const AGGREGATE_MS = 60_000;
 const EXTENSIONS_PER_CHUNK = 500;
 
 export class Aggregate {
-  /** AGGREGATE-2. Targets whose rate is low, as it was told. */
+  /** AGGREGATE-2. Targets whose low rate was reported. */
   readonly #low = new WeakSet<Target>();
   #last: HealthSummary | null = null;
   #passes: Subscription | null = null;

@@ -71,7 +71,7 @@ export class HealthView implements HealthSource, MetricsSource {
           override: overrideOf(extension, service.version.version),
           ...this.target(runtime, service.target),
         })),
-        // Nothing runs of these, and whoever switches one on should see what is set over it.
+        // Nothing runs of these, and an operator who enables one should see its override.
         ...extension.versions
           .filter(({ version, enabled }) => !enabled && runtime.service(version) === null)
           .map(({ version }) => ({

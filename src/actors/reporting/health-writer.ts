@@ -50,7 +50,7 @@ export class HealthWriter {
   /** HEALTH-WRITER-1. The flush whose answer was lost; null: none. */
   #unanswered: { readonly number: number; readonly parts: readonly Part[] } | null = null;
   #flushing: Promise<void> | null = null;
-  /** What comes after `#flushing`; null: nobody asked for it yet. */
+  /** What comes after `#flushing`; null: none was requested yet. */
   #following: Promise<void> | null = null;
   dropped = 0;
 
@@ -79,10 +79,10 @@ export class HealthWriter {
         this.#flushed.set(target, { ...this.#flushedOf(runtime, target), epoch: NO_EPOCH });
   }
 
-  /** Writes everything that is owed as of now; resolves when it is written, dropped, or the database is away. */
+  /** Writes everything that is pending as of now; resolves when it is written, dropped, or the database is away. */
   flush(): Promise<void> {
     if (this.#flushing === null) return this.#begin();
-    // One that has not begun yet takes everything along: whoever asks while the database hangs shares it.
+    // One that has not begun yet takes everything along: requests while the database hangs share it.
     this.#following ??= this.#flushing.then(() => {
       this.#following = null;
       return this.flush();
@@ -198,7 +198,7 @@ export class HealthWriter {
 const nameOf = ({ extension_id, version }: { readonly extension_id: string; readonly version: string }): string =>
   `${extension_id}@${version}`;
 
-/** What the target owes; null: nothing changed since the last flush. */
+/** What of the target is pending; null: nothing changed since the last flush. */
 function rowOf(
   runtime: ExtensionRuntime,
   { target, version }: Service,

@@ -1,4 +1,4 @@
-// Brings what instances came to be to their rows, every second where anything changed. What could not be written is owed
+// Writes the status of instances to their rows, every second if any changed. What could not be written is pending
 // still; only the latest counts. A row that another transaction holds keeps no other waiting.
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
@@ -23,7 +23,7 @@ export class InstanceStatusWriter {
     this.#held = new HeldRows(deps.clock, deps.log);
   }
 
-  /** Writes what is owed; resolves when it is written, or the database is away. */
+  /** Writes what is pending; resolves when it is written, or the database is away. */
   flush(): Promise<void> {
     this.#writing ??= this.#write().finally(() => {
       this.#writing = null;

@@ -4,9 +4,9 @@
 // CALL-2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
 //     unseen: it keeps its permit and its place until it ends, for an extension is judged by its own timeout.
 // CALL-3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
-// CALL-4. Where nobody received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
+// CALL-4. If no extension received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
 //     instance at once and outside `retry`.
-// CALL-5. While nobody has received anything of it, the next candidate takes it; retries stay with the version that had it first.
+// CALL-5. While no extension has received anything of it, it moves to the next candidate; retries stay with the version that had it first.
 // CALL-6. What serves in another extension's place holds a place of its own extension too.
 //
 // Long: the life of one call, from its first attempt to its answer, is one state machine.
@@ -62,7 +62,7 @@ export class Call implements AttemptListener {
   readonly #choice: Choice;
   /** Others were asked before the version chosen. */
   #isPassedOver = false;
-  /** Who may take it if those who were asked do not; null: nobody had to be thought of. */
+  /** The candidates that are left; null: none was needed so far. */
   #others: Candidates | null = null;
   /** Whose version serves it. */
   #serving: ExtensionRuntime;
@@ -71,7 +71,7 @@ export class Call implements AttemptListener {
   readonly #place: ConcurrencySlot;
   /** Why the version chosen did not take it, or the first that was asked in its place. */
   #refusal: InvocationError | null = null;
-  /** Of the candidate that has it, until somebody received it. */
+  /** Of the candidate that has it, until the extension received it. */
   #why: Why | null = null;
   readonly #attempt = new Attempt();
   /** Sent so far. */
@@ -216,14 +216,14 @@ export class Call implements AttemptListener {
     this.#why = why;
     invocation.deadlineMs =
       invocation.arrivedMs + (invocation.budgetMs ?? Math.min(longestMs(version), this.#deps.maxBudgetMs));
-    // The time of whoever was asked before is not that of this one.
+    // The timeout of the candidate before is not that of this one.
     if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
     this.#deadlineTimer = null;
     if (version.retry > 0) serving.retryBudget.countCall(invocation.arrivedMs);
     this.#place.take(serving);
   }
 
-  /** Somebody received it, once per call: for the counts of who takes calls. */
+  /** The extension received it, once per call: for the counts of calls by version. */
   #countReceived(why: Why): void {
     this.#why = null;
     this.#serving.countCall(this.#service.version.version, why);
@@ -241,7 +241,7 @@ export class Call implements AttemptListener {
     return others === true && this.#trySend(nowMs, null) === null;
   }
 
-  /** CALL-5, after an attempt that nobody received. */
+  /** CALL-5, after an attempt that no extension received. */
   #moveOn(nowMs: number): boolean {
     if (this.#tried.failed !== null || this.#gate === 'disabled' || nowMs >= this.#invocation.deadlineMs) return false;
     const serving = this.#serving;

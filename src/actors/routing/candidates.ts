@@ -1,9 +1,9 @@
-// Who is asked to take a call, in order: the version chosen for it, then whoever may stand in for that one.
+// The candidates for a call, in order: the version chosen for it, then those that it may fail over to.
 //
-// CANDIDATES-1. A version that rules chose is replaced by nobody, unless the extension's policy has `rules_fallback`.
+// CANDIDATES-1. A call does not fail over from a version that rules chose, unless the extension's policy has `rules_fallback`.
 // CANDIDATES-2. A version that the rollout chose gives its share to the default in the same instant.
 // CANDIDATES-3. Then, where routing looks at health: versions without rules or percentage, the highest first, then the extensions of
-//      `policy.fallback`, each with its own choice, candidates and breaker. Nobody is asked twice, and at most eight other
+//      `policy.fallback`, each with its own choice, candidates and breaker. No extension is asked twice, and at most eight other
 //      extensions for one call: those have fallbacks too, and a call must not cost more than it is worth.
 // CANDIDATES-4. A default version that fails too often is asked after those that do not, and before those that do as well; but for
 //      every tenth call, so that it can come back. What it did before its breaker opened is not held against it once that has

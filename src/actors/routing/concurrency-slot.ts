@@ -16,7 +16,7 @@ export class ConcurrencySlot {
     return runtime === this.#holder;
   }
 
-  /** Whoever held it before lets it go. */
+  /** The extension that held it before releases it. */
   take(serving: ExtensionRuntime): void {
     if (serving === this.#holder) return;
     this.letGo();

@@ -51,7 +51,7 @@ export function createExplain(deps: ExplainDeps): Explain {
 
 interface ExplainContext extends CallContext {
   readonly values: Readonly<Record<string, string>>;
-  /** Keys that nobody has asked for so far. */
+  /** Keys that have not been read so far. */
   unused(): string[];
 }
 

@@ -13,7 +13,7 @@ type Chosen = PoolMember<Endpoint, Route>;
 
 /** Subjects that this call has been to in vain; null: none. */
 export interface Tried {
-  /** Nobody was listening: no attempt goes there again. */
+  /** No responders: no attempt goes there again. */
   readonly absent: readonly string[] | null;
   /** An attempt failed: others come first. */
   readonly failed: readonly string[] | null;

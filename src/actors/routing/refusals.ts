@@ -1,4 +1,4 @@
-// What a caller is told where its call gets no answer of the extension.
+// The error that a caller gets if its call gets no answer of the extension.
 import { type InvocationError, LASTING_REASONS, type UnavailableReason } from '../../domain/registry/errors.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';

@@ -1,9 +1,9 @@
 // The observers of one target's actor, over the lives of that actor.
 //
-// ACTOR-INSPECTION-1. While nobody watches, nothing is attached to the actor.
-// ACTOR-INSPECTION-2. Whoever watches is told of each actor anew, of the error that ends one (the actor itself tells no snapshot then) and
+// ACTOR-INSPECTION-1. Without a viewer nothing is attached to the actor.
+// ACTOR-INSPECTION-2. A viewer gets each actor anew, the error that ends one (the actor itself emits no snapshot then) and
 //     of its stop.
-// ACTOR-INSPECTION-3. An observer that throws is told no more. Within an actor's step its error would reach whoever sent the event, and
+// ACTOR-INSPECTION-3. An observer that throws is called no more. Within an actor's step its error would reach the sender of the event, and
 //     the actor would never take another one.
 import type { AnyActor, AnyMachineSnapshot, AnyStateMachine, InspectionEvent, Subscription } from 'xstate';
 import type { ActorObserver } from '../ports/api.js';

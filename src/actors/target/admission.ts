@@ -1,4 +1,4 @@
-// What a target says to somebody who wants to send an attempt. Numbers, since every call asks.
+// Whether a target admits an attempt. Numbers, since every call asks.
 
 /** Positive: the permit. Else why not, one of the values below. */
 export type Admission = number;

@@ -1,4 +1,4 @@
-// What the end of an attempt means for the target it was sent to, whoever sent it: a call or an active check.
+// What the end of an attempt means for the target it was sent to, no matter what sent it: a call or an active check.
 import { classify, type Outcome } from '../../domain/breaker/outcome.js';
 import type { AttemptEnd, Reply } from '../ports/transport.js';
 import type { Attempt } from './in-flight.js';

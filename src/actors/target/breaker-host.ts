@@ -1,6 +1,6 @@
 // The actor of one breaker over its lives: what the hot path reads of it, what it tells, and what it leaves to its successor.
 //
-// BREAKER-HOST-1. `mode`, `generation` and `openUntilMs` are those in force: they follow each snapshot before anybody is told of it.
+// BREAKER-HOST-1. `mode`, `generation` and `openUntilMs` are those in force: they follow each snapshot before any event of it.
 // BREAKER-HOST-2. While the actor has failed nothing is admitted; its facts outlive it and grow older, so the next one resumes where it
 //     would be by then. Commands that come meanwhile change the facts.
 // BREAKER-HOST-3. An actor that is watched also gets its successes as events, at most one per SAMPLE_MS, each with how many it stands
@@ -65,7 +65,7 @@ export class BreakerHost {
   #mustProve: boolean;
   #told: BreakerEmitted[] = [];
   readonly #inspection = new ActorInspection();
-  /** Successes that the watched actor has not been told of. */
+  /** Successes that have not been sent to the watched actor. */
   #untoldSuccesses = 0;
   #lastSampleMs = Number.NEGATIVE_INFINITY;
 
@@ -97,7 +97,7 @@ export class BreakerHost {
         mustProve: this.#mustProve,
       },
     });
-    // Told once the new state is in force: an event is emitted while the transition is still under way.
+    // Emitted once the new state is in force: the actor emits while the transition is still under way.
     actor.on('*', (event) => this.#told.push(event));
     actor.subscribe({
       next: (snapshot) => this.#follow(snapshot),
@@ -106,7 +106,7 @@ export class BreakerHost {
         this.mode = 'failed';
         this.generation = nextGeneration();
         this.#actor = null;
-        // What it told with its last breath is not in force.
+        // What it emitted as it failed is not in force.
         this.#told = [];
         this.#inspection.actorFailed(error);
         subscriber.error(error);
@@ -124,7 +124,7 @@ export class BreakerHost {
     };
   });
 
-  /** Somebody counts the probes that are out. */
+  /** The probes in flight are counted elsewhere. */
   get isRunning(): boolean {
     return this.#actor !== null;
   }
@@ -145,7 +145,7 @@ export class BreakerHost {
     return Math.max(this.openUntilMs - nowMs, 0);
   }
 
-  /** What the world is told: isolated shows as open, forced closed as closed, failed as the state it failed in. */
+  /** The state that is published: isolated as open, forced closed as closed, failed as the state it failed in. */
   get publishedState(): BreakerStateName {
     switch (this.mode) {
       case 'closed':

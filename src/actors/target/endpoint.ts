@@ -29,7 +29,7 @@ export class Endpoint implements EndpointStats, PoolSeat {
   /** Its failures in the target's present row of failures, which `targetRow` names. */
   failuresInTargetRow = 0;
   targetRow = -1;
-  /** Nobody has been listening since; null: somebody is, as far as is known. */
+  /** No responders since then; null: there are some, as far as is known. */
   absentSinceMs: number | null = null;
 
   /** When it may be tried; meaningful only while it is out. */

@@ -3,7 +3,7 @@
 // IN-FLIGHT-1. Beginning and ending an attempt takes constant time and allocates nothing: the attempts are the links of the list.
 import type { Endpoint } from './endpoint.js';
 
-/** One message to an extension, or to come: owned by whoever sends it, used for one attempt after another. */
+/** One message to an extension, or to come: owned by its sender, used for one attempt after another. */
 export class Attempt {
   /** The generation it was admitted in; see target.ts. */
   permit = 0;

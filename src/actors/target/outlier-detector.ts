@@ -4,7 +4,7 @@
 //     comes in: ejection comes before the breaker.
 // OUTLIER-DETECTOR-2. An endpoint that is out is tried by one call or check at a time once its time is over. That one counts for the endpoint
 //     alone: a success brings it back, a failure doubles its time.
-// OUTLIER-DETECTOR-3. When the breaker opens, whoever is out may be tried as soon as calls pass again: those in rotation were no better.
+// OUTLIER-DETECTOR-3. When the breaker opens, ejected endpoints may be tried as soon as calls pass again: those in rotation were no better.
 // OUTLIER-DETECTOR-4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
 // OUTLIER-DETECTOR-5. Judging all of them at a tick costs as much as looking at each once.
 // OUTLIER-DETECTOR-6. Another ejection_seconds never lengthens a time that runs: it ends when it would have, or sooner.

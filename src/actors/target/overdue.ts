@@ -2,9 +2,9 @@
 //
 // OVERDUE-1. Each look counts them anew, those of the present generation that are their target's business; one that settles is no
 //     longer counted. So the count is never more than the last look found.
-// OVERDUE-2. None is where that time is not told by MIN_SAMPLES at least, or where it reaches the timeout; and none within MIN_MS: a
+// OVERDUE-2. None is if that time is not known from MIN_SAMPLES at least, or where it reaches the timeout; and none within MIN_MS: a
 //     pause of the extension shorter than that is no hang, however fast it is else.
-// OVERDUE-3. The time until NATS last stood still is held against nobody: what was out then has all of its time from there on.
+// OVERDUE-3. The time until NATS last stood still is not counted: what was in flight then has all of its time from there on.
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { HealthWindow } from '../../domain/health/health-window.js';
 import type { Endpoint } from './endpoint.js';

@@ -21,7 +21,7 @@ export class TargetStats {
     failureMs: null,
     latencyMs: null,
   };
-  /** Of whoever listens on the version's own subject, where there are no instances; see Endpoint. */
+  /** Of the subscribers of the version's own subject, if it has no instances; see Endpoint. */
   readonly #presence: Pick<Endpoint, 'absentSinceMs'> = { absentSinceMs: null };
   #passedOver = 0;
 
@@ -58,13 +58,13 @@ export class TargetStats {
     return successMs === null && failureMs === null ? null : nowMs - Math.max(successMs ?? 0, failureMs ?? 0);
   }
 
-  /** Somebody received an attempt, whatever became of it. */
+  /** An extension received an attempt, whatever its result. */
   notePresence(endpoint: Endpoint | null): void {
     (endpoint ?? this.#presence).absentSinceMs = null;
   }
 
   /**
-   * Nobody listens there. True: the target has succeeded within its window and somebody was there until less than `graceMs`
+   * No responders there. True: the target has succeeded within its window and had responders until less than `graceMs`
    * ago, so that this is a restart.
    */
   noteAbsence(endpoint: Endpoint | null, windowMs: number, graceMs: number, nowMs: number): boolean {

@@ -189,7 +189,7 @@ export class Target {
     }
   }
 
-  /** Permit (positive) or refusal; takes a probe's permit where half-open. Whoever gets one begins an attempt or gives it back. */
+  /** Permit (positive) or refusal; takes a probe's permit if half-open. Its caller begins an attempt or returns it. */
   tryAdmit(nowMs: number): Admission {
     this.#hadTraffic = true;
     // The clock says that its time is over; the timer that shows it may be late (BREAKER-MACHINE-2).
@@ -253,7 +253,7 @@ export class Target {
     else if (outcome === 'failure') this.#failed(attempt, nowMs);
   }
 
-  /** Nobody listens there. True: it is a restart (see TargetStats) and no probe, so that it counts for nothing. */
+  /** No responders there. True: it is a restart (see TargetStats) and no probe, so that it counts for nothing. */
   isWithinAbsenceGrace(endpoint: Endpoint | null, graceMs: number, nowMs: number): boolean {
     const isRestart = this.measured.noteAbsence(endpoint, this.#window.windowMs, graceMs, nowMs);
     return isRestart && this.#breaker.mode !== 'halfOpen';

@@ -1,4 +1,4 @@
-// `extreg explain <id>`: who would take a call, and why. Ends with 0 where somebody takes it, with 1 where it would be refused.
+// `extreg explain <id>`: which version would get a call, and why. Exits with 0 if one gets it, with 1 if it would be refused.
 import { Command } from '#commander';
 import type { Explanation } from '../../domain/routing/explanation.js';
 import { adminJson } from '../daemon/admin-request.js';

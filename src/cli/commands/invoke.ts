@@ -77,7 +77,10 @@ async function request(config: Config, subject: string, payload: Buffer, options
     return await nc.request(subject, payload, { timeout: waitMs, ...(headers ? { headers } : {}) });
   } catch (error) {
     if (error instanceof RequestError && error.isNoResponders())
-      throw new CommandError(EXIT.unreachable, `nobody serves ${subject}: no daemon is connected to ${nc.getServer()}`);
+      throw new CommandError(
+        EXIT.unreachable,
+        `no responders on ${subject}: no daemon is connected to ${nc.getServer()}`,
+      );
     if (error instanceof TimeoutError)
       throw new CommandError(EXIT.unreachable, `no answer on ${subject} within ${waitMs} ms`);
     throw new CommandError(EXIT.unreachable, `the call failed: ${(error as Error).message}`);
@@ -129,12 +132,12 @@ function problemOf(reply: Msg): Problem | null {
   const message = reply.headers?.get('Nats-Service-Error') ?? '';
   if (ours === '') return { ours: false, text: `the extension answered ${status}: ${message}` };
   const reason = reasonOf(reply.data);
-  const told = reason === '' || message.includes(reason) ? '' : ` (${reason})`;
+  const detail = reason === '' || message.includes(reason) ? '' : ` (${reason})`;
   const hint = reason === 'row_invalid' ? "; 'extreg migrate --dry-run' says why" : '';
-  return { ours: true, text: `${ours}: ${message}${told}${hint}` };
+  return { ours: true, text: `${ours}: ${message}${detail}${hint}` };
 }
 
-/** Whether and when the call that met an error of ours may be made again, in lines like headers; '' where it is not told. */
+/** Whether and when the call that met an error of ours may be made again, in lines like headers; '' if it is not known. */
 function repetition(body: Uint8Array, problem: Problem | null): string {
   if (problem?.ours !== true) return '';
   const error = errorIn(body);

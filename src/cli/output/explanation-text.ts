@@ -1,6 +1,6 @@
 // An explanation for a person: which version was chosen, who is asked in which order, and what the call would get.
 //
-// EXPLANATION-TEXT-1. Every verdict is a sentence that says why; what was asked for and nothing looks at is told.
+// EXPLANATION-TEXT-1. Every verdict is a sentence that says why; context that no rule reads is reported.
 // EXPLANATION-TEXT-2. What the registry or a caller named cannot obey the terminal (output.ts).
 import { UNAVAILABLE_REASONS } from '../../domain/registry/errors.js';
 import type {
@@ -175,8 +175,8 @@ function answerText({ answer }: Explanation): string {
       return `taken by ${targetName(answer)}, ${placeText(answer)}`;
     case 'refused': {
       const { code, message, reason } = answer;
-      const told = reason === null || reason === code || message.includes(reason) ? '' : ` (${reason})`;
-      return `refused, ${code}: ${message}${told}`;
+      const detail = reason === null || reason === code || message.includes(reason) ? '' : ` (${reason})`;
+      return `refused, ${code}: ${message}${detail}`;
     }
     default:
       return answer satisfies never;
@@ -184,7 +184,7 @@ function answerText({ answer }: Explanation): string {
 }
 
 const placeText = ({ instance_id, subject }: { readonly instance_id: string | null; readonly subject: string }) =>
-  instance_id === null ? `whoever listens on ${subject}` : `instance ${instance_id} on ${subject}`;
+  instance_id === null ? `any subscriber of ${subject}` : `instance ${instance_id} on ${subject}`;
 
 const targetName = ({ extension_id, version }: { readonly extension_id: string; readonly version: string }): string =>
   `${extension_id}@${version}`;

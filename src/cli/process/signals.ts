@@ -1,10 +1,10 @@
-// How a running daemon is told to end, and that it then ends.
+// Signals that stop a running daemon, and that it then ends.
 //
 // SIGNALS-1. The first SIGINT, SIGTERM or SIGQUIT starts the stop, once; when it is through, the process exits 0.
 // SIGNALS-2. A further signal within 1 s of the first is a repeat (npm forwards a Ctrl-C that the terminal sends as well): ignored.
 //     A later one ends the process at once, with 128 and the signal's number.
 // SIGNALS-3. A stop that takes longer than its deadline, or fails, ends the process with 1.
-// SIGNALS-4. A terminal that is gone ends what ran in it: SIGHUP, a parent that changed, output that nobody reads any more.
+// SIGNALS-4. A terminal that is gone ends what ran in it: SIGHUP, a parent that changed, output without a reader.
 //     A service without a terminal reloads on SIGHUP instead. A broken output never ends a process by an exception.
 // SIGNALS-5. No reader of the output can hold the process: if what is buffered for it cannot be written, the process kills itself, because
 //     an exit would wait for the write that is in progress.

@@ -12,7 +12,7 @@ import { changeLines, changesForPrograms } from './registry-changes.js';
 import { subjectRules, withRegistry } from './registry-database.js';
 import { formatOf, readRegistryDocument } from './registry-document.js';
 
-/** How often the difference is taken anew because somebody changed the registry in between. */
+/** How often the difference is computed again because the registry was changed in between. */
 const ATTEMPTS = 5;
 /** What the columns hold. */
 const MAX_ACTOR = 255;
@@ -51,7 +51,7 @@ export async function importRegistry(io: CommandIo, file: string, options: Impor
     }
     throw new CommandError(
       EXIT.answeredWithError,
-      'somebody else changes the registry all the time; nothing was written, try again',
+      'the registry is being changed all the time; nothing was written, try again',
     );
   });
   io.stdout.write(options.json ? forPrograms(diff, options) : forPeople(diff, options));

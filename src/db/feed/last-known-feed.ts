@@ -1,6 +1,6 @@
 // A feed that starts from the last good snapshot where the database cannot be reached.
 //
-// LAST-KNOWN-FEED-1. The file is used only while the feed itself has told nothing, and never after.
+// LAST-KNOWN-FEED-1. The file is used only while the feed itself has delivered nothing, and never after.
 import { connect, merge, mergeMap, type SchedulerLike, takeUntil, tap, timer } from '#rxjs';
 import type { RegistryFeed } from '../../actors/ports/storage.js';
 import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';

@@ -29,13 +29,13 @@ import { historyChange } from './registry-history.js';
 const CHANNEL = 'extreg_registry';
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1500;
-/** REGISTRY-FEED-7. Looks in a row that find no row, about a second: somebody who replaces it in two statements is not disturbed. */
+/** REGISTRY-FEED-7. Looks in a row that find no row, about a second: an operator who replaces it in two statements is not disturbed. */
 const LOOKS_BEFORE_HEALING = 4;
 
 interface RegistryFeedOptions {
   /** A client for the feed alone; asked for again when one was given up. Behind a pooler: the direct connection. */
   readonly connect: () => Database;
-  /** Told at every change, first as soon as it is known; `error` with 'down'. */
+  /** Called at every change, first as soon as it is known; `error` with 'down'. */
   readonly onState: (state: 'up' | 'down', error?: unknown) => void;
   /** Where the subscriber is already when the first snapshot is read; null: nowhere, or it is not known. */
   readonly startedFrom?: () => RegistryPosition | null;

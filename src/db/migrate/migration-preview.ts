@@ -1,7 +1,7 @@
 // What a migration would do, found out by doing it in a transaction that is rolled back.
 //
 // MIGRATION-PREVIEW-1. Nothing stays: everything happens between one `begin` and its rollback, and a connection that is lost rolls back too.
-// MIGRATION-PREVIEW-2. What is told is the difference of two catalogues and what the registry's own query reads, not what a file announces.
+// MIGRATION-PREVIEW-2. What is reported is the difference of two catalogues and what the registry's own query reads, not what a file announces.
 import { getTableName, sql } from '#drizzle-orm';
 import type { RegistryEntry } from '../../domain/registry/registry-rows.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -85,7 +85,7 @@ async function readCatalogue(db: Database): Promise<Catalogue> {
     from pg_class as c join pg_attribute as a on a.attrelid = c.oid
       left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
     where ${ours} and a.attnum > 0 and not a.attisdropped order by c.relname, a.attnum`);
-  // Triggers are told as such; `not null` of what is added goes without saying.
+  // Triggers are reported as such; `not null` of what is added goes without saying.
   const constraints = await db.execute<{ name: string; definition: string }>(sql`
     select o.conname || ' on ' || c.relname as name, pg_get_constraintdef(o.oid) as definition
     from pg_class as c join pg_constraint as o on o.conrelid = c.oid where ${ours} and o.contype not in ('n', 't') order by 1`);

@@ -1,6 +1,6 @@
 // The auto-manager's changes of the registry.
 //
-// AUTO-QUERIES-1. A change is applied only to the revision it was decided on: whoever came in between has decided.
+// AUTO-QUERIES-1. A change is applied only to the revision it was decided on: a decision in between has precedence.
 // AUTO-QUERIES-2. A change that was sent before and whose answer was lost is found by the id of its audit row, and not made again. The row is
 //     taken first: what may still be on its way has ended then.
 import { sql } from '#drizzle-orm';

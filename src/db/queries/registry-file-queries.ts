@@ -4,7 +4,7 @@
 // REGISTRY-FILE-QUERIES-2. A row is changed or deleted only in the revision it was read in: who came in between is not overwritten.
 // REGISTRY-FILE-QUERIES-3. Only columns that differ are written: to write `enabled`, even as it is, would be a person's decision.
 // REGISTRY-FILE-QUERIES-4. Of thresholds every column is written, what the file does not name as null; a trigger records them (M23).
-// REGISTRY-FILE-QUERIES-5. It waits for nobody longer than LOCK_TIMEOUT_MS: who holds what is an error that says so.
+// REGISTRY-FILE-QUERIES-5. It waits for no lock longer than LOCK_TIMEOUT_MS: who holds what is an error that says so.
 import { sql } from '#drizzle-orm';
 import {
   type Json,
@@ -88,7 +88,7 @@ export async function readRegistryRows(db: Database): Promise<StoredRow[]> {
     };
     const own = {
       ...extension,
-      // Switched off by the daemon, which will switch it on again: nobody decided that it be off.
+      // Disabled by the daemon, which will enable it again: no operator decided that.
       ...(extension.auto_disabled === true ? { enabled: true } : {}),
       thresholds: decidedThresholds(thresholds),
     };

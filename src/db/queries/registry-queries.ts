@@ -2,7 +2,7 @@
 // whole registry, read in pages, is brought to one moment by what changed while it was read.
 //
 // REGISTRY-QUERIES-1. Everything a call returns belongs to the revision it names (see readSnapshot for its one exception).
-// REGISTRY-QUERIES-2. A threshold column that holds the predecessor's default was set by nobody and counts as null.
+// REGISTRY-QUERIES-2. A threshold column that holds the predecessor's default was set by no operator and counts as null.
 // REGISTRY-QUERIES-3. An extension whose rows the database cannot hand over is named alone; the others are read.
 // REGISTRY-QUERIES-4. What follows a position is found by its token: by number alone, a restored registry would pass for the same one.
 // REGISTRY-QUERIES-5. A table that is locked is waited for briefly, and is an error then that says by whom.

@@ -11,7 +11,7 @@ interface TimeLeft {
   readonly leftMs: number;
 }
 
-/** Rejects where nothing is left. `remainingMs`: how long whoever asks still waits. */
+/** Rejects if nothing is left. `remainingMs`: how long the caller still waits. */
 export async function timeLeft(db: Database, remainingMs: () => number): Promise<TimeLeft> {
   if (remainingMs() <= 0) throw new Error(TOO_LATE);
   const [clock] = await db.execute<{ now: number }>(sql`select extract(epoch from clock_timestamp())::float8 as now`);

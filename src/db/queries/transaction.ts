@@ -4,7 +4,7 @@
 //      the first statement is parsed, which is where a table's lock is taken. (A role's or a pooler's own settings stay.)
 // TRANSACTION-2. What the database gave up for the sake of others (deadlock, serialisation, a cancelled statement) is sent again: nothing
 //      of it was written, and it says nothing about the rows.
-// TRANSACTION-3. Where somebody holds what is needed for longer, it rejects with HeldError, which names the row and the holder.
+// TRANSACTION-3. If another transaction holds what is needed for longer, it rejects with HeldError, which names the row and the holder.
 
 import type { SQL } from '#drizzle-orm';
 import { PgDialect } from '#drizzle-orm/pg-core';

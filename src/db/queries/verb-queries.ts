@@ -3,10 +3,10 @@
 // VERB-QUERIES-1. Its audit row has the verb's id, name, actor and reason, also where the row was like that before. A verb whose id is
 //     in the trail was done, and is not done again.
 // VERB-QUERIES-2. A verb that was decided earlier is void where another person has decided anything about the extension since. One
-//     statement reads row and trail at one moment, and writes only to the row that it has read: where somebody was in
+//     statement reads row and trail at one moment, and writes only to the row that it has read: if another was in
 //     between, it is sent again.
-// VERB-QUERIES-3. Nothing is written after the time that whoever asks waits: the statement says by when, by the database's clock.
-// VERB-QUERIES-4. It is sent again while there is time: where somebody held the row, and where the connection was lost, which VERB-QUERIES-1 makes
+// VERB-QUERIES-3. Nothing is written after the time that the caller waits: the statement says by when, by the database's clock.
+// VERB-QUERIES-4. It is sent again while there is time: if the row was held, and if the connection was lost, which VERB-QUERIES-1 makes
 //     harmless.
 import { type SQL, sql } from '#drizzle-orm';
 import type { ApplyVerb, VerbCommand, VerbResult, WrittenRow } from '../../actors/ports/storage.js';
@@ -19,9 +19,9 @@ import { isAnswerLost, sqlState } from '../database-errors.js';
 import { TOO_LATE, timeLeft } from './time-left.js';
 import { inTransaction } from './transaction.js';
 
-/** How often somebody may be in between. */
+/** How often another transaction may be in between. */
 const ATTEMPTS = 10;
-/** VERB-QUERIES-3. What the time left is for: to begin, to wait for whoever has the row, for whoever waits before us, and to commit. */
+/** VERB-QUERIES-3. What the time left is for: to begin, to wait for the transaction that has the row, for those that wait before us, and to commit. */
 const PARTS = 4;
 
 /** What a person decides about an extension or its versions; that it comes or goes is a decision too. */
@@ -53,7 +53,7 @@ interface Answer extends Record<string, unknown> {
 
 /** Implements ApplyVerb of the ports. */
 export async function applyVerb(db: Database, command: VerbCommand, remainingMs: () => number): ReturnType<ApplyVerb> {
-  let failure: unknown = new Error(`somebody else changes ${command.extension_id} all the time`);
+  let failure: unknown = new Error(`${command.extension_id} is being changed all the time`);
   let isLost = false;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     try {
@@ -77,7 +77,7 @@ export async function applyVerb(db: Database, command: VerbCommand, remainingMs:
 const AGAIN_MS = 500;
 const UNIQUE = '23505';
 
-/** `by`: the last moment to begin, by the database's clock in seconds. null: somebody was in between. */
+/** `by`: the last moment to begin, by the database's clock in seconds. null: another transaction was in between. */
 async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: number): Promise<VerbResult | null> {
   const { id, extension_id, version, verb, decidedEarlier } = command;
   const since = decidedEarlier?.revision ?? null;

@@ -1,4 +1,4 @@
-// What an attempt's end means for the target it was sent to: success, failure or neutral (counts for nobody).
+// What an attempt's end means for the target it was sent to: success, failure or neutral (is not counted).
 //
 // OUTCOME-1. Timeout, no responders, a service error of 500 or more: failure. A reply or a service error below 500: success.
 // OUTCOME-2. 429, our own disconnect, a subject we may not publish to, oversize: neutral.

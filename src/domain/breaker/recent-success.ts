@@ -1,10 +1,10 @@
-// How much of what an instance was asked lately went well, for whoever compares it with another: an exponentially weighted
+// The recent success rate of an instance, for comparing it with another: an exponentially weighted
 // average over outcomes, as failure accrual in Finagle has it, that goes back towards 1 as time passes, so that an instance
 // which fails is tried again. Some numbers and no timer.
 
 /**
  * What one outcome weighs. Two failures in a row take a rate of 1 under the 0.8 at which an instance counts as failing
- * (balance.ts); one does not, so that a stray one moves nobody's calls.
+ * (balance.ts); one does not, so that a single one moves no calls.
  */
 const OUTCOME_WEIGHT = 0.2;
 /**

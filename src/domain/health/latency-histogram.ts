@@ -10,7 +10,7 @@
 const STEP_BITS = 5;
 /** Counters of an octave, which is what lies between a latency and its double. */
 const STEPS = 1 << STEP_BITS;
-/** Longest latency told apart, in µs: about 134 s. */
+/** Longest latency that is distinguished, in µs: about 134 s. */
 const MAX_US = 2 ** 27 - 1;
 const COUNTERS = counterOf(Number.POSITIVE_INFINITY) + 1;
 

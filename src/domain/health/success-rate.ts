@@ -1,4 +1,4 @@
-// When a success rate is too low to be called healthy. One rule for whoever asks.
+// When a success rate is too low to be called healthy. One rule for all users.
 //
 // SUCCESS-RATE-1. A rate is judged from MIN_OUTCOMES on, and is low strictly under the minimum.
 

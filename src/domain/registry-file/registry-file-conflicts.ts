@@ -1,6 +1,6 @@
 // What a registry file says that does not fit what it leaves alone.
 //
-// REGISTRY-FILE-CONFLICTS-1. What the daemon would refuse of the rows together is told before anything is written: a rollout, and fallbacks.
+// REGISTRY-FILE-CONFLICTS-1. What the daemon would refuse of the rows together is reported before anything is written: a rollout, and fallbacks.
 import type { Json } from '../exact-json.js';
 import type { JsonObject } from '../registry/extension.js';
 import { fallbacksInForce } from '../registry/fallbacks.js';

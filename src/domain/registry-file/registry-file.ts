@@ -1,6 +1,6 @@
 // A whole registry as a file says it: what is wrong with one, and the rows it stands for.
 //
-// REGISTRY-FILE-1. A file is valid as a whole or not at all; every problem is told, with its path. What the daemon would refuse is one.
+// REGISTRY-FILE-1. A file is valid as a whole or not at all; every problem is reported, with its path. What the daemon would refuse is one.
 // REGISTRY-FILE-2. What is measured (health, auto_disabled, revisions, times) is not in it.
 // REGISTRY-FILE-3. Null in a nullable column means its default, and so does what a file leaves out where it makes a row.
 // REGISTRY-FILE-4. What is written depends on the rows alone, in order of names: the same registry is the same file.
@@ -191,7 +191,7 @@ function readRow(kind: RowKind, extensionId: string, name: string, given: Json, 
   return { kind, extensionId, name, fields: Object.fromEntries(fields) };
 }
 
-/** Fields whose numbers are somebody else's, so that no digit of theirs may be lost. */
+/** Fields whose numbers belong to extensions, so that no digit of theirs may be lost. */
 export const isJsonField = (field: string): boolean =>
   ['config', 'metadata', 'policy', 'routing_rules'].includes(field);
 
@@ -282,7 +282,7 @@ function refusedByDaemon(
   }
 }
 
-/** REGISTRY-FILE-3. What must be given and is wrong or missing was told: something in order stands in for it. */
+/** REGISTRY-FILE-3. What must be given and is wrong or missing was reported: a valid value takes its place. */
 function columnsOf({ kind, fields }: FileRow, rules: SubjectRules): Readonly<Record<string, unknown>> {
   const standIn: Readonly<Record<string, Json>> = {
     type: 'pre',

@@ -1,4 +1,4 @@
-// The nouns of the registry, in their valid form: whoever holds one of these may rely on every field.
+// The nouns of the registry, in their valid form: every field of these can be relied on.
 // (Rows as a database gives them, unchecked, are in registry-rows.ts; registry-validation.ts turns the one into the other.)
 import type { ExtensionPolicy } from './policy.js';
 import type { RolloutSlots } from './rollout-slots.js';
@@ -83,7 +83,7 @@ export interface Extension extends Identified {
   readonly policy: ExtensionPolicy;
   /** Another one where the policy was removed and set again; null or absent without one, or where it is not known. */
   readonly policyUid?: string | null;
-  /** Revision of the extension's own row; owed changes are applied only to the revision they were decided on. */
+  /** Revision of the extension's own row; pending changes are applied only to the revision they were decided on. */
   readonly revision: number;
   readonly versions: readonly Version[];
   /** Which keys each version of the rollout has. */

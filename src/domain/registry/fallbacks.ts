@@ -2,7 +2,7 @@
 //
 // FALLBACKS-1. What closes a circle is refused alone, and its extension goes on without it. What was in force before stays; of what is
 //      new, and where nothing was before, the order of the names decides. It is in force as soon as another row opens the circle.
-// FALLBACKS-2. An extension of another type is told, and skipped when it would be asked. One that is not there may come.
+// FALLBACKS-2. An extension of another type is reported, and skipped when it would be asked. One that is not there may come.
 // FALLBACKS-3. A start takes time linear in the extensions and their fallbacks; later only what is new is looked into.
 
 /** What counts of an extension. */

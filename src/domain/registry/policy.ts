@@ -215,7 +215,7 @@ export function parsePolicy(value: unknown): { policy: ExtensionPolicy } | { pro
   return { problems };
 }
 
-/** What is left of a value where every name that its schema does not have is taken out and told. */
+/** What is left of a value if every name that its schema does not have is removed and reported. */
 function withoutUnknown(value: unknown, schema: object | undefined, path: string, problems: string[]): unknown {
   const properties = (schema as { properties?: Record<string, object> } | undefined)?.properties;
   if (properties === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return value;

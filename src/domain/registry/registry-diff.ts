@@ -2,12 +2,12 @@
 //
 // REGISTRY-DIFF-1. A snapshot is the whole registry: what it does not hold is removed. Changes concern the ids they name alone.
 // REGISTRY-DIFF-2. Mass removal: an update that would remove more than half of 10 or more running extensions removes nothing until a
-//     second reading agrees, or somebody forces it. Everything else of it is applied at once.
+//     second reading agrees, or it is forced. Everything else of it is applied immediately.
 // REGISTRY-DIFF-3. An entry that says what runs already makes no work.
 // REGISTRY-DIFF-4. An extension that was deleted and inserted again is removed and started.
 // REGISTRY-DIFF-5. An entry that cannot be read, or whose reading throws, concerns itself alone: what runs of it goes on, and it is reported
 //     and read again.
-// REGISTRY-DIFF-6. A threshold that is written and has no effect is refused, so that whoever wrote it learns of it.
+// REGISTRY-DIFF-6. A threshold that is written and has no effect is refused, so that the operator who wrote it learns of it.
 import { isDeepStrictEqual } from 'node:util';
 import { done, type Steps } from '../steps.js';
 import { type Extension, isSameRow } from './extension.js';

@@ -103,7 +103,7 @@ export interface ThresholdColumns {
   readonly half_open_max_requests: number | null;
 }
 
-/** Column defaults of the predecessor's `extension_health`: a column that holds one was set by nobody. */
+/** Column defaults of the predecessor's `extension_health`: a column that holds one was set by no operator. */
 export const PREDECESSOR_THRESHOLDS: { readonly [K in keyof ThresholdColumns]: number } = {
   failure_threshold: 5,
   error_rate_threshold: 0.5,

@@ -5,7 +5,7 @@
 // ROW-VALIDATION-1, in row-validation.ts: an operator's switches count also on a row that is refused.
 // REGISTRY-VALIDATION-2. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
 // REGISTRY-ROLLOUT-1, in rollout.ts: what the rows of several versions say together.
-// REGISTRY-VALIDATION-3. What says the same as before is the same object as before, so that whoever compares has little to do.
+// REGISTRY-VALIDATION-3. What says the same as before is the same object as before, so that comparing is cheap.
 // REGISTRY-VALIDATION-4. However many rows there are, no step of the work takes longer than a few of them.
 import { isDeepStrictEqual } from 'node:util';
 import { Value } from '#typebox/value';

@@ -2,7 +2,7 @@
 //
 // A version is in the rollout when it is enabled, has no rules and has a percentage; null is no percentage.
 //
-// REGISTRY-ROLLOUT-1. The percentages in force of one extension add up to at most 100, reckoned in hundredths, and have one rollout key.
+// REGISTRY-ROLLOUT-1. The percentages in force of one extension add up to at most 100, computed in hundredths, and have one rollout key.
 //     Rows that would have it otherwise are refused: what each version had in force stays, and one that took no calls
 //     before takes none. A daemon that has nothing in force yet takes the rows that were changed first.
 import type { Extension, Version } from './extension.js';
@@ -110,7 +110,7 @@ const named = (each: readonly string[]): string =>
 /**
  * Percent of the calls that no rules take, by version: for each enabled version without rules, and for the default, which may
  * stand for the extension's own row and has what the others leave. They add up to 100: without a default, the versions in the
- * rollout share everything in the proportion of their percentages. All 0: nobody takes them.
+ * rollout share everything in the proportion of their percentages. All 0: none is routed.
  */
 export function sharesOf(extension: Extension): ReadonlyMap<string, number> {
   const taken = extension.versions.filter(isInRollout).reduce((sum, v) => sum + hundredths(v.rolloutPercent), 0);

@@ -102,7 +102,7 @@ function ruleProblems(key: string, wanted: readonly unknown[]): string[] {
   if (key === '') return ['routing_rules must not have an empty key'];
   const name = key.slice(0, MAX_QUOTED);
   if (!wanted.every(isScalar)) return [`routing_rules.${name} must be a string, number or boolean, or a list of those`];
-  // Whoever read the column as a number may have lost digits, so that a neighbour would match.
+  // A reader of the column as a number may have lost digits, so that a neighbour would match.
   const inexact = wanted.filter((one) => typeof one === 'number' && Number(one.toPrecision(MAX_DIGITS)) !== one);
   return inexact
     .slice(0, 1)

@@ -3,7 +3,7 @@
 // VERBS-1. Of the two overrides over a target, its extension's and its version's, the stricter is in force: isolated, then
 //     forced closed.
 // VERBS-2. A version's name means its row; where the extension has no version rows, its own row, which is the whole extension.
-// VERBS-3. What a person decided is seen in the rows, by whoever reads them and however many decisions he reads at a time.
+// VERBS-3. An operator's decision is visible in the rows, however many decisions are read at a time.
 import { AUTO_MANAGER } from './auto-management.js';
 import type { BreakerOverride, Extension, Version } from './extension.js';
 import { versionOf } from './extension-index.js';
@@ -67,7 +67,7 @@ export function afterVerb(extension: Extension, version: string | null, decision
 
 /**
  * VERBS-3. What the decisions between two readings of an extension mean for the breaker of one of its versions, overrides apart.
- * `renew`: a new generation in the state it has. null: nobody decided anything but, maybe, the auto-manager.
+ * `renew`: a new generation in the state it has. null: no operator decided anything; the auto-manager may have.
  */
 export function effectOf(
   before: Extension,

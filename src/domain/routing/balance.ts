@@ -21,7 +21,7 @@ import type { Balancer } from '../registry/policy.js';
 import { done, type Steps, sorting } from '../steps.js';
 import { hashOf, scoreFrom } from './rendezvous.js';
 
-/** What instances share that are one to whoever watches over them. */
+/** What instances share that are one endpoint. */
 export interface PoolSeat {
   readonly isInRotation: boolean;
   /** Ids of the instances that share it and take no calls, for an operator says that they are unhealthy; absent: none. */
@@ -46,12 +46,12 @@ export interface PoolMember<T extends PoolSeat, V> {
   current: number;
 }
 
-/** What one pick depends on. Nobody keeps it: a caller may use one for all his picks. */
+/** What one pick depends on. It is not kept: a caller may use one for all its picks. */
 export interface Draw {
   readonly nowMs: number;
   /** Subjects that this call tried in vain. */
   readonly avoid: readonly string[];
-  /** Where nobody is left in rotation, those that are out will do (BALANCE-2). */
+  /** If none is left in rotation, ejected ones are used (BALANCE-2). */
   readonly mayPanic: boolean;
   /** `hashOf` the call's routing key; null: it has none. */
   readonly keyHash: number | null;
@@ -61,7 +61,7 @@ export interface Draw {
   readonly random: () => number;
 }
 
-/** How a member stands, whoever is picked. */
+/** How a member stands, independent of the pick. */
 interface Standing {
   readonly instance: Instance;
   readonly isInRotation: boolean;

@@ -48,7 +48,7 @@ export interface ExplainedCandidate {
   readonly extension_id: string;
   readonly version: string;
   readonly why: Why;
-  /** `taken`: it would get this call; `refused`: `reason` says why; `not_asked`: somebody before it takes the call. */
+  /** `taken`: it would get this call; `refused`: `reason` says why; `not_asked`: a candidate before it gets the call. */
   readonly verdict: 'taken' | 'refused' | 'not_asked';
   /** As `details.reason` of an error; null where it is not refused. */
   readonly reason: string | null;
@@ -67,7 +67,7 @@ export interface Explanation {
   readonly context: Readonly<Record<string, string>>;
   /** Keys of it that nothing here looked at. */
   readonly unused: readonly string[];
-  /** The version that such a call asks for, also where nobody is asked; null: there is none. */
+  /** The version that such a call is routed to, also if it is refused before; null: there is none. */
   readonly chosen: { readonly version: string; readonly by: ChosenBy } | null;
   /** Null without a rollout. `key` null: the context has none for it, and chance decides each call. */
   readonly rollout: { readonly key: string | null; readonly value: string | null } | null;

@@ -1,4 +1,4 @@
-// `Retry-After`, as HTTP has it (RFC 9110, 10.2.3 and 5.6.7): seconds or a date. Whatever is neither is no wish at all, so that nobody's
+// `Retry-After`, as HTTP has it (RFC 9110, 10.2.3 and 5.6.7): seconds or a date. Anything else is ignored, so that no extension's
 // liberal parser of dates or numbers makes one of it.
 
 const MAX_MS = 60_000;

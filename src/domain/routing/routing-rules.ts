@@ -2,7 +2,7 @@
 //
 // ROUTING-RULES-1. All keys of the rules must match; a list means any of it; a key that the context does not have matches nothing.
 // ROUTING-RULES-2. Strings, numbers and booleans compare as text: 1 and 1.0 are "1", 1e21 is 1 and 21 zeros, true is "true".
-// ROUTING-RULES-3. Rules are read once per change of the registry. Empty rules are no rules: they take nobody by themselves.
+// ROUTING-RULES-3. Rules are read once per change of the registry. Empty rules are no rules: they match no call by themselves.
 import { numberText } from '../exact-json.js';
 
 /** Values by key: `tenant_id`, `policy_id`, `environment`, `routing_key` and whatever else rules ask for. None is empty. */

@@ -82,7 +82,7 @@ export async function startServerProcess(spec: ServerSpec): Promise<ServerProces
       ended = true;
       done();
     };
-    // SERVER-PROCESS-1. The output is whole at 'close', which comes once nobody of the group is left to write to it.
+    // SERVER-PROCESS-1. The output is whole at 'close', which comes once no process of the group is left to write to it.
     keeper.once('exit', () => killGroup(keeper));
     keeper.once('close', end).once('error', end);
   });
@@ -126,7 +126,7 @@ function processOf(pid: number): { parent: number; command: string } {
       const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return { parent: Number(parent), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') };
     }
-    // A minimal Linux has no `ps`; whoever has no /proc has one.
+    // A minimal Linux has no `ps`; a system without /proc has one.
     const line = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], { encoding: 'utf8' }).trim();
     return { parent: Number.parseInt(line, 10), command: line };
   } catch {
@@ -157,6 +157,6 @@ function killGroup(keeper: ChildProcess): void {
   try {
     process.kill(-keeper.pid, 'SIGKILL');
   } catch {
-    // Nobody is left in the group.
+    // No process is left in the group.
   }
 }

@@ -109,7 +109,7 @@ async function main(): Promise<void> {
   });
 }
 
-/** Where what is there cannot be opened, that is told and the thread ends. */
+/** If what is there cannot be opened, that is reported and the thread ends. */
 async function openDatabase(): Promise<PGlite> {
   try {
     return await PGlite.create(place, OPTIONS);

@@ -1,6 +1,6 @@
 // Opens and closes the embedded database, which lives in a thread and a data directory of its own.
 //
-// EMBEDDED-1. A database that is lost after it was opened is told to `onFailure`; it never becomes an uncaught exception.
+// EMBEDDED-1. A database that is lost after it was opened is passed to `onFailure`; it never becomes an uncaught exception.
 // EMBEDDED-2. So is one whose thread has not moved for `hungMs`: a statement there cannot be cancelled, only ended with the thread.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -74,9 +74,9 @@ export interface EmbeddedDatabase {
 interface EmbeddedOptions {
   /** Called once when the database is lost while it is open; the directory is free then. */
   readonly onFailure: (error: Error) => void;
-  /** How long a connection may sit in a transaction that others wait for; 30 s unless told. */
+  /** How long a connection may sit in a transaction that others wait for; 30 s by default. */
   readonly idleHolderMs?: number;
-  /** Longest time for one statement; 120 s unless told. */
+  /** Longest time for one statement; 120 s by default. */
   readonly hungMs?: number;
   /** False: a database that is not there is not made. */
   readonly make?: boolean;
@@ -149,7 +149,7 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
   );
   watch.unref();
   worker.once('exit', () => clearInterval(watch));
-  // Whoever may connect is the superuser.
+  // A client that may connect is the superuser.
   chmodSync(join(socketDir, SOCKET_NAME), 0o600);
 
   return {

@@ -1,4 +1,4 @@
-// One process at a time on a data directory: whoever listens on the directory's Unix socket has it. There are two: that of the
+// One process at a time on a data directory: the process that listens on the directory's Unix socket has it. There are two: that of the
 // embedded database, which serves it to others, and that of the daemon, whatever its database.
 //
 // SOCKET-LOCK-1. The socket is taken before anything in the directory is opened, and given back after everything is closed.
@@ -82,7 +82,7 @@ export async function lockDataDirectory(dataDir: string): Promise<() => Promise<
   return () => new Promise((done) => server.close(() => done()));
 }
 
-/** Whether a daemon has it. Rejects where that cannot be told. */
+/** Whether a daemon has it. Rejects if that cannot be determined. */
 export function isDataDirectoryLocked(dataDir: string): Promise<boolean> {
   return answers(join(socketDirectory(dataDir, DAEMON_SOCKET_NAME), DAEMON_SOCKET_NAME));
 }
@@ -97,7 +97,7 @@ function answers(path: string): Promise<boolean> {
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') done(false);
-      // A full queue of connections: somebody is there.
+      // A full queue of connections: there is a listener.
       else if (error.code === 'EAGAIN') done(true);
       else failed(error);
     });

@@ -44,7 +44,7 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       requireHostHeader: false,
-      // Node looks only every 30 s unless told, and not at bodies where the time for headers (60 s unless told) is longer.
+      // By default Node looks only every 30 s, and not at bodies if the time for headers (60 s by default) is longer.
       headersTimeout: slowMs,
       connectionsCheckingInterval: Math.ceil(slowMs / 30),
     },

@@ -15,7 +15,7 @@ export const CHANGE_FIELDS = {
   ),
 };
 
-/** As the audit trail names whoever asks over the admin API. */
+/** As the audit trail names the client of the admin API. */
 export const actorOf = (by: string | undefined): string => (by === undefined ? 'admin' : `admin:${by}`);
 
 /** For responses. */

@@ -1,4 +1,4 @@
-// WebSockets on the admin API's server: who may open one, and how it ends. What goes over it is for whoever takes it.
+// WebSockets on the admin API's server: who may open one, and how it ends. What goes over it is for its handler.
 //
 // WEBSOCKET-1. An upgrade that is no WebSocket for this path, or that SAME-SITE-1 or SAME-SITE-2 refuse, is ignored, as RFC 9110 (7.8) allows: the
 //     request is answered like any other, body and all, so every refusal has the one form of APP-1.
@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from '#ws';
 import { refuseForeign } from './same-site.js';
 
-/** An open socket, as whoever writes to it sees it. */
+/** An open socket, as its writer sees it. */
 interface FrameSocket {
   /** Bytes that wait to be sent. */
   readonly bufferedBytes: number;

@@ -2,12 +2,12 @@
 //
 // CALLER-CONTEXT-1. A value comes only from a source in `context_from`, and of several from the one that stands first there. An empty or
 //     blank value is none.
-// CALLER-CONTEXT-2. Nothing is read before somebody asks, and the body only for keys to which nothing before it gives a value.
+// CALLER-CONTEXT-2. Nothing is read before it is needed, and the body only for keys to which nothing before it gives a value.
 // CALLER-CONTEXT-3. An environment in the daemon's configuration stands over every source.
 // CALLER-CONTEXT-4. No context header tells the extension anything else than what routing used. A key that routing did not ask for was not
 //     looked up in the body (CALLER-CONTEXT-2): its header passes as it came, also where a body that is believed before it says otherwise.
 // CALLER-CONTEXT-5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
-//     guessed. Only the routing key of `consistent_hash` is none then, as where nobody gives one: any instance can serve.
+//     guessed. Only the routing key of `consistent_hash` is none then, as if none was given: any instance can serve.
 import type { CallContext } from '../../actors/ports/transport.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { CallerHeaders, LeftOut } from '../wire/caller-headers.js';
@@ -43,7 +43,7 @@ export interface Told {
   told(header: SoughtHeader): string | null;
 }
 
-/** A value; null: nobody gives one; an error where that cannot be known. */
+/** A value; null: none is given; an error if that cannot be known. */
 export type ContextAnswer = string | null | InvocationError;
 
 const TENANT_KEY = 'tenant_id';
@@ -71,7 +71,7 @@ export function contextHeader(key: string): SoughtHeader | null {
 const isGiven = (value: string | null): value is string => value !== null && value.trim() !== '';
 
 export class ContextReader {
-  /** Context headers of a caller that the extension does not get where it is told the subject's tenant, and where not. */
+  /** Context headers of a caller that the extension does not get if it gets the subject's tenant, and if not. */
   readonly leftOutWithTenant: LeftOut;
   readonly leftOut: LeftOut;
   readonly #from: readonly ContextSource[];
@@ -100,7 +100,7 @@ export class ContextReader {
     this.leftOutWithTenant = { ...this.leftOut, tenant: true };
   }
 
-  /** CALLER-CONTEXT-4. Whether an extension is told a tenant in the subject: it is believed, and no header is believed before it. */
+  /** CALLER-CONTEXT-4. Whether an extension gets the tenant of the subject: it is believed, and no header is believed before it. */
   tellsSubject(text: string): boolean {
     if (this.#subjectRank === Number.POSITIVE_INFINITY) return false;
     return this.#subjectRank < this.#headerRank || !isGiven(headerIn(text, TENANT_HEADER));
@@ -178,15 +178,15 @@ export class ContextReader {
   }
 }
 
-/** Whoever answers for one call. */
+/** The source of one call's context. */
 export interface Asked {
   answer(key: string): ContextAnswer;
 }
 
-/** The context of one call, read as it is asked for: what nobody asks for is not looked for. */
+/** The context of one call, read on demand: what is not needed is not looked for. */
 export class ReadContext implements CallContext {
   problem: InvocationError | null = null;
-  /** null: nobody has asked. */
+  /** null: not needed so far. */
   #answers: Map<string, ContextAnswer> | null = null;
 
   constructor(private readonly asked: Asked) {}

@@ -1,5 +1,5 @@
 // What a JSON body says of its caller: `tenant_id`, `policy_id` and `environment` at its top or in `metadata`, all else in
-// `metadata`. That is the predecessor's envelope, so whoever calls with it needs no header.
+// `metadata`. That is the predecessor's envelope, so a caller with it needs no header.
 //
 // CONTEXT-BODY-1. Read is what the text says: a number keeps every digit, and no name has a meaning of its own (`__proto__`).
 // CONTEXT-BODY-2. A body that is not JSON, or not UTF-8, names nothing. One that gives a needed member twice is not decided by us.

@@ -73,7 +73,7 @@ class IntakeInvocation implements Invocation, Claims, Asked, Told {
   answered = false;
   #context: ReadContext | null = null;
   #bodyContext: BodyContext | null = null;
-  /** The tenant of the subject as a header value; '' where the extension is not told it. */
+  /** The tenant of the subject as a header value; '' if the extension does not get it. */
   tenantHeader = '';
 
   constructor(
@@ -218,7 +218,7 @@ export class Intake {
     }
   }
 
-  /** INTAKE-4. What the caller is told instead, or null: the invocation is fit for the router. */
+  /** INTAKE-4. The error for the caller, or null: the invocation is fit for the router. */
   #read(invocation: IntakeInvocation): InvocationError | null {
     const { maxBodyBytes, minBudgetMs, maxBudgetMs } = this.settings;
     if (maxBodyBytes !== null && invocation.body.length > maxBodyBytes)

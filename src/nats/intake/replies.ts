@@ -1,9 +1,9 @@
-// Answers on their way to callers, and those that are owed while NATS is away.
+// Answers on their way to callers, and those that are pending while NATS is away.
 //
-// REPLIES-1. An owed answer is kept until it has been taken, or its deadline, whichever is first; what is kept is bounded in
+// REPLIES-1. A pending answer is kept until it has been taken, or its deadline, whichever is first; what is kept is bounded in
 //     number and bytes, and beyond that the newest is dropped and counted.
-// REPLIES-2. After a reconnect the caller may not be back yet: an owed answer is sent with a request for a receipt, and where the
-//     server says that nobody listens, it is kept and tried again.
+// REPLIES-2. After a reconnect the caller may not be back yet: a pending answer is sent with a request for a receipt, and where the
+//     server says that there are no responders, it is kept and tried again.
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
@@ -80,7 +80,7 @@ export class Replies {
     return { owed: this.#owed.size, dropped: this.#dropped };
   }
 
-  /** Drops what is owed. */
+  /** Drops what is pending. */
   close(): void {
     if (this.#timer !== null) this.clock.clearTimeout(this.#timer);
     this.#timer = null;

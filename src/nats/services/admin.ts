@@ -1,7 +1,7 @@
 // The admin verbs on NATS, `<prefix>.admin.<verb>`: takes requests, asks the verb, sends the one answer.
 //
 // ADMIN-1. A request that can be answered is answered exactly once, whatever is in it and whatever becomes of its verb.
-// ADMIN-2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and nobody is asked.
+// ADMIN-2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and not executed.
 // ADMIN-3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
@@ -30,7 +30,7 @@ export interface AdminVerb {
 const MAX_BODY_BYTES = 65_536;
 const MAX_DEPTH = 16;
 const MAX_SHOWN = 80;
-/** An answer that is owed while NATS is away is kept so long. */
+/** An answer that is pending while NATS is away is kept so long. */
 const OWED_MS = 10_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

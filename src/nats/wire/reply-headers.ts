@@ -105,7 +105,7 @@ function serviceErrorCode(code: string | null, serviceError: string | null): num
   return /^[0-9]{1,9}$/.test(code) && Number(code) > 0 ? Number(code) : 500;
 }
 
-/** NATS' own answer to a request that nobody listens for: no body, status 503, no service error. A responder can forge it. */
+/** NATS' own answer to a request without responders: no body, status 503, no service error. A responder can forge it. */
 export function saysNoResponders(text: string, bodyLength: number): boolean {
   return bodyLength === 0 && text.startsWith('NATS/1.0 503') && text.indexOf('\r\nNats-Service-Error') === -1;
 }

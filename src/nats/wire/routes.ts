@@ -54,7 +54,7 @@ export class PreparedRoute implements Route {
     this.#replyHead = `${STATUS_LINE}${version}${instance}Extreg-Attempts: `;
   }
 
-  /** The header block of one attempt. `tenant` is the subject's, as a header value; '' where the extension is not told it. */
+  /** The header block of one attempt. `tenant` is the subject's, as a header value; '' if the extension does not get it. */
   requestBlock(
     headers: CallerHeaders,
     tenant: string,

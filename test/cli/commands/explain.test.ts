@@ -27,7 +27,7 @@ test('explain: the options of the context are what is asked about', async (t) =>
   const { code, stdout, stderr } = await explain('a', ...named, '--context', 'region=eu=1', '--context', 'x y=1');
   t.is(stderr, '');
   t.is(code, 0);
-  t.regex(stdout, /^answer: taken by a@v1, whoever listens on ext.a$/m);
+  t.regex(stdout, /^answer: taken by a@v1, any subscriber of ext.a$/m);
   await explain('a:b-c_1');
   t.deepEqual(asked, [
     [

@@ -192,7 +192,7 @@ test('invoke: no answer in time is unreachable', async (t) => {
 test('invoke: a server without a daemon is unreachable', async (t) => {
   const { code, stderr } = await run(['invoke', 'a'], { cwd: directory(t), env: { NATS_URL: server.url } });
   t.is(code, 69);
-  t.regex(stderr, /^extreg: nobody serves extreg\.v1\.invoke\.a: no daemon is connected to 127\.0\.0\.1:\d+\n$/);
+  t.regex(stderr, /^extreg: no responders on extreg\.v1\.invoke\.a: no daemon is connected to 127\.0\.0\.1:\d+\n$/);
 });
 
 test('invoke: logs in with the token of daemon.json, and with what the configuration says', async (t) => {

@@ -22,9 +22,9 @@ VERSION  WHY
 v1       chosen: the default
 
 CANDIDATE  AS       STATE   SUCCESS  RESULT
-a@v1       default  closed  -        taken: whoever listens on ext.a
+a@v1       default  closed  -        taken: any subscriber of ext.a
 
-answer: taken by a@v1, whoever listens on ext.a
+answer: taken by a@v1, any subscriber of ext.a
 `,
   );
 });
@@ -145,7 +145,7 @@ const names: readonly (readonly [ExplainedCandidate['why'], string])[] = [
   ['fallback', 'fallback'],
 ];
 for (const [why, name] of names)
-  candidateSays('a@v1', candidate({ why }), `${name} closed - taken: whoever listens on ext.a`);
+  candidateSays('a@v1', candidate({ why }), `${name} closed - taken: any subscriber of ext.a`);
 candidateSays(
   'a@v2',
   candidate({ version: 'v2', verdict: 'not_asked', success_rate: 1, circuit_breaker_state: 'open' }),
