@@ -47,6 +47,15 @@ test('migrate and sql: make, fill and read the embedded database, also while ano
   for (const [statement, expected] of [
     ['nonsense', /^extreg: SQLSTATE 42601: syntax error/],
     ['copy extensions to stdout', /^extreg: COPY .* use psql\n$/],
+    [insert, /^extreg: SQLSTATE 23505: duplicate key .*: Key \(id\)=\(a\) already exists\.\n$/],
+    [
+      "insert into extension_versions (id, version, subject) values ('none', 'v1', 'x.n')",
+      /^extreg: SQLSTATE 23503: .*: Key \(id\)=\(none\) is not present in table "extensions"\.\n$/,
+    ],
+    [
+      "insert into extensions (id, type, subject) values ('c', 'filter', 'x.c')",
+      /^extreg: SQLSTATE 23514: .* "extensions_type_check": CHECK .*'pre'.*'validator'.*'post'.*'provider'.*\n$/,
+    ],
     ['select * from nowhere', /^extreg: SQLSTATE 42P01: relation "nowhere" does not exist\n$/],
   ] as const) {
     const { code, stdout, stderr } = await run(['sql', statement], { cwd });

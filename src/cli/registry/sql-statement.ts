@@ -1,7 +1,7 @@
 // Runs the statement of `extreg sql`.
 import type { Config } from '../../config/config.js';
-import { closeDatabase, openDatabase } from '../../db/client.js';
-import { errorText } from '../../db/database-errors.js';
+import { closeDatabase, type Database, openDatabase } from '../../db/client.js';
+import { errorText, serverError } from '../../db/database-errors.js';
 import { withLockTimeout } from '../../db/queries/lock-holders.js';
 import { silentLogger } from '../../telemetry/log.js';
 import { CommandError, EXIT } from '../process/command-error.js';
@@ -10,6 +10,9 @@ import { withDatabase } from './command-database.js';
 
 /** How long a statement waits for what another transaction holds. */
 const LOCK_SECONDS = 5;
+const FOREIGN_KEY_VIOLATION = '23503';
+const UNIQUE_VIOLATION = '23505';
+const CHECK_VIOLATION = '23514';
 /** PostgreSQL has no SQLSTATE of its own for it. */
 const SEVERAL_STATEMENTS = /^cannot insert multiple commands into a prepared statement$/;
 
@@ -51,9 +54,23 @@ export function runStatement(config: Config, statement: string): Promise<Stateme
           EXIT.usage,
           'statement: expected one SQL statement, got several; run one at a time, or use psql',
         );
-      throw databaseFailure(error) ?? error;
+      const failure = databaseFailure(error);
+      if (failure === null) throw error;
+      const detail = await constraintDetail(db, error);
+      throw detail === null ? failure : new CommandError(failure.exitCode, `${failure.message}: ${detail}`);
     } finally {
       await closeDatabase(db);
     }
   });
+}
+
+/** What a violated constraint asks for: the key that is there already or missing, or the condition. null: another error. */
+async function constraintDetail(db: Database, error: unknown): Promise<string | null> {
+  const { code, detail, constraint_name: name, table_name: table } = serverError(error) ?? {};
+  if (code === UNIQUE_VIOLATION || code === FOREIGN_KEY_VIOLATION) return detail ?? null;
+  if (code !== CHECK_VIOLATION || !name || !table) return null;
+  const rows = await db.$client<{ condition: string }[]>`
+    select pg_get_constraintdef(oid) as condition from pg_constraint
+    where conname = ${name} and conrelid = to_regclass(${table})`.catch(() => []);
+  return rows[0]?.condition ?? null;
 }
