@@ -53,7 +53,7 @@ export class TapReport {
  * How many of the titles belong to which test file. AVA puts folders and name before a title (`domain › trip › opens …`), but not where
  * it runs one file only.
  * @param {readonly string[]} titles
- * @param {readonly string[]} files `test/domain/trip.test.ts`
+ * @param {readonly string[]} files `test/domain/breaker/trip.test.ts`
  * @returns {Map<string, number>}
  */
 export function testsByFile(titles, files) {

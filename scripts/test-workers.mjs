@@ -9,7 +9,7 @@ const ENDED = '.ended';
 /** For the environment of AVA. */
 export const workerEnvironment = (directory, run) => ({ [DIRECTORY]: directory, [RUN]: run });
 
-/** `test/domain/trip.test.ts`, from the path that it was compiled to. */
+/** `test/domain/breaker/trip.test.ts`, from the path that it was compiled to. */
 export const sourceOf = (compiled, root = process.cwd()) =>
   relative(root, compiled)
     .replace(/^dist\//, '')
