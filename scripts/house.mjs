@@ -247,7 +247,8 @@ const BANNED = /\b(told|whoever|somebody|nobody|reckon(?:s|ed|ing)?|owe[sd]?)\b/
 function proseOf(code) {
   return code.split('\n').flatMap((line, at) => {
     const comment = /^\s*(?:\/\/|\/?\*)(.*)$/.exec(line)?.[1] ?? /\s\/\/ (.*)$/.exec(line)?.[1] ?? '';
-    const texts = comment === '' ? [...line.matchAll(/(['`])((?:(?!\1).)*? (?:(?!\1).)*?)\1/g)].map(([, , text]) => text) : [];
+    const texts =
+      comment === '' ? [...line.matchAll(/(['`])((?:(?!\1).)*? (?:(?!\1).)*?)\1/g)].map(([, , text]) => text) : [];
     return [comment, ...texts].filter((text) => text !== '').map((text) => [at + 1, text]);
   });
 }
