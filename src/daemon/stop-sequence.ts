@@ -1,11 +1,13 @@
 // Stopping in order: what is being answered first, then what is being written, then what is listened to.
 //
-// STOP1. Each step has a share of the whole time, a log line, and no way to keep the next from happening.
+// STOP-SEQUENCE-1. Each step has a share of the whole time, a log line, and no way to keep the next from happening.
+
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
 import type { HttpServer } from '../http/server.js';
 import type { InspectionHub } from '../inspector/hub.js';
+import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { removeDaemonFile } from './daemon-file.js';
 import type { RegistryDatabase } from './database.js';
@@ -48,7 +50,7 @@ export async function stopInOrder(running: Running, config: Config, clock: Clock
   log.info({ event: 'daemon_stopped' });
 }
 
-/** STOP1. */
+/** STOP-SEQUENCE-1. */
 function stepper(
   clock: Clock,
   log: Logger,
@@ -57,17 +59,12 @@ function stepper(
   const startMs = clock.now();
   return async (name, share, work) => {
     const leftMs = Math.max(startMs + totalMs * share - clock.now(), 50);
-    let timer: unknown;
-    const late = new Promise<'late'>((resolve) => {
-      timer = clock.setTimeout(() => resolve('late'), leftMs);
-    });
+    const done = work.then(() => 'done' as const);
     try {
-      const end = await Promise.race([work.then(() => 'done' as const), late]);
-      log.info({ event: 'stop_step', step: name, result: end, after_ms: Math.round(clock.now() - startMs) });
+      const result = await within(leftMs, done, 'late' as const, clock);
+      log.info({ event: 'stop_step', step: name, result, after_ms: Math.round(clock.now() - startMs) });
     } catch (error) {
       log.error({ event: 'stop_step', step: name, result: 'failed', error: String(error) });
-    } finally {
-      clock.clearTimeout(timer);
     }
   };
 }

@@ -1,8 +1,9 @@
 // The admin API's server: puts the routes together, listens, ends.
+
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk } from '../actors/ports/api.js';
+import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app/app.js';
 import { acceptWebSockets } from './app/websocket.js';
@@ -68,12 +69,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     url,
     async close() {
       const closed = app.close();
-      const hurry = new AbortController();
-      await Promise.race([
-        Promise.all([underWay.none(), sockets.close()]),
-        delay(CLOSE_GRACE_MS, undefined, { signal: hurry.signal }).catch(() => undefined),
-      ]);
-      hurry.abort();
+      await within(CLOSE_GRACE_MS, Promise.all([underWay.none(), sockets.close()]), null);
       sockets.terminate();
       app.server.closeAllConnections();
       await closed;

@@ -3,10 +3,12 @@
 // WEBHOOKS-1. publish() takes no longer than it takes to write the JSON, and never throws: what happens to it later is no
 //      matter of the core.
 // WEBHOOKS-2. Of a receiver's URL only the host is ever logged: path and query often hold a token.
+
 import { randomUUID } from 'node:crypto';
 import type { Clock, WallClock } from '../actors/ports/clock.js';
 import type { PublishEvent } from '../actors/ports/transport.js';
 import type { EventKind } from '../domain/registry/events.js';
+import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { type WebhookCounts, WebhookReceiver } from './webhook-receiver.js';
 import { createPost } from './webhook-request.js';
@@ -64,12 +66,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
       return total;
     },
     async drain() {
-      let timer: unknown;
-      const late = new Promise<void>((resolve) => {
-        timer = clock.setTimeout(() => resolve(), DRAIN_MS);
-      });
-      await Promise.race([Promise.all(receivers.map((receiver) => receiver.idle())), late]);
-      clock.clearTimeout(timer);
+      await within(DRAIN_MS, Promise.all(receivers.map((receiver) => receiver.idle())), null, clock);
     },
     close() {
       for (const receiver of receivers) receiver.close();

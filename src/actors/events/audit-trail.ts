@@ -3,7 +3,9 @@
 //
 // AUDIT-TRAIL-1. Facts are written in the order they happened, each once: each has an id, by which it is known where an answer was lost.
 //     While the database is away they wait.
+
 import type { Logger } from '../../telemetry/log.js';
+import { SingleFlight } from '../../telemetry/single-flight.js';
 import type { AuditFact, WriteAudit } from '../ports/storage.js';
 
 const LIMIT = 10_000;
@@ -11,7 +13,7 @@ const BATCH = 500;
 
 export class AuditTrail {
   #owed: AuditFact[] = [];
-  #writing: Promise<void> | null = null;
+  readonly #writing = new SingleFlight(() => this.#writeAll());
   dropped = 0;
 
   constructor(
@@ -36,10 +38,7 @@ export class AuditTrail {
 
   /** Writes what is pending; resolves when nothing is, or the database is away. Called again with every tick. */
   flush(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = null;
-    });
-    return this.#writing;
+    return this.#writing.run();
   }
 
   async #writeAll(): Promise<void> {

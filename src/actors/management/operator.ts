@@ -13,7 +13,9 @@
 
 import { isRowHeld } from '../../domain/registry/held-error.js';
 import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../../domain/registry/verbs.js';
+import { within } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
+import { SingleFlight } from '../../telemetry/single-flight.js';
 import { HeldRows } from '../events/held-rows.js';
 import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
@@ -23,6 +25,7 @@ import type { ApplyVerb, VerbCommand, VerbResult } from '../ports/storage.js';
 
 /** How long a write may take, and its caller waits. */
 const ANSWER_MS = 5000;
+const LATE = Symbol('late');
 /** How long one that is pending may take: the others wait for it. */
 const PENDING_MS = 2000;
 /** Ids of an extension's own verbs that are remembered: more than can be on their way at a time. */
@@ -43,7 +46,7 @@ export class Operator {
   /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
   readonly #sent = new Map<string, string[]>();
   readonly #held: HeldRows;
-  #flushing: Promise<void> | null = null;
+  readonly #flushing = new SingleFlight(() => this.#flushAll());
   #isStopping = false;
 
   constructor(
@@ -79,10 +82,7 @@ export class Operator {
 
   /** Writes what is pending; resolves when nothing is, or the database is away. Called again with every tick. */
   flush(): Promise<void> {
-    this.#flushing ??= this.#flushAll().finally(() => {
-      this.#flushing = null;
-    });
-    return this.#flushing;
+    return this.#flushing.run();
   }
 
   /** What is pending was decided on a registry that is no more: it counts as decided on this one, and is the latest decision. */
@@ -251,14 +251,11 @@ export class Operator {
   }
 
   /** Rejects where the work does, or is not done in time. */
-  #until<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
+  async #until<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
     const { clock } = this.deps;
-    let timer: unknown;
-    const late = new Promise<never>((_, reject) => {
-      const error = new Error(`no answer within ${ANSWER_MS / 1000} s; it may have been written`);
-      timer = clock.setTimeout(() => reject(error), deadlineMs - clock.now());
-    });
-    return Promise.race([work, late]).finally(() => clock.clearTimeout(timer));
+    const result = await within(deadlineMs - clock.now(), work, LATE, clock);
+    if (result === LATE) throw new Error(`no answer within ${ANSWER_MS / 1000} s; it may have been written`);
+    return result as T;
   }
 }
 

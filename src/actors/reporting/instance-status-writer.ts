@@ -1,13 +1,15 @@
 // Writes the status of instances to their rows, every second if any changed. What could not be written is pending
 // still; only the latest counts. A row that another transaction holds keeps no other waiting.
+
 import type { Logger } from '../../telemetry/log.js';
+import { SingleFlight } from '../../telemetry/single-flight.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock } from '../ports/clock.js';
 import type { InstanceStatusRow, WriteInstanceStatus } from '../ports/storage.js';
 
 export class InstanceStatusWriter {
-  #writing: Promise<void> | null = null;
+  readonly #writing = new SingleFlight(() => this.#write());
   readonly #held: HeldRows;
 
   constructor(
@@ -25,10 +27,7 @@ export class InstanceStatusWriter {
 
   /** Writes what is pending; resolves when it is written, or the database is away. */
   flush(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null;
-    });
-    return this.#writing;
+    return this.#writing.run();
   }
 
   async #write(): Promise<void> {

@@ -1,6 +1,7 @@
 // `extreg serve`: the daemon as a service, with its log as JSON lines on standard output.
-import { setTimeout as delay } from 'node:timers/promises';
+
 import { Command } from '#commander';
+import { within } from '../../telemetry/deadline.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import { CommandError, EXIT } from '../process/command-error.js';
@@ -81,11 +82,6 @@ async function serve(io: CommandIo, options: object): Promise<never> {
 
 /** Whether the log has been written; false if its reader has not taken it within a second. */
 async function written(output: { flush(callback: () => void): void }): Promise<boolean> {
-  const deadline = new AbortController();
-  const isWritten = await Promise.race([
-    new Promise<boolean>((resolve) => output.flush(() => resolve(true))),
-    delay(FLUSH_MS, false, { signal: deadline.signal }).catch(() => false),
-  ]);
-  deadline.abort();
-  return isWritten;
+  const flushed = new Promise<boolean>((resolve) => output.flush(() => resolve(true)));
+  return await within(FLUSH_MS, flushed, false);
 }

@@ -2,8 +2,9 @@
 //
 // BROKER-SUBSCRIPTION-1. Its callback is guarded: a throw in one silently ends the reader of the whole connection.
 // BROKER-SUBSCRIPTION-2. Where the server denied it, it is asked for again, and says so until it is granted.
-import { setTimeout as delay } from 'node:timers/promises';
+
 import type { Msg, NatsConnection, Subscription } from '#@nats-io/nats-core';
+import { within } from '../../telemetry/deadline.js';
 
 export type MessageListener = (message: Msg) => void;
 
@@ -82,12 +83,8 @@ export class BrokerSubscription {
     const sub = this.#current;
     this.#current = null;
     if (sub === null || sub.isClosed()) return;
-    const deadline = new AbortController();
-    await Promise.race([
-      sub.drain().catch(() => undefined),
-      delay(DRAIN_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
-    ]);
-    deadline.abort();
+    const drained = sub.drain().catch(() => undefined);
+    await within(DRAIN_DEADLINE_MS, drained, null);
     if (!sub.isClosed()) sub.unsubscribe();
   }
 

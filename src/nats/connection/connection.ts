@@ -10,10 +10,12 @@
 //     listened to until nothing more can arrive from the old one, so that no request and no reply is lost.
 //
 // Long: everything that depends on whether there is a connection, which one and since when.
+
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
 import { connect } from '#@nats-io/transport-node';
+import { within } from '../../telemetry/deadline.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
@@ -158,12 +160,7 @@ export class BrokerConnection implements SubscriptionHost {
 
   /** A round trip that is waited for two seconds at most. Never rejects. */
   async flush(): Promise<void> {
-    const deadline = new AbortController();
-    await Promise.race([
-      this.roundTrip(),
-      delay(FLUSH_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => undefined),
-    ]);
-    deadline.abort();
+    await within(FLUSH_DEADLINE_MS, this.roundTrip(), null);
   }
 
   /** Sends what is still to be sent, then ends the connection for good. */

@@ -3,7 +3,9 @@
 //
 // PAYLOAD-LIMIT-1. When a message above SMALL_MESSAGE_BYTES is sent, the known limit is at most LIMIT_FRESH_MS old.
 // PAYLOAD-LIMIT-2. If the server cannot be asked, no message is held back: the last known limit stays in force.
+
 import type { NatsConnection } from '#@nats-io/nats-core';
+import { SingleFlight } from '../../telemetry/single-flight.js';
 
 /** Bytes. No operator is expected to set a lower limit while calls are in flight: smaller messages are sent without asking. */
 export const SMALL_MESSAGE_BYTES = 8192;
@@ -19,7 +21,7 @@ export class PayloadLimit {
   /** The latest INFO of the connection itself; the server sends one at the connect and when an account's limit changes. */
   #info: unknown = null;
   #askedMs = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | null = null;
+  readonly #asking = new SingleFlight(() => this.#ask());
 
   constructor(
     private readonly nowMs: () => number,
@@ -44,10 +46,7 @@ export class PayloadLimit {
 
   /** PAYLOAD-LIMIT-2. Asks the server; concurrent callers share one answer. Never rejects. */
   ask(): Promise<void> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = null;
-    });
-    return this.#asking;
+    return this.#asking.run();
   }
 
   async #ask(): Promise<void> {

@@ -1,0 +1,13 @@
+// Work of which one run is under way at a time: those who ask meanwhile share it.
+export class SingleFlight<T> {
+  #current: Promise<T> | null = null;
+
+  constructor(private readonly work: () => Promise<T>) {}
+
+  run(): Promise<T> {
+    this.#current ??= this.work().finally(() => {
+      this.#current = null;
+    });
+    return this.#current;
+  }
+}
