@@ -109,7 +109,7 @@ interface FoundTable extends Record<string, unknown> {
   /** As pg_class has it: r a table, p a partitioned one, v a view, … */
   readonly kind: string;
   readonly columns: readonly FoundColumn[];
-  /** Columns of each index that keeps rows apart. */
+  /** Columns of each index that keeps rows apart, and that on conflict and a foreign key can use: no deferrable one. */
   readonly keys: readonly (readonly string[])[];
 }
 
@@ -142,7 +142,9 @@ function complete(expected: Expected, found: FoundTable, problems: string[]): st
     return [];
   });
   if (expected.key.length > 0 && !found.keys.some((key) => isSameSet(key, expected.key)))
-    problems.push(`${name} has no primary key or unique index on (${expected.key.join(', ')})`);
+    problems.push(
+      `${name} has no primary key or unique index on (${expected.key.join(', ')}) that is valid and not deferrable`,
+    );
   if (expected.isWritten)
     for (const { name: column, not_null, has_default } of found.columns)
       if (not_null && !has_default && !columns.some((one) => one.name === column))
@@ -205,8 +207,9 @@ async function findTables(db: Database): Promise<readonly FoundTable[]> {
           'not_null', a.attnotnull, 'has_default', a.atthasdef or a.attidentity <> '')), '[]')
         from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
       (select coalesce(jsonb_agg((select jsonb_agg(a.attname) from pg_attribute as a
-          where a.attrelid = c.oid and a.attnum = any (i.indkey))), '[]')
-        from pg_index as i where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indexprs is null) as keys
+          where a.attrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1]))), '[]')
+        from pg_index as i where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indexprs is null
+          and i.indimmediate and i.indisvalid) as keys
     from pg_class as c
     where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
       and c.relname in (select jsonb_array_elements_text(${names}::jsonb))`);

@@ -195,13 +195,24 @@ const UNFIT: [what: string, statements: string, problems: readonly string[]][] =
     ['extensions.policy is text, expected jsonb', 'extension_health.auto_disabled is integer, expected boolean'],
   ],
   [
+    'keys are checked at the end of a transaction, which on conflict cannot use',
+    `alter table extension_health drop constraint extension_health_pkey;
+     alter table extension_health add primary key (extension_id) deferrable;
+     alter table extension_versions drop constraint extension_versions_pkey;
+     alter table extension_versions add unique (id, version) deferrable initially deferred;`,
+    [
+      'extension_versions has no primary key or unique index on (id, version) that is valid and not deferrable',
+      'extension_health has no primary key or unique index on (extension_id) that is valid and not deferrable',
+    ],
+  ],
+  [
     'keys are missing',
     `alter table extensions drop constraint extensions_pkey cascade; create index on extensions (id);
      alter table extension_health drop constraint extension_health_pkey; create unique index on extension_health (extension_id)
        where extension_id is not null;`,
     [
-      'extensions has no primary key or unique index on (id)',
-      'extension_health has no primary key or unique index on (extension_id)',
+      'extensions has no primary key or unique index on (id) that is valid and not deferrable',
+      'extension_health has no primary key or unique index on (extension_id) that is valid and not deferrable',
     ],
   ],
   [
@@ -242,6 +253,8 @@ onEmpty('ADOPTION-2: what can be completed is, and no row is lost', async (t, da
       alter column last_failure set default now(), alter column avg_latency_ms type double precision;
     update extension_health set last_failure = now();
     alter table extension_health alter column last_failure set not null;
+    alter table extension_health drop constraint extension_health_pkey;
+    create unique index on extension_health (extension_id) include (failure_count);
     alter table extension_audit_log drop constraint extension_audit_log_action_check, alter column action type varchar(10),
       alter column extension_id type text, drop column changed_at, drop column old_values;`);
   await migrateDatabase(database.connection, silentLogger);
