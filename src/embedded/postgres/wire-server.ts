@@ -5,6 +5,7 @@
 // WIRE-SERVER-3. A notification goes to every connection that listens to its channel, and to no other.
 // WIRE-SERVER-4. A connection that sits in a transaction while others wait is ended after `idleHolderMs`.
 // WIRE-SERVER-5. Nothing a client sends can end the session: Terminate and COPY data never reach it.
+// WIRE-SERVER-6. The settings of a connection are its own, and go with it (wire-settings.ts).
 //
 // Long: one state machine of the wire protocol.
 import { randomInt } from 'node:crypto';
@@ -23,6 +24,7 @@ import {
   startupMessage,
   statementText,
 } from './wire-frames.js';
+import { WireSettings } from './wire-settings.js';
 
 /** One database session. Takes whole frontend messages, gives the whole answer; rejects where the session is lost. */
 type ExecuteFrames = (messages: Buffer) => Promise<Buffer>;
@@ -60,6 +62,8 @@ export class WireServer {
   private readonly options: WireServerOptions;
   /** What every connection is greeted with: the session's parameters, without key and readiness. */
   private greeting = Buffer.alloc(0);
+  /** WIRE-SERVER-6. */
+  private readonly settings: WireSettings;
   private holder: Connection | null = null;
   private holderTimer: NodeJS.Timeout | null = null;
   /** A connection has spoken of UNLISTEN since the channels were last asked for. */
@@ -72,6 +76,7 @@ export class WireServer {
 
   constructor(options: WireServerOptions) {
     this.options = options;
+    this.settings = new WireSettings(options.execute);
   }
 
   /** The session can be used from now on; connections accepted before are served now. */
@@ -204,10 +209,14 @@ export class WireServer {
     connection.waiting = [];
     const last = messages.at(-1);
     if (last === undefined) return;
-    const answer = await this.options.execute(Buffer.concat(this.prepare(connection, messages)));
+    const prepared = this.prepare(connection, messages);
+    // WIRE-SERVER-6. Who holds the session has its settings still.
+    if (this.holder !== connection) await this.settings.enter(connection);
+    const answer = await this.options.execute(Buffer.concat(prepared));
     const idle = this.deliver(connection, answer);
-    const complete = 'SQF'.includes(frameType(last));
-    this.holder = idle && complete ? null : connection;
+    const isOver = idle && 'SQF'.includes(frameType(last));
+    if (isOver) await this.settings.leave(connection);
+    this.holder = isOver ? null : connection;
     this.unwatchHolder();
     if (this.holder === null && this.unheard) await this.listenAgain();
   }
@@ -231,6 +240,7 @@ export class WireServer {
       const text = statementText(message);
       if (text !== null) {
         connection.copies ||= /\bcopy\b/i.test(text);
+        this.settings.note(connection, text);
         this.unheard ||= /\b(unlisten|discard)\b/i.test(text);
         noteListening(connection, text);
       }
@@ -279,7 +289,7 @@ export class WireServer {
   /** WIRE-SERVER-2. */
   private async cleanUp(connection: Connection): Promise<void> {
     const close = [...connection.statements].map((name) => frame('C', Buffer.from('S'), name));
-    const held = this.holder === connection ? [SYNC, ROLLBACK] : [];
+    const held = this.holder === connection ? [SYNC, ROLLBACK, this.settings.reset(connection)] : [];
     const orphaned = [...connection.channels].filter((channel) => !this.isHeard(channel));
     const unlisten = orphaned.map((channel) => frame('Q', `unlisten ${quoted(channel)}`));
     const answer = await this.options.execute(Buffer.concat([...held, ...close, SYNC, ...unlisten]));

@@ -435,6 +435,40 @@ onEmbedded(
   },
 );
 
+onEmbedded('WIRE-SERVER-6: the settings of a connection are its own, and go with it', async (t, database) => {
+  const db = await withNumbers(database);
+  const setting = async (one: Database, name: string) =>
+    (await one.$client.unsafe(`select nullif(current_setting('${name}', true), '') as is`))[0]?.is;
+  for (const [statement, name, value] of [
+    ['set search_path = nowhere', 'search_path', 'nowhere'],
+    ['-- as pg_dump does\nset row_security = off', 'row_security', 'off'],
+    ["select pg_catalog.set_config('search_path', '', false)", 'search_path', null],
+    ['set default_transaction_read_only = on', 'default_transaction_read_only', 'on'],
+    ['set session_replication_role = replica', 'session_replication_role', 'replica'],
+    ["set timezone = 'Asia/Tokyo'", 'TimeZone', 'Asia/Tokyo'],
+    ['set session work_mem = 64', 'work_mem', '64kB'],
+    ["do $$ begin set my.own = 'it''s'; end $$", 'my.own', "it's"],
+    ['set role extreg_nobody', 'role', 'extreg_nobody'],
+  ] as const) {
+    const other = database.open(1);
+    await db.$client`drop role if exists extreg_nobody`;
+    await db.$client`create role extreg_nobody`;
+    const before = await setting(db, name);
+    await other.$client.unsafe(statement);
+    t.is(await setting(db, name), before, statement);
+    await db.$client`insert into scratch values (1)`;
+    t.is(await setting(other, name), value, statement);
+    await other.$client.unsafe('begin');
+    t.is(await setting(other, name), value, statement);
+    await closeDatabase(other);
+    t.is(await setting(db, name), before, `${statement}: in a transaction that was left`);
+  }
+  const other = database.open(1);
+  await other.$client`set search_path = nowhere`;
+  await other.$client`reset search_path`;
+  t.is(await setting(other, 'search_path'), await setting(db, 'search_path'));
+});
+
 onEmbedded('WireServer: a large answer and a large argument arrive whole', async (t, database) => {
   const { $client } = database.open(1);
   const text = 'ä'.repeat(3_000_000);
