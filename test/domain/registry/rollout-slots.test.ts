@@ -267,3 +267,8 @@ test('ROLLOUT-SLOTS-2: a version that an operator disables and enables again has
   const off = takeOver({ v2: null, v3: 30 }, on);
   t.deepEqual(versionsOf(takeOver({ v2: 20, v3: 30 }, off)), versionsOf(on));
 });
+
+test('parseSlots: of more ranges than there can be, those that are too many are not read', (t) => {
+  const many = Array.from({ length: 60_000 }, (_, i) => [i % 10_000, (i % 10_000) + 1]);
+  t.deepEqual(parseSlots({ v2: many }), new Map([['v2', [[0, 5000]]]]));
+});
