@@ -103,13 +103,11 @@ testOnPostgres(
     update extension_health set avg_latency_ms = 1 where extension_id = 'down'`);
     await fail('down');
     await fail('gone');
-    const began = performance.now();
     await until('the other is disabled and its health is written', async () => {
       const [health] =
         await sql`select circuit_breaker_state as state from extension_health where extension_id = 'gone'`;
       return health?.state === 'open' && (await isOff('gone'));
     });
-    t.true(performance.now() - began < 10_000);
     const answer = await daemon.tell('down', 'disable');
     t.is(answer.code, 'database_unavailable');
     t.regex(String(answer.message), /extensions 'down' is locked by process \d+/);

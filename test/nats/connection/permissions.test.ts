@@ -79,8 +79,10 @@ async function connects(
 ): Promise<boolean> {
   const { log, lines } = recordingLogger();
   const connection = BrokerConnection.open({ url, name: 'test', reconnectMaxMs: 20, ...settings }, log);
-  const failed = (): boolean => lines.some((line) => line.event === 'nats_connect_failed');
-  await until('an answer', () => connection.connected || failed());
+  // A refusal is final; what else fails, on a machine that stands still for seconds, is tried again.
+  const isRefused = (): boolean =>
+    lines.some(({ event, error }) => event === 'nats_connect_failed' && !/TimeoutError/.test(String(error)));
+  await until('an answer', () => connection.connected || isRefused());
   const { connected } = connection;
   await connection.close();
   return connected;

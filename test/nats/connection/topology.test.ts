@@ -233,8 +233,8 @@ test('CONNECTION-6: a server in lame-duck mode that has no peer serves until it 
   await until('the reconnect', () => rig.connection.connected);
   await rig.connection.flush();
   const other = await server.connect();
-  await startExtension(other, 'ext.normalize', () => ({ body: 'fine again' }));
-  t.is((await invoke(other, 'normalize')).string(), 'fine again');
+  await startExtension(other, 'ext.normalize', () => ({ body: 'fine' }));
+  t.is((await invoke(other, 'normalize')).string(), 'fine');
 });
 
 test('CONNECTION-2: servers that are discovered are used when the configured one is gone, and it is when they are', async (t) => {
