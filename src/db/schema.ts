@@ -190,9 +190,10 @@ export const extensionRollouts = pgTable('extension_rollouts', {
   seen: text('seen').notNull(),
 });
 
-/** One row for each process of a daemon: the number of its last health flush, and when it wrote last. */
+/** One row for each process of a daemon: the number of its last health flush, the rows that it did not write, and when it wrote last. */
 export const extensionHealthWriters = pgTable('extension_health_writers', {
   writer: uuid('writer').primaryKey(),
   flush: count('flush').notNull(),
+  refused: jsonb('refused'),
   written_at: instant('written_at').notNull().defaultNow(),
 });

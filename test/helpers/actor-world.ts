@@ -99,7 +99,7 @@ export class ActorWorld {
   ): Promise<Awaited<ReturnType<WriteInstanceStatus>> | undefined> => undefined;
   flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [], held: [] });
   /** What the database answers when it is asked whether a flush was written. */
-  wasFlushed: WasFlushed = async () => false;
+  wasFlushed: WasFlushed = async () => null;
   readonly core: ActorSystem;
   readonly #ids = new Map<string, number>();
 

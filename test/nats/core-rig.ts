@@ -91,7 +91,7 @@ export class CoreRig {
         afterRoundTrip: this.requester.afterRoundTrip.bind(this.requester),
         publish: (event) => this.events.push(event),
         flushHealth: async () => ({ dropped: [], held: [] }),
-        wasFlushed: async () => false,
+        wasFlushed: async () => null,
         writeInstanceStatus: async () => [],
         applyAutoChange: async ({ revision }) => ({ applied: true, revision: revision + 1 }),
         applyVerb: () => Promise.reject(new Error('no database')),

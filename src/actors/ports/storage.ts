@@ -51,11 +51,11 @@ export interface FlushResult {
   readonly held: readonly FlushedRow[];
 }
 
-/** `number`: of this process, growing with each, from 1. Writes all rows in one transaction; rejects where nothing was written, or the answer was lost: `WasFlushed` tells. */
+/** `number`: of this process, growing with each, from 1. Writes all rows in one transaction; rejects if nothing was written, or if the answer was lost: then ask `WasFlushed`. */
 export type FlushHealth = (number: number, rows: readonly HealthFlushRow[]) => Promise<FlushResult>;
 
-/** Whether that flush was written. If it was not, it will not be. Rejects if that cannot be determined now. */
-export type WasFlushed = (number: number) => Promise<boolean>;
+/** The result of that flush; null: it was not written, and will not be. Rejects if that cannot be determined now. */
+export type WasFlushed = (number: number) => Promise<FlushResult | null>;
 
 /** What an instance's row is to say of it. */
 export interface InstanceStatusRow {

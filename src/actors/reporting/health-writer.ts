@@ -12,7 +12,7 @@ import { HeldRows } from '../events/held-rows.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Clock } from '../ports/clock.js';
-import type { FlushHealth, HealthFlushRow, WasFlushed } from '../ports/storage.js';
+import type { FlushHealth, FlushResult, HealthFlushRow, WasFlushed } from '../ports/storage.js';
 import type { Target } from '../target/target.js';
 
 interface Flushed {
@@ -134,11 +134,15 @@ export class HealthWriter {
     if (parts.length === 0) return;
     const number = ++this.#number;
     this.#unanswered = { number, parts };
-    const { dropped, held } = await this.deps.flush(
+    const result = await this.deps.flush(
       number,
       parts.map(({ row }) => row),
     );
     this.#unanswered = null;
+    this.#written(parts, result);
+  }
+
+  #written(parts: readonly Part[], { dropped, held }: FlushResult): void {
     for (const { extension_id, version, error } of dropped) {
       this.dropped++;
       this.deps.log.error({ event: 'health_row_dropped', extension_id, version, error });
@@ -155,11 +159,11 @@ export class HealthWriter {
   async #askForAnswer(): Promise<void> {
     if (this.#unanswered === null) return;
     const { number, parts } = this.#unanswered;
-    const wasWritten = await this.deps.wasFlushed(number);
+    const result = await this.deps.wasFlushed(number);
     this.#unanswered = null;
-    if (!wasWritten) return;
+    if (result === null) return;
     this.deps.log.info({ event: 'health_flush_confirmed', rows: parts.length });
-    for (const part of parts) this.#settle(part);
+    this.#written(parts, result);
   }
 
   #settle({ runtime, target, row, openUntilMs, windowOverMs }: Part): void {

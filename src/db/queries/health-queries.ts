@@ -6,17 +6,17 @@
 //     row's: epochs of two targets say nothing about each other. The published row names the version they are of.
 // HEALTH-QUERIES-4. The four threshold columns belong to people and are never written.
 // HEALTH-QUERIES-5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
-// HEALTH-QUERIES-6. A rejection means that nothing was written, or that the answer was lost: then wasFlushed tells, and sees to it that what may
-//     still be on its way is not written after that (M24).
+// HEALTH-QUERIES-6. A rejection means that nothing was written, or that the answer was lost: then wasFlushed returns the answer, and prevents
+//     that a flush still on its way is written after that (M24, M26).
 // HEALTH-QUERIES-7. What a row holds already makes no sum overflow and no time stand still.
 // HEALTH-QUERIES-8. What was measured for a row that was deleted is not written to one of the same name.
-// HEALTH-QUERIES-9. A row that another transaction holds is passed over, and named as held; the others are written.
+// HEALTH-QUERIES-9. A row that another transaction holds is skipped, and named as held; the others are written.
 // HEALTH-QUERIES-10. Successes and failures stay with their version when another one is published: they move between the two tables.
 import { type SQL, sql } from '#drizzle-orm';
 import type { FlushResult, HealthFlushRow } from '../../actors/ports/storage.js';
 import { MAX_EPOCH } from '../../domain/registry/sound-facts.js';
 import type { Database } from '../client.js';
-import { holdersOf } from './lock-holders.js';
+import { holdersOf, LOCK_NOT_AVAILABLE } from './lock-holders.js';
 import { type RefusedRow, writeOrSplit } from './row-by-row.js';
 import { inTransaction } from './transaction.js';
 
@@ -24,6 +24,14 @@ import { inTransaction } from './transaction.js';
 interface Flush {
   readonly writer: string;
   readonly number: number;
+}
+
+/** M26. A row that a flush did not write. */
+interface Refused {
+  readonly extension_id: string;
+  readonly version: string;
+  readonly is_held: boolean;
+  readonly error: string;
 }
 
 const MAX_BIGINT = '9223372036854775807';
@@ -39,26 +47,56 @@ export async function flushHealth(db: Database, flush: Flush, rows: readonly Hea
   if (rows.length === 0) return { dropped: [], held: [] };
   const refused = await writeOrSplit(db, {}, rows, {
     batch: () => writeBatch(db, flush, rows),
-    statement: upserts,
+    statement: (given, into) => upserts(given, sql`select extension_id ${into} from skipped`),
     first: sql`${turn(flush)}; if not found then return; end if;`,
+    last: keepRefused(flush, REFUSED_ALONE),
   });
-  const named = (isHeld: boolean) =>
-    refused
-      .filter((one) => one.isHeld === isHeld)
-      .map(({ row, error }) => ({ extension_id: row.extension_id, version: row.version, error }));
-  return { dropped: named(false), held: named(true) };
+  return resultOf(
+    refused.map(({ row, isHeld, error }) => ({
+      extension_id: row.extension_id,
+      version: row.version,
+      is_held: isHeld,
+      error,
+    })),
+  );
 }
 
 /** HEALTH-QUERIES-6. Implements WasFlushed of the ports. */
-export async function wasFlushed(db: Database, flush: Flush): Promise<boolean> {
-  const taken = await inTransaction(db, {}, sql`${turn(flush)} returning 1`);
-  return taken.length === 0;
+export async function wasFlushed(db: Database, flush: Flush): Promise<FlushResult | null> {
+  const [found] = await inTransaction<{ refused: Refused[] | null }>(
+    db,
+    {},
+    turn(flush, sql`null`),
+    // A statement of its own, since the one before it may have waited for that flush to commit.
+    sql`select refused from extension_health_writers where writer = ${flush.writer}::uuid`,
+  );
+  return found?.refused ? resultOf(found.refused) : null;
 }
 
-/** M24. Affects no row if the flush of that number, or a later one, was written already. */
-const turn = ({ writer, number }: Flush): SQL => sql`
-  insert into extension_health_writers as w (writer, flush) values (${writer}::uuid, ${number})
-  on conflict (writer) do update set flush = excluded.flush, written_at = now() where w.flush < excluded.flush`;
+function resultOf(refused: readonly Refused[]): FlushResult {
+  const named = (isHeld: boolean) =>
+    refused
+      .filter((one) => one.is_held === isHeld)
+      .map(({ extension_id, version, error }) => ({ extension_id, version, error }));
+  return { dropped: named(false), held: named(true) };
+}
+
+/** M24. Affects no row if the flush of that number, or a later one, was written already. `refused`: M26. */
+const turn = ({ writer, number }: Flush, refused = sql`'[]'::jsonb`): SQL => sql`
+  insert into extension_health_writers as w (writer, flush, refused) values (${writer}::uuid, ${number}, ${refused})
+  on conflict (writer) do update set flush = excluded.flush, refused = excluded.refused, written_at = now() where w.flush < excluded.flush`;
+
+/** M26. `refused`: an array of Refused, of type jsonb. */
+const keepRefused = ({ writer, number }: Flush, refused: SQL): SQL => sql`
+  update extension_health_writers set refused = ${refused}
+  where writer = ${writer}::uuid and flush = ${number} and current_setting('extreg.refused') <> '[]'`;
+
+/** Of what row-by-row.ts has in its settings when it is done. */
+const REFUSED_ALONE = sql`(
+  select jsonb_agg(jsonb_build_object('extension_id', given ->> 'extension_id', 'version', given ->> 'version',
+    'is_held', refusal ->> 'state' = ${sql.raw(`'${LOCK_NOT_AVAILABLE}'`)}, 'error', refusal -> 'error'))
+  from jsonb_array_elements(current_setting('extreg.refused')::jsonb) as refusal
+    cross join lateral (select (current_setting('extreg.rows')::json ->> (refusal ->> 'i')::integer)::jsonb as given) as batch)`;
 
 /** Empties the window columns of rows whose health window is over and whose daemon runs no more. Returns how many there were. */
 export async function emptyStaleWindows(db: Database): Promise<number> {
@@ -82,12 +120,6 @@ export async function emptyStaleWindows(db: Database): Promise<number> {
       select ((select count(*) from published) + (select count(*) from others))::int as count`,
   );
   return row?.count ?? 0;
-}
-
-interface Passed {
-  readonly extension_id: string;
-  readonly version: string;
-  readonly published: boolean;
 }
 
 /**
@@ -114,7 +146,7 @@ async function writeBatch(
   flush: Flush,
   rows: readonly HealthFlushRow[],
 ): Promise<RefusedRow<HealthFlushRow>[]> {
-  const passed = await inTransaction<Passed>(
+  const [answer] = await inTransaction<{ refused: Refused[] }>(
     db,
     {
       'extreg.rows': JSON.stringify(
@@ -122,24 +154,33 @@ async function writeBatch(
       ),
     },
     WAIT,
-    upserts(sql`${JSON.stringify(rows)}::jsonb`, null, sql`turn as (${turn(flush)} returning 1),`),
+    upserts(sql`${JSON.stringify(rows)}::jsonb`, SKIPPED_AS_SETTING, sql`turn as (${turn(flush)} returning 1),`),
+    sql`${keepRefused(flush, sql`current_setting('extreg.refused')::jsonb`)} returning refused`,
   );
-  if (passed.length === 0) return [];
-  const tables = [...new Set(passed.map(({ published }) => tableOf(published)))];
+  if (answer === undefined) return [];
+  const names = new Set(answer.refused.map(nameOf));
+  const held = rows.filter((row) => names.has(nameOf(row)));
   const holders = new Map<string, string>();
-  for (const table of tables) holders.set(table, await holdersOf(db, table));
-  const names = new Map(passed.map((one) => [`${one.extension_id}@${one.version}`, tableOf(one.published)]));
-  return rows.flatMap((row) => {
-    const table = names.get(`${row.extension_id}@${row.version}`);
-    if (table === undefined) return [];
-    return [{ row, isHeld: true, error: `a row of ${table} is locked by ${holders.get(table)}` }];
+  for (const table of new Set(held.map(tableOf))) holders.set(table, await holdersOf(db, table));
+  return held.map((row) => {
+    const table = tableOf(row);
+    return { row, isHeld: true, error: `a row of ${table} is locked by ${holders.get(table)}` };
   });
 }
 
-const tableOf = (published: boolean): string => (published ? 'extension_health' : 'extension_version_health');
+const nameOf = ({ extension_id, version }: Pick<HealthFlushRow, 'extension_id' | 'version'>): string =>
+  `${extension_id}@${version}`;
 
-/** Returns the rows that were skipped; `into`: see WriteStatement. `turn`: a CTE; nothing is written unless it returns a row. */
-function upserts(rows: SQL, into: SQL | null, turn?: SQL): SQL {
+const SKIPPED_AS_SETTING = sql`
+  select set_config('extreg.refused', coalesce(jsonb_agg(jsonb_build_object('extension_id', extension_id, 'version', version,
+    'is_held', true, 'error', 'its row was locked by another transaction')), '[]')::text, true)
+  from skipped`;
+
+const tableOf = ({ published }: HealthFlushRow): string =>
+  published ? 'extension_health' : 'extension_version_health';
+
+/** `last` selects from `skipped (extension_id, version)`. `turn`: a CTE; nothing is written unless it returns a row. */
+function upserts(rows: SQL, last: SQL, turn?: SQL): SQL {
   return sql`
     with ${turn ?? sql``} given as (
       select * from jsonb_to_recordset(${rows}) as given (
@@ -168,10 +209,11 @@ function upserts(rows: SQL, into: SQL | null, turn?: SQL): SQL {
       ${upsert('extension_version_health', ['extension_id', 'version'], 'other_rows')}
     ), published_targets as (
       ${upsert('extension_health', ['extension_id'], 'published_rows')}
+    ), skipped as (
+      select extension_id, version from published_rows where is_held
+      union all select extension_id, version from other_rows where is_held
     )
-    select extension_id, version, published ${into ?? sql``} from (
-      select extension_id, version, published from published_rows where is_held
-      union all select extension_id, version, published from other_rows where is_held) as passed`;
+    ${last}`;
 }
 
 /** HEALTH-QUERIES-9. The measured rows of a table, each with `is_held`: another transaction holds it. The others are locked by this one. */

@@ -38,13 +38,15 @@ export async function writeOrSplit<T>(
     readonly batch: () => Promise<readonly RefusedRow<T>[]>;
     readonly statement: WriteStatement;
     readonly first?: SQL;
+    /** After the rows, in the same transaction: `extreg.refused` has the Refusals, `extreg.rows` the texts of the rows. */
+    readonly last?: SQL;
   },
 ): Promise<readonly RefusedRow<T>[]> {
   try {
     return await write.batch();
   } catch (error) {
     if (!isRowError(error) && !isRowHeld(error)) throw error;
-    const refused = await writeEach(db, settings, rows, write.statement, write.first);
+    const refused = await writeEach(db, settings, rows, write);
     // The batch's error names the holder.
     return refused.map((one) => (one.isHeld && isRowHeld(error) ? { ...one, error: errorText(error) } : one));
   }
@@ -54,8 +56,7 @@ async function writeEach<T>(
   db: Database,
   settings: TransactionSettings,
   rows: readonly T[],
-  statement: WriteStatement,
-  first: SQL | undefined,
+  { statement, first, last }: { readonly statement: WriteStatement; readonly first?: SQL; readonly last?: SQL },
 ): Promise<RefusedRow<T>[]> {
   const [answer] = await inTransaction<{ refused: Refusal[] | null }>(
     db,
@@ -93,6 +94,7 @@ async function writeEach<T>(
         end loop;
         perform set_config('extreg.refused', refused::text, true);
       end $extreg$`,
+    ...(last === undefined ? [] : [last]),
     sql`select current_setting('extreg.refused')::jsonb as refused`,
   );
   return (answer?.refused ?? []).map(({ i, state, error }) => ({

@@ -55,30 +55,36 @@ test('HEALTH-WRITER-3: a health row that is held is flushed apart, told with its
   t.is(batches.length, written);
 });
 
-test('HEALTH-WRITER-1: a flush whose answer was lost is asked for, and counts once; one that was not written is written', async (t) => {
-  const { world: made } = world();
-  for (const wasWritten of [true, false]) {
-    made.flushed.length = 0;
+const WHAT_WAS_WRITTEN = {
+  all: { dropped: [], held: [] },
+  nothing: null,
+  'all but a held row': { dropped: [], held: [{ extension_id: 'a', version: 'v1', error: 'locked by process 7' }] },
+  'all but a refused row': { dropped: [{ extension_id: 'a', version: 'v1', error: 'out of range' }], held: [] },
+} as const;
+
+for (const [what, result] of Object.entries(WHAT_WAS_WRITTEN))
+  test(`HEALTH-WRITER-1: a flush whose answer was lost is asked for: ${what} was written, and each count is added once`, async (t) => {
+    const { world: made } = world();
     const asked: number[] = [];
     made.flush = async () => {
       throw new Error('connection lost');
     };
     made.wasFlushed = async (number) => {
       asked.push(number);
-      return wasWritten;
+      return result;
     };
-    made.callEnding('a', 0);
+    for (const id of ['a', 'b']) made.callEnding(id, 0);
     await made.pass(1000);
     made.flush = async () => ({ dropped: [], held: [] });
-    made.callEnding('a', 0);
+    for (const id of ['a', 'b']) made.callEnding(id, 0);
     await made.pass(3000);
     t.is(asked.length, 1);
-    t.deepEqual(
-      made.flushed.map((row) => row.success_delta),
-      [wasWritten ? 1 : 2],
-    );
-  }
-});
+    const written = (id: string) =>
+      made.flushed.filter((row) => row.extension_id === id).map((row) => row.success_delta);
+    const isPending = result === null || result.held.length > 0;
+    t.deepEqual([written('a'), written('b')], [[isPending ? 2 : 1], [result === null ? 2 : 1]]);
+    t.is(made.core.writer.dropped, result?.dropped.length ?? 0);
+  });
 
 test('AUTO-MANAGER-7: an extension whose row is held keeps no other from being disabled, and is disabled when it is free', async (t) => {
   const { world: made, told } = world();

@@ -15,6 +15,7 @@ import type { RowChange } from '../../../src/domain/registry-file/registry-file-
 import { silentLogger } from '../../../src/telemetry/log.js';
 import { CuttingProxy } from '../../helpers/cutting-proxy.js';
 import { healthRow } from '../../helpers/health-rows.js';
+import { holding } from '../../helpers/holding.js';
 import { onPostgres, type TestDatabase } from '../../helpers/postgres.js';
 
 const test = anyTest as TestFn;
@@ -44,15 +45,55 @@ onServer(
     proxy.cutAnswerTo('extension_health_writers');
     const error = await t.throwsAsync(() => flushHealth(far, flush, [healthRow({ success_delta: 3 })]));
     t.true(isAnswerLost(error));
-    t.true(await wasFlushed(far, flush));
+    t.deepEqual(await wasFlushed(far, flush), { dropped: [], held: [] });
     const next = { ...flush, number: 2 };
-    t.false(await wasFlushed(far, next), 'one that was never sent was not written');
+    t.is(await wasFlushed(far, next), null, 'one that was never sent was not written');
+    t.is(await wasFlushed(far, next), null, 'also if the answer to the question is lost, and it is asked again');
     await flushHealth(far, next, [healthRow({ success_delta: 100 })]);
     const [row] = await near.$client`select success_count::int as successes from extension_health`;
     t.is(row?.successes, 3, 'and is not written later, where it was still on its way');
     t.is(proxy.cuts, 1);
   },
 );
+
+/** Each way in which a flush is written, with rows that it does not write. */
+const REFUSED: readonly [string, Parameters<typeof healthRow>[0][], { held: string[]; dropped: string[] }][] = [
+  ['skips a held row', [], { held: ['b'], dropped: [] }],
+  ['drops a row that the database refuses', [{ extension_id: 'c', trips: 2 ** 40 }], { held: ['b'], dropped: ['c'] }],
+];
+
+for (const [title, more, refused] of REFUSED)
+  onServer(
+    `HEALTH-QUERIES-6: a flush that ${title} and whose answer is lost is found with those rows`,
+    async (t, database) => {
+      const { near, far, proxy } = await world(t, database);
+      await near.$client.unsafe(`
+        insert into extensions (id, type, subject) values ('b', 'pre', 'x'), ('c', 'pre', 'x');
+        insert into extension_health (extension_id, version) values ('b', 'v1')`);
+      const end = await holding(t, database, "update extension_health set version = 'v1' where extension_id = 'b'");
+      const flush = { writer: randomUUID(), number: 1 };
+      const rows = [{ extension_id: 'a' }, { extension_id: 'b' }, ...more].map((one) =>
+        healthRow({ success_delta: 3, ...one }),
+      );
+      // A batch that fails is no answer that is lost: the one that is cut writes each row by itself.
+      proxy.cutAnswerTo(more.length === 0 ? 'extension_health_writers' : 'json_array_elements_text');
+      await t.throwsAsync(() => flushHealth(far, flush, rows));
+      t.is(proxy.cuts, 1);
+      const result = await wasFlushed(far, flush);
+      const ids = (of: 'held' | 'dropped') => result?.[of].map(({ extension_id }) => extension_id);
+      t.deepEqual({ held: ids('held'), dropped: ids('dropped') }, refused);
+      t.regex(result?.held[0]?.error ?? '', /lock/);
+      await end();
+      const again = { ...flush, number: 2 };
+      t.deepEqual(await flushHealth(far, again, rows.slice(1, 2)), { dropped: [], held: [] });
+      t.deepEqual(await wasFlushed(far, again), { dropped: [], held: [] });
+      const counts = await near.$client`select success_count::int as n from extension_health order by extension_id`;
+      t.deepEqual(
+        counts.map(({ n }) => n),
+        [3, 3],
+      );
+    },
+  );
 
 for (const change of ['auto_disable', 'auto_enable'] as const)
   onServer(`AUTO-QUERIES-2: ${change} whose answer is lost is found by its id, and made once`, async (t, database) => {
