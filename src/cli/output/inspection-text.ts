@@ -16,14 +16,18 @@ interface Frame {
   readonly snapshots?: number;
 }
 
+/** Of a snapshot in the state that the one before it had: its event has a line of its own. */
+const NOTHING_NEW = '';
+
 export class InspectionText {
   /** State by target. */
   readonly #states = new Map<string, string>();
 
-  /** One line with its line end; a frame that cannot be read is printed as it came. */
+  /** One line with its line end, or nothing if the frame says what was printed already; a frame that cannot be read is printed as it came. */
   line(text: string): string {
     const frame = parsed(text);
     const said = frame === null ? null : this.#said(frame);
+    if (said === NOTHING_NEW) return '';
     return `${singleLine(said ?? text)}\n`;
   }
 
@@ -35,6 +39,7 @@ export class InspectionText {
     if (frame.control === 'dropped')
       return `${frame.target}  left out: ${frame.events} events, ${frame.snapshots} snapshots`;
     const happened = this.#happened(frame);
+    if (happened === NOTHING_NEW) return NOTHING_NEW;
     if (happened === null || frame.sessionId === undefined) return null;
     const atMs = Number(frame.createdAt);
     const time = Number.isFinite(atMs) ? new Date(atMs).toISOString() : '-';
@@ -49,7 +54,8 @@ export class InspectionText {
     const before = this.#states.get(sessionId);
     this.#states.set(sessionId, state);
     if (type === '@xstate.actor') return `is ${state}`;
-    return before === undefined || before === state ? `is ${state}` : `${before} → ${state}, by ${eventType}`;
+    if (before === state) return NOTHING_NEW;
+    return before === undefined ? `is ${state}` : `${before} → ${state}, by ${eventType}`;
   }
 }
 

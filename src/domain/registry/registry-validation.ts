@@ -233,5 +233,7 @@ function parseThresholds(columns: ThresholdColumns | null): { columns: Threshold
     problems.push(`extension_health: ${name} must be ${minimum}..${maximum}, got ${valid[name]}`);
     valid[name] = null;
   }
-  return { columns: valid, problems };
+  // A row that sets none says no more than no row, which is what there was before the first health flush.
+  const isSet = Object.values(valid).some((value) => value !== null);
+  return { columns: isSet ? valid : null, problems };
 }

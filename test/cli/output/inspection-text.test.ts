@@ -19,7 +19,7 @@ test('inspect --follow: a line for an actor, its events and its states, with the
       `${AT}is closed.steady\n`,
       `${AT}attempt.failed\n`,
       `${AT}closed.steady → open, by attempt.failed\n`,
-      `${AT}is open\n`,
+      '',
       `${AT}open → failed: Error: a bug, by x\n`,
     ],
   );

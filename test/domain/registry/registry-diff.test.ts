@@ -125,6 +125,17 @@ test('REGISTRY-DIFF-6: a threshold column that comes to hold the default of the 
   t.deepEqual(problems(runningFrom(entry('failure_threshold')), entry('failure_threshold')), []);
 });
 
+test('REGISTRY-DIFF-3: the health row that the first flush inserts sets no threshold and makes no work', (t) => {
+  const thresholds = {
+    failure_threshold: null,
+    error_rate_threshold: null,
+    window_seconds: null,
+    half_open_max_requests: null,
+  };
+  const plan = diff(runningFrom(...plain('a')), snapshotOf(2, registryEntry(extensionRow('a'), { thresholds })));
+  t.deepEqual(plan.update, []);
+});
+
 test('REGISTRY-DIFF-3: thresholds that change are an update', (t) => {
   const thresholds = {
     failure_threshold: 9,
