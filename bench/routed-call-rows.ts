@@ -5,7 +5,13 @@ import type { RegistryEntry } from '../src/domain/registry/registry-rows.js';
 import { entry, startCore, versionRow } from './core.js';
 import type { Row } from './turns.js';
 
-const OK: Reply = { serviceErrorCode: 0, serviceError: '', retryAfterMs: null };
+const OK: Reply = {
+  body: new Uint8Array(),
+  forwardedHeaders: '',
+  serviceErrorCode: 0,
+  serviceError: '',
+  retryAfterMs: null,
+};
 
 const REGISTRIES: Readonly<Record<string, readonly RegistryEntry[]>> = {
   'one version': [entry('a', 0)],
@@ -26,10 +32,12 @@ export const ROUTED_CALLS = Object.keys(REGISTRIES);
 class BenchCall implements Invocation {
   readonly extensionId = 'a';
   readonly budgetMs = null;
-  deadlineMs = 0;
+  readonly headers = { forwarded: '', traceBefore: '', traceAfter: '' };
+  readonly tenantHeader = '';
+  readonly hops = 1;
+  readonly body = new Uint8Array();
   answered = false;
   readonly context = {
-    problem: null,
     get: (key: string): string | undefined => (key === 'tenant_id' ? 'tenant-1' : undefined),
   };
 

@@ -37,7 +37,7 @@ class Call implements AttemptListener {
 
   attemptEnded(end: AttemptEnd, reply: Reply | null): void {
     if (reply === null) this.invocation.refuse({ code: 'extension_unavailable', message: end });
-    else this.invocation.succeed(route, reply, 1, clock.now() - this.invocation.arrivedMs);
+    else this.invocation.succeed(route, reply, 1, clock.now() - this.invocation.arrivedMs, Number.POSITIVE_INFINITY);
   }
 }
 

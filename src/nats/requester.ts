@@ -21,12 +21,10 @@ import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './connection/broker-subscription.js';
 import type { BrokerConnection } from './connection/connection.js';
-import type { IntakeInvocation } from './intake/intake.js';
 import { ExtensionReply } from './wire/extension-reply.js';
 import { headerText } from './wire/headers.js';
 import type { RandomHex } from './wire/random-hex.js';
 import { NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './wire/reply-headers.js';
-import type { PreparedRoute } from './wire/routes.js';
 import { INBOX_PREFIX } from './wire/subjects.js';
 
 /** REQUESTER-7. A round trip that takes this long, or as long as the attempt's own time, says that the server stood still. */
@@ -42,7 +40,7 @@ const ZERO = 48;
 /** One entry of the pending table; reused for attempt after attempt. */
 class PendingRequest {
   listener: AttemptListener | null = null;
-  route: PreparedRoute | null = null;
+  route: Route | null = null;
   /** An active check. */
   isCheck = false;
   check = '';
@@ -108,29 +106,19 @@ export class Requester {
     remainingMs: number,
     listener: AttemptListener,
   ): void {
-    const prepared = route as PreparedRoute;
-    const call = invocation as IntakeInvocation;
-    const block = prepared.requestBlock(
-      call.headers,
-      call.tenantHeader,
-      call.hops,
-      attempt,
-      remainingMs,
-      this.randomHex,
-    );
-    // A first attempt leaves in the turn in which its invocation arrived.
-    const sentMs = attempt === 1 ? call.arrivedMs : this.clock.now();
-    this.#publish(prepared, block, call.body, false, sentMs, timeoutMs, listener);
+    const block = route.requestBlock(invocation, attempt, remainingMs, this.randomHex);
+    // A first attempt is sent in the turn in which its invocation arrived.
+    const sentMs = attempt === 1 ? invocation.arrivedMs : this.clock.now();
+    this.#publish(route, block, invocation.body, false, sentMs, timeoutMs, listener);
   }
 
   /** SendCheck of the ports. */
   sendCheck(route: Route, body: Uint8Array, timeoutMs: number, listener: AttemptListener): void {
-    const prepared = route as PreparedRoute;
-    this.#publish(prepared, prepared.checkBlock(timeoutMs), body, true, this.clock.now(), timeoutMs, listener);
+    this.#publish(route, route.checkBlock(timeoutMs), body, true, this.clock.now(), timeoutMs, listener);
   }
 
   #publish(
-    prepared: PreparedRoute,
+    route: Route,
     block: string,
     body: Uint8Array,
     isCheck: boolean,
@@ -140,23 +128,23 @@ export class Requester {
   ): void {
     if (this.#isClosed || !this.connection.connected) return this.#tell(listener, 'disconnected', null);
     // Without an inbox of ours a reply could not arrive.
-    if (!prepared.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
+    if (!route.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
     const size = block.length + body.length;
     if (!this.connection.isLimitKnownFor(size)) {
       // REQUESTER-9.
-      const again = () => this.#publish(prepared, block, body, isCheck, sentMs, timeoutMs, listener);
+      const again = () => this.#publish(route, block, body, isCheck, sentMs, timeoutMs, listener);
       return void this.connection.learnLimit().then(again);
     }
     if (size > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
     const entry = this.#free.pop() ?? this.#grow();
     const check = this.randomHex(CHECK_DIGITS);
     entry.check = check;
-    if (!this.connection.publish(prepared.subject, this.#base + entry.prefix + check, block, body)) {
+    if (!this.connection.publish(route.subject, this.#base + entry.prefix + check, block, body)) {
       this.#free.push(entry);
       return this.#tell(listener, 'disconnected', null);
     }
     entry.listener = listener;
-    entry.route = prepared;
+    entry.route = route;
     entry.isCheck = isCheck;
     entry.timeoutMs = timeoutMs;
     entry.stall = 'none';
@@ -316,11 +304,7 @@ export class Requester {
     try {
       listener.attemptEnded(end, reply);
     } catch (error) {
-      this.log.error({
-        event: 'attempt_listener_failed',
-        end,
-        error: stackOf(error),
-      });
+      this.log.error({ event: 'attempt_listener_failed', end, error: stackOf(error) });
     }
   }
 }

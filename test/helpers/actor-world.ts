@@ -16,7 +16,6 @@ import type {
 import type {
   AttemptEnd,
   AttemptListener,
-  CallContext,
   Invocation,
   LimitAttempts,
   Reply,
@@ -26,8 +25,10 @@ import type {
 import type { InvocationError } from '../../src/domain/registry/errors.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
 import type { RegistryUpdate } from '../../src/domain/registry/registry-rows.js';
+import type { Context } from '../../src/domain/routing/routing-rules.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import { breakerSettings } from './breaker-settings.js';
+import { NO_BLOCKS, NO_MESSAGE, NO_REPLY } from './messages.js';
 import { SimulatedClock } from './simulated-clock.js';
 
 /** A number is a reply with that service error code, 0 a plain reply. */
@@ -114,7 +115,7 @@ export class ActorWorld {
         requestSnapshot: () => {
           this.snapshotRequests++;
         },
-        prepareRoute: (spec) => ({ subject: spec.subject, spec }) as Route,
+        prepareRoute: (spec) => ({ ...spec, ...NO_BLOCKS, sendable: true, spec }),
         send: (route, _invocation, attempt, timeoutMs, remainingMs, listener) => {
           const sent: SentAttempt = {
             route: route as Sent['route'],
@@ -209,16 +210,16 @@ export class ActorWorld {
   }
 
   call(extensionId: string, budgetMs: number | null = null, context: Readonly<Record<string, string>> = {}): Called {
-    return this.callWith(extensionId, { get: (key) => context[key], problem: null }, budgetMs);
+    return this.callWith(extensionId, { get: (key) => context[key] }, budgetMs);
   }
 
-  callWith(extensionId: string, context: CallContext, budgetMs: number | null = null): Called {
+  callWith(extensionId: string, context: Context, budgetMs: number | null = null): Called {
     const called: Called = { answers: [], attempts: [] };
     const invocation: Invocation = {
       extensionId,
       arrivedMs: this.clock.now(),
       budgetMs,
-      deadlineMs: Number.POSITIVE_INFINITY,
+      ...NO_MESSAGE,
       context,
       succeed: (_route, _reply, attempts) => {
         called.answers.push('ok');
@@ -251,6 +252,7 @@ const endOf =
   (how: Ending, retryAfterMs?: number): void => {
     if (typeof how !== 'number') return listener.attemptEnded(how, null);
     const reply: Reply = {
+      ...NO_REPLY,
       serviceErrorCode: how,
       serviceError: how === 0 ? '' : 'no',
       retryAfterMs: retryAfterMs ?? null,

@@ -1,7 +1,6 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports/transport.js';
-import type { PreparedRoute } from '../../src/nats/wire/routes.js';
 import { startExtension, TestServer, until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 import { Ends, errorOf, invoke, PREFIX, Rig, type RigOptions, rawBlock, recordingLogger } from './wire-rig.js';
@@ -138,7 +137,7 @@ test.serial(
       t.true(await rig.connection.roundTrip());
       return Object.entries(seen).flatMap(([name, { kinds }]) => kinds.map((kind) => `${name} ${kind}`));
     };
-    const { extensionId, version } = rig.route as PreparedRoute;
+    const { extensionId, version } = rig.route;
     rig.requester.limit(extensionId, version, false, 2000);
     for (const [id, name] of [
       ['other', version],

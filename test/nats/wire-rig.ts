@@ -25,6 +25,8 @@ import { Subjects } from '../../src/nats/wire/subjects.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import type { TestServer } from '../helpers/nats-server.js';
 
+const MAX_BUDGET_MS = 60_000;
+
 export const PREFIX = 'extreg.v1';
 
 export const systemClock: Clock = {
@@ -137,7 +139,7 @@ export class Rig {
       {
         replyPrefixes: ['_INBOX', '_R_.'],
         minBudgetMs: 10,
-        maxBudgetMs: 60_000,
+        maxBudgetMs: MAX_BUDGET_MS,
         maxBodyBytes: null,
         context: {
           from: options.contextFrom ?? CONTEXT_SOURCES,
@@ -182,7 +184,11 @@ export class Rig {
       this.timeoutMs,
       new Ends((end, reply) => {
         if (reply === null) invocation.refuse({ code: 'extension_unavailable', message: `attempt ended: ${end}` });
-        else this.outcomes.push(invocation.succeed(route, reply, attempt, this.#clock.now() - invocation.arrivedMs));
+        else {
+          const durationMs = this.#clock.now() - invocation.arrivedMs;
+          const deadlineMs = invocation.arrivedMs + (invocation.budgetMs ?? MAX_BUDGET_MS);
+          this.outcomes.push(invocation.succeed(route, reply, attempt, durationMs, deadlineMs));
+        }
       }),
     );
   }

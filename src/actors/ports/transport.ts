@@ -4,9 +4,42 @@ import type { RegistryEvent } from '../../domain/registry/events.js';
 import type { JsonObject } from '../../domain/registry/extension.js';
 import type { Context } from '../../domain/routing/routing-rules.js';
 
-/** What a message to one instance of one version needs, made once per registry change. Opaque here. */
+/** Headers of a caller that an extension gets: whole lines, each with its CRLF; '' without any. */
+interface ForwardedHeaders {
+  readonly forwarded: string;
+  /** `traceparent` up to the id of the daemon's span, and what follows it; '' without one. */
+  readonly traceBefore: string;
+  readonly traceAfter: string;
+}
+
+/** What a caller sent, as far as an extension gets it. */
+export interface CallerMessage {
+  readonly headers: ForwardedHeaders;
+  /** The tenant of the subject, as a header value; '' if the extension does not get it. */
+  readonly tenantHeader: string;
+  /** Daemons that the call has passed, this one included. */
+  readonly hops: number;
+  readonly body: Uint8Array;
+}
+
+/** What the messages to one instance of one version have in common, and the replies from it; made once per registry change. */
 export interface Route {
   readonly subject: string;
+  readonly extensionId: string;
+  readonly version: string;
+  /** False: no row may name its subject, and nothing is published to it. */
+  readonly sendable: boolean;
+  /** The header block of one attempt. `randomHex`: so many digits. */
+  requestBlock(
+    message: CallerMessage,
+    attempt: number,
+    remainingMs: number,
+    randomHex: (digits: number) => string,
+  ): string;
+  /** The header block of an active check, which is a first attempt but for one line. */
+  checkBlock(timeoutMs: number): string;
+  /** The header block of the answer to the caller; `calledId` is the extension that it called. */
+  replyBlock(calledId: string, forwarded: string, attempts: number, durationMs: number): string;
 }
 
 export interface RouteSpec {
@@ -21,8 +54,11 @@ export interface RouteSpec {
 
 export type PrepareRoute = (spec: RouteSpec) => Route;
 
-/** The answer of an extension. Opaque here but for what classification needs. */
+/** The reply of an extension. */
 export interface Reply {
+  readonly body: Uint8Array;
+  /** Its headers that the caller gets: whole lines; '' without any. */
+  readonly forwardedHeaders: string;
   /** `Nats-Service-Error-Code`; 0 without a service error, 500 where the code is missing or not a number. */
   readonly serviceErrorCode: number;
   /** `Nats-Service-Error`, at most 512 characters; '' without. */
@@ -82,28 +118,22 @@ export type LimitAttempts = (extensionId: string, version: string, isCheck: bool
  */
 export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 
-/** What a caller says of itself, as far as it is believed; read only where it is asked for. */
-export interface CallContext extends Context {
-  /**
-   * Set where an answer of `get` would have been a guess: the caller gets this error instead. null: none was. It is that of
-   * all that was asked since, so it is set to null before another question.
-   */
-  problem: InvocationError | null;
-}
-
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
-export interface Invocation {
+export interface Invocation extends CallerMessage {
   readonly extensionId: string;
   /** Monotonic. */
   readonly arrivedMs: number;
   /** `Extreg-Timeout-Ms`; null where the caller named none. Checked: min_budget_ms..max_budget_ms. */
   readonly budgetMs: number | null;
-  /** Set by the router as soon as it knows: when the caller stops waiting, monotonic. A reply that is pending for longer is dropped. */
-  deadlineMs: number;
-  readonly context: CallContext;
-  /** Sends the extension's answer on. Returns what went out: null, or the code of the error sent in its place. */
-  succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null;
-  refuse(error: InvocationError): void;
+  /** What the caller says of itself, as far as it is believed; read on demand. */
+  readonly context: Context;
+  /**
+   * Forwards the extension's reply. `deadlineMs`: when the caller stops waiting, monotonic; a reply that is pending for longer is
+   * dropped. Returns null, or the code of the error that was sent instead.
+   */
+  succeed(route: Route, reply: Reply, attempts: number, durationMs: number, deadlineMs: number): ErrorCode | null;
+  /** `deadlineMs`: as of `succeed`; absent: the longest time that this caller may wait. */
+  refuse(error: InvocationError, deadlineMs?: number): void;
 }
 
 /** Takes an invocation from the intake; must not throw. */

@@ -74,6 +74,8 @@ export class Call implements AttemptListener {
   /** Of the candidate that has it, until the extension received it. */
   #why: Why | null = null;
   readonly #attempt = new Attempt();
+  /** When the caller stops waiting, monotonic; undefined until a candidate has it. */
+  #deadlineMs: number | undefined;
   /** Sent so far. */
   #attempts = 0;
   #retries = 0;
@@ -128,7 +130,7 @@ export class Call implements AttemptListener {
   attemptDelayed(): void {
     if (this.#isAnswered || this.#deadlineTimer !== null) return;
     const { clock } = this.#deps;
-    const leftMs = Math.max(this.#invocation.deadlineMs - clock.now(), 0);
+    const leftMs = Math.max(this.#deadline - clock.now(), 0);
     this.#deadlineTimer = clock.setTimeout(this.#onDeadline, leftMs);
   }
 
@@ -201,7 +203,7 @@ export class Call implements AttemptListener {
     target.begin(this.#attempt, permit, endpoint, chosen.isTrial, nowMs);
     this.#attempts++;
     this.#isOut = true;
-    const remainingMs = this.#invocation.deadlineMs - nowMs;
+    const remainingMs = this.#deadline - nowMs;
     if (remainingMs <= version.timeoutMs - SHORTER_MS && this.#deadlineTimer === null)
       this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
     this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
@@ -214,8 +216,8 @@ export class Call implements AttemptListener {
     const serving = this.#serving;
     const invocation = this.#invocation;
     this.#why = why;
-    invocation.deadlineMs =
-      invocation.arrivedMs + (invocation.budgetMs ?? Math.min(longestMs(version), this.#deps.maxBudgetMs));
+    const budgetMs = invocation.budgetMs ?? Math.min(longestMs(version), this.#deps.maxBudgetMs);
+    this.#deadlineMs = invocation.arrivedMs + budgetMs;
     // The timeout of the candidate before is not that of this one.
     if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
     this.#deadlineTimer = null;
@@ -234,7 +236,7 @@ export class Call implements AttemptListener {
   #moveFrom(why: 'absent' | 'failed', nowMs: number): boolean {
     const { subject } = this.#route;
     this.#note(why, subject);
-    if (nowMs >= this.#invocation.deadlineMs || this.#gate !== null || this.#renewService() !== null) return false;
+    if (nowMs >= this.#deadline || this.#gate !== null || this.#renewService() !== null) return false;
     const absent = this.#tried.absent ?? NOBODY;
     const { pool } = this.#service;
     const others = pool?.hasOutside(why === 'failed' ? [...absent, subject] : absent);
@@ -243,7 +245,7 @@ export class Call implements AttemptListener {
 
   /** CALL-5, after an attempt that no extension received. */
   #moveOn(nowMs: number): boolean {
-    if (this.#tried.failed !== null || this.#gate === 'disabled' || nowMs >= this.#invocation.deadlineMs) return false;
+    if (this.#tried.failed !== null || this.#gate === 'disabled' || nowMs >= this.#deadline) return false;
     const serving = this.#serving;
     const service = this.#service;
     if (this.#askOthers(nowMs)) return true;
@@ -257,8 +259,7 @@ export class Call implements AttemptListener {
     if (this.#retries >= this.#service.version.retry) return false;
     const delayMs = retryDelayMs(this.#retries + 1, this.#deps.candidates.random());
     const { retryBudget, extension } = this.#serving;
-    if (nowMs + delayMs >= this.#invocation.deadlineMs || !retryBudget.tryTake(nowMs, extension.policy.retry))
-      return false;
+    if (nowMs + delayMs >= this.#deadline || !retryBudget.tryTake(nowMs, extension.policy.retry)) return false;
     this.#retries++;
     this.#note('failed', this.#route.subject);
     this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);
@@ -284,18 +285,23 @@ export class Call implements AttemptListener {
 
   readonly #onDeadline = (): void => {
     this.#deadlineTimer = null;
-    const budgetMs = Math.round(this.#invocation.deadlineMs - this.#invocation.arrivedMs);
+    const budgetMs = Math.round(this.#deadline - this.#invocation.arrivedMs);
     this.#refuse(deadlineExceeded(budgetMs, this.#attempts), this.#deps.clock.now());
   };
 
+  /** Before a candidate has it, the latest that it can be. */
+  get #deadline(): number {
+    return this.#deadlineMs ?? this.#invocation.arrivedMs + (this.#invocation.budgetMs ?? this.#deps.maxBudgetMs);
+  }
+
   #succeed(reply: Reply, nowMs: number): void {
     const durationMs = nowMs - this.#invocation.arrivedMs;
-    const replaced = this.#invocation.succeed(this.#route, reply, this.#attempts, durationMs);
+    const replaced = this.#invocation.succeed(this.#route, reply, this.#attempts, durationMs, this.#deadline);
     this.#answered(replaced ?? 'ok', durationMs);
   }
 
   #refuse(error: InvocationError, nowMs: number): void {
-    this.#invocation.refuse(error);
+    this.#invocation.refuse(error, this.#deadlineMs);
     this.#answered(error.code, nowMs - this.#invocation.arrivedMs);
   }
 

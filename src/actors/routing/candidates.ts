@@ -11,11 +11,10 @@
 
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
-import { unmetCondition } from '../../domain/routing/routing-rules.js';
+import { type Context, unmetCondition } from '../../domain/routing/routing-rules.js';
 import type { Choice, Why } from '../../domain/routing/routing-table.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { CallContext } from '../ports/transport.js';
 import type { Target } from '../target/target.js';
 
 /** CANDIDATES-3. */
@@ -40,7 +39,7 @@ export interface CandidateDeps {
 
 /** What one call is asked for. */
 export interface Request {
-  readonly context: CallContext;
+  readonly context: Context;
   readonly nowMs: number;
   /** CANDIDATES-4: whether this call is one of those that a default version gets that fails too often. */
   readonly isTrial: (target: Target) => boolean;
@@ -149,11 +148,9 @@ function* inPlaceOf(
       request.onSkipped(id, reason ?? 'extension_not_found');
       continue;
     }
-    // What others asked the context for is no matter of this one.
-    request.context.problem = null;
     const its = other.table.choose(request.context, deps.random);
-    if (request.context.problem !== null) request.onSkipped(id, 'context_needed');
-    else if (its === null) request.onSkipped(id, other.table.noneReason);
+    if (its === null) request.onSkipped(id, other.table.noneReason);
+    else if ('code' in its) request.onSkipped(id, 'context_needed');
     else yield* allOf(other, its, 'fallback', asked, deps, request);
   }
 }

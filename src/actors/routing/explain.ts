@@ -19,7 +19,6 @@ import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Explain } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
-import type { CallContext } from '../ports/transport.js';
 import type { Decided } from './call.js';
 import { type Candidate, type CandidateDeps, candidatesFor } from './candidates.js';
 import { chooseInstance, drawOf, NOTHING_TRIED } from './instance-choice.js';
@@ -49,7 +48,8 @@ export function createExplain(deps: ExplainDeps): Explain {
   };
 }
 
-interface ExplainContext extends CallContext {
+/** Of an explanation: every value is given, so none is an error. */
+interface ExplainContext extends Context<never> {
   readonly values: Readonly<Record<string, string>>;
   /** Keys that have not been read so far. */
   unused(): string[];
@@ -64,7 +64,6 @@ function contextOf(given: Readonly<Record<string, string>>, environment: string 
       asked.add(key);
       return values.get(key);
     },
-    problem: null,
     values: Object.fromEntries(values),
     unused: () => [...values.keys()].filter((key) => !asked.has(key)),
   };
@@ -94,7 +93,7 @@ function aboutVersions(
 function explainVersions(
   { extension, table }: ExtensionRuntime,
   choice: Choice | null,
-  context: Context,
+  context: ExplainContext,
 ): ExplainedVersion[] {
   const names = new Set([
     ...extension.versions.map(({ version }) => version),
@@ -124,7 +123,7 @@ function verdictOf(
   return table.shares.some(({ choice }) => choice.version === version) ? 'rollout' : 'disabled';
 }
 
-function askCandidates({ runtime, choice }: Decided, context: CallContext, deps: ExplainDeps) {
+function askCandidates({ runtime, choice }: Decided, context: Context, deps: ExplainDeps) {
   const nowMs = deps.clock.now();
   const skipped: { extension_id: string; reason: string }[] = [];
   const candidates: ExplainedCandidate[] = [];
@@ -173,7 +172,7 @@ function askCandidates({ runtime, choice }: Decided, context: CallContext, deps:
 function ask(
   { runtime: serving, service }: Candidate,
   called: ExtensionRuntime,
-  context: CallContext,
+  context: Context,
   { random }: ExplainDeps,
   nowMs: number,
 ): { readonly instance: Instance | null; readonly error: InvocationError | null } {

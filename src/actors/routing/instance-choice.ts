@@ -77,7 +77,7 @@ export function drawOf(
     nowMs,
     avoid,
     mayPanic: policy.panic !== 'fail',
-    keyHash: key === undefined ? null : hashOf(key),
+    keyHash: typeof key === 'string' ? hashOf(key) : null,
     balanceFactor: policy.hash_balance_factor ?? 0,
     random,
   };

@@ -83,7 +83,7 @@ export class Router {
     const { table } = runtime;
     // The context is made where it is asked for, and most calls need none.
     const choice = table.readsContext ? table.choose(invocation.context, random) : table.default;
-    if (table.readsContext && invocation.context.problem !== null) return invocation.context.problem;
+    if (choice !== null && 'code' in choice) return choice;
     const service = choice === null ? null : runtime.service(choice.version);
     return choice === null || service === null ? unavailable(table.noneReason, id) : { runtime, choice, service };
   }

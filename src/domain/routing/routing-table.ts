@@ -7,6 +7,7 @@
 //      proportion of their percentages.
 // ROUTING-TABLE-3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
 // ROUTING-TABLE-4. However many versions there are, compiling them can be put aside between its steps.
+import type { InvocationError } from '../registry/errors.js';
 import type { Extension, Version } from '../registry/extension.js';
 import { hasNoRules, isInRollout, sharesOf, slotsWanted } from '../registry/rollout.js';
 import { allottingSlots, type SlotRange, slotOf } from '../registry/rollout-slots.js';
@@ -46,6 +47,12 @@ interface OwnedSlots {
 
 /** Context keys that a rollout is by: the first that has a value. */
 const DEFAULT_ROLLOUT_KEYS: readonly string[] = ['tenant_id', 'routing_key'];
+
+/** What decides a call's place in a rollout. */
+interface RolloutKey {
+  readonly name: string;
+  readonly value: string;
+}
 
 /** What a table is made of. */
 interface Compiled {
@@ -93,18 +100,30 @@ export class RoutingTable {
     return ruled !== undefined && unmetCondition(ruled.conditions, context) !== null;
   }
 
-  /** null: no version takes this call. `random` (0..1) decides a rollout where the context has no key for it. */
-  choose(context: Context, random: () => number): Choice | null {
-    for (const { choice, conditions } of this.ruled) if (unmetCondition(conditions, context) === null) return choice;
+  /**
+   * null: no version takes this call; an error: the context cannot give what decides it. `random` (0..1) decides a rollout if the
+   * context has no key for it.
+   */
+  choose<Problem extends InvocationError = never>(
+    context: Context<Problem>,
+    random: () => number,
+  ): Choice | Problem | null {
+    for (const { choice, conditions } of this.ruled) {
+      const unmet = unmetCondition(conditions, context);
+      if (unmet === null) return choice;
+      if ('code' in unmet) return unmet;
+    }
     if (this.shares.length === 0) return this.default;
     const key = this.rolloutKey(context);
+    if (key !== null && 'code' in key) return key;
     return key === null ? this.#drawn(random()) : this.#sharedOut(key.value);
   }
 
   /** The value that decides this call's place in the rollout; null: chance does. */
-  rolloutKey(context: Context): { readonly name: string; readonly value: string } | null {
+  rolloutKey<Problem extends InvocationError = never>(context: Context<Problem>): RolloutKey | Problem | null {
     for (const name of this.rolloutKeys) {
       const value = context.get(name);
+      if (typeof value === 'object') return value;
       if (value !== undefined) return { name, value };
     }
     return null;

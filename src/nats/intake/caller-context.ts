@@ -8,8 +8,8 @@
 //     looked up in the body (CALLER-CONTEXT-2): its header passes as it came, also where a body that is believed before it says otherwise.
 // CALLER-CONTEXT-5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
 //     guessed. Only the routing key of `consistent_hash` is none then, as if none was given: any instance can serve.
-import type { CallContext } from '../../actors/ports/transport.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
+import type { Context, ContextAnswer } from '../../domain/routing/routing-rules.js';
 import type { CallerHeaders, LeftOut } from '../wire/caller-headers.js';
 import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from '../wire/headers.js';
 import type { BodyContext } from './context-body.js';
@@ -42,9 +42,6 @@ export interface Told {
   /** Value of a context header; null where it gets none. */
   told(header: SoughtHeader): string | null;
 }
-
-/** A value; null: none is given; an error if that cannot be known. */
-export type ContextAnswer = string | null | InvocationError;
 
 const TENANT_KEY = 'tenant_id';
 const ENVIRONMENT_KEY = 'environment';
@@ -111,19 +108,19 @@ export class ContextReader {
     if (this.#environment !== null && key === ENVIRONMENT_KEY) return this.#environment;
     for (const source of this.#from) {
       const answer = this.#ask(source, key, claims);
-      if (answer !== null) return answer;
+      if (answer !== undefined) return answer;
     }
-    return null;
+    return undefined;
   }
 
   #ask(source: ContextSource, key: string, claims: Claims): ContextAnswer {
     switch (source) {
       case 'subject':
-        return key === TENANT_KEY ? claims.tenantId : null;
+        return key === TENANT_KEY ? (claims.tenantId ?? undefined) : undefined;
       case 'header': {
         const header = contextHeader(key);
         const value = header === null ? null : headerIn(claims.text, header);
-        return isGiven(value) ? value : null;
+        return isGiven(value) ? value : undefined;
       }
       case 'body':
         return this.#askBody(key, claims);
@@ -144,10 +141,11 @@ export class ContextReader {
   }
 
   #askBody(key: string, { body, bodyContext }: Claims): ContextAnswer {
-    if (!bodyContext.isObject) return null;
+    if (!bodyContext.isObject) return undefined;
     if (body.length > this.#bodyMaxBytes) return this.#contextNeeded(key, body.length);
     const answer = bodyContext.get(key);
-    if (answer === null || typeof answer === 'string') return answer;
+    if (answer === null) return undefined;
+    if (typeof answer === 'string') return answer;
     const { twice } = answer;
     return {
       code: 'invalid_request',
@@ -184,24 +182,18 @@ export interface Asked {
 }
 
 /** The context of one call, read on demand: what is not needed is not looked for. */
-export class ReadContext implements CallContext {
-  problem: InvocationError | null = null;
+export class ReadContext implements Context {
   /** null: not needed so far. */
   #answers: Map<string, ContextAnswer> | null = null;
 
   constructor(private readonly asked: Asked) {}
 
-  get(key: string): string | undefined {
-    let answer = this.#answers?.get(key);
-    if (answer === undefined) {
-      answer = this.asked.answer(key);
-      this.#answers ??= new Map();
-      this.#answers.set(key, answer);
-    }
-    if (typeof answer === 'string') return answer;
-    // Also when it is asked again: the problem belongs to the question, and another may have been in between.
-    if (answer !== null) this.problem ??= answer;
-    return undefined;
+  get(key: string): ContextAnswer {
+    this.#answers ??= new Map();
+    if (this.#answers.has(key)) return this.#answers.get(key);
+    const answer = this.asked.answer(key);
+    this.#answers.set(key, answer);
+    return answer;
   }
 }
 

@@ -8,8 +8,9 @@
 // Long: the invocation of a caller and its intake read and settle each other.
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
-import type { CallContext, HandleInvocation, Invocation, Reply, Route } from '../../actors/ports/transport.js';
+import type { HandleInvocation, Invocation, Reply, Route } from '../../actors/ports/transport.js';
 import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js';
+import type { Context, ContextAnswer } from '../../domain/routing/routing-rules.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -17,14 +18,11 @@ import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
 import { type CallerHeaders, NO_HEADERS, readCallerHeaders } from '../wire/caller-headers.js';
 import { errorBlock, errorBody } from '../wire/error-reply.js';
-import type { ExtensionReply } from '../wire/extension-reply.js';
 import { headerIn, headerText, headerValue, type SoughtHeader } from '../wire/headers.js';
-import type { PreparedRoute } from '../wire/routes.js';
 import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from '../wire/subjects.js';
 import {
   type Asked,
   type Claims,
-  type ContextAnswer,
   ContextReader,
   type ContextSettings,
   ReadContext,
@@ -63,11 +61,8 @@ export interface IntakeCounts {
   readonly processingMs: number;
 }
 
-const NEVER = Number.POSITIVE_INFINITY;
-
 class IntakeInvocation implements Invocation, Claims, Asked, Told {
   budgetMs: number | null = null;
-  deadlineMs = NEVER;
   hops = 1;
   headers: CallerHeaders = NO_HEADERS;
   answered = false;
@@ -91,7 +86,7 @@ class IntakeInvocation implements Invocation, Claims, Asked, Told {
     return this.#bodyContext;
   }
 
-  get context(): CallContext {
+  get context(): Context {
     this.#context ??= new ReadContext(this);
     return this.#context;
   }
@@ -106,12 +101,12 @@ class IntakeInvocation implements Invocation, Claims, Asked, Told {
     return headerIn(`\r\n${this.headers.forwarded}`, header);
   }
 
-  succeed(route: Route, reply: Reply, attempts: number, durationMs: number): ErrorCode | null {
-    return this.intake.succeed(this, route as PreparedRoute, reply as ExtensionReply, attempts, durationMs);
+  succeed(route: Route, reply: Reply, attempts: number, durationMs: number, deadlineMs: number): ErrorCode | null {
+    return this.intake.succeed(this, route, reply, attempts, durationMs, deadlineMs);
   }
 
-  refuse(error: InvocationError): void {
-    this.intake.refuse(this, error);
+  refuse(error: InvocationError, deadlineMs?: number): void {
+    this.intake.refuse(this, error, deadlineMs);
   }
 }
 
@@ -196,7 +191,6 @@ export class Intake {
       text,
       message.data,
     );
-    invocation.deadlineMs = now + this.settings.maxBudgetMs;
     const refusal = address.ok ? this.#read(invocation) : invalid(address.problem);
     if (refusal !== null) {
       this.refuse(invocation, refusal);
@@ -259,7 +253,6 @@ export class Intake {
           details: { header: 'Extreg-Timeout-Ms', minimum: minBudgetMs, maximum: maxBudgetMs },
         };
       invocation.budgetMs = budgetMs;
-      invocation.deadlineMs = invocation.arrivedMs + budgetMs;
     }
     return null;
   }
@@ -279,33 +272,42 @@ export class Intake {
   /** For IntakeInvocation. */
   succeed(
     invocation: IntakeInvocation,
-    route: PreparedRoute,
-    reply: ExtensionReply,
+    route: Route,
+    reply: Reply,
     attempts: number,
     durationMs: number,
+    deadlineMs: number,
   ): ErrorCode | null {
-    const block = route.replyBlock(invocation.extensionId, reply.headers.forwarded, attempts, durationMs);
+    const block = route.replyBlock(invocation.extensionId, reply.forwardedHeaders, attempts, durationMs);
     const size = block.length + reply.body.length;
     if (size > this.connection.maxPayload) {
-      this.refuse(invocation, {
-        code: 'payload_too_large',
-        message: `reply with headers must be at most ${this.connection.maxPayload} bytes, got ${size}`,
-        details: { direction: 'reply', limit_bytes: this.connection.maxPayload, got_bytes: size },
-      });
+      this.refuse(
+        invocation,
+        {
+          code: 'payload_too_large',
+          message: `reply with headers must be at most ${this.connection.maxPayload} bytes, got ${size}`,
+          details: { direction: 'reply', limit_bytes: this.connection.maxPayload, got_bytes: size },
+        },
+        deadlineMs,
+      );
       return 'payload_too_large';
     }
     if (!this.#settle(invocation, durationMs)) return null;
-    this.replies.send(invocation.replyTo, block, reply.body, invocation.deadlineMs);
+    this.replies.send(invocation.replyTo, block, reply.body, deadlineMs);
     return null;
   }
 
   /** For IntakeInvocation. */
-  refuse(invocation: IntakeInvocation, error: InvocationError): void {
+  refuse(invocation: IntakeInvocation, error: InvocationError, deadlineMs = this.#latest(invocation)): void {
     // Before it counts as answered: details that are no JSON throw here.
     const body = errorBody(error, invocation.extensionId);
     if (!this.#settle(invocation, this.clock.now() - invocation.arrivedMs)) return;
     this.#refused.set(error.code, (this.#refused.get(error.code) ?? 0) + 1);
-    this.replies.send(invocation.replyTo, errorBlock(error), body, invocation.deadlineMs);
+    this.replies.send(invocation.replyTo, errorBlock(error), body, deadlineMs);
+  }
+
+  #latest({ arrivedMs, budgetMs }: IntakeInvocation): number {
+    return arrivedMs + (budgetMs ?? this.settings.maxBudgetMs);
   }
 
   /** INTAKE-1. False: it was answered before. */

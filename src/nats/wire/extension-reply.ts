@@ -8,6 +8,10 @@ export class ExtensionReply implements Reply {
     readonly body: Uint8Array,
   ) {}
 
+  get forwardedHeaders(): string {
+    return this.headers.forwarded;
+  }
+
   get serviceErrorCode(): number {
     return this.headers.serviceErrorCode;
   }

@@ -2,9 +2,8 @@
 //
 // ROUTES-1. A route's texts never change; a change of the registry makes another route.
 // ROUTES-2. A route whose subject no row may name (its own prefix, wildcards, too long) is never published to.
-import type { PrepareRoute, Route, RouteSpec } from '../../actors/ports/transport.js';
+import type { CallerMessage, PrepareRoute, Route, RouteSpec } from '../../actors/ports/transport.js';
 import { type SubjectRules, subjectProblem } from '../../domain/registry/subject-rules.js';
-import type { CallerHeaders } from './caller-headers.js';
 import { formatMs, headerValue, STATUS_LINE } from './headers.js';
 import type { RandomHex } from './random-hex.js';
 
@@ -27,7 +26,7 @@ function configLine(config: RouteSpec['config']): string {
   return line;
 }
 
-export class PreparedRoute implements Route {
+class PreparedRoute implements Route {
   readonly subject: string;
   readonly extensionId: string;
   readonly version: string;
@@ -54,11 +53,8 @@ export class PreparedRoute implements Route {
     this.#replyHead = `${STATUS_LINE}${version}${instance}Extreg-Attempts: `;
   }
 
-  /** The header block of one attempt. `tenant` is the subject's, as a header value; '' if the extension does not get it. */
   requestBlock(
-    headers: CallerHeaders,
-    tenant: string,
-    hops: number,
+    { headers, tenantHeader: tenant, hops }: CallerMessage,
     attempt: number,
     remainingMs: number,
     randomHex: RandomHex,
@@ -80,12 +76,10 @@ export class PreparedRoute implements Route {
     return `${text}${headers.forwarded}\r\n`;
   }
 
-  /** The header block of an active check, which is a first attempt but for one line. */
   checkBlock(timeoutMs: number): string {
     return `${this.#firstAttemptHead}${timeoutMs}\r\nExtreg-Probe: 1\r\n\r\n`;
   }
 
-  /** The header block of the answer to the caller; `calledId` is the extension that he asked for. */
   replyBlock(calledId: string, forwarded: string, attempts: number, durationMs: number): string {
     const fallback = calledId === this.extensionId ? '' : `Extreg-Fallback: ${headerValue(this.extensionId)}\r\n`;
     return `${this.#replyHead}${attempts}\r\nExtreg-Duration-Ms: ${formatMs(durationMs)}\r\n${fallback}${forwarded}\r\n`;

@@ -1,6 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
 import type { ActorSystemSettings } from '../../../src/actors/actor-system.js';
-import type { CallContext } from '../../../src/actors/ports/transport.js';
 import { Attempt } from '../../../src/actors/target/in-flight.js';
 import type {
   ExtensionRow,
@@ -8,6 +7,7 @@ import type {
   RegistryEntry,
   VersionRow,
 } from '../../../src/domain/registry/registry-rows.js';
+import type { Context } from '../../../src/domain/routing/routing-rules.js';
 import { ActorWorld, type Called } from '../../helpers/actor-world.js';
 import { seeds } from '../../helpers/depth.js';
 import { extensionRow, instanceRow, registryEntry, snapshotOf, versionRow } from '../../helpers/registry-rows.js';
@@ -534,13 +534,8 @@ test('CANDIDATES-3: the routing key that a large body hides from the balancer is
     a: { row: { policy: { balancer: 'consistent_hash', fallback: ['b'] } }, instances: { i1: {}, i2: {} } },
     b: { versions: { v2: { routing_rules: { tenant_id: 't1' } } } },
   });
-  const hidden: CallContext = {
-    problem: null,
-    get(key) {
-      if (key === 'tenant_id') return 't1';
-      this.problem = { code: 'invalid_request', message: 'too large' };
-      return undefined;
-    },
+  const hidden: Context = {
+    get: (key) => (key === 'tenant_id' ? 't1' : { code: 'invalid_request', message: 'too large' }),
   };
   world.callWith('a', hidden);
   world.sent[0]?.end('no_responders');

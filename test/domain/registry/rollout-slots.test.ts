@@ -10,6 +10,7 @@ import {
   SLOTS,
   slotOf,
 } from '../../../src/domain/registry/rollout-slots.js';
+import type { Context } from '../../../src/domain/routing/routing-rules.js';
 import { RoutingTable } from '../../../src/domain/routing/routing-table.js';
 import { chiSquare, criticalAt } from '../../helpers/chi-square.js';
 import { propertyRuns } from '../../helpers/hostile-text.js';
@@ -141,7 +142,7 @@ function takeOver(percents: Percents, previous: Extension | null, withDefault = 
   return extension;
 }
 
-const KEYS = Array.from({ length: 400 }, (_, i) => new Map([['tenant_id', `tenant-${i}`]]));
+const KEYS: Context<never>[] = Array.from({ length: 400 }, (_, i) => new Map([['tenant_id', `tenant-${i}`]]));
 const never = (): number => {
   throw new Error('chance was asked');
 };
@@ -214,7 +215,7 @@ test('ROLLOUT-SLOTS-1: no slot has two versions, whatever the sequence', (t) => 
   );
 });
 
-const TENANTS = Array.from({ length: 40_000 }, (_, i) => new Map([['tenant_id', `tenant-${i}`]]));
+const TENANTS: Context<never>[] = Array.from({ length: 40_000 }, (_, i) => new Map([['tenant_id', `tenant-${i}`]]));
 function counts(extension: Extension): Map<string, number> {
   const table = new RoutingTable(extension);
   const found = new Map<string, number>();

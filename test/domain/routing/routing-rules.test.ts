@@ -1,7 +1,7 @@
 import test from 'ava';
-import { compileRules, unmetCondition } from '../../../src/domain/routing/routing-rules.js';
+import { type Context, compileRules, unmetCondition } from '../../../src/domain/routing/routing-rules.js';
 
-const contextOf = (values: Readonly<Record<string, string>>) => new Map(Object.entries(values));
+const contextOf = (values: Readonly<Record<string, string>>): Context<never> => new Map(Object.entries(values));
 
 const matching = test.macro<[rules: Record<string, unknown>, context: Record<string, string>, unmet: string | null]>({
   exec(t, rules, context, unmet) {
@@ -50,5 +50,5 @@ test(asText, 'ä', 'ä', true);
 test('ROUTING-RULES-1: a key of the rules that every object has is a key like others', (t) => {
   const rules = JSON.parse('{"__proto__": "x", "toString": "y"}') as Record<string, unknown>;
   t.is(unmetCondition(compileRules(rules), contextOf({}))?.key, '__proto__');
-  t.is(unmetCondition(compileRules(rules), new Map([['__proto__', 'x']]))?.key, 'toString');
+  t.is(unmetCondition(compileRules(rules), contextOf(Object.fromEntries([['__proto__', 'x']])))?.key, 'toString');
 });

@@ -4,7 +4,7 @@ import type { Extension } from '../../../src/domain/registry/extension.js';
 import type { ExtensionRow, VersionRow } from '../../../src/domain/registry/registry-rows.js';
 import { parseEntry } from '../../../src/domain/registry/registry-validation.js';
 import { compareVersions, defaultVersion } from '../../../src/domain/registry/version-choice.js';
-import { NO_CONTEXT } from '../../../src/domain/routing/routing-rules.js';
+import { type Context, NO_CONTEXT } from '../../../src/domain/routing/routing-rules.js';
 import { RoutingTable } from '../../../src/domain/routing/routing-table.js';
 import { runs } from '../../helpers/depth.js';
 import { extensionRow, registryEntry, versionRow } from '../../helpers/registry-rows.js';
@@ -26,7 +26,7 @@ function extensionOf(versions: Versions, row: Partial<ExtensionRow> = {}): Exten
 }
 
 const tableOf = (versions: Versions, row: Partial<ExtensionRow> = {}) => new RoutingTable(extensionOf(versions, row));
-const contextOf = (values: Readonly<Record<string, string>>) => new Map(Object.entries(values));
+const contextOf = (values: Readonly<Record<string, string>>): Context<never> => new Map(Object.entries(values));
 const noChance = (): number => {
   throw new Error('chance was asked');
 };
@@ -276,7 +276,7 @@ test('ROUTING-TABLE-1, ROUTING-TABLE-3: for any versions and contexts the choice
   fc.assert(
     fc.property(versions, context, (rows, values) => {
       const extension = extensionOf(rows);
-      const expected = specified(extension, contextOf(values));
+      const expected = specified(extension, new Map(Object.entries(values)));
       const choice = new RoutingTable(extension).choose(contextOf(values), () => 0.5);
       if (expected !== 'rollout') return t.is(choice?.version ?? null, expected);
       const chosen = extension.versions.find((v) => v.version === choice?.version);

@@ -51,9 +51,9 @@ async function listening(
       context =
         options.asks === false
           ? null
-          : new Map(values.filter((pair): pair is [string, string] => pair[1] !== undefined));
-      const { problem } = invocation.context;
-      if (problem !== null) invocation.refuse(problem);
+          : new Map(values.filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+      const problem = values.map(([, value]) => value).find((value) => typeof value === 'object');
+      if (problem !== undefined) invocation.refuse(problem);
       else rig.attempt(invocation);
     },
   });

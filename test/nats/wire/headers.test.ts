@@ -8,6 +8,7 @@ import { createRandomHex } from '../../../src/nats/wire/random-hex.js';
 import { readReplyHeaders, saysNoResponders } from '../../../src/nats/wire/reply-headers.js';
 import { createPrepareRoute } from '../../../src/nats/wire/routes.js';
 import { runs } from '../../helpers/depth.js';
+import { NO_MESSAGE } from '../../helpers/messages.js';
 
 const RUNS = { numRuns: runs(500) };
 const nothing = { tenant: false, environment: false, others: false };
@@ -316,14 +317,7 @@ test('createPrepareRoute: the configuration travels as ASCII without line ends',
     subject: 'ext.a',
     config: { text: 'Łódź\r\nNats-Evil: 1', emoji: '🙂' },
   });
-  const text = (route as unknown as { requestBlock(...args: unknown[]): string }).requestBlock(
-    readCallerHeaders('', nothing),
-    '',
-    1,
-    1,
-    100,
-    createRandomHex(),
-  );
+  const text = route.requestBlock(NO_MESSAGE, 1, 100, createRandomHex());
   const config = headerIn(text, soughtHeader('Extreg-Config')) ?? '';
   t.regex(config, /^[\x20-\x7e]+$/);
   t.deepEqual(JSON.parse(config), { text: 'Łódź\r\nNats-Evil: 1', emoji: '🙂' });
