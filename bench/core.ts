@@ -1,52 +1,16 @@
 // The running daemon without its edges, for benchmarks: a registry of the benchmark's choice, and messages that go nowhere.
 import { Subject } from '#rxjs';
-import { ActorSystem } from '../src/actors/actor-system.js';
+import type { ActorSystem } from '../src/actors/actor-system.js';
 import type { SendAttempt } from '../src/actors/ports/transport.js';
 import type { ExtensionRow, RegistryEntry, RegistryUpdate, VersionRow } from '../src/domain/registry/registry-rows.js';
 import { createPrepareRoute } from '../src/nats/wire/routes.js';
-import { silentLogger } from '../src/telemetry/log.js';
+import { createActorSystem, testRules } from '../test/helpers/actor-system.js';
 import { DEFAULTS, runningClock } from './targets.js';
-
-const RULES = { ownPrefix: 'extreg.v1', allowedPrefixes: [] };
 
 export function startCore(entries: readonly RegistryEntry[], send: SendAttempt = () => undefined): ActorSystem {
   const feed$ = new Subject<RegistryUpdate>();
-  const core = new ActorSystem(
-    {
-      feed$,
-      requestSnapshot: () => undefined,
-      prepareRoute: createPrepareRoute(null, RULES),
-      send,
-      sendCheck: () => undefined,
-      limitAttempts: () => undefined,
-      afterRoundTrip: (then) => then(Number.NEGATIVE_INFINITY),
-      publish: () => undefined,
-      flushHealth: async () => ({ dropped: [], held: [] }),
-      wasFlushed: async () => null,
-      writeInstanceStatus: async () => [],
-      applyAutoChange: async () => ({ applied: false }),
-      applyVerb: () => Promise.reject(new Error('no database')),
-      newId: () => '',
-      writeAudit: async () => undefined,
-      onApplied: () => undefined,
-      clock: runningClock,
-      wall: Date.now,
-      random: Math.random,
-      log: silentLogger,
-    },
-    {
-      rules: RULES,
-      breakerDefaults: DEFAULTS,
-      autoDisableOnCircuitOpen: true,
-      autoEnableOnCircuitClose: true,
-      maxInFlight: 10_000,
-      maxBudgetMs: 60_000,
-      absenceGraceMs: 2000,
-      environment: null,
-      healthBasedRouting: true,
-      minSuccessRate: 0.8,
-    },
-  );
+  const prepareRoute = createPrepareRoute(null, testRules());
+  const core = createActorSystem({ feed$, prepareRoute, clock: runningClock, send }, { breakerDefaults: DEFAULTS });
   core.start();
   feed$.next({ kind: 'snapshot', revision: 1, entries: [...entries] });
   return core;

@@ -48,7 +48,7 @@ import { InstanceStatusWriter } from './reporting/instance-status-writer.js';
 import { createExplain } from './routing/explain.js';
 import { Router } from './routing/router.js';
 
-interface ActorSystemPorts {
+export interface ActorSystemPorts {
   readonly feed$: RegistryFeed;
   /** Asks the feed for the whole registry again. */
   readonly requestSnapshot: () => void;

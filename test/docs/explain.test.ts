@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import type { Explanation } from '../../src/domain/routing/explanation.js';
+import type { Explanation } from '../../src/domain/routing/explanation-schema.js';
 import { run } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { until } from '../helpers/nats-server.js';

@@ -12,6 +12,7 @@ import {
   schemaFields,
   settingOf,
 } from '../../src/config/schema.js';
+import { extensionHealthSchema, healthReportSchema } from '../../src/domain/health/health-schema.js';
 import {
   ERROR_TABLE,
   LASTING_REASONS,
@@ -21,7 +22,6 @@ import {
 import { EVENT_KINDS } from '../../src/domain/registry/events.js';
 import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src/domain/registry/policy.js';
 import { HTTP_ERRORS } from '../../src/http/app/http-errors.js';
-import { extensionHealthSchema, healthReportSchema } from '../../src/http/routes/health-schema.js';
 import { adminVerbs } from '../../src/nats/services/admin-verbs.js';
 import { SERVICE_NAME } from '../../src/nats/services/micro.js';
 import { INBOX_PREFIX, microSubjects, QUEUE_GROUP, Subjects } from '../../src/nats/wire/subjects.js';

@@ -1,6 +1,6 @@
 // The daemon's core with simulated edges and a simulated clock: what is sent waits until the test says how it ended.
 import { Subject } from '#rxjs';
-import { ActorSystem, type ActorSystemSettings } from '../../src/actors/actor-system.js';
+import type { ActorSystem, ActorSystemSettings } from '../../src/actors/actor-system.js';
 import type {
   ApplyAutoChange,
   ApplyVerb,
@@ -27,7 +27,7 @@ import type { RegistryEvent } from '../../src/domain/registry/events.js';
 import type { RegistryUpdate } from '../../src/domain/registry/registry-rows.js';
 import type { Context } from '../../src/domain/routing/routing-rules.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
-import { breakerSettings } from './breaker-settings.js';
+import { createActorSystem } from './actor-system.js';
 import { NO_BLOCKS, NO_MESSAGE, NO_REPLY } from './messages.js';
 import { SimulatedClock } from './simulated-clock.js';
 
@@ -109,7 +109,7 @@ export class ActorWorld {
       if (this.isDatabaseAway) throw new Error('connect ECONNREFUSED');
       return work();
     };
-    this.core = new ActorSystem(
+    this.core = createActorSystem(
       {
         feed$: this.feed$,
         requestSnapshot: () => {
@@ -184,19 +184,7 @@ export class ActorWorld {
         },
         log,
       },
-      {
-        rules: { ownPrefix: 'extreg.v1', allowedPrefixes: [] },
-        breakerDefaults: breakerSettings(),
-        autoDisableOnCircuitOpen: true,
-        autoEnableOnCircuitClose: true,
-        maxInFlight: 10_000,
-        maxBudgetMs: 60_000,
-        absenceGraceMs: 2000,
-        environment: null,
-        healthBasedRouting: true,
-        minSuccessRate: 0.8,
-        ...settings,
-      },
+      settings,
     );
     this.core.start();
   }

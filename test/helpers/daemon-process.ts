@@ -9,7 +9,7 @@ import { type Msg, type NatsConnection, headers as natsHeaders } from '#@nats-io
 import { connect } from '#@nats-io/transport-node';
 import type postgres from '#postgres';
 import { openDatabase } from '../../src/db/client.js';
-import type { ExtensionHealth } from '../../src/domain/health/health-report.js';
+import type { ExtensionHealth } from '../../src/domain/health/health-schema.js';
 import type { Verb } from '../../src/domain/registry/verbs.js';
 import { socketDirectory } from '../../src/embedded/postgres/embedded.js';
 import { silentLogger } from '../../src/telemetry/log.js';

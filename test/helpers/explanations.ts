@@ -4,7 +4,7 @@ import type {
   ExplainedInstance,
   ExplainedVersion,
   Explanation,
-} from '../../src/domain/routing/explanation.js';
+} from '../../src/domain/routing/explanation-schema.js';
 
 export const explainedVersion = (over: Partial<ExplainedVersion> = {}): ExplainedVersion => ({
   version: 'v1',

@@ -1,7 +1,8 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
 import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
-import { type ExtensionHealth, summarize, type TargetHealth } from '../../src/domain/health/health-report.js';
+import { summarize } from '../../src/domain/health/health-report.js';
+import type { ExtensionHealth, ExtensionRowHealth, TargetHealth } from '../../src/domain/health/health-schema.js';
 import { createMetricsPage } from '../../src/http/routes/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
@@ -29,7 +30,7 @@ export const targetHealth: TargetHealth = {
   recovering: false,
 };
 
-export const extensionHealth = (id: string, health: Partial<TargetHealth> = {}): ExtensionHealth => ({
+export const extensionHealth = (id: string, health: Partial<TargetHealth> = {}): ExtensionRowHealth => ({
   id,
   type: 'pre',
   enabled: true,
@@ -39,8 +40,8 @@ export const extensionHealth = (id: string, health: Partial<TargetHealth> = {}):
   health: { ...targetHealth, ...health },
 });
 
-export function healthSource(...extensions: readonly ExtensionHealth[]): HealthSource {
-  const withTargets = (one: ExtensionHealth): ExtensionHealth => ({
+export function healthSource(...extensions: readonly ExtensionRowHealth[]): HealthSource {
+  const withTargets = (one: ExtensionRowHealth): ExtensionHealth => ({
     ...one,
     versions: [
       { version: 'v1', enabled: true, default: true, override: one.override, ...one.health },

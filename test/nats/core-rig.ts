@@ -2,7 +2,7 @@
 // test's choice. Each rig has subjects of its own, so several share one server.
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import { Subject } from '#rxjs';
-import { ActorSystem, type ActorSystemSettings } from '../../src/actors/actor-system.js';
+import type { ActorSystem, ActorSystemSettings } from '../../src/actors/actor-system.js';
 import type { Clock } from '../../src/actors/ports/clock.js';
 import type { Target } from '../../src/actors/target/target.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
@@ -18,6 +18,7 @@ import { createRandomHex } from '../../src/nats/wire/random-hex.js';
 import { createPrepareRoute } from '../../src/nats/wire/routes.js';
 import { Subjects } from '../../src/nats/wire/subjects.js';
 import { silentLogger } from '../../src/telemetry/log.js';
+import { createActorSystem } from '../helpers/actor-system.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { type TestServer, until } from '../helpers/nats-server.js';
 import { snapshotOf } from '../helpers/registry-rows.js';
@@ -80,42 +81,20 @@ export class CoreRig {
     this.requester = new Requester(this.connection, clock, silentLogger, randomHex);
     this.#replies = new Replies(this.connection, clock, randomHex);
     const feed$ = new Subject<RegistryUpdate>();
-    this.core = new ActorSystem(
+    this.core = createActorSystem(
       {
         feed$,
-        requestSnapshot: () => undefined,
         prepareRoute: createPrepareRoute(null, rules),
         send: this.requester.send.bind(this.requester),
         sendCheck: this.requester.sendCheck.bind(this.requester),
         limitAttempts: this.requester.limit.bind(this.requester),
         afterRoundTrip: this.requester.afterRoundTrip.bind(this.requester),
         publish: (event) => this.events.push(event),
-        flushHealth: async () => ({ dropped: [], held: [] }),
-        wasFlushed: async () => null,
-        writeInstanceStatus: async () => [],
         applyAutoChange: async ({ revision }) => ({ applied: true, revision: revision + 1 }),
-        applyVerb: () => Promise.reject(new Error('no database')),
-        newId: () => '',
-        writeAudit: async () => undefined,
-        onApplied: () => undefined,
         clock,
-        wall: Date.now,
         random: () => 0,
-        log: silentLogger,
       },
-      {
-        rules,
-        breakerDefaults: breakerSettings(breaker),
-        autoDisableOnCircuitOpen: true,
-        autoEnableOnCircuitClose: true,
-        maxInFlight: 10_000,
-        maxBudgetMs: 60_000,
-        absenceGraceMs: 2000,
-        environment: null,
-        healthBasedRouting: true,
-        minSuccessRate: 0.8,
-        ...settings,
-      },
+      { rules, breakerDefaults: breakerSettings(breaker), ...settings },
     );
     this.intake = new Intake(
       this.connection,

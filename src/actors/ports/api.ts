@@ -2,10 +2,10 @@
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import type { Counters } from '../../domain/health/counters.js';
-import type { HealthReport } from '../../domain/health/health-report.js';
+import type { ExtensionHealth, HealthReport } from '../../domain/health/health-schema.js';
 import type { BreakerOverride } from '../../domain/registry/extension.js';
 import type { Verb } from '../../domain/registry/verbs.js';
-import type { Explanation } from '../../domain/routing/explanation.js';
+import type { Explanation } from '../../domain/routing/explanation-schema.js';
 import type { Why } from '../../domain/routing/routing-table.js';
 import type { BreakerStateName, RolloutChange } from './storage.js';
 
@@ -22,7 +22,7 @@ export interface Readiness {
 export interface HealthSource {
   report(): HealthReport;
   /** null: no such extension. */
-  one(extensionId: string): HealthReport['extensions'][number] | null;
+  one(extensionId: string): ExtensionHealth | null;
 }
 
 /** One extension's numbers for the metrics page; counters only grow while the process lives. */

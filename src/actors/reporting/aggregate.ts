@@ -4,7 +4,8 @@
 // AGGREGATE-2. `high_failure_rate` is reported when an extension's success rate falls under the minimum, and again only after it was
 //     back. Too few outcomes to judge change nothing.
 import { exhaustMap, type Observable, repeat, type Subscription, takeWhile } from '#rxjs';
-import { type ExtensionHealth, type HealthSummary, summarize } from '../../domain/health/health-report.js';
+import { summarize } from '../../domain/health/health-report.js';
+import type { ExtensionRowHealth, HealthSummary } from '../../domain/health/health-schema.js';
 import { HEALTH_WINDOW_MS } from '../../domain/health/health-window.js';
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
 import { logUnexpected } from '../../telemetry/guard.js';
@@ -63,7 +64,7 @@ export class Aggregate {
   }
 
   *#chunks(): Generator<void> {
-    const all: ExtensionHealth[] = [];
+    const all: ExtensionRowHealth[] = [];
     let looked = 0;
     for (const runtime of this.deps.runtimes.values()) {
       try {
@@ -80,7 +81,7 @@ export class Aggregate {
   }
 
   /** AGGREGATE-2. */
-  #judge(runtime: ExtensionRuntime, { version, health }: ExtensionHealth): void {
+  #judge(runtime: ExtensionRuntime, { version, health }: ExtensionRowHealth): void {
     const target = runtime.defaultService?.target;
     if (target === undefined) return;
     const { clock, wall, minSuccessRate } = this.deps;

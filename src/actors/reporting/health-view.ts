@@ -1,16 +1,14 @@
 // Reads the runtimes for the health API and the metrics page. Reading takes no permit and changes no state.
 
-import {
-  type ExtensionHealth,
-  type HealthCounts,
-  type HealthReport,
-  type InstanceHealth,
-  isHealthy,
-  MAX_REFUSED_ROWS,
-  type RefusedRow,
-  summarize,
-  type TargetHealth,
-} from '../../domain/health/health-report.js';
+import { type HealthCounts, isHealthy, MAX_REFUSED_ROWS, summarize } from '../../domain/health/health-report.js';
+import type {
+  ExtensionHealth,
+  ExtensionRowHealth,
+  HealthReport,
+  InstanceHealth,
+  RefusedRow,
+  TargetHealth,
+} from '../../domain/health/health-schema.js';
 import type { Instance } from '../../domain/registry/extension.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
@@ -202,7 +200,7 @@ export class HealthView implements HealthSource, MetricsSource {
     return this.deps.autoDisabledTotal();
   }
 
-  extension(runtime: ExtensionRuntime): ExtensionHealth {
+  extension(runtime: ExtensionRuntime): ExtensionRowHealth {
     const { extension } = runtime;
     const target = runtime.defaultService?.target;
     return {

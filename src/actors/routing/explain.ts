@@ -12,7 +12,7 @@ import type {
   ExplainedInstance,
   ExplainedVersion,
   Explanation,
-} from '../../domain/routing/explanation.js';
+} from '../../domain/routing/explanation-schema.js';
 import { type Context, unmetCondition } from '../../domain/routing/routing-rules.js';
 import type { Choice, RoutingTable } from '../../domain/routing/routing-table.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';

@@ -1,6 +1,6 @@
 // `extreg explain <id>`: which version would get a call, and why. Exits with 0 if one gets it, with 1 if it would be refused.
 import { Command } from '#commander';
-import type { Explanation } from '../../domain/routing/explanation.js';
+import type { Explanation } from '../../domain/routing/explanation-schema.js';
 import { adminJson } from '../daemon/admin-request.js';
 import { adminUrl } from '../daemon/admin-url.js';
 import type { CommandFactory } from '../options/command-definition.js';

@@ -1,6 +1,6 @@
 // `extreg health [id]`: what GET /admin/extensions/health says, as a table.
 import { Command } from '#commander';
-import type { ExtensionHealth, HealthReport } from '../../domain/health/health-report.js';
+import type { ExtensionHealth, HealthReport } from '../../domain/health/health-schema.js';
 import { adminJson } from '../daemon/admin-request.js';
 import { adminUrl } from '../daemon/admin-url.js';
 import type { CommandFactory } from '../options/command-definition.js';

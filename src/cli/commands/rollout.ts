@@ -1,6 +1,7 @@
 // `extreg rollout <id> [<version> <percent|none>]`: which version takes which share of the calls, what it was, and what it is to be.
 import { Command } from '#commander';
 import { percentProblem } from '../../domain/registry/rollout.js';
+import type { RolloutSet, RolloutShares } from '../../domain/registry/rollout-answer.js';
 import { adminJson } from '../daemon/admin-request.js';
 import { adminUrl } from '../daemon/admin-url.js';
 import type { CommandFactory } from '../options/command-definition.js';
@@ -13,39 +14,6 @@ interface RolloutOptions {
   readonly reason?: string;
   readonly limit?: string;
   readonly json?: true;
-}
-
-/** The answer of POST /admin/extensions/<id>/rollout. */
-interface Set {
-  readonly extension_id: string;
-  readonly version: string;
-  readonly percent: number | null;
-  readonly was: number | null;
-  readonly changed: boolean;
-  readonly revision: number;
-  readonly in_force: boolean;
-}
-
-/** Of GET. */
-interface Report {
-  readonly extension_id: string;
-  readonly default_version: string | null;
-  readonly versions: readonly {
-    readonly version: string;
-    readonly enabled: boolean;
-    readonly has_rules: boolean;
-    readonly percent: number | null;
-    readonly rollout_key: string | null;
-    readonly share: number | null;
-  }[];
-  readonly history: readonly {
-    readonly version: string;
-    readonly from: number | null;
-    readonly to: number | null;
-    readonly by: string | null;
-    readonly at: string;
-    readonly reason: string | null;
-  }[];
 }
 
 export const rolloutCommand: CommandFactory = (io) => ({
@@ -68,7 +36,7 @@ export const rolloutCommand: CommandFactory = (io) => ({
     const url = `${base}/admin/extensions/${encodeURIComponent(id)}/rollout${query}`;
     const answer = await (order === null ? adminJson(url) : adminJson(url, { ...order, by: io.userName() }));
     if (options.json) io.stdout.write(json(answer));
-    else io.stdout.write(order === null ? reportText(answer as Report) : setText(answer as Set));
+    else io.stdout.write(order === null ? reportText(answer as RolloutShares) : setText(answer as RolloutSet));
   },
 });
 
@@ -98,7 +66,7 @@ function percentOf(given: string): number | null {
 const wrong = (message: string): CommandError => new CommandError(EXIT.usage, message);
 const percentText = (percent: number | null): string => (percent === null ? NONE : String(percent));
 
-function setText({ extension_id, version, percent, was, changed, revision, in_force }: Set): string {
+function setText({ extension_id, version, percent, was, changed, revision, in_force }: RolloutSet): string {
   const table = textTable(
     ['ID', 'VERSION', 'PERCENT', 'BEFORE', 'REVISION', 'IN FORCE'],
     [[extension_id, version, percentText(percent), percentText(was), String(revision), in_force ? 'yes' : 'not yet']],
@@ -110,7 +78,7 @@ function setText({ extension_id, version, percent, was, changed, revision, in_fo
   return notes.length === 0 ? table : `${table}\n${notes.map((note) => `${note}\n`).join('')}`;
 }
 
-function reportText({ default_version, versions, history }: Report): string {
+function reportText({ default_version, versions, history }: RolloutShares): string {
   const shares = textTable(
     ['VERSION', 'SHARE', 'PERCENT', 'DEFAULT', 'ENABLED', 'RULES', 'KEY'],
     versions.map((v) => [

@@ -1,6 +1,7 @@
 // `extreg enable`, `disable`, `isolate`, `force-closed`, `release` and `reset`: what each tells the daemon, and what is in force
 // then, as a table.
 import { Command } from '#commander';
+import type { VerbInForce } from '../../domain/registry/verb-answer.js';
 import type { Verb } from '../../domain/registry/verbs.js';
 import { adminJson } from '../daemon/admin-request.js';
 import { adminUrl } from '../daemon/admin-url.js';
@@ -22,18 +23,6 @@ interface VerbOptions {
   readonly json?: true;
 }
 
-/** The answer of POST /admin/extensions/<id>/<verb>. */
-interface InForce {
-  readonly extension_id: string;
-  readonly version?: string;
-  readonly revision: number | null;
-  readonly owed: boolean;
-  readonly enabled: boolean;
-  readonly auto_disabled: boolean;
-  readonly override: string | null;
-  readonly circuit_breaker_state: string | null;
-}
-
 export const verbCommand =
   (verb: Verb): CommandFactory =>
   (io) => ({
@@ -49,11 +38,11 @@ export const verbCommand =
       const base = await adminUrl(io, options);
       const body = { reason, by: io.userName(), ...(version === undefined ? {} : { version }) };
       const answer = await adminJson(`${base}/admin/extensions/${encodeURIComponent(id)}/${verb}`, body);
-      io.stdout.write(options.json ? json(answer) : answerText(answer as InForce));
+      io.stdout.write(options.json ? json(answer) : answerText(answer as VerbInForce));
     },
   });
 
-function answerText(answer: InForce): string {
+function answerText(answer: VerbInForce): string {
   const { enabled, auto_disabled, owed } = answer;
   const table = textTable(
     ['ID', 'VERSION', 'ENABLED', 'OVERRIDE', 'STATE', 'REVISION'],

@@ -8,7 +8,7 @@ import type {
   ExplainedInstance,
   ExplainedVersion,
   Explanation,
-} from '../../domain/routing/explanation.js';
+} from '../../domain/routing/explanation-schema.js';
 import { singleLine, textTable } from './output.js';
 
 export function explanationText(explanation: Explanation): string {

@@ -1,9 +1,15 @@
 // What `extreg health` prints for people.
-import type { ExtensionHealth, HealthReport, RefusedRow, TargetHealth } from '../../domain/health/health-report.js';
+import type {
+  ExtensionHealth,
+  ExtensionRowHealth,
+  HealthReport,
+  RefusedRow,
+  TargetHealth,
+} from '../../domain/health/health-schema.js';
 import { textTable } from './output.js';
 import { refusedText } from './refused-text.js';
 
-type Enabled = Pick<ExtensionHealth, 'enabled' | 'override'> & { readonly auto_disabled?: boolean };
+type Enabled = Pick<ExtensionRowHealth, 'enabled' | 'override'> & { readonly auto_disabled?: boolean };
 
 const HEADER = ['STATE', 'SUCCESS', 'AVG ms', 'P95 ms', 'SUCCESSES', 'FAILURES', 'TRIPS', 'LAST FAILURE'];
 
@@ -37,7 +43,7 @@ export function reportText({ extensions, summary, refused_rows = [], refused_row
 }
 
 export function oneText(one: ExtensionHealth): string {
-  const { versions = [], instances = [], refused_rows = [] } = one;
+  const { versions, instances, refused_rows = [] } = one;
   const versionTable = textTable(
     ['VERSION', 'DEFAULT', 'ENABLED', ...HEADER],
     versions.map((v) => [v.version, yesNo(v.default), enabledText(v), ...targetCells(v)]),

@@ -21,7 +21,7 @@ import { CommandError, EXIT } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
 
 export const FILE_FORMATS = ['yaml', 'json'] as const;
-type FileFormat = (typeof FILE_FORMATS)[number];
+export type FileFormat = (typeof FILE_FORMATS)[number];
 
 /** Some fifty thousand extensions. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;

@@ -4,7 +4,7 @@ import type { ExtensionPolicy } from './policy.js';
 import type { RolloutSlots } from './rollout-slots.js';
 
 export const EXTENSION_TYPES = ['pre', 'validator', 'post', 'provider'] as const;
-export type ExtensionType = (typeof EXTENSION_TYPES)[number];
+type ExtensionType = (typeof EXTENSION_TYPES)[number];
 
 export const HEALTH_STATUSES = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const;
 export type HealthStatus = (typeof HEALTH_STATUSES)[number];

@@ -17,7 +17,7 @@ import { hashOf, scoreOf } from './rendezvous.js';
 import { type Condition, type Context, compileRules, unmetCondition } from './routing-rules.js';
 
 /** What chose a version. */
-export type ChosenBy = 'rules' | 'rollout' | 'default';
+type ChosenBy = 'rules' | 'rollout' | 'default';
 
 /** What made a version take a call: the choice, or that it stands in for what was chosen. */
 export type Why = ChosenBy | 'stand_in' | 'fallback';

@@ -18,9 +18,6 @@ export const CHANGE_FIELDS = {
 /** As the audit trail names the client of the admin API. */
 export const actorOf = (by: string | undefined): string => (by === undefined ? 'admin' : `admin:${by}`);
 
-/** For responses. */
-export const orNull = (type: 'number' | 'string') => Type.Unsafe<string | number | null>({ type: [type, 'null'] });
-
 /** STRICT-BODY-1. */
 export function strictly(schema: TSchema): (given: unknown) => { value: unknown } | { error: Error } {
   const validator = Compile(schema);

@@ -3,9 +3,9 @@ import { Type } from '#typebox';
 import type { Explain } from '../../actors/ports/api.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import { askedContext } from '../../domain/routing/explain-context.js';
+import { explanationSchema } from '../../domain/routing/explanation-schema.js';
 import type { App } from '../app/app.js';
 import { errorBody, errorBodySchema } from '../app/http-errors.js';
-import { explanationSchema } from './explain-schema.js';
 
 export function explainRoutes(app: App, explain: Explain): void {
   app.get(

@@ -1,12 +1,12 @@
 // `GET /admin/extensions/health` and `GET /admin/extensions/:id/health`.
 import { Type } from '#typebox';
 import type { HealthSource } from '../../actors/ports/api.js';
-import { isHealthy, type RefusedRow } from '../../domain/health/health-report.js';
+import { isHealthy } from '../../domain/health/health-report.js';
+import { extensionHealthSchema, healthReportSchema } from '../../domain/health/health-schema.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import type { App } from '../app/app.js';
 import { errorBody, errorBodySchema } from '../app/http-errors.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { extensionHealthSchema, healthReportSchema } from './health-schema.js';
 
 const pageSchema = Type.Object(
   {
@@ -24,7 +24,7 @@ export function healthRoutes(app: App, health: HealthSource): void {
     { schema: { querystring: pageSchema, response: { 200: healthReportSchema, '4xx': errorBodySchema } } },
     async (request) => {
       const { limit, offset = 0, unhealthy = false } = request.query;
-      const { refused_rows, ...report } = health.report();
+      const report = health.report();
       const extensions = report.extensions
         .filter(
           ({ enabled, health: { circuit_breaker_state } }) => !(unhealthy && isHealthy(enabled, circuit_breaker_state)),
@@ -33,7 +33,6 @@ export function healthRoutes(app: App, health: HealthSource): void {
       // Summary and refused rows are always those of the whole.
       return {
         ...report,
-        ...(refused_rows === undefined ? {} : { refused_rows: refused_rows.map(mutable) }),
         extensions: limit === undefined ? extensions : extensions.slice(offset, offset + limit),
       };
     },
@@ -59,15 +58,7 @@ export function healthRoutes(app: App, health: HealthSource): void {
         reply.code(404);
         return errorBody('extension_not_found', `no extension '${id}'`);
       }
-      const { refused_rows, versions = [], instances = [], ...rest } = one;
-      return {
-        ...rest,
-        ...(refused_rows === undefined ? {} : { refused_rows: refused_rows.map(mutable) }),
-        versions: [...versions],
-        instances: [...instances],
-      };
+      return one;
     },
   );
 }
-
-const mutable = (row: RefusedRow) => ({ ...row, problems: [...row.problems] });

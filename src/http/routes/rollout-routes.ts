@@ -2,11 +2,12 @@
 import { Type } from '#typebox';
 import type { RolloutDesk } from '../../actors/ports/api.js';
 import { percentProblem } from '../../domain/registry/rollout.js';
+import { rolloutSetSchema, rolloutSharesSchema } from '../../domain/registry/rollout-answer.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import type { App } from '../app/app.js';
 import { errorBody, errorBodySchema, HTTP_ERRORS } from '../app/http-errors.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, orNull, storageProblems } from '../app/strict-body.js';
+import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
 
 const HISTORY = 20;
 const MAX_HISTORY = 200;
@@ -24,43 +25,6 @@ const bodySchema = Type.Object(
   },
   { additionalProperties: false },
 );
-const setSchema = Type.Object({
-  extension_id: Type.String(),
-  version: Type.String(),
-  percent: orNull('number'),
-  was: orNull('number'),
-  changed: Type.Boolean(),
-  revision: Type.Number(),
-  in_force: Type.Boolean(),
-});
-const reportSchema = Type.Object({
-  extension_id: Type.String(),
-  revision: Type.Number(),
-  default_version: orNull('string'),
-  versions: Type.Array(
-    Type.Object({
-      version: Type.String(),
-      enabled: Type.Boolean(),
-      has_rules: Type.Boolean(),
-      percent: orNull('number'),
-      rollout_key: orNull('string'),
-      share: orNull('number'),
-    }),
-  ),
-  history: Type.Array(
-    Type.Object({
-      version: Type.String(),
-      action: Type.String(),
-      from: orNull('number'),
-      to: orNull('number'),
-      by: orNull('string'),
-      at: Type.String(),
-      reason: orNull('string'),
-      revision: Type.Number(),
-    }),
-  ),
-});
-
 export function rolloutRoutes(app: App, rollout: RolloutDesk): void {
   setRoute(app, rollout);
   reportRoute(app, rollout);
@@ -75,7 +39,7 @@ function setRoute(app: App, rollout: RolloutDesk): void {
         params: paramsSchema,
         querystring: NO_PARAMETERS,
         body: bodySchema,
-        response: { 200: setSchema, ...errors },
+        response: { 200: rolloutSetSchema, ...errors },
       },
     },
     async (request, reply) => {
@@ -107,7 +71,7 @@ function reportRoute(app: App, rollout: RolloutDesk): void {
           { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_HISTORY })) },
           { additionalProperties: false },
         ),
-        response: { 200: reportSchema, ...errors },
+        response: { 200: rolloutSharesSchema, ...errors },
       },
     },
     async (request, reply) => {
@@ -130,7 +94,7 @@ function reportRoute(app: App, rollout: RolloutDesk): void {
           has_rules: hasRules,
           rollout_key: key,
         })),
-        history: [...answer.history],
+        history: answer.history,
       };
     },
   );

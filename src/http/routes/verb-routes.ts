@@ -2,11 +2,12 @@
 import { Type } from '#typebox';
 import type { ExecuteVerb } from '../../actors/ports/api.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
+import { verbAnswerSchema } from '../../domain/registry/verb-answer.js';
 import { VERBS, type Verb } from '../../domain/registry/verbs.js';
 import type { App } from '../app/app.js';
 import { errorBody, errorBodySchema, HTTP_ERRORS } from '../app/http-errors.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, orNull, storageProblems } from '../app/strict-body.js';
+import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
 
 const bodySchema = Type.Object(
   {
@@ -18,18 +19,6 @@ const bodySchema = Type.Object(
   },
   { additionalProperties: false },
 );
-const resultSchema = Type.Object({
-  extension_id: Type.String(),
-  version: Type.Optional(Type.String()),
-  verb: Type.String(),
-  revision: orNull('number'),
-  owed: Type.Boolean(),
-  enabled: Type.Boolean(),
-  auto_disabled: Type.Boolean(),
-  override: orNull('string'),
-  circuit_breaker_state: orNull('string'),
-});
-
 export function verbRoutes(app: App, execute: ExecuteVerb): void {
   for (const verb of VERBS) verbRoute(app, verb, execute);
 }
@@ -43,7 +32,7 @@ function verbRoute(app: App, verb: Verb, execute: ExecuteVerb): void {
         params: Type.Object({ id: Type.String() }),
         querystring: NO_PARAMETERS,
         body: bodySchema,
-        response: { 200: resultSchema, '4xx': errorBodySchema, '5xx': errorBodySchema },
+        response: { 200: verbAnswerSchema, '4xx': errorBodySchema, '5xx': errorBodySchema },
       },
     },
     async (request, reply) => {

@@ -5,7 +5,7 @@ import type {
   RegistryEntry,
   VersionRow,
 } from '../../../src/domain/registry/registry-rows.js';
-import type { Explanation } from '../../../src/domain/routing/explanation.js';
+import type { Explanation } from '../../../src/domain/routing/explanation-schema.js';
 import { ActorWorld, type Called } from '../../helpers/actor-world.js';
 import { runs, seeds } from '../../helpers/depth.js';
 import { extensionRow, instanceRow, registryEntry, snapshotOf, versionRow } from '../../helpers/registry-rows.js';

@@ -1,6 +1,6 @@
 // `extreg explain`: what it asks, prints and ends with.
 import test, { type ExecutionContext } from 'ava';
-import type { Explanation } from '../../../src/domain/routing/explanation.js';
+import type { Explanation } from '../../../src/domain/routing/explanation-schema.js';
 import { DaemonProcess } from '../../helpers/daemon-process.js';
 import { explanation, refusedAnswer } from '../../helpers/explanations.js';
 import { until } from '../../helpers/nats-server.js';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
-import type { ExtensionHealth } from '../../../src/domain/health/health-report.js';
+import type { ExtensionHealth } from '../../../src/domain/health/health-schema.js';
 import { breakerSettingsInForce } from '../../../src/domain/registry/policy.js';
 import { DAEMON_SOCKET_NAME } from '../../../src/embedded/postgres/socket-lock.js';
 import { breakerSettings } from '../../helpers/breaker-settings.js';

@@ -2,7 +2,11 @@
 import test from 'ava';
 import { explanationText } from '../../../src/cli/output/explanation-text.js';
 import { UNAVAILABLE_REASONS } from '../../../src/domain/registry/errors.js';
-import type { ExplainedCandidate, ExplainedInstance, Explanation } from '../../../src/domain/routing/explanation.js';
+import type {
+  ExplainedCandidate,
+  ExplainedInstance,
+  Explanation,
+} from '../../../src/domain/routing/explanation-schema.js';
 import {
   explainedCandidate,
   explainedInstance,

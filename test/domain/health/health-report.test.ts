@@ -1,10 +1,6 @@
 import test from 'ava';
-import {
-  type ExtensionHealth,
-  type HealthSummary,
-  summarize,
-  type TargetHealth,
-} from '../../../src/domain/health/health-report.js';
+import { summarize } from '../../../src/domain/health/health-report.js';
+import type { ExtensionRowHealth, HealthSummary, TargetHealth } from '../../../src/domain/health/health-schema.js';
 
 const target = (changes: Partial<TargetHealth>): TargetHealth => ({
   success_rate: null,
@@ -29,7 +25,7 @@ const target = (changes: Partial<TargetHealth>): TargetHealth => ({
   ...changes,
 });
 
-const extension = (changes: Partial<TargetHealth> = {}, enabled = true): ExtensionHealth => ({
+const extension = (changes: Partial<TargetHealth> = {}, enabled = true): ExtensionRowHealth => ({
   id: 'a',
   type: 'pre',
   enabled,
@@ -43,7 +39,7 @@ const NO_CALLS = { avg_success_rate: null, avg_latency_ms: null, avg_p95_latency
 const called = (success_rate: number, avg_latency_ms: number, p95_latency_ms: number) =>
   extension({ success_rate, avg_latency_ms, p95_latency_ms });
 
-const summary = test.macro<[of: string, extensions: readonly ExtensionHealth[], expected: HealthSummary]>({
+const summary = test.macro<[of: string, extensions: readonly ExtensionRowHealth[], expected: HealthSummary]>({
   exec(t, _, extensions, expected) {
     t.deepEqual(summarize(extensions), expected);
   },

@@ -1,6 +1,6 @@
 // `GET /admin/extensions/:id/explain`: what is asked, and what goes in comes out.
 import test from 'ava';
-import type { Explanation } from '../../../src/domain/routing/explanation.js';
+import type { Explanation } from '../../../src/domain/routing/explanation-schema.js';
 import { HTTP_ERRORS } from '../../../src/http/app/http-errors.js';
 import { explanation, FULL_EXPLANATION, refusedAnswer } from '../../helpers/explanations.js';
 import { listen } from '../helpers.js';

@@ -2,7 +2,7 @@
 
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
-import type { Explanation } from '../../../src/domain/routing/explanation.js';
+import type { Explanation } from '../../../src/domain/routing/explanation-schema.js';
 import { AdminService, type AdminVerb } from '../../../src/nats/services/admin.js';
 import { adminVerbs } from '../../../src/nats/services/admin-verbs.js';
 import { Subjects } from '../../../src/nats/wire/subjects.js';
