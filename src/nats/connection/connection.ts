@@ -68,7 +68,11 @@ export class BrokerConnection implements SubscriptionHost {
     private readonly log: Logger,
   ) {
     const nowMs = (): number => performance.now();
-    this.#limit = new PayloadLimit(nowMs, () => this.#connectAgain());
+    this.#limit = new PayloadLimit(
+      nowMs,
+      () => this.#nc?.info,
+      () => this.#connectAgain(),
+    );
     this.#warnConnect = createLimitedWarn(log, 'nats_connect_failed', nowMs);
     this.#warnDenied = createLimitedWarn(log, 'nats_permission_denied', nowMs);
     this.firstConnected = new Promise((resolve) => {
@@ -99,7 +103,6 @@ export class BrokerConnection implements SubscriptionHost {
 
   /** Largest message that the server takes, headers included, in bytes; as last heard of. */
   get maxPayload(): number {
-    this.#limit.take(this.#nc?.info);
     return this.#limit.bytes;
   }
 

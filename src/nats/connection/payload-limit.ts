@@ -15,24 +15,32 @@ const DEFAULT_MAX_PAYLOAD = 1_048_576;
 /** Opens a second connection to the server of the first, without retries. */
 type ConnectAgain = () => Promise<NatsConnection>;
 
+interface Info {
+  readonly max_payload: number;
+}
+
 export class PayloadLimit {
-  /** In bytes, headers included. */
-  bytes = DEFAULT_MAX_PAYLOAD;
-  /** The latest INFO of the connection itself; the server sends one at the connect and when an account's limit changes. */
-  #info: unknown = null;
+  #bytes = DEFAULT_MAX_PAYLOAD;
+  /** The INFO that `#bytes` was taken from last. */
+  #info: Info | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
   readonly #asking = new SingleFlight(() => this.#ask());
 
   constructor(
     private readonly nowMs: () => number,
+    /** The latest INFO of the connection itself: the server sends one at the connect, and when an account's limit changes. */
+    private readonly latestInfo: () => Info | undefined,
     private readonly connectAgain: ConnectAgain,
   ) {}
 
-  /** Takes the limit from the connection's INFO if that is newer than the one seen last. */
-  take(info: { readonly max_payload: number } | undefined): void {
-    if (info === undefined || info === this.#info) return;
-    this.#info = info;
-    this.bytes = info.max_payload;
+  /** In bytes, headers included. */
+  get bytes(): number {
+    const info = this.latestInfo();
+    if (info !== undefined && info !== this.#info) {
+      this.#info = info;
+      this.#bytes = info.max_payload;
+    }
+    return this.#bytes;
   }
 
   /** PAYLOAD-LIMIT-1. Whether a message of this size can be compared with the limit now. */
@@ -50,13 +58,16 @@ export class PayloadLimit {
   }
 
   async #ask(): Promise<void> {
-    const before = this.#info;
+    const before = this.latestInfo();
     try {
       const nc = await this.connectAgain();
       const bytes = nc.info?.max_payload;
       await nc.close();
-      // A newer INFO of the connection itself has precedence.
-      if (bytes !== undefined && this.#info === before) this.bytes = bytes;
+      // An INFO that the connection got meanwhile is newer than the answer; one that nobody has read yet is not.
+      if (bytes !== undefined && this.latestInfo() === before) {
+        this.#info = before;
+        this.#bytes = bytes;
+      }
     } catch {
       // PAYLOAD-LIMIT-2.
     }

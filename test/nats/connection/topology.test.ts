@@ -127,9 +127,10 @@ test('REQUESTER-9: a reply that a lowered limit refuses is the answer to its cal
 
 /** A limit on simulated time, with a server that says what the test says. */
 function limitOf(answer: () => Promise<NatsConnection>) {
-  const world = { nowMs: 0, asked: 0 };
+  const world = { nowMs: 0, asked: 0, info: { max_payload: 9000 } };
   const limit = new PayloadLimit(
     () => world.nowMs,
+    () => world.info,
     () => {
       world.asked += 1;
       return answer();
@@ -143,7 +144,6 @@ const clientOf = (max_payload: number) =>
 
 test('PAYLOAD-LIMIT-1: a limit is asked for by large messages alone, once for all of them, and again before it is old', async (t) => {
   const { world, limit } = limitOf(() => Promise.resolve(clientOf(5000)));
-  limit.take({ max_payload: 9000 });
   t.is(limit.bytes, 9000);
   t.true(limit.isKnownFor(SMALL_MESSAGE_BYTES));
   t.is(world.asked, 0);
@@ -166,18 +166,24 @@ test('PAYLOAD-LIMIT-1: what the connection itself says meanwhile counts, not the
   const answer = new Promise<NatsConnection>((resolve) => {
     tell = resolve;
   });
-  const { limit } = limitOf(() => answer);
-  limit.take({ max_payload: 9000 });
+  const { world, limit } = limitOf(() => answer);
   const asked = limit.ask();
-  limit.take({ max_payload: 7000 });
+  world.info = { max_payload: 7000 };
   tell(clientOf(9000));
   await asked;
   t.is(limit.bytes, 7000);
 });
 
+test('PAYLOAD-LIMIT-1: an INFO that is read for the first time while the server is asked is older than the answer', async (t) => {
+  const { limit } = limitOf(() => Promise.resolve(clientOf(5000)));
+  const asked = limit.ask();
+  t.is(limit.bytes, 9000);
+  await asked;
+  t.is(limit.bytes, 5000);
+});
+
 test('PAYLOAD-LIMIT-2: while the server cannot be asked, the limit that was known stays, and holds nothing back', async (t) => {
   const { world, limit } = limitOf(() => Promise.reject(new Error('maximum connections exceeded')));
-  limit.take({ max_payload: 9000 });
   world.nowMs = LIMIT_FRESH_MS;
   t.false(limit.isKnownFor(100_000));
   await limit.ask();
