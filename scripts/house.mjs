@@ -11,10 +11,11 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Rooms of a floor, and which other rooms of their floor each may import. '' is the floor itself. Other floors: test/architecture.test.ts. */
 export const ROOMS = {
   actors: {
-    '': ['events', 'extension', 'management', 'ports', 'reporting', 'routing', 'target'],
+    '': ['board', 'events', 'extension', 'management', 'ports', 'reporting', 'routing', 'target'],
     ports: [],
     target: ['ports'],
     extension: ['ports', 'target'],
+    board: ['extension', 'ports'],
     events: ['ports'],
     routing: ['extension', 'ports', 'target'],
     reporting: ['events', 'extension', 'ports', 'target'],

@@ -12,6 +12,8 @@ import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import type { SubjectRules } from '../domain/registry/subject-rules.js';
 import { guarded, unawaited } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
+import { DirtySet } from './board/dirty-set.js';
+import { HealthBoard } from './board/health-board.js';
 import { BreakerEvents } from './breaker-events.js';
 import { AuditTrail } from './events/audit-trail.js';
 import { Notices } from './events/notices.js';
@@ -22,7 +24,7 @@ import { DisableGuard } from './management/disable-guard.js';
 import { Operator } from './management/operator.js';
 import { Prober } from './management/prober.js';
 import { Supervisor } from './management/supervisor.js';
-import type { Explain, InspectionSource } from './ports/api.js';
+import type { Explain, HealthSource, InspectionSource } from './ports/api.js';
 import type { Clock, WallClock } from './ports/clock.js';
 import type {
   ApplyAutoChange,
@@ -98,6 +100,7 @@ export class ActorSystem {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly view: HealthView;
+  readonly board: HealthBoard;
   readonly aggregate: Aggregate;
   readonly inspection: InspectionSource;
   readonly explain: Explain;
@@ -110,6 +113,12 @@ export class ActorSystem {
   readonly prober: Prober;
   readonly operator: Operator;
   readonly #ports: ActorSystemPorts;
+  /** For the edges. */
+  readonly health: HealthSource = {
+    list: (selection) => this.board.list(selection),
+    one: (id) => this.view.one(id),
+  };
+  readonly #dirty = new DirtySet<ExtensionRuntime>();
   #ticks: Subscription | null = null;
   #isTickWaiting = false;
 
@@ -137,6 +146,12 @@ export class ActorSystem {
       autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
       refusedRows: this.supervisor.refusedRows,
       minSuccessRate,
+    });
+    this.board = new HealthBoard({
+      ...shared,
+      dirty: this.#dirty,
+      healthOf: (runtime) => this.view.extension(runtime),
+      refusedRows: (limit) => this.view.refusedRows(limit),
     });
     const aggregateLog = this.#logOf('aggregate');
     this.aggregate = new Aggregate({ ...shared, view: this.view, minSuccessRate, wall: ports.wall, log: aggregateLog });
@@ -180,6 +195,7 @@ export class ActorSystem {
       onRuntimeChanged: (runtime) => this.#runtimeChanged(runtime),
       onRuntimeStopped: (runtime) => {
         this.prober.forget(runtime);
+        this.board.removed(runtime);
         this.autoManager.forget(runtime.id);
       },
       onHistoryChanged: (revision) => {
@@ -193,6 +209,7 @@ export class ActorSystem {
         random,
         prepareRoute,
         limitAttempts,
+        onTouched: (runtime) => this.#dirty.mark(runtime),
         breakerDefaults,
         autoEnableOnCircuitClose,
         ...events.listeners,
@@ -240,6 +257,7 @@ export class ActorSystem {
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();
+    this.board.stop();
     this.prober.stop();
     const decisions = this.operator.stop().then(() => Promise.all([this.autoManager.flush(), this.audit.flush()]));
     await Promise.all([this.writer.flush(), this.#instanceStatusWriter.flush(), decisions]);
@@ -249,6 +267,7 @@ export class ActorSystem {
   #runtimeChanged(runtime: ExtensionRuntime): void {
     this.autoManager.consider(runtime);
     this.prober.follow(runtime);
+    this.board.added(runtime);
   }
 
   /** ACTOR-SYSTEM-3. */

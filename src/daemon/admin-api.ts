@@ -27,7 +27,7 @@ export function startAdminApi(config: Config, sources: ApiSources, log: Logger):
   return startHttp({
     host: config.http_host,
     port: config.http_port,
-    health: system.view,
+    health: system.health,
     explain: system.explain,
     executeVerb: system.operator.execute,
     rollout,

@@ -48,7 +48,7 @@ export function createServices(
     renew: () => intake.renew(),
   });
   // There are no access tokens yet: verbs are answered only where the token of the embedded server stands for one.
-  const verbs = adminVerbs({ health: system.view, explain: system.explain });
+  const verbs = adminVerbs({ health: system.health, explain: system.explain });
   const admin = isOwnServer
     ? new AdminService(
         connection,

@@ -209,9 +209,7 @@ export function subjectTable(): string {
 }
 
 const NOTHING: HealthSource = {
-  report: () => {
-    throw new Error('nothing is asked of it');
-  },
+  list: () => Promise.reject(new Error('nothing is asked of it')),
   one: () => null,
 };
 

@@ -22,6 +22,7 @@ import type {
   Route,
   RouteSpec,
 } from '../../src/actors/ports/transport.js';
+import type { HealthReport } from '../../src/domain/health/health-schema.js';
 import type { InvocationError } from '../../src/domain/registry/errors.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
 import type { RegistryUpdate } from '../../src/domain/registry/registry-rows.js';
@@ -233,6 +234,12 @@ export class ActorWorld {
   kinds(): string[] {
     return this.events.map((event) => event.event);
   }
+}
+
+/** The health of all extensions, as its readers get it. */
+export async function reportOf({ core }: Pick<ActorWorld, 'core'>): Promise<HealthReport> {
+  const { extensions, ...rest } = await core.health.list({});
+  return { ...rest, extensions: extensions.map((json) => JSON.parse(json)) };
 }
 
 const endOf =

@@ -1,8 +1,13 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
 import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
-import { summarize } from '../../src/domain/health/health-report.js';
-import type { ExtensionHealth, ExtensionRowHealth, TargetHealth } from '../../src/domain/health/health-schema.js';
+import { isHealthy, summarize } from '../../src/domain/health/health-report.js';
+import type {
+  ExtensionHealth,
+  ExtensionRowHealth,
+  HealthReport,
+  TargetHealth,
+} from '../../src/domain/health/health-schema.js';
 import { createMetricsPage } from '../../src/http/routes/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
@@ -40,7 +45,8 @@ export const extensionHealth = (id: string, health: Partial<TargetHealth> = {}):
   health: { ...targetHealth, ...health },
 });
 
-export function healthSource(...extensions: readonly ExtensionRowHealth[]): HealthSource {
+/** `report`: what a list of all says. */
+export function healthSource(...extensions: readonly ExtensionRowHealth[]): HealthSource & { report(): HealthReport } {
   const withTargets = (one: ExtensionRowHealth): ExtensionHealth => ({
     ...one,
     versions: [
@@ -81,8 +87,17 @@ export function healthSource(...extensions: readonly ExtensionRowHealth[]): Heal
       },
     ],
   });
+  const inOrder = extensions.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const isShown = (one: ExtensionRowHealth): boolean => !isHealthy(one.enabled, one.health.circuit_breaker_state);
   return {
-    report: () => ({ extensions, summary: summarize(extensions) }),
+    report: () => ({ extensions: inOrder, summary: summarize(extensions) }),
+    list: async ({ limit = Number.POSITIVE_INFINITY, offset = 0, unhealthy = false }) => ({
+      extensions: inOrder
+        .filter((one) => !unhealthy || isShown(one))
+        .slice(offset, offset + limit)
+        .map((one) => JSON.stringify(one)),
+      summary: summarize(extensions),
+    }),
     one: (id) => extensions.filter((one) => one.id === id).map(withTargets)[0] ?? null,
   };
 }

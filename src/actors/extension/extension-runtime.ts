@@ -50,12 +50,16 @@ export interface RuntimeDeps {
   /** `problem`: why what an operator reports of an instance is not in force. */
   readonly onReportRefused: (runtime: ExtensionRuntime, instance: Instance, problem: string) => void;
   readonly onActorFailed: (runtime: ExtensionRuntime, target: Target, error: unknown, givenUp: boolean) => void;
+  /** Something that reports show of it may have changed; must not throw. */
+  readonly onTouched: (runtime: ExtensionRuntime) => void;
   /** A change of the runtime's own has failed, so that some of its targets may not have obeyed; must not throw. */
   readonly onChangeFailed: (runtime: ExtensionRuntime, error: unknown) => void;
 }
 
 export class ExtensionRuntime {
   readonly id: string;
+  /** For a dirty set (board/dirty-set.ts), which alone writes it. */
+  dirtyFor = 0;
   readonly retryBudget = new RetryBudget();
   /** Invocations answered, by `ok` or error code. */
   readonly results = new Map<string, number>();
@@ -312,6 +316,7 @@ export class ExtensionRuntime {
 
   #settle(): void {
     this.#isChanging = false;
+    this.#deps.onTouched(this);
     for (const then of this.#waiting.splice(0)) then();
   }
 

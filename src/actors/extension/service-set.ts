@@ -159,6 +159,7 @@ export class ServiceSet {
       mustProve: isDefault && extension.autoDisabled,
       clock: this.#deps.clock,
       random: this.#deps.random,
+      onTouched: () => this.#deps.onTouched(this.#runtime),
       onEvent: (target, event) => this.#deps.onBreakerEvent(this.#runtime, target, event),
       onRotation: (target, endpoint, change) => this.#deps.onRotation(this.#runtime, target, endpoint, change),
     });

@@ -4,17 +4,17 @@ import { Observable } from '#rxjs';
 import type { Steps } from '../../domain/steps.js';
 import type { Clock } from '../ports/clock.js';
 
-/** A slice ends with the first step after this time. */
+/** A slice ends with the first step after this time, unless another one is given. */
 const SLICE_MS = 4;
 
 /** Completes when the work is done, with an error where a step throws. What is left is dropped with the subscription. */
-export function inSlices(steps: Steps<void>, clock: Clock): Observable<never> {
+export function inSlices(steps: Steps<void>, clock: Clock, sliceMs = SLICE_MS): Observable<never> {
   return new Observable((subscriber) => {
     let timer: unknown = null;
     const slice = (): void => {
       timer = null;
       try {
-        const endMs = clock.now() + SLICE_MS;
+        const endMs = clock.now() + sliceMs;
         while (!steps.next().done) {
           if (subscriber.closed) return;
           if (clock.now() < endMs) continue;

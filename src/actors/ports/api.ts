@@ -19,8 +19,23 @@ export interface Readiness {
   readonly degraded: readonly string[];
 }
 
+export interface HealthSelection {
+  /** Extensions at most; absent: all. */
+  readonly limit?: number;
+  /** So many of those selected are skipped first. */
+  readonly offset?: number;
+  /** Only those that the summary counts as unhealthy. */
+  readonly unhealthy?: boolean;
+}
+
+/** A HealthReport whose rows are texts: each is the JSON of one extension, in order of ids. */
+export interface HealthList extends Omit<HealthReport, 'extensions'> {
+  readonly extensions: readonly string[];
+}
+
 export interface HealthSource {
-  report(): HealthReport;
+  /** Summary and refused rows are those of the whole, whatever is selected. */
+  list(selection: HealthSelection): Promise<HealthList>;
   /** null: no such extension. */
   one(extensionId: string): ExtensionHealth | null;
 }

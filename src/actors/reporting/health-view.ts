@@ -1,10 +1,9 @@
 // Reads the runtimes for the health API and the metrics page. Reading takes no permit and changes no state.
 
-import { type HealthCounts, isHealthy, MAX_REFUSED_ROWS, summarize } from '../../domain/health/health-report.js';
+import { type HealthCounts, isHealthy, MAX_REFUSED_ROWS } from '../../domain/health/health-report.js';
 import type {
   ExtensionHealth,
   ExtensionRowHealth,
-  HealthReport,
   InstanceHealth,
   RefusedRow,
   TargetHealth,
@@ -17,7 +16,7 @@ import { WHYS } from '../../domain/routing/routing-table.js';
 import { isoAt, publicEvidence } from '../events/notices.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { statusOf, worstOf } from '../extension/instance-status.js';
-import type { ExtensionSample, HealthSource, MetricsSource } from '../ports/api.js';
+import type { ExtensionSample, MetricsSource } from '../ports/api.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import type { Target } from '../target/target.js';
 
@@ -26,7 +25,7 @@ const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;
 /** Hundredths, as the columns of the registry have them; null stays null. */
 const round = (value: number | null): number | null => (value === null ? null : Math.round(value * 100) / 100);
 
-export class HealthView implements HealthSource, MetricsSource {
+export class HealthView implements MetricsSource {
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
@@ -39,17 +38,10 @@ export class HealthView implements HealthSource, MetricsSource {
     },
   ) {}
 
-  report(): HealthReport {
-    const extensions = [...this.deps.runtimes.values()]
-      .map((runtime) => this.extension(runtime))
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  /** The first `limit` rows that are not in force, and how many there are. */
+  refusedRows(limit: number): { readonly rows: readonly RefusedRow[]; readonly total: number } {
     const refused = [...this.deps.refusedRows()];
-    return {
-      extensions,
-      summary: summarize(extensions),
-      refused_rows: refused.slice(0, MAX_REFUSED_ROWS).map(refusedRow),
-      refused_rows_total: refused.length,
-    };
+    return { rows: refused.slice(0, limit).map(refusedRow), total: refused.length };
   }
 
   one(extensionId: string): ExtensionHealth | null {

@@ -34,6 +34,8 @@ export interface BreakerHostOptions {
   readonly mustProve: boolean;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Something of it that reports show may have changed; must not throw. */
+  readonly onTouched: () => void;
   /** A new generation is in force. */
   readonly onGeneration: () => void;
   /** Called after the change is in force; must not throw. */
@@ -106,6 +108,7 @@ export class BreakerHost {
         this.mode = 'failed';
         this.generation = nextGeneration();
         this.#actor = null;
+        this.#options.onTouched();
         // What it emitted as it failed is not in force.
         this.#told = [];
         this.#inspection.actorFailed(error);
@@ -242,6 +245,7 @@ export class BreakerHost {
   #follow(snapshot: SnapshotFrom<typeof breakerMachine>): void {
     if (snapshot === this.#snapshot || snapshot.status !== 'active') return;
     this.#snapshot = snapshot;
+    this.#options.onTouched();
     const { context } = snapshot;
     this.mode = modeOf(snapshot.value) ?? this.mode;
     this.#mustProve = false;

@@ -46,6 +46,8 @@ export interface TargetOptions
   readonly onEvent: (target: Target, event: BreakerEmitted) => void;
   /** Likewise, for an endpoint that went or came back. */
   readonly onRotation: (target: Target, endpoint: Endpoint, change: RotationChange) => void;
+  /** Something that reports show may have changed; called with each attempt that ends. Must not throw. */
+  readonly onTouched?: () => void;
 }
 
 /** Why a breaker opened last. */
@@ -60,6 +62,8 @@ interface Trip {
  */
 const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
 
+const ignore = (): void => undefined;
+
 export class Target {
   readonly extensionId: string;
   readonly version: string;
@@ -69,6 +73,7 @@ export class Target {
   readonly last: TargetStats['last'];
   readonly rotation: OutlierDetector;
   readonly #options: TargetOptions;
+  readonly #onTouched: () => void;
   readonly #window: DecisionWindow;
   readonly #breaker: BreakerHost;
   readonly #inFlight = new InFlight();
@@ -85,6 +90,7 @@ export class Target {
   constructor(options: TargetOptions) {
     const { settings, timeoutMs, override, facts, mustProve, clock, random } = options;
     this.#options = options;
+    this.#onTouched = options.onTouched ?? ignore;
     this.measured = new TargetStats(options.counters ?? newCounters());
     this.health = this.measured.health;
     this.counters = this.measured.counters;
@@ -110,6 +116,7 @@ export class Target {
       mustProve,
       clock,
       random,
+      onTouched: this.#onTouched,
       onGeneration: () => this.#beginGeneration(),
       onEvent: (event) => this.#told(event),
     });
@@ -244,6 +251,7 @@ export class Target {
       endpoint?.health.record(isSuccess, latencyMs, nowMs);
       endpoint?.recent.record(isSuccess, nowMs);
     }
+    this.#onTouched();
     const counts = endpoint === null || this.rotation.settle(attempt, endpoint, outcome, nowMs);
     // TARGET-1.
     if (permit !== generation) return;
@@ -278,6 +286,7 @@ export class Target {
       this.health.clear();
       this.rotation.reset(event.nowMs);
       this.#lastTrip = null;
+      this.#onTouched();
     }
     // How many calls there were before it was switched off says nothing about now.
     if (event.type === 'breaker.enable') this.#slowStart.forget();

@@ -10,7 +10,8 @@ import { LatencyHistogram } from './latency-histogram.js';
 
 export const HEALTH_WINDOW_MS = 300_000;
 const SLICES = 6;
-const SLICE_MS = HEALTH_WINDOW_MS / SLICES;
+/** What a window holds changes at each multiple of this, and with each attempt. */
+export const HEALTH_SLICE_MS = HEALTH_WINDOW_MS / SLICES;
 
 interface HealthReading {
   readonly successes: number;
@@ -93,14 +94,14 @@ export class HealthWindow {
       p99Ms,
       samples,
       sumMs,
-      windowStartMs: oldest === undefined ? null : oldest.number * SLICE_MS,
+      windowStartMs: oldest === undefined ? null : oldest.number * HEALTH_SLICE_MS,
     };
   }
 
   /** From when on it holds nothing, where nothing more is recorded, monotonic ms; null: it holds nothing. */
   get overMs(): number | null {
     const newest = this.#slices.at(-1);
-    return newest === undefined ? null : (newest.number + SLICES) * SLICE_MS;
+    return newest === undefined ? null : (newest.number + SLICES) * HEALTH_SLICE_MS;
   }
 
   clear(): void {
@@ -110,7 +111,7 @@ export class HealthWindow {
 
   /** Lets go of the slices that are too old. */
   #advance(nowMs: number): void {
-    const number = Math.floor(nowMs / SLICE_MS);
+    const number = Math.floor(nowMs / HEALTH_SLICE_MS);
     if (!(number > this.#newest)) return;
     this.#newest = number;
     for (let oldest = this.#slices[0]; oldest !== undefined; oldest = this.#slices[0]) {

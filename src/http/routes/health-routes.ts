@@ -1,11 +1,12 @@
 // `GET /admin/extensions/health` and `GET /admin/extensions/:id/health`.
 import { Type } from '#typebox';
 import type { HealthSource } from '../../actors/ports/api.js';
-import { isHealthy } from '../../domain/health/health-report.js';
 import { extensionHealthSchema, healthReportSchema } from '../../domain/health/health-schema.js';
+import { jsonParts } from '../../domain/json-parts.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import type { App } from '../app/app.js';
 import { errorBody, errorBodySchema } from '../app/http-errors.js';
+import { sendJson } from '../app/json-stream.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
 
 const pageSchema = Type.Object(
@@ -22,19 +23,9 @@ export function healthRoutes(app: App, health: HealthSource): void {
   app.get(
     '/admin/extensions/health',
     { schema: { querystring: pageSchema, response: { 200: healthReportSchema, '4xx': errorBodySchema } } },
-    async (request) => {
-      const { limit, offset = 0, unhealthy = false } = request.query;
-      const report = health.report();
-      const extensions = report.extensions
-        .filter(
-          ({ enabled, health: { circuit_breaker_state } }) => !(unhealthy && isHealthy(enabled, circuit_breaker_state)),
-        )
-        .sort((a, b) => (a.id < b.id ? -1 : 1));
-      // Summary and refused rows are always those of the whole.
-      return {
-        ...report,
-        extensions: limit === undefined ? extensions : extensions.slice(offset, offset + limit),
-      };
+    async (request, reply) => {
+      const { extensions, ...rest } = await health.list(request.query);
+      return sendJson(request, reply, jsonParts('extensions', extensions, rest));
     },
   );
 

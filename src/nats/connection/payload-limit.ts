@@ -63,7 +63,7 @@ export class PayloadLimit {
       const nc = await this.connectAgain();
       const bytes = nc.info?.max_payload;
       await nc.close();
-      // An INFO that the connection got meanwhile is newer than the answer; one that nobody has read yet is not.
+      // An INFO that the connection got meanwhile is newer than the answer; one that was not read so far is not.
       if (bytes !== undefined && this.latestInfo() === before) {
         this.#info = before;
         this.#bytes = bytes;

@@ -35,8 +35,11 @@ function explained(explain: Explain, { extension_id: id, context = {} }: JsonMap
   return found(explain(id, asked.context), id);
 }
 
-function healthOf(health: HealthSource, { extension_id: id }: JsonMap): AdminAnswer {
-  if (id === undefined) return { kind: 'answer', value: health.report() };
+function healthOf(health: HealthSource, { extension_id: id }: JsonMap): AdminAnswer | Promise<AdminAnswer> {
+  if (id === undefined)
+    return health
+      .list({})
+      .then(({ extensions: items, ...rest }) => ({ kind: 'list', name: 'extensions', items, rest }));
   return isId(id) ? found(health.one(id), id) : invalid(idProblem(id));
 }
 

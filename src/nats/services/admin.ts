@@ -6,6 +6,7 @@
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
 import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } from '../../domain/exact-json.js';
+import { jsonParts } from '../../domain/json-parts.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -18,13 +19,15 @@ import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from '../wire/subjects.js'
 /** What a verb says: a value for JSON, or why there is none. */
 export type AdminAnswer =
   | { readonly kind: 'answer'; readonly value: object }
+  /** `{"<name>":[<items>],<rest>}`; `items` are JSON texts. */
+  | { readonly kind: 'list'; readonly name: string; readonly items: readonly string[]; readonly rest: object }
   /** `extensionId`: '' where the request names none. */
   | { readonly kind: 'refused'; readonly error: InvocationError; readonly extensionId: string };
 
 export interface AdminVerb {
   /** Names of what it takes. */
   readonly fields: readonly string[];
-  answer(request: JsonMap): AdminAnswer;
+  answer(request: JsonMap): AdminAnswer | Promise<AdminAnswer>;
 }
 
 const MAX_BODY_BYTES = 65_536;
@@ -37,6 +40,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 export class AdminService {
   #notAccepted = 0;
+  /** Requests whose answer takes longer than a turn of the event loop. */
+  readonly #pending = new Set<Promise<void>>();
   #subscription: BrokerSubscription | null = null;
   readonly #warnNotAccepted: LimitedWarn;
 
@@ -62,6 +67,7 @@ export class AdminService {
   /** Takes no further requests; resolves when those on their way have their answers. */
   async drain(): Promise<void> {
     await this.#subscription?.drain();
+    await Promise.all(this.#pending);
   }
 
   /** ADMIN-2. */
@@ -78,26 +84,41 @@ export class AdminService {
     }
     const verb = this.subjects.adminVerb(subject);
     const deadlineMs = this.clock.now() + OWED_MS;
-    const { block, body } = this.#answer(verb, message.data);
-    this.replies.send(reply, block, body, deadlineMs);
+    const send = ({ block, body }: AnswerMessage): void => this.replies.send(reply, block, body, deadlineMs);
+    const answer = this.#answer(verb, message.data);
+    if (!(answer instanceof Promise)) return send(answer);
+    const pending: Promise<void> = answer.then(send).finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
   }
 
   /** ADMIN-1. */
-  #answer(verb: string, data: Uint8Array): AnswerMessage {
-    try {
-      const answer = this.#ask(verb, data);
-      if (answer.kind === 'refused') return refusalMessage(answer);
-      const body = Buffer.from(JSON.stringify(answer.value));
-      const { maxPayload } = this.connection;
-      return body.length <= maxPayload ? { block: '', body } : refusalMessage(tooLarge(maxPayload, body.length));
-    } catch (error) {
+  #answer(verb: string, data: Uint8Array): AnswerMessage | Promise<AnswerMessage> {
+    const failed = (error: unknown): AnswerMessage => {
       this.log.error({ event: 'admin_request_failed', verb, err: error });
       return refusalMessage(FAILED);
+    };
+    try {
+      const answer = this.#ask(verb, data);
+      if (!(answer instanceof Promise)) return this.#messageOf(answer);
+      return answer.then((value) => this.#messageOf(value)).catch(failed);
+    } catch (error) {
+      return failed(error);
     }
   }
 
+  #messageOf(answer: AdminAnswer): AnswerMessage {
+    if (answer.kind === 'refused') return refusalMessage(answer);
+    const { maxPayload } = this.connection;
+    // A list that is too large is not made.
+    const least = answer.kind === 'list' ? answer.items.reduce((sum, item) => sum + item.length + 1, 0) : 0;
+    if (least > maxPayload) return refusalMessage(tooLarge(maxPayload, least));
+    const text = answer.kind === 'list' ? listText(answer) : JSON.stringify(answer.value);
+    const body = Buffer.from(text);
+    return body.length <= maxPayload ? { block: '', body } : refusalMessage(tooLarge(maxPayload, body.length));
+  }
+
   /** ADMIN-3. */
-  #ask(name: string, data: Uint8Array): AdminAnswer {
+  #ask(name: string, data: Uint8Array): AdminAnswer | Promise<AdminAnswer> {
     const verb = this.verbs.get(name);
     if (verb === undefined)
       return invalid(`the verb must be one of ${[...this.verbs.keys()].join(', ')}, got ${quoted(name)}`);
@@ -112,6 +133,9 @@ export class AdminService {
     return verb.answer(read.json);
   }
 }
+
+const listText = ({ name, items, rest }: Extract<AdminAnswer, { kind: 'list' }>): string =>
+  [...jsonParts(name, items, rest)].join('');
 
 type Refusal = Extract<AdminAnswer, { kind: 'refused' }>;
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Logger } from '../../../src/telemetry/log.js';
 import { createLogger } from '../../../src/telemetry/log.js';
-import { ActorWorld } from '../../helpers/actor-world.js';
+import { ActorWorld, reportOf, settle } from '../../helpers/actor-world.js';
 import { changesOf, extensionRow, registryEntry, snapshotOf, versionRow } from '../../helpers/registry-rows.js';
 
 /** Extensions whose breakers only watch, so that the rate alone decides. */
@@ -25,7 +25,7 @@ function calls(world: ActorWorld, id: string, successes: number, failures: numbe
 const minute = (world: ActorWorld): void => world.clock.advance(60_000);
 const told = (world: ActorWorld) => world.events.filter(({ event }) => event === 'high_failure_rate');
 
-test('the aggregate is computed once a minute: what the health report sums up, and one line in the log', (t) => {
+test('the aggregate is computed once a minute: what the health report sums up, and one line in the log', async (t) => {
   const lines: string[] = [];
   const world = running(['a', 'b', 'idle'], createLogger('info', { write: (line) => lines.push(line) }));
   world.feed$.next(changesOf(2, [registryEntry(extensionRow('off', { enabled: false }))]));
@@ -40,10 +40,10 @@ test('the aggregate is computed once a minute: what the health report sums up, a
     unhealthy: 1,
     avg_success_rate: 0.75,
     avg_latency_ms: 25,
-    avg_p95_latency_ms: world.core.view.report().summary.avg_p95_latency_ms,
+    avg_p95_latency_ms: (await reportOf(world)).summary.avg_p95_latency_ms,
   };
   t.deepEqual(world.core.aggregate.last, expected);
-  t.deepEqual(world.core.aggregate.last, world.core.view.report().summary);
+  t.deepEqual(world.core.aggregate.last, (await reportOf(world)).summary);
   const logged = () =>
     lines
       .map((line) => JSON.parse(line) as Record<string, unknown>)
@@ -57,13 +57,14 @@ test('the aggregate is computed once a minute: what the health report sums up, a
   t.like(world.core.aggregate.last, { total: 4, avg_success_rate: null, avg_latency_ms: null });
 });
 
-test('the counts of the metrics page are those of the report', (t) => {
+test('the counts of the metrics page are those of the report', async (t) => {
   const world = running(['a', 'b']);
   world.feed$.next(
     changesOf(2, [registryEntry(extensionRow('off', { enabled: false })), registryEntry(extensionRow('c'))]),
   );
   for (let i = 0; i < 5; i++) world.callEnding('c', 500);
-  const { total, enabled, healthy, unhealthy } = world.core.view.report().summary;
+  await settle();
+  const { total, enabled, healthy, unhealthy } = (await reportOf(world)).summary;
   t.deepEqual(world.core.view.counts(), { total, enabled, healthy, unhealthy });
   t.deepEqual([total, healthy, unhealthy], [4, 2, 2]);
 });

@@ -15,7 +15,7 @@ import { flushHealth } from '../../../src/db/queries/health-queries.js';
 import * as schema from '../../../src/db/schema.js';
 import type { RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
-import { ActorWorld, reasonOf } from '../../helpers/actor-world.js';
+import { ActorWorld, reasonOf, reportOf } from '../../helpers/actor-world.js';
 import { isDeep } from '../../helpers/depth.js';
 import { onBothEngines, type TestDatabase, temporaryDirectory, until } from '../../helpers/postgres.js';
 
@@ -283,7 +283,7 @@ onBoth('a hostile value concerns its own row alone', async (t, database) => {
     t.is(file.kind === 'found' && file.snapshot.entries.length, following.last?.entries.length as number);
 
     await world.pass(1000, 1000);
-    JSON.stringify([world.core.view.report(), world.core.view.one('a'), [...world.core.view.extensions()]]);
+    JSON.stringify([await reportOf(world), world.core.view.one('a'), [...world.core.view.extensions()]]);
     await db.$client`update extensions set enabled = false where id = 'a'`;
     await until('that it is disabled', () =>
       ['disabled', 'row_invalid', 'extension_not_found'].includes(String(reasonOf(world.call('a')))),

@@ -1,0 +1,41 @@
+// Large JSON answers: sent in parts, so that none of them is built in one turn of the event loop.
+//
+// JSON-STREAM-1. The next part is made when the client has taken the one before.
+// JSON-STREAM-2. What is larger than SMALL_CHARACTERS is compressed if the client accepts gzip, off the event loop.
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import type { FastifyReply, FastifyRequest } from '#fastify';
+
+const SMALL_CHARACTERS = 16_384;
+
+/** JSON-STREAM-1, JSON-STREAM-2. */
+export function sendJson(request: FastifyRequest, reply: FastifyReply, parts: Generator<string>): FastifyReply {
+  reply.type('application/json; charset=utf-8').header('vary', 'accept-encoding');
+  const first = parts.next();
+  const second = parts.next();
+  // It fits into one part: no stream is worth its while.
+  if (first.done || (second.done && first.value.length <= SMALL_CHARACTERS)) return reply.send(first.value ?? '');
+  const all = Readable.from(joined(first.value, second.done ? null : second.value, parts), { objectMode: false });
+  if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(all);
+  reply.header('content-encoding', 'gzip');
+  // An error on either side, a client that left for one, ends both.
+  return reply.send(pipeline(all, createGzip({ level: 1 }), () => undefined));
+}
+
+function* joined(first: string, second: string | null, others: Generator<string>): Generator<Buffer> {
+  yield Buffer.from(first);
+  if (second !== null) yield Buffer.from(second);
+  for (const part of others) yield Buffer.from(part);
+}
+
+/** `gzip`, `x-gzip` or `*` with a weight above 0. */
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  return [header ?? []]
+    .flat()
+    .flatMap((value) => value.split(','))
+    .some((one) => {
+      const [coding = '', ...parameters] = one.split(';').map((part) => part.trim().toLowerCase());
+      const weight = parameters.find((part) => part.startsWith('q='))?.slice(2);
+      return ['gzip', 'x-gzip', '*'].includes(coding) && !(weight !== undefined && Number(weight) === 0);
+    });
+}
