@@ -1,4 +1,4 @@
-// This daemon, whole, with one extension: embedded database, feed, router, breaker, windows, writers, admin API.
+// This daemon, whole, with one extension, and as many idle ones beside it as the third argument says: embedded database, feed, router, breaker, windows, writers, admin API.
 // `failure_rule: consecutive`: with the seeds' rule five stray failures in a minute would end the benchmark.
 import { sql } from '#drizzle-orm';
 import { loadConfig } from '../src/config/config.js';
@@ -21,6 +21,10 @@ const config = loadConfig({
 });
 const daemon = await startDaemon(config, silentLogger);
 await daemon.ready;
+const idle = Number(process.argv[4] ?? 0);
+await daemon.database.db.execute(
+  sql`insert into extensions (id, type, subject) select 'idle-' || n, 'pre', 'idle.' || n from generate_series(1, ${idle}) as n`,
+);
 await daemon.database.db.execute(
   sql`insert into extensions (id, type, subject) values (${EXTENSION_ID}, 'pre', ${EXTENSION_SUBJECT})`,
 );
@@ -31,4 +35,7 @@ const isKnown = async (): Promise<boolean> => {
 };
 while (!(await isKnown())) await new Promise((resolve) => setTimeout(resolve, 10));
 await client.close();
+process.on('message', (message) => {
+  if (message === 'http') process.send?.(daemon.httpUrl);
+});
 report();

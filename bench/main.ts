@@ -1,16 +1,16 @@
 // The orchestrator: one nats-server, one process per role, interleaved rounds, medians. Writes its section of
 // bench/RESULTS.md.
 // Options: --rounds N, --seconds N, --in-flight 1,64,256, --headers 0,3, --only direct,bare,wire,daemon, --no-write.
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findNatsServer } from '../src/embedded/nats/embedded-server.js';
 import { startServerProcess } from '../src/embedded/nats/server-process.js';
-import type { Load, Measured } from './generator.js';
+import type { Measured } from './generator.js';
 import { machine, packageVersion, writeSection } from './results-file.js';
+import { Role } from './role.js';
 import { BARE_SUBJECT, DAEMON_PREFIX, EXTENSION_ID, EXTENSION_SUBJECT, WIRE_PREFIX } from './wire.js';
 
 interface Variant {
@@ -51,41 +51,6 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 const durationMs = Number(values.seconds) * 1000;
 const numbers = (list: string): number[] => list.split(',').map(Number);
-
-const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-
-class Role {
-  private constructor(private readonly child: ChildProcess) {}
-
-  static async start(module: string, url: string, dataDir: string): Promise<Role> {
-    const child = fork(here(module), [url, dataDir], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const role = new Role(child);
-    if ((await role.next()) !== 'ready') throw new Error(`${module} did not say that it is ready`);
-    return role;
-  }
-
-  next(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const exited = (): void => reject(new Error('a process of the benchmark ended'));
-      this.child.once('exit', exited);
-      this.child.once('message', (message) => {
-        this.child.off('exit', exited);
-        resolve(message);
-      });
-    });
-  }
-
-  async ask<T>(question: 'cpu' | Load): Promise<T> {
-    const answer = this.next();
-    this.child.send(question);
-    return (await answer) as T;
-  }
-
-  stop(): void {
-    this.child.removeAllListeners('exit');
-    this.child.disconnect();
-  }
-}
 
 interface Round extends Measured {
   readonly cpuMicros: number;

@@ -1,0 +1,40 @@
+// One process of a benchmark, as its orchestrator has it.
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Load } from './generator.js';
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+export class Role {
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** `more`: further arguments. */
+  static async start(module: string, url: string, dataDir: string, ...more: string[]): Promise<Role> {
+    const child = fork(here(module), [url, dataDir, ...more], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const role = new Role(child);
+    if ((await role.next()) !== 'ready') throw new Error(`${module} did not say that it is ready`);
+    return role;
+  }
+
+  next(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const exited = (): void => reject(new Error('a process of the benchmark ended'));
+      this.child.once('exit', exited);
+      this.child.once('message', (message) => {
+        this.child.off('exit', exited);
+        resolve(message);
+      });
+    });
+  }
+
+  async ask<T>(question: 'cpu' | 'http' | 'start' | 'stop' | Load): Promise<T> {
+    const answer = this.next();
+    this.child.send(question);
+    return (await answer) as T;
+  }
+
+  stop(): void {
+    this.child.removeAllListeners('exit');
+    this.child.disconnect();
+  }
+}

@@ -1,0 +1,73 @@
+// JSON-STREAM-1 and JSON-STREAM-2 of json-stream.ts, over a real server.
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import test from 'ava';
+import { extensionHealth, healthSource, listen } from '../helpers.js';
+
+const many = healthSource(...Array.from({ length: 2000 }, (_, i) => extensionHealth(`e${String(i).padStart(5, '0')}`)));
+const few = healthSource(extensionHealth('a'));
+const PATH = '/admin/extensions/health';
+
+async function get(url: string, headers: Readonly<Record<string, string>> = {}) {
+  const asked = request(`${url}${PATH}`, { headers: { ...headers } }).end();
+  const [response] = await once(asked, 'response');
+  const parts: Buffer[] = await response.toArray();
+  return { headers: response.headers as Record<string, string | undefined>, parts, body: Buffer.concat(parts) };
+}
+
+test('JSON-STREAM-1: a large list comes in parts, and is the whole list', async (t) => {
+  const { url } = await listen(t, { health: many });
+  const { headers, parts, body } = await get(url);
+  t.is(headers['content-type'], 'application/json; charset=utf-8');
+  t.is(headers['content-encoding'], undefined);
+  t.is(headers['cache-control'], 'no-store');
+  t.true(parts.length > 10);
+  t.deepEqual(JSON.parse(body.toString()), many.report());
+});
+
+const compressed = test.macro<[accepts: string, isCompressed: boolean]>({
+  async exec(t, accepts, isCompressed) {
+    const { url } = await listen(t, { health: many });
+    const { headers, body } = await get(url, { 'accept-encoding': accepts });
+    t.is(headers['content-encoding'], isCompressed ? 'gzip' : undefined);
+    t.is(headers.vary, 'accept-encoding');
+    t.deepEqual(JSON.parse((isCompressed ? gunzipSync(body) : body).toString()), many.report());
+  },
+  title: (_, accepts, isCompressed) =>
+    `JSON-STREAM-2: accept-encoding '${accepts}' gets it ${isCompressed ? 'compressed' : 'as it is'}`,
+});
+test(compressed, 'gzip', true);
+test(compressed, 'br, GZIP;q=0.5', true);
+test(compressed, '*', true);
+test(compressed, 'gzip;q=0', false);
+test(compressed, 'gzip; q=0.0', false);
+test(compressed, 'br, deflate', false);
+test(compressed, '', false);
+
+test('JSON-STREAM-2: a small list is not compressed', async (t) => {
+  const { url } = await listen(t, { health: few });
+  const { headers, body } = await get(url, { 'accept-encoding': 'gzip' });
+  t.is(headers['content-encoding'], undefined);
+  t.is(Number(headers['content-length']), body.length);
+  t.deepEqual(JSON.parse(body.toString()), few.report());
+});
+
+for (const accepts of ['gzip', 'identity'])
+  test(`a client that leaves in the middle of a list (${accepts}) reaches no other`, async (t) => {
+    const { url } = await listen(t, { health: many });
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.write(`GET ${PATH} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAccept-Encoding: ${accepts}\r\n\r\n`);
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+    t.deepEqual(JSON.parse((await get(url)).body.toString()), many.report());
+  });
+
+test('a list that cannot be made is an error of its own', async (t) => {
+  const { url } = await listen(t, { health: { ...few, list: () => Promise.reject(new Error('a bug')) } });
+  const response = await fetch(`${url}${PATH}`);
+  t.is(response.status, 500);
+  t.is(((await response.json()) as { error: { code: string } }).error.code, 'internal_error');
+});
