@@ -38,7 +38,7 @@ export const ROOMS = {
     registry: [''],
     'registry-file': ['', 'registry'],
     breaker: ['registry'],
-    health: ['', 'registry'],
+    health: ['registry'],
     routing: ['', 'registry'],
   },
   embedded: { nats: [], postgres: [] },

@@ -1,6 +1,6 @@
 // The health views as schemas (answer-schema.ts). Each field's unit and description are what docs/health.md says of it.
 import { type Static, Type } from '#typebox';
-import { listOf, objectOrNull, oneOf, orNull } from '../answer-schema.js';
+import { listOf, objectOrNull, oneOf, orNull } from '../registry/answer-schema.js';
 import { type BreakerOverride, EXTENSION_TYPES, HEALTH_STATUSES } from '../registry/extension.js';
 import { BREAKER_SETTINGS, type SettingInForce } from '../registry/policy.js';
 

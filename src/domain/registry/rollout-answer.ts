@@ -1,6 +1,6 @@
 // The answers about a rollout: what was set, and what the shares of the versions are and were.
 import { type Static, Type } from '#typebox';
-import { listOf, orNull } from '../answer-schema.js';
+import { listOf, orNull } from './answer-schema.js';
 
 export type RolloutSet = Static<typeof rolloutSetSchema>;
 export const rolloutSetSchema = Type.Object({

@@ -1,6 +1,6 @@
 // The answer to a verb: what is in force after it.
 import { type Static, Type } from '#typebox';
-import { oneOf, orNull } from '../answer-schema.js';
+import { oneOf, orNull } from './answer-schema.js';
 import type { BreakerOverride } from './extension.js';
 import { VERBS } from './verbs.js';
 

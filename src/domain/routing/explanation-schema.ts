@@ -1,6 +1,6 @@
 // What `explain` says of one call: who could take it, who would, and why. JSON as it is, on every wire.
 import { type Static, Type } from '#typebox';
-import { listOf, objectOrNull, oneOf, orNull } from '../answer-schema.js';
+import { listOf, objectOrNull, oneOf, orNull } from '../registry/answer-schema.js';
 import type { ErrorCode } from '../registry/errors.js';
 import { WHYS } from './routing-table.js';
 
