@@ -160,7 +160,7 @@ export const DAEMON_METRICS = {
   },
   extension_registry_replies_owed: {
     type: 'gauge',
-    help: 'Answers waiting for the connection to NATS to come back.',
+    help: 'Replies that wait for the connection to NATS to be restored.',
     labels: [],
   },
   extension_registry_replies_dropped_total: {

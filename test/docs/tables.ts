@@ -195,7 +195,7 @@ export function subjectTable(): string {
         code(below(subjects.adminAll, '<verb>')),
         'anyone',
         `daemon, ${group}`,
-        `Verbs that only read: ${verbs}. On the embedded server alone.`,
+        `Verbs that only read: ${verbs}. Only on the embedded server.`,
       ],
       ...(['PING', 'INFO', 'STATS'] as const).map((verb) => [
         microSubjects(verb, SERVICE_NAME, '<id>').map(code).join(', '),

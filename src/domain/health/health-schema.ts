@@ -153,7 +153,7 @@ export const extensionHealthSchema = Type.Object({
     Type.Object({
       version: text('Name of the version.'),
       enabled: flag('As in its row.'),
-      default: flag('True for the version that takes calls which no rule and no rollout takes.'),
+      default: flag('True for the version that gets the calls which no rules and no rollout match.'),
       override: orNull<BreakerOverride>('string', {
         unit: '-',
         description: "In force over its breaker: its own, or its extension's; null without one.",

@@ -83,7 +83,7 @@ const VERSION_FIELDS: Fields = {
     minimum: 0,
     maximum: 100,
     description:
-      'Share of the calls that no rules take, with at most two digits after the point; not beside routing_rules. Those of enabled versions add up to at most 100.',
+      'Share of the calls that no rules match, with at most two digits after the point; not beside routing_rules. Those of enabled versions add up to at most 100.',
   }),
   rollout_key: nullable({
     type: ['string', 'null'],

@@ -165,7 +165,7 @@ export const policySchema = Type.Object(
         not: { minimum: 1, maximum: 100 },
         default: 0,
         description:
-          "For `consistent_hash`: the most calls in flight that an instance may have, in per cent of its weight's share of all that are in flight, rounded up; from 101 on. A key whose instance has so many goes to its next one, and comes back when there are fewer. 0 = no bound.",
+          "For `consistent_hash`: the most calls in flight that an instance may have, in per cent of its weight's share of all calls in flight, rounded up; from 101 on. A key whose instance has reached the bound is sent to its next instance, until the load falls. 0 = no bound.",
       }),
     ),
     health_check: Type.Optional(healthCheckSchema),
@@ -174,7 +174,7 @@ export const policySchema = Type.Object(
         minimum: 1,
         maximum: 1_000_000,
         description:
-          "Calls of this extension under way at a time; more are refused (`overloaded`). Without it only the daemon's own `max_in_flight` limits them.",
+          "Calls of this extension in flight at a time; more are refused (`overloaded`). Without it only the daemon's own `max_in_flight` limits them.",
       }),
     ),
     panic: Type.Optional(
