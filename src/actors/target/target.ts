@@ -159,7 +159,7 @@ export class Target {
     return this.#inFlight.count;
   }
 
-  /** Why it opened last; null if it never did in this process, or since a reset. */
+  /** Why it opened last; null where it never did in this process, or since a reset. */
   get lastTrip(): Trip | null {
     return this.#lastTrip;
   }
