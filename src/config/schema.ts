@@ -82,7 +82,7 @@ export const SETTINGS = {
   database_direct_url: setting(
     Type.String({
       pattern: POSTGRES_URL,
-      description: 'Way around a transaction pooler, for migrations and the change feed.',
+      description: 'Direct connection past a transaction pooler, for migrations and the change feed.',
     }),
     null,
     {
@@ -98,7 +98,7 @@ export const SETTINGS = {
   db_host: setting(
     Type.String({
       pattern: '^/?[^\\s@?#,\\u0000-\\u001f\\u007f]+$',
-      description: 'Host of the database, or directory of its socket, where `database_url` is not set.',
+      description: 'Host of the database, or directory of its socket, if `database_url` is not set.',
     }),
     null,
     { expected: 'a host name, an address or the directory of a socket' },
@@ -115,14 +115,16 @@ export const SETTINGS = {
     { defaultText: '`prefer`; `disable` on loopback' },
   ),
   migrate: setting(
-    Type.Boolean({ description: 'False: the schema is checked at start, not changed; one that does not fit refuses.' }),
+    Type.Boolean({
+      description: 'False: the schema is checked at start, not changed; the start fails if it does not fit.',
+    }),
     true,
   ),
   nats_url: setting(
     Type.String({
       pattern: NATS_URL,
       description:
-        'NATS servers, separated by commas, user and password or token within where needed; unset: an embedded nats-server on loopback.',
+        'NATS servers, separated by commas, with user and password or token if needed; unset: an embedded nats-server on loopback.',
     }),
     null,
     { env: 'NATS_URL', secret: 'url', expected: 'nats://host:port or tls://host:port, several separated by commas' },
@@ -159,7 +161,7 @@ export const SETTINGS = {
     Type.Array(Type.Enum([...CONTEXT_SOURCES]), {
       uniqueItems: true,
       description:
-        'Which sources of a call are believed when it says who calls, the first that says it over the others; `none` = no source (docs/routing.md).',
+        'Sources of the context of a call that are trusted, in order: the first that has a value wins; `none` = no source (docs/routing.md).',
     }),
     [...CONTEXT_SOURCES],
     { emptyList: 'none', expected: `some of ${CONTEXT_SOURCES.join(', ')}, each once, or none alone` },
@@ -213,13 +215,13 @@ export const SETTINGS = {
     true,
   ),
   auto_enable_on_circuit_close: setting(
-    Type.Boolean({ description: 'Enable it again when the breaker closes; never what a person disabled.' }),
+    Type.Boolean({ description: 'Enable it again when the breaker closes; never if an operator disabled it.' }),
     true,
   ),
   health_based_routing_enabled: setting(
     Type.Boolean({
       description:
-        'Where the default version of an extension takes no call, or fails too often, other versions and `policy.fallback` take them.',
+        'If the default version of an extension refuses a call, or fails too often, other versions and `policy.fallback` get it.',
     }),
     true,
   ),
@@ -238,15 +240,19 @@ export const SETTINGS = {
   max_body_bytes: setting(count(1, 67_108_864, 'Largest body that is accepted.'), null, {
     defaultText: 'the limit of the NATS server',
   }),
-  max_in_flight: setting(count(1, 1_000_000, 'Calls under way at a time, of all extensions together.'), 10_000),
+  max_in_flight: setting(count(1, 1_000_000, 'Calls in flight at a time, of all extensions together.'), 10_000),
   absence_grace_seconds: setting(
-    seconds(0, 3600, 'How long a target that has just succeeded may be without responders before that is a failure.'),
+    seconds(
+      0,
+      3600,
+      'How long a target that has just succeeded may have no responders before that counts as a failure.',
+    ),
     2,
   ),
   webhook_urls: setting(
     Type.Array(Type.String({ pattern: '^https?://[^\\s\\u0000-\\u001f\\u007f]+$', maxLength: 4096 }), {
       uniqueItems: true,
-      description: 'Where notices for administrators are posted to (docs/webhooks.md).',
+      description: 'URLs to which notices for administrators are posted (docs/webhooks.md).',
     }),
     [],
     { secret: 'path', expected: 'http or https URLs, each once, a comma within one written as %2C' },
@@ -261,7 +267,7 @@ export const SETTINGS = {
   ),
   webhook_timeout_ms: setting(count(10, 60_000, 'How long a receiver has to answer one request.'), 5000),
   audit_retention_days: setting(count(0, 36_500, 'Days that rows of the audit trail are kept; 0 = for ever.'), 365),
-  shutdown_timeout_seconds: setting(seconds(0.1, 3600, 'How long a stop waits for the calls under way.'), 25),
+  shutdown_timeout_seconds: setting(seconds(0.1, 3600, 'How long a stop waits for calls in flight.'), 25),
 } as const satisfies Record<string, Setting>;
 
 export type SettingKey = keyof typeof SETTINGS;

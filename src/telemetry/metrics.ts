@@ -40,17 +40,17 @@ export const EXTENSION_METRICS = {
   },
   extension_version_circuit_breaker_failures_total: {
     type: 'counter',
-    help: 'Attempts that counted as failures, by version, where an extension has several.',
+    help: 'Attempts that counted as failures, by version, for extensions with several.',
     labels: ['extension_id', 'version'],
   },
   extension_version_circuit_breaker_trips_total: {
     type: 'counter',
-    help: 'Times the breaker of a version opened, where an extension has several.',
+    help: 'Times the breaker of a version opened, for extensions with several.',
     labels: ['extension_id', 'version'],
   },
   extension_version_circuit_breaker_recoveries_total: {
     type: 'counter',
-    help: 'Times the breaker of a version closed after having been open, where an extension has several.',
+    help: 'Times the breaker of a version closed after having been open, for extensions with several.',
     labels: ['extension_id', 'version'],
   },
   extension_health_success_rate: {
@@ -68,10 +68,10 @@ export const EXTENSION_METRICS = {
     help: '1 while the extension is disabled automatically.',
     labels: ['extension_id'],
   },
-  extension_in_flight: { type: 'gauge', help: 'Calls under way.', labels: ['extension_id'] },
+  extension_in_flight: { type: 'gauge', help: 'Calls in flight.', labels: ['extension_id'] },
   extension_last_failure_timestamp_seconds: {
     type: 'gauge',
-    help: 'When an attempt failed last, in Unix time; NaN where none is known.',
+    help: 'When an attempt failed last, in Unix time; NaN if none is known.',
     labels: ['extension_id'],
   },
   extension_invocations_total: {
@@ -86,12 +86,12 @@ export const EXTENSION_METRICS = {
   },
   extension_version_calls_total: {
     type: 'counter',
-    help: 'Calls that a version took, by what made it take them: rules, rollout, default, stand_in, fallback.',
+    help: 'Calls of a version, by what routed them there: rules, rollout, default, stand_in, fallback.',
     labels: ['extension_id', 'version', 'by'],
   },
   extension_fallbacks_total: {
     type: 'counter',
-    help: 'Calls of an extension that another one took in its place (policy.fallback).',
+    help: 'Calls of an extension that another one served as its fallback (policy.fallback).',
     labels: ['extension_id', 'fallback'],
   },
   extension_health_checks_total: {
@@ -108,18 +108,18 @@ export const DAEMON_METRICS = {
     help: 'Times an extension was disabled automatically.',
     labels: [],
   },
-  extension_registry_ready: { type: 'gauge', help: '1 while /readyz says so.', labels: [] },
+  extension_registry_ready: { type: 'gauge', help: '1 while /readyz is 200.', labels: [] },
   extension_registry_nats_connected: { type: 'gauge', help: '1 while connected to NATS.', labels: [] },
   extension_registry_database_connected: { type: 'gauge', help: '1 while the database answers.', labels: [] },
   extension_registry_revision: { type: 'gauge', help: 'Revision of the registry that is in force.', labels: [] },
   extension_registry_history_changes_total: {
     type: 'counter',
-    help: 'Times the registry was not what followed the revision in force: restored, exchanged, or its number rewritten.',
+    help: 'Times the registry did not continue the revision in force: restored, replaced, or its number rewritten.',
     labels: [],
   },
   extension_registry_extensions: {
     type: 'gauge',
-    help: 'Extensions by what holds for them: total, enabled, healthy, unhealthy.',
+    help: 'Extensions by state: total, enabled, healthy, unhealthy.',
     labels: ['state'],
   },
   extension_registry_avg_success_rate: {
@@ -139,10 +139,10 @@ export const DAEMON_METRICS = {
   },
   extension_registry_mass_failure: {
     type: 'gauge',
-    help: '1 while so many extensions fail at a time that none is disabled automatically.',
+    help: '1 during a mass failure: so many extensions fail that none is disabled automatically.',
     labels: [],
   },
-  extension_registry_in_flight: { type: 'gauge', help: 'Calls under way, of all extensions.', labels: [] },
+  extension_registry_in_flight: { type: 'gauge', help: 'Calls in flight, of all extensions.', labels: [] },
   extension_registry_requests_total: {
     type: 'counter',
     help: 'Requests accepted: each gets one answer.',
@@ -160,7 +160,7 @@ export const DAEMON_METRICS = {
   },
   extension_registry_replies_owed: {
     type: 'gauge',
-    help: 'Answers waiting for the connection to NATS to come back.',
+    help: 'Replies that wait for the connection to NATS to be restored.',
     labels: [],
   },
   extension_registry_replies_dropped_total: {
@@ -170,7 +170,7 @@ export const DAEMON_METRICS = {
   },
   extension_registry_events_dropped_total: {
     type: 'counter',
-    help: 'Events that were not published, for want of a connection.',
+    help: 'Events that were not published, because there was no connection.',
     labels: [],
   },
   extension_registry_webhooks_waiting: {
@@ -185,7 +185,7 @@ export const DAEMON_METRICS = {
   },
   extension_registry_webhooks_failed_total: {
     type: 'counter',
-    help: 'Notices given up: refused by their receiver, or not delivered by the last try.',
+    help: 'Notices that failed: refused by their receiver, or not delivered by the last retry.',
     labels: [],
   },
   extension_registry_webhooks_dropped_total: {
@@ -205,12 +205,12 @@ export const DAEMON_METRICS = {
   },
   extension_registry_audit_facts_owed: {
     type: 'gauge',
-    help: 'Facts waiting to be written to the audit trail.',
+    help: 'Audit records waiting to be written.',
     labels: [],
   },
   extension_registry_audit_facts_dropped_total: {
     type: 'counter',
-    help: 'Facts that the audit trail lost, because too many were pending.',
+    help: 'Audit records that were dropped, because too many were pending.',
     labels: [],
   },
   extension_registry_health_rows_dropped_total: {

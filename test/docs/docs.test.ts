@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { parse } from '#yaml';
-import { loadConfig } from '../../src/config/config.js';
+import { breakerDefaults, loadConfig } from '../../src/config/config.js';
 import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/registry/errors.js';
 import { parsePolicy } from '../../src/domain/registry/policy.js';
 import {
@@ -53,6 +53,23 @@ test('docs/configuration.md: its example is a file that is accepted', (t) => {
 test('docs/policy.md: its example is a policy that is accepted', (t) => {
   const [, example = ''] = /\|\| '(.*?)' where/.exec(readDocument('policy.md')) ?? [];
   t.deepEqual(parsePolicy(JSON.parse(example)), { policy: JSON.parse(example) });
+});
+
+test('docs/breaker.md: its numbers are the defaults of the configuration', (t) => {
+  const config = loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' });
+  const b = breakerDefaults(config);
+  const percent = (share: number): string => `${share * 100} %`;
+  const page = readDocument('breaker.md');
+  for (const sentence of [
+    `at ${b.failure_threshold} failures in ${b.window_seconds} s that are also ${percent(b.failure_rate_floor)} of the outcomes`,
+    `above ${percent(b.error_rate_threshold)} failures from ${b.minimum_volume} outcomes on`,
+    `no responders for less than ${config.absence_grace_seconds} s`,
+    `${b.open_seconds} s, doubled for each trip in a row up to ${b.open_max_seconds} s`,
+    `${b.half_open_max_requests} probes at a time; ${b.half_open_successes} successes close it`,
+    `limited to ${b.half_open_max_requests} and one more per success, until as many pass as before, for ${b.recovery_ramp_seconds} s at most`,
+    `After ${b.ejection_seconds} s, doubled up to ${b.ejection_seconds * 10} s`,
+  ])
+    t.true(page.includes(sentence), sentence);
 });
 
 test('docs/errors.md: its example has a code and a reason of the tables', (t) => {

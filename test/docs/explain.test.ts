@@ -1,4 +1,4 @@
-// The section Explain of docs/routing.md: its commands print what it shows, its JSON is what is asked and answered. UPDATE_DOCS=1
+// docs/explain.md: its commands print what it shows, its JSON is what is asked and answered. UPDATE_DOCS=1
 // writes both.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,7 @@ import { run } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { until } from '../helpers/nats-server.js';
 
-const PAGE = fileURLToPath(new URL('../../../docs/routing.md', import.meta.url));
-const SECTION = /\n## Explain\n[\s\S]*?(?=\n## |$(?![\s\S]))/;
+const PAGE = fileURLToPath(new URL('../../../docs/explain.md', import.meta.url));
 
 /** The words of a command line: blanks part them, but in double quotes, where \" is a quote. */
 const wordsOf = (command: string): string[] =>
@@ -24,11 +23,10 @@ const inFewLines = (json: string): string => {
 };
 const oneLine = (text: string): string => text.replace(/\n\s*/g, ' ');
 
-test('docs/routing.md: Explain prints, is asked and answers what it says', async (t) => {
+test('docs/explain.md: explain prints, is asked and answers what it says', async (t) => {
   const page = readFileSync(PAGE, 'utf8');
-  const [section = ''] = SECTION.exec(page) ?? [];
   const block = (language: string, at: number): string =>
-    [...section.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))][at]?.[1] ?? '';
+    [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))][at]?.[1] ?? '';
 
   const daemon = await DaemonProcess.startReady(t);
   const commands = [...block('console', 0).matchAll(/^\$ npx extreg (.*)$/gm)].map(([, command = '']) => command);
@@ -46,19 +44,18 @@ test('docs/routing.md: Explain prints, is asked and answers what it says', async
   const answer = await client.request('extreg.v1.admin.explain', block('json', 0), { timeout: 5000 });
   const answered = `${inFewLines(JSON.stringify(answer.json(), null, 2))}\n`;
   if (process.env.UPDATE_DOCS) {
-    const written = section.replace(block('console', 0), () => printed).replace(block('json', 1), () => answered);
     writeFileSync(
       PAGE,
-      page.replace(section, () => written),
+      page.replace(block('console', 0), () => printed).replace(block('json', 1), () => answered),
     );
     return t.pass();
   }
   t.is(block('console', 0), printed);
   t.deepEqual(JSON.parse(block('json', 1)), answer.json());
 
-  const [, query = ''] = /`(\?tenant_id=\S+)`/.exec(section) ?? [];
+  const [, query = ''] = /`(\?tenant_id=\S+)`/.exec(page) ?? [];
   t.deepEqual(await (await daemon.fetch(`/admin/extensions/mask_reply/explain${query}`)).json(), answer.json());
-  const [, command = ''] = /\$ npx extreg (explain .*)/.exec(section) ?? [];
+  const [, command = ''] = /\$ npx extreg (explain .*)/.exec(page) ?? [];
   const asJson = await run([...wordsOf(command), '--json', '--data-dir', '.'], { cwd: daemon.dataDir });
   t.deepEqual(JSON.parse(asJson.stdout), answer.json() as Explanation);
 });

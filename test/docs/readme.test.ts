@@ -1,4 +1,4 @@
-// README.md as a newcomer follows it: `npm start`, then every command, statement and program of it in order, beside that.
+// README.md and docs/tour.md as a newcomer follows them: `npm start`, then every command, statement and program in order, beside that.
 // `npx extreg` is what was built, port 8420 is the one that was free; nothing else of a command is changed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,11 +21,10 @@ import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { connect, type NatsConnection } from '#@nats-io/transport-node';
-import { EVENT_KINDS } from '../../src/domain/registry/events.js';
 import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { until } from '../helpers/nats-server.js';
 import { NpmProcess } from '../scripts/npm-process.js';
-import { type Block, commandsOf, readmeBlocks, shapeOf, statementsOf } from './readme.js';
+import { type Block, blocksOf, commandsOf, outputIn, shapeOf, statementsOf } from './readme.js';
 import { answerShell, canRunHere, npxFunction } from './shell-commands.js';
 
 const UP_MS = 60_000;
@@ -241,7 +240,7 @@ async function runProgram(
   return 1;
 }
 
-test('README: npm start shows what it says, and every command of it works, in order', async (t) => {
+test('README and tour: npm start shows what it says, and every command works, in order', async (t) => {
   t.timeout(300_000);
   const newcomer = new Newcomer();
   t.teardown(() => newcomer.remove());
@@ -253,9 +252,8 @@ test('README: npm start shows what it says, and every command of it works, in or
   });
   await start.says('Ctrl-C stops everything', UP_MS);
   newcomer.meets();
-  const blocks = readmeBlocks();
 
-  const seen = blocks.find(({ section }) => section === 'What you see')?.text ?? '';
+  const seen = outputIn('Quick start');
   const installing = 'Installing dependencies (npm ci), about half a minute …\n';
   t.true(seen.includes(installing));
   t.true(readFileSync('scripts/dependencies.mjs', 'utf8').includes(installing.trim()));
@@ -265,8 +263,9 @@ test('README: npm start shows what it says, and every command of it works, in or
   const nc = await connect({ servers: nats, token: nats_token });
   t.teardown(() => nc.close());
   let ran = 0;
+  const blocks = ['README.md', 'docs/tour.md'].flatMap(blocksOf);
   for (const block of blocks.filter(({ language }) => language !== '')) ran += await runBlock(t, newcomer, nc, block);
-  t.true(ran > 25, 'the blocks were looked at');
+  t.true(ran > 40, 'the blocks were looked at');
 
   t.false(newcomer.backgroundHasEnded, 'what runs in the background runs still');
   const answer = await newcomer.run(`npx extreg invoke shout '{"payload":"still there"}'`);
@@ -274,9 +273,4 @@ test('README: npm start shows what it says, and every command of it works, in or
   start.signalGroup('SIGINT');
   await start.ended();
   await start.nothingIsLeft(t);
-});
-
-test('README: its events are those of the code', (t) => {
-  const [, list = ''] = /Events go out on `[^`]+`: ([\s\S]*?)\.\n/.exec(readFileSync('README.md', 'utf8')) ?? [];
-  t.deepEqual([...list.matchAll(/`(\w+)`/g)].map(([, kind]) => kind).sort(), [...EVENT_KINDS].sort());
 });

@@ -1,9 +1,6 @@
-// README.md as blocks, the commands of a block, and what a block of output says in general.
+// README.md and the tour as blocks, the commands of a block, and what a block of output says in general.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-const README = fileURLToPath(new URL('../../../README.md', import.meta.url));
+import { readProjectFile } from './page.js';
 
 export interface Block {
   /** The nearest `## ` above it; '' before the first. */
@@ -13,13 +10,20 @@ export interface Block {
   readonly text: string;
 }
 
-/** In their order. */
-export function readmeBlocks(): readonly Block[] {
-  const readme = readFileSync(README, 'utf8');
-  return [...readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language = '', 2: text = '' }) => {
-    const headings = [...readme.slice(0, index).matchAll(/^## (.*)$/gm)];
+/** In their order. `path`: of a page, from the root of the project. */
+export function blocksOf(path: string): readonly Block[] {
+  const page = readProjectFile(path);
+  return [...page.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language = '', 2: text = '' }) => {
+    const headings = [...page.slice(0, index).matchAll(/^## (.*)$/gm)];
     return { section: headings.at(-1)?.[1] ?? '', language, text };
   });
+}
+
+/** The output that README.md shows in a section. Throws if it shows none. */
+export function outputIn(section: string): string {
+  const block = blocksOf('README.md').find((one) => one.section === section && one.language === '');
+  if (block === undefined) throw new Error(`README.md shows no output in ${section}`);
+  return block.text;
 }
 
 /** What a shell would take as one command: lines go together until they are complete. */

@@ -1,7 +1,6 @@
 // The tables of the documents, as the code has them. `UPDATE_DOCS=1` makes the tests write them instead of comparing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { HealthSource } from '../../src/actors/ports/api.js';
 import { breakerDefaults, loadConfig } from '../../src/config/config.js';
 import {
   envName,
@@ -163,7 +162,7 @@ interface SchemaFields {
 export function subjectTable(): string {
   const subjects = new Subjects(loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' }).subject_prefix);
   const below = (all: string, ...tokens: string[]): string => all.replace('>', tokens.join('.'));
-  const verbs = [...adminVerbs({ health: NOTHING, explain: () => null }).keys()].map(code).join(' or ');
+  const verbs = [...adminVerbs(UNASKED).keys()].map(code).join(' or ');
   const event = subjects
     .event('kind', 'extension_id')
     .replace('kind', '<kind>')
@@ -196,7 +195,7 @@ export function subjectTable(): string {
         code(below(subjects.adminAll, '<verb>')),
         'anyone',
         `daemon, ${group}`,
-        `Verbs that only read: ${verbs}. On the embedded server alone.`,
+        `Verbs that only read: ${verbs}. Only on the embedded server.`,
       ],
       ...(['PING', 'INFO', 'STATS'] as const).map((verb) => [
         microSubjects(verb, SERVICE_NAME, '<id>').map(code).join(', '),
@@ -208,10 +207,8 @@ export function subjectTable(): string {
   );
 }
 
-const NOTHING: HealthSource = {
-  list: () => Promise.reject(new Error('nothing is asked of it')),
-  one: () => null,
-};
+/** Only the names of the verbs are read. */
+const UNASKED = {} as Parameters<typeof adminVerbs>[0];
 
 /** As far as the schemas of the health views use it. */
 interface HealthField {

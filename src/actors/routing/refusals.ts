@@ -12,9 +12,10 @@ import {
   REFUSED_RECOVERING,
 } from '../target/admission.js';
 
-export const overloaded = (who: string, limit: number): InvocationError => ({
+/** `limit`: the `max_in_flight` that is reached; `of`: the extension or the daemon. */
+export const overloaded = (of: string, limit: number): InvocationError => ({
   code: 'overloaded',
-  message: `${who} has ${limit} calls under way, which is max_in_flight`,
+  message: `too many calls in flight for ${of} (max_in_flight: ${limit})`,
 });
 
 /** Why an extension has no place for a call of another one; null: it has, or the call is its own. */
@@ -83,7 +84,7 @@ export function errorOfEnd(
         message: `${id} did not answer within ${timeoutMs} ms in ${attempts} attempt(s)`,
       };
     case 'disconnected':
-      return { code: 'not_connected', message: 'the daemon lost its connection to NATS while the call was out' };
+      return { code: 'not_connected', message: 'the daemon lost its connection to NATS while the call was in flight' };
     case 'not_permitted':
       return {
         code: 'not_connected',

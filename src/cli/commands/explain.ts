@@ -14,7 +14,7 @@ type ExplainOptions = ContextOptions & { readonly json?: true };
 export const explainCommand: CommandFactory = (io) => ({
   command: addContextOptions(
     new Command('explain')
-      .description('show who would take a call, and why; ends with 1 where it would be refused')
+      .description('show how a call would be routed, and why; ends with 1 if it would be refused')
       .argument('<id>', 'extension'),
   ).option('--json', 'print JSON'),
   settings: 'http',

@@ -18,7 +18,7 @@ interface MigrateOptions {
 
 export const migrateCommand: CommandFactory = (io) => ({
   command: new Command('migrate')
-    .description('bring the database to the schema of this version; makes the embedded one where it is missing')
+    .description('migrate the database to the schema of this version; creates the embedded one if it is missing')
     .option('--dry-run', 'say what would be done and which rows the daemon would refuse, and change nothing')
     .option('--json', 'print JSON'),
   settings: 'registry',

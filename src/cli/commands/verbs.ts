@@ -9,11 +9,11 @@ import type { CommandFactory } from '../options/command-definition.js';
 import { json, textTable } from '../output/output.js';
 
 const DESCRIPTIONS: Readonly<Record<Verb, string>> = {
-  enable: 'switch an extension on: half-open where it was disabled automatically, else with a closed breaker',
-  disable: 'switch an extension off: calls are refused, and nothing switches it on by itself',
-  isolate: 'keep every call away from an extension, probes too, until it is released',
-  'force-closed': 'let every call through to an extension, whatever its breaker says, until it is released',
-  release: 'leave the breaker to itself: half-open after isolate, closed after force-closed',
+  enable: 'enable an extension: half-open if it was disabled automatically, else with a closed breaker',
+  disable: 'disable an extension: calls are refused, and nothing enables it automatically',
+  isolate: 'refuse every call to an extension, including probes, until it is released',
+  'force-closed': 'let every call pass to an extension, whatever its breaker decides, until it is released',
+  release: 'remove the override of the breaker: half-open after isolate, closed after force-closed',
   reset: 'close the breaker, empty its windows, drop an override and an automatic disable',
 };
 

@@ -78,7 +78,7 @@ function versionText({ verdict, percent, unmet }: ExplainedVersion, { chosen, ro
     case 'default':
       return `the default${left}`;
     case 'stand_in':
-      return 'asked where the default takes no call';
+      return 'a failover candidate of the default';
     default:
       return verdict satisfies never;
   }
@@ -104,14 +104,14 @@ function candidateCells(candidate: ExplainedCandidate, explanation: Explanation)
 }
 
 function resultText(candidate: ExplainedCandidate, { answer }: Explanation): string {
-  const weak = candidate.passed_over ? '; fails so often that nine calls of ten ask others first' : '';
+  const weak = candidate.passed_over ? '; fails so often that nine calls of ten ask other candidates first' : '';
   switch (candidate.verdict) {
     case 'taken':
       return `${answer.kind === 'taken' ? `taken: ${placeText(answer)}` : 'taken'}${weak}`;
     case 'refused':
       return `refused: ${reasonText(candidate.reason)}${weak}`;
     case 'not_asked':
-      return `not asked: another takes the call${weak}`;
+      return `not asked: another gets the call${weak}`;
     default:
       return candidate.verdict satisfies never;
   }
@@ -119,7 +119,7 @@ function resultText(candidate: ExplainedCandidate, { answer }: Explanation): str
 
 function reasonText(reason: string | null): string {
   if (reason === null) return 'no reason given';
-  if (reason === 'overloaded') return 'overloaded, as many calls as max_in_flight are under way';
+  if (reason === 'overloaded') return 'overloaded, max_in_flight calls are in flight';
   if (!Object.hasOwn(UNAVAILABLE_REASONS, reason)) return reason;
   // What follows tells a caller what to do.
   const [sentence] = UNAVAILABLE_REASONS[reason as keyof typeof UNAVAILABLE_REASONS].split('; ');

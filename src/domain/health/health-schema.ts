@@ -40,12 +40,12 @@ const evidenceFields = {
 const targetFields = {
   success_rate: successRate,
   ...latencyFields,
-  last_latency_ms: ms('Latency of the last attempt; null where none is known.'),
+  last_latency_ms: ms('Latency of the last attempt; null if none is known.'),
   latency_samples: latencySamples,
   success_count: count('Successes since the extension was registered, restarts of the daemon included.'),
   failure_count: count('Failures since then.'),
-  last_success: time('When an attempt succeeded last; null where none is known.'),
-  last_failure: time('When an attempt failed last; null where none is known.'),
+  last_success: time('When an attempt succeeded last; null if none is known.'),
+  last_failure: time('When an attempt failed last; null if none is known.'),
   circuit_breaker_state: oneOf(['closed', 'open', 'half_open'], {
     unit: '-',
     description: '`closed`, `open` or `half_open`.',
@@ -55,7 +55,7 @@ const targetFields = {
     'When an open breaker lets the first probe pass; null while it is not open, and while it is isolated.',
   ),
   circuit_breaker_trips: count('How often the breaker opened in a row, re-opening from half-open included.'),
-  trip_reason: textOrNull('Why the breaker opened last; null where it never did in this process, or since a reset.'),
+  trip_reason: textOrNull('Why the breaker opened last; null if it never did in this process, or since a reset.'),
   trip_evidence: objectOrNull(evidenceFields, {
     unit: '-',
     description: 'The numbers that the breaker opened on; null as `trip_reason`.',
@@ -89,7 +89,7 @@ const refusedRow = Type.Object({
 });
 const refusedRows = listOf(refusedRow, {
   unit: '-',
-  description: 'Rows that are not in force; absent where there are none.',
+  description: 'Rows that are not in force; absent if there are none.',
 });
 
 export type ExtensionRowHealth = Static<typeof extensionRow>;
@@ -106,7 +106,7 @@ const summary = Type.Object(
     avg_latency_ms: ms('Mean of `avg_latency_ms` over the extensions that have one; null without any.'),
     avg_p95_latency_ms: ms('Mean of `p95_latency_ms` over the extensions that have one; null without any.'),
   },
-  { unit: '-', description: 'Of all extensions, also where the list is a page or a selection.' },
+  { unit: '-', description: 'Of all extensions, even if the list is a page or a selection.' },
 );
 
 export type HealthReport = Static<typeof healthReportSchema>;
@@ -115,7 +115,7 @@ export const healthReportSchema = Type.Object({
   summary,
   refused_rows: Type.Optional(refusedRows),
   refused_rows_total: Type.Optional(
-    count('How many rows are refused; the list holds the first 1000. Absent where there are none.'),
+    count('How many rows are refused; the list holds the first 1000. Absent if there are none.'),
   ),
 });
 
@@ -153,7 +153,7 @@ export const extensionHealthSchema = Type.Object({
     Type.Object({
       version: text('Name of the version.'),
       enabled: flag('As in its row.'),
-      default: flag('True for the version that takes calls which no rule and no rollout takes.'),
+      default: flag('True for the version that gets the calls which no rules and no rollout match.'),
       override: orNull<BreakerOverride>('string', {
         unit: '-',
         description: "In force over its breaker: its own, or its extension's; null without one.",

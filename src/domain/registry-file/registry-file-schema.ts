@@ -26,18 +26,18 @@ const CALL_FIELDS = {
     description: 'An attempt that takes longer has failed.',
   }),
   retry: Type.Integer({ minimum: 0, maximum: MAX_RETRY, default: 0, description: 'Extra attempts after the first.' }),
-  enabled: Type.Boolean({ default: true, description: 'False: a person switched it off.' }),
+  enabled: Type.Boolean({ default: true, description: 'False: an operator disabled it.' }),
 } as const;
 
 const JSON_FIELDS = {
-  config: jsonObject('Its own configuration, delivered to it; nothing of it is read here.'),
+  config: jsonObject('Its own configuration, delivered to it; the daemon does not read it.'),
   metadata: Type.Unknown({ description: 'Yours: any JSON.', default: {} }),
 } as const;
 
 const OVERRIDE_FIELD = {
   breaker_override: nullable({
     enum: ['isolated', 'forced_closed', null],
-    description: 'What a person set over the breaker.',
+    description: "An operator's override of the breaker.",
   }),
 } as const;
 
@@ -83,7 +83,7 @@ const VERSION_FIELDS: Fields = {
     minimum: 0,
     maximum: 100,
     description:
-      'Share of the calls that no rules take, with at most two digits after the point; not beside routing_rules. Those of enabled versions add up to at most 100.',
+      'Share of the calls that no rules match, with at most two digits after the point; not beside routing_rules. Those of enabled versions add up to at most 100.',
   }),
   rollout_key: nullable({
     type: ['string', 'null'],

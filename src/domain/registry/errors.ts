@@ -9,7 +9,7 @@ export const ERROR_TABLE = {
   payload_too_large: {
     status: 413,
     retryable: 'no',
-    when: "over the configured or the server's limit, our headers included",
+    when: "above the configured limit or the server's, including the daemon's headers",
   },
   overloaded: { status: 429, retryable: 'yes', when: '`max_in_flight` of the extension or the daemon' },
   internal_error: { status: 500, retryable: 'maybe_executed', when: 'a fault of the daemon; its log has the cause' },
@@ -37,16 +37,16 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
 /** `details.reason` of `extension_unavailable`. */
 export const UNAVAILABLE_REASONS = {
   circuit_open: 'its breaker is open; `retry_after_ms` says for how long',
-  half_open_full: 'half-open and every permit is out',
+  half_open_full: 'half-open and all of its permits are in use',
   recovering: 'it has just closed, and as many calls are in flight as its slow start allows so far',
-  isolated: 'a person isolated it',
-  disabled: 'a person disabled it',
+  isolated: 'an operator isolated it',
+  disabled: 'an operator disabled it',
   auto_disabled: 'disabled automatically, and `auto_enable_on_circuit_close` is off',
-  no_version: 'no version takes a call like this: its rules exclude it, and there is no default version',
+  no_version: 'no version matches the call: rules exclude it, and there is no default version',
   no_instance: 'it has instances and none of them is usable',
   no_responders: 'no extension listens on its subject',
   row_invalid: 'its row in the registry is not valid; `extreg migrate --dry-run` says why',
-  actor_failed: 'its actor failed too often; it is tried again every minute',
+  actor_failed: 'its actor failed too often; it is retried every minute',
 } as const;
 
 export type UnavailableReason = keyof typeof UNAVAILABLE_REASONS;

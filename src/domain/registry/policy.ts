@@ -40,7 +40,7 @@ export const BREAKER_SETTINGS = {
   minimum_volume: Type.Integer({
     minimum: 1,
     maximum: 1_000_000,
-    description: 'Outcomes in the window before the error rate is judged.',
+    description: 'Outcomes in the window before the error rate counts.',
   }),
   window_seconds: Type.Integer({ minimum: 1, maximum: 3600, description: 'Length of the sliding decision window.' }),
   open_seconds: Type.Number({
@@ -51,12 +51,12 @@ export const BREAKER_SETTINGS = {
   open_max_seconds: Type.Number({
     minimum: 0.001,
     maximum: 86_400,
-    description: 'The doubling of `open_seconds` ends here.',
+    description: 'Upper limit of the doubled `open_seconds`.',
   }),
   half_open_max_requests: Type.Integer({
     minimum: 1,
     maximum: 1000,
-    description: 'Permits that are out at a time while half-open.',
+    description: 'Probes in flight at a time while half-open.',
   }),
   half_open_successes: Type.Integer({
     minimum: 1,
@@ -73,7 +73,7 @@ export const BREAKER_SETTINGS = {
     minimum: 0.001,
     maximum: 86_400,
     description:
-      'How long an instance that fails while others do not is out of rotation the first time; doubles up to ten times as long.',
+      'How long an instance that fails while others do not is out of rotation (ejected) the first time; doubled up to ten times as long.',
   }),
 } as const;
 
@@ -89,7 +89,7 @@ export const HEALTH_CHECK_SETTINGS = {
     minLength: 1,
     maxLength: MAX_SUBJECT_BYTES,
     description:
-      'Where checks go: one per version, whatever instances there are. Without it: to where calls go, to each subject of the instances that take calls.',
+      'Subject of the checks: one per version, however many instances there are. Without it: the subjects of calls, one for each subject of the instances that get calls.',
   }),
   payload: Type.Unknown({ description: 'Any JSON, the body of a check. Without it the body is empty.' }),
   interval_seconds: Type.Number({
@@ -106,7 +106,7 @@ export const HEALTH_CHECK_SETTINGS = {
 
 const healthCheckSchema = Type.Partial(Type.Object(HEALTH_CHECK_SETTINGS), {
   ...strict,
-  description: 'Active checks: the daemon asks by itself whether the extension is well. `{}` will do.',
+  description: 'Active checks: the daemon sends checks of its own to the extension. `{}` is enough.',
 });
 export type HealthCheckPolicy = Readonly<Static<typeof healthCheckSchema>>;
 
@@ -129,13 +129,13 @@ const RETRY_BUDGET_SETTINGS = {
     minimum: 0,
     maximum: 1000,
     default: DEFAULT_RETRY_BUDGET.reserve,
-    description: 'Retries in ten seconds that are granted however few calls there were.',
+    description: 'Retries in ten seconds that are granted, however few calls there were.',
   }),
 } as const;
 
 const retrySchema = Type.Partial(Type.Object(RETRY_BUDGET_SETTINGS), {
   ...strict,
-  description: 'What retries may cost.',
+  description: 'The retry budget.',
 });
 export type RetryPolicy = Readonly<Static<typeof retrySchema>>;
 
@@ -145,7 +145,7 @@ export const policySchema = Type.Object(
       Type.Enum([...BALANCERS], {
         default: 'weighted_round_robin',
         description:
-          'How calls are spread over the instances of a version: by weight in turn (the default), to the less busy of two, or by a hash of the routing key.',
+          'How calls are spread over the instances of a version: round-robin by weight (the default), the less busy of two, or by a hash of the routing key.',
       }),
     ),
     breaker: Type.Optional(Type.Partial(breakerSchema, strict)),
@@ -155,8 +155,7 @@ export const policySchema = Type.Object(
         maxItems: MAX_FALLBACKS,
         uniqueItems: true,
         default: [],
-        description:
-          'Extensions of the same type that take the calls, in this order, where no version of this one does.',
+        description: 'Extensions of the same type that get the calls, in this order, if no version of this one does.',
       }),
     ),
     hash_balance_factor: Type.Optional(
@@ -166,7 +165,7 @@ export const policySchema = Type.Object(
         not: { minimum: 1, maximum: 100 },
         default: 0,
         description:
-          "For `consistent_hash`: the most calls in flight that an instance may have, in per cent of its weight's share of all that are in flight, rounded up; from 101 on. A key whose instance has so many goes to its next one, and comes back when there are fewer. 0 = no bound.",
+          "For `consistent_hash`: the most calls in flight that an instance may have, in per cent of its weight's share of all calls in flight, rounded up; from 101 on. A key whose instance has reached the bound is sent to its next instance, until the load falls. 0 = no bound.",
       }),
     ),
     health_check: Type.Optional(healthCheckSchema),
@@ -175,14 +174,14 @@ export const policySchema = Type.Object(
         minimum: 1,
         maximum: 1_000_000,
         description:
-          "Calls of this extension under way at a time; more are refused (`overloaded`). Without it only the daemon's own `max_in_flight` limits them.",
+          "Calls of this extension in flight at a time; more are refused (`overloaded`). Without it only the daemon's own `max_in_flight` limits them.",
       }),
     ),
     panic: Type.Optional(
       Type.Enum(['any_enabled', 'fail'], {
         default: 'any_enabled',
         description:
-          'Where every instance of a version is out of rotation: use them all the same (the default), or refuse with `no_instance`.',
+          'If every instance of a version is out of rotation: use them all the same (the default), or refuse with `no_instance`.',
       }),
     ),
     retry: Type.Optional(retrySchema),
@@ -190,7 +189,7 @@ export const policySchema = Type.Object(
       Type.Boolean({
         default: false,
         description:
-          'True: where a version that rules chose takes no call, others and `fallback` may. Else such a call is refused.',
+          'True: if a version that rules chose refuses a call, others and `fallback` may get it. Otherwise such a call is refused.',
       }),
     ),
   },

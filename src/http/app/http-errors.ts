@@ -5,7 +5,7 @@ import { type Static, Type } from '#typebox';
 export const HTTP_ERRORS = {
   invalid_request: { status: 400, when: 'a malformed request, id or parameter' },
   host_not_allowed: { status: 403, when: 'the Host header names neither loopback nor the listening address' },
-  origin_not_allowed: { status: 403, when: 'a page of another origin asks' },
+  origin_not_allowed: { status: 403, when: 'a request of a page of another origin' },
   extension_not_found: { status: 404, when: 'no such extension' },
   version_not_found: { status: 404, when: 'no such version of the extension' },
   route_not_found: { status: 404, when: 'no such path' },
@@ -20,10 +20,16 @@ export const HTTP_ERRORS = {
   payload_too_large: { status: 413, when: 'the body is too large' },
   uri_too_long: { status: 414, when: 'a part of the path is too long' },
   unsupported_media_type: { status: 415, when: 'the body is not `application/json`' },
-  upgrade_required: { status: 426, when: 'the path is a WebSocket, and the request no valid opening of one' },
+  upgrade_required: {
+    status: 426,
+    when: 'the path is a WebSocket, and the request is not a valid WebSocket handshake',
+  },
   headers_too_large: { status: 431, when: 'the headers are larger than 16 KiB' },
   internal_error: { status: 500, when: 'a fault of the daemon; its log has the cause' },
-  database_unavailable: { status: 503, when: 'the database is away, and this needs it; `/readyz` says so too' },
+  database_unavailable: {
+    status: 503,
+    when: 'the request needs the database, which is away; `/readyz` reports it too',
+  },
   shutting_down: { status: 503, when: 'the daemon is stopping' },
 } as const satisfies Record<string, { status: number; when: string }>;
 

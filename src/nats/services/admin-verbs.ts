@@ -11,7 +11,7 @@ interface AdminSources {
 }
 
 export function adminVerbs({ health, explain }: AdminSources): ReadonlyMap<string, AdminVerb> {
-  return new Map([
+  return new Map<string, AdminVerb>([
     ['explain', { fields: ['extension_id', 'context'], answer: (request) => explained(explain, request) }],
     ['health', { fields: ['extension_id'], answer: (request) => healthOf(health, request) }],
   ]);

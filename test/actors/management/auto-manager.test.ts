@@ -183,6 +183,23 @@ test('AUTO-MANAGER-5: two daemons on one registry do not undo each other: one wh
   );
 });
 
+test('FM 58: what another daemon disabled automatically is called here while the breaker here is closed', async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  const offByOther = { enabled: false, auto_disabled: true, switched_by: 'system:auto-manager', revision: 2 };
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', offByOther))]));
+  t.like(world.core.view.one('a'), { enabled: false, auto_disabled: true });
+  for (let i = 0; i < 20; i++) world.callEnding('a', 0);
+  await settle();
+  t.is(world.sent.length, 20);
+  t.deepEqual(world.kinds(), []);
+  // Its own failures open it all the same.
+  for (let i = 0; i < 20; i++) world.callEnding('a', 500);
+  await settle();
+  t.true(world.sent.length < 40);
+  t.true(world.kinds().includes('circuit_opened'));
+});
+
 test('AUTO-MANAGER-5: what another daemon switched off is switched on by one whose own breaker has recovered since', async (t) => {
   const world = new ActorWorld();
   world.autoChange = async (change) =>

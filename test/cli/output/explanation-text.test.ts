@@ -48,7 +48,7 @@ v4       excluded: plan must be gold, got none
 
 CANDIDATE  AS                 STATE      SUCCESS  RESULT
 a@v2       chosen by rollout  half_open  25.0 %   refused: no_instance, it has instances and none of them is usable
-a@v1       stand-in           closed     -        taken: instance i2 on ext.a; fails so often that nine calls of ten ask others first
+a@v1       stand-in           closed     -        taken: instance i2 on ext.a; fails so often that nine calls of ten ask other candidates first
 b          fallback           -          -        skipped: it is of another type
 
 INSTANCE  OF    SUBJECT  WEIGHT  SHARE  WHY
@@ -138,7 +138,7 @@ versionSays(
   'has 20 % of the rollout, which takes what no rules take',
 );
 versionSays('v21', version({ version: 'v21', verdict: 'default' }), 'the default');
-versionSays('v22', version({ version: 'v22', verdict: 'stand_in' }), 'asked where the default takes no call');
+versionSays('v22', version({ version: 'v22', verdict: 'stand_in' }), 'a failover candidate of the default');
 
 const candidateSays = (name: string, given: Explanation, expected: string) => test(says, name, given, expected);
 const names: readonly (readonly [ExplainedCandidate['why'], string])[] = [
@@ -153,17 +153,17 @@ for (const [why, name] of names)
 candidateSays(
   'a@v2',
   candidate({ version: 'v2', verdict: 'not_asked', success_rate: 1, circuit_breaker_state: 'open' }),
-  'default open 100.0 % not asked: another takes the call',
+  'default open 100.0 % not asked: another gets the call',
 );
 candidateSays(
   'a@v3',
   candidate({ version: 'v3', verdict: 'refused', reason: 'circuit_open', passed_over: true }),
-  'default closed - refused: circuit_open, its breaker is open; fails so often that nine calls of ten ask others first',
+  'default closed - refused: circuit_open, its breaker is open; fails so often that nine calls of ten ask other candidates first',
 );
 candidateSays(
   'a@v4',
   candidate({ version: 'v4', verdict: 'refused', reason: 'overloaded' }),
-  'default closed - refused: overloaded, as many calls as max_in_flight are under way',
+  'default closed - refused: overloaded, max_in_flight calls are in flight',
 );
 candidateSays(
   'a@v5',
@@ -176,7 +176,7 @@ const skipped = (id: string, reason: string, expected: string) =>
   test(says, id, explanation({ skipped: [{ extension_id: id, reason }] }), `fallback - - skipped: ${expected}`);
 skipped('b1', 'extension_not_found', 'there is no such extension');
 skipped('b2', 'other_type', 'it is of another type');
-skipped('b4', 'disabled', 'disabled, a person disabled it');
+skipped('b4', 'disabled', 'disabled, an operator disabled it');
 skipped('b5', 'toString', 'toString');
 
 test('EXPLANATION-TEXT-1: every reason is a sentence without the marks of a document', (t) => {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import {
+  BALANCERS,
   breakerSettingsInForce,
   MAX_TIMER_SECONDS,
   parsePolicy,
@@ -47,11 +48,7 @@ test(invalid, { breaker: null }, 'policy.breaker must be object');
 test(invalid, { breaker: [] }, 'policy.breaker must be object');
 test(invalid, { breakers: {} }, "policy has no setting 'breakers'");
 test(invalid, { balance: 'consistent_hash', fallbacks: [] }, "policy has no setting 'balance', 'fallbacks'");
-test(
-  invalid,
-  { balancer: 'random' },
-  'policy.balancer must be one of weighted_round_robin, least_inflight, consistent_hash',
-);
+test(invalid, { balancer: 'random' }, `policy.balancer must be one of ${BALANCERS.join(', ')}`);
 for (const hash_balance_factor of [1, 50, 100])
   test(invalid, { hash_balance_factor }, 'policy.hash_balance_factor must be 0 or 101 to 1000');
 test(invalid, { hash_balance_factor: -1 }, 'policy.hash_balance_factor must be >= 0');

@@ -41,7 +41,7 @@ const scenario = test.macro<[RoutingScenario]>({
 });
 for (const one of ROUTING_SCENARIOS) test(scenario, one);
 
-test('ROUTING-TABLE-1: more conditions come first, then the higher version; the order of the rows says nothing', (t) => {
+test('ROUTING-TABLE-1, FM 48: more conditions come first, then the higher version; the order of the rows says nothing', (t) => {
   const versions: Versions = {
     v9: { routing_rules: { tenant_id: 'x' } },
     v10: { routing_rules: { tenant_id: ['x', 'y'] } },
@@ -68,7 +68,7 @@ test('ROUTING-TABLE-3: without rules that match the default takes the call; of i
   t.deepEqual(table.standIns, ['v1', 'v0']);
 });
 
-test('ROUTING-TABLE-3: where all that match are disabled, the default takes the call', (t) => {
+test('ROUTING-TABLE-3, FM 48: where all that match are disabled, the default takes the call', (t) => {
   const table = tableOf({ v1: {}, v2: { routing_rules: { tenant_id: 'x' }, enabled: false } });
   t.is(table.choose(contextOf({ tenant_id: 'x' }), noChance)?.version, 'v1');
 });
