@@ -248,7 +248,7 @@ test('APP-1: a fault in a handler is told without its message, and logged with i
   const lines: string[] = [];
   const broken = {
     ...healthSource(),
-    report: () => {
+    list: () => {
       throw new Error('geheim');
     },
   };
