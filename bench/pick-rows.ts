@@ -2,7 +2,8 @@
 import murmurhash from 'murmurhash';
 import type { Instance } from '../src/domain/registry/extension.js';
 import { BALANCERS, type Balancer } from '../src/domain/registry/policy.js';
-import { InstancePool, type PoolSeat } from '../src/domain/routing/balance.js';
+import { InstancePool } from '../src/domain/routing/instance-pool.js';
+import type { PoolSeat } from '../src/domain/routing/pool-member.js';
 import { hashOf } from '../src/domain/routing/rendezvous.js';
 import type { Row } from './turns.js';
 

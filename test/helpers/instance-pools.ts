@@ -3,7 +3,8 @@
 import { RecentSuccess } from '../../src/domain/breaker/recent-success.js';
 import type { Instance } from '../../src/domain/registry/extension.js';
 import type { Balancer } from '../../src/domain/registry/policy.js';
-import { type Draw, InstancePool, type PoolMember, type PoolSeat } from '../../src/domain/routing/balance.js';
+import { InstancePool } from '../../src/domain/routing/instance-pool.js';
+import type { Draw, PoolMember, PoolSeat } from '../../src/domain/routing/pool-member.js';
 
 export const instance = (id: string, changes: Partial<Instance> = {}): Instance => ({
   id,

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Extension, type Instance, isSameRow, type Version } from '../../domain/registry/extension.js';
 import { instancesOf } from '../../domain/registry/extension-index.js';
 import type { Balancer } from '../../domain/registry/policy.js';
-import { InstancePool } from '../../domain/routing/balance.js';
+import { InstancePool } from '../../domain/routing/instance-pool.js';
 import type { Steps } from '../../domain/steps.js';
 import type { PrepareRoute, Route } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';

@@ -6,13 +6,13 @@
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { Instance } from '../../domain/registry/extension.js';
 import { compareVersions } from '../../domain/registry/version-choice.js';
-import type { Draw } from '../../domain/routing/balance.js';
 import type {
   ExplainedCandidate,
   ExplainedInstance,
   ExplainedVersion,
   Explanation,
 } from '../../domain/routing/explanation-schema.js';
+import type { Draw } from '../../domain/routing/pool-member.js';
 import { type Context, unmetCondition } from '../../domain/routing/routing-rules.js';
 import type { Choice, RoutingTable } from '../../domain/routing/routing-table.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';

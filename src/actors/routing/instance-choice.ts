@@ -1,7 +1,8 @@
 // Which instance of a version an attempt goes to.
 
 import type { ExtensionPolicy } from '../../domain/registry/policy.js';
-import type { Draw, InstancePool, PoolMember } from '../../domain/routing/balance.js';
+import type { InstancePool } from '../../domain/routing/instance-pool.js';
+import type { Draw, PoolMember } from '../../domain/routing/pool-member.js';
 import { hashOf } from '../../domain/routing/rendezvous.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';

@@ -5,7 +5,7 @@ import { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { EndpointStats } from '../../domain/breaker/ejection.js';
 import { RecentSuccess } from '../../domain/breaker/recent-success.js';
 import { HealthWindow } from '../../domain/health/health-window.js';
-import type { PoolSeat } from '../../domain/routing/balance.js';
+import type { PoolSeat } from '../../domain/routing/pool-member.js';
 
 export class Endpoint implements EndpointStats, PoolSeat {
   readonly subject: string;

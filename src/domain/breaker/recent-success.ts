@@ -4,7 +4,7 @@
 
 /**
  * What one outcome weighs. Two failures in a row take a rate of 1 under the 0.8 at which an instance counts as failing
- * (balance.ts); one does not, so that a single one moves no calls.
+ * (least-inflight.ts); one does not, so that a single one moves no calls.
  */
 const OUTCOME_WEIGHT = 0.2;
 /**

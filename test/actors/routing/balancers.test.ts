@@ -253,7 +253,7 @@ test('policy.balancer least_inflight: the less busy one takes the calls; a new p
   );
 });
 
-test('B5, FM 45: under least_inflight one that fails at once, or refuses as too busy, draws no calls from one that works', async (t) => {
+test('LEAST-INFLIGHT-1, FM 45: under least_inflight one that fails at once, or refuses as too busy, draws no calls from one that works', async (t) => {
   for (const how of [500, 429] as const) {
     const world = worldOf(2, LEAST);
     const random = seededRandom(45);

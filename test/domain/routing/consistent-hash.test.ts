@@ -1,4 +1,4 @@
-// BALANCE-6 of balance.ts: which instance has a key, and what moves when they come and go.
+// CONSISTENT-HASH-1: which instance has a key, and what moves when they come and go.
 import test from 'ava';
 import fc from 'fast-check';
 import type { Instance } from '../../../src/domain/registry/extension.js';
@@ -20,7 +20,7 @@ const owners = (pool: Pool, nowMs = 0, avoid: string[] = []): (string | null)[] 
 const moves = (before: readonly (string | null)[], after: readonly (string | null)[]) =>
   before.flatMap((from, i) => (after[i] === from ? [] : [{ from, to: after[i] as string | null }]));
 
-test('B6, FM 44: one more or one less of 2 to 50 instances moves at most its share and 2 % of the keys, to or from it alone', (t) => {
+test('CONSISTENT-HASH-1, FM 44: one more or one less of 2 to 50 instances moves at most its share and 2 % of the keys, to or from it alone', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 50 }), fc.nat(49), (n, which) => {
       const all = weighted(Array(n).fill(100));
@@ -42,7 +42,7 @@ test('B6, FM 44: one more or one less of 2 to 50 instances moves at most its sha
   );
 });
 
-test('B6, FM 44: neither the order of the rows nor the replica matters, and one replica is as far as another', (t) => {
+test('CONSISTENT-HASH-1, FM 44: neither the order of the rows nor the replica matters, and one replica is as far as another', (t) => {
   const all = weighted([100, 50, 25, 100, 1, 60]);
   const whole = owners(poolOf(all));
   t.deepEqual(owners(poolOf(all.toReversed())), whole);
@@ -51,7 +51,7 @@ test('B6, FM 44: neither the order of the rows nor the replica matters, and one 
   t.deepEqual([owners(pool), owners(pool)], [whole, whole], 'picks leave no trace');
 });
 
-test('BALANCE-6: more weight only adds keys to an instance, less only takes some from it', (t) => {
+test('CONSISTENT-HASH-1: more weight only adds keys to an instance, less only takes some from it', (t) => {
   const before = owners(poolOf(weighted([50, 50, 50])));
   const more = moves(before, owners(poolOf(weighted([80, 50, 50]))));
   t.true(more.length > 500 && more.every(({ to }) => to === 'i0'));
@@ -77,7 +77,7 @@ const AWAY: Readonly<Record<string, (pool: Pool) => (string | null)[]>> = {
 };
 
 for (const [how, whileAway] of Object.entries(AWAY))
-  test(`B6, FM 44: the keys of one that ${how} go to the others, in proportion, and no other key moves; then they come back`, (t) => {
+  test(`CONSISTENT-HASH-1, FM 44: the keys of one that ${how} go to the others, in proportion, and no other key moves; then they come back`, (t) => {
     const pool = poolOf(weighted([100, 100, 100]));
     const before = owners(pool);
     const changes = moves(before, whileAway(pool));
@@ -93,7 +93,7 @@ for (const [how, whileAway] of Object.entries(AWAY))
     t.deepEqual(owners(pool, 1000), before);
   });
 
-test('BALANCE-6: instances with one subject have the keys of their weights together', (t) => {
+test('CONSISTENT-HASH-1: instances with one subject have the keys of their weights together', (t) => {
   const shared = [instance('i0', { subject: 'ext.x' }), instance('i1', { subject: 'ext.x' }), instance('i2')];
   const list = owners(poolOf(shared));
   t.deepEqual(list, owners(poolOf(weighted([100, 100, 100]))));

@@ -1,8 +1,8 @@
-// BALANCE-7 of balance.ts: consistent hashing with a bound on what a hot key puts on one instance.
+// CONSISTENT-HASH-2: consistent hashing with a bound on what a hot key puts on one instance.
 import test from 'ava';
 import fc from 'fast-check';
 import type { Instance } from '../../../src/domain/registry/extension.js';
-import type { PoolMember } from '../../../src/domain/routing/balance.js';
+import type { PoolMember } from '../../../src/domain/routing/pool-member.js';
 import { hashOf } from '../../../src/domain/routing/rendezvous.js';
 import { propertyRuns } from '../../helpers/hostile-text.js';
 import { draw, instance, type Place, type Pool, poolWith, weighted } from '../../helpers/instance-pools.js';
@@ -21,7 +21,7 @@ function begin(pool: Pool, keyHash: number, balanceFactor: number): Picked | nul
   return member;
 }
 
-test('BALANCE-7: whatever keys come and calls end, no call gives an instance more than the factor of its share, rounded up', (t) => {
+test('CONSISTENT-HASH-2: whatever keys come and calls end, no call gives an instance more than the factor of its share, rounded up', (t) => {
   const step = fc.oneof(fc.constant('end' as const), fc.constantFrom(...KEYS.slice(0, 5)));
   fc.assert(
     fc.property(
@@ -55,7 +55,7 @@ test('BALANCE-7: whatever keys come and calls end, no call gives an instance mor
   t.pass();
 });
 
-test('BALANCE-7: a hot key spreads only as far as it has to, always to the same next instance, and comes back', (t) => {
+test('CONSISTENT-HASH-2: a hot key spreads only as far as it has to, always to the same next instance, and comes back', (t) => {
   const pool = poolOf(weighted([100, 100, 100, 100]));
   const home = pool.pick(draw({ keyHash: HOT }))?.value;
   const taken = Array.from({ length: 100 }, () => begin(pool, HOT, 150)) as Picked[];
@@ -74,7 +74,7 @@ test('BALANCE-7: a hot key spreads only as far as it has to, always to the same 
   t.is(begin(pool, HOT, 150)?.value, home, 'the pressure is gone');
 });
 
-test('BALANCE-7: keys whose instance is not full stay with it', (t) => {
+test('CONSISTENT-HASH-2: keys whose instance is not full stay with it', (t) => {
   const pool = poolOf(weighted([100, 100, 100, 100]));
   const before = KEYS.map((keyHash) => pool.pick(draw({ keyHash }))?.value);
   const given = draw({ keyHash: HOT, balanceFactor: 150 });
@@ -89,7 +89,7 @@ test('BALANCE-7: keys whose instance is not full stay with it', (t) => {
   });
 });
 
-test('BALANCE-7: 0, which is the default, is no bound', (t) => {
+test('CONSISTENT-HASH-2: 0, which is the default, is no bound', (t) => {
   for (const balanceFactor of [0, undefined]) {
     const pool = poolOf(weighted([100, 100]));
     const given = draw({ keyHash: HOT, ...(balanceFactor === undefined ? {} : { balanceFactor }) });
@@ -103,7 +103,7 @@ test('BALANCE-7: 0, which is the default, is no bound', (t) => {
   }
 });
 
-test('BALANCE-7: who is out, withheld, resting or to be avoided has no share, and what is in flight to it does not count', (t) => {
+test('CONSISTENT-HASH-2: who is out, withheld, resting or to be avoided has no share, and what is in flight to it does not count', (t) => {
   const pool = poolOf([
     ...weighted([100, 100]),
     instance('out', { healthStatus: 'unhealthy' }),
@@ -121,7 +121,7 @@ test('BALANCE-7: who is out, withheld, resting or to be avoided has no share, an
   t.is(pool.pick(draw({ keyHash: HOT, balanceFactor: 101, avoid: ['ext.i0'] }))?.value, 'i1');
 });
 
-test('BALANCE-7: without a key the calls take turns, bound or not', (t) => {
+test('CONSISTENT-HASH-2: without a key the calls take turns, bound or not', (t) => {
   const pool = poolOf(weighted([100, 100]));
   const list = Array.from({ length: 10 }, () => pool.pick(draw({ balanceFactor: 101 })));
   t.is(list.filter((member) => member?.value === 'i0').length, 5);

@@ -1,4 +1,4 @@
-// BALANCE-5 of balance.ts: the less loaded of two, and who fails fast.
+// LEAST-INFLIGHT-1: the less loaded of two, and who fails fast.
 import test from 'ava';
 import type { Instance } from '../../../src/domain/registry/extension.js';
 import { hashOf } from '../../../src/domain/routing/rendezvous.js';
@@ -64,7 +64,7 @@ const POOLS: readonly (readonly number[])[] = [[1, 1], [100, 50], [1, 100], [1, 
 
 for (const weights of POOLS)
   for (const perSecond of [2, 20, 1000])
-    test(`B5, FM 45: ${perSecond} calls a second, weights ${weights.join(':')}: the first fails in 1 ms and gets next to nothing`, (t) => {
+    test(`LEAST-INFLIGHT-1, FM 45: ${perSecond} calls a second, weights ${weights.join(':')}: the first fails in 1 ms and gets next to nothing`, (t) => {
       const { shares } = run(weights, [FAILS_FAST, ...others(weights.length)], perSecond, 60_000);
       t.true((shares[0] as number) <= shareOf(weights) + 2 / (60 * perSecond));
       // Tried again and again, so never nothing.
@@ -73,7 +73,7 @@ for (const weights of POOLS)
     });
 
 for (const perSecond of [0.01, 0.1, 1])
-  test(`B5, FM 45: also where calls are rare and long, ${perSecond} a second of 300 s, who fails fast has its weight's share at most`, (t) => {
+  test(`LEAST-INFLIGHT-1, FM 45: also where calls are rare and long, ${perSecond} a second of 300 s, who fails fast has its weight's share at most`, (t) => {
     const patient = slow(WORKS, 6000);
     for (const weights of [
       [1, 1],
@@ -85,24 +85,24 @@ for (const perSecond of [0.01, 0.1, 1])
   });
 
 for (const weights of POOLS)
-  test(`B5, FM 45: weights ${weights.join(':')}: who has recovered is back at its share within half a minute`, (t) => {
+  test(`LEAST-INFLIGHT-1, FM 45: weights ${weights.join(':')}: who has recovered is back at its share within half a minute`, (t) => {
     const { shares } = run(weights, [failsUntil(20_000), ...others(weights.length)], 500, 110_000, 50_000);
     t.true(Math.abs((shares[0] as number) / shareOf(weights) - 1) < 0.2, `${shares[0]}`);
   });
 
-test('BALANCE-5: who fails now and then keeps its share: one in a hundred moves nobody', (t) => {
+test('LEAST-INFLIGHT-1: who fails now and then keeps its share: one in a hundred moves nobody', (t) => {
   for (const perSecond of [5, 500]) {
     const { shares } = run([1, 1], [failsAtTimes(0.01), WORKS], perSecond, 200_000);
     t.true((shares[0] as number) > 0.45 && (shares[0] as number) < 0.51, `${perSecond}: ${shares[0]}`);
   }
 });
 
-test('BALANCE-5: who fails every second call gets little, and something', (t) => {
+test('LEAST-INFLIGHT-1: who fails every second call gets little, and something', (t) => {
   const { shares } = run([1, 1, 1], [failsAtTimes(0.5), WORKS, WORKS], 500, 60_000);
   t.true((shares[0] as number) < 0.1 && (shares[0] as number) > 0, `${shares[0]}`);
 });
 
-test('BALANCE-5: where all of them fail alike, none is left out', (t) => {
+test('LEAST-INFLIGHT-1: where all of them fail alike, none is left out', (t) => {
   const { shares } = run([2, 1], [FAILS_FAST, FAILS_FAST], 20, 60_000);
   t.true((shares[0] as number) > 0.45 && (shares[0] as number) < 0.7, `${shares[0]}`);
 });
@@ -185,7 +185,7 @@ test('least_inflight: two different ones are drawn, so that of two the fuller on
   t.deepEqual([...still(pool).keys()], ['i1']);
 });
 
-test('BALANCE-5: failures bear on the load: between 0.8 and 1 they count as calls in flight that there would be', (t) => {
+test('LEAST-INFLIGHT-1: failures bear on the load: between 0.8 and 1 they count as calls in flight that there would be', (t) => {
   const instances = weighted([1, 1]);
   const pool = poolWith('least_inflight', instances);
   const all = seats(pool, instances);

@@ -1,4 +1,4 @@
-// BALANCE-1 and BALANCE-4 of balance.ts: turns by weight, and where they begin.
+// ROUND-ROBIN-1 and ROUND-ROBIN-2: turns by weight, and where they begin.
 import test from 'ava';
 import fc from 'fast-check';
 import { chiSquare, criticalAt } from '../../helpers/chi-square.js';
@@ -19,7 +19,7 @@ const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 const weightLists = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 6 });
 
-test('B1, FM 42: over any full cycle each member gets exactly its weight, wherever the cycle begins', (t) => {
+test('ROUND-ROBIN-1, FM 42: over any full cycle each member gets exactly its weight, wherever the cycle begins', (t) => {
   fc.assert(
     fc.property(weightLists, fc.nat(300), (weights, offset) => {
       const total = weights.reduce((a, b) => a + b, 0);
@@ -35,7 +35,7 @@ test('B1, FM 42: over any full cycle each member gets exactly its weight, wherev
   );
 });
 
-test('B1, FM 42: 100 to 50 gives 100 and 50 of any 150 consecutive calls', (t) => {
+test('ROUND-ROBIN-1, FM 42: 100 to 50 gives 100 and 50 of any 150 consecutive calls', (t) => {
   const pool = poolOf(instance('a', { weight: 100 }), instance('b', { weight: 50 }));
   const list = picks(pool, 1000);
   for (let from = 0; from + 150 <= list.length; from++) {
@@ -44,7 +44,7 @@ test('B1, FM 42: 100 to 50 gives 100 and 50 of any 150 consecutive calls', (t) =
   }
 });
 
-test('B1, FM 42: nobody is ever a whole call ahead of its share with two members, nor a cycle behind with more', (t) => {
+test('ROUND-ROBIN-1, FM 42: nobody is ever a whole call ahead of its share with two members, nor a cycle behind with more', (t) => {
   fc.assert(
     fc.property(weightLists, (weights) => {
       const total = weights.reduce((a, b) => a + b, 0);
@@ -69,7 +69,8 @@ const order = test.macro<[weights: Record<string, number>, expected: string]>({
     const pool = poolOf(...Object.entries(weights).map(([id, weight]) => instance(id, { weight })));
     t.is(picks(pool, expected.length).join(''), expected);
   },
-  title: (_, weights, expected) => `BALANCE-1: ${JSON.stringify(weights)} are picked as ${expected}, without clumps`,
+  title: (_, weights, expected) =>
+    `ROUND-ROBIN-1: ${JSON.stringify(weights)} are picked as ${expected}, without clumps`,
 });
 test(order, { a: 5, b: 1, c: 1 }, 'aabacaaaabacaa');
 test(order, { a: 1, b: 1, c: 1 }, 'abcabc');
@@ -78,12 +79,12 @@ test(order, { a: 50, b: 50 }, 'abab');
 test(order, { a: 2, b: 1 }, 'abaaba');
 test(order, { a: 7 }, 'aaa');
 
-test('BALANCE-1: the order of the rows does not matter', (t) => {
+test('ROUND-ROBIN-1: the order of the rows does not matter', (t) => {
   const instances = [instance('a', { weight: 3 }), instance('b', { weight: 2 }), instance('c', { weight: 1 })];
   t.deepEqual(picks(poolOf(...instances), 12), picks(poolOf(...instances.toReversed()), 12));
 });
 
-test('BALANCE-1: weights hold over a hundred thousand picks with rests and avoided subjects in between, once those are over', (t) => {
+test('ROUND-ROBIN-1: weights hold over a hundred thousand picks with rests and avoided subjects in between, once those are over', (t) => {
   const pool = poolOf(instance('a', { weight: 100 }), instance('b', { weight: 1 }), instance('c', { weight: 49 }));
   for (let i = 0; i < 1000; i++) {
     const member = pool.pick(draw({ avoid: i % 3 === 0 ? ['ext.a'] : [] }));
@@ -95,7 +96,7 @@ test('BALANCE-1: weights hold over a hundred thousand picks with rests and avoid
   t.true(Math.abs(countOf(list, 'c') - 34_300) <= 2);
 });
 
-test('B1, FM 42: of two members, and of equal ones, none waits longer or shorter than its weight says', (t) => {
+test('ROUND-ROBIN-1, FM 42: of two members, and of equal ones, none waits longer or shorter than its weight says', (t) => {
   const check = (weights: readonly number[], random: () => number): void => {
     const total = weights.reduce((a, b) => a + b);
     const list = picks(poolWith('weighted_round_robin', weighted(weights), random), 3 * total);
@@ -117,7 +118,7 @@ test('B1, FM 42: of two members, and of equal ones, none waits longer or shorter
   for (let n = 1; n <= 12; n++) check(Array(n).fill(7), random);
 });
 
-test('B1, FM 42: of any members none waits for twice as many calls as its weight says', (t) => {
+test('ROUND-ROBIN-1, FM 42: of any members none waits for twice as many calls as its weight says', (t) => {
   const random = seededRandom(2);
   fc.assert(
     fc.property(weightLists, (weights) => {
@@ -140,7 +141,7 @@ const firstPicks = (weights: readonly number[], pools: number): (string | null)[
 };
 
 for (const weights of [[1, 1], [100, 50], [5, 1, 1], [3, 2, 1], [100, 100, 100], [90, 10], Array(50).fill(100)])
-  test(`B4, FM 42, FM 43: whom pools pick first is shared as ${label(weights)}, so that rebuilding them changes no share`, (t) => {
+  test(`ROUND-ROBIN-2, FM 42, FM 43: whom pools pick first is shared as ${label(weights)}, so that rebuilding them changes no share`, (t) => {
     const list = firstPicks(weights, 5000);
     const total = weights.reduce((a, b) => a + b);
     const counts = weights.map((_, i) => countOf(list, `i${i}`));
@@ -148,7 +149,7 @@ for (const weights of [[1, 1], [100, 50], [5, 1, 1], [3, 2, 1], [100, 100, 100],
     t.true(chiSquare(counts, expected) < criticalAt(weights.length - 1));
   });
 
-test('B4, FM 43: twenty replicas do not pick in lock-step, at no call of a cycle', (t) => {
+test('ROUND-ROBIN-2, FM 43: twenty replicas do not pick in lock-step, at no call of a cycle', (t) => {
   const random = seededRandom(43);
   for (const weights of [[100, 100], [100, 50], [100, 100, 100], [50, 40, 30, 20, 10], Array(30).fill(100)]) {
     const total = weights.reduce((a, b) => a + b);
@@ -165,7 +166,7 @@ test('B4, FM 43: twenty replicas do not pick in lock-step, at no call of a cycle
   }
 });
 
-test('BALANCE-4: wherever a pool begins, B1 holds from its first pick on', (t) => {
+test('ROUND-ROBIN-2: wherever a pool begins, ROUND-ROBIN-1 holds from its first pick on', (t) => {
   const random = seededRandom(5);
   fc.assert(
     fc.property(weightLists, (weights) => {
@@ -181,7 +182,7 @@ test('BALANCE-4: wherever a pool begins, B1 holds from its first pick on', (t) =
   );
 });
 
-test('BALANCE-4: a thousand instances begin somewhere else each time, at a bounded price', (t) => {
+test('ROUND-ROBIN-2: a thousand instances begin somewhere else each time, at a bounded price', (t) => {
   const random = seededRandom(1000);
   let reads = 0;
   const counted = weighted(Array(1000).fill(100)).map((one) => ({

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Instance } from '../../../src/domain/registry/extension.js';
 import { BALANCERS } from '../../../src/domain/registry/policy.js';
-import type { Draw } from '../../../src/domain/routing/balance.js';
+import type { Draw } from '../../../src/domain/routing/pool-member.js';
 import { hashOf } from '../../../src/domain/routing/rendezvous.js';
 import { chiSquare, criticalAt } from '../../helpers/chi-square.js';
 import {
@@ -33,7 +33,7 @@ const members = test.macro<[Case]>({
     t.deepEqual([...new Set(list)].filter((id) => id !== null).sort(), [...used]);
     if (used.length === 0) t.true(list.every((id) => id === null));
   },
-  title: (_, { when, used }) => `BALANCE-2: ${used.length === 0 ? 'nobody' : used.join(' and ')} is used, ${when}`,
+  title: (_, { when, used }) => `POOL-MEMBER-1: ${used.length === 0 ? 'nobody' : used.join(' and ')} is used, ${when}`,
 });
 test(members, { when: 'where there is no instance', instances: [], used: [] });
 test(members, {
@@ -78,7 +78,7 @@ test(members, {
   used: ['c'],
 });
 
-test('BALANCE-2: without panic nobody is picked where all are out, and one that is out never before one that is in', (t) => {
+test('POOL-MEMBER-1: without panic nobody is picked where all are out, and one that is out never before one that is in', (t) => {
   const out = poolOf(instance('a', { healthStatus: 'unhealthy' }), instance('b', { healthStatus: 'unhealthy' }));
   t.is(pick(out, 0, [], false), null);
   t.is(pick(poolOf(instance('a', { healthStatus: 'unhealthy' })), 0, [], false), null);
@@ -103,7 +103,7 @@ test('on: finds a member by its seat, among those with weight', (t) => {
   t.is(pool.on(new Place()), null);
 });
 
-test('B3, FM 35: who asked for rest is passed over until then, and keeps its share afterwards', (t) => {
+test('POOL-MEMBER-2, FM 35: who asked for rest is passed over until then, and keeps its share afterwards', (t) => {
   const pool = poolOf(instance('a'), instance('b'));
   const first = memberOf(pool);
   t.is(first?.value, 'a');
@@ -114,7 +114,7 @@ test('B3, FM 35: who asked for rest is passed over until then, and keeps its sha
   t.is(countOf(picks(pool, 20, 1000), 'a'), 10);
 });
 
-test('BALANCE-3: where all of them rest, all of them are used', (t) => {
+test('POOL-MEMBER-2: where all of them rest, all of them are used', (t) => {
   const pool = poolOf(instance('a'), instance('b'));
   for (let i = 0; i < 2; i++) {
     const member = memberOf(pool);
@@ -123,7 +123,7 @@ test('BALANCE-3: where all of them rest, all of them are used', (t) => {
   t.deepEqual(picks(pool, 4, 1).sort(), ['a', 'a', 'b', 'b']);
 });
 
-test('BALANCE-3: a rest does not take the only member away', (t) => {
+test('POOL-MEMBER-2: a rest does not take the only member away', (t) => {
   const pool = poolOf(instance('a'));
   const only = memberOf(pool);
   if (only) only.seat.restUntilMs = 60_000;
@@ -211,12 +211,12 @@ const takers = (pool: Pool, changes: Partial<Draw> = {}): string[] => {
 
 for (const balancer of BALANCERS) {
   for (const { when, instances, used, panic } of STANDINGS)
-    test(`BALANCE-2: ${balancer} uses ${used.join(' and ') || 'nobody'} where ${when}, in panic ${panic.join(' and ') || 'nobody'}`, (t) => {
+    test(`POOL-MEMBER-1: ${balancer} uses ${used.join(' and ') || 'nobody'} where ${when}, in panic ${panic.join(' and ') || 'nobody'}`, (t) => {
       t.deepEqual(takers(poolWith(balancer, instances)), used);
       t.deepEqual(takers(poolWith(balancer, instances), { mayPanic: true }), panic);
     });
 
-  test(`BALANCE-3: ${balancer} passes over who rests, unless all of them do`, (t) => {
+  test(`POOL-MEMBER-2: ${balancer} passes over who rests, unless all of them do`, (t) => {
     const pool = poolWith(balancer, [instance('a'), instance('b'), instance('c')]);
     const rest = (id: string, restUntilMs: number): void => {
       const seat = pool.pick(draw({ avoid: ['ext.a', 'ext.b', 'ext.c'].filter((one) => one !== `ext.${id}`) }))?.seat;
@@ -231,7 +231,7 @@ for (const balancer of BALANCERS) {
     t.deepEqual(takers(pool, { nowMs: 999, avoid: ['ext.b'] }), ['a', 'c']);
   });
 
-  test(`BALANCE-2, BALANCE-3: ${balancer} takes one that rests before one that is ejected, and neither where it was tried in vain`, (t) => {
+  test(`POOL-MEMBER-1, POOL-MEMBER-2: ${balancer} takes one that rests before one that is ejected, and neither where it was tried in vain`, (t) => {
     const pool = poolWith(balancer, [
       instance('a', { healthStatus: 'unhealthy' }),
       instance('b'),
