@@ -6,7 +6,7 @@ import type { Clock } from '../actors/ports/clock.js';
 import type { Database } from '../db/client.js';
 import { errorText } from '../db/database-errors.js';
 import { pruneAudit } from '../db/queries/audit-queries.js';
-import { emptyStaleWindows } from '../db/queries/health-queries.js';
+import { emptyStaleWindows } from '../db/queries/stale-windows.js';
 import { tryWrite } from '../db/queries/write-trial.js';
 import type { Logger } from '../telemetry/log.js';
 import type { DatabaseWrites } from './database-writes.js';

@@ -18,6 +18,7 @@ import { MAX_EPOCH } from '../../domain/registry/sound-facts.js';
 import type { Database } from '../client.js';
 import { holdersOf, LOCK_NOT_AVAILABLE } from './lock-holders.js';
 import { type RefusedRow, writeOrSplit } from './row-by-row.js';
+import { WINDOW_COLUMNS } from './stale-windows.js';
 import { inTransaction } from './transaction.js';
 
 /** Names a flush: `writer` is the process (a UUID), and its numbers grow, from 1. */
@@ -38,9 +39,6 @@ const MAX_BIGINT = '9223372036854775807';
 /** HEALTH-QUERIES-7. */
 const sum = (column: string, kept = `kept.${column}`): string =>
   `least(coalesce(${kept}, 0)::numeric + excluded.${column}, ${MAX_BIGINT})::bigint`;
-/** A window of five minutes is over (domain/health/health-window.ts), and no daemon has flushed the row since. */
-const STALE = "latency_samples > 0 and updated_at < now() - interval '5 minutes 5 seconds'";
-const WRITERS_KEPT = '30 days';
 
 /** Implements FlushHealth of the ports. */
 export async function flushHealth(db: Database, flush: Flush, rows: readonly HealthFlushRow[]): Promise<FlushResult> {
@@ -97,30 +95,6 @@ const REFUSED_ALONE = sql`(
     'is_held', refusal ->> 'state' = ${sql.raw(`'${LOCK_NOT_AVAILABLE}'`)}, 'error', refusal -> 'error'))
   from jsonb_array_elements(current_setting('extreg.refused')::jsonb) as refusal
     cross join lateral (select (current_setting('extreg.rows')::json ->> (refusal ->> 'i')::integer)::jsonb as given) as batch)`;
-
-/** Empties the window columns of rows whose health window is over and whose daemon runs no more. Returns how many there were. */
-export async function emptyStaleWindows(db: Database): Promise<number> {
-  const isCount = (column: string) => ['latency_samples', 'latency_sum'].includes(column);
-  const emptied = [
-    ...WINDOW.map((column) => `${column} = ${isCount(column) ? '0' : 'null'}`),
-    'latency_samples_window_start = null',
-  ];
-  const empty = (table: string, keys: readonly string[]) => {
-    const isSame = keys.map((key) => `stale.${key} = kept.${key}`).join(' and ');
-    return sql.raw(`update ${table} as kept set ${emptied}
-      from (select ${keys.join(', ')} from ${table} where ${STALE} for no key update skip locked) as stale
-      where ${isSame} returning 1`);
-  };
-  const [row] = await inTransaction<{ count: number }>(
-    db,
-    {},
-    sql`delete from extension_health_writers where written_at < now() - interval '${sql.raw(WRITERS_KEPT)}'`,
-    sql`with published as (${empty('extension_health', ['extension_id'])}),
-      others as (${empty('extension_version_health', ['extension_id', 'version'])})
-      select ((select count(*) from published) + (select count(*) from others))::int as count`,
-  );
-  return row?.count ?? 0;
-}
 
 /**
  * Waits for another daemon that writes the same rows, in order of id (HEALTH-QUERIES-1): it holds them for a moment only. The statement after
@@ -247,16 +221,6 @@ const moving = sql.raw(`moving as materialized (
       where kept.extension_id = moving.extension_id and kept.version = moving.version
     )`);
 
-/** What describes the health window: replaced by each flush. */
-const WINDOW = [
-  'avg_latency_ms',
-  'p50_latency_ms',
-  'p95_latency_ms',
-  'p99_latency_ms',
-  'latency_samples',
-  'latency_sum',
-];
-
 const later = (column: string): string =>
   `greatest(case when isfinite(kept.${column}) then kept.${column} end, excluded.${column})`;
 
@@ -295,9 +259,9 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
           where m.extension_id = r.extension_id and m.left_version = r.version), 0), ${MAX_BIGINT})::bigint`;
   return sql.raw(`
     insert into ${table} as kept (${key}, success_count, failure_count, last_success, last_failure, last_latency_ms,
-      ${WINDOW.join(', ')}, latency_samples_window_start, ${Object.keys(breaker).join(', ')}, updated_at)
+      ${WINDOW_COLUMNS.join(', ')}, latency_samples_window_start, ${Object.keys(breaker).join(', ')}, updated_at)
     select ${key}, ${come('success_delta', 'success_count')}, ${come('failure_delta', 'failure_count')}, last_success, last_failure, last_latency_ms,
-      ${WINDOW.join(', ')}, window_start, ${Object.values(breaker).join(', ')}, now()
+      ${WINDOW_COLUMNS.join(', ')}, window_start, ${Object.values(breaker).join(', ')}, now()
     from ${rows} as r where not is_held order by ${key}
     on conflict (${key}) do update set
       success_count = ${counted('success_count')},
@@ -305,7 +269,7 @@ function upsert(table: string, keys: readonly string[], rows: string): SQL {
       last_success = ${later('last_success')},
       last_failure = ${later('last_failure')},
       last_latency_ms = coalesce(excluded.last_latency_ms, kept.last_latency_ms),
-      ${WINDOW.map((column) => `${column} = excluded.${column}`).join(', ')},
+      ${WINDOW_COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ')},
       latency_samples_window_start = excluded.latency_samples_window_start,
       ${Object.keys(breaker)
         .map((column) => `${column} = case when ${isTaken} then excluded.${column} else kept.${column} end`)
