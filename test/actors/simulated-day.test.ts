@@ -11,6 +11,7 @@ import { isDeep } from '../helpers/depth.js';
 import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
 import { seededRandom } from '../helpers/seeded-random.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
+import { targetOptions } from '../helpers/target-world.js';
 
 const TICK_MS = 1000;
 const DAY_MS = 86_400_000;
@@ -28,19 +29,13 @@ class Traffic {
   failures = 0;
 
   constructor(settings: Partial<BreakerSettings>, random: () => number) {
-    this.target = new Target({
-      extensionId: 'a',
-      version: 'v1',
-      settings: breakerSettings(settings),
-      timeoutMs: 5000,
-      override: null,
-      facts: null,
-      mustProve: false,
-      clock: this.clock,
-      random,
-      onEvent: (_, event) => this.events.push(event),
-      onRotation: () => {},
-    });
+    this.target = new Target(
+      targetOptions(this.clock, {
+        settings: breakerSettings(settings),
+        random,
+        onEvent: (_, event) => this.events.push(event),
+      }),
+    );
     keepAlive(this.target.life$, this.clock, () => {}).subscribe();
     every(TICK_MS, this.clock).subscribe(() => this.target.tick(this.clock.now()));
   }
