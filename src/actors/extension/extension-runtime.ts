@@ -1,27 +1,20 @@
 // The runtime of one extension: its targets, the instances of each, and its gates. What the router holds while it routes.
 //
 // EXTENSION-RUNTIME-1. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
-// EXTENSION-RUNTIME-2. Each decision of an operator starts a new generation. What is enabled again after it was disabled automatically is probed
-//     at once, anything else that is put back begins closed and empty; what the auto-manager enabled is taken as the
-//     consequence it is.
-// EXTENSION-RUNTIME-3. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
-//     that is not done; each target obeys what was decided since it obeyed last, once.
-//
-// Long: the one owner of what is in force for an extension; its parts are files of their own (service-set, effective-row, version-counts).
+// EXTENSION-RUNTIME-2. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
+//     that is not done.
 
-import type { Outcome } from '../../domain/breaker/outcome.js';
-import { DurationBuckets } from '../../domain/health/duration-buckets.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
 import type { Extension, Instance } from '../../domain/registry/extension.js';
-import { versionOf, versionsServedBy } from '../../domain/registry/extension-index.js';
+import { versionsServedBy } from '../../domain/registry/extension-index.js';
 import { type BreakerSettings, breakerSettingsInForce } from '../../domain/registry/policy.js';
 import type { RegisteredExtension } from '../../domain/registry/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../../domain/registry/registry-rows.js';
-import { type BreakerVerb, type Decision, effectOf, overrideOf, trailAfter } from '../../domain/registry/verbs.js';
+import { type BreakerVerb, type Decision, trailAfter } from '../../domain/registry/verbs.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
 import { RetryBudget } from '../../domain/routing/retry-budget.js';
-import type { RoutingTable, Why } from '../../domain/routing/routing-table.js';
+import type { RoutingTable } from '../../domain/routing/routing-table.js';
 import { done, type Steps } from '../../domain/steps.js';
 import type { BreakerEmitted } from '../../machines/breaker-types.js';
 import type { Clock } from '../ports/clock.js';
@@ -30,9 +23,10 @@ import type { LimitAttempts, PrepareRoute } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';
 import type { RotationChange } from '../target/outlier-detector.js';
 import type { Target } from '../target/target.js';
-import { VersionCounts } from '../target/version-counts.js';
+import { DecisionEffects } from './decision-effects.js';
 import { RowInForce } from './effective-row.js';
-import { reviewWithheld, takeReport } from './instance-reports.js';
+import { ExtensionStats } from './extension-stats.js';
+import { takingReports } from './instance-reports.js';
 import { InstanceStatuses } from './instance-status.js';
 import type { Service } from './service.js';
 import { ServiceSet } from './service-set.js';
@@ -61,18 +55,9 @@ export class ExtensionRuntime {
   /** For a dirty set (board/dirty-set.ts), which alone writes it. */
   dirtyFor = 0;
   readonly retryBudget = new RetryBudget();
-  /** Invocations answered, by `ok` or error code. */
-  readonly results = new Map<string, number>();
-  readonly durations = new DurationBuckets();
-  /** Calls that an extension received, by the version they were routed to and why. */
-  readonly calls = new Map<string, Record<Why, number>>();
-  /** Calls that an extension of `policy.fallback` took, by its id. */
-  readonly fallbacks = new Map<string, number>();
-  /** Active checks that have ended. */
-  readonly checks = new Map<Outcome, number>();
-  /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still out. */
+  readonly stats = new ExtensionStats();
+  /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still in flight. */
   inFlight = 0;
-  readonly counts = new VersionCounts();
   readonly instanceStatuses = new InstanceStatuses();
   /** Version whose breaker the extension's published row holds; null: there is no such row, as far as is known. */
   publishedVersion: string | null;
@@ -84,14 +69,12 @@ export class ExtensionRuntime {
   /** As the targets and the gate have it. */
   #extension: Extension;
   #gate: UnavailableReason | null = null;
-  /** EXTENSION-RUNTIME-3. Number of the last change that was begun. */
+  /** EXTENSION-RUNTIME-2. Number of the last change that was begun. */
   #change = 0;
   #isChanging = false;
   /** Called when no change is under way any more. */
   #waiting: (() => void)[] = [];
-  /** EXTENSION-RUNTIME-3. The form that each target has obeyed; those that are not here have obeyed `#obeyedByAll`. */
-  #obeyed = new WeakMap<Target, Extension>();
-  #obeyedByAll: Extension;
+  readonly #decisions: DecisionEffects;
 
   private constructor(extension: Extension, registered: RegisteredExtension, entry: RegistryEntry, deps: RuntimeDeps) {
     this.id = extension.id;
@@ -99,7 +82,7 @@ export class ExtensionRuntime {
     this.#registered = registered;
     this.#entry = entry;
     this.#extension = extension;
-    this.#obeyedByAll = extension;
+    this.#decisions = new DecisionEffects(extension);
     this.publishedVersion = entry.facts && (entry.facts.version ?? defaultVersion(extension)?.version ?? null);
     this.#deps = deps;
     this.#set = new ServiceSet(this, deps, extension);
@@ -232,28 +215,6 @@ export class ExtensionRuntime {
     for (const { target } of this.#set.all) target.tick(nowMs, stalledUntilMs);
   }
 
-  count(result: string, durationMs: number): void {
-    this.results.set(result, (this.results.get(result) ?? 0) + 1);
-    this.durations.record(durationMs);
-  }
-
-  countCall(version: string, why: Why): void {
-    let counts = this.calls.get(version);
-    if (counts === undefined) {
-      counts = { rules: 0, rollout: 0, default: 0, stand_in: 0, fallback: 0 };
-      this.calls.set(version, counts);
-    }
-    counts[why]++;
-  }
-
-  countFallback(to: string): void {
-    this.fallbacks.set(to, (this.fallbacks.get(to) ?? 0) + 1);
-  }
-
-  countCheck(outcome: Outcome): void {
-    this.checks.set(outcome, (this.checks.get(outcome) ?? 0) + 1);
-  }
-
   /** Stops every actor. */
   stop(): void {
     done(this.stopping());
@@ -269,7 +230,7 @@ export class ExtensionRuntime {
   #forget(version: string | null): void {
     this.#rows.settle(version);
     this.#extension = this.#rows.extension;
-    this.#obeyAll(this.#extension);
+    this.#decisions.settle(this.#extension);
   }
 
   /** Takes over what is in force now. `decided`: a verb for this version (null: for all) is the reason. */
@@ -279,7 +240,7 @@ export class ExtensionRuntime {
     });
   }
 
-  /** EXTENSION-RUNTIME-3. */
+  /** EXTENSION-RUNTIME-2. */
   *#changing(decided: { readonly version: string | null } | null, isNewHistory = false): Steps<void> {
     const change = ++this.#change;
     const isCurrent = (): boolean => change === this.#change;
@@ -303,26 +264,22 @@ export class ExtensionRuntime {
     if (!(yield* this.#set.building({ before, extension, ...rows, isCurrent }))) return;
     this.#extension = extension;
     // That its rows differ from those of another history is no operator's decision.
-    if (isNewHistory) this.#obeyAll(extension);
-    this.#forgetCalls();
+    if (isNewHistory) this.#decisions.settle(extension);
+    this.stats.keepVersionsOf(extension, this.#set.default?.version.version);
     for (const service of this.#firstToLast(decided)) {
       const isMeant = decided !== null && (decided.version ?? service.version.version) === service.version.version;
-      this.#obey(service, extension, isMeant);
+      const isDefault = service.target === this.#set.default?.target;
+      this.#decisions.apply(service, extension, isMeant, isDefault, this.#deps.clock.now());
       yield;
       if (!isCurrent()) return;
     }
-    this.#obeyAll(extension);
+    this.#decisions.settle(extension);
   }
 
   #settle(): void {
     this.#isChanging = false;
     this.#deps.onTouched(this);
     for (const then of this.#waiting.splice(0)) then();
-  }
-
-  #obeyAll(extension: Extension): void {
-    this.#obeyedByAll = extension;
-    this.#obeyed = new WeakMap();
   }
 
   /** Those that the operator looks at first. */
@@ -332,51 +289,16 @@ export class ExtensionRuntime {
     return new Set([...first, ...this.#set.all]);
   }
 
-  #forgetCalls(): void {
-    const published = this.#set.default?.version.version;
-    for (const name of this.calls.keys())
-      if (name !== published && versionOf(this.#extension, name) === undefined) this.calls.delete(name);
-    const { version } = this.#extension;
-    this.counts.keep(
-      (name) => name === published || name === version || versionOf(this.#extension, name) !== undefined,
-    );
-  }
-
-  /** EXTENSION-RUNTIME-2; an override stays what it is (EXTENSION-RUNTIME-1). */
-  #obey({ version, target }: Service, after: Extension, isMeant: boolean): void {
-    const before = this.#obeyed.get(target) ?? this.#obeyedByAll;
-    this.#obeyed.set(target, after);
-    const nowMs = this.#deps.clock.now();
-    const override = overrideOf(after, version.version);
-    const effect = effectOf(before, after, version.version) ?? (isMeant ? 'renew' : null);
-    // First, so that what was isolated is not half-open in between.
-    const isReset = effect === 'reset' && override === null;
-    if (isReset) target.send({ type: 'breaker.reset', nowMs });
-    target.setOverride(override, nowMs);
-    if (effect === null || isReset) return;
-    // It was the default that was switched off automatically: the others need no probing where they are closed.
-    const isSound = this.#set.default?.target !== target && target.publishedState === 'closed';
-    const isKept = override !== null || (effect === 'probe' && isSound);
-    target.send({ type: isKept ? 'breaker.renew' : `breaker.${effect}`, nowMs });
-  }
-
   #gateOf(extension: Extension): UnavailableReason | null {
     if (!extension.enabled && !extension.autoDisabled) return 'disabled';
     if (extension.autoDisabled && !this.#deps.autoEnableOnCircuitClose) return 'auto_disabled';
     return null;
   }
 
-  /** What operators say of instances. `limited`: not all of it may be taken. */
+  /** What operators report of instances. `limited`: a report may be refused (INSTANCE-REPORTS-1). */
   *#takingReports(extension: Extension, limited: boolean, isNewHistory: boolean): Steps<void> {
-    const nowMs = this.#deps.clock.now();
-    for (const report of yield* this.instanceStatuses.reading(extension.instances, isNewHistory)) {
-      const problem = takeReport(report, this.servicesOf(report.instance), limited, nowMs);
-      if (problem !== null) this.#deps.onReportRefused(this, report.instance, problem);
-      yield;
-    }
-    for (const service of this.services) {
-      reviewWithheld(service, nowMs);
-      yield;
-    }
+    const reports = yield* this.instanceStatuses.reading(extension.instances, isNewHistory);
+    const onRefused = (instance: Instance, problem: string) => this.#deps.onReportRefused(this, instance, problem);
+    yield* takingReports(reports, this, limited, onRefused, this.#deps.clock.now());
   }
 }

@@ -4,11 +4,38 @@
 //     calls share its subject, alone (OUTLIER-DETECTOR-7). A report that would leave less than half of a version's endpoints in rotation is refused.
 // INSTANCE-REPORTS-2. `healthy` returns it to rotation at once, whatever was measured; any other status only withdraws a report.
 import type { Instance } from '../../domain/registry/extension.js';
+import type { Steps } from '../../domain/steps.js';
 import type { InstanceReport } from './instance-status.js';
 import type { Service } from './service.js';
 
+/** What reports need of an extension's runtime. */
+interface Serving {
+  readonly services: Iterable<Service>;
+  /** Those that the instance serves. */
+  servicesOf(instance: Instance): readonly Service[];
+}
+
+/** `limited`: INSTANCE-REPORTS-1 may refuse; `onRefused` gets why. */
+export function* takingReports(
+  reports: readonly InstanceReport[],
+  serving: Serving,
+  limited: boolean,
+  onRefused: (instance: Instance, problem: string) => void,
+  nowMs: number,
+): Steps<void> {
+  for (const report of reports) {
+    const problem = takeReport(report, serving.servicesOf(report.instance), limited, nowMs);
+    if (problem !== null) onRefused(report.instance, problem);
+    yield;
+  }
+  for (const service of serving.services) {
+    reviewWithheld(service, nowMs);
+    yield;
+  }
+}
+
 /** `services`: those that the instance serves; `limited`: INSTANCE-REPORTS-1 may refuse. Returns why it is refused; null: it is in force. */
-export function takeReport(
+function takeReport(
   { instance, isMeasured }: InstanceReport,
   services: readonly Service[],
   limited: boolean,
@@ -32,7 +59,7 @@ export function takeReport(
  * After a change of the instances: releases withheld ones that were removed or moved to another subject. If no other instance of
  * the subject takes calls any more, the endpoint is reported as a whole.
  */
-export function reviewWithheld(service: Service, nowMs: number): void {
+function reviewWithheld(service: Service, nowMs: number): void {
   const { rotation } = service.target;
   for (const endpoint of [...rotation.withholding]) {
     const { subject, withheld } = endpoint;

@@ -149,7 +149,7 @@ export class ServiceSet {
     const isEnabledNow = extension !== before && !isEnabled(before, version);
     const facts = row === null ? null : factsOf(row, this.#settings, putBacks(entry, version));
     return new Target({
-      counters: this.#runtime.counts.of(version, row).counters,
+      counters: this.#runtime.stats.versions.of(version, row).counters,
       extensionId: extension.id,
       version: version.version,
       settings: this.#settings,

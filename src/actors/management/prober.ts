@@ -231,7 +231,7 @@ class TargetChecks {
     const nowMs = clock.now();
     this.#out--;
     const result = endAttempt(this.#target, attempt, end, reply, absenceGraceMs, nowMs);
-    this.#runtime.countCheck(result);
+    this.#runtime.stats.countCheck(result);
     if (log.isLevelEnabled('debug'))
       log.debug({
         event: 'health_check',

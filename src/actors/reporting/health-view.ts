@@ -120,7 +120,7 @@ export class HealthView implements MetricsSource {
     const reading = target.health.read(nowMs);
     const facts = target.facts();
     const stored = runtime.stored.get(target.version);
-    const { before } = runtime.counts.get(target.version) ?? { before: { successes: 0, failures: 0 } };
+    const { before } = runtime.stats.versions.get(target.version) ?? { before: { successes: 0, failures: 0 } };
     const isOpen = facts.state === 'open';
     return {
       success_rate: reading.successRate,
@@ -152,7 +152,7 @@ export class HealthView implements MetricsSource {
       const nowMs = clock.now();
       const target = runtime.defaultService?.target ?? null;
       const reading = target?.health.read(nowMs) ?? null;
-      const sum = runtime.counts.sum();
+      const sum = runtime.stats.versions.sum();
       const lastFailureMs = target?.last.failureMs ?? null;
       yield {
         extension_id: runtime.id,
@@ -162,20 +162,23 @@ export class HealthView implements MetricsSource {
         trips_total: sum.trips,
         // Of a single version they would say the same once more.
         version_counts:
-          runtime.counts.size < 2
+          runtime.stats.versions.size < 2
             ? []
-            : [...runtime.counts.all].map(({ version, counters }) => ({ version: version.version, ...counters })),
+            : [...runtime.stats.versions.all].map(({ version, counters }) => ({
+                version: version.version,
+                ...counters,
+              })),
         success_rate: reading?.successRate ?? null,
         avg_latency_ms: reading?.avgMs ?? null,
         auto_disabled: runtime.extension.autoDisabled,
         in_flight: runtime.inFlight,
         last_failure_timestamp_seconds: lastFailureMs === null ? null : (wall() - (nowMs - lastFailureMs)) / 1000,
-        invocations: runtime.results,
-        duration_buckets: runtime.durations.cumulative(),
-        duration_sum_seconds: runtime.durations.sumSeconds,
-        health_checks: runtime.checks,
-        fallbacks: runtime.fallbacks,
-        routed: [...runtime.calls].flatMap(([version, counts]) =>
+        invocations: runtime.stats.results,
+        duration_buckets: runtime.stats.durations.cumulative(),
+        duration_sum_seconds: runtime.stats.durations.sumSeconds,
+        health_checks: runtime.stats.checks,
+        fallbacks: runtime.stats.fallbacks,
+        routed: [...runtime.stats.calls].flatMap(([version, counts]) =>
           WHYS.filter((by) => counts[by] > 0).map((by) => ({ version, by, calls: counts[by] })),
         ),
         versions: [...runtime.services]

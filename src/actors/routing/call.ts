@@ -228,8 +228,8 @@ export class Call implements AttemptListener {
   /** The extension received it, once per call: for the counts of calls by version. */
   #countReceived(why: Why): void {
     this.#why = null;
-    this.#serving.countCall(this.#service.version.version, why);
-    if (this.#serving !== this.runtime) this.runtime.countFallback(this.#serving.id);
+    this.#serving.stats.countCall(this.#service.version.version, why);
+    if (this.#serving !== this.runtime) this.runtime.stats.countFallback(this.#serving.id);
   }
 
   /** CALL-4. False: there is nowhere to go, or no time. */

@@ -49,7 +49,7 @@ export class Router {
         this.#inFlight--;
       },
       onAnswered: (runtime, result, durationMs) => {
-        runtime.count(result, durationMs);
+        runtime.stats.countAnswer(result, durationMs);
         if (isDebug)
           options.log.debug({ event: 'invocation', extension_id: runtime.id, result, duration_ms: durationMs });
         if (--this.#unanswered === 0) this.#onIdle?.();
@@ -99,7 +99,7 @@ export class Router {
   #refuse(invocation: Invocation, error: InvocationError): void {
     invocation.refuse(error);
     const runtime = this.#options.runtimes.get(invocation.extensionId);
-    runtime?.count(error.code, this.#options.clock.now() - invocation.arrivedMs);
+    runtime?.stats.countAnswer(error.code, this.#options.clock.now() - invocation.arrivedMs);
   }
 }
 

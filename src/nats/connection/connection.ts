@@ -2,14 +2,8 @@
 //
 // CONNECTION-1. Nothing is published while disconnected: nats.js would buffer it without bound and then lose it.
 // CONNECTION-2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
-// CONNECTION-3. A listener that throws keeps no other from hearing.
-// CONNECTION-4. One round trip is out at a time; who asks meanwhile shares the next. Each ends: with the server's answer, or with the
-//     connection.
-// CONNECTION-5. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
-// CONNECTION-6. A server that announces its shutdown (lame-duck mode) is left for another one before it cuts the connection: both are
-//     listened to until nothing more can arrive from the old one, so that no request and no reply is lost.
-//
-// Long: everything that depends on whether there is a connection, which one and since when.
+// CONNECTION-3. A listener that throws does not keep the others from being called.
+// CONNECTION-4. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
@@ -20,19 +14,16 @@ import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log
 import type { Logger } from '../../telemetry/log.js';
 import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
 import { type ConnectionSettings, connectionOptions, reconnectDelayMs, serversOf } from './connection-options.js';
+import { LameDuck } from './lame-duck.js';
 import { Outbox } from './outbox.js';
 import { PayloadLimit } from './payload-limit.js';
+import { RoundTrips } from './round-trips.js';
 
 type ConnectionState = 'connected' | 'disconnected';
-
-type RoundTripEnd = (completed: boolean) => void;
 
 const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
-const MOVE_RETRY_MS = 500;
-/** CONNECTION-6. Until every server of the cluster knows of the new subscriptions. */
-const OVERLAP_MS = 250;
 const LOOK_TIMEOUT_MS = 500;
 
 export class BrokerConnection implements SubscriptionHost {
@@ -44,9 +35,7 @@ export class BrokerConnection implements SubscriptionHost {
   #nc: NatsConnection | null = null;
   /** Ends when `#nc` is closed for good. */
   #watched: Promise<void> = Promise.resolve();
-  /** CONNECTION-6. The server that is being left, and its client until that is closed. */
-  #leaving: NatsConnection | null = null;
-  #retiring: NatsConnection | null = null;
+  readonly #lameDuck: LameDuck;
   readonly #limit: PayloadLimit;
   #outbox: Outbox | null = null;
   #attempts = 0;
@@ -55,9 +44,7 @@ export class BrokerConnection implements SubscriptionHost {
   readonly #stateListeners: ((state: ConnectionState) => void)[] = [];
   readonly #deniedListeners: ((subject: string) => void)[] = [];
   readonly #stallListeners: (() => void)[] = [];
-  /** CONNECTION-4. Who waits for the round trip that is out, and for the one after it. */
-  #asked: RoundTripEnd[] = [];
-  #asking: RoundTripEnd[] = [];
+  readonly #roundTrips = new RoundTrips(() => this.#flushAll());
   readonly #closing = new AbortController();
   readonly #warnConnect: LimitedWarn;
   readonly #warnDenied: LimitedWarn;
@@ -73,6 +60,12 @@ export class BrokerConnection implements SubscriptionHost {
       () => this.#nc?.info,
       () => this.#connectAgain(),
     );
+    const leaving = {
+      isInUse: (nc: NatsConnection) => this.#nc === nc && this.connected,
+      connectTo: (servers: readonly string[]) => this.#connectTo(servers),
+      adopt: (nc: NatsConnection) => this.#adopt(nc),
+    };
+    this.#lameDuck = new LameDuck(leaving, serversOf(settings.url), this.#closing.signal, log);
     this.#warnConnect = createLimitedWarn(log, 'nats_connect_failed', nowMs);
     this.#warnDenied = createLimitedWarn(log, 'nats_permission_denied', nowMs);
     this.firstConnected = new Promise((resolve) => {
@@ -80,7 +73,7 @@ export class BrokerConnection implements SubscriptionHost {
     });
   }
 
-  /** Begins to connect and returns at once. Settings are expected to be valid; files are read at each attempt. */
+  /** Begins to connect and returns immediately. Settings are expected to be valid; files are read at each attempt. */
   static open(settings: ConnectionSettings, log: Logger): BrokerConnection {
     const connection = new BrokerConnection(settings, log.child({ component: 'nats' }));
     void connection.#run();
@@ -116,7 +109,7 @@ export class BrokerConnection implements SubscriptionHost {
     return this.#limit.ask();
   }
 
-  /** Takes effect at the next connect where there is none now, and again after each one. */
+  /** Takes effect at the next connect if there is no connection now, and again after each one. */
   subscribe(subject: string, queue: string | null, callback: MessageListener): BrokerSubscription {
     const subscription = new BrokerSubscription(subject, queue, callback, this);
     this.#subscriptions.add(subscription);
@@ -141,7 +134,7 @@ export class BrokerConnection implements SubscriptionHost {
 
   /**
    * CONNECTION-1. False: nothing was sent, because we are disconnected or it is over the server's limit.
-   * `block` is a whole header block, one character per byte, or ''; `reply` is '' where no answer is wanted.
+   * `block` is a whole header block, one character per byte, or ''; `reply` is '' if no answer is wanted.
    */
   publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
     if (!this.connected || this.#outbox === null || block.length + body.length > this.maxPayload) return false;
@@ -150,15 +143,11 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   /**
-   * CONNECTION-4. True: everything published so far has reached the server, and everything that the server had for us by then has been
+   * ROUND-TRIPS-1. True: everything published so far has reached the server, and everything that the server had for us by then has been
    * taken in. False: there is no connection, or it was lost meanwhile. Never rejects; waits while the server stands still.
    */
   roundTrip(): Promise<boolean> {
-    if (!this.connected) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.#asking.push(resolve);
-      if (this.#asked.length === 0) this.#ask();
-    });
+    return this.connected ? this.#roundTrips.run() : Promise.resolve(false);
   }
 
   /** A round trip that is waited for two seconds at most. Never rejects. */
@@ -172,7 +161,7 @@ export class BrokerConnection implements SubscriptionHost {
     await this.flush();
     this.#closing.abort();
     for (const subscription of [...this.#subscriptions]) subscription.unsubscribe();
-    for (const nc of [this.#retiring, this.#nc]) if (nc !== null && !nc.isClosed()) await nc.close();
+    for (const nc of [this.#lameDuck.retiring, this.#nc]) if (nc !== null && !nc.isClosed()) await nc.close();
     this.#setState('disconnected');
   }
 
@@ -186,7 +175,7 @@ export class BrokerConnection implements SubscriptionHost {
         }
         this.#adopt(nc);
         this.#up(nc);
-        // CONNECTION-6: a client that is closed for good may have a successor.
+        // LAME-DUCK-1: a client that is closed for good may have a successor.
         for (let watched = null; watched !== this.#watched; ) {
           watched = this.#watched;
           await watched;
@@ -213,43 +202,14 @@ export class BrokerConnection implements SubscriptionHost {
     for await (const status of nc.status()) if (nc === this.#nc) this.#take(nc, status);
   }
 
-  /** CONNECTION-6. Goes on while the server has not cut the connection and no other can be reached. */
-  async #leave(nc: NatsConnection): Promise<void> {
-    if (this.#leaving === nc) return;
-    this.#leaving = nc;
-    const from = nc.getServer();
-    this.log.warn({ event: 'nats_lame_duck', server: from });
-    const isNeeded = (): boolean => this.#nc === nc && this.connected && !this.#closing.signal.aborted;
-    while (isNeeded()) {
-      const next = await this.#connectElsewhere(nc);
-      if (next !== null && !isNeeded()) await next.close();
-      else if (next !== null) return this.#move(nc, next);
-      await delay(MOVE_RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
-    }
-  }
-
-  async #connectElsewhere(nc: NatsConnection): Promise<NatsConnection | null> {
+  async #connectTo(servers: readonly string[]): Promise<NatsConnection | null> {
     const options = connectionOptions(this.settings, () => this.#delayMs);
-    const here = nc.getServer();
-    const others = nc.getServers().flatMap(({ listen }) => (listen === here ? [] : [listen]));
-    // The configured ones too, for later reconnects; the server that shuts down refuses new connections.
-    const servers = [...new Set([...others, ...serversOf(this.settings.url)])];
     try {
-      return await connect({ ...options, servers, noRandomize: true });
+      return await connect({ ...options, servers: [...servers], noRandomize: true });
     } catch (error) {
       this.#warnConnect({ servers, error: describe(error) });
       return null;
     }
-  }
-
-  async #move(from: NatsConnection, to: NatsConnection): Promise<void> {
-    this.#adopt(to);
-    this.#retiring = from;
-    this.log.info({ event: 'nats_moved', from: from.getServer(), server: to.getServer() });
-    await to.flush().catch(() => undefined);
-    await delay(OVERLAP_MS);
-    await from.drain().catch(() => undefined);
-    this.#retiring = null;
   }
 
   /** A short second connection to the same server, whose INFO has the present limit. */
@@ -268,23 +228,11 @@ export class BrokerConnection implements SubscriptionHost {
     this.#setState('connected');
   }
 
-  #ask(): void {
-    const asked = this.#asking;
-    this.#asked = asked;
-    this.#asking = [];
+  /** One round trip on every client that is listened to. */
+  #flushAll(): Promise<unknown> {
     this.#outbox?.flush();
-    const retired = this.#retiring?.flush().catch(() => undefined);
-    Promise.all([this.#nc?.flush(), retired]).then(
-      () => {
-        // Of a connection that was lost meanwhile.
-        if (this.#asked !== asked) return;
-        this.#asked = [];
-        if (this.#asking.length > 0) this.#ask();
-        for (const end of asked) end(true);
-      },
-      // The connection is lost: its state ends the round trip.
-      () => undefined,
-    );
+    const retired = this.#lameDuck.retiring?.flush().catch(() => undefined);
+    return Promise.all([this.#nc?.flush(), retired]);
   }
 
   #take(nc: NatsConnection, status: Status): void {
@@ -312,16 +260,14 @@ export class BrokerConnection implements SubscriptionHost {
             for (const listener of this.#deniedListeners) this.#tell(listener, status.error.subject);
         } else this.#warnConnect({ servers: [nc.getServer()], error: describe(status.error) });
         break;
-      case 'staleConnection':
-        this.log.warn({ event: 'nats_trouble', kind: status.type });
-        // CONNECTION-5. The client first waits until all that it has written is gone, which a server that stands still may never read.
-        (nc as NatsConnectionImpl).protocol.transport.discard();
-        break;
       case 'ldm':
-        void this.#leave(nc);
+        void this.#lameDuck.leave(nc);
         break;
       case 'slowConsumer':
+      case 'staleConnection':
         this.log.warn({ event: 'nats_trouble', kind: status.type });
+        // CONNECTION-4. The client first waits until all that it has written is gone, which a server that stands still may never read.
+        if (status.type === 'staleConnection') (nc as NatsConnectionImpl).protocol.transport.discard();
         break;
       default:
         break;
@@ -334,11 +280,7 @@ export class BrokerConnection implements SubscriptionHost {
     this.connected = connected;
     this.#outbox?.clear();
     for (const listener of this.#stateListeners) this.#tell(listener, state);
-    if (connected) return;
-    const lost = [...this.#asked, ...this.#asking];
-    this.#asked = [];
-    this.#asking = [];
-    for (const end of lost) end(false);
+    if (!connected) this.#roundTrips.lose();
   }
 
   #tell<T>(listener: (value: T) => void, value: T): void {

@@ -1,4 +1,4 @@
-// What a person tells an extension: VERBS-1..OPERATOR-4 (domain/registry/verbs.ts, operator.ts), EFFECTIVE-ROW-1 and EFFECTIVE-ROW-2 (effective-row.ts), EXTENSION-RUNTIME-2 (extension-runtime.ts).
+// What a person tells an extension: VERBS-1..OPERATOR-4 (domain/registry/verbs.ts, operator.ts), EFFECTIVE-ROW-1 and EFFECTIVE-ROW-2 (effective-row.ts), DECISION-EFFECTS-1 (extension-runtime.ts).
 import test from 'ava';
 import type { VerbResult, WrittenRow } from '../../../src/actors/ports/storage.js';
 import type { BreakerOverride } from '../../../src/domain/registry/extension.js';
@@ -97,7 +97,7 @@ const newGeneration = test.macro<[verb: Verb]>({
     world.fail(1);
     t.is(world.state, 'open', 'and the feed that tells it starts no further one');
   },
-  title: (_, verb) => `EXTENSION-RUNTIME-2: ${verb} starts a new generation, also where it changes nothing of the row`,
+  title: (_, verb) => `DECISION-EFFECTS-1: ${verb} starts a new generation, also where it changes nothing of the row`,
 });
 for (const verb of ['enable', 'disable', 'isolate', 'release', 'reset'] as const) test(newGeneration, verb);
 

@@ -239,7 +239,7 @@ test('FM 53: stopping ends every actor and every timer', async (t) => {
   t.is(world.events.length, events);
 });
 
-test("EXTENSION-RUNTIME-2: what a person enables while its breaker is open is probed at once; the auto-manager's own enabling is not", async (t) => {
+test("DECISION-EFFECTS-1: what a person enables while its breaker is open is probed at once; the auto-manager's own enabling is not", async (t) => {
   const world = new ActorWorld();
   const row = extensionRow('a', { enabled: false, auto_disabled: true });
   const facts = factsRow({ state: 'open', open_remaining_ms: 60_000, trips: 1, epoch: 1 });

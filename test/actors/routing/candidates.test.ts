@@ -152,7 +152,7 @@ test('CANDIDATES-2: a canary whose breaker opens gives its share to the default 
     world.events.filter(({ event }) => event === 'circuit_opened'),
     [],
   );
-  t.true((world.core.supervisor.runtimes.get('a')?.calls.get('v1')?.stand_in ?? 0) > 0);
+  t.true((world.core.supervisor.runtimes.get('a')?.stats.calls.get('v1')?.stand_in ?? 0) > 0);
 });
 
 test('CANDIDATES-2: isolated, without an instance or without a listener, a canary loses its share likewise', (t) => {
@@ -201,7 +201,11 @@ test('CANDIDATES-3: where the default takes no call, versions without rules and 
   t.is(went(world, 'a'), 'c@v1');
   open(world, 'c', 'v1');
   t.is(went(world, 'a'), 'circuit_open');
-  t.deepEqual(Object.fromEntries(world.core.supervisor.runtimes.get('a')?.fallbacks ?? []), { other: 1, b: 1, c: 1 });
+  t.deepEqual(Object.fromEntries(world.core.supervisor.runtimes.get('a')?.stats.fallbacks ?? []), {
+    other: 1,
+    b: 1,
+    c: 1,
+  });
 });
 
 test('CANDIDATES-3: an extension that came to have another type since is no fallback', (t) => {
@@ -507,7 +511,7 @@ test('what nobody received counts for nobody, and a retry counts once', async (t
   world.sent[3]?.end(0);
   const routed = new Map([...world.core.view.extensions()].map((sample) => [sample.extension_id, sample.routed]));
   t.deepEqual(Object.fromEntries(routed), { a: [], b: [], c: [{ version: 'v1', by: 'fallback', calls: 1 }] });
-  t.deepEqual([...(world.core.supervisor.runtimes.get('a')?.fallbacks ?? [])], [['c', 1]]);
+  t.deepEqual([...(world.core.supervisor.runtimes.get('a')?.stats.fallbacks ?? [])], [['c', 1]]);
 });
 
 test('the counts of a version stay while it is disabled, and go with its row', (t) => {

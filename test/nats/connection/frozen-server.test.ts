@@ -19,7 +19,7 @@ async function worldOf(t: Context, options: RigOptions = {}) {
 }
 
 // Serial: it counts what every connection of this process does.
-test.serial('CONNECTION-4: one round trip is out at a time, and all who ask meanwhile share the next', async (t) => {
+test.serial('ROUND-TRIPS-1: one round trip is out at a time, and all who ask meanwhile share the next', async (t) => {
   const { server, rig } = await worldOf(t);
   const { flush } = NatsConnectionImpl.prototype;
   let sent = 0;
@@ -42,7 +42,7 @@ test.serial('CONNECTION-4: one round trip is out at a time, and all who ask mean
   t.is(sent, 2);
 });
 
-test('CONNECTION-4: a round trip takes in what the server had for us when it began', async (t) => {
+test('ROUND-TRIPS-1: a round trip takes in what the server had for us when it began', async (t) => {
   const { rig, client } = await worldOf(t);
   let heard = 0;
   rig.connection.subscribe('many', null, () => {
@@ -55,7 +55,7 @@ test('CONNECTION-4: a round trip takes in what the server had for us when it beg
   t.is(heard, 1000);
 });
 
-test('CONNECTION-4: without a connection a round trip is none, and what waits for one is run', async (t) => {
+test('ROUND-TRIPS-1: without a connection a round trip is none, and what waits for one is run', async (t) => {
   const { server, rig } = await worldOf(t);
   await server.kill();
   await until('the disconnect', () => !rig.connection.connected);
@@ -67,7 +67,7 @@ test('CONNECTION-4: without a connection a round trip is none, and what waits fo
   await until('the run', () => runs === 1);
 });
 
-test('CONNECTION-4, CONNECTION-5: what waits for a server that stands still waits until it is left, and then runs, once', async (t) => {
+test('ROUND-TRIPS-1, CONNECTION-4: what waits for a server that stands still waits until it is left, and then runs, once', async (t) => {
   const { log, lines } = recordingLogger();
   const { server, rig } = await worldOf(t, { log });
   await server.freeze();
@@ -91,7 +91,7 @@ test('CONNECTION-4, CONNECTION-5: what waits for a server that stands still wait
   t.deepEqual(trouble, ['stalled', 'staleConnection']);
 });
 
-test('CONNECTION-5: a server that stands still is left also where more is written than the network holds, and is used again', async (t) => {
+test('CONNECTION-4: a server that stands still is left also where more is written than the network holds, and is used again', async (t) => {
   const { server, rig, client } = await worldOf(t);
   await startExtension(client, 'ext.normalize', () => ({ body: 'back' }));
   await server.freeze();
@@ -129,7 +129,7 @@ test('afterRoundTrip: tells until when the server stood still', async (t) => {
 });
 
 // Serial: it holds up every test of this process.
-test.serial('CONNECTION-5: while we stand still ourselves the server does not', async (t) => {
+test.serial('CONNECTION-4: while we stand still ourselves the server does not', async (t) => {
   const { rig } = await worldOf(t);
   let stalls = 0;
   rig.connection.onStall(() => {

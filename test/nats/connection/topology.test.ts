@@ -1,4 +1,4 @@
-// The servers change while the daemon is connected: their limit on messages, and which of them are there. CONNECTION-6 of connection.ts,
+// The servers change while the daemon is connected: their limit on messages, and which of them are there. LAME-DUCK-1 of lame-duck.ts,
 // PAYLOAD-LIMIT-1 and PAYLOAD-LIMIT-2 of payload-limit.ts, REQUESTER-9 of requester.ts.
 import test, { type ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
@@ -199,7 +199,7 @@ test('PAYLOAD-LIMIT-2: large messages pass also where the server takes no furthe
   t.is((await invoke(client, 'normalize', '', new Uint8Array(100_000))).data.length, 100_000);
 });
 
-test('CONNECTION-6: a server in lame-duck mode is left before it cuts, without losing a call', async (t) => {
+test('LAME-DUCK-1: a server in lame-duck mode is left before it cuts, without losing a call', async (t) => {
   const [first, second, third] = (await clusterOf(t, 3)) as [TestServer, TestServer, TestServer];
   const { log, lines } = recordingLogger();
   const rig = await rigOf(t, first, { log, route: SLOW });
@@ -224,7 +224,7 @@ test('CONNECTION-6: a server in lame-duck mode is left before it cuts, without l
   t.deepEqual(states, []);
 });
 
-test('CONNECTION-6: a server in lame-duck mode that has no peer serves until it cuts, and its return is noticed', async (t) => {
+test('LAME-DUCK-1: a server in lame-duck mode that has no peer serves until it cuts, and its return is noticed', async (t) => {
   const server = await serverOf(t, 'lame_duck_duration: "30s", lame_duck_grace_period: "1s"');
   const rig = await rigOf(t, server);
   const client = await server.connect();

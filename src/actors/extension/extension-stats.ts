@@ -1,0 +1,71 @@
+// What is counted of one extension since this process runs it: answers, routed calls, fallbacks, active checks, and its versions'
+// successes and failures. Only this file changes the counts; the metrics page and the health view read them.
+import type { Outcome } from '../../domain/breaker/outcome.js';
+import { DurationBuckets } from '../../domain/health/duration-buckets.js';
+import type { Extension } from '../../domain/registry/extension.js';
+import { versionOf } from '../../domain/registry/extension-index.js';
+import type { Why } from '../../domain/routing/routing-table.js';
+import { VersionCounts } from '../target/version-counts.js';
+
+export class ExtensionStats {
+  /** Of answers. */
+  readonly durations = new DurationBuckets();
+  readonly versions = new VersionCounts();
+  readonly #results = new Map<string, number>();
+  readonly #calls = new Map<string, Record<Why, number>>();
+  readonly #fallbacks = new Map<string, number>();
+  readonly #checks = new Map<Outcome, number>();
+
+  /** Invocations answered, by `ok` or error code. */
+  get results(): ReadonlyMap<string, number> {
+    return this.#results;
+  }
+
+  /** Calls that an extension received, by the version they were routed to and why. */
+  get calls(): ReadonlyMap<string, Readonly<Record<Why, number>>> {
+    return this.#calls;
+  }
+
+  /** Calls that an extension of `policy.fallback` served, by its id. */
+  get fallbacks(): ReadonlyMap<string, number> {
+    return this.#fallbacks;
+  }
+
+  /** Active checks that have ended. */
+  get checks(): ReadonlyMap<Outcome, number> {
+    return this.#checks;
+  }
+
+  countAnswer(result: string, durationMs: number): void {
+    increment(this.#results, result);
+    this.durations.record(durationMs);
+  }
+
+  countCall(version: string, why: Why): void {
+    let counts = this.#calls.get(version);
+    if (counts === undefined) {
+      counts = { rules: 0, rollout: 0, default: 0, stand_in: 0, fallback: 0 };
+      this.#calls.set(version, counts);
+    }
+    counts[why]++;
+  }
+
+  countFallback(to: string): void {
+    increment(this.#fallbacks, to);
+  }
+
+  countCheck(outcome: Outcome): void {
+    increment(this.#checks, outcome);
+  }
+
+  /** Drops what was counted of versions that were deleted. `published`: the default version's name, which may have no row. */
+  keepVersionsOf(extension: Extension, published: string | undefined): void {
+    const exists = (name: string) => name === published || versionOf(extension, name) !== undefined;
+    for (const name of this.#calls.keys()) if (!exists(name)) this.#calls.delete(name);
+    this.versions.keep((name) => name === extension.version || exists(name));
+  }
+}
+
+function increment<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
