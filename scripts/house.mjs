@@ -37,7 +37,7 @@ export const ROOMS = {
     '': [],
     registry: [''],
     'registry-file': ['', 'registry'],
-    breaker: ['registry'],
+    breaker: ['', 'registry'],
     health: ['registry'],
     routing: ['', 'registry'],
   },

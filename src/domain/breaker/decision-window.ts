@@ -3,23 +3,22 @@
 // DECISION-WINDOW-1. An outcome recorded at t counts at `now` exactly while floor(now / bucket) - floor(t / bucket) < BUCKETS, so the
 //     window is as long as windowMs less at most one bucket, and never longer.
 // DECISION-WINDOW-2. Time only moves on: a time before the newest one seen counts as the newest. Idle gaps of any length empty it.
-// DECISION-WINDOW-3. Memory is fixed and recording takes constant time. It is mutated in place by the one slot that owns it.
+// DECISION-WINDOW-3. Memory is fixed and recording takes constant time. It is mutated in place by the one target that owns it.
 // DECISION-WINDOW-4. Overdue attempts are held beside the outcomes, never among them: as many as the last look found, fewer as they settle.
 
+import { BucketRing } from '../bucket-ring.js';
+
 export const BUCKETS = 12;
+const SUCCESSES = 0;
+const FAILURES = 1;
 
 export class DecisionWindow {
   #windowMs: number;
-  #successes = new Uint32Array(BUCKETS);
-  #failures = new Uint32Array(BUCKETS);
-  /** First failure of each bucket, monotonic ms; meaningful only where #failures is above 0. */
+  #outcomes = new BucketRing(BUCKETS, 2);
+  /** First failure of each bucket, monotonic ms; meaningful only if the bucket has failures. */
   #firstFailureMs = new Float64Array(BUCKETS);
   /** Newest time seen (DECISION-WINDOW-2). */
   #newestMs = 0;
-  /** Number of its bucket since the clock's zero. */
-  #newest = 0;
-  #successTotal = 0;
-  #failureTotal = 0;
   #consecutiveFailures = 0;
   #lastFailureMs: number | null = null;
   #overdue = 0;
@@ -35,19 +34,18 @@ export class DecisionWindow {
   }
 
   recordSuccess(nowMs: number): void {
-    const i = this.#advance(nowMs);
-    this.#successes[i] = (this.#successes[i] as number) + 1;
-    this.#successTotal++;
+    this.#advance(nowMs);
+    this.#outcomes.add(SUCCESSES);
     this.#consecutiveFailures = 0;
     this.#overdueInRow = 0;
     this.#row++;
   }
 
   recordFailure(nowMs: number): void {
-    const i = this.#advance(nowMs);
-    if (this.#failures[i] === 0) this.#firstFailureMs[i] = this.#newestMs;
-    this.#failures[i] = (this.#failures[i] as number) + 1;
-    this.#failureTotal++;
+    this.#advance(nowMs);
+    const { newest } = this.#outcomes;
+    if (this.#outcomes.count(FAILURES, newest) === 0) this.#firstFailureMs[newest % BUCKETS] = this.#newestMs;
+    this.#outcomes.add(FAILURES);
     this.#consecutiveFailures++;
     this.#lastFailureMs = this.#newestMs;
   }
@@ -55,19 +53,19 @@ export class DecisionWindow {
   /** Failures in the window as of `nowMs`. */
   failures(nowMs: number): number {
     this.#advance(nowMs);
-    return this.#failureTotal;
+    return this.#outcomes.total(FAILURES);
   }
 
   /** Successes and failures in the window as of `nowMs`. */
   outcomes(nowMs: number): number {
     this.#advance(nowMs);
-    return this.#successTotal + this.#failureTotal;
+    return this.#outcomes.total(SUCCESSES) + this.#outcomes.total(FAILURES);
   }
 
   /** Share of failures in the window, 0..1; null when it holds no outcomes. */
   errorRate(nowMs: number): number | null {
     const outcomes = this.outcomes(nowMs);
-    return outcomes === 0 ? null : this.#failureTotal / outcomes;
+    return outcomes === 0 ? null : this.#outcomes.total(FAILURES) / outcomes;
   }
 
   /** Failures in a row up to now, however long ago; a success makes it 0. */
@@ -83,10 +81,9 @@ export class DecisionWindow {
   /** First failure still in the window, monotonic ms; null without one. */
   firstFailureMs(nowMs: number): number | null {
     this.#advance(nowMs);
-    for (let age = BUCKETS - 1; age >= 0; age--) {
-      const i = (this.#newest - age + BUCKETS) % BUCKETS;
-      if ((this.#failures[i] ?? 0) > 0) return this.#firstFailureMs[i] as number;
-    }
+    const { newest } = this.#outcomes;
+    for (let bucket = Math.max(newest - BUCKETS + 1, 0); bucket <= newest; bucket++)
+      if (this.#outcomes.count(FAILURES, bucket) > 0) return this.#firstFailureMs[bucket % BUCKETS] as number;
     return null;
   }
 
@@ -124,73 +121,47 @@ export class DecisionWindow {
   subtract(part: DecisionWindow, inRow: number, nowMs: number): void {
     this.#advance(nowMs);
     part.#advance(nowMs);
-    for (let i = 0; i < BUCKETS; i++) {
-      this.#successes[i] = (this.#successes[i] as number) - (part.#successes[i] as number);
-      this.#failures[i] = (this.#failures[i] as number) - (part.#failures[i] as number);
-    }
-    this.#successTotal -= part.#successTotal;
-    this.#failureTotal -= part.#failureTotal;
+    this.#outcomes.subtract(part.#outcomes);
     this.#consecutiveFailures -= inRow;
     this.#overdue -= part.#overdue;
     this.#overdueInRow = Math.max(this.#overdueInRow - part.#overdueInRow, 0);
   }
 
   clear(): void {
-    this.#successes.fill(0);
-    this.#failures.fill(0);
-    this.#successTotal = 0;
-    this.#failureTotal = 0;
+    this.#outcomes.clear();
     this.#consecutiveFailures = 0;
     this.#lastFailureMs = null;
     this.#row++;
     this.setOverdue(0, 0);
   }
 
-  /** Changes the length and keeps what the new one can hold: each old bucket goes to where its start falls. */
+  /** Changes the length and keeps what the new one can hold: each old bucket moves to the one that holds its start. */
   resize(windowMs: number, nowMs: number): void {
     if (windowMs === this.#windowMs) return;
     this.#advance(nowMs);
-    const old = {
-      windowMs: this.#windowMs,
-      newest: this.#newest,
-      successes: this.#successes,
-      failures: this.#failures,
-    };
-    const { firsts, lastFailureMs, consecutive } = {
-      firsts: this.#firstFailureMs,
-      lastFailureMs: this.#lastFailureMs,
-      consecutive: this.#consecutiveFailures,
-    };
+    const old = { windowMs: this.#windowMs, outcomes: this.#outcomes, firstFailureMs: this.#firstFailureMs };
     this.#windowMs = windowMs;
-    this.#successes = new Uint32Array(BUCKETS);
-    this.#failures = new Uint32Array(BUCKETS);
+    this.#outcomes = new BucketRing(BUCKETS, 2);
     this.#firstFailureMs = new Float64Array(BUCKETS);
-    this.#successTotal = 0;
-    this.#failureTotal = 0;
-    this.#newest = this.#bucketOf(this.#newestMs);
-    for (let age = BUCKETS - 1; age >= 0; age--) {
-      const number = old.newest - age;
+    this.#outcomes.moveTo(this.#bucketOf(this.#newestMs));
+    const { newest } = this.#outcomes;
+    for (let from = Math.max(old.outcomes.newest - BUCKETS + 1, 0); from <= old.outcomes.newest; from++) {
       // A start that is no whole millisecond may be rounded beyond the newest time.
-      const to = Math.min(Math.floor((number * old.windowMs) / windowMs), this.#newest);
-      if (number < 0 || this.#newest - to >= BUCKETS) continue;
-      const from = number % BUCKETS;
-      const i = to % BUCKETS;
-      const failures = old.failures[from] as number;
-      if (failures > 0 && this.#failures[i] === 0) this.#firstFailureMs[i] = firsts[from] as number;
-      this.#successes[i] = (this.#successes[i] as number) + (old.successes[from] as number);
-      this.#failures[i] = (this.#failures[i] as number) + failures;
-      this.#successTotal += old.successes[from] as number;
-      this.#failureTotal += failures;
+      const to = Math.min(Math.floor((from * old.windowMs) / windowMs), newest);
+      if (newest - to >= BUCKETS) continue;
+      const failures = old.outcomes.count(FAILURES, from);
+      if (failures > 0 && this.#outcomes.count(FAILURES, to) === 0)
+        this.#firstFailureMs[to % BUCKETS] = old.firstFailureMs[from % BUCKETS] as number;
+      this.#outcomes.addTo(to, SUCCESSES, old.outcomes.count(SUCCESSES, from));
+      this.#outcomes.addTo(to, FAILURES, failures);
     }
-    this.#lastFailureMs = lastFailureMs;
-    this.#consecutiveFailures = consecutive;
   }
 
   /** What an inspector sees of it. */
   toJSON(): object {
     return {
-      successes: this.#successTotal,
-      failures: this.#failureTotal,
+      successes: this.#outcomes.total(SUCCESSES),
+      failures: this.#outcomes.total(FAILURES),
       consecutive_failures: this.#consecutiveFailures,
       overdue: this.#overdue,
     };
@@ -201,21 +172,9 @@ export class DecisionWindow {
     return Math.floor((ms * BUCKETS) / this.#windowMs);
   }
 
-  /** Drops what is too old and returns the index of the bucket for `nowMs`. */
-  #advance(nowMs: number): number {
+  /** Drops what is too old. */
+  #advance(nowMs: number): void {
     if (nowMs > this.#newestMs) this.#newestMs = nowMs;
-    const number = this.#bucketOf(this.#newestMs);
-    if (number > this.#newest) {
-      const steps = Math.min(number - this.#newest, BUCKETS);
-      for (let step = 1; step <= steps; step++) {
-        const i = (number - steps + step) % BUCKETS;
-        this.#successTotal -= this.#successes[i] as number;
-        this.#failureTotal -= this.#failures[i] as number;
-        this.#successes[i] = 0;
-        this.#failures[i] = 0;
-      }
-      this.#newest = number;
-    }
-    return this.#newest % BUCKETS;
+    this.#outcomes.moveTo(this.#bucketOf(this.#newestMs));
   }
 }

@@ -6,6 +6,8 @@
 //     none for a whole window gives it back when it is next read.
 // HEALTH-WINDOW-3. An attempt recorded at t counts at `now` exactly while floor(now / slice) - floor(t / slice) < SLICES. Time only
 //     moves on: a time before the newest one seen counts as the newest.
+//
+// It is no BucketRing: its slices hold sums of latencies, rows of the histogram go with them, and an idle target must hold none.
 import { LatencyHistogram } from './latency-histogram.js';
 
 export const HEALTH_WINDOW_MS = 300_000;

@@ -2,22 +2,22 @@
 //
 // RETRY-BUDGET-1. A retry is granted only while those of the last ten seconds are fewer than the reserve or than that share of the calls
 //     in them, so an outage is not multiplied.
+import { BucketRing } from '../bucket-ring.js';
 import { DEFAULT_RETRY_BUDGET, type RetryPolicy } from '../registry/policy.js';
 
 const SECONDS = 10;
 const { share: SHARE, reserve: RESERVE } = DEFAULT_RETRY_BUDGET;
 
+const CALLS = 0;
+const RETRIES = 1;
+
 export class RetryBudget {
-  readonly #calls = new Uint32Array(SECONDS);
-  readonly #retries = new Uint32Array(SECONDS);
-  #second = 0;
-  #callTotal = 0;
-  #retryTotal = 0;
+  /** A bucket per second. */
+  readonly #recent = new BucketRing(SECONDS, 2);
 
   countCall(nowMs: number): void {
-    const i = this.#advance(nowMs);
-    this.#calls[i] = (this.#calls[i] as number) + 1;
-    this.#callTotal++;
+    this.#recent.moveTo(Math.floor(nowMs / 1000));
+    this.#recent.add(CALLS);
   }
 
   /** Takes one retry from the budget; false: it is spent. */
@@ -25,27 +25,10 @@ export class RetryBudget {
     nowMs: number,
     { budget_reserve: reserve = RESERVE, budget_share: share = SHARE }: RetryPolicy = {},
   ): boolean {
-    const i = this.#advance(nowMs);
-    if (this.#retryTotal >= Math.max(reserve, this.#callTotal * share)) return false;
-    this.#retries[i] = (this.#retries[i] as number) + 1;
-    this.#retryTotal++;
+    this.#recent.moveTo(Math.floor(nowMs / 1000));
+    if (this.#recent.total(RETRIES) >= Math.max(reserve, this.#recent.total(CALLS) * share)) return false;
+    this.#recent.add(RETRIES);
     return true;
-  }
-
-  #advance(nowMs: number): number {
-    const second = Math.floor(nowMs / 1000);
-    if (second > this.#second) {
-      const steps = Math.min(second - this.#second, SECONDS);
-      for (let step = 1; step <= steps; step++) {
-        const i = (second - steps + step) % SECONDS;
-        this.#callTotal -= this.#calls[i] as number;
-        this.#retryTotal -= this.#retries[i] as number;
-        this.#calls[i] = 0;
-        this.#retries[i] = 0;
-      }
-      this.#second = second;
-    }
-    return this.#second % SECONDS;
   }
 }
 
@@ -57,6 +40,6 @@ export function retryDelayMs(retry: number, random: number): number {
   return Math.min(MIN_RETRY_DELAY_MS * 2 ** (retry - 1), MAX_RETRY_DELAY_MS) * random;
 }
 
-/** How long all attempts and the waits between them may take: what a caller waits that names no time. */
+/** How long all attempts and the waits between them may take: how long a caller that names no time waits. */
 export const longestMs = ({ timeoutMs, retry }: { readonly timeoutMs: number; readonly retry: number }): number =>
   (retry + 1) * timeoutMs + retry * MAX_RETRY_DELAY_MS;
