@@ -197,7 +197,7 @@ export class ReadContext implements Context {
   }
 }
 
-/** What the extension gets once a body was believed over this header. */
+/** What the extension gets once a body was believed over this header. (Its lines were checked by HeaderLines already, and are no whole block.) */
 export function withoutHeader(headers: CallerHeaders, { name }: SoughtHeader): CallerHeaders {
   const lines = headers.forwarded.split(/(?<=\r\n)/);
   return { ...headers, forwarded: lines.filter((line) => !line.startsWith(`${name}:`)).join('') };

@@ -4,14 +4,8 @@
 // CALLER-HEADERS-2. What cannot set a key of the context does not look to an extension as if it had: `Extreg-Ctx-tenant_id` and its like
 //     are left out, and so is what is not believed.
 // CALLER-HEADERS-3. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not hold up others.
-import {
-  afterStatusLine,
-  colonOf,
-  endsWithEmptyLine,
-  lineEndOf,
-  startsWithIgnoringCase,
-  trimmedValue,
-} from './headers.js';
+import { HeaderLines } from './header-lines.js';
+import { startsWithIgnoringCase } from './headers.js';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRACE_ID_END = 36;
@@ -61,6 +55,7 @@ const NAME_BITS: ReadonlyMap<string, number> = new Map([
 
 /** CALLER-HEADERS-3. */
 const MAX_CONTEXT_HEADERS = 100;
+const TOO_MANY = refused(`a call takes at most ${MAX_CONTEXT_HEADERS} headers Extreg-Ctx-…, got more`);
 
 /** CALLER-HEADERS-2. Names behind `Extreg-` that no context travels in. */
 const NO_CONTEXT_NAMES: ReadonlySet<string> = new Set([
@@ -78,29 +73,24 @@ export interface LeftOut {
   readonly others: boolean;
 }
 
+const MALFORMED = {
+  status_line: refused('header block is malformed: it must begin with a line NATS/1.0'),
+  line: refused('header block is malformed: each line must be `name: value`, the name printable ASCII without blanks'),
+  end: refused('header block is malformed: it must end with an empty line'),
+} as const;
+
 /** Reads a caller's block, HEADERS-1 to CALLER-HEADERS-2. */
-// Long: one pass over the block of every call, with a verdict for each header.
 export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders {
   if (text === '') return NO_HEADERS;
-  const first = afterStatusLine(text);
-  const end = text.length - 2;
-  if (first === -1 || end < first) return refused('header block is malformed: it must begin with a line NATS/1.0');
-  let forwarded = '';
-  let keepFrom = first;
+  const lines = new HeaderLines(text);
   let timeoutMs: string | null = null;
   let hops: string | null = null;
   let traceBefore = '';
   let traceAfter = '';
   let seenBits = 0;
   let seenOthers: Set<string> | null = null;
-  let start = first;
-  while (start < end) {
-    const colon = colonOf(text, start);
-    const lineEnd = colon === -1 ? -1 : lineEndOf(text, colon);
-    if (lineEnd === -1)
-      return refused(
-        'header block is malformed: each line must be `name: value`, the name printable ASCII without blanks',
-      );
+  while (lines.next()) {
+    const { start, colon } = lines;
     let keep = true;
     switch (text.charCodeAt(start) | 32) {
       case 110: // n
@@ -116,16 +106,15 @@ export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders
             if (!name.startsWith('Ctx-')) break;
             seenOthers ??= new Set();
             if (seenOthers.has(name)) return givenTwice(`Extreg-${name}`);
-            if (seenOthers.size === MAX_CONTEXT_HEADERS)
-              return refused(`a call takes at most ${MAX_CONTEXT_HEADERS} headers Extreg-Ctx-…, got more`);
+            if (seenOthers.size === MAX_CONTEXT_HEADERS) return TOO_MANY;
             seenOthers.add(name);
             keep = !leftOut.others && !NO_CONTEXT_NAMES.has(name);
             break;
           }
           if ((seenBits & bit) !== 0) return givenTwice(`Extreg-${name}`);
           seenBits |= bit;
-          if (bit === TIMEOUT) timeoutMs = trimmedValue(text, colon, lineEnd);
-          else if (bit === HOPS) hops = trimmedValue(text, colon, lineEnd);
+          if (bit === TIMEOUT) timeoutMs = lines.value();
+          else if (bit === HOPS) hops = lines.value();
           else keep = !(bit === TENANT ? leftOut.tenant : bit === ENVIRONMENT ? leftOut.environment : leftOut.others);
         }
         break;
@@ -134,7 +123,7 @@ export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders
         if (colon - start !== 11 || !text.startsWith('traceparent', start)) break;
         if ((seenBits & TRACE) !== 0) return givenTwice('traceparent');
         seenBits |= TRACE;
-        const value = trimmedValue(text, colon, lineEnd);
+        const value = lines.value();
         if (!TRACEPARENT.test(value)) break;
         traceBefore = `traceparent: ${value.slice(0, TRACE_ID_END)}`;
         traceAfter = `${value.slice(PARENT_ID_END)}\r\n`;
@@ -142,14 +131,8 @@ export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders
         break;
       }
     }
-    const next = lineEnd + 2;
-    if (!keep) {
-      if (start > keepFrom) forwarded += text.slice(keepFrom, start);
-      keepFrom = next;
-    }
-    start = next;
+    if (!keep) lines.leaveOut();
   }
-  if (!endsWithEmptyLine(text, start)) return refused('header block is malformed: it must end with an empty line');
-  if (keepFrom < end) forwarded = forwarded === '' ? text.slice(keepFrom, end) : forwarded + text.slice(keepFrom, end);
-  return { problem: null, forwarded, timeoutMs, hops, traceBefore, traceAfter };
+  if (lines.malformed !== null) return MALFORMED[lines.malformed];
+  return { problem: null, forwarded: lines.kept, timeoutMs, hops, traceBefore, traceAfter };
 }

@@ -1,5 +1,5 @@
 // A header block, and the values in it. It is handled as text in which each character is one byte (latin1), so every value
-// survives byte for byte. What of a block passes: caller-headers.ts and reply-headers.ts.
+// survives byte for byte. How its lines are read: header-lines.ts; which of them pass: caller-headers.ts and reply-headers.ts.
 //
 // HEADERS-1. What passes, passes byte for byte and in order; only whole lines are left out.
 // HEADERS-2. A block that is not `NATS/1.0`, CRLF-ended lines `name: value` and an empty line is malformed and goes nowhere:
@@ -10,15 +10,12 @@ import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
 
 export const STATUS_LINE = 'NATS/1.0\r\n';
-const VERSION = 'NATS/1.0';
 
-const CR = 13;
-const LF = 10;
 const SPACE = 32;
 const TAB = 9;
 
 /** 1 for the characters a header name may hold: printable ASCII but the colon. */
-const NAME_CHARACTER = new Uint8Array(256);
+export const NAME_CHARACTER = new Uint8Array(256);
 for (let code = 33; code <= 126; code += 1) NAME_CHARACTER[code] = code === 58 ? 0 : 1;
 
 export function isHeaderName(name: string): boolean {
@@ -76,34 +73,6 @@ export function headerIn(text: string, { needle }: SoughtHeader): string | null 
   if (at === -1) return null;
   const colon = at + needle.length - 1;
   return decodeValue(trimmedValue(text, colon, text.indexOf('\r', colon)));
-}
-
-/** Index of the first header line, or -1 where the first line is not one of a header block. A status after the version is allowed. */
-export function afterStatusLine(text: string): number {
-  if (!text.startsWith(VERSION)) return -1;
-  const lineEnd = text.indexOf('\r\n', VERSION.length);
-  if (lineEnd === -1 || text.indexOf('\n', VERSION.length) !== lineEnd + 1) return -1;
-  if (lineEnd > VERSION.length && text.charCodeAt(VERSION.length) !== SPACE) return -1;
-  return lineEnd + 2;
-}
-
-/** Index of the colon of the line that begins at `start`, or -1 where its name is empty or holds what no name may (HEADERS-2). */
-export function colonOf(text: string, start: number): number {
-  const colon = text.indexOf(':', start);
-  if (colon <= start) return -1;
-  for (let i = start; i < colon; i += 1) if (NAME_CHARACTER[text.charCodeAt(i)] !== 1) return -1;
-  return colon;
-}
-
-/** Index of the CR that ends the line, or -1 where the line holds a bare CR or LF or has no end (HEADERS-2). */
-export function lineEndOf(text: string, colon: number): number {
-  const lineEnd = text.indexOf('\r', colon);
-  return lineEnd !== -1 && text.indexOf('\n', colon) === lineEnd + 1 ? lineEnd : -1;
-}
-
-/** Whether the block ends at `start` with its empty line. */
-export function endsWithEmptyLine(text: string, start: number): boolean {
-  return start === text.length - 2 && text.charCodeAt(start) === CR && text.charCodeAt(start + 1) === LF;
 }
 
 /** Whether the name that begins at `start` begins with `lower`, in any letter case. */

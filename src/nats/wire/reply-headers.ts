@@ -1,15 +1,8 @@
 // What of an extension's header block reaches the caller, and what it says to the daemon. HEADERS-1 to HEADERS-3 of headers.ts.
 import type { WallClock } from '../../actors/ports/clock.js';
 import { parseRetryAfter } from '../../domain/routing/retry-after.js';
-import {
-  afterStatusLine,
-  colonOf,
-  decodeValue,
-  endsWithEmptyLine,
-  lineEndOf,
-  startsWithIgnoringCase,
-  trimmedValue,
-} from './headers.js';
+import { HeaderLines } from './header-lines.js';
+import { decodeValue, startsWithIgnoringCase } from './headers.js';
 
 const MAX_SERVICE_ERROR_LENGTH = 512;
 
@@ -44,28 +37,19 @@ const MALFORMED_REPLY: ReplyHeaders = {
  */
 export function readReplyHeaders(text: string, wall: WallClock = Date.now): ReplyHeaders {
   if (text === '') return NO_REPLY_HEADERS;
-  const first = afterStatusLine(text);
-  const end = text.length - 2;
-  if (first === -1 || end < first) return MALFORMED_REPLY;
-  let forwarded = '';
-  let keepFrom = first;
+  const lines = new HeaderLines(text);
   let code: string | null = null;
   let serviceError: string | null = null;
   let retryAfterMs: number | null = null;
-  let start = first;
-  while (start < end) {
-    const colon = colonOf(text, start);
-    const lineEnd = colon === -1 ? -1 : lineEndOf(text, colon);
-    if (lineEnd === -1) return MALFORMED_REPLY;
+  while (lines.next()) {
+    const { start, colon } = lines;
     let keep = true;
     const length = colon - start;
     switch (text.charCodeAt(start) | 32) {
       case 110: // n
         if (!startsWithIgnoringCase(text, start, 'nats-')) break;
-        if (length === 23 && text.startsWith('Nats-Service-Error-Code', start))
-          code ??= trimmedValue(text, colon, lineEnd);
-        else if (length === 18 && text.startsWith('Nats-Service-Error', start))
-          serviceError ??= trimmedValue(text, colon, lineEnd);
+        if (length === 23 && text.startsWith('Nats-Service-Error-Code', start)) code ??= lines.value();
+        else if (length === 18 && text.startsWith('Nats-Service-Error', start)) serviceError ??= lines.value();
         else keep = false;
         break;
       case 101: // e
@@ -79,20 +63,14 @@ export function readReplyHeaders(text: string, wall: WallClock = Date.now): Repl
         break;
       case 114: // r
         if (length === 11 && text.startsWith('Retry-After', start))
-          retryAfterMs = parseRetryAfter(trimmedValue(text, colon, lineEnd), wall());
+          retryAfterMs = parseRetryAfter(lines.value(), wall());
         break;
     }
-    const next = lineEnd + 2;
-    if (!keep) {
-      if (start > keepFrom) forwarded += text.slice(keepFrom, start);
-      keepFrom = next;
-    }
-    start = next;
+    if (!keep) lines.leaveOut();
   }
-  if (!endsWithEmptyLine(text, start)) return MALFORMED_REPLY;
-  if (keepFrom < end) forwarded = forwarded === '' ? text.slice(keepFrom, end) : forwarded + text.slice(keepFrom, end);
+  if (lines.malformed !== null) return MALFORMED_REPLY;
   return {
-    forwarded,
+    forwarded: lines.kept,
     serviceErrorCode: serviceErrorCode(code, serviceError),
     serviceError: serviceError === null ? '' : decodeValue(serviceError).slice(0, MAX_SERVICE_ERROR_LENGTH),
     retryAfterMs,
