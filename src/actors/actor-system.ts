@@ -1,11 +1,10 @@
 // The running daemon without its edges: runtimes, router, writers and the clock that drives them, put together from ports.
-// main.ts gives it real edges; tests give it simulated ones.
+// The daemon gives it real edges; tests give it simulated ones.
 //
-// ACTOR-SYSTEM-1. Breaker transitions are logged and published immediately and persisted asynchronously.
-// ACTOR-SYSTEM-2. Stopping: calls under way get their answers first (the roof drains the intake before), then writers flush (a person's
-//     verbs before automatic changes, facts last), then actors stop.
-// ACTOR-SYSTEM-3. Rules are evaluated at a tick only when the replies that were on their way to us are counted. A tick that still waits
-//     for them stands for those that come meanwhile.
+// ACTOR-SYSTEM-1. Stopping: calls in flight get their answers first (the daemon drains the intake before), then writers flush (verbs of
+//     operators before automatic changes, facts last), then actors stop.
+// ACTOR-SYSTEM-2. Rules are evaluated at a tick only after the replies that were on their way are counted. While a tick waits for
+//     them, further ticks are skipped.
 import type { Subscription } from '#rxjs';
 import type { BreakerSettings } from '../domain/registry/policy.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
@@ -253,7 +252,7 @@ export class ActorSystem {
     });
   }
 
-  /** ACTOR-SYSTEM-2. Resolves when everything pending is written, or the database is away, and no actor runs. */
+  /** ACTOR-SYSTEM-1. Resolves when everything pending is written, or the database is away, and no actor runs. */
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();
@@ -270,7 +269,7 @@ export class ActorSystem {
     this.board.added(runtime);
   }
 
-  /** ACTOR-SYSTEM-3. */
+  /** ACTOR-SYSTEM-2. */
   #evaluate(): void {
     if (this.#isTickWaiting) return;
     this.#isTickWaiting = true;

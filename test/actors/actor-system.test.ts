@@ -19,14 +19,14 @@ async function readyToOpen(): Promise<ActorWorld> {
 
 const stateOf = (world: ActorWorld): string | undefined => world.core.view.one('a')?.health.circuit_breaker_state;
 
-test('ACTOR-SYSTEM-3: rules are evaluated every second', async (t) => {
+test('ACTOR-SYSTEM-2: rules are evaluated every second', async (t) => {
   const world = await readyToOpen();
   t.is(stateOf(world), 'closed');
   await world.pass(1200);
   t.is(stateOf(world), 'open');
 });
 
-test('ACTOR-SYSTEM-3: while NATS does not answer no rule is evaluated, and one tick waits for all', async (t) => {
+test('ACTOR-SYSTEM-2: while NATS does not answer no rule is evaluated, and one tick waits for all', async (t) => {
   const world = await readyToOpen();
   world.isNatsStalled = true;
   await world.pass(3600);
@@ -37,7 +37,7 @@ test('ACTOR-SYSTEM-3: while NATS does not answer no rule is evaluated, and one t
   t.is(stateOf(world), 'open');
 });
 
-test('ACTOR-SYSTEM-3: ticks go on after one that waited', async (t) => {
+test('ACTOR-SYSTEM-2: ticks go on after one that waited', async (t) => {
   const world = await readyToOpen();
   world.isNatsStalled = true;
   await world.pass(1000);
@@ -47,7 +47,7 @@ test('ACTOR-SYSTEM-3: ticks go on after one that waited', async (t) => {
   t.is(world.roundTrips.length, 1);
 });
 
-test('N2, FM 34: a publisher that throws costs its event and nothing else: verdict, count, audit and answer stand', async (t) => {
+test('NOTICES-2, FM 34: a publisher that throws costs its event and nothing else: verdict, count, audit and answer stand', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
   world.events.push = () => {

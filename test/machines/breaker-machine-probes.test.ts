@@ -25,7 +25,7 @@ test('BREAKER-MACHINE-3: one success closes where one is enough', (t) => {
   t.is(new MachineWorld({ half_open_successes: 1 }).recover().state, 'closed.recovering');
 });
 
-test('M3, FM 14: successes of an earlier half-open do not count in the next', (t) => {
+test('BREAKER-MACHINE-3, FM 14: successes of an earlier half-open do not count in the next', (t) => {
   const world = new MachineWorld().halfOpen();
   world.send('probe.started').endProbe('succeeded').send('probe.started').endProbe('failed');
   world.clock.advance(120_000);
@@ -42,7 +42,7 @@ test('BREAKER-MACHINE-3: a success that makes the number closes although another
   t.is(world.state, 'closed', 'its lease went with the state');
 });
 
-test('M3, FM 3: a probe that never settles re-opens when its lease is over, and the next one is offered', (t) => {
+test('BREAKER-MACHINE-3, FM 3: a probe that never settles re-opens when its lease is over, and the next one is offered', (t) => {
   const world = new MachineWorld().halfOpen().send('probe.started');
   world.clock.advance(LEASE_MS - 1);
   t.is(world.state, 'halfOpen.probing');
@@ -98,7 +98,7 @@ test('BREAKER-MACHINE-3: a probe that ends is the one that is named, whatever th
   t.is(world.state, 'open');
 });
 
-test('M3, FM 8: with no probe out it stays half-open as long as nobody comes, and closes with the first that do', (t) => {
+test('BREAKER-MACHINE-3, FM 8: with no probe out it stays half-open as long as nobody comes, and closes with the first that do', (t) => {
   const world = new MachineWorld().halfOpen();
   t.is(world.clock.armed, 0);
   world.clock.advance(86_400_000);

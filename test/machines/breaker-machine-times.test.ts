@@ -27,7 +27,7 @@ test('BREAKER-MACHINE-2: open time with a fraction of a millisecond is waited ou
   t.is(world.state, 'halfOpen.waiting');
 });
 
-test('M2, FM 19: a timer that fires before its time does not shorten the open time', (t) => {
+test('BREAKER-MACHINE-2, FM 19: a timer that fires before its time does not shorten the open time', (t) => {
   const world = new MachineWorld().trip();
   world.clock.advance(59_000);
   for (let i = 0; i < 5; i++) t.true(world.clock.fireEarly());
@@ -40,7 +40,7 @@ test('M2, FM 19: a timer that fires before its time does not shorten the open ti
   t.deepEqual(world.eventTypes, ['breaker.opened', 'breaker.half_opened']);
 });
 
-test('M2, FM 19: where the timer is late, the clock says that the time is over', (t) => {
+test('BREAKER-MACHINE-2, FM 19: where the timer is late, the clock says that the time is over', (t) => {
   const world = new MachineWorld().trip();
   world.clock.stall(60_000);
   t.is(world.state, 'open');

@@ -157,7 +157,7 @@ for (const mustProve of [false, true]) {
     test(restored, { state: 'open', openRemainingMs }, { override: null, mustProve }, 'halfOpen.waiting');
 }
 
-test('M4, FM 51, FM 52: an open breaker that is restored stays open for exactly the time left', (t) => {
+test('BREAKER-MACHINE-4, FM 51, FM 52: an open breaker that is restored stays open for exactly the time left', (t) => {
   const world = new MachineWorld(
     {},
     { facts: { ...CLOSED, state: 'open', openRemainingMs: 12_000, openedAgoMs: 48_000 } },
@@ -170,7 +170,7 @@ test('M4, FM 51, FM 52: an open breaker that is restored stays open for exactly 
   t.deepEqual(world.eventTypes, ['breaker.half_opened']);
 });
 
-test('M4, FM 51: an isolation that is restored can be released', (t) => {
+test('BREAKER-MACHINE-4, FM 51: an isolation that is restored can be released', (t) => {
   const world = new MachineWorld(
     {},
     { override: 'isolated', facts: { ...CLOSED, state: 'open', openRemainingMs: 60_000 } },

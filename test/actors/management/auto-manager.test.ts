@@ -339,7 +339,7 @@ test('AUTO-MANAGEMENT-4: a person who switched it off and on ends the damping', 
   t.deepEqual(changes(world).slice(3), ['auto_disable', 'auto_enable']);
 });
 
-test('A4, FM 38: what a person disabled while it had to last stays disabled', async (t) => {
+test('AUTO-MANAGEMENT-4, FM 38: what a person disabled while it had to last stays disabled', async (t) => {
   const world = await recoveredTwice(1000);
   world.feed$.next(
     changesOf(5, [registryEntry(extensionRow('a', { enabled: false, revision: 5, switched_by: 'ann' }))]),

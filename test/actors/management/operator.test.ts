@@ -414,7 +414,7 @@ test('OPERATOR-2: a verb that is told when the database is back goes after what 
   t.is(world.core.operator.owed, 0);
 });
 
-test('ACTOR-SYSTEM-2: what is owed is written when the daemon stops', async (t) => {
+test('ACTOR-SYSTEM-1: what is owed is written when the daemon stops', async (t) => {
   const world = new World();
   world.isDatabaseAway = true;
   await world.say('isolate');

@@ -77,7 +77,7 @@ test('EJECTION-3: where all of them fail none is ejected, and the breaker opens'
   t.false(world.kinds().includes('instance_ejected'));
 });
 
-test('E4, FM 40: with two of three dead one is ejected and the breaker decides about the rest', async (t) => {
+test('EJECTION-4, FM 40: with two of three dead one is ejected and the breaker decides about the rest', async (t) => {
   const world = pool(3, {}, PATIENT);
   world.behaviour.set(subjectOf('i1'), FAILS);
   world.behaviour.set(subjectOf('i2'), FAILS);
@@ -86,7 +86,7 @@ test('E4, FM 40: with two of three dead one is ejected and the breaker decides a
   t.is(view(world).state, 'open');
 });
 
-test('E4, FM 40: of four two may go, and the two that are left carry the calls', async (t) => {
+test('EJECTION-4, FM 40: of four two may go, and the two that are left carry the calls', async (t) => {
   const world = pool(4, {}, PATIENT);
   world.behaviour.set(subjectOf('i1'), FAILS);
   world.behaviour.set(subjectOf('i2'), FAILS);
@@ -187,7 +187,7 @@ test('FM 46: the time out falls back to the first after a whole window in rotati
   t.true(out() > 28_000 && out() <= 30_000, `after a minute in rotation: ${out()}`);
 });
 
-test('X4, FM 36: where all of them are out calls spread over them, none is refused, and a success brings one back', async (t) => {
+test('OUTLIER-DETECTOR-4, FM 36: where all of them are out calls spread over them, none is refused, and a success brings one back', async (t) => {
   const world = new Traffic();
   const instances = ['i1', 'i2', 'i3'].map((i) => instanceRow('a', i, { health_status: 'unhealthy' }));
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { instances })));

@@ -13,7 +13,7 @@ function extension(changes = {}): Traffic {
 const health = (world: Traffic) => world.core.view.one('a')?.health;
 const target = (world: Traffic) => world.core.supervisor.runtimes.get('a')?.defaultService?.target;
 
-test('FM 24, Q1: an extension that hangs opens the breaker seconds before its timeouts', async (t) => {
+test('FM 24, OVERDUE-1: an extension that hangs opens the breaker seconds before its timeouts', async (t) => {
   const world = extension();
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);
@@ -97,7 +97,7 @@ test('OVERDUE-2: where that reaches the timeout, the timeout decides', async (t)
   t.true((opened?.evidence?.failures ?? 0) >= 5);
 });
 
-test('FM 31, Q3: what was out while NATS stood still is not overdue until it has had its time from then on', async (t) => {
+test('FM 31, OVERDUE-3: what was out while NATS stood still is not overdue until it has had its time from then on', async (t) => {
   const world = extension();
   await world.come('a', 30, 20);
   world.behaviour.set('ext.a', HANGS);

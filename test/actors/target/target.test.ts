@@ -29,12 +29,12 @@ const stale = test.macro<[now: keyof typeof MODES, outcome: Outcome]>({
     t.is(world.target.counters.failures - counters.failures, outcome === 'failure' ? recorded : 0);
   },
   title: (_, now, outcome) =>
-    `G1, FM 1, FM 2, FM 5: fifty outcomes of an earlier generation (${outcome}) change health only, now ${now}`,
+    `TARGET-1, FM 1, FM 2, FM 5: fifty outcomes of an earlier generation (${outcome}) change health only, now ${now}`,
 });
 for (const now of Object.keys(MODES) as (keyof typeof MODES)[])
   for (const outcome of ['success', 'failure', 'neutral'] as const) test(stale, now, outcome);
 
-test('G1, FM 1: an old success while a probe is out neither closes nor counts as that probe', (t) => {
+test('TARGET-1, FM 1: an old success while a probe is out neither closes nor counts as that probe', (t) => {
   const world = new TargetWorld({ half_open_successes: 1 });
   const old = world.admit();
   world.halfOpen();
@@ -46,7 +46,7 @@ test('G1, FM 1: an old success while a probe is out neither closes nor counts as
   t.is(world.mode, 'closed');
 });
 
-test('G1, FM 2: an old failure in half-open neither re-opens nor doubles the open time', (t) => {
+test('TARGET-1, FM 2: an old failure in half-open neither re-opens nor doubles the open time', (t) => {
   const world = new TargetWorld();
   const old = world.admit();
   world.halfOpen();
@@ -55,7 +55,7 @@ test('G1, FM 2: an old failure in half-open neither re-opens nor doubles the ope
   t.is(world.target.facts().trips, 1);
 });
 
-test('G1, FM 5: permits of an earlier half-open add none to the next', (t) => {
+test('TARGET-1, FM 5: permits of an earlier half-open add none to the next', (t) => {
   const world = new TargetWorld().halfOpen();
   const old = [world.admit(), world.admit()];
   world.call('failure');
@@ -282,7 +282,7 @@ test(
   },
   true,
 );
-test(grace, 'O3', 'in half-open', (w) => w.calls(1, 'success').halfOpen(), false);
+test(grace, 'OUTCOME-3', 'in half-open', (w) => w.calls(1, 'success').halfOpen(), false);
 
 test('OUTCOME-3: a grace of 0 ms is none', (t) => {
   const world = new TargetWorld();

@@ -143,7 +143,7 @@ test('DECISION-WINDOW-1, DECISION-WINDOW-2: totals, rate and evidence equal a co
   );
 });
 
-test('W1, W2, FM 17: so they do where arrivals fall on the very moments at which buckets begin', (t) => {
+test('DECISION-WINDOW-1, DECISION-WINDOW-2, FM 17: so they do where arrivals fall on the very moments at which buckets begin', (t) => {
   const seconds = fc.integer({ min: 1, max: 48 }).map((s) => s * 1000);
   const steps = fc.array(step, { maxLength: 60 });
   fc.assert(
@@ -154,7 +154,7 @@ test('W1, W2, FM 17: so they do where arrivals fall on the very moments at which
   );
 });
 
-test('W1, FM 17: a bucket begins exactly at its multiple of the length, for every length a setting may have', (t) => {
+test('DECISION-WINDOW-1, FM 17: a bucket begins exactly at its multiple of the length, for every length a setting may have', (t) => {
   for (let seconds = 1; seconds <= 3600; seconds++) {
     const bucketMs = (seconds * 1000) / BUCKETS;
     for (let bucket = 0; bucket < 300; bucket++) {
@@ -179,7 +179,7 @@ const lifetime = test.macro<[recordedAtMs: number, nowMs: number, counts: boolea
     t.is(window.firstFailureMs(nowMs), counts ? recordedAtMs : null);
   },
   title: (_, recordedAtMs, nowMs, counts) =>
-    `W1, FM 17: a failure at ${recordedAtMs} ${counts ? 'still counts' : 'counts no more'} at ${nowMs}, in a window of 60000`,
+    `DECISION-WINDOW-1, FM 17: a failure at ${recordedAtMs} ${counts ? 'still counts' : 'counts no more'} at ${nowMs}, in a window of 60000`,
 });
 
 test(lifetime, 0, 0, true);
@@ -238,7 +238,7 @@ test('FM 17: a stall of several buckets drops exactly the buckets that are over'
   t.is(window.firstFailureMs(15_500), 4_000);
 });
 
-test('W2, FM 18: a time that goes back counts as the newest seen and revives nothing', (t) => {
+test('DECISION-WINDOW-2, FM 18: a time that goes back counts as the newest seen and revives nothing', (t) => {
   const window = new DecisionWindow(60_000);
   window.recordFailure(1_000);
   window.recordFailure(100_000);
@@ -361,7 +361,7 @@ test('subtract: leaves what the others did, now and later, for any arrivals', (t
   );
 });
 
-test('W3, FM 25: ten million outcomes in one bucket are counted without loss', (t) => {
+test('DECISION-WINDOW-3, FM 25: ten million outcomes in one bucket are counted without loss', (t) => {
   const window = new DecisionWindow(60_000);
   for (let i = 0; i < 10_000_000; i++) window.recordSuccess(1);
   window.recordFailure(1);

@@ -73,13 +73,13 @@ test(
 );
 test(
   verdict,
-  'E1, FM 24',
+  'EJECTION-1, FM 24',
   'two failures and an overdue attempt',
   { failures: 2, inRow: 2, overdue: 1 },
   [WORKS],
   'failures_in_a_row',
 );
-test(verdict, 'E1, FM 24', 'three overdue attempts', { overdue: 3 }, [WORKS], 'failures_in_a_row');
+test(verdict, 'EJECTION-1, FM 24', 'three overdue attempts', { overdue: 3 }, [WORKS], 'failures_in_a_row');
 test(
   verdict,
   'E1',
@@ -124,7 +124,7 @@ test(verdict, 'E2', 'siblings are judged together', { successes: 5, failures: 5 
 test(verdict, 'E2', 'no success of a sibling', { failures: 10, successes: 0 }, [{ failures: 10 }], null);
 test(verdict, 'E2', 'better than its siblings', { successes: 10 }, [{ successes: 1, failures: 9 }], null);
 
-test('E4, FM 40: at most half are out, rounded down', (t) => {
+test('EJECTION-4, FM 40: at most half are out, rounded down', (t) => {
   const most = (endpoints: number) => {
     let out = 0;
     while (mayEject(endpoints, out)) out++;

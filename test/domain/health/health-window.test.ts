@@ -151,7 +151,7 @@ const lifetime = test.macro<[recordedAtMs: number, nowMs: number, counts: boolea
     t.is(window.counts(nowMs).failures, counts ? 1 : 0);
   },
   title: (_, recordedAtMs, nowMs, counts) =>
-    `V3, FM 17: an attempt at ${recordedAtMs} ${counts ? 'still counts' : 'counts no more'} at ${nowMs}`,
+    `HEALTH-WINDOW-3, FM 17: an attempt at ${recordedAtMs} ${counts ? 'still counts' : 'counts no more'} at ${nowMs}`,
 });
 test(lifetime, 0, 299_999.999, true);
 test(lifetime, 0, 300_000, false);
@@ -161,7 +161,7 @@ test(lifetime, 50_000, 349_999, true);
 test(lifetime, 50_000, 350_000, false);
 test(lifetime, 50_000, 1e12, false);
 
-test('V3, FM 18: an attempt with a time that is over goes to the newest slice, and takes nothing from it', (t) => {
+test('HEALTH-WINDOW-3, FM 18: an attempt with a time that is over goes to the newest slice, and takes nothing from it', (t) => {
   const window = new HealthWindow();
   for (let i = 0; i < 10; i++) window.record(true, 10, HEALTH_WINDOW_MS + 1);
   window.record(false, 10, 1);

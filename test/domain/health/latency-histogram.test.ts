@@ -219,7 +219,8 @@ const manyEvents = test.macro<[bits: number]>({
     }
     t.deepEqual(histogram.percentiles([0, 1]), [readingOf(1), readingOf(1000)]);
   },
-  title: (_, bits) => `H3, FM 25: 2^${bits} events in one counter and more are counted to the last one`,
+  title: (_, bits) =>
+    `LATENCY-HISTOGRAM-3, FM 25: 2^${bits} events in one counter and more are counted to the last one`,
 });
 test(manyEvents, 8);
 test(manyEvents, 16);
@@ -237,7 +238,7 @@ test('LATENCY-HISTOGRAM-3: nothing is held before the first latency, then 32 byt
   t.is(histogram.byteLength, 5 * 32 * 6);
 });
 
-test('H2, H3, FM 56: memory does not grow with traffic, beyond the digits of the counts', (t) => {
+test('LATENCY-HISTOGRAM-2, LATENCY-HISTOGRAM-3, FM 56: memory does not grow with traffic, beyond the digits of the counts', (t) => {
   const histogram = new LatencyHistogram();
   const random = seededRandom(1);
   const sizes = [1e4, 1e5, 1e6].map((events) => {

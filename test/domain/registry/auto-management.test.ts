@@ -43,10 +43,10 @@ test(wanted, 'A2', 'auto-disabled', 'closed', 'auto_enable');
 test(wanted, 'A2', 'auto-disabled', 'closed', 'auto_enable', NO_DISABLE);
 test(wanted, 'A2', 'auto-disabled', 'closed', null, NO_ENABLE);
 test(wanted, 'A2', 'on', 'closed', null);
-test(wanted, 'A2, FM 38', 'off by a person', 'closed', null);
+test(wanted, 'AUTO-MANAGEMENT-2, FM 38', 'off by a person', 'closed', null);
 test(wanted, 'A3', 'on', 'half_open', null);
 test(wanted, 'A3', 'auto-disabled', 'half_open', null);
-test(wanted, 'A3, FM 38', 'off by a person', 'half_open', null);
+test(wanted, 'AUTO-MANAGEMENT-3, FM 38', 'off by a person', 'half_open', null);
 
 const enabling = test.macro<
   [

@@ -101,7 +101,8 @@ const choice = test.macro<[when: string, of: Extension, expectedDefault: string 
       callable,
     );
   },
-  title: (_, when, __, expectedDefault) => `C1, C2, FM 48: the default is ${expectedDefault ?? 'nobody'}, ${when}`,
+  title: (_, when, __, expectedDefault) =>
+    `VERSION-CHOICE-1, VERSION-CHOICE-2, FM 48: the default is ${expectedDefault ?? 'nobody'}, ${when}`,
 });
 const off = { enabled: false };
 const ruled = { routingRules: { tenant_id: 't1' } };

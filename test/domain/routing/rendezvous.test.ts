@@ -61,7 +61,7 @@ const WEIGHTS: readonly Weights[] = [
 
 for (const [kind, keys] of Object.entries(KEYS))
   for (const weights of WEIGHTS)
-    test(`K2, FM 42: a hundred thousand keys ${kind} are shared as ${label(weights)}`, (t) => {
+    test(`RENDEZVOUS-2, FM 42: a hundred thousand keys ${kind} are shared as ${label(weights)}`, (t) => {
       const counts = new Map(Object.keys(weights).map((name) => [name, 0]));
       for (const key of keys) {
         const name = winner(key, weights) as string;
@@ -152,7 +152,7 @@ test('scoreFrom: the score, wherever it is at least so great, and else what is l
   t.is(scoreFrom(1e6, 1, 2, 1), Number.NEGATIVE_INFINITY, 'without a logarithm');
 });
 
-test('K1, FM 44: the order of the members does not matter', (t) => {
+test('RENDEZVOUS-1, FM 44: the order of the members does not matter', (t) => {
   const weights = named([3, 1, 4, 1, 5, 9, 2, 6]);
   const turned = Object.fromEntries(Object.entries(weights).toReversed());
   t.deepEqual(Object.keys(turned), Object.keys(weights).toReversed());
@@ -187,7 +187,7 @@ const moved = (before: Weights, after: Weights): { from: string; to: string }[] 
     ({ from, to }) => from !== to,
   );
 
-test('K1, FM 44: one more or one less of 2 to 50 members moves at most its share and 2 %, all of it to or from that one', (t) => {
+test('RENDEZVOUS-1, FM 44: one more or one less of 2 to 50 members moves at most its share and 2 %, all of it to or from that one', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 50 }), fc.nat(1000), fc.nat(49), (n, name, which) => {
       const members = numbers(n).map((i) => `member-${name}-${i}`);
@@ -211,7 +211,7 @@ test('K1, FM 44: one more or one less of 2 to 50 members moves at most its share
   );
 });
 
-test('K1, FM 44: another weight moves keys to or from that member alone: more weight only adds to it', (t) => {
+test('RENDEZVOUS-1, FM 44: another weight moves keys to or from that member alone: more weight only adds to it', (t) => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 2, maxLength: 8 }), fc.nat(100), (list, to) => {
       const before = named(list);
@@ -229,7 +229,7 @@ const takes = (extensionId: string, percent: number, tenant: string): boolean =>
   winner(hashOf(`${extensionId} ${tenant}`), { v1: 100 - percent, v2: percent }) === 'v2';
 const TENANTS = numbers(20_000).map((i) => `tenant-${i}`);
 
-test('K1, FM 49: over a ramp a tenant that the canary takes stays with it, and each step has its share', (t) => {
+test('RENDEZVOUS-1, FM 49: over a ramp a tenant that the canary takes stays with it, and each step has its share', (t) => {
   let before = new Set<string>();
   for (const percent of [0, 1, 5, 10, 25, 50, 75, 99, 100]) {
     const taken = new Set(TENANTS.filter((tenant) => takes('ext-1', percent, tenant)));
@@ -245,7 +245,7 @@ test('K1, FM 49: over a ramp a tenant that the canary takes stays with it, and e
 });
 
 for (const percent of [5, 10, 25, 50])
-  test(`K2, FM 49: who is in one extension's rollout of ${percent} % is no more and no less in another's`, (t) => {
+  test(`RENDEZVOUS-2, FM 49: who is in one extension's rollout of ${percent} % is no more and no less in another's`, (t) => {
     const table: [number, number, number, number] = [0, 0, 0, 0];
     for (const tenant of TENANTS) {
       const one = takes('ext-1', percent, tenant);

@@ -39,7 +39,7 @@ test('RETRY-BUDGET-1: a retry is granted exactly while those of the last ten sec
   );
 });
 
-test('R1, FM 33: an outage of steady traffic is multiplied by at most 1.2 and the reserve', (t) => {
+test('RETRY-BUDGET-1, FM 33: an outage of steady traffic is multiplied by at most 1.2 and the reserve', (t) => {
   const budget = new RetryBudget();
   let granted = 0;
   for (let call = 0; call < 60_000; call++) {
