@@ -55,11 +55,8 @@ export class BrokerConnection implements SubscriptionHost {
     private readonly log: Logger,
   ) {
     const nowMs = (): number => performance.now();
-    this.#limit = new PayloadLimit(
-      nowMs,
-      () => this.#nc?.info,
-      () => this.#connectAgain(),
-    );
+    const info = () => this.#nc?.info;
+    this.#limit = new PayloadLimit(nowMs, info, () => this.#connectAgain());
     const leaving = {
       isInUse: (nc: NatsConnection) => this.#nc === nc && this.connected,
       connectTo: (servers: readonly string[]) => this.#connectTo(servers),
