@@ -20,7 +20,7 @@ export function endAttempt(
   const outcome = classify(end, code, withinGrace);
   target.settle(attempt, outcome, nowMs - startedMs, nowMs);
   if (code === 429 && endpoint !== null) {
-    // It refuses at once, and would look idle to a balancer.
+    // It refuses immediately, and would look idle to a balancer.
     endpoint.recent.record(false, nowMs);
     if (reply?.retryAfterMs) endpoint.restUntilMs = nowMs + reply.retryAfterMs;
   }

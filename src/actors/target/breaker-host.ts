@@ -1,10 +1,10 @@
-// The actor of one breaker over its lives: what the hot path reads of it, what it tells, and what it leaves to its successor.
+// The actor of one breaker over its lives: what the hot path reads of it, what it emits, and the facts that its successor begins with.
 //
 // BREAKER-HOST-1. `mode`, `generation` and `openUntilMs` are those in force: they follow each snapshot before any event of it.
-// BREAKER-HOST-2. While the actor has failed nothing is admitted; its facts outlive it and grow older, so the next one resumes where it
-//     would be by then. Commands that come meanwhile change the facts.
-// BREAKER-HOST-3. An actor that is watched also gets its successes as events, at most one per SAMPLE_MS, each with how many it stands
-//     for; one that is not watched gets none.
+// BREAKER-HOST-2. While the actor has failed nothing is admitted; its facts outlive it and age, so that the next one resumes where it
+//     would be by then. Commands that arrive meanwhile change the facts.
+// BREAKER-HOST-3. A watched actor also gets its successes as events, at most one per SAMPLE_MS, each with the number of successes since
+//     the last; an unwatched one gets none.
 
 import { type Actor, createActor, type SnapshotFrom } from 'xstate';
 import { Observable } from '#rxjs';
@@ -81,7 +81,7 @@ export class BreakerHost {
     this.#mustProve = options.mustProve;
   }
 
-  /** One life of the actor: started on subscription, stopped on unsubscription, an error where it fails. Never completes. */
+  /** One life of the actor: started on subscription, stopped on unsubscription, an error if it fails. Never completes. */
   readonly life$ = new Observable<never>((subscriber) => {
     const { id, window, clock, random } = this.#options;
     const actor = createActor(breakerMachine, {
@@ -99,7 +99,7 @@ export class BreakerHost {
         mustProve: this.#mustProve,
       },
     });
-    // Emitted once the new state is in force: the actor emits while the transition is still under way.
+    // Emitted once the new state is in force: the actor emits while the transition is still in progress.
     actor.on('*', (event) => this.#told.push(event));
     actor.subscribe({
       next: (snapshot) => this.#follow(snapshot),
@@ -132,7 +132,7 @@ export class BreakerHost {
     return this.#actor !== null;
   }
 
-  /** Probes that are out. */
+  /** Probes in flight. */
   get probes(): number {
     return this.#snapshot?.context.probes.length ?? 0;
   }
@@ -219,7 +219,7 @@ export class BreakerHost {
     this.send({ type: 'settings.changed', settings, leaseMs, nowMs });
   }
 
-  /** Tells `observer` what the actor does, and the actors after it. Returns the way to end that. */
+  /** Notifies `observer` of what this actor does, and the actors after it. Returns the function that ends it. */
   watch(observer: ActorObserver): () => void {
     if (!this.#inspection.isWatched) this.#untoldSuccesses = 0;
     return this.#inspection.watch(observer);

@@ -14,13 +14,13 @@ export class Endpoint implements EndpointStats, PoolSeat {
   readonly health = new HealthWindow();
   /** For the balancer alone: every settled attempt, and each refusal for being busy. */
   readonly recent = new RecentSuccess();
-  /** Attempts that are out to it, of whatever term, generation and purpose. */
+  /** Attempts in flight to it, of any term, generation and purpose. */
   inFlight = 0;
   isInRotation = true;
   readonly withheld = new Set<string>();
   /** It asked not to be called until then (429 with Retry-After). Monotonic ms, as all times here. */
   restUntilMs = Number.NEGATIVE_INFINITY;
-  /** Rises when it goes or comes back: an attempt of an earlier term is none of its target's business any more. */
+  /** Rises when it leaves rotation or returns: an attempt of an earlier term no longer counts for its target. */
   term = 0;
 
   failuresInRow = 0;
@@ -32,14 +32,14 @@ export class Endpoint implements EndpointStats, PoolSeat {
   /** No responders since then; null: there are some, as far as is known. */
   absentSinceMs: number | null = null;
 
-  /** When it may be tried; meaningful only while it is out. */
+  /** When it may be tried; meaningful only while it is out of rotation. */
   ejectedUntilMs = 0;
   /** In a row, for the doubling. */
   ejections = 0;
   returnedMs = Number.NEGATIVE_INFINITY;
-  /** It is out because an operator says so, and nothing has shown it here yet. */
+  /** It is out of rotation because an operator reported it, and nothing was measured here since. */
   isReported = false;
-  /** The attempt that tries it is out. */
+  /** The attempt that tries it is in flight. */
   isTried = false;
   /** When its last attempt settled; null before the first. */
   settledMs: number | null = null;
@@ -67,7 +67,7 @@ export class Endpoint implements EndpointStats, PoolSeat {
     this.failuresInTargetRow++;
   }
 
-  /** One more attempt that is out and overdue; the oldest comes first. */
+  /** One more attempt in flight is overdue; called for the oldest first. */
   countOverdue(sentMs: number, isInRow: boolean): void {
     if (this.failuresInRow === 0 && this.window.overdue === 0) this.rowSentMs = sentMs;
     this.window.setOverdue(this.window.overdue + 1, this.window.overdueInRow + (isInRow ? 1 : 0));

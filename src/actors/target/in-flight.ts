@@ -1,4 +1,4 @@
-// The attempts of one target that are out, oldest first.
+// The attempts of one target that are in flight, oldest first.
 //
 // IN-FLIGHT-1. Beginning and ending an attempt takes constant time and allocates nothing: the attempts are the links of the list.
 import type { Endpoint } from './endpoint.js';
@@ -9,15 +9,15 @@ export class Attempt {
   permit = 0;
   /** When it was admitted, monotonic. */
   startedMs = 0;
-  /** Where it was sent; null where the version has no instance rows. */
+  /** The endpoint that it was sent to; null if the version has no instance rows. */
   endpoint: Endpoint | null = null;
   /** The endpoint's term at that time: one of an earlier term is none of the target's business any more. */
   term = 0;
   /** It tries an endpoint that is out of rotation, and counts for that one alone. */
   isReadmission = false;
-  /** Number of the look that found it overdue; -1: none. */
+  /** Number of the scan that found it overdue; -1: none. */
   overdueLook = -1;
-  /** That look found it to lengthen a row of failures. */
+  /** That scan counted it as part of a row of failures. */
   isOverdueInRow = false;
   older: Attempt | null = null;
   newer: Attempt | null = null;

@@ -1,15 +1,15 @@
-// Which endpoints of one target take calls: ejects those that fail while others do not, and lets them back in.
+// Which endpoints of one target get calls: ejects those that fail while others do not, and returns them to rotation.
 //
-// OUTLIER-DETECTOR-1. What an ejected endpoint did leaves the target's decision window at that moment, and what is still out to it never
-//     comes in: ejection comes before the breaker.
-// OUTLIER-DETECTOR-2. An endpoint that is out is tried by one call or check at a time once its time is over. That one counts for the endpoint
-//     alone: a success brings it back, a failure doubles its time.
-// OUTLIER-DETECTOR-3. When the breaker opens, ejected endpoints may be tried as soon as calls pass again: those in rotation were no better.
-// OUTLIER-DETECTOR-4. Where a call had to use one that is out, since none was left (panic), its success brings that one back at once.
-// OUTLIER-DETECTOR-5. Judging all of them at a tick costs as much as looking at each once.
-// OUTLIER-DETECTOR-6. Another ejection_seconds never lengthens a time that runs: it ends when it would have, or sooner.
-// OUTLIER-DETECTOR-7. Of instances that share a subject, one that an operator reports gets no calls and no trials, for NATS picks among them:
-//     what a call shows is not about it. It is withheld until an operator says otherwise, or resets.
+// OUTLIER-DETECTOR-1. What an ejected endpoint did leaves the target's decision window at that moment, and what is still in flight to it is
+//     never counted there: ejection precedes the breaker.
+// OUTLIER-DETECTOR-2. An ejected endpoint is tried by one call or check at a time once its time is over. That attempt counts for the endpoint
+//     alone: a success returns it to rotation, a failure doubles its time.
+// OUTLIER-DETECTOR-3. When the breaker opens, ejected endpoints may be tried as soon as calls pass again, since those in rotation were no better.
+// OUTLIER-DETECTOR-4. If a call had to use an ejected endpoint because none was left (panic), its success returns it immediately.
+// OUTLIER-DETECTOR-5. Evaluating all of them at a tick visits each once.
+// OUTLIER-DETECTOR-6. A changed ejection_seconds never lengthens a running time: it ends when it would have, or sooner.
+// OUTLIER-DETECTOR-7. Of instances that share a subject, one that an operator reports unhealthy gets no calls and no trials: NATS picks
+//     among them, so a call proves nothing about it. It is withheld until an operator reports otherwise, or resets.
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import {
   type EjectionReason,
@@ -99,7 +99,7 @@ export class OutlierDetector {
     this.#endpoints.delete(subject);
   }
 
-  /** OUTLIER-DETECTOR-2: of one that is out, whether it may be tried now. */
+  /** OUTLIER-DETECTOR-2: whether an endpoint out of rotation may be tried now. */
   isDue(endpoint: Endpoint, nowMs: number): boolean {
     return !endpoint.isTried && endpoint.ejectedUntilMs <= nowMs;
   }
@@ -114,7 +114,7 @@ export class OutlierDetector {
     return due;
   }
 
-  /** Takes down an attempt's end. False: it counts for the endpoint alone (OUTLIER-DETECTOR-1, OUTLIER-DETECTOR-2). */
+  /** Records an attempt's end. False: it counts for the endpoint alone (OUTLIER-DETECTOR-1, OUTLIER-DETECTOR-2). */
   settle(attempt: Attempt, endpoint: Endpoint, outcome: Outcome, nowMs: number): boolean {
     endpoint.settledMs = nowMs;
     if (attempt.term !== endpoint.term) return false;
@@ -129,13 +129,13 @@ export class OutlierDetector {
     return true;
   }
 
-  /** After a failure of `endpoint` or a look at what is overdue. True: it is out now. */
+  /** After a failure of `endpoint` or a scan for overdue attempts. True: it is out of rotation now. */
   ejectIfDue(endpoint: Endpoint, nowMs: number): boolean {
     if (!mayHaveReason(endpoint, nowMs)) return false;
     return this.#ejectAmong(endpoint, sumOf(this.#inRotation(), nowMs), nowMs);
   }
 
-  /** Judges all of them, at a tick. OUTLIER-DETECTOR-5. */
+  /** Evaluates all of them, at a tick. OUTLIER-DETECTOR-5. */
   review(nowMs: number): void {
     let all: EndpointStatsSum | null = null;
     for (const endpoint of this.#usableList) {
@@ -159,8 +159,8 @@ export class OutlierDetector {
   }
 
   /**
-   * An operator says that it is unhealthy: it has to prove itself. `limited`: only as far as EJECTION-4 of domain/breaker/ejection.ts lets one
-   * more go. False: it stays.
+   * An operator reports it unhealthy: it has to prove itself. `limited`: only if EJECTION-4 of domain/breaker/ejection.ts allows one
+   * more ejection. False: it stays.
    */
   reportUnhealthy(subject: string, limited: boolean, nowMs: number): boolean {
     const endpoint = this.at(subject);
@@ -188,13 +188,13 @@ export class OutlierDetector {
     return this.#withholding;
   }
 
-  /** An instance is not withheld any more, without a word of an operator: it is gone, or its endpoint is reported as a whole. */
+  /** An instance is no longer withheld, without a report of an operator: it was removed, or its endpoint is reported as a whole. */
   release(endpoint: Endpoint, instanceId: string): void {
     endpoint.withheld.delete(instanceId);
     if (endpoint.withheld.size === 0) this.#withholding.delete(endpoint);
   }
 
-  /** An operator takes a report back, or (`isHealthy`) says that it is well, whatever was measured. */
+  /** An operator withdraws a report, or (`isHealthy`) reports it healthy, whatever was measured. */
   takeBack(subject: string, instanceId: string, isHealthy: boolean, nowMs: number): void {
     const endpoint = this.at(subject);
     const reason = isHealthy ? 'reported_healthy' : 'report_withdrawn';
@@ -212,7 +212,7 @@ export class OutlierDetector {
     for (const endpoint of this.#endpoints.values()) endpoint.ejectedUntilMs = Math.min(endpoint.ejectedUntilMs, nowMs);
   }
 
-  /** A person's reset: everybody is back, and what they did is forgotten. */
+  /** An operator's reset: all endpoints are in rotation, and what was measured of them is dropped. */
   reset(nowMs: number): void {
     for (const endpoint of this.#endpoints.values()) {
       endpoint.health.clear();
@@ -228,7 +228,7 @@ export class OutlierDetector {
     }
   }
 
-  /** The target's decision window is empty: so are its parts. */
+  /** The target's decision window was emptied: its parts are too. */
   clearWindows(): void {
     for (const endpoint of this.#endpoints.values()) endpoint.window.clear();
   }
@@ -251,14 +251,14 @@ export class OutlierDetector {
     endpoint.isInRotation = false;
     endpoint.term++;
     endpoint.isTried = false;
-    // A whole window in rotation means that the last ejection is over and done with.
+    // After a whole window in rotation the last ejection no longer counts.
     if (nowMs - endpoint.returnedMs >= window.windowMs) endpoint.ejections = 0;
     this.#putOff(endpoint, nowMs);
     this.#findOut();
     this.#deps.onChange(endpoint, { type: 'ejected', reason, evidence });
   }
 
-  /** Out for as long as the number of ejections in a row, one more than before, demands. */
+  /** Takes it out of rotation, for a time that doubles with each ejection in a row. */
   #putOff(endpoint: Endpoint, nowMs: number): void {
     endpoint.ejections++;
     endpoint.ejectedUntilMs = nowMs + ejectionMs(endpoint.ejections, this.#deps.settings().ejection_seconds);

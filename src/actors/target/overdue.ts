@@ -1,10 +1,10 @@
-// Which attempts of one target are overdue: out for twice the p99 of its health window.
+// Which attempts of one target are overdue: in flight for more than twice the p99 of its health window.
 //
-// OVERDUE-1. Each look counts them anew, those of the present generation that are their target's business; one that settles is no
-//     longer counted. So the count is never more than the last look found.
-// OVERDUE-2. None is if that time is not known from MIN_SAMPLES at least, or where it reaches the timeout; and none within MIN_MS: a
-//     pause of the extension shorter than that is no hang, however fast it is else.
-// OVERDUE-3. The time until NATS last stood still is not counted: what was in flight then has all of its time from there on.
+// OVERDUE-1. Each scan counts them anew: those of the present generation that count for their target. One that settles is no
+//     longer counted, so the count is never more than the last scan found.
+// OVERDUE-2. None is overdue if that time is not known from at least MIN_SAMPLES, or reaches the timeout; and none within MIN_MS: a
+//     shorter pause of the extension is no hang, however fast it is otherwise.
+// OVERDUE-3. The time until NATS last stood still is not counted: an attempt that was in flight then has its full time from there on.
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { HealthWindow } from '../../domain/health/health-window.js';
 import type { Endpoint } from './endpoint.js';

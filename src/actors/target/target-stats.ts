@@ -1,5 +1,5 @@
-// What is known of one target's attempts, whatever its breaker makes of them: the health window, counts,
-// what happened last, and who listens.
+// What is known of one target's attempts, independent of its breaker: the health window, counts, what happened last, and
+// whether anything responds.
 import { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { Counters } from '../../domain/health/counters.js';
 import { HEALTH_WINDOW_MS, HealthWindow } from '../../domain/health/health-window.js';
@@ -11,11 +11,11 @@ const TRIAL_EVERY = 10;
 export class TargetStats {
   readonly health = new HealthWindow();
   /**
-   * What health-based routing judges it by: attempts since its breaker last half-opened or closed, and admitted since. What was
-   * before has had its consequence when it opened.
+   * What health-based routing evaluates: attempts since its breaker last half-opened or closed, and admitted since. Earlier ones
+   * had their consequence when it opened.
    */
   readonly routing = new DecisionWindow(HEALTH_WINDOW_MS);
-  /** Monotonic; null where there was none. */
+  /** Monotonic; null: none so far. */
   readonly last: { successMs: number | null; failureMs: number | null; latencyMs: number | null } = {
     successMs: null,
     failureMs: null,
@@ -74,7 +74,7 @@ export class TargetStats {
     return successMs !== null && nowMs - successMs <= windowMs && nowMs - place.absentSinceMs < graceMs;
   }
 
-  /** True for one of ten calls: a version that is passed over for its success rate still gets those. */
+  /** True for one of ten calls: a version that is skipped for its success rate still gets those. */
   isTrialDue(): boolean {
     this.#passedOver = (this.#passedOver + 1) % TRIAL_EVERY;
     return this.#passedOver === 0;

@@ -44,7 +44,7 @@ export interface TargetOptions
   readonly counters?: Counters;
   /** Called after the change is in force; must not throw. */
   readonly onEvent: (target: Target, event: BreakerEmitted) => void;
-  /** Likewise, for an endpoint that went or came back. */
+  /** Likewise, for an endpoint that left rotation or returned. */
   readonly onRotation: (target: Target, endpoint: Endpoint, change: RotationChange) => void;
   /** Something that reports show may have changed; called with each attempt that ends. Must not throw. */
   readonly onTouched?: () => void;
@@ -57,8 +57,8 @@ interface Trip {
 }
 
 /**
- * An attempt always ends: by its timeout, which waits for a round trip to NATS and, where NATS stood still, runs once more, or
- * with the connection, which is given up after six seconds of silence. The lease is for what does not end all the same.
+ * An attempt always ends: by its timeout, which waits for a round trip to NATS and, if NATS stood still, runs once more, or
+ * with the connection, which is given up after six seconds of silence. The lease is for an attempt that does not end even so.
  */
 const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
 
@@ -81,7 +81,7 @@ export class Target {
   readonly #slowStart = new SlowStart();
   #settings: BreakerSettings;
   #timeoutMs: number;
-  /** Attempts of the present generation that are out, and of the one before when it ended. */
+  /** Attempts of the present generation that are in flight, and of the one before when it ended. */
   #outNow = 0;
   #outBefore = 0;
   #hadTraffic = false;
@@ -145,7 +145,7 @@ export class Target {
     return this.#breaker.openRemainingMs(nowMs);
   }
 
-  /** Probes that are out. */
+  /** Probes in flight. */
   get probes(): number {
     return this.#breaker.probes;
   }
@@ -154,12 +154,12 @@ export class Target {
     return this.#breaker.recovery(nowMs);
   }
 
-  /** Attempts that are out, those whose caller has his answer already included. */
+  /** Attempts in flight, including those whose caller has its answer already. */
   get inFlight(): number {
     return this.#inFlight.count;
   }
 
-  /** Why it opened last; null where it never did in this process, or since a reset. */
+  /** Why it opened last; null: never in this process, or not since a reset. */
   get lastTrip(): Trip | null {
     return this.#lastTrip;
   }
@@ -173,7 +173,7 @@ export class Target {
     return this.#breaker.watch(observer);
   }
 
-  /** What `tryAdmit` would say and take nothing: a refusal, or 0 where there is a permit. */
+  /** What `tryAdmit` would return, without taking a permit: a refusal, or 0 if there is a permit. */
   refusal(nowMs: number): Admission {
     const breaker = this.#breaker;
     switch (breaker.mode) {
@@ -213,7 +213,7 @@ export class Target {
     return breaker.generation;
   }
 
-  /** The attempt is sent now, to `endpoint` where the version has instances. TARGET-2: `settle` ends it. */
+  /** The attempt is sent now, to `endpoint` if the version has instances. TARGET-2: `settle` ends it. */
   begin(attempt: Attempt, permit: Admission, endpoint: Endpoint | null, isReadmission: boolean, nowMs: number): void {
     attempt.permit = permit;
     attempt.startedMs = nowMs;
@@ -229,14 +229,14 @@ export class Target {
     if (permit === this.#breaker.generation) this.#outNow++;
   }
 
-  /** A permit that `tryAdmit` gave at `nowMs` and that nothing is sent with. */
+  /** Returns a permit that `tryAdmit` gave at `nowMs`, and with which nothing was sent. */
   giveBack(permit: Admission, nowMs: number): void {
     const { mode, generation } = this.#breaker;
     if (permit === generation && mode === 'halfOpen')
       this.#breaker.send({ type: 'probe.released', startedMs: nowMs, nowMs });
   }
 
-  /** TARGET-2. `latencyMs` is not read where the outcome is neutral. */
+  /** TARGET-2. `latencyMs` is not read if the outcome is neutral. */
   settle(attempt: Attempt, outcome: Outcome, latencyMs: number, nowMs: number): void {
     const { endpoint, permit } = attempt;
     const { mode, generation } = this.#breaker;
@@ -267,7 +267,7 @@ export class Target {
     return isRestart && this.#breaker.mode !== 'halfOpen';
   }
 
-  /** Looks for what is overdue and evaluates the rules, where there was traffic since the last tick or anything is out. */
+  /** Scans for overdue attempts and evaluates the rules, if there was traffic since the last tick or anything is in flight. */
   tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
     if (!this.#hadTraffic && this.#inFlight.count === 0) return;
     this.#hadTraffic = false;
@@ -279,7 +279,7 @@ export class Target {
     this.#breaker.send({ type: 'tick', nowMs });
   }
 
-  /** A command of a person or the registry. */
+  /** A command of an operator or of the registry. */
   send(event: BreakerEvent): void {
     if (event.type === 'breaker.reset' || event.type === 'breaker.enable') this.#begunAnew();
     if (event.type === 'breaker.reset') {
@@ -288,7 +288,7 @@ export class Target {
       this.#lastTrip = null;
       this.#onTouched();
     }
-    // How many calls there were before it was switched off says nothing about now.
+    // The number of calls before it was disabled says nothing about now.
     if (event.type === 'breaker.enable') this.#slowStart.forget();
     this.#breaker.send(event);
   }
@@ -353,7 +353,7 @@ export class Target {
     if (this.#slowStart.isComplete) this.#breaker.send({ type: 'ramp.completed', nowMs });
   }
 
-  /** What routing and balancing have against it is over and done with. */
+  /** What routing and balancing measured of it no longer counts. */
   #begunAnew(): void {
     this.measured.routing.clear();
     for (const endpoint of this.rotation.endpoints) if (endpoint.isInRotation) endpoint.recent.clear();
@@ -363,7 +363,7 @@ export class Target {
     if (event.type === 'breaker.opened') {
       this.counters.trips++;
       this.#lastTrip = { reason: event.reason, evidence: event.evidence };
-      // The attempt whose failure opened it, where one did, is no longer among them.
+      // The attempt whose failure opened it, if one did, is no longer among them.
       if (!event.reopened) this.#slowStart.opened(this.#outBefore + 1, event.nowMs);
       this.rotation.hasten(event.nowMs);
     }
