@@ -99,7 +99,7 @@ const rowOf = (extension: Extension, name: RowName): Extension | Version | undef
 
 function withSwitches(extension: Extension, name: RowName, switches: Switches): Extension {
   if (name === null) return { ...extension, ...switches };
-  // Who switched it, and automatically or not, is kept of extensions alone.
+  // Which actor switched it, and whether automatically, is kept for extensions only.
   const { autoDisabled: _, switchedBy: __, ...own } = switches;
   return { ...extension, versions: extension.versions.map((v) => (v.version === name ? { ...v, ...own } : v)) };
 }

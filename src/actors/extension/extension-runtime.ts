@@ -59,7 +59,7 @@ export class ExtensionRuntime {
   /** Calls that hold a place: unanswered ones, and answered ones whose attempt is still in flight. */
   inFlight = 0;
   readonly instanceStatuses = new InstanceStatuses();
-  /** Version whose breaker the extension's published row holds; null: there is no such row, as far as is known. */
+  /** Version whose breaker the extension's published row holds; null: there is no such row, as far as known. */
   publishedVersion: string | null;
   readonly #deps: RuntimeDeps;
   readonly #set: ServiceSet;
@@ -72,7 +72,7 @@ export class ExtensionRuntime {
   /** EXTENSION-RUNTIME-2. Number of the last change that was begun. */
   #change = 0;
   #isChanging = false;
-  /** Called when no change is under way any more. */
+  /** Called when no change is in progress any more. */
   #waiting: (() => void)[] = [];
   readonly #decisions: DecisionEffects;
 
@@ -157,7 +157,7 @@ export class ExtensionRuntime {
     return this.#gate;
   }
 
-  /** Calls `then` when every change so far is in force, which is at once unless one takes several turns of the event loop. */
+  /** Calls `then` when every change so far is in force, which is immediately unless one takes several turns of the event loop. */
   whenSettled(then: () => void): void {
     if (this.#isChanging) this.#waiting.push(then);
     else then();
@@ -178,13 +178,13 @@ export class ExtensionRuntime {
     yield* this.#takingReports(read, true, isNewHistory);
   }
 
-  /** The auto-manager's own write, known here before the feed tells it. */
+  /** The auto-manager's own write, known here before the feed delivers it. */
   noteAutoChange(enabled: boolean, revision: number): void {
     const switches = { enabled, autoDisabled: !enabled, switchedBy: AUTO_MANAGER, revision };
     if (this.#rows.write(null, switches)) this.#takeOver();
   }
 
-  /** A verb was written to a version's row, or to the extension's own (null); known here before the feed tells it. */
+  /** A verb was written to a version's row, or to the extension's own (null); known here before the feed delivers it. */
   noteVerb(version: string | null, row: WrittenRow, decision: Decision): void {
     this.#forget(version);
     const isNews = this.#rows.write(version, { ...row, ...trailAfter(decision) });
@@ -282,7 +282,7 @@ export class ExtensionRuntime {
     for (const then of this.#waiting.splice(0)) then();
   }
 
-  /** Those that the operator looks at first. */
+  /** The version that the verb names and the default first: an operator looks at these. */
   #firstToLast(decided: { readonly version: string | null } | null): Iterable<Service> {
     const meant = decided?.version == null ? undefined : this.#set.get(decided.version);
     const first = [meant, this.#set.default].filter((service) => service !== undefined && service !== null);

@@ -1,8 +1,8 @@
 // Reports of operators on instances, brought to the endpoints of the targets they serve.
 //
-// INSTANCE-REPORTS-1. `unhealthy` takes an instance out of rotation: with its endpoint, which is tried later, or, if other instances that take
+// INSTANCE-REPORTS-1. `unhealthy` takes an instance out of rotation: with its endpoint, which is tried later, or, if other instances that get
 //     calls share its subject, alone (OUTLIER-DETECTOR-7). A report that would leave less than half of a version's endpoints in rotation is refused.
-// INSTANCE-REPORTS-2. `healthy` returns it to rotation at once, whatever was measured; any other status only withdraws a report.
+// INSTANCE-REPORTS-2. `healthy` returns it to rotation immediately, whatever was measured; any other status only withdraws a report.
 import type { Instance } from '../../domain/registry/extension.js';
 import type { Steps } from '../../domain/steps.js';
 import type { InstanceReport } from './instance-status.js';

@@ -1,13 +1,13 @@
-// What `health_status` says of one extension's instances: written for people and other programs, and read as a report of
-// theirs where it was not written by a daemon.
+// `health_status` of one extension's instances: written for operators and other programs, and read as a report of theirs if it
+// was not written by a daemon.
 //
-// INSTANCE-STATUS-1. A report is taken once: its id is another than that of the one before. A row without ids, as an old daemon left it, is a
-//     report where its revision has moved and it says something else than it did. The first that is read of a row is one
-//     where it says `unhealthy`, no matter who wrote it.
+// INSTANCE-STATUS-1. A report is taken once: its id differs from that of the one before. A row without ids, as an old daemon left it, is a
+//     report if its revision has moved and its status differs. The first reading of a row is a report if it says
+//     `unhealthy`, whatever wrote it.
 // INSTANCE-STATUS-2. A row is written when its status changes, and once a REFRESH_MS while its instance has traffic: only what was measured
-//     here, or else two daemons would pass each other's reports to and fro. A reset takes an `unhealthy` back.
-// INSTANCE-STATUS-3. What a report says stands until it is taken back, or a call or check has shown here how it is. It is never written
-//     over by what was measured before it.
+//     here, or two daemons would write each other's reports back and forth. A reset withdraws an `unhealthy`.
+// INSTANCE-STATUS-3. A report is in force until it is withdrawn, or a call or check has measured the instance here. It is never overwritten by
+//     what was measured before it.
 
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
 import { type HealthStatus, type Instance, isSameRow } from '../../domain/registry/extension.js';

@@ -1,9 +1,9 @@
-// With what a target begins that was not there before: its facts as they are stored, as far as they still count.
+// What a new target begins with: its stored facts, as far as they still apply.
 //
-// RESTORED-STATE-1. The published row tells of the version that it names, and of no other; one that names none tells of the default.
-// RESTORED-STATE-2. What an operator put back after the breaker had opened, or after a daemon wrote last of it, begins as it was put back, also
-//     where no daemon ran then.
-// RESTORED-STATE-3. It is never open for longer than the settings of today allow.
+// RESTORED-STATE-1. The published row applies to the version that it names, and to no other; one that names none applies to the default.
+// RESTORED-STATE-2. A target that an operator restored after the breaker had opened, or after a daemon last wrote its row, begins as it was restored,
+//     also if no daemon ran then.
+// RESTORED-STATE-3. It is never open for longer than the present settings allow.
 
 import { openMs } from '../../domain/breaker/trip.js';
 import type { Version } from '../../domain/registry/extension.js';
@@ -48,7 +48,7 @@ export function factsOf(row: BreakerFactsRow, settings: BreakerSettings, puts: r
   };
 }
 
-/** Closed by a person, over what is stored. */
+/** Closed by an operator, over what is stored. */
 export const putBackToClosed = (row: BreakerFactsRow | null): BreakerFacts => ({
   ...NO_FACTS,
   epoch: (row?.epoch ?? 0) + 1,

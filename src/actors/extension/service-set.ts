@@ -142,7 +142,7 @@ export class ServiceSet {
   }
 
   #newTarget(version: Version, isDefault: boolean, { before, extension, entry }: SetChange): Target {
-    // SERVICE-SET-2: what is published tells of the version that is the default until now.
+    // SERVICE-SET-2: what is published describes the version that is the default until now.
     const row = storedRow(entry, version, isDefault && this.#default === null);
     this.stored.set(version.version, row);
     // Until now it was disabled: an operator enabled it.

@@ -1,6 +1,6 @@
-// What a version can be called by: its row, its target, and the routes to where it answers, made once per change.
+// How a version is called: its row, its target, and the routes to its instances, made once per change.
 //
-// SERVICE-1. An instance that was deleted and inserted again begins anew: nothing that is known of its subject concerns it, unless
+// SERVICE-1. An instance that was deleted and inserted again begins anew: nothing that was measured of its subject applies to it, unless
 //      another instance with that subject stayed.
 import { isDeepStrictEqual } from 'node:util';
 import { type Extension, type Instance, isSameRow, type Version } from '../../domain/registry/extension.js';
@@ -12,11 +12,11 @@ import type { PrepareRoute, Route } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';
 import type { Target } from '../target/target.js';
 
-/** A version that can be called: what it is, what guards it, and where it answers. */
+/** A version that can be called: its row, the target that guards it, and its routes. */
 export interface Service {
   readonly version: Version;
   readonly target: Target;
-  /** Where the version has no instance rows: its own subject. */
+  /** Used if the version has no instance rows: its own subject. */
   readonly ownRoute: Route;
   /** null: no instance rows, the subject's queue group is the pool. */
   readonly pool: InstancePool<Endpoint, Route> | null;
@@ -34,7 +34,7 @@ export interface Service {
 /** `Extreg-Config` is delivered up to this size. */
 const MAX_CONFIG_BYTES = 8192;
 
-/** `previous`: the version's service until now, whose routes and turns stay where nothing about them changes. */
+/** `previous`: the version's service until now, whose routes and turns stay if nothing about them changes. */
 export function* makingService(
   extension: Extension,
   version: Version,

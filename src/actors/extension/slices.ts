@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.js';
 /** A slice ends with the first step after this time, unless another one is given. */
 const SLICE_MS = 4;
 
-/** Completes when the work is done, with an error where a step throws. What is left is dropped with the subscription. */
+/** Completes when the work is done, with an error if a step throws. What is left is dropped with the subscription. */
 export function inSlices(steps: Steps<void>, clock: Clock, sliceMs = SLICE_MS): Observable<never> {
   return new Observable((subscriber) => {
     let timer: unknown = null;
