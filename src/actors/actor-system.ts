@@ -81,15 +81,15 @@ export interface ActorSystemSettings {
   readonly breakerDefaults: BreakerSettings;
   readonly autoDisableOnCircuitOpen: boolean;
   readonly autoEnableOnCircuitClose: boolean;
-  /** Calls under way at a time, of all extensions. */
+  /** Calls in flight at a time, of all extensions. */
   readonly maxInFlight: number;
   readonly maxBudgetMs: number;
   readonly absenceGraceMs: number;
-  /** What a caller's environment is, whatever he says; null: what he says. */
+  /** The environment of every call, whatever the caller says; null: the caller's. */
   readonly environment: string | null;
-  /** Whether a default version that takes no call, or fails too often, is passed over. */
+  /** Whether a default version that accepts no calls, or fails too often, is skipped. */
   readonly healthBasedRouting: boolean;
-  /** Under it, a default version is passed over, an instance is degraded, and an extension has a high failure rate; 0..1. */
+  /** Below it, a default version is skipped, an instance is degraded, and an extension has a high failure rate; 0..1. */
   readonly minSuccessRate: number;
 }
 

@@ -1,4 +1,4 @@
-// What follows from what targets do: events, log lines, facts for the audit trail, and who has to act on it.
+// What follows from what targets do: events, log lines, facts for the audit trail, and the parts that have to act on it.
 //
 // BREAKER-EVENTS-1. A transition is logged and published immediately and persisted asynchronously: nothing waits for the database.
 // BREAKER-EVENTS-2. The listeners are called within an actor's step, which an exception would end: none of them throws.

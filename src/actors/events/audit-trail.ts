@@ -1,7 +1,7 @@
 // Audit facts on their way to the database: at most LIMIT wait; beyond it the oldest are dropped and counted. Each was
 // logged in full when it happened (notices.ts, NOTICES-1), so a dropped one is in the log still.
 //
-// AUDIT-TRAIL-1. Facts are written in the order they happened, each once: each has an id, by which it is known where an answer was lost.
+// AUDIT-TRAIL-1. Facts are written in the order they happened, each once: each has an id, by which one whose answer was lost is recognised.
 //     While the database is away they wait.
 
 import type { Logger } from '../../telemetry/log.js';

@@ -1,4 +1,4 @@
-// Tells what happened: one log line, one NATS event and, for what belongs there, one audit fact per notice.
+// Publishes what happened: one log line, one NATS event and, for audited events, one audit fact per notice.
 //
 // NOTICES-1. A notice is logged in full before anything else, so that nothing that happened depends on NATS or the database.
 // NOTICES-2. A publisher that throws is logged, and ends neither the notice nor the breaker's step that it reports.
