@@ -9,8 +9,8 @@
 // BREAKER-MACHINE-4. Facts, not snapshots, are restored: `restoring` boots into the state that the facts and the time left call for.
 // BREAKER-MACHINE-5. Entering a state empties the window and draws a generation as part of the transition itself: ask a live breaker for
 //     its snapshot, never `snapshot.can(event)`, which would do both.
-// BREAKER-MACHINE-6. After probes closed it, or a person enabled it, it is recovering first: a slow start, which ends with its time or when
-//     its target says that it is through. Whatever closed does, recovering does too.
+// BREAKER-MACHINE-6. After probes closed it, or an operator enabled it, it is recovering first: a slow start, which ends with its time or when
+//     its target reports that it is complete. Whatever closed does, recovering does too.
 // BREAKER-MACHINE-7. Other settings never lengthen a time that runs: it ends when it would have, or sooner, as the settings in force say
 //     from now on. The open time is one, and the slow start, and the lease of a probe. (An open breaker then begins a new
 //     generation, which has no effect: it has no permits in flight.)
@@ -21,7 +21,7 @@ import { endsBy, evaluateTrip, isHighFailureCount, openMs, type TripReason } fro
 import { evidenceOf, type TripEvidence } from '../domain/breaker/trip-evidence.js';
 import type { BreakerContext, BreakerEmitted, BreakerEvent, BreakerInput } from './breaker-types.js';
 
-/** Timers below 0, NaN or beyond this fire at once; NaN counts as over. */
+/** Timers below 0, NaN or beyond this fire immediately; NaN counts as over. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 const delay = (ms: number): number => (ms > 0 ? Math.min(Math.ceil(ms), MAX_DELAY_MS) : 0);
 
@@ -164,7 +164,7 @@ export const breakerMachine = setup({
       closedAtMs: ({ context, event }) => timeOf(event, context),
       rampUntilMs: ({ context, event }) => timeOf(event, context) + context.settings.recovery_ramp_seconds * 1000,
       openedAtMs: null,
-      // What a person closed is no recovery.
+      // What an operator closed is no recovery.
       recoveries: ({ context, event }) => (event.type === 'probe.succeeded' ? context.recoveries + 1 : 0),
     }),
     forgetTrips: assign({ trips: 0, tripReason: null }),
@@ -240,7 +240,7 @@ export const breakerMachine = setup({
           { guard: 'hasWarning', actions: 'warn' },
         ],
         'breaker.probe': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
-        // There is nothing to tell: it did not close.
+        // Nothing is emitted: it did not close.
         'breaker.reset': { target: 'closed', reenter: true, actions: ['forgetTrips', 'countTransition'] },
         'breaker.enable': { target: 'closed.recovering', reenter: true, actions: 'countTransition' },
       },
@@ -312,14 +312,14 @@ export const breakerMachine = setup({
         },
       },
     },
-    /** A person keeps every call away, probes too. */
+    /** An operator keeps every call away, probes too. */
     isolated: {
       entry: ['startGeneration', 'noteIsolated'],
       on: {
         'breaker.release': { target: 'halfOpen', actions: ['countTransition', 'tellHalfOpened'] },
       },
     },
-    /** A person lets every call through; it still records, and says when it would have opened. */
+    /** An operator lets every call through; it still records, and emits when it would have opened. */
     forcedClosed: {
       entry: ['startGeneration', 'noteClosed'],
       on: {

@@ -1,4 +1,4 @@
-// What goes into a breaker and comes out of it: input, context, events, and what it tells.
+// What goes into a breaker and comes out of it: input, context, events, and what it emits.
 import type { DecisionWindow } from '../domain/breaker/decision-window.js';
 import type { TripReason } from '../domain/breaker/trip.js';
 import type { TripEvidence } from '../domain/breaker/trip-evidence.js';
@@ -29,7 +29,7 @@ export interface BreakerInput {
   readonly nextGeneration: () => number;
   readonly override: 'isolated' | 'forced_closed' | null;
   readonly facts: BreakerFacts;
-  /** It was switched off automatically, whatever its stored facts say: it has to prove itself. */
+  /** It was disabled automatically, whatever its stored facts say: it has to prove itself. */
   readonly mustProve: boolean;
 }
 
@@ -64,7 +64,7 @@ export type BreakerEvent =
   | { type: 'open.elapsed'; nowMs: number }
   | { type: 'probe.started'; nowMs: number }
   | { type: 'probe.succeeded' | 'probe.failed' | 'probe.released'; startedMs: number; nowMs: number }
-  /** Commands of a person or of the registry. */
+  /** Commands of an operator or of the registry. */
   | { type: 'breaker.isolate' | 'breaker.force_close' | 'breaker.release' | 'breaker.reset'; nowMs: number }
   /** Half-open now, whatever it was. */
   | { type: 'breaker.probe'; nowMs: number }
@@ -74,14 +74,14 @@ export type BreakerEvent =
   | { type: 'ramp.completed'; nowMs: number }
   /** A new generation in the same state. */
   | { type: 'breaker.renew'; nowMs: number }
-  /** Other code answers now: an open breaker may probe it at once, any other renews. */
+  /** Other code answers now: an open breaker may probe it immediately, any other renews. */
   | { type: 'subject.changed'; nowMs: number }
   | { type: 'settings.changed'; settings: BreakerSettings; leaseMs: number; nowMs: number };
 
 export type BreakerEmitted =
   | { type: 'breaker.opened'; reason: TripReason; evidence: TripEvidence; reopened: boolean; nowMs: number }
   | { type: 'breaker.half_opened'; nowMs: number }
-  /** `recovered`: probes closed it; false: a person did. */
+  /** `recovered`: probes closed it; false: an operator did. */
   | { type: 'breaker.closed'; recovered: boolean; nowMs: number }
   | { type: 'breaker.would_open'; reason: TripReason; evidence: TripEvidence; nowMs: number }
   | { type: 'breaker.high_failure_count'; evidence: TripEvidence; nowMs: number };
