@@ -55,22 +55,22 @@ export class BreakerEvents {
       case 'breaker.opened': {
         // A re-opening is not audited: the trail would grow by a row per open time for as long as an outage lasts.
         const name = isDefault ? 'circuit_opened' : 'version_opened';
-        notices.tell({ ...about, event: name, audited: !event.reopened });
+        notices.publish({ ...about, event: name, audited: !event.reopened });
         break;
       }
       case 'breaker.half_opened':
-        notices.tell({ ...about, event: 'circuit_half_opened', audited: false });
+        notices.publish({ ...about, event: 'circuit_half_opened', audited: false });
         break;
       case 'breaker.closed': {
         const reason = event.recovered ? 'probes_succeeded' : 'reset';
-        notices.tell({ ...about, event: 'circuit_closed', reason, audited: true });
+        notices.publish({ ...about, event: 'circuit_closed', reason, audited: true });
         break;
       }
       case 'breaker.would_open':
-        notices.tell({ ...about, event: 'circuit_would_open', audited: false });
+        notices.publish({ ...about, event: 'circuit_would_open', audited: false });
         return;
       case 'breaker.high_failure_count':
-        notices.tell({ ...about, event: 'high_failure_count', audited: false });
+        notices.publish({ ...about, event: 'high_failure_count', audited: false });
         return;
       default:
         event satisfies never;
@@ -85,7 +85,7 @@ export class BreakerEvents {
       .instancesAt(target, endpoint.subject)
       .filter(({ id }) => (change.instanceId === undefined ? !endpoint.withheld.has(id) : id === change.instanceId));
     for (const instance of concerned)
-      notices.tell({
+      notices.publish({
         event: change.type === 'ejected' ? 'instance_ejected' : 'instance_returned',
         extensionId: runtime.id,
         version: target.version,
@@ -98,7 +98,7 @@ export class BreakerEvents {
   }
 
   #reportRefused(runtime: ExtensionRuntime, instance: Instance, problem: string): void {
-    this.#deps.notices.tell({
+    this.#deps.notices.publish({
       event: 'registry_row_rejected',
       extensionId: runtime.id,
       instance_id: instance.id,
@@ -113,7 +113,7 @@ export class BreakerEvents {
     const about = { extension_id: runtime.id, version: target.version, error: stackOf(error), given_up: givenUp };
     this.#deps.log.error({ event: 'actor_restarted', ...about });
     if (!givenUp) return;
-    this.#deps.notices.tell({
+    this.#deps.notices.publish({
       event: 'actor_failed',
       extensionId: runtime.id,
       version: target.version,

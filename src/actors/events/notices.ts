@@ -47,10 +47,10 @@ export class Notices {
     },
   ) {}
 
-  tell(notice: Notice): void {
+  publish(notice: Notice): void {
     const atMs = this.deps.wall();
-    const { extensionId, audited, ...told } = notice;
-    const event: RegistryEvent = { ...told, extension_id: extensionId, at: new Date(atMs).toISOString() };
+    const { extensionId, audited, ...about } = notice;
+    const event: RegistryEvent = { ...about, extension_id: extensionId, at: new Date(atMs).toISOString() };
     const { at: _, ...fields } = event;
     if (QUIET.has(notice.event)) this.deps.log.info(fields);
     else this.deps.log.warn(fields);

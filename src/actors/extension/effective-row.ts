@@ -15,7 +15,7 @@ export type Switches = Partial<
 interface Written {
   readonly switches: Switches;
   /** Of the row as the feed had delivered it when it was written. */
-  readonly toldRevision: number;
+  readonly deliveredRevision: number;
   readonly uid: string | null;
 }
 
@@ -23,30 +23,30 @@ interface Written {
 type RowName = string | null;
 
 export class RowInForce {
-  #told: Extension;
+  #delivered: Extension;
   readonly #written = new Map<RowName, Written>();
-  readonly #owed = new Map<RowName, Decision<BreakerVerb>>();
+  readonly #pending = new Map<RowName, Decision<BreakerVerb>>();
   #extension: Extension;
 
-  constructor(told: Extension) {
-    this.#told = told;
-    this.#extension = told;
+  constructor(read: Extension) {
+    this.#delivered = read;
+    this.#extension = read;
   }
 
   get extension(): Extension {
     return this.#extension;
   }
 
-  tell(told: Extension): void {
-    this.#told = told;
+  deliver(read: Extension): void {
+    this.#delivered = read;
     // EFFECTIVE-ROW-1. A revision below the one delivered before is that of a row that was inserted again.
-    for (const [name, { switches, toldRevision, uid }] of this.#written) {
-      const row = rowOf(told, name);
+    for (const [name, { switches, deliveredRevision, uid }] of this.#written) {
+      const row = rowOf(read, name);
       const isSame = row !== undefined && isSameRow(row, { uid });
-      if (!isSame || row.revision < toldRevision || row.revision >= switches.revision) this.#written.delete(name);
+      if (!isSame || row.revision < deliveredRevision || row.revision >= switches.revision) this.#written.delete(name);
     }
     // It was written, and the feed delivers it before the answer has come.
-    for (const [name, { id }] of this.#owed) if (rowOf(told, name)?.putBackId === id) this.#owed.delete(name);
+    for (const [name, { id }] of this.#pending) if (rowOf(read, name)?.putBackId === id) this.#pending.delete(name);
     this.#renew();
   }
 
@@ -57,38 +57,38 @@ export class RowInForce {
 
   /** False: the feed has delivered it, or something newer. */
   write(name: RowName, switches: Switches): boolean {
-    const row = rowOf(this.#withoutOwed(), name);
+    const row = rowOf(this.#withoutPending(), name);
     if (row === undefined || switches.revision <= row.revision) return false;
     const before = this.#written.get(name);
-    const toldRevision = before?.toldRevision ?? row.revision;
+    const deliveredRevision = before?.deliveredRevision ?? row.revision;
     this.#written.set(name, {
       switches: { ...before?.switches, ...switches },
-      toldRevision,
+      deliveredRevision,
       uid: row.uid ?? null,
     });
     this.#renew();
     return true;
   }
 
-  owe(name: RowName, decision: Decision<BreakerVerb>): void {
-    this.#owed.set(name, decision);
+  addPending(name: RowName, decision: Decision<BreakerVerb>): void {
+    this.#pending.set(name, decision);
     this.#renew();
   }
 
-  /** It is written, or void. */
+  /** What is pending for this row was written, or is superseded. */
   settle(name: RowName): void {
-    if (this.#owed.delete(name)) this.#renew();
+    if (this.#pending.delete(name)) this.#renew();
   }
 
-  #withoutOwed(): Extension {
-    let extension = this.#told;
+  #withoutPending(): Extension {
+    let extension = this.#delivered;
     for (const [name, { switches }] of this.#written) extension = withSwitches(extension, name, switches);
     return extension;
   }
 
   #renew(): void {
-    let extension = this.#withoutOwed();
-    for (const [name, decision] of this.#owed) extension = afterVerb(extension, name, decision);
+    let extension = this.#withoutPending();
+    for (const [name, decision] of this.#pending) extension = afterVerb(extension, name, decision);
     this.#extension = extension;
   }
 }

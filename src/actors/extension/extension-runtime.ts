@@ -173,7 +173,7 @@ export class ExtensionRuntime {
     this.#registered = registered;
     this.#entry = entry;
     if (isNewHistory) this.#rows.forgetWritten();
-    this.#rows.tell(read);
+    this.#rows.deliver(read);
     yield* this.#changing(null, isNewHistory);
     yield* this.#takingReports(read, true, isNewHistory);
   }
@@ -192,21 +192,21 @@ export class ExtensionRuntime {
   }
 
   /** A verb that is in force immediately, and pending in the database. */
-  owe(version: string | null, decision: Decision<BreakerVerb>): void {
+  addPending(version: string | null, decision: Decision<BreakerVerb>): void {
     this.#forget(version);
-    this.#rows.owe(version, decision);
+    this.#rows.addPending(version, decision);
     this.#takeOver({ version });
   }
 
-  /** A verb was written late: the pending one (`isOwed`), which is in force already, or one that was decided before it. */
-  noteLateVerb(version: string | null, row: WrittenRow, decision: Decision, isOwed: boolean): void {
-    if (isOwed) this.#rows.settle(version);
+  /** A verb was written late: the pending one (`isPending`), which is in force already, or one that was decided before it. */
+  noteLateVerb(version: string | null, row: WrittenRow, decision: Decision, isPending: boolean): void {
+    if (isPending) this.#rows.settle(version);
     this.#rows.write(version, { ...row, ...trailAfter(decision) });
     this.#takeOver();
   }
 
   /** What is pending will not be written. */
-  forgive(version: string | null): void {
+  dropPending(version: string | null): void {
     this.#rows.settle(version);
     this.#takeOver();
   }

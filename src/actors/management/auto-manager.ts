@@ -1,15 +1,15 @@
-// Switches extensions off and on in the registry as their breakers open and close.
+// Disables and enables extensions in the registry as their breakers open and close.
 //
 // AUTO-MANAGER-1. While the disable guard holds (disable-guard.ts) nothing is disabled, not even what was pending. Enabling is not held.
 // AUTO-MANAGER-2. Per extension only the latest wanted change is pending; while the database is away it waits.
-// AUTO-MANAGER-3. A change is applied only to the revision of the row it was decided on. If that has moved on, another decision was
-//     first: the change is dropped, and what is wanted is decided anew when the feed brings the new row.
+// AUTO-MANAGER-3. A change is applied only to the revision of the row it was decided on. If that has moved on, another decision came
+//     first: the change is dropped, and what is wanted is decided anew when the feed delivers the new row.
 // AUTO-MANAGER-4. The event is published after the commit, and the row's audit row is made by the commit itself.
-// AUTO-MANAGER-5. What another daemon switched off is switched on here only where this one's breaker has recovered too: one that was
-//     closed all along has nothing to say about it, and the two would undo each other's changes without end. A write whose
-//     answer was lost may be this one's own.
-// AUTO-MANAGER-6. What has to wait (AUTO-MANAGEMENT-4, AUTO-MANAGER-1) is not pending: a tick decides it again, on what is then. A restart forgets the damping: what
-//     was switched off has to prove itself to the new process anyhow.
+// AUTO-MANAGER-5. What another daemon disabled is enabled here only if this daemon's breaker has recovered too: a breaker that was closed
+//     throughout is no evidence, and the two daemons would undo each other's changes endlessly. A write whose answer was
+//     lost may be this daemon's own.
+// AUTO-MANAGER-6. What has to wait (AUTO-MANAGEMENT-4, AUTO-MANAGER-1) is not pending: a tick decides it again, on the state at that time. A restart forgets the damping: what
+//     was disabled has to prove itself to the new process anyway.
 // AUTO-MANAGER-7. A row that another transaction holds delays no other: it is tried after the others, once per pass.
 // AUTO-MANAGER-8. If the answer to a write was lost, its result is looked up before anything else is written to the row, even if the change
 //     is not wanted any more: what was applied is published, once.
@@ -29,7 +29,7 @@ export class AutoManager {
   readonly #owed = new Map<string, AutoChange>();
   /** AUTO-MANAGER-6. By the extension's id. */
   readonly #waiting = new Map<string, 'damped' | 'braked'>();
-  /** AUTO-MANAGER-5. Slots whose breaker was not closed here since their row was last on. */
+  /** AUTO-MANAGER-5. Runtimes whose breaker was not closed here since their row was last enabled. */
   readonly #witnessed = new WeakSet<ExtensionRuntime>();
   /** Revision that the last write for a runtime was decided on. While its row has it, the result of the write is unknown. */
   #tried = new WeakMap<ExtensionRuntime, number>();
@@ -48,7 +48,7 @@ export class AutoManager {
       readonly apply: ApplyAutoChange;
       readonly notices: Notices;
       readonly healthOf: (runtime: ExtensionRuntime) => JsonObject;
-      /** A person's verb waits to be written to the extension: it moves the row's revision, so it goes first. */
+      /** An operator's verb for the extension is pending: it moves the row's revision, so it is written first. */
       readonly isHeld: (extensionId: string) => boolean;
       /** A UUID. */
       readonly newId: () => string;
@@ -133,7 +133,7 @@ export class AutoManager {
         if (this.#held.has(id)) tried.add(id);
       }
     } finally {
-      // With the last look at what is wanted: a change that is wanted from now on begins another pass.
+      // In the same step as the last check of what is wanted: a change that is wanted from now on begins another pass.
       this.#writing = null;
     }
   }
@@ -178,7 +178,7 @@ export class AutoManager {
     else this.deps.log.info({ event: 'auto_change_stale', ...owed });
   }
 
-  /** To the end of the queue: one that cannot be written must not keep the others waiting. A newer wish stands. */
+  /** To the end of the queue: a change that cannot be written must not delay the others. A newer one replaces it. */
   #delay(id: string, error: unknown): void {
     const wish = this.#owed.get(id);
     if (wish !== undefined) {
@@ -227,14 +227,14 @@ export class AutoManager {
     const disabled = change.change === 'auto_disable';
     if (disabled) this.autoDisabledTotal++;
     const runtime = this.deps.runtimes.get(change.extension_id);
-    const tell = (): void => this.#tellApplied(change, revision, runtime);
-    if (runtime === undefined) return tell();
+    const publish = (): void => this.#publishApplied(change, revision, runtime);
+    if (runtime === undefined) return publish();
     runtime.noteAutoChange(!disabled, revision);
-    runtime.whenSettled(tell);
+    runtime.whenSettled(publish);
   }
 
-  #tellApplied(change: AutoChange, revision: number, runtime: ExtensionRuntime | undefined): void {
-    this.deps.notices.tell({
+  #publishApplied(change: AutoChange, revision: number, runtime: ExtensionRuntime | undefined): void {
+    this.deps.notices.publish({
       event: change.change === 'auto_disable' ? 'auto_disabled' : 'auto_enabled',
       extensionId: change.extension_id,
       actor: AUTO_MANAGER,
@@ -243,7 +243,7 @@ export class AutoManager {
       ...(runtime === undefined ? {} : { health: this.deps.healthOf(runtime) }),
       audited: false,
     });
-    // The breaker may have moved on while the write was under way.
+    // The breaker may have moved on while the write was in flight.
     if (runtime !== undefined) this.consider(runtime);
   }
 }

@@ -1,10 +1,10 @@
-// The brake of automatic management: counts how many extensions fail, holds while that is a mass failure, and tells it.
+// Holds automatic management back during a mass failure: counts how many extensions fail, and reports when it begins and ends.
 //
-// DISABLE-GUARD-1. It holds from the transition on that makes it one. Each transition changes the count by its own extension, a tick
-//     counts all anew where enough fail for it to matter: N extensions that open at once cost N steps.
-// DISABLE-GUARD-2. Between ticks the count does not know who had traffic since, so only a tick tells, and decides what was held back by
-//     a count that it does not confirm.
-// DISABLE-GUARD-3. An episode is reported when it begins and when it is over, which is when for RELEASE_MS it was none.
+// DISABLE-GUARD-1. It holds from the transition that makes it a mass failure. Each transition changes the count by its own extension; a tick
+//     recounts all of them if enough fail for it to matter: N extensions that open together cost N steps.
+// DISABLE-GUARD-2. Between ticks the count does not include which extensions had traffic since, so only a tick reports, and only a tick decides on what
+//     was held back by a count that it does not confirm.
+// DISABLE-GUARD-3. An episode is reported when it begins and when it ends, which is after RELEASE_MS without a mass failure.
 
 import { isMassFailure, MIN_FAILING, type TrafficState, trafficStateOf } from '../../domain/health/mass-failure.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
@@ -28,7 +28,7 @@ export class DisableGuard {
     },
   ) {}
 
-  /** Nothing is switched off while it does. */
+  /** Nothing is disabled while it does. */
   get holds(): boolean {
     return this.isOn || this.#isMassFailure;
   }
@@ -50,11 +50,11 @@ export class DisableGuard {
   tick(nowMs: number): void {
     if (this.isOn || this.#failing >= MIN_FAILING) this.#countAll(nowMs);
     if (this.#isMassFailure) {
-      if (!this.isOn) this.#tell('mass_failure');
+      if (!this.isOn) this.#publish('mass_failure');
       this.#lastMassMs = nowMs;
     } else if (this.#lastMassMs !== null && nowMs - this.#lastMassMs >= RELEASE_MS) {
       this.#lastMassMs = null;
-      this.#tell('mass_failure_ended');
+      this.#publish('mass_failure_ended');
     }
   }
 
@@ -69,8 +69,8 @@ export class DisableGuard {
     return isMassFailure(this.#failing, this.#withTraffic);
   }
 
-  #tell(event: 'mass_failure' | 'mass_failure_ended'): void {
-    this.deps.notices.tell({
+  #publish(event: 'mass_failure' | 'mass_failure_ended'): void {
+    this.deps.notices.publish({
       event,
       extensionId: '_',
       actor: AUTO_MANAGER,

@@ -19,7 +19,7 @@ export class FallbackTable {
     return this.#inForce.get(id) ?? NONE;
   }
 
-  /** After an update was carried out. */
+  /** After an update was applied. */
   *renewing(registered: ReadonlyMap<string, RegisteredExtension>, plan: RegistryPlan): Steps<void> {
     for (const id of plan.remove) this.#withFallbacks.delete(id);
     for (const { id, registered: is } of [...plan.start, ...plan.update]) {

@@ -1,13 +1,13 @@
-// Carries out what a person tells an extension or one version of it.
+// Carries out operators' verbs on an extension or one version of it.
 //
-// OPERATOR-1. A verb is in force here as soon as its row is written; the feed's later telling of it changes nothing.
+// OPERATOR-1. A verb is in force here as soon as its row is written; its later delivery by the feed changes nothing.
 // OPERATOR-2. While the database is away, what concerns breakers alone is in force immediately and pending: of each row the latest verb. It
 //     is written when the database is back, and before automatic changes of that extension.
 // OPERATOR-3. A pending verb is superseded if another operator has decided something about the extension since: that is reported, and what
 //     the registry says is in force.
-// OPERATOR-4. Of one extension one write is under way at a time, in the order of the decisions. One that is not answered in time is
-//     given up: it was done in that time, which its id tells, or is not done at all.
-// OPERATOR-5. A row that another transaction holds keeps what is pending for other rows from nothing.
+// OPERATOR-4. Of one extension one write is in flight at a time, in the order of the decisions. One that is not answered in time is
+//     given up: it was done in that time, which its id shows, or it is never done.
+// OPERATOR-5. A row that another transaction holds does not delay what is pending for other rows.
 //
 // Long: a verb is sent, queued and superseded by one set of rules over the same two tables.
 
@@ -26,7 +26,7 @@ import type { ApplyVerb, VerbCommand, VerbResult } from '../ports/storage.js';
 /** How long a write may take, and its caller waits. */
 const ANSWER_MS = 5000;
 const LATE = Symbol('late');
-/** How long one that is pending may take: the others wait for it. */
+/** How long writing a pending verb may take: the others wait for it. */
 const PENDING_MS = 2000;
 /** Ids of an extension's own verbs that are remembered: more than can be on their way at a time. */
 const REMEMBERED = 32;
@@ -40,10 +40,10 @@ interface OwedVerb {
 
 export class Operator {
   /** By row, in the order of the decisions. */
-  readonly #owed = new Map<string, OwedVerb>();
+  readonly #pending = new Map<string, OwedVerb>();
   /** OPERATOR-4. By extension: resolves when the last write that was asked for is done or given up. */
   readonly #turns = new Map<string, Promise<unknown>>();
-  /** By extension: ids of verbs that were sent, so that they are not taken for another person's. */
+  /** By extension: ids of verbs that were sent, so that they are not taken for another operator's. */
   readonly #sent = new Map<string, string[]>();
   readonly #held: HeldRows;
   readonly #flushing = new SingleFlight(() => this.#flushAll());
@@ -67,7 +67,7 @@ export class Operator {
   }
 
   get owed(): number {
-    return this.#owed.size;
+    return this.#pending.size;
   }
 
   readonly owes = (extensionId: string): boolean => this.#owedOf(extensionId).length > 0;
@@ -85,24 +85,24 @@ export class Operator {
     return this.#flushing.run();
   }
 
-  /** What is pending was decided on a registry that is no more: it counts as decided on this one, and is the latest decision. */
+  /** What is pending was decided on a registry that no longer exists: it counts as decided on this one, and is the latest decision. */
   startNewHistory(revision: number): void {
-    for (const owed of this.#owed.values()) owed.revision = revision;
+    for (const owed of this.#pending.values()) owed.revision = revision;
   }
 
   /** Writes what is pending; accepts nothing more that could only be queued, and reports what is lost. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.flush();
-    for (const { command } of this.#owed.values())
+    for (const { command } of this.#pending.values())
       this.deps.log.warn({ event: 'verb_lost', ...logged(command), error: 'the daemon stops without the database' });
   }
 
   async #flushAll(): Promise<void> {
     for (const id of this.#sent.keys()) if (!this.deps.runtimes.has(id) && !this.owes(id)) this.#sent.delete(id);
-    this.#held.keep((row) => this.#owed.has(row));
+    this.#held.keep((row) => this.#pending.has(row));
     // OPERATOR-5. What is held comes last.
-    const rows = [...this.#owed].sort(([a], [b]) => Number(this.#held.has(a)) - Number(this.#held.has(b)));
+    const rows = [...this.#pending].sort(([a], [b]) => Number(this.#held.has(a)) - Number(this.#held.has(b)));
     for (const [row, owed] of rows) {
       const id = owed.command.extension_id;
       const error = await this.#inTurn(id, (deadlineMs) =>
@@ -117,12 +117,12 @@ export class Operator {
         this.#held.note(row, error.message);
         continue;
       }
-      // To the end: one that cannot be written must not keep those of other extensions waiting.
-      if (this.#owed.get(row) === owed) {
-        this.#owed.delete(row);
-        this.#owed.set(row, owed);
+      // To the end: a verb that cannot be written must not delay those of other extensions.
+      if (this.#pending.get(row) === owed) {
+        this.#pending.delete(row);
+        this.#pending.set(row, owed);
       }
-      this.deps.log.warn({ event: 'verb_delayed', owed: this.#owed.size, error: String(error) });
+      this.deps.log.warn({ event: 'verb_delayed', owed: this.#pending.size, error: String(error) });
       return;
     }
   }
@@ -132,7 +132,7 @@ export class Operator {
     const id = command.extension_id;
     const runtime = this.deps.runtimes.get(id);
     const scope = runtime === undefined ? 'none' : scopeOf(runtime.extension, command.version);
-    // Of the same row the later verb takes the place of the earlier, but only where both are of the breaker's.
+    // Of the same row the later verb replaces the earlier one, but only if both concern the breaker.
     for (const [row, owed] of this.#owedOf(id))
       if (scope === 'none' || owed.command.version !== scope.version || !isBreakerVerb(command.verb))
         await this.#writeOwed(row, owed, deadlineMs);
@@ -151,34 +151,34 @@ export class Operator {
   #written(command: VerbCommand, { version, row }: VerbResult & { kind: 'applied' }, isLate: boolean): void {
     const { id, extension_id } = command;
     const name = rowName(extension_id, version);
-    const isOwed = this.#owed.get(name)?.command.id === id;
+    const isPending = this.#pending.get(name)?.command.id === id;
     this.deps.log.info({ event: 'verb_written', ...logged(command), revision: row.revision });
-    if (!isLate || isOwed) this.#owed.delete(name);
+    if (!isLate || isPending) this.#pending.delete(name);
     const runtime = this.deps.runtimes.get(extension_id);
     if (runtime === undefined) return;
-    if (isLate) runtime.noteLateVerb(version, row, command, isOwed);
+    if (isLate) runtime.noteLateVerb(version, row, command, isPending);
     else runtime.noteVerb(version, row, command);
     this.deps.onChanged(runtime);
   }
 
   async #writeOwed(row: string, owed: OwedVerb, deadlineMs: number): Promise<void> {
     const { command, revision } = owed;
-    if (this.#owed.get(row) !== owed) return;
+    if (this.#pending.get(row) !== owed) return;
     const after = this.#sent.get(command.extension_id) ?? [];
     const result = await this.#send(
       { ...command, decidedEarlier: { revision, after } },
       Math.min(deadlineMs, this.deps.clock.now() + PENDING_MS),
     );
     if (result.kind === 'applied') this.#written(command, result, true);
-    else if (this.#owed.get(row) === owed) this.#void(row, owed, result);
+    else if (this.#pending.get(row) === owed) this.#void(row, owed, result);
   }
 
   /** OPERATOR-3. */
   #void(row: string, { command }: OwedVerb, result: VerbResult): void {
     const { extension_id, version, verb, actor, reason } = command;
-    this.#owed.delete(row);
+    this.#pending.delete(row);
     const why = result.kind === 'void' ? `${result.by ?? 'somebody'} decided ${result.action} since` : result.kind;
-    this.deps.notices.tell({
+    this.deps.notices.publish({
       event: 'verb_void',
       extensionId: extension_id,
       ...(version === null ? {} : { version }),
@@ -188,7 +188,7 @@ export class Operator {
     });
     const runtime = this.deps.runtimes.get(extension_id);
     if (runtime === undefined) return;
-    runtime.forgive(version);
+    runtime.dropPending(version);
     this.deps.onChanged(runtime);
   }
 
@@ -203,9 +203,9 @@ export class Operator {
     const scope = scopeOf(runtime.extension, command.version);
     if (scope === 'none') return versionNotFound(command, command.version === runtime.extension.version);
     const row = rowName(extension_id, scope.version);
-    this.#owed.delete(row);
-    this.#owed.set(row, { command: { ...command, version: scope.version }, verb, revision });
-    runtime.owe(scope.version, { id, verb, actor });
+    this.#pending.delete(row);
+    this.#pending.set(row, { command: { ...command, version: scope.version }, verb, revision });
+    runtime.addPending(scope.version, { id, verb, actor });
     this.deps.onChanged(runtime);
     await settled(runtime);
     return { kind: 'in_force', revision: null, owed: true, ...(inForce(runtime, scope.version) as InForce) };
@@ -234,7 +234,7 @@ export class Operator {
   }
 
   #owedOf(extensionId: string): [string, OwedVerb][] {
-    return [...this.#owed].filter(([, { command }]) => command.extension_id === extensionId);
+    return [...this.#pending].filter(([, { command }]) => command.extension_id === extensionId);
   }
 
   /** OPERATOR-4. `work` ends with its deadline. */
@@ -250,7 +250,7 @@ export class Operator {
     return turn;
   }
 
-  /** Rejects where the work does, or is not done in time. */
+  /** Rejects if the work does, or if it is not done in time. */
   async #until<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
     const { clock } = this.deps;
     const result = await within(deadlineMs - clock.now(), work, LATE, clock);

@@ -1,17 +1,17 @@
-// Active checks: asks each target whose policy wants it whether it is well, so that its breaker closes, and opens, without
-// a caller.
+// Active checks: requests the health of each target whose policy asks for it, so that its breaker closes and opens without
+// calls.
 //
-// PROBER-1. A check takes a permit like any attempt and is settled like one. Where it gets none nothing is sent and nothing counts:
-//     it never shortens an open time and never reaches what a person isolated.
-// PROBER-2. What a person switched off is not checked. The gate that keeps calls away from what was switched off automatically
-//     keeps no checks away.
-// PROBER-3. The checks of one target never overlap: a round that is due while one is still out is left out.
-// PROBER-4. An endpoint out of rotation is checked only as the trial that may let it back in (outlier-detector.ts, OUTLIER-DETECTOR-2).
-// PROBER-5. While half-open, a round tries one endpoint that is in rotation, each in its turn: one that is dead must not open
-//     the breaker again before another had its turn.
-// PROBER-6. Rounds keep the phase that chance gave them, also after a stall, so that targets stay spread over the interval.
-// PROBER-7. Once its policy, its target or the prober is gone, no check begins; those that are out end like any attempt.
-// PROBER-8. Another interval or timeout never lengthens a time that runs: it ends when it would have, or sooner.
+// PROBER-1. A check takes a permit like any attempt and is settled like one. If it gets none, nothing is sent and nothing counts:
+//     it never shortens an open time and never reaches a target that an operator isolated.
+// PROBER-2. What an operator disabled is not checked. The gate that keeps calls away from what was disabled automatically does not
+//     keep checks away.
+// PROBER-3. The checks of one target never overlap: a round that is due while one is still in flight is skipped.
+// PROBER-4. An endpoint out of rotation is checked only as the trial that may return it to rotation (outlier-detector.ts, OUTLIER-DETECTOR-2).
+// PROBER-5. While half-open, a round tries one endpoint that is in rotation, in turn: one that is dead must not open the
+//     breaker again before another had its turn.
+// PROBER-6. Rounds keep their random phase, also after a stall, so that targets stay spread over the interval.
+// PROBER-7. Once its policy, its target or the prober is gone, no check begins; those in flight end like any attempt.
+// PROBER-8. A changed interval or timeout never lengthens a running time: it ends when it would have, or sooner.
 import { DEFAULT_CHECK_INTERVAL_SECONDS, type HealthCheckPolicy } from '../../domain/registry/policy.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -37,7 +37,7 @@ interface ProberDeps {
 
 export class Prober {
   readonly #deps: ProberDeps;
-  /** Slots that are checked, or were: a round of them may still be out. */
+  /** Runtimes that are checked, or were: a round of them may still be in flight. */
   readonly #runtimes = new Map<ExtensionRuntime, Map<Target, TargetChecks>>();
   #isStopped = false;
 
@@ -79,7 +79,7 @@ export class Prober {
 /** What a round needs, made once per registry change. */
 interface Plan {
   readonly service: Service;
-  /** To the subject that the policy names; null where it names none. */
+  /** To the subject that the policy names; null if it names none. */
   readonly route: Route | null;
   readonly body: Uint8Array;
   readonly timeoutMs: number;
@@ -93,7 +93,7 @@ class TargetChecks {
   #plan: Plan | null = null;
   #timer: unknown = null;
   #dueMs = 0;
-  /** Checks that are out. */
+  /** Checks in flight. */
   #out = 0;
   /** The endpoint that the next round begins with. A round that sends nothing takes no turn. */
   #turn = 0;
@@ -187,7 +187,7 @@ class TargetChecks {
     for (let i = 0; i < usable.length; i++) {
       const endpoint = usable[(first + i) % usable.length] as Endpoint;
       const member = pool.on(endpoint);
-      // PROBER-4; and who asked for rest gets it.
+      // PROBER-4; and an endpoint that asked for rest gets it.
       if (member === null || endpoint.restUntilMs > nowMs) continue;
       const { isInRotation } = endpoint;
       if (!isInRotation && !rotation.isDue(endpoint, nowMs)) continue;

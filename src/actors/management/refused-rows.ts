@@ -33,7 +33,7 @@ export class RefusedRows {
     for (const extensionId of [...this.#inForce.keys()]) this.renew(extensionId, part);
   }
 
-  /** `part`: of the extension's row, where several may be refused for themselves. */
+  /** `part`: of the extension's row, if several of its parts may be refused separately. */
   report(problem: RowProblem, part = ''): void {
     const { extensionId, version, instanceId, revision, problems } = problem;
     const key = `${part}/${version ?? ''}/${instanceId ?? ''}`;
@@ -45,7 +45,7 @@ export class RefusedRows {
     const known = this.#reported.get(extensionId) ?? new Map<string, string>();
     if (known.get(key) === what) return;
     this.#reported.set(extensionId, known.set(key, what));
-    this.notices.tell({
+    this.notices.publish({
       event: 'registry_row_rejected',
       extensionId,
       ...(version === undefined ? {} : { version }),

@@ -1,4 +1,4 @@
-// A rollout, from the admin API to the rows and back: what a person sets is written, and answered when it is in force here.
+// A rollout, from the admin API to the rows and back: what an operator sets is written, and answered once it is in force here.
 //
 // MANAGEMENT-ROLLOUT-1. An answer waits until this daemon has the revision that was written, for a limited time, and says whether it has the
 //     percentage in force then: a row may be refused for something else, or another operator may have changed it since.
@@ -113,7 +113,7 @@ export class Rollout implements RolloutDesk {
     return { kind: 'set', changed, was, revision, inForce: hasIt() && version?.rolloutPercent === order.percent };
   }
 
-  /** Rejects where the work does, or is not done in time. */
+  /** Rejects if the work does, or if it is not done in time. */
   #inTime<T>(work: Promise<T>, moreover = ''): Promise<T> {
     const late = after(ANSWER_MS, this.deps.clock).pipe(
       map((): never => {

@@ -1,13 +1,13 @@
-// Keeps the runtimes in step with the registry: what the feed emits becomes a plan, and the plan is carried out in slices, one
+// Keeps the runtimes in step with the registry: each update of the feed becomes a plan, and the plan is applied in slices, one
 // update after the other.
 //
 // SUPERVISOR-1. Removals first, so that an id never runs twice.
-// SUPERVISOR-2. An extension whose rows cannot be read, compared or applied concerns itself alone: it is reported, what runs of it goes
-//     on where it can, and the registry is read again, later each time. The others do not notice.
+// SUPERVISOR-2. An extension whose rows cannot be read, compared or applied affects no other: it is reported, what runs of it goes
+//     on if possible, and the registry is read again, with growing delays.
 // SUPERVISOR-3. Mass removal is held until a second reading agrees (registry-diff.ts, REGISTRY-DIFF-2) or `reload(force)`.
 // SUPERVISOR-4. A row that is refused is reported once per revision.
 // SUPERVISOR-5. However much an update brings, nothing holds the event loop for longer than a slice.
-// SUPERVISOR-6. Where the registry's history is another one, that is reported, and every runtime is compared with its rows anew.
+// SUPERVISOR-6. If the registry's history is another one, that is reported, and every runtime is compared with its rows anew.
 import { catchError, concatMap, EMPTY, type Observable, Subject, type Subscription, takeUntil } from '#rxjs';
 import { diffingRegistry, type RegisteredExtension, type RegistryPlan } from '../../domain/registry/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../../domain/registry/registry-rows.js';
@@ -60,9 +60,9 @@ export class Supervisor {
   readonly #fallbacks: FallbackTable;
   #revision: number | null = null;
   #confirmation: Subscription | null = null;
-  /** What a second reading may remove: what the first one held, or everything where an operator forces it. */
+  /** What a second reading may remove: what the first one held, or everything if an operator forces it. */
   #removable: ReadonlySet<string> | 'all' = NOTHING;
-  /** SUPERVISOR-2. Ids whose runtimes are not what their rows say. */
+  /** SUPERVISOR-2. Ids whose runtimes do not correspond to their rows. */
   #unsettled = new Set<string>();
   #retry: Subscription | null = null;
   #retries = 0;
@@ -97,7 +97,7 @@ export class Supervisor {
       .subscribe();
   }
 
-  /** Reads the whole registry again; `force` lets a mass removal happen at once. */
+  /** Reads the whole registry again; `force` applies a mass removal immediately. */
   reload(force: boolean): void {
     if (force) this.#removable = 'all';
     this.#deps.requestSnapshot();
@@ -190,7 +190,7 @@ export class Supervisor {
     this.#deps.onRuntimeStopped(runtime);
   }
 
-  /** SUPERVISOR-2. The runtime comes to be what its rows say. */
+  /** SUPERVISOR-2. Makes the runtime correspond to its rows. */
   *#settling(id: string, registered: RegisteredExtension, entry: RegistryEntry, isNewHistory: boolean): Steps<void> {
     const { extension } = registered;
     if (extension === null) return;
@@ -235,7 +235,7 @@ export class Supervisor {
   #reportHistory(reason: string, revision: number): void {
     this.historyChanges++;
     this.#refused.forgetAll();
-    this.#deps.notices.tell({
+    this.#deps.notices.publish({
       event: 'registry_history_changed',
       extensionId: '_',
       actor: SYSTEM_REGISTRY,
@@ -261,7 +261,7 @@ export class Supervisor {
   /** SUPERVISOR-3. */
   #hold(plan: RegistryPlan): void {
     if (plan.held.length === 0) return;
-    this.#deps.notices.tell({
+    this.#deps.notices.publish({
       event: 'mass_removal_held',
       extensionId: '_',
       actor: SYSTEM_REGISTRY,

@@ -13,7 +13,7 @@ export interface Readiness {
   readonly ready: boolean;
   /** Why not ready: `nats`, `registry`, `draining`. */
   readonly waiting_for: readonly string[];
-  /** What it waits for, in words, where there is more to say. */
+  /** What it waits for, in words, if there is more to say. */
   readonly reasons: readonly string[];
   /** What is away while we serve all the same: `database`, `registry_snapshot_file`. */
   readonly degraded: readonly string[];
@@ -51,7 +51,7 @@ export interface ExtensionSample {
   readonly recoveries_total: number;
   /** Times one opened, re-opening from half-open included. */
   readonly trips_total: number;
-  /** The same by version; none where there is only one. */
+  /** The same by version; none if there is only one. */
   readonly version_counts: readonly ({ readonly version: string } & Readonly<Counters>)[];
   /** Health window; null without calls. */
   readonly success_rate: number | null;
@@ -177,7 +177,7 @@ export interface RolloutDesk {
 // For inspector/
 
 /**
- * Sees what the actor of one target does, from within its steps: it has to be quick, and one that throws is called no more.
+ * Observes the actor of one target, from within its steps: it must be quick, and one that throws is not called again.
  * Snapshots hold the windows by reference.
  */
 export interface ActorObserver {

@@ -11,7 +11,7 @@ export type BreakerStateName = 'closed' | 'open' | 'half_open';
 /** What of one target is pending for the database. Counts are added to the row's; points in time travel as ages. */
 export interface HealthFlushRow {
   readonly extension_id: string;
-  /** Of the rows that it was measured for; null or absent where it is not known. */
+  /** Of the rows that it was measured for; null or absent if not known. */
   readonly extension_uid?: string | null;
   readonly version_uid?: string | null;
   readonly version: string;
@@ -61,7 +61,7 @@ export type WasFlushed = (number: number) => Promise<FlushResult | null>;
 export interface InstanceStatusRow {
   readonly extension_id: string;
   readonly instance_id: string;
-  /** Of the row that it was measured for; null or absent where it is not known. */
+  /** Of the row that it was measured for; null or absent if not known. */
   readonly uid?: string | null;
   readonly health_status: HealthStatus;
   /** Id of the newest report on it that was taken into account: another one is not overwritten. Absent: any is. */
@@ -71,7 +71,7 @@ export interface InstanceStatusRow {
 }
 
 /**
- * Writes all rows in one statement, whatever else happened to them; rejects where the database cannot be reached. Returns those
+ * Writes all rows in one statement, whatever else happened to them; rejects if the database cannot be reached. Returns those
  * that were not written because another transaction holds them.
  */
 export type WriteInstanceStatus = (
@@ -82,7 +82,7 @@ export type WriteInstanceStatus = (
 export interface AutoChange {
   /** A UUID, which its audit row gets: sent twice, it is done once. */
   readonly id: string;
-  /** Set: it is not wanted any more; only look whether it was done. */
+  /** Set: it is no longer wanted; only look up whether it was done. */
   readonly isOnlyAsked?: true;
   readonly extension_id: string;
   /** null or absent: not known. */
@@ -94,7 +94,7 @@ export interface AutoChange {
 
 /**
  * `applied` with the row's new revision, now or when it was sent before; else the row was changed since it was decided.
- * Rejects while the database is away; where an answer was lost, it may have been applied. A HeldError: another transaction holds the row.
+ * Rejects while the database is away; if an answer was lost, it may have been applied. A HeldError: another transaction holds the row.
  */
 export type ApplyAutoChange = (
   change: AutoChange,
@@ -111,11 +111,11 @@ export interface VerbCommand {
   /** `admin`, `admin:<name>` */
   readonly actor: string;
   readonly reason: string;
-  /** null: it is decided now. Else it was decided earlier, and counts only if no other person has decided since. */
+  /** null: it is decided now. Else it was decided earlier, and counts only if no other operator has decided since. */
   readonly decidedEarlier: {
     /** Revision of the registry that the operator had seen. */
     readonly revision: number;
-    /** Ids of verbs that went before it from the same place: they are no other person's. */
+    /** Ids of verbs that went before it from the same place: they are no other operator's. */
     readonly after: readonly string[];
   } | null;
 }
@@ -141,11 +141,11 @@ export type VerbResult =
 
 /**
  * `remainingMs`: how long the caller still waits; when that is over, nothing is written any more. Rejects while the database
- * is away, or another transaction holds the row for too long; where an answer was lost, it may have been written.
+ * is away, or another transaction holds the row for too long; if an answer was lost, it may have been written.
  */
 export type ApplyVerb = (command: VerbCommand, remainingMs: () => number) => Promise<VerbResult>;
 
-/** The rollout percentage that a person gives a version. */
+/** The rollout percentage that an operator gives a version. */
 export interface RolloutCommand {
   /** A UUID, which its audit row gets: sent twice, it is done once. */
   readonly id: string;
@@ -179,7 +179,7 @@ export type SetRollout = (command: RolloutCommand, remainingMs: () => number) =>
 /** A change of a version's rollout percentage, as the audit trail has it. */
 export interface RolloutChange {
   readonly version: string;
-  /** `version_rollout`; `version_update` and others where it was changed otherwise. */
+  /** `version_rollout`; `version_update` and others if it was changed otherwise. */
   readonly action: string;
   readonly from: number | null;
   readonly to: number | null;
@@ -225,5 +225,5 @@ export interface AuditFact {
 /** Rejects while the database is away; nothing was written then, or the answer was lost, and they can be written again. */
 export type WriteAudit = (facts: readonly AuditFact[]) => Promise<void>;
 
-/** Cold; errors never reach it: it retries by itself. The first update is a snapshot. */
+/** Cold; it never errors: it retries. The first update is a snapshot. */
 export type RegistryFeed = Observable<RegistryUpdate>;

@@ -48,7 +48,7 @@ export interface RouteSpec {
   /** null: the version has no instance rows; its subject's queue group is the pool. */
   readonly instanceId: string | null;
   readonly subject: string;
-  /** `Extreg-Config`, delivered where not null; one whose JSON is over 8 KiB is not delivered. */
+  /** `Extreg-Config`, delivered if not null; one whose JSON is over 8 KiB is not delivered. */
   readonly config: JsonObject | null;
 }
 
@@ -59,7 +59,7 @@ export interface Reply {
   readonly body: Uint8Array;
   /** Its headers that the caller gets: whole lines; '' without any. */
   readonly forwardedHeaders: string;
-  /** `Nats-Service-Error-Code`; 0 without a service error, 500 where the code is missing or not a number. */
+  /** `Nats-Service-Error-Code`; 0 without a service error, 500 if the code is missing or not a number. */
   readonly serviceErrorCode: number;
   /** `Nats-Service-Error`, at most 512 characters; '' without. */
   readonly serviceError: string;
@@ -112,9 +112,9 @@ export type LimitAttempts = (extensionId: string, version: string, isCheck: bool
 
 /**
  * Runs `then` once, when everything that NATS had for us by now has been taken in: after a stall of our own, replies are in
- * the buffer. While NATS does not answer it waits; without a connection nothing is on its way, and it runs at once.
- * `stalledUntilMs`: until when NATS stood still last, monotonic; -Infinity where it never did. What was out then may have
- * stood still with it. How often it is asked at a time is the caller's business. `then` must not throw.
+ * the buffer. While NATS does not answer it waits; without a connection nothing is on its way, and it runs immediately.
+ * `stalledUntilMs`: until when NATS stood still last, monotonic; -Infinity if it never did. What was in flight then may have
+ * stood still with it. Any number of calls may wait at a time. `then` must not throw.
  */
 export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 
@@ -123,9 +123,9 @@ export interface Invocation extends CallerMessage {
   readonly extensionId: string;
   /** Monotonic. */
   readonly arrivedMs: number;
-  /** `Extreg-Timeout-Ms`; null where the caller named none. Checked: min_budget_ms..max_budget_ms. */
+  /** `Extreg-Timeout-Ms`; null if the caller named none. Checked: min_budget_ms..max_budget_ms. */
   readonly budgetMs: number | null;
-  /** What the caller says of itself, as far as it is believed; read on demand. */
+  /** The caller's context, as far as the intake accepts it; read on demand. */
   readonly context: Context;
   /**
    * Forwards the extension's reply. `deadlineMs`: when the caller stops waiting, monotonic; a reply that is pending for longer is
@@ -139,7 +139,7 @@ export interface Invocation extends CallerMessage {
 /** Takes an invocation from the intake; must not throw. */
 export type HandleInvocation = (invocation: Invocation) => void;
 
-/** Takes an event and returns at once. What cannot be sent is dropped and counted; the log has it all the same. */
+/** Takes an event and returns immediately. What cannot be sent is dropped and counted; the log has it in any case. */
 export type PublishEvent = (event: RegistryEvent) => void;
 
 // Database (filled in by db/)

@@ -101,7 +101,7 @@ export class Aggregate {
       firstFailureMs: null,
       lastFailureMs: target.last.failureMs,
     };
-    this.deps.notices.tell({
+    this.deps.notices.publish({
       event: 'high_failure_rate',
       extensionId: runtime.id,
       version,

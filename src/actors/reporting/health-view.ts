@@ -89,7 +89,7 @@ export class HealthView implements MetricsSource {
       version: serving.length === 1 ? (serving[0]?.version.version ?? null) : null,
       weight: instance.weight,
       enabled: instance.enabled,
-      // Where nothing is known here yet, the row may know more.
+      // If nothing is known here yet, the row may know more.
       health_status: status === 'unknown' ? runtime.instanceStatuses.inRow(instance) : status,
       ejected_until: out.length === 0 ? null : isoAt(Math.max(...out.map((e) => e.ejectedUntilMs)), clock, wall),
       success_rate: reading?.successRate ?? null,

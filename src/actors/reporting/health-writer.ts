@@ -1,4 +1,4 @@
-// Brings what targets measured to the database: every second in one batch, and a breaker's transition at once.
+// Flushes health counters once per second in one batch; a breaker's transition flushes immediately.
 //
 // HEALTH-WRITER-1. What a flush could not write stays pending with its target. Counts are added to the row's and each is added once while the
 //     process lives: if the answer of a flush was lost, the next one first asks whether it was written.
@@ -82,7 +82,7 @@ export class HealthWriter {
   /** Writes everything that is pending as of now; resolves when it is written, dropped, or the database is away. */
   flush(): Promise<void> {
     if (this.#flushing === null) return this.#begin();
-    // One that has not begun yet takes everything along: requests while the database hangs share it.
+    // A flush that has not begun yet includes everything: requests while the database hangs share it.
     this.#following ??= this.#flushing.then(() => {
       this.#following = null;
       return this.flush();

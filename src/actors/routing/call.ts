@@ -1,13 +1,13 @@
 // One invocation from admission to its one reply: candidates, attempts, retries, deadline.
 //
 // CALL-1. Between admission and the request there is no await and no I/O but the publish itself.
-// CALL-2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still out then goes on
-//     unseen: it keeps its permit and its place until it ends, for an extension is judged by its own timeout.
+// CALL-2. The caller gets exactly one answer, at the latest when its budget ends. An attempt that is still in flight then
+//     continues unseen: it keeps its permit and its place until it ends, since an extension is judged by its own timeout.
 // CALL-3. Each attempt asks for its own permit and is settled once, against the target it was sent to.
 // CALL-4. If no extension received an attempt, or it was the trial of an instance out of rotation and failed, it moves to another
-//     instance at once and outside `retry`.
+//     instance immediately, outside `retry`.
 // CALL-5. While no extension has received anything of it, it moves to the next candidate; retries stay with the version that had it first.
-// CALL-6. What serves in another extension's place holds a place of its own extension too.
+// CALL-6. A call that is served by another extension holds a place of that extension too.
 //
 // Long: the life of one call, from its first attempt to its answer, is one state machine.
 import type { InvocationError, UnavailableReason } from '../../domain/registry/errors.js';
@@ -60,7 +60,7 @@ export class Call implements AttemptListener {
   readonly #deps: CallDeps;
   readonly #invocation: Invocation;
   readonly #choice: Choice;
-  /** Others were asked before the version chosen. */
+  /** Other candidates were asked before the version chosen. */
   #isPassedOver = false;
   /** The candidates that are left; null: none was needed so far. */
   #others: Candidates | null = null;
@@ -164,7 +164,7 @@ export class Call implements AttemptListener {
     return false;
   }
 
-  /** True: a first attempt to this candidate is out, or has ended already. */
+  /** True: a first attempt to this candidate is in flight, or has ended already. */
   #ask(serving: ExtensionRuntime, service: Service, why: Why, nowMs: number): boolean {
     const place = this.#place.isOf(serving) ? null : placeRefusal(serving, this.runtime);
     if (place !== null) {
@@ -183,7 +183,7 @@ export class Call implements AttemptListener {
     if (refusal !== null) this.#refuse(refusal, nowMs);
   }
 
-  /** null: sent. `why`: what made the version a candidate, where this is its first attempt of this call. */
+  /** null: sent. `why`: what made the version a candidate, if this is its first attempt of this call. */
   #trySend(nowMs: number, why: Why | null): InvocationError | null {
     const { version, target, pool, ownRoute } = this.#service;
     const { random } = this.#deps.candidates;
@@ -274,7 +274,7 @@ export class Call implements AttemptListener {
     this.#retryTimer = null;
     const nowMs = this.#deps.clock.now();
     try {
-      // A person may have switched it off since the call was admitted.
+      // An operator may have disabled it since the call was admitted.
       const reason = this.#gate ?? this.#renewService();
       if (reason !== null) this.#refuse(this.#unavailable(reason), nowMs);
       else this.#send(nowMs);
@@ -318,12 +318,12 @@ export class Call implements AttemptListener {
     this.#deps.onFinished(this);
   }
 
-  /** Why nothing more may be sent for it: by a person's word on what was called, or on what serves in its place. */
+  /** Why nothing more may be sent for it: the extension that was called, or the one that serves it, is gated. */
   get #gate(): UnavailableReason | null {
     return this.runtime.gate === 'disabled' ? 'disabled' : this.#serving.gate;
   }
 
-  /** The version may have been switched off since, its rules and instances may be others. null, or why it takes no call. */
+  /** The version may have been disabled since, and its rules and instances changed. null, or why it accepts no calls. */
   #renewService(): UnavailableReason | null {
     const { version } = this.#service.version;
     const service = this.#serving.service(version);
@@ -334,7 +334,7 @@ export class Call implements AttemptListener {
     return null;
   }
 
-  /** CALL-2 and CALL-3 hold also where this code is wrong. */
+  /** CALL-2 and CALL-3 hold even if this code is wrong. */
   #abort(error: unknown): void {
     const nowMs = this.#deps.clock.now();
     this.#deps.onError(this.runtime.id, error);
@@ -348,7 +348,7 @@ export class Call implements AttemptListener {
     if (end === 'no_responders')
       return this.#tried.failed === null ? unavailable(end, this.runtime.id) : this.#unavailable(end);
     const { version } = this.#service;
-    // What limited it last, where that was made shorter meanwhile.
+    // The timeout in force, if it was shortened meanwhile.
     const inForce = this.#serving.service(version.version)?.version ?? version;
     const timeoutMs = Math.min(version.timeoutMs, inForce.timeoutMs);
     return errorOfEnd(end, reply, this.#serving.id, timeoutMs, this.#route.subject, this.#attempts);

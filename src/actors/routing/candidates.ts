@@ -2,11 +2,11 @@
 //
 // CANDIDATES-1. A call does not fail over from a version that rules chose, unless the extension's policy has `rules_fallback`.
 // CANDIDATES-2. A version that the rollout chose gives its share to the default in the same instant.
-// CANDIDATES-3. Then, where routing looks at health: versions without rules or percentage, the highest first, then the extensions of
+// CANDIDATES-3. Then, if routing considers health: versions without rules or percentage, the highest first, then the extensions of
 //      `policy.fallback`, each with its own choice, candidates and breaker. No extension is asked twice, and at most eight other
-//      extensions for one call: those have fallbacks too, and a call must not cost more than it is worth.
-// CANDIDATES-4. A default version that fails too often is asked after those that do not, and before those that do as well; but for
-//      every tenth call, so that it can come back. What it did before its breaker opened is not held against it once that has
+//      extensions for one call: those have fallbacks too, and the cost of one call is bounded.
+// CANDIDATES-4. A default version that fails too often is asked after those that do not, and before others that do; except for
+//      every tenth call, so that it can recover. What it did before its breaker opened is not held against it once that has
 //      half-opened: from there on its breaker says how many calls it may have.
 
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
@@ -55,7 +55,7 @@ export function isPassedOver(
   deps: CandidateDeps,
   { nowMs, isTrial }: Pick<Request, 'nowMs' | 'isTrial'>,
 ): boolean {
-  // Who is gated is not asked at all.
+  // An extension whose gate is closed is not asked at all.
   if (by !== 'default' || gate !== null || !deps.healthBasedRouting) return false;
   const isAlone = table.standIns.length === 0 && deps.fallbacksOf(id).length === 0;
   return !isAlone && isWeak(target, deps, nowMs) && !isTrial(target);
@@ -71,7 +71,7 @@ export function* candidatesFor(
   yield* allOf(runtime, choice, choice.by, new Set([runtime.id]), deps, request);
 }
 
-/** Those after the version chosen, which was asked; or before it, where it is passed over. */
+/** Those after the version chosen, which was asked; or before it, if it is skipped. */
 export function otherCandidates(
   runtime: ExtensionRuntime,
   choice: Choice,
@@ -157,7 +157,7 @@ function* inPlaceOf(
 
 type SkipReason = 'extension_not_found' | 'other_type' | 'context_needed' | UnavailableReason;
 
-/** A person's disable is not passed over to anybody; an automatic one leaves it to the extension's own fallbacks. */
+/** An operator's disable fails over to nothing; after an automatic one only the extension's own fallbacks are candidates. */
 function skipReason(other: ExtensionRuntime, calledFor: ExtensionRuntime): SkipReason | null {
   if (other.extension.type !== calledFor.extension.type) return 'other_type';
   return other.gate === 'auto_disabled' ? null : other.gate;

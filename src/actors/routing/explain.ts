@@ -1,7 +1,7 @@
 // What would become of a call, said by the code that would decide it: the router's, the candidates', the targets' and the pools'.
 //
 // EXPLAIN-1. Nothing is taken, counted or moved by asking: no permit, no turn, no trial.
-// EXPLAIN-2. Where chance decides, one draw is shown; the shares say what the others would be.
+// EXPLAIN-2. If a choice is random, one draw is shown; the shares show what the others would be.
 
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { Instance } from '../../domain/registry/extension.js';
@@ -28,7 +28,7 @@ import type { Router } from './router.js';
 interface ExplainDeps extends CandidateDeps {
   readonly router: Router;
   readonly clock: Clock;
-  /** The daemon's own environment, over everything that a caller says; null where none is configured. */
+  /** The daemon's own environment, over everything that a caller says; null if none is configured. */
   readonly environment: string | null;
 }
 
@@ -77,7 +77,7 @@ function aboutVersions(
 ) {
   const table = runtime?.table;
   const hasRollout = table !== undefined && table.shares.length > 0;
-  // Nothing asks for its key where there is none.
+  // Nothing asks for its key if there is none.
   const key = hasRollout ? table.rolloutKey(context) : null;
   return {
     extension_id: extensionId,

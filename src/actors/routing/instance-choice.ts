@@ -51,7 +51,7 @@ export function chooseInstance(
   return tried.absent === null ? 'no_instance' : 'no_responders';
 }
 
-/** Before those that failed, and before those out of rotation, comes everybody else. */
+/** Instances that failed for this call, and those out of rotation, are picked only if no other is left. */
 function pick(
   pool: Pool,
   { extension: { policy } }: ExtensionRuntime,

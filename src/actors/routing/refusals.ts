@@ -40,7 +40,7 @@ export const deadlineExceeded = (budgetMs: number, attempts: number): Invocation
   message: `the budget of ${budgetMs} ms ran out after ${attempts} attempt(s)`,
 });
 
-/** Why a target gives no permit, and in how many milliseconds asking again may help, where that is known. */
+/** Why a target gives no permit, and in how many milliseconds asking again may help, if known. */
 export function refusalOf(
   refusal: Admission,
   { target, version }: Service,

@@ -81,14 +81,14 @@ export class Router {
     if (limit !== undefined && runtime.inFlight >= limit) return overloaded(id, limit);
     if (runtime.gate === 'disabled') return unavailable('disabled', id);
     const { table } = runtime;
-    // The context is made where it is asked for, and most calls need none.
+    // The context is made on demand, and most calls need none.
     const choice = table.readsContext ? table.choose(invocation.context, random) : table.default;
     if (choice !== null && 'code' in choice) return choice;
     const service = choice === null ? null : runtime.service(choice.version);
     return choice === null || service === null ? unavailable(table.noneReason, id) : { runtime, choice, service };
   }
 
-  /** Resolves when every accepted call has its answer; at once when none waits. */
+  /** Resolves when every accepted call has its answer; immediately if none waits. */
   idle(): Promise<void> {
     if (this.#unanswered === 0) return Promise.resolve();
     return new Promise((resolve) => {

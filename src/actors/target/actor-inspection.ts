@@ -20,7 +20,7 @@ export class ActorInspection {
     this.#detach();
     this.#actor = actor;
     if (!this.isWatched) return;
-    this.#tell((observer) => this.#introduce(observer, actor));
+    this.#notify((observer) => this.#introduce(observer, actor));
     this.#attach();
   }
 
@@ -29,7 +29,7 @@ export class ActorInspection {
     const actor = this.#actor;
     if (actor === null || !this.isWatched) return;
     const event = { type: `xstate.error.actor.${actor.id}`, error: String(error) };
-    this.#tell((observer) => observer.snapshotTaken(actor.getSnapshot() as AnyMachineSnapshot, event));
+    this.#notify((observer) => observer.snapshotTaken(actor.getSnapshot() as AnyMachineSnapshot, event));
   }
 
   watch(observer: ActorObserver): () => void {
@@ -63,13 +63,13 @@ export class ActorInspection {
 
   #inspected(inspected: InspectionEvent): void {
     if (inspected.type === '@xstate.event')
-      this.#tell((observer) => observer.eventReceived(inspected.event, inspected.sourceRef !== undefined));
+      this.#notify((observer) => observer.eventReceived(inspected.event, inspected.sourceRef !== undefined));
     else if (inspected.type === '@xstate.snapshot')
-      this.#tell((observer) => observer.snapshotTaken(inspected.snapshot as AnyMachineSnapshot, inspected.event));
+      this.#notify((observer) => observer.snapshotTaken(inspected.snapshot as AnyMachineSnapshot, inspected.event));
   }
 
   /** ACTOR-INSPECTION-3. */
-  #tell(one: (observer: ActorObserver) => void): void {
+  #notify(one: (observer: ActorObserver) => void): void {
     for (const observer of this.#observers) {
       try {
         one(observer);

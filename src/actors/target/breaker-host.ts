@@ -65,10 +65,10 @@ export class BreakerHost {
   #factsAtMs: number;
   /** Until a first actor has started: from then on the facts say it. */
   #mustProve: boolean;
-  #told: BreakerEmitted[] = [];
+  #emitted: BreakerEmitted[] = [];
   readonly #inspection = new ActorInspection();
   /** Successes that have not been sent to the watched actor. */
-  #untoldSuccesses = 0;
+  #pendingSuccesses = 0;
   #lastSampleMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: BreakerHostOptions) {
@@ -100,7 +100,7 @@ export class BreakerHost {
       },
     });
     // Emitted once the new state is in force: the actor emits while the transition is still in progress.
-    actor.on('*', (event) => this.#told.push(event));
+    actor.on('*', (event) => this.#emitted.push(event));
     actor.subscribe({
       next: (snapshot) => this.#follow(snapshot),
       error: (error) => {
@@ -110,7 +110,7 @@ export class BreakerHost {
         this.#actor = null;
         this.#options.onTouched();
         // What it emitted as it failed is not in force.
-        this.#told = [];
+        this.#emitted = [];
         this.#inspection.actorFailed(error);
         subscriber.error(error);
       },
@@ -221,17 +221,17 @@ export class BreakerHost {
 
   /** Notifies `observer` of what this actor does, and the actors after it. Returns the function that ends it. */
   watch(observer: ActorObserver): () => void {
-    if (!this.#inspection.isWatched) this.#untoldSuccesses = 0;
+    if (!this.#inspection.isWatched) this.#pendingSuccesses = 0;
     return this.#inspection.watch(observer);
   }
 
   /** BREAKER-HOST-3. A success that the window holds already. */
   showSuccess(nowMs: number): void {
     if (!this.#inspection.isWatched) return;
-    this.#untoldSuccesses++;
+    this.#pendingSuccesses++;
     if (nowMs - this.#lastSampleMs < SAMPLE_MS) return;
-    const successes = this.#untoldSuccesses;
-    this.#untoldSuccesses = 0;
+    const successes = this.#pendingSuccesses;
+    this.#pendingSuccesses = 0;
     this.#lastSampleMs = nowMs;
     this.send({ type: 'attempt.succeeded', successes, nowMs });
   }
@@ -254,10 +254,10 @@ export class BreakerHost {
       this.generation = context.generation;
       this.#options.onGeneration();
     }
-    const told = this.#told;
-    if (told.length === 0) return;
-    this.#told = [];
-    for (const event of told) this.#options.onEvent(event);
+    const emitted = this.#emitted;
+    if (emitted.length === 0) return;
+    this.#emitted = [];
+    for (const event of emitted) this.#options.onEvent(event);
   }
 }
 

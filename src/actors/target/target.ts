@@ -118,7 +118,7 @@ export class Target {
       random,
       onTouched: this.#onTouched,
       onGeneration: () => this.#beginGeneration(),
-      onEvent: (event) => this.#told(event),
+      onEvent: (event) => this.#emitted(event),
     });
   }
 
@@ -359,7 +359,7 @@ export class Target {
     for (const endpoint of this.rotation.endpoints) if (endpoint.isInRotation) endpoint.recent.clear();
   }
 
-  #told(event: BreakerEmitted): void {
+  #emitted(event: BreakerEmitted): void {
     if (event.type === 'breaker.opened') {
       this.counters.trips++;
       this.#lastTrip = { reason: event.reason, evidence: event.evidence };

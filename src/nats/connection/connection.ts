@@ -237,7 +237,7 @@ export class BrokerConnection implements SubscriptionHost {
       case 'ping':
         if (status.pendingPings <= UNANSWERED_PINGS) break;
         if (status.pendingPings === UNANSWERED_PINGS + 1) this.log.warn({ event: 'nats_trouble', kind: 'stalled' });
-        for (const listener of this.#stallListeners) this.#tell(listener, undefined);
+        for (const listener of this.#stallListeners) this.#notify(listener, undefined);
         break;
       case 'disconnect':
         this.log.warn({ event: 'nats_disconnected', server: status.server });
@@ -254,7 +254,7 @@ export class BrokerConnection implements SubscriptionHost {
         if (status.error instanceof PermissionViolationError) {
           this.#warnDenied({ operation: status.error.operation, subject: status.error.subject });
           if (status.error.operation === 'publish')
-            for (const listener of this.#deniedListeners) this.#tell(listener, status.error.subject);
+            for (const listener of this.#deniedListeners) this.#notify(listener, status.error.subject);
         } else this.#warnConnect({ servers: [nc.getServer()], error: describe(status.error) });
         break;
       case 'ldm':
@@ -276,11 +276,11 @@ export class BrokerConnection implements SubscriptionHost {
     if (connected === this.connected) return;
     this.connected = connected;
     this.#outbox?.clear();
-    for (const listener of this.#stateListeners) this.#tell(listener, state);
+    for (const listener of this.#stateListeners) this.#notify(listener, state);
     if (!connected) this.#roundTrips.lose();
   }
 
-  #tell<T>(listener: (value: T) => void, value: T): void {
+  #notify<T>(listener: (value: T) => void, value: T): void {
     try {
       listener(value);
     } catch (error) {
