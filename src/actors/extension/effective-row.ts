@@ -8,7 +8,7 @@ import { versionOf } from '../../domain/registry/extension-index.js';
 import { afterVerb, type BreakerVerb, type Decision } from '../../domain/registry/verbs.js';
 
 /** The switches of an extension's own row or of a version's row, as far as a write sets them. */
-export type Switches = Partial<
+type Switches = Partial<
   Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride' | 'breakerResets' | 'switchedBy' | 'putBackId'>
 > & { readonly revision: number };
 
