@@ -1,6 +1,6 @@
 // From what the registry holds and what a file says to what has to be written, as data.
 //
-// REGISTRY-FILE-DIFF-1. A row or field that the file does not name is left alone; where it makes a row, the field gets its default.
+// REGISTRY-FILE-DIFF-1. A row or field that the file does not name is left alone; if it creates a row, the field gets its default.
 // REGISTRY-FILE-DIFF-2. Pruning makes the file the whole truth: rows that it lacks are deleted, fields that it lacks get their default.
 // REGISTRY-FILE-DIFF-3. What is the same makes no change, so an import that is repeated writes nothing.
 import { isSameJson, type Json } from '../exact-json.js';
@@ -64,7 +64,7 @@ export function diffRegistryFile(
   return { changes: changes.sort((a, b) => byName({ ...a, fields: {} }, { ...b, fields: {} })), unchanged };
 }
 
-/** What a prune would take too much of, as a sentence; null where it does not. */
+/** What a prune would remove too much of, as a sentence; null if it does not. */
 export function massPruneProblem(stored: readonly StoredRow[], { changes }: FileDiff): string | null {
   for (const kind of ['extension', 'version', 'instance'] as const) {
     const all = stored.filter((row) => row.kind === kind).length;

@@ -2,7 +2,7 @@
 //
 // REGISTRY-FILE-1. A file is valid as a whole or not at all; every problem is reported, with its path. What the daemon would refuse is one.
 // REGISTRY-FILE-2. What is measured (health, auto_disabled, revisions, times) is not in it.
-// REGISTRY-FILE-3. Null in a nullable column means its default, and so does what a file leaves out where it makes a row.
+// REGISTRY-FILE-3. Null in a nullable column means its default, and so does what a file omits if it creates a row.
 // REGISTRY-FILE-4. What is written depends on the rows alone, in order of names: the same registry is the same file.
 import type { TSchema } from '#typebox';
 import { Compile, type Validator } from '#typebox/compile';
@@ -57,7 +57,7 @@ export function parseRegistryFile(
   return problems.length > 0 ? { problems } : { rows };
 }
 
-/** REGISTRY-FILE-3, REGISTRY-FILE-4. What a column holds that a file need not say is left out. */
+/** REGISTRY-FILE-3, REGISTRY-FILE-4. The value of a column that a file need not contain is omitted. */
 export function registryFile(rows: readonly FileRow[]): JsonMap {
   const byExtension = new Map<string, FileRow[]>();
   for (const row of [...rows].sort(byName)) {

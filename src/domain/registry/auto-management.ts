@@ -1,13 +1,13 @@
 // What the auto-manager wants to write, as a function of what is: safe to ask again after every change.
 //
-// AUTO-MANAGEMENT-1. Only an extension that is on, and that no person overrides, is switched off, and only while its breaker is open.
-// AUTO-MANAGEMENT-2. Only what was switched off automatically is switched on, and only while its breaker is closed.
+// AUTO-MANAGEMENT-1. Only an extension that is enabled, and that no operator overrides, is disabled, and only while its breaker is open.
+// AUTO-MANAGEMENT-2. Only what was disabled automatically is enabled, and only while its breaker is closed.
 // AUTO-MANAGEMENT-3. In half-open nothing is wanted: a re-opening changes no row.
 // AUTO-MANAGEMENT-4. Damping: a breaker that tripped within one window of its recovery has to stay closed for a window after the next
 //     one before the extension is switched on. So a dependency that flaps makes no rows.
 import type { Extension } from './extension.js';
 
-/** Who the auto-manager is in the audit trail. The trigger on `enabled` knows it: any other's write clears `auto_disabled`. */
+/** The auto-manager's name in the audit trail. The trigger on `enabled` knows it: a write by any other clears `auto_disabled`. */
 export const AUTO_MANAGER = 'system:auto-manager';
 
 export interface AutoManagementSettings {
@@ -19,7 +19,7 @@ export interface AutoManagementSettings {
 export interface Recovery {
   /** In a row: each but the last was followed by a trip within a window of it. */
   readonly recoveries: number;
-  /** How long it has been closed; only read where it is. */
+  /** How long it has been closed; only read if it is. */
   readonly closedForMs: number;
   /** Length of its decision window. */
   readonly windowMs: number;

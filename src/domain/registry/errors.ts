@@ -63,10 +63,10 @@ export const LASTING_REASONS: ReadonlySet<UnavailableReason> = new Set<Unavailab
 /** A failure that this daemon made, on its way to the caller. */
 export interface InvocationError {
   readonly code: ErrorCode;
-  /** A sentence for a person: what was expected and what was got. */
+  /** A sentence for the operator or caller: what was expected and what was got. */
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly details?: Readonly<Record<string, unknown>>;
-  /** Overrides the table where the case is known better, such as a deadline that ran out before anything was sent. */
+  /** Overrides the table if more is known about the case, such as a deadline that ran out before anything was sent. */
   readonly retryable?: Retryable;
 }

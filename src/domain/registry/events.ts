@@ -1,4 +1,4 @@
-// What the daemon tells the world when something happened: the body of `<prefix>.event.<kind>.<extension_id>`.
+// What the daemon publishes when something happened: the body of `<prefix>.event.<kind>.<extension_id>`.
 import type { JsonObject } from './extension.js';
 
 export const EVENT_KINDS = [
@@ -27,7 +27,7 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 export interface Evidence {
   readonly failures: number;
   readonly outcomes: number;
-  /** Attempts out for too long by the look of its latencies; each counts as one that failed. */
+  /** Attempts in flight for too long in view of its latencies; each counts as one that failed. */
   readonly overdue: number;
   /** (failures + overdue) / (outcomes + overdue), 0..1; null without any. */
   readonly error_rate: number | null;
@@ -49,6 +49,6 @@ export interface RegistryEvent {
   readonly reason?: string;
   readonly evidence?: Evidence;
   readonly health?: JsonObject;
-  /** Who did it: `system:breaker`, `system:auto-manager`, a person's name, `db:<user>`. */
+  /** Who did it: `system:breaker`, `system:auto-manager`, an operator's name, `db:<user>`. */
   readonly actor: string;
 }

@@ -16,7 +16,7 @@ export function versionOf({ versions }: Pick<Extension, 'versions'>, name: strin
   return byName.get(name);
 }
 
-/** Instances by what says whom they serve; each with its place among all of them. */
+/** Instances by what decides which version they serve; each with its position among all of them. */
 interface Assignment {
   readonly byVersion: ReadonlyMap<string, readonly number[]>;
   readonly bySubject: ReadonlyMap<string, readonly number[]>;
@@ -29,7 +29,7 @@ const assignments = new WeakMap<
   { readonly versions: readonly Version[]; readonly made: Assignment }
 >();
 
-/** Who answers for a version: by name, else by subject, else the instances that fit no version serve `extensions.version`. */
+/** The instances that serve a version: by name, else by subject, else the instances that fit no version serve `extensions.version`. */
 export function instancesOf(extension: Extension, { version, subject }: Version): readonly Instance[] {
   const { byVersion, bySubject, others } = assignmentOf(extension);
   const { instances } = extension;

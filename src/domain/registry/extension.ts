@@ -9,14 +9,14 @@ type ExtensionType = (typeof EXTENSION_TYPES)[number];
 export const HEALTH_STATUSES = ['healthy', 'degraded', 'unhealthy', 'unknown'] as const;
 export type HealthStatus = (typeof HEALTH_STATUSES)[number];
 
-/** What a person has set over the breaker's own judgement; null leaves the breaker to itself. */
+/** What an operator has set over the breaker's own decision; null: the breaker decides. */
 export type BreakerOverride = 'isolated' | 'forced_closed';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What tells a row from another one of the same name. */
+/** What distinguishes a row from another one of the same name. */
 interface Identified {
-  /** Another one where the row was deleted and inserted again; null or absent where it is not known. */
+  /** Differs if the row was deleted and inserted again; null or absent if not known. */
   readonly uid?: string | null;
 }
 
@@ -52,9 +52,9 @@ export interface Version extends Identified {
   readonly enabled: boolean;
   /** Beside that of the extension. */
   readonly breakerOverride: BreakerOverride | null;
-  /** How often a person reset it: one that sees the number grow resets its own breaker. */
+  /** How often an operator reset it: a daemon that sees the number grow resets its own breaker. */
   readonly breakerResets: number;
-  /** Id of the audit row by which a person enabled or reset it last; null without one. */
+  /** Id of the audit row by which an operator last enabled or reset it; null without one. */
   readonly putBackId: string | null;
   /** Revision of the version's own row. */
   readonly revision: number;
@@ -67,21 +67,21 @@ export interface Extension extends Identified {
   readonly timeoutMs: number;
   readonly retry: number;
   readonly enabled: boolean;
-  /** True: the daemon switched it off because its breaker opened. Never true for what a person decided. */
+  /** True: the daemon disabled it because its breaker opened. Never true for an operator's decision. */
   readonly autoDisabled: boolean;
   readonly breakerOverride: BreakerOverride | null;
-  /** How often a person reset it: one that sees the number grow resets its own breakers. */
+  /** How often an operator reset it: a daemon that sees the number grow resets its own breakers. */
   readonly breakerResets: number;
-  /** Id of the audit row that says who switched it last, where a person enabled or reset it by that; else null. */
+  /** Id of the audit row of the last switch, if an operator enabled or reset it by that; else null. */
   readonly putBackId: string | null;
-  /** Who switched it on or off last, as the audit trail has it; null where it never was switched. */
+  /** Who last enabled or disabled it, as the audit trail has it; null if never. */
   readonly switchedBy: string | null;
   /** Name of the version that the extension's own row stands for. */
   readonly version: string;
   /** The extension's own configuration, delivered to it; nothing of it is read here. */
   readonly config: JsonObject;
   readonly policy: ExtensionPolicy;
-  /** Another one where the policy was removed and set again; null or absent without one, or where it is not known. */
+  /** Differs if the policy was removed and set again; null or absent without one, or if not known. */
   readonly policyUid?: string | null;
   /** Revision of the extension's own row; pending changes are applied only to the revision they were decided on. */
   readonly revision: number;

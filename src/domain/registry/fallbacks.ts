@@ -1,8 +1,8 @@
 // Which extensions may stand in for another (`policy.fallback`): those of its type, and never in a circle.
 //
 // FALLBACKS-1. What closes a circle is refused alone, and its extension goes on without it. What was in force before stays; of what is
-//      new, and where nothing was before, the order of the names decides. It is in force as soon as another row opens the circle.
-// FALLBACKS-2. An extension of another type is reported, and skipped when it would be asked. One that is not there may come.
+//      new, and if nothing was before, the order of the names decides. It is in force as soon as another row opens the circle.
+// FALLBACKS-2. An extension of another type is reported, and skipped when it would be asked. One that does not exist may be inserted later.
 // FALLBACKS-3. A start takes time linear in the extensions and their fallbacks; later only what is new is looked into.
 
 /** What counts of an extension. */

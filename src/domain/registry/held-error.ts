@@ -1,6 +1,6 @@
 // A write that another transaction keeps from being done: whether a single row is concerned, or all that is written there.
 
-/** The message names what is held, and by whom, as far as the database tells. */
+/** The message names what is held, and by which session, as far as the database reports it. */
 export class HeldError extends Error {
   override readonly name = 'HeldError';
 

@@ -1,4 +1,4 @@
-// What a person may decide about one extension (`extensions.policy`), and what the breaker works with once row, columns
+// What an operator may decide about one extension (`extensions.policy`), and what the breaker works with once row, columns
 // and daemon configuration are put together. One schema serves validation, its error texts and the documents.
 //
 // POLICY-1. A policy that is not valid is refused as a whole; nothing of it takes effect.
@@ -8,7 +8,7 @@ import { Compile } from '#typebox/compile';
 import type { ThresholdColumns } from './registry-rows.js';
 import { MAX_SUBJECT_BYTES } from './subject-rules.js';
 
-/** Largest delay a timer takes without firing at once (2^31 - 1 ms), in whole seconds. */
+/** Largest delay a timer takes without firing immediately (2^31 - 1 ms), in whole seconds. */
 export const MAX_TIMER_SECONDS = 2_147_483;
 
 const strict = { additionalProperties: false } as const;

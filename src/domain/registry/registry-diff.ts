@@ -5,9 +5,9 @@
 //     second reading agrees, or it is forced. Everything else of it is applied immediately.
 // REGISTRY-DIFF-3. An entry that says what runs already makes no work.
 // REGISTRY-DIFF-4. An extension that was deleted and inserted again is removed and started.
-// REGISTRY-DIFF-5. An entry that cannot be read, or whose reading throws, concerns itself alone: what runs of it goes on, and it is reported
+// REGISTRY-DIFF-5. An entry that cannot be read, or whose reading throws, affects no other: what runs of it goes on, and it is reported
 //     and read again.
-// REGISTRY-DIFF-6. A threshold that is written and has no effect is refused, so that the operator who wrote it learns of it.
+// REGISTRY-DIFF-6. A threshold that is written and has no effect is refused, so that it is reported to the operator.
 import { isDeepStrictEqual } from 'node:util';
 import { done, type Steps } from '../steps.js';
 import { type Extension, isSameRow } from './extension.js';
@@ -118,13 +118,13 @@ function goneFrom(running: ReadonlyMap<string, RegisteredExtension>, update: Reg
   return [...running.keys()].filter((id) => !named.has(id));
 }
 
-/** What was parsed after the other is the same object where it says the same. */
+/** What was parsed after the other is the same object if its content is the same. */
 const isSameRegistered = (a: RegisteredExtension, b: RegisteredExtension): boolean =>
   a.extension === b.extension &&
   isDeepStrictEqual(a.thresholds, b.thresholds) &&
   isDeepStrictEqual(a.defaultThresholds ?? [], b.defaultThresholds ?? []);
 
-/** REGISTRY-DIFF-6. Only where it came to be so: a predecessor's rows are full of them. */
+/** REGISTRY-DIFF-6. Only if a change made it so: a predecessor's rows are full of them. */
 function thresholdsWithoutEffect(entry: RegistryEntry, before: RegisteredExtension | undefined): RowProblem[] {
   const known = before?.defaultThresholds ?? [];
   const news = (entry.defaultThresholds ?? []).filter((name) => !known.includes(name));

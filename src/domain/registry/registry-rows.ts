@@ -1,7 +1,7 @@
 // What the registry's tables hold about one extension, as read and unchecked: the input of registry-validation.ts.
-// Column names keep their spelling. Everything that anyone can write is `unknown` where the database does not check it.
+// Column names keep their spelling. Whatever can be written to a column is `unknown` if the database does not check it.
 
-/** What every row has that tells it from another one. A snapshot that an older daemon wrote lacks all of it. */
+/** What distinguishes a row from another one. A snapshot that an older daemon wrote lacks all of it. */
 interface RowIdentity {
   /** Set by the database when the row was inserted: a row that was deleted and inserted again has another. */
   readonly uid?: string | null;
@@ -26,10 +26,10 @@ export interface ExtensionRow extends RowIdentity {
   readonly breaker_resets: number;
   /** `changed_by` of the newest audit row of this extension with action `enable`, `disable` or `reset`; null without one. */
   readonly switched_by: string | null;
-  /** Where that row is a person's `enable` or `reset`. */
+  /** If that row is an operator's `enable` or `reset`. */
   readonly put_back: PutBack | null;
   readonly revision: number;
-  /** Another one where the policy was removed and set again; null without a policy, or where it is older than this column. */
+  /** Differs if the policy was removed and set again; null without a policy, or if it is older than this column. */
   readonly policy_uid?: string | null;
 }
 
@@ -64,7 +64,7 @@ export interface InstanceRow extends RowIdentity {
   readonly revision: number;
 }
 
-/** A person enabled or reset a breaker: what was stored of it from before does not count any more. */
+/** An operator enabled or reset a breaker: what was stored of it before no longer counts. */
 export interface PutBack {
   /** Of the audit row. */
   readonly id: string;
@@ -87,15 +87,15 @@ export interface BreakerFactsRow {
   /** Lifetime counts. */
   readonly success_count: number;
   readonly failure_count: number;
-  /** ISO 8601; null where it is not known. */
+  /** ISO 8601; null if not known. */
   readonly last_success: string | null;
   readonly last_failure: string | null;
 }
 
-/** Facts of the extension's published target; `version` names it, null where the row is older than that column. */
+/** Facts of the extension's published target; `version` names it, null if the row is older than that column. */
 export type PublishedFactsRow = BreakerFactsRow & { readonly version: string | null };
 
-/** Thresholds a person set in `extension_health`; null where the column holds the predecessor's default or nothing. */
+/** Thresholds that an operator set in `extension_health`; null if the column holds the predecessor's default or nothing. */
 export interface ThresholdColumns {
   readonly failure_threshold: number | null;
   readonly error_rate_threshold: number | null;
@@ -127,14 +127,14 @@ export interface RegistryEntry {
   readonly defaultThresholds?: readonly (keyof ThresholdColumns)[];
 }
 
-/** Where a reader is in a registry's history. */
+/** A reader's position in a registry's history. */
 export interface RegistryPosition {
   readonly revision: number;
   /** Random, of this revision. */
   readonly token: string;
   /** Random, of the database's history as a whole. */
   readonly history: string;
-  /** Which row of which table it was read from; null where it was not read from a database. */
+  /** Which row of which table it was read from; null if it was not read from a database. */
   readonly source: string | null;
 }
 
@@ -144,7 +144,7 @@ export interface UnreadableEntry {
   readonly error: string;
 }
 
-/** What every update has. `position` is null where it is not known: a snapshot that an older daemon wrote. */
+/** What every update has. `position` is null if not known: a snapshot that an older daemon wrote. */
 interface UpdateBase {
   readonly revision: number;
   readonly position?: RegistryPosition | null;
@@ -154,7 +154,7 @@ interface UpdateBase {
 
 /**
  * What the feed emits. `snapshot`: the whole registry as of `revision`, so an extension that is missing was removed;
- * `historyChange` says why it is not what followed the updates before it, null or absent where it is.
+ * `historyChange` is why it does not continue the updates before it; null or absent: it does.
  * `changes`: only what changed after the last update; `removedIds` no longer exist.
  */
 export type RegistryUpdate =

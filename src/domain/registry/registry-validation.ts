@@ -2,7 +2,7 @@
 //
 // REGISTRY-VALIDATION-1. Last known good: what makes a running row invalid is refused, and the last valid form of that row stays in force. Of a
 //     row that was deleted and inserted again there is no earlier form.
-// ROW-VALIDATION-1, in row-validation.ts: an operator's switches count also on a row that is refused.
+// ROW-VALIDATION-1, in row-validation.ts: an operator's switches apply also on a refused row.
 // REGISTRY-VALIDATION-2. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
 // REGISTRY-ROLLOUT-1, in rollout.ts: what the rows of several versions say together.
 // REGISTRY-VALIDATION-3. What says the same as before is the same object as before, so that comparing is cheap.
@@ -47,7 +47,7 @@ interface ParsedEntry {
 /** Of one row that are named. */
 const MAX_PROBLEMS = 20;
 
-/** `previous`: the form in force, null where none is. */
+/** `previous`: the form in force, null if there is none. */
 export function parseEntry(entry: RegistryEntry, rules: SubjectRules, previous: Extension | null): ParsedEntry {
   return done(parsingEntry(entry, rules, previous));
 }

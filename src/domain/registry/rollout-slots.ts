@@ -1,10 +1,10 @@
 // Which keys each version of a rollout has: 10 000 slots, one for each hundredth of a per cent, allotted to versions.
 //
 // ROLLOUT-SLOTS-1. A key is in one slot, by its hash; a version has as many slots as its percentage has hundredths. No slot has two.
-// ROLLOUT-SLOTS-2. Another percentage takes slots from the default, or gives them to it, and leaves those of the other versions alone.
+// ROLLOUT-SLOTS-2. A changed percentage takes slots from the default, or returns them to it, and leaves those of the other versions alone.
 //      That needs a memory: see docs/decisions/0022-slots-of-a-rollout.md. It is kept by the database (drizzle, M16), where
 //      extreg_slots() does what allotSlots() does here.
-// ROLLOUT-SLOTS-3. A version grows into the lowest slots that are free and gives up its highest, so there and back is where it was.
+// ROLLOUT-SLOTS-3. A version grows into the lowest free slots and releases its highest, so that a change and its reversal leave it as it was.
 
 import { done, type Steps, sorting } from '../steps.js';
 

@@ -20,7 +20,7 @@ const isOpen = (version: Sharing): boolean => version.enabled && hasNoRules(vers
 export const isInRollout = <V extends Sharing>(version: V): version is V & { readonly rolloutPercent: number } =>
   isOpen(version) && version.rolloutPercent !== null;
 
-/** What is wrong with a percentage that a person gives; null: nothing. */
+/** What is wrong with a percentage that an operator sets; null: nothing. */
 export function percentProblem(percent: number): string | null {
   if (percent >= 0 && percent <= 100 && Number(percent.toFixed(2)) === percent) return null;
   return `must be a number from 0 to 100 with at most two digits after the point, got ${percent}`;
@@ -44,7 +44,7 @@ interface RolloutInForce {
   readonly refused: readonly string[];
 }
 
-/** REGISTRY-ROLLOUT-1. `versions`: as their rows say, with a person's switches; `previous`: those in force until now. */
+/** REGISTRY-ROLLOUT-1. `versions`: as their rows say, with the operators' switches; `previous`: those in force until now. */
 export function rolloutInForce(versions: readonly Version[], previous: readonly Version[]): RolloutInForce {
   const problems = rolloutProblems(versions);
   if (problems.length === 0) return { versions, problems, refused: [] };
@@ -64,7 +64,7 @@ export function rolloutInForce(versions: readonly Version[], previous: readonly 
   return { versions: kept, problems, refused };
 }
 
-/** Where nothing is in force yet: those whose rows were changed first, so that what came later alone is refused. */
+/** If nothing is in force yet: those whose rows were changed first, so that only later changes are refused. */
 function earliestThatFit(versions: readonly Version[]): Version[] {
   const fit: Version[] = [];
   const byAge = versions

@@ -1,5 +1,5 @@
-// How large one extension may be, and how large and deep the JSON columns of a row. What is beyond costs everybody: a value
-// that is compared or written by recursion ends the process where it is nested deep enough.
+// How large one extension may be, and how large and deep the JSON columns of a row. Larger ones would affect every extension: a value
+// that is compared or written recursively ends the process if it is nested deeply enough.
 
 /** Of one extension. */
 export const MAX_VERSIONS = 20_000;

@@ -1,5 +1,5 @@
 // One row as the database holds it becomes a noun, or problems that say what was expected and what was got; and what an
-// operator's switches make of the form that is in force where the rest of the row is refused.
+// operator's switches change in the form that is in force if the rest of the row is refused.
 //
 // ROW-VALIDATION-1. An operator's switches (enabled, auto_disabled, breaker_override, breaker_resets, the weight of an instance, 0 percent
 //     for a version in the rollout) always count, also on a row that is refused: how to turn something off, or to drain it,
@@ -180,7 +180,7 @@ const reportOf = (row: InstanceRow): Pick<Instance, 'enabled' | 'healthStatus' |
   revision: row.revision,
 });
 
-/** What extensions and versions have in common: where, how long, how often, with what configuration. */
+/** What extensions and versions have in common: subject, timeout, retries and configuration. */
 function parseCall(
   row: Pick<ExtensionRow, 'subject' | 'timeout_ms' | 'retry' | 'config'>,
   rules: SubjectRules,

@@ -3,7 +3,7 @@ import type { BreakerFactsRow } from './registry-rows.js';
 
 /** A breaker that tripped more often in a row is open for as long. */
 const MAX_TRIPS = 1_000_000;
-/** Far from where adding one is lost, for a reader that holds doubles. An epoch beyond it is none. */
+/** Far below the number at which adding one is lost in a double. A greater epoch is treated as none. */
 export const MAX_EPOCH = 2 ** 52;
 /** Some three hundred years: dates stay dates however often ages are added to them. */
 const MAX_AGE_MS = 1e13;

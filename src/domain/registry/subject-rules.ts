@@ -9,7 +9,7 @@ const EXTENSION_ID = /^[A-Za-z0-9_:-]{1,255}$/;
 export interface SubjectRules {
   /** The daemon's own prefix: an extension there would be a loop. */
   readonly ownPrefix: string;
-  /** Where not empty, a subject must be one of these or begin with one of them and a dot. */
+  /** If not empty, a subject must be one of these or begin with one of them and a dot. */
   readonly allowedPrefixes: readonly string[];
 }
 

@@ -1,8 +1,8 @@
-// What an operator can tell an extension or one version of it, and what that makes of the registry's rows.
+// The verbs that an operator can apply to an extension or one version of it, and how they change the registry's rows.
 //
 // VERBS-1. Of the two overrides over a target, its extension's and its version's, the stricter is in force: isolated, then
 //     forced closed.
-// VERBS-2. A version's name means its row; where the extension has no version rows, its own row, which is the whole extension.
+// VERBS-2. A version's name means its row; if the extension has no version rows, its own row, which is the whole extension.
 // VERBS-3. An operator's decision is visible in the rows, however many decisions are read at a time.
 import { AUTO_MANAGER } from './auto-management.js';
 import type { BreakerOverride, Extension, Version } from './extension.js';
@@ -38,14 +38,14 @@ export function scopeOf(extension: Extension, version: string | null): { readonl
   return version === extension.version && extension.versions.length === 0 ? { version: null } : 'none';
 }
 
-/** A verb that a person decided on; `id` is that of its audit row. */
+/** A verb that an operator decided on; `id` is that of its audit row. */
 export interface Decision<V extends Verb = Verb> {
   readonly id: string;
   readonly verb: V;
   readonly actor: string;
 }
 
-/** What the trail will say of who switched the row, after a verb that switches. */
+/** What the audit trail will record as the actor of the row's last switch, after a verb that switches. */
 export function trailAfter({ id, verb, actor }: Decision): Partial<Pick<Extension, 'switchedBy' | 'putBackId'>> {
   if (verb === 'disable') return { switchedBy: actor, putBackId: null };
   return verb === 'enable' || verb === 'reset' ? { switchedBy: actor, putBackId: id } : {};

@@ -1,15 +1,15 @@
 // Which versions of an extension there are to choose from, and which is the default.
 //
-// VERSION-CHOICE-1. The default is the highest enabled version with empty rules and no percentage; where there is none, the extension's
+// VERSION-CHOICE-1. The default is the highest enabled version with empty rules and no percentage; if there is none, the extension's
 //     own row, which stands for the version named `extensions.version`.
-// VERSION-CHOICE-2. The own row is ignored where a version row has that name, also a disabled one. Then there may be no default at all.
+// VERSION-CHOICE-2. The own row is ignored if a version row has that name, also a disabled one. Then there may be no default at all.
 // VERSION-CHOICE-3. However many versions there are, choosing the default costs a comparison for each, once for each form of the extension.
 import type { Extension, Version } from './extension.js';
 import { versionOf } from './extension-index.js';
 
 const PARTS = /\d+|-[^\d-]*|[^\d-]+/g;
 
-/** v10 > v9, v2-beta < v2, then by text: numbers compare as numbers, and a name that ends where the other has a '-' is higher. */
+/** v10 > v9, v2-beta < v2, then by text: numbers compare as numbers, and a name that ends at the other's '-' is higher. */
 export function compareVersions(a: string, b: string): number {
   return compareNames({ name: a, parts: partsOf(a) }, { name: b, parts: partsOf(b) });
 }
@@ -66,7 +66,7 @@ function compareNumbers(a: string, b: string): number {
   return l.length - r.length || (l < r ? -1 : l > r ? 1 : 0);
 }
 
-/** The extension's own row as a version; null where a version row has its name (VERSION-CHOICE-2). */
+/** The extension's own row as a version; null if a version row has its name (VERSION-CHOICE-2). */
 function ownRow(extension: Extension): Version | null {
   if (versionOf(extension, extension.version) !== undefined) return null;
   return {
