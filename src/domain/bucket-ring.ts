@@ -54,7 +54,7 @@ export class BucketRing {
     this.#totals[series] = (this.#totals[series] as number) + count;
   }
 
-  /** Takes out what `part` holds: a ring of the same size and series with the same newest bucket, of which this one holds everything. */
+  /** Removes what `part` holds: a ring of the same size and series with the same newest bucket, of which this one holds everything. */
   subtract(part: BucketRing): void {
     for (const [i, count] of part.#counts.entries()) this.#counts[i] = (this.#counts[i] as number) - count;
     for (const [i, total] of part.#totals.entries()) this.#totals[i] = (this.#totals[i] as number) - total;

@@ -82,7 +82,7 @@ const NUMERIC_DIGITS_BEFORE = 131_072;
 const NUMERIC_DIGITS_AFTER = 16_383;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
-/** Why jsonb cannot hold this string or number; null where it can, and for everything else. */
+/** Why jsonb cannot hold this string or number; null if it can, and for everything else. */
 export function storageProblem(value: Json): string | null {
   if (typeof value === 'string') {
     if (value.includes('\0')) return 'must not contain the character U+0000, which the database cannot hold';

@@ -47,7 +47,7 @@ function keyText(key: string, indent: string): string {
   return text.length > MAX_PLAIN_KEY ? `? ${text}\n${indent}:` : `${text}:`;
 }
 
-/** A scalar below something else: a text of several lines as such, where that says exactly what it is. */
+/** A scalar below something else: a text of several lines as a block, if that represents it exactly. */
 function lines(value: Json, indent: string): string {
   if (typeof value !== 'string' || !value.includes('\n')) return scalar(value);
   const text = value.endsWith('\n') ? value.slice(0, -1) : value;

@@ -3,7 +3,7 @@
 /** Yields after each step, none of which takes longer than a fraction of a millisecond. */
 export type Steps<Result> = Generator<undefined, Result, void>;
 
-/** All of it at once. */
+/** Runs all steps without a pause. */
 export function done<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const step = steps.next();

@@ -4,7 +4,7 @@
 //     window is as long as windowMs less at most one bucket, and never longer.
 // DECISION-WINDOW-2. Time only moves on: a time before the newest one seen counts as the newest. Idle gaps of any length empty it.
 // DECISION-WINDOW-3. Memory is fixed and recording takes constant time. It is mutated in place by the one target that owns it.
-// DECISION-WINDOW-4. Overdue attempts are held beside the outcomes, never among them: as many as the last look found, fewer as they settle.
+// DECISION-WINDOW-4. Overdue attempts are held beside the outcomes, never among them: as many as the last scan found, fewer as they settle.
 
 import { BucketRing } from '../bucket-ring.js';
 
@@ -92,7 +92,7 @@ export class DecisionWindow {
     return this.failures(nowMs) > 0 ? this.#lastFailureMs : null;
   }
 
-  /** Attempts that are out and overdue (DECISION-WINDOW-4). */
+  /** Attempts in flight that are overdue (DECISION-WINDOW-4). */
   get overdue(): number {
     return this.#overdue;
   }
@@ -102,7 +102,7 @@ export class DecisionWindow {
     return Math.min(this.#overdueInRow, this.#overdue);
   }
 
-  /** What a look at the attempts that are out has found. */
+  /** The result of a scan of the attempts in flight. */
   setOverdue(count: number, inRow: number): void {
     this.#overdue = count;
     this.#overdueInRow = inRow;
@@ -115,8 +115,8 @@ export class DecisionWindow {
   }
 
   /**
-   * Takes out what `part`, a window of the same length, holds: its outcomes, its overdue attempts, and `inRow` failures of
-   * the present row. Within a bucket the time of the first failure stays, though it may have been one that was taken out.
+   * Removes what `part`, a window of the same length, holds: its outcomes, its overdue attempts, and `inRow` failures of
+   * the present row. Within a bucket the time of the first failure stays, though that failure may have been removed.
    */
   subtract(part: DecisionWindow, inRow: number, nowMs: number): void {
     this.#advance(nowMs);

@@ -3,13 +3,13 @@
 // EJECTION-1. By row: EJECT_ROW failures in a row, overdue attempts among them, since the first of which was sent a sibling succeeded.
 // EJECTION-2. By rate: from RATE_VOLUME outcomes in the window on, a success rate more than RATE_GAP below its siblings' together.
 // EJECTION-3. No sibling success, no ejection: then the target fails as a whole and its breaker decides.
-// EJECTION-4. At most half of a target's endpoints are out, rounded down: 0 of 1, 1 of 2, 1 of 3.
-// EJECTION-5. The time out doubles with each ejection in a row, up to LONGEST times the first.
+// EJECTION-4. At most half of a target's endpoints are ejected, rounded down: 0 of 1, 1 of 2, 1 of 3.
+// EJECTION-5. The time out of rotation doubles with each ejection in a row, up to LONGEST times the first.
 import type { DecisionWindow } from './decision-window.js';
 
 export type EjectionReason = 'failures_in_a_row' | 'success_rate' | 'reported_unhealthy';
 
-/** What one endpoint did lately, as far as an ejection depends on it. */
+/** Recent results of one endpoint, as far as an ejection depends on them. */
 export interface EndpointStats {
   /** Its outcomes of the target's present generation, overdue attempts beside them. */
   readonly window: DecisionWindow;
@@ -92,7 +92,7 @@ export function reasonAmong(
   return siblings.successes / siblings.outcomes - successes / outcomes > RATE_GAP ? 'success_rate' : null;
 }
 
-/** EJECTION-4: whether one more of `endpoints` may go while `out` are out. */
+/** EJECTION-4: whether one more of `endpoints` may be ejected while `out` are. */
 export const mayEject = (endpoints: number, out: number): boolean => out < Math.floor(endpoints / 2);
 
 /** EJECTION-5: `ejections` in a row, from 1; `firstSeconds` is `ejection_seconds`. */

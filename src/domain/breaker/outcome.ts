@@ -3,11 +3,11 @@
 // OUTCOME-1. Timeout, no responders, a service error of 500 or more: failure. A reply or a service error below 500: success.
 // OUTCOME-2. 429, our own disconnect, a subject we may not publish to, oversize: neutral.
 // OUTCOME-3. No responders is neutral while the target is within its absence grace (a rolling restart), never in half-open.
-// OUTCOME-4. What was refused before it was sent never comes here.
+// OUTCOME-4. What was refused before it was sent has no outcome.
 
 export type Outcome = 'success' | 'failure' | 'neutral';
 
-/** The ends an attempt can come to on the wire; see AttemptEnd in actors/ports/transport.ts, which this mirrors. */
+/** How an attempt can end on the wire; see AttemptEnd in actors/ports/transport.ts, which this mirrors. */
 type End = 'reply' | 'timeout' | 'no_responders' | 'disconnected' | 'not_permitted' | 'too_large';
 
 export function classify(end: End, serviceErrorCode: number, withinAbsenceGrace: boolean): Outcome {

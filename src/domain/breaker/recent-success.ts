@@ -1,6 +1,6 @@
 // The recent success rate of an instance, for comparing it with another: an exponentially weighted
-// average over outcomes, as failure accrual in Finagle has it, that goes back towards 1 as time passes, so that an instance
-// which fails is tried again. Some numbers and no timer.
+// average over outcomes, as failure accrual in Finagle has it, that rises towards 1 as time passes, so that an instance
+// that fails is tried again. It needs no timer.
 
 /**
  * What one outcome weighs. Two failures in a row take a rate of 1 under the 0.8 at which an instance counts as failing
@@ -12,13 +12,13 @@ const OUTCOME_WEIGHT = 0.2;
  * tried reaches 0.8 again after 18 s.
  */
 const MEMORY_MS = 30_000;
-/** As far as time alone brings it back: enough to be tried, too little to be preferred to others before it has shown itself. */
+/** The highest rate that time alone restores: enough to be tried, too low to be preferred to others before a success. */
 const UNPROVEN = 0.9;
-/** A shortfall that is over. */
+/** A shortfall below this is 0. */
 const NEGLIGIBLE = 1e-6;
 
 export class RecentSuccess {
-  /** What was missing to 1 at that time. */
+  /** 1 less the rate, at that time. */
   #shortfall = 0;
   #atMs = Number.NEGATIVE_INFINITY;
   #hasFailedLast = false;

@@ -10,7 +10,7 @@ export interface Restart {
   readonly givenUp: boolean;
 }
 
-/** It was given up, was tried after its minute, and did not live through a window: that was its one try. */
+/** It was given up, was tried after its minute, and failed within a window: that was its one try. */
 function failedItsTry(failedAtMs: readonly number[]): boolean {
   const [before, newest] = failedAtMs.slice(-2);
   if (before === undefined || newest === undefined || newest - before >= GIVEN_UP_MS + WINDOW_MS) return false;

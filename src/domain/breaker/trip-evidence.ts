@@ -4,7 +4,7 @@ import type { DecisionWindow } from './decision-window.js';
 export interface TripEvidence {
   readonly failures: number;
   readonly outcomes: number;
-  /** Attempts out and overdue, which count as failed ones. */
+  /** Attempts in flight that are overdue, which count as failed. */
   readonly overdue: number;
   /** (failures + overdue) / (outcomes + overdue), 0..1; null without any. */
   readonly errorRate: number | null;

@@ -56,5 +56,5 @@ export function openMs(trips: number, settings: BreakerSettings, random: number)
   return seconds * 1000 * (1 + 0.1 * random);
 }
 
-/** Where a time that ends at `untilMs` ends once the settings in force give `ms` from now: sooner, or as it was. */
+/** The new end of a time that ends at `untilMs`, once the settings in force give `ms` from now: sooner, or unchanged. */
 export const endsBy = (untilMs: number, nowMs: number, ms: number): number => Math.min(untilMs, nowMs + ms);

@@ -3,7 +3,7 @@
 //
 // HEALTH-WINDOW-1. Every settled attempt that is no neutral one is recorded, whatever its generation. Latency is that of both kinds.
 // HEALTH-WINDOW-2. Memory is bounded, and taken when it is first needed: a target that never had a call holds none, and one that had
-//     none for a whole window gives it back when it is next read.
+//     none for a whole window frees it when it is next read.
 // HEALTH-WINDOW-3. An attempt recorded at t counts at `now` exactly while floor(now / slice) - floor(t / slice) < SLICES. Time only
 //     moves on: a time before the newest one seen counts as the newest.
 //
@@ -100,7 +100,7 @@ export class HealthWindow {
     };
   }
 
-  /** From when on it holds nothing, where nothing more is recorded, monotonic ms; null: it holds nothing. */
+  /** When it will hold nothing, if nothing more is recorded, monotonic ms; null: it holds nothing. */
   get overMs(): number | null {
     const newest = this.#slices.at(-1);
     return newest === undefined ? null : (newest.number + SLICES) * HEALTH_SLICE_MS;
@@ -111,7 +111,7 @@ export class HealthWindow {
     this.#latencies = null;
   }
 
-  /** Lets go of the slices that are too old. */
+  /** Drops the slices that are too old. */
   #advance(nowMs: number): void {
     const number = Math.floor(nowMs / HEALTH_SLICE_MS);
     if (!(number > this.#newest)) return;

@@ -34,7 +34,7 @@ function latencyOf(counter: number): number {
 
 export class LatencyHistogram {
   readonly #rows: number;
-  /** Where in #counters an octave has its own, in blocks of STEPS × rows; -1: it has none. */
+  /** Position of an octave's counters in #counters, in blocks of STEPS × rows; -1: it has none. */
   readonly #blocks = new Int8Array(COUNTERS / STEPS).fill(-1);
   /** By block, then by step, then by row. */
   #counters: Counters = new Uint8Array(0);
@@ -90,7 +90,7 @@ export class LatencyHistogram {
     return sum;
   }
 
-  /** Below 0 where the counter's octave has none. */
+  /** Below 0 if the counter's octave has none. */
   #indexOf(counter: number, row: number): number {
     const block = this.#blocks[counter >>> STEP_BITS] as number;
     return ((block << STEP_BITS) + (counter & (STEPS - 1))) * this.#rows + row;
@@ -102,7 +102,7 @@ export class LatencyHistogram {
     const i = this.#indexOf(counter, row);
     const count = (counters[i] as number) + times;
     counters[i] = count;
-    // A counter gives back another number where it cannot hold this one.
+    // A counter returns another number if it cannot hold this one.
     if (counters[i] !== count) this.#widen(i, count);
     this.#total += times;
   }

@@ -1,10 +1,10 @@
-// When so many extensions fail at the same time that the cause is probably ours, or that of the network between.
+// When so many extensions fail at the same time that the cause is probably the daemon or the network.
 //
 // MASS-FAILURE-1. It is one while more than half, and at least MIN_FAILING, of the extensions with traffic fail.
-// MASS-FAILURE-2. With traffic is an extension with an outcome in the time of the health window; and one that is on and open, whose
-//     callers are refused and so leave none. One that was switched off is not: nothing more would be written about it.
-// MASS-FAILURE-3. What fails is open or half-open: extensions that opened together half-open together, and have not recovered by it.
-//     What a person isolated does not.
+// MASS-FAILURE-2. An extension has traffic if it has an outcome within the health window, or if it is enabled and open: its callers are
+//     refused and leave no outcome. A disabled one has none: nothing more would be written about it.
+// MASS-FAILURE-3. An extension fails while it is open or half-open: extensions that opened together half-open together, and have not
+//     recovered by that. One that an operator isolated does not count as failing.
 import { HEALTH_WINDOW_MS } from './health-window.js';
 
 /** Of an extension's default target. */

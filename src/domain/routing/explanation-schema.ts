@@ -1,4 +1,4 @@
-// What `explain` says of one call: who could take it, who would, and why. JSON as it is, on every wire.
+// The answer of `explain` for one call: which versions and instances could serve it, which would, and why. The same JSON on every wire.
 import { type Static, Type } from '#typebox';
 import { listOf, objectOrNull, oneOf, orNull } from '../registry/answer-schema.js';
 import type { ErrorCode } from '../registry/errors.js';
@@ -50,7 +50,7 @@ const explainedCandidate = Type.Object({
   circuit_breaker_state: oneOf(['closed', 'open', 'half_open']),
   /** Health window; null without calls. */
   success_rate: orNull<number>('number'),
-  /** A default version whose success rate is so low that nine calls of ten ask others first. */
+  /** A default version whose success rate is so low that for nine calls of ten other candidates come first. */
   passed_over: Type.Boolean(),
   /** Empty without instance rows: then its subject's queue group is the pool. */
   instances: listOf(explainedInstance),

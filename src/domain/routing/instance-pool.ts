@@ -27,7 +27,7 @@ export class InstancePool<T extends PoolSeat, V> {
   #bounds: readonly number[] = [];
 
   /**
-   * `instances`: those that serve one version, in any order; `value`: what the caller wants to get back with a pick;
+   * `instances`: those that serve one version, in any order; `value`: what a pick returns beside the instance;
    * `random`: 0..1, decides where the pool begins (ROUND-ROBIN-2) and is not kept.
    */
   constructor(

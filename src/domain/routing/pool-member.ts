@@ -45,7 +45,7 @@ export interface Draw {
   readonly random: () => number;
 }
 
-/** The order of instances where it must be the same on every replica. Ids are unique. */
+/** An order of instances that is the same on every replica. Ids are unique. */
 export const byId = (a: Instance, b: Instance): number => (a.id < b.id ? -1 : 1);
 
 export const isWithheld = ({ seat, instance }: { readonly seat: PoolSeat; readonly instance: Instance }): boolean =>

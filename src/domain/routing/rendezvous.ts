@@ -3,7 +3,7 @@
 //
 // RENDEZVOUS-1. A score depends on the key, the member and its weight, and on nothing else: no order, no neighbour, no process. So
 //     every replica answers alike, and a key moves only to or from a member that came, went or has another weight.
-// RENDEZVOUS-2. Each member has its weight's share of the keys; what it scores for one key tells nothing of another key or member.
+// RENDEZVOUS-2. Each member has its weight's share of the keys; its score for one key is independent of other keys and members.
 import murmurhash from 'murmurhash';
 
 /** Of a text, 0..2^32 - 1 (murmur3, 32 bits). For members once per change of the registry, for a key once per call. */
@@ -19,7 +19,7 @@ export function scoreOf(keyHash: number, memberHash: number, weight: number): nu
 }
 
 /**
- * What a member with this weight scores for a key, or something below `least` where it scores less: a logarithm costs more
+ * What a member with this weight scores for a key, or something below `least` if it scores less: a logarithm costs more
  * than all the rest and 1 - u, which is never more than -ln(u), rules most members out.
  */
 export function scoreFrom(least: number, keyHash: number, memberHash: number, weight: number): number {
@@ -27,7 +27,7 @@ export function scoreFrom(least: number, keyHash: number, memberHash: number, we
   return weight < least * (1 - u) * ROUNDING ? Number.NEGATIVE_INFINITY : -weight / Math.log(u);
 }
 
-/** So much that no rounding rules out a score that is as great as `least`. */
+/** Enough that no rounding rules out a score as great as `least`. */
 const ROUNDING = 1 - 2 ** -40;
 
 /** Strictly between 0 and 1, in steps of 2^-52. */

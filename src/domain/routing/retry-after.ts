@@ -28,7 +28,7 @@ export function parseRetryAfter(value: string, wallMs: number): number | null {
   return date === null ? null : Math.min(Math.max(date - wallMs, 0), MAX_MS);
 }
 
-/** Epoch ms; null where it is no date. */
+/** Epoch ms; null if it is no date. */
 function dateOf(text: string, wallMs: number): number | null {
   const parts = DATES.map((form) => form.exec(text)?.groups).find((groups) => groups !== undefined);
   if (parts === undefined) return null;

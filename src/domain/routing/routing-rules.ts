@@ -1,4 +1,4 @@
-// Which callers a version's rules take, decided by the context of a call.
+// Which calls a version's rules match, decided by the context of the call.
 //
 // ROUTING-RULES-1. All keys of the rules must match; a list means any of it; a key that the context does not have matches nothing.
 // ROUTING-RULES-2. Strings, numbers and booleans compare as text: 1 and 1.0 are "1", 1e21 is 1 and 21 zeros, true is "true".

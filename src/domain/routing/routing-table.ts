@@ -1,12 +1,12 @@
 // Which version of an extension a call asks for: rules, rollout and default, compiled once per change of the registry.
 //
 // ROUTING-TABLE-1. Rules come first: of the versions whose rules the context meets, the one with the most conditions, then the highest.
-// ROUTING-TABLE-2. Then the rollout: each version with a percentage has that share of the keys, the default the rest. Another percentage
+// ROUTING-TABLE-2. Then the rollout: each version with a percentage has that share of the keys, the default the rest. A changed percentage
 //      moves keys between its version and the default alone (rollout-slots.ts); a key gives the same version on every
 //      replica, and keys of two extensions are independent. Without a default, the versions share also the rest, in the
 //      proportion of their percentages.
 // ROUTING-TABLE-3. Then the default. A version whose rules exclude the call is never chosen, nor one that is disabled.
-// ROUTING-TABLE-4. However many versions there are, compiling them can be put aside between its steps.
+// ROUTING-TABLE-4. Compiling can be suspended between its steps, however many versions there are.
 import type { InvocationError } from '../registry/errors.js';
 import type { Extension, Version } from '../registry/extension.js';
 import { hasNoRules, isInRollout, sharesOf, slotsWanted } from '../registry/rollout.js';
@@ -68,7 +68,7 @@ interface Compiled {
 export class RoutingTable {
   /** ROUTING-TABLE-1: in the order in which they are asked. */
   readonly ruled: readonly RuledVersion[];
-  /** ROUTING-TABLE-2; empty where no version has a percentage. */
+  /** ROUTING-TABLE-2; empty if no version has a percentage. */
   readonly shares: readonly RolloutShare[];
   readonly rolloutKeys: readonly string[];
   readonly default: Choice | null;
@@ -94,7 +94,7 @@ export class RoutingTable {
     this.noneReason = compiled.noneReason;
   }
 
-  /** True: the version has rules, and they do not take such a call. */
+  /** True: the version has rules, and they do not match such a call. */
   excludes(version: string, context: Context): boolean {
     const ruled = this.ruled.find(({ choice }) => choice.version === version);
     return ruled !== undefined && unmetCondition(ruled.conditions, context) !== null;
@@ -150,7 +150,7 @@ export class RoutingTable {
     return null;
   }
 
-  /** Of the keys that no version has, where there is no default. */
+  /** Of the keys that no version has, if there is no default. */
   #shareOfRest(keyHash: number): Choice | null {
     let best: Choice | null = null;
     let bestScore = 0;
