@@ -1,13 +1,13 @@
-// The requester: sends attempts and active checks to extensions and says how each of them ended.
+// The requester: sends attempts and active checks to extensions and reports how each of them ended.
 //
 // REQUESTER-1. Every attempt ends exactly once; a late or second reply to it, or to what had its entry before, is dropped and counted.
 // REQUESTER-2. While disconnected, and at the moment of a disconnect, attempts end as 'disconnected': no breaker is charged for us.
-// REQUESTER-3. A timeout counts once a round trip to the server that began after it was due has been completed: until then the reply
-//     may be in the buffer. While the server does not answer, the attempt stays out until it does, or the connection is lost.
+// REQUESTER-3. A timeout counts once a round trip to the server that began after it was due is complete: until then the reply
+//     may be in the buffer. While the server does not answer, the attempt stays in flight until it does, or the connection is lost.
 // REQUESTER-4. No subscription callback ends in a throw, whatever a listener does.
 // REQUESTER-5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
-// REQUESTER-6. A entry's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
-// REQUESTER-7. An attempt that was out while the server stood still gets its time once more, and only once: request or reply may have
+// REQUESTER-6. An entry's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
+// REQUESTER-7. An attempt that was in flight while the server stood still gets its time once more, and only once: request or reply may have
 //     stood still with it, and an extension that answers when the server goes on has not failed.
 // REQUESTER-8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
 // REQUESTER-9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
@@ -75,7 +75,7 @@ export class Requester {
   readonly #inbox: BrokerSubscription;
   readonly #base: string;
   #strayReplies = 0;
-  /** As AfterRoundTrip tells it. */
+  /** As AfterRoundTrip passes it. */
   #stalledUntilMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
@@ -261,7 +261,7 @@ export class Requester {
     void this.connection.learnLimit().then(() => this.#tell(listener, 'reply', reply));
   }
 
-  /** The entry whose attempt this subject answers; null where none waits for it (REQUESTER-1, REQUESTER-5). */
+  /** The entry whose attempt this subject answers; null if none waits for it (REQUESTER-1, REQUESTER-5). */
   #entryOf(subject: Uint8Array): PendingRequest | null {
     let at = this.#base.length;
     let index = 0;
@@ -291,7 +291,7 @@ export class Requester {
     this.#tell(this.#release(entry), end, reply);
   }
 
-  /** REQUESTER-1: whose attempt it was; it waits for no end any more. */
+  /** REQUESTER-1: the listener of the attempt, which no longer waits for an end. */
   #release(entry: PendingRequest): AttemptListener {
     const listener = entry.listener as AttemptListener;
     entry.listener = null;

@@ -1,7 +1,7 @@
 // One subscription over all lives of the connection.
 //
 // BROKER-SUBSCRIPTION-1. Its callback is guarded: a throw in one silently ends the reader of the whole connection.
-// BROKER-SUBSCRIPTION-2. Where the server denied it, it is asked for again, and says so until it is granted.
+// BROKER-SUBSCRIPTION-2. If the server denied it, it is requested again, and is logged as denied until it is granted.
 
 import type { Msg, NatsConnection, Subscription } from '#@nats-io/nats-core';
 import { within } from '../../telemetry/deadline.js';
@@ -10,7 +10,7 @@ export type MessageListener = (message: Msg) => void;
 
 /** What a subscription needs of its connection. */
 export interface SubscriptionHost {
-  /** Attaches it again, where there is a connection. */
+  /** Attaches it again, if there is a connection. */
   reattach(subscription: BrokerSubscription): void;
   forget(subscription: BrokerSubscription): void;
   subscriptionFailed(error: unknown, subject: string): void;
@@ -33,7 +33,7 @@ export class BrokerSubscription {
     private readonly host: SubscriptionHost,
   ) {}
 
-  /** Asks the server; without effect where it was asked already. `fresh`: the client is a new one. */
+  /** Requests it from the server; without effect if it was requested already. `fresh`: the client is a new one. */
   attach(nc: NatsConnection, fresh: boolean): void {
     if (!this.#wanted || (this.#current !== null && !fresh)) return;
     const wasDenied = this.denied;

@@ -1,9 +1,9 @@
-// From the daemon's settings to the options of nats.js: addresses, who we are, how patient we are.
+// From the daemon's settings to the options of nats.js: addresses, credentials, time limits.
 //
 // CONNECTION-OPTIONS-1. Files are read again at each attempt to connect, so that a rotated one is used.
-// CONNECTION-OPTIONS-2. It never gives up by itself, also not after two refusals of the same credentials.
-// CONNECTION-OPTIONS-3. A server that has not answered for 6 s is left: one that stands still for less loses no call, and where there are
-//     several, one that hangs for good costs no more than that.
+// CONNECTION-OPTIONS-2. It never gives up, also not after two refusals of the same credentials.
+// CONNECTION-OPTIONS-3. A server that has not answered for 6 s is left: one that stands still for less loses no call, and if there are
+//     several, one that hangs permanently costs no more than that.
 import { readFileSync } from 'node:fs';
 import {
   type Authenticator,
@@ -16,7 +16,7 @@ import type { NodeConnectionOptions } from '#@nats-io/transport-node';
 import { INBOX_PREFIX } from '../wire/subjects.js';
 
 const CONNECT_TIMEOUT_MS = 5000;
-/** Often, so that it is known of a server that stands still while the attempts that it holds up are out. */
+/** Often, so that a server that stands still is noticed while the attempts that it delays are in flight. */
 const PING_INTERVAL_MS = 250;
 const MAX_UNANSWERED_PINGS = 24;
 

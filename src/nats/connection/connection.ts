@@ -3,7 +3,7 @@
 // CONNECTION-1. Nothing is published while disconnected: nats.js would buffer it without bound and then lose it.
 // CONNECTION-2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
 // CONNECTION-3. A listener that throws does not keep the others from being called.
-// CONNECTION-4. A server that stands still is noticed, and one that goes on doing so is left, however much is waiting to be written.
+// CONNECTION-4. A server that stands still is noticed, and left if it continues to, however much is waiting to be written.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';

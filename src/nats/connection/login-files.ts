@@ -1,4 +1,4 @@
-// Checks the files that the configuration names for NATS when a daemon starts, so that the operator sees an error at once. Later
+// Checks the files that the configuration names for NATS when a daemon starts, so that the operator sees an error immediately. Later
 // they are read at each connect, and an error is only logged.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

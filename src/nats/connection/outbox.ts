@@ -8,7 +8,7 @@ import type { NatsConnection } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
 
 const CHUNK_BYTES = 65_536;
-/** A message larger than this is handed over by itself, its body uncopied. */
+/** A message larger than this is passed on separately, its body not copied. */
 const MAX_COPIED_BYTES = 16_384;
 const CR = 13;
 const LF = 10;

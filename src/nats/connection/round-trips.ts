@@ -6,7 +6,7 @@
 type End = (completed: boolean) => void;
 
 export class RoundTrips {
-  /** Who waits for the round trip in flight, and for the one after it. */
+  /** Those that wait for the round trip in flight, and for the one after it. */
   #current: End[] = [];
   #next: End[] = [];
 

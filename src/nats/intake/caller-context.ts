@@ -1,12 +1,12 @@
-// The context of an invocation: which of the values that a caller claims are believed.
+// The context of an invocation: which of the values that a caller claims are accepted.
 //
-// CALLER-CONTEXT-1. A value comes only from a source in `context_from`, and of several from the one that stands first there. An empty or
+// CALLER-CONTEXT-1. A value comes only from a source in `context_from`, and of several from the first one there. An empty or
 //     blank value is none.
 // CALLER-CONTEXT-2. Nothing is read before it is needed, and the body only for keys to which nothing before it gives a value.
 // CALLER-CONTEXT-3. An environment in the daemon's configuration stands over every source.
-// CALLER-CONTEXT-4. No context header tells the extension anything else than what routing used. A key that routing did not ask for was not
-//     looked up in the body (CALLER-CONTEXT-2): its header passes as it came, also where a body that is believed before it says otherwise.
-// CALLER-CONTEXT-5. Where a body that could answer is too large to be looked into, or says it twice, the call is refused: nothing is
+// CALLER-CONTEXT-4. No context header gives the extension another value than the one that routing used. A key that routing did not ask for was
+//     not looked up in the body (CALLER-CONTEXT-2): its header passes as it came, even if a body with precedence says otherwise.
+// CALLER-CONTEXT-5. If a body that could answer is too large to be read, or names a key twice, the call is refused: nothing is
 //     guessed. Only the routing key of `consistent_hash` is none then, as if none was given: any instance can serve.
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { Context, ContextAnswer } from '../../domain/routing/routing-rules.js';
@@ -18,7 +18,7 @@ export const CONTEXT_SOURCES = ['subject', 'header', 'body'] as const;
 export type ContextSource = (typeof CONTEXT_SOURCES)[number];
 
 export interface ContextSettings {
-  /** CALLER-CONTEXT-1. Each at most once; empty: nothing is believed. */
+  /** CALLER-CONTEXT-1. Each at most once; empty: nothing is accepted. */
   readonly from: readonly ContextSource[];
   /** A larger body is not looked into; 0: none is. */
   readonly bodyMaxBytes: number;
@@ -33,13 +33,13 @@ export interface Claims {
   /** A well-formed header block; '' without headers. */
   readonly text: string;
   readonly body: Uint8Array;
-  /** Of the same body; asked only where it may be looked into. */
+  /** Of the same body; asked only if it may be read. */
   readonly bodyContext: BodyContext;
 }
 
 /** What the extension is to get of this call. */
 export interface Told {
-  /** Value of a context header; null where it gets none. */
+  /** Value of a context header; null if it gets none. */
   told(header: SoughtHeader): string | null;
 }
 
@@ -55,7 +55,7 @@ const headerOfKey = new Map<string, SoughtHeader | null>([
 ]);
 const MAX_HEADERS = 1000;
 
-/** The header that a key travels in; null where no header can have its name. */
+/** The header that a key travels in; null if no header can have its name. */
 export function contextHeader(key: string): SoughtHeader | null {
   const known = headerOfKey.get(key);
   if (known !== undefined) return known;
@@ -77,7 +77,7 @@ export class ContextReader {
   readonly #headerRank: number;
   readonly #subjectRank: number;
   readonly #bodyRank: number;
-  /** A source is believed after the body. */
+  /** The body has precedence over a further source. */
   readonly #bodyOutranks: boolean;
 
   constructor({ from, bodyMaxBytes, environment }: ContextSettings) {
@@ -97,7 +97,7 @@ export class ContextReader {
     this.leftOutWithTenant = { ...this.leftOut, tenant: true };
   }
 
-  /** CALLER-CONTEXT-4. Whether an extension gets the tenant of the subject: it is believed, and no header is believed before it. */
+  /** CALLER-CONTEXT-4. Whether an extension gets the tenant of the subject: it is accepted, and no header has precedence. */
   tellsSubject(text: string): boolean {
     if (this.#subjectRank === Number.POSITIVE_INFINITY) return false;
     return this.#subjectRank < this.#headerRank || !isGiven(headerIn(text, TENANT_HEADER));
@@ -130,7 +130,7 @@ export class ContextReader {
   }
 
   /**
-   * CALLER-CONTEXT-4. The context header that tells the extension something else of `key` than `value`: a body that is believed before it
+   * CALLER-CONTEXT-4. The context header that gives the extension another value of `key` than `value`: a body with precedence
    * can contradict it.
    */
   contradicted(key: string, value: string, extension: Told): SoughtHeader | null {
@@ -154,7 +154,7 @@ export class ContextReader {
     };
   }
 
-  /** CALLER-CONTEXT-5. Only a source that is believed before the body could have answered in its place. */
+  /** CALLER-CONTEXT-5. Only a source with precedence over the body could have answered in its place. */
   #contextNeeded(key: string, gotBytes: number): InvocationError {
     const header = this.#headerRank < this.#bodyRank ? contextHeader(key) : null;
     const isTenantInSubject = this.#subjectRank < this.#bodyRank && header === null && key === TENANT_KEY;
@@ -197,7 +197,7 @@ export class ReadContext implements Context {
   }
 }
 
-/** What the extension gets once a body was believed over this header. (Its lines were checked by HeaderLines already, and are no whole block.) */
+/** What the extension gets once a body had precedence over this header. (Its lines were checked by HeaderLines already, and are no whole block.) */
 export function withoutHeader(headers: CallerHeaders, { name }: SoughtHeader): CallerHeaders {
   const lines = headers.forwarded.split(/(?<=\r\n)/);
   return { ...headers, forwarded: lines.filter((line) => !line.startsWith(`${name}:`)).join('') };

@@ -1,8 +1,8 @@
 // What a JSON body says of its caller: `tenant_id`, `policy_id` and `environment` at its top or in `metadata`, all else in
 // `metadata`. That is the predecessor's envelope, so a caller with it needs no header.
 //
-// CONTEXT-BODY-1. Read is what the text says: a number keeps every digit, and no name has a meaning of its own (`__proto__`).
-// CONTEXT-BODY-2. A body that is not JSON, or not UTF-8, names nothing. One that gives a needed member twice is not decided by us.
+// CONTEXT-BODY-1. Values are read as they are written: a number keeps every digit, and no name has a special meaning (`__proto__`).
+// CONTEXT-BODY-2. A body that is not JSON, or not UTF-8, names nothing. One that gives a needed member twice is refused.
 // CONTEXT-BODY-3. Time is linear in the body, whatever is in it; nothing recurses.
 import { numberText } from '../../domain/exact-json.js';
 
@@ -51,7 +51,7 @@ export class BodyContext {
     return this.#isObject;
   }
 
-  /** What the body gives to a key: a text that is not blank, a number, true or false; null where it gives none. */
+  /** What the body gives to a key: a text that is not blank, a number, true or false; null if it gives none. */
   get(key: string): string | null | GivenTwice {
     const top = this.#members();
     if (top === null) return null;
@@ -79,7 +79,7 @@ export class BodyContext {
   }
 }
 
-/** The body as text; null where it is not JSON. */
+/** The body as text; null if it is not JSON. */
 function jsonText(body: Uint8Array): string | null {
   try {
     const text = utf8.decode(body);
@@ -91,7 +91,7 @@ function jsonText(body: Uint8Array): string | null {
   }
 }
 
-/** `raw`: a JSON value as written; '' without one. null where it is no value for a context. */
+/** `raw`: a JSON value as written; '' without one. null if it is no value for a context. */
 function scalarText(raw: string): string | null {
   const code = raw.charCodeAt(0);
   if (code === QUOTE) {

@@ -145,7 +145,7 @@ export class Intake {
     );
   }
 
-  /** Subscribes anew, where the server seems not to have the subscription. */
+  /** Subscribes anew, if the server seems not to have the subscription. */
   renew(): void {
     this.#subscription?.renew();
   }

@@ -2,7 +2,7 @@
 //
 // REPLIES-1. A pending answer is kept until it has been taken, or its deadline, whichever is first; what is kept is bounded in
 //     number and bytes, and beyond that the newest is dropped and counted.
-// REPLIES-2. After a reconnect the caller may not be back yet: a pending answer is sent with a request for a receipt, and where the
+// REPLIES-2. After a reconnect the caller may not be back yet: a pending answer is sent with a request for a receipt, and if the
 //     server says that there are no responders, it is kept and tried again.
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
@@ -23,7 +23,7 @@ interface OwedReply {
   readonly block: string;
   readonly body: Uint8Array;
   readonly deadlineMs: number;
-  /** True between sending it and the next look: no word of the server means that it arrived. */
+  /** True between sending it and the next check: no error of the server means that it arrived. */
   sent: boolean;
 }
 

@@ -21,7 +21,7 @@ export type AdminAnswer =
   | { readonly kind: 'answer'; readonly value: object }
   /** `{"<name>":[<items>],<rest>}`; `items` are JSON texts. */
   | { readonly kind: 'list'; readonly name: string; readonly items: readonly string[]; readonly rest: object }
-  /** `extensionId`: '' where the request names none. */
+  /** `extensionId`: '' if the request names none. */
   | { readonly kind: 'refused'; readonly error: InvocationError; readonly extensionId: string };
 
 export interface AdminVerb {
@@ -149,7 +149,7 @@ const refusalMessage = ({ error, extensionId }: Refusal): AnswerMessage => ({
   body: errorBody(error, extensionId),
 });
 
-/** `extensionId`: where it is known. */
+/** `extensionId`: if it is known. */
 export const invalid = (message: string, extensionId = ''): Refusal => ({
   kind: 'refused',
   error: { code: 'invalid_request', message },

@@ -1,6 +1,6 @@
 // NATS micro discovery (ADR-32): the daemon answers PING, INFO and STATS, so that `nats micro ls|info|stats` shows it.
 //
-// MICRO-1. A request whose reply subject we do not publish to is ignored, as in the intake.
+// MICRO-1. A request with a reply subject that we do not publish to is ignored, as in the intake.
 import type { Msg } from '#@nats-io/nats-core';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';

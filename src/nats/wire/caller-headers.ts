@@ -1,9 +1,9 @@
 // What of a caller's header block reaches the extension, and what it says to the daemon. HEADERS-1 to HEADERS-3 of headers.ts.
 //
 // CALLER-HEADERS-1. A context header given twice is refused: two readers could believe different ones.
-// CALLER-HEADERS-2. What cannot set a key of the context does not look to an extension as if it had: `Extreg-Ctx-tenant_id` and its like
-//     are left out, and so is what is not believed.
-// CALLER-HEADERS-3. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not hold up others.
+// CALLER-HEADERS-2. A header that cannot set a key of the context is not forwarded as if it had: `Extreg-Ctx-tenant_id` and similar ones
+//     are left out, and so is what the daemon does not accept.
+// CALLER-HEADERS-3. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not delay others.
 import { HeaderLines } from './header-lines.js';
 import { startsWithIgnoringCase } from './headers.js';
 
@@ -11,9 +11,9 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 const TRACE_ID_END = 36;
 const PARENT_ID_END = 52;
 
-/** What a caller's header block says to the daemon, and what of it the extension is to get. */
+/** What a caller's header block says to the daemon, and what of it the extension gets. */
 export interface CallerHeaders {
-  /** Why the block is refused; null where it is not. */
+  /** Why the block is refused; null if it is not. */
   readonly problem: string | null;
   /** Lines for the extension, each with its CRLF. */
   readonly forwarded: string;
@@ -65,7 +65,7 @@ const NO_CONTEXT_NAMES: ReadonlySet<string> = new Set([
   'Ctx-routing_key',
 ]);
 
-/** Which context headers of a caller do not pass: those that the daemon sets itself for this call, or does not believe. */
+/** Which context headers of a caller do not pass: those that the daemon sets itself for this call, or does not accept. */
 export interface LeftOut {
   readonly tenant: boolean;
   readonly environment: boolean;

@@ -1,6 +1,6 @@
 // The form a failure of ours has on the wire: three headers and a JSON body.
 //
-// ERROR-REPLY-1. `Extreg-Error` is only ever written here: an extension cannot send it, so a caller can tell our errors from its own.
+// ERROR-REPLY-1. `Extreg-Error` is only ever written here: an extension cannot send it, so that a caller can distinguish our errors from the extension's.
 import { ERROR_TABLE, type InvocationError, type Retryable } from '../../domain/registry/errors.js';
 import { headerValue, STATUS_LINE } from './headers.js';
 

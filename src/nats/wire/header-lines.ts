@@ -7,7 +7,7 @@ const LF = 10;
 const SPACE = 32;
 
 export class HeaderLines {
-  /** Of the present line: where it begins, its colon, and the CR that ends it. */
+  /** Positions in the present line: its start, its colon, and the CR that ends it. */
   start = 0;
   colon = 0;
   lineEnd = 0;

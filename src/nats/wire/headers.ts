@@ -40,7 +40,7 @@ export function headerValue(text: string): string {
     .replace(/[\r\n]/g, ' ');
 }
 
-/** The text of a value that came in a header block: its bytes as UTF-8, or one character per byte where they are not. */
+/** The text of a value that came in a header block: its bytes as UTF-8, or one character per byte if they are not valid UTF-8. */
 export function decodeValue(raw: string): string {
   for (let i = 0; i < raw.length; i += 1) {
     if (raw.charCodeAt(i) < 128) continue;
@@ -58,7 +58,7 @@ export function trimmedValue(text: string, colon: number, lineEnd: number): stri
   return text.slice(start, end);
 }
 
-/** A header to look for: made once for a name, because putting its needle together costs as much as the search. */
+/** A header to search for: made once per name, because building its needle costs as much as the search. */
 export interface SoughtHeader {
   readonly name: string;
   readonly needle: string;
@@ -66,7 +66,7 @@ export interface SoughtHeader {
 
 export const soughtHeader = (name: string): SoughtHeader => ({ name, needle: `\r\n${name}:` });
 
-/** First value of a header in a well-formed block, its name exactly as spelled; null where it is absent. */
+/** First value of a header in a well-formed block, its name exactly as spelled; null if it is absent. */
 export function headerIn(text: string, { needle }: SoughtHeader): string | null {
   if (text === '') return null;
   const at = text.indexOf(needle);

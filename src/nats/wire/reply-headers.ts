@@ -6,7 +6,7 @@ import { decodeValue, startsWithIgnoringCase } from './headers.js';
 
 const MAX_SERVICE_ERROR_LENGTH = 512;
 
-/** What an extension's header block says, and what of it the caller is to get. */
+/** What an extension's header block says, and what of it the caller gets. */
 export interface ReplyHeaders {
   /** Lines for the caller, each with its CRLF. */
   readonly forwarded: string;
@@ -32,7 +32,7 @@ const MALFORMED_REPLY: ReplyHeaders = {
 };
 
 /**
- * Reads an extension's block, HEADERS-1 to HEADERS-3. Context never goes back to the caller, also not `traceparent` and `tracestate`
+ * Reads an extension's block, HEADERS-1 to HEADERS-3. Context is never returned to the caller, also not `traceparent` and `tracestate`
  * of an extension that returns all that it was sent.
  */
 export function readReplyHeaders(text: string, wall: WallClock = Date.now): ReplyHeaders {
@@ -77,7 +77,7 @@ export function readReplyHeaders(text: string, wall: WallClock = Date.now): Repl
   };
 }
 
-/** 0 without either header; 500 where there is a service error and no code that is a positive number. */
+/** 0 without either header; 500 if there is a service error and no code that is a positive number. */
 function serviceErrorCode(code: string | null, serviceError: string | null): number {
   if (code === null) return serviceError === null ? 0 : 500;
   return /^[0-9]{1,9}$/.test(code) && Number(code) > 0 ? Number(code) : 500;

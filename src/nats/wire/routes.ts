@@ -35,7 +35,7 @@ class PreparedRoute implements Route {
   readonly #requestHead: string;
   readonly #firstAttemptHead: string;
   readonly #replyHead: string;
-  /** The block of the last call without headers of its own; most such calls have the same time left. */
+  /** The block of the last call that had no headers; most such calls have the same time left. */
   #plainMs = -1;
   #plainBlock = '';
 
@@ -86,7 +86,7 @@ class PreparedRoute implements Route {
   }
 }
 
-/** `environment`: the daemon's own, delivered in place of the caller's claim; null where none is configured. */
+/** `environment`: the daemon's own, delivered in place of the caller's claim; null if none is configured. */
 export function createPrepareRoute(environment: string | null, rules: SubjectRules): PrepareRoute {
   return (spec) => new PreparedRoute(spec, environment, rules);
 }

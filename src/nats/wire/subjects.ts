@@ -8,7 +8,7 @@ import { isExtensionId } from '../../domain/registry/subject-rules.js';
 /** Queue group of the intake: one replica takes each invocation. */
 export const QUEUE_GROUP = 'extreg';
 
-/** First tokens of the daemon's own inboxes; a permission on `_INBOX_extreg.>` keeps others out of them. */
+/** First tokens of the daemon's own inboxes; a permission on `_INBOX_extreg.>` excludes other clients. */
 export const INBOX_PREFIX = '_INBOX_extreg';
 
 /** NATS micro's fixed prefix (ADR-32). */
@@ -95,7 +95,7 @@ export class Subjects {
     return SELF_CHECK_ID.test(id) && reply.endsWith(`.${this.selfCheckReply(id)}`);
   }
 
-  /** The subject is one that `adminAll` matched; what is too deep is no verb that there is. */
+  /** The subject is one that `adminAll` matched; one with too many tokens is no verb. */
   adminVerb(subject: string): string {
     return subject.slice(this.#adminStart);
   }
@@ -120,7 +120,7 @@ function startsWithOneOf(text: string, prefixes: readonly string[]): boolean {
   return false;
 }
 
-/** The three subjects on which a micro service answers one verb: everybody, by name, by name and id. */
+/** The three subjects on which a micro service answers one verb: all services, by name, by name and id. */
 export function microSubjects(verb: 'PING' | 'INFO' | 'STATS', name: string, id: string): readonly string[] {
   return [`${MICRO_PREFIX}.${verb}`, `${MICRO_PREFIX}.${verb}.${name}`, `${MICRO_PREFIX}.${verb}.${name}.${id}`];
 }
