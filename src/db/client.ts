@@ -1,8 +1,8 @@
 // The way to a database: one driver for PostgreSQL and for the embedded database behind its Unix socket.
 //
-// CLIENT-1. Where it connects is decided by its arguments alone: no PG* variable of the environment is read.
+// CLIENT-1. Its arguments alone decide where it connects: no PG* variable of the environment is read.
 // CLIENT-2. Nothing the server says lands on the console: notices go to the log.
-// CLIENT-3. Nothing calls the driver's `begin`, `transaction` or `reserve` in a daemon: where such a connection is lost in the middle,
+// CLIENT-3. Nothing calls the driver's `begin`, `transaction` or `reserve` in a daemon: if such a connection is lost in the middle,
 //     postgres 3.4 throws out of reach of any catch and never connects again (its issues 1066, 1154, 1208). Whatever must
 //     happen together is one statement, or one message of the simple protocol. A test holds the sources to it.
 import { readFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ export type DatabaseConnection =
 export interface ClientOptions {
   /** Connections at most. */
   readonly max: number;
-  /** False behind a transaction pooler, where a prepared statement may meet another server connection. */
+  /** False behind a transaction pooler, in which a prepared statement may meet another server connection. */
   readonly prepare: boolean;
   /** What the server's own views call us. */
   readonly applicationName: string;

@@ -1,14 +1,14 @@
-// What a failed query says about whom: the row that was sent, or the way to the database.
+// What a failed query is about: the row that was sent, or the connection to the database.
 import postgres from '#postgres';
 
-/** The server's answer; null where there was none. */
+/** The server's answer; null if there was none. */
 export function serverError(error: unknown): postgres.PostgresError | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if (cause instanceof postgres.PostgresError) return cause;
   return null;
 }
 
-/** SQLSTATE of the server's answer; null where there was none (no connection, or it was lost). */
+/** SQLSTATE of the server's answer; null if there was none (no connection, or it was lost). */
 export const sqlState = (error: unknown): string | null => serverError(error)?.code ?? null;
 
 /** The server ended the connection, maybe after a commit and before its answer. */
@@ -58,7 +58,7 @@ export function isRowError(error: unknown): boolean {
   return ROW_CLASSES.includes(sqlState(error)?.slice(0, 2) ?? '');
 }
 
-/** The sentence of the innermost cause: a query's text and arguments stay out of it. */
+/** The sentence of the innermost cause: without the query's text and arguments. */
 export function errorText(error: unknown): string {
   let cause = error;
   while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;

@@ -1,6 +1,6 @@
 // The registry's tables as Drizzle sees them. Column names keep their spelling here and nowhere else; a test compares this
 // file with the catalogue of a migrated database, both ways.
-// Nullability is that of a new database: an adopted one may hold null where this says it cannot (registry-queries.ts copes).
+// Nullability is that of a new database: an adopted one may hold null in columns that are not nullable here (registry-queries.ts handles it).
 import { sql } from '#drizzle-orm';
 import {
   bigint,
@@ -122,7 +122,7 @@ export const extensionHealth = pgTable('extension_health', {
   circuit_breaker_open_until: instant('circuit_breaker_open_until'),
   circuit_breaker_trips: integer('circuit_breaker_trips').notNull().default(0),
   circuit_breaker_epoch: count('circuit_breaker_epoch').notNull().default(0),
-  /** Whose breaker it is; null: written before there was this column. */
+  /** The version whose breaker it is; null: written before this column existed. */
   version: varchar('version', { length: 32 }),
 });
 

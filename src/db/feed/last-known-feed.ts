@@ -1,4 +1,4 @@
-// A feed that starts from the last good snapshot where the database cannot be reached.
+// A feed that starts from the last good snapshot if the database cannot be reached.
 //
 // LAST-KNOWN-FEED-1. The file is used only while the feed itself has delivered nothing, and never after.
 import { connect, merge, mergeMap, type SchedulerLike, takeUntil, tap, timer } from '#rxjs';

@@ -2,12 +2,12 @@
 //
 // REGISTRY-FEED-1. The first update is a snapshot; it is also one after a gap, after every outage, every ten minutes and on request.
 //     Between them only what changed is read.
-// REGISTRY-FEED-2. A notification is a hint to look now. Looking every second as well makes losing one cost a second, never a change.
+// REGISTRY-FEED-2. A notification is a hint to read now. Reading every second as well makes losing one cost a second, never a change.
 // REGISTRY-FEED-3. It never errors: while the database is away it keeps trying, and says so once.
-// REGISTRY-FEED-4. One look at a time; what is asked for meanwhile is answered by the next one.
-// REGISTRY-FEED-5. A look that fails or takes too long is given up with its connections: what a lost one leaves behind in the driver, and a
+// REGISTRY-FEED-4. One reading at a time; a request that arrives meanwhile is answered by the next one.
+// REGISTRY-FEED-5. A reading that fails or takes too long is given up with its connections: what a lost one leaves behind in the driver, and a
 //     network that swallows packets, must not deafen it.
-// REGISTRY-FEED-6. Where the registry is not what followed the last update (restored, exchanged, its number rewritten), the next update is
+// REGISTRY-FEED-6. If the registry is not what followed the last update (restored, exchanged, its number rewritten), the next update is
 //     a snapshot that says so. A registry that is not whole, as while it is being restored, counts as away.
 // REGISTRY-FEED-7. A row of registry_revision that stays missing is inserted again: without it nothing can be changed.
 // REGISTRY-FEED-8. A subscriber that throws misses that update, and gets a snapshot instead of it.
@@ -29,7 +29,7 @@ import { historyChange } from './registry-history.js';
 const CHANNEL = 'extreg_registry';
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 1500;
-/** REGISTRY-FEED-7. Looks in a row that find no row, about a second: an operator who replaces it in two statements is not disturbed. */
+/** REGISTRY-FEED-7. Readings in a row that find no row, about a second: an operator may replace it in two statements. */
 const LOOKS_BEFORE_HEALING = 4;
 
 interface RegistryFeedOptions {
@@ -37,13 +37,13 @@ interface RegistryFeedOptions {
   readonly connect: () => Database;
   /** Called at every change, first as soon as it is known; `error` with 'down'. */
   readonly onState: (state: 'up' | 'down', error?: unknown) => void;
-  /** Where the subscriber is already when the first snapshot is read; null: nowhere, or it is not known. */
+  /** The subscriber's position when the first snapshot is read; null: none, or not known. */
   readonly startedFrom?: () => RegistryPosition | null;
   /** Each emission asks for a whole snapshot. */
   readonly snapshotRequests$?: Observable<unknown>;
   readonly pollMs?: number;
   readonly snapshotMs?: number;
-  /** How long one look may take. */
+  /** How long one reading may take. */
   readonly lookMs?: number;
   readonly scheduler?: SchedulerLike;
 }
@@ -200,8 +200,8 @@ class FeedReader {
     const lookNow = () => {
       if (this.client === client) this.want('changes');
     };
-    // A connection of its own, which the driver makes again whenever it is lost; each time there may be something to see.
-    // Where it cannot be made (no LISTEN behind a pooler), the poll serves.
+    // A separate connection, which the driver opens again whenever it is lost; each time there may be something to read.
+    // If it cannot be made (no LISTEN behind a pooler), the poll serves.
     client.$client.listen(CHANNEL, lookNow, lookNow).catch(() => undefined);
     return client;
   }

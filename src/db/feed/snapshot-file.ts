@@ -4,7 +4,7 @@
 // SNAPSHOT-FILE-2. A file that cannot be used is reported with its reason; it never stops a start.
 // SNAPSHOT-FILE-3. It holds the position in the registry's history, so that the registry is compared with it when it can be reached.
 // SNAPSHOT-FILE-4. However large the registry is, writing it never holds the event loop for longer than a slice of it; an entry that
-//     cannot be written is left out alone.
+//     cannot be written is omitted, the others are written.
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -93,7 +93,7 @@ class PieceWriter {
     if (this.#text.length >= PIECE_LENGTH) await this.end();
   }
 
-  /** Lets others run where much was made since the last time. */
+  /** Yields to the event loop if much was made since the last time. */
   async pause(length: number): Promise<void> {
     this.#made += length;
     if (this.#made < PIECE_LENGTH) return;

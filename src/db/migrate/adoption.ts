@@ -1,9 +1,9 @@
 // Whether the tables that a database has already can be taken over: what they lack is completed, or named before anything is
 // written.
 //
-// ADOPTION-1. Everything that is wrong is named at once, and nothing is written then.
+// ADOPTION-1. All that is wrong is named together, and then nothing is written.
 // ADOPTION-2. What can be completed without losing a value is: a column with a default, a longer text, a larger integer, a null.
-// ADOPTION-3. What a later migration adds by itself is left to it.
+// ADOPTION-3. What a later migration adds is left to that migration.
 import { getTableColumns, getTableName, is, SQL, sql } from '#drizzle-orm';
 import { getTableConfig, type PgColumn, type PgTable } from '#drizzle-orm/pg-core';
 import type { Database } from '../client.js';
@@ -113,7 +113,7 @@ interface FoundTable extends Record<string, unknown> {
   readonly keys: readonly (readonly string[])[];
 }
 
-/** Statements that complete what is there; empty where nothing is. Rejects with AdoptionError (ADOPTION-1). */
+/** Statements that complete the existing tables; empty if there are none. Rejects with AdoptionError (ADOPTION-1). */
 export async function completionStatements(db: Database): Promise<string[]> {
   const tables = await findTables(db);
   const problems: string[] = [];

@@ -2,7 +2,7 @@
 //
 // MIGRATE-1. One migrator at a time: an advisory lock on a connection of its own. (The embedded database has one session only,
 //     so there its socket is the lock.)
-//     Neither it nor a table is waited for longer than LOCK_WAIT_SECONDS; the error says who has it.
+//     It waits for neither the lock nor a table longer than LOCK_WAIT_SECONDS; the error names the session that holds it.
 // MIGRATE-2. A schema newer than the daemon is refused untouched.
 // MIGRATE-3. A database that cannot be migrated is refused with what is wrong with it, and nothing is written.
 import { readFileSync } from 'node:fs';
@@ -23,13 +23,13 @@ const LOCK_WAIT_SECONDS = 5;
 const OLDEST_SERVER = 130_000;
 
 export interface SchemaVersions {
-  /** Migrations applied to the database before; 0 on one that was never migrated. */
+  /** Migrations that were applied to the database before; 0: it was never migrated. */
   readonly found: number;
   /** Migrations this daemon knows. */
   readonly known: number;
 }
 
-/** Applies what is missing; nothing where nothing is. Rejects with an error of version-errors.ts, or the database's own. */
+/** Applies what is missing; nothing if nothing is. Rejects with an error of version-errors.ts, or the database's own. */
 export async function migrateDatabase(connection: DatabaseConnection, log: Logger): Promise<SchemaVersions> {
   return withMigrator(connection, log, async (db, versions) => {
     const missing = await migrationStatements(db, versions);
@@ -41,7 +41,7 @@ export async function migrateDatabase(connection: DatabaseConnection, log: Logge
   });
 }
 
-/** All that is to be done, as statements for one message, '' where nothing is. Rejects with AdoptionError. */
+/** All that is to be done, as statements for one message, '' if nothing is. Rejects with AdoptionError. */
 export async function migrationStatements(db: Database, { found, known }: SchemaVersions): Promise<string> {
   if (found >= known) return '';
   return [...(await completionStatements(db)), missingStatements(found)].join(';\n');
@@ -83,7 +83,7 @@ export async function withMigrator<T>(
   });
 }
 
-/** Only looks: rejects with SchemaVersionError where the schema is not exactly the daemon's. */
+/** Only reads: rejects with SchemaVersionError if the schema is not exactly the daemon's. */
 export async function checkSchema(connection: DatabaseConnection, log: Logger): Promise<SchemaVersions> {
   const versions = await withOwnClient(connection, log, readVersions);
   if (versions.found !== versions.known) throw new SchemaVersionError(versions.found, versions.known);
@@ -97,8 +97,8 @@ export function knownMigrations(): string[] {
 }
 
 /**
- * All that is missing after the first `found` migrations, as statements for one message, '' where nothing is; kept where
- * Drizzle's migrator keeps it. (That migrator itself uses the driver's `begin`: CLIENT-3 of client.ts.)
+ * All that is missing after the first `found` migrations, as statements for one message, '' if nothing is; recorded where
+ * Drizzle's migrator records it. (That migrator itself uses the driver's `begin`: CLIENT-3 of client.ts.)
  */
 export function missingStatements(found: number): string {
   const missing = readMigrationFiles({ migrationsFolder: MIGRATIONS }).slice(found);

@@ -1,4 +1,4 @@
-// What a migration would do, found out by doing it in a transaction that is rolled back.
+// What a migration would do, determined by doing it in a transaction that is rolled back.
 //
 // MIGRATION-PREVIEW-1. Nothing stays: everything happens between one `begin` and its rollback, and a connection that is lost rolls back too.
 // MIGRATION-PREVIEW-2. What is reported is the difference of two catalogues and what the registry's own query reads, not what a file announces.

@@ -1,4 +1,4 @@
-// Why a database is not the one for this daemon, in a file of its own: code that only has to recognise it loads no driver.
+// Why a database does not fit this daemon, in a separate file: code that only has to recognise it loads no driver.
 
 /** Schema versions are counts of migrations: `found` in the database, `known` to this daemon. */
 export class SchemaVersionError extends Error {
@@ -40,6 +40,6 @@ export class ServerVersionError extends Error {
   }
 }
 
-/** None of these passes by itself. */
+/** None of these is transient. */
 export const isSchemaError = (error: unknown): error is Error =>
   [SchemaVersionError, ServerVersionError, AdoptionError, MigrationRefusedError].some((kind) => error instanceof kind);

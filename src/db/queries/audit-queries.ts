@@ -1,7 +1,7 @@
-// The audit trail: who is written into it, facts added to it, read from it, and forgotten after a while.
+// The audit trail: the actor of a write, facts added, facts read, and old ones deleted.
 //
 // AUDIT-QUERIES-1. A fact that the database refuses is logged and dropped; it does not hold up the others.
-// AUDIT-QUERIES-2. A fact is written once, also where it is sent again because the answer was lost: its id tells.
+// AUDIT-QUERIES-2. A fact is written once, also if it is sent again because the answer was lost: it is recognised by its id.
 import { desc, eq, type SQL, sql } from '#drizzle-orm';
 import type { AuditFact } from '../../actors/ports/storage.js';
 import { HeldError } from '../../domain/registry/held-error.js';
@@ -47,7 +47,7 @@ export async function writeAudit(db: Database, facts: readonly AuditFact[], log:
   }
 }
 
-/** AUDIT-QUERIES-2. What is on its way twice at a time is a conflict; an adopted table may have no key that tells. */
+/** AUDIT-QUERIES-2. A fact that is sent twice concurrently is a conflict; an adopted table may have no key that detects it. */
 const insertFacts = (facts: SQL): SQL => sql`
   insert into extension_audit_log (id, extension_id, action, new_values, changed_by, changed_at, reason)
   select id, extension_id, action, new_values, changed_by, to_timestamp(at_ms / 1000), reason

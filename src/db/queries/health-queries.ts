@@ -4,8 +4,8 @@
 // HEALTH-QUERIES-2. Counts are added to the row's, times only move forward, latencies are the latest.
 // HEALTH-QUERIES-3. The breaker's columns are written only with an epoch that is not older than the row's, or by another version than the
 //     row's: epochs of two targets say nothing about each other. The published row names the version they are of.
-// HEALTH-QUERIES-4. The four threshold columns belong to people and are never written.
-// HEALTH-QUERIES-5. An extension that is gone drops out; a row that the database refuses is dropped alone, with its error.
+// HEALTH-QUERIES-4. The four threshold columns belong to operators and are never written.
+// HEALTH-QUERIES-5. An extension that was deleted is dropped; a row that the database refuses is dropped alone, with its error.
 // HEALTH-QUERIES-6. A rejection means that nothing was written, or that the answer was lost: then wasFlushed returns the answer, and prevents
 //     that a flush still on its way is written after that (M24, M26).
 // HEALTH-QUERIES-7. What a row holds already makes no sum overflow and no time stand still.
@@ -65,7 +65,7 @@ export async function wasFlushed(db: Database, flush: Flush): Promise<FlushResul
     db,
     {},
     turn(flush, sql`null`),
-    // A statement of its own, since the one before it may have waited for that flush to commit.
+    // A separate statement, since the one before it may have waited for that flush to commit.
     sql`select refused from extension_health_writers where writer = ${flush.writer}::uuid`,
   );
   return found?.refused ? resultOf(found.refused) : null;

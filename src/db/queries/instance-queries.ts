@@ -1,9 +1,9 @@
 // Writes what was measured of instances: `health_status` and `last_health_check`, which make no revision.
 //
-// INSTANCE-QUERIES-1. One statement for a batch, in order of id; an instance that is gone drops out.
+// INSTANCE-QUERIES-1. One statement for a batch, in order of id; an instance that was deleted is dropped.
 // INSTANCE-QUERIES-2. It says that it is a daemon's, by the name that the triggers know: any other writer of `health_status` is a report.
 // INSTANCE-QUERIES-3. A report that the daemon has not seen stays as it is.
-// INSTANCE-QUERIES-4. A row that another transaction holds is passed over, and named as held.
+// INSTANCE-QUERIES-4. A row that another transaction holds is skipped, and named as held.
 import { sql } from '#drizzle-orm';
 import type { InstanceStatusRow, WriteInstanceStatus } from '../../actors/ports/storage.js';
 import type { Database } from '../client.js';

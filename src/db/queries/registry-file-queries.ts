@@ -1,10 +1,10 @@
 // The registry as a file has it: every row read at one moment, and the difference written in one transaction.
 //
 // REGISTRY-FILE-QUERIES-1. All that is written is one transaction under one actor, or nothing is.
-// REGISTRY-FILE-QUERIES-2. A row is changed or deleted only in the revision it was read in: who came in between is not overwritten.
-// REGISTRY-FILE-QUERIES-3. Only columns that differ are written: to write `enabled`, even as it is, would be a person's decision.
+// REGISTRY-FILE-QUERIES-2. A row is changed or deleted only in the revision it was read in: a change in between is not overwritten.
+// REGISTRY-FILE-QUERIES-3. Only columns that differ are written: writing `enabled`, even unchanged, would be an operator's decision.
 // REGISTRY-FILE-QUERIES-4. Of thresholds every column is written, what the file does not name as null; a trigger records them (M23).
-// REGISTRY-FILE-QUERIES-5. It waits for no lock longer than LOCK_TIMEOUT_MS: who holds what is an error that says so.
+// REGISTRY-FILE-QUERIES-5. It waits for no lock longer than LOCK_TIMEOUT_MS: the error names the row and its holder.
 import { sql } from '#drizzle-orm';
 import {
   type Json,
@@ -125,7 +125,7 @@ function decidedThresholds(columns: JsonMap | null): JsonMap {
   );
 }
 
-/** For an operator who looks on. */
+/** Short: an operator waits for the command. */
 const LOCK_TIMEOUT_MS = 2000;
 const CONFLICT = '40001';
 /** Serialisation, deadlock, and rows that came or went meanwhile. */

@@ -3,9 +3,9 @@
 //
 // REGISTRY-QUERIES-1. Everything a call returns belongs to the revision it names (see readSnapshot for its one exception).
 // REGISTRY-QUERIES-2. A threshold column that holds the predecessor's default was set by no operator and counts as null.
-// REGISTRY-QUERIES-3. An extension whose rows the database cannot hand over is named alone; the others are read.
+// REGISTRY-QUERIES-3. An extension whose rows the database cannot return is reported alone; the others are read.
 // REGISTRY-QUERIES-4. What follows a position is found by its token: by number alone, a restored registry would pass for the same one.
-// REGISTRY-QUERIES-5. A table that is locked is waited for briefly, and is an error then that says by whom.
+// REGISTRY-QUERIES-5. A locked table is waited for briefly; the error then names the holder.
 import { type SQL, sql } from '#drizzle-orm';
 import type { RegistryEntry, RegistryPosition, UnreadableEntry } from '../../domain/registry/registry-rows.js';
 import type { Database } from '../client.js';
@@ -33,8 +33,8 @@ export interface RegistryChanges {
   readonly revision: number;
   readonly position: RegistryPosition;
   /**
-   * `complete`: all that changed. Else the entries are empty: `gap` where what changed is not known any more, or is too much;
-   * `other_history` where the position asked for is not one of this registry.
+   * `complete`: all that changed. Else the entries are empty: `gap` if what changed is no longer known, or is too much;
+   * `other_history` if the position asked for is not one of this registry.
    */
   readonly kind: 'complete' | 'gap' | 'other_history';
   readonly entries: readonly RegistryEntry[];
@@ -49,7 +49,7 @@ export class RegistryRowMissingError extends Error {
   }
 }
 
-/** Rejects with RegistryRowMissingError where the registry has none. */
+/** Rejects with RegistryRowMissingError if the registry has none. */
 export async function readPosition(db: Database): Promise<RegistryPosition> {
   const [row] = await inTransaction<{ position: RegistryPosition }>(
     db,
@@ -64,7 +64,7 @@ export async function readPosition(db: Database): Promise<RegistryPosition> {
 export const readRevision = async (db: Database): Promise<number> => (await readPosition(db)).revision;
 
 /**
- * The whole registry. Where so much changes meanwhile that it is not known, some entries are newer than `revision`:
+ * The whole registry. If so much changes meanwhile that it is no longer known, some entries are newer than `revision`:
  * readChanges then returns again what changed after it.
  */
 export async function readSnapshot(db: Database): Promise<RegistrySnapshot & { readonly position: RegistryPosition }> {
@@ -114,7 +114,7 @@ export async function readChanges(db: Database, since: RegistryPosition): Promis
   }
 }
 
-/** `row` of the row that says where the registry is, and what is new. */
+/** `row` of the row with the registry's position, and what is new. */
 interface ChangesRow {
   readonly position: RegistryPosition;
   readonly kind: RegistryChanges['kind'];
@@ -233,7 +233,7 @@ const ROW_CLASSES = new Set(['21', '22', '53', '54', 'XX']);
 
 const mayBeOneRow = (error: unknown): boolean => ROW_CLASSES.has(sqlState(error)?.slice(0, 2) ?? '');
 
-/** Inserts the row of registry_revision where it is missing, and takes its number behind all that the trail has. */
+/** Inserts the row of registry_revision if it is missing, with a number above all that the trail has. */
 export async function healRevision(db: Database): Promise<void> {
   await inTransaction(
     db,

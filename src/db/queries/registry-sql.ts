@@ -42,7 +42,7 @@ function documents(table: string, names: readonly string[]): Record<string, stri
   return { ...Object.fromEntries(each), oversized: `to_jsonb(array_remove(array[${oversized.join(', ')}], null))` };
 }
 
-/** REGISTRY-SQL-2. Milliseconds since then; null where that is not finite. */
+/** REGISTRY-SQL-2. Milliseconds since then; null if that is not finite. */
 const ago = (instant: string): string =>
   `case when isfinite(${instant}) then round(extract(epoch from clock_timestamp() - ${instant}) * 1000) end`;
 
@@ -149,7 +149,7 @@ export const ENTRY_ROWS: SQL = sql.raw(`
     from wanted cross join lateral (
       select * from extension_version_health where extension_id = wanted.id order by version limit ${MAX_VERSIONS + 1}) as f`);
 
-/** Of the one row of registry_revision (`p`). `source` is another one where that row was written again, or restored. */
+/** Of the one row of registry_revision (`p`). `source` differs if that row was written again, or restored. */
 export const POSITION = fields({
   revision: 'p.revision',
   token: 'p.token',

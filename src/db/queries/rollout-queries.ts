@@ -1,13 +1,13 @@
-// The rollout percentage of a version: set by a person, and read with what became of it.
+// The rollout percentage of a version: set by an operator, and read with its result.
 //
-// ROLLOUT-QUERIES-1. Two people cannot exceed 100 together. The message is one transaction whose statements each see what was committed
+// ROLLOUT-QUERIES-1. Two operators cannot exceed 100 together. The message is one transaction whose statements each see what was committed
 //     before they began: the first takes the extension's row, which also keeps versions from coming, the second the rows of
 //     its versions, so the third reads and writes what no other transaction changes. (One statement would compute from what it saw
 //     before it waited.)
-// ROLLOUT-QUERIES-2. The audit row has the command's id, `version_rollout`, who and why. A command whose id is in the trail was done, and
-//     is not done again: where an answer was lost, it is sent again.
+// ROLLOUT-QUERIES-2. The audit row has the command's id, `version_rollout`, actor and reason. A command whose id is in the trail was done, and
+//     is not done again: if an answer was lost, it is sent again.
 // ROLLOUT-QUERIES-3. Nothing is written after the time that the caller waits.
-// ROLLOUT-QUERIES-4. A percentage that is there already is no change, and to take a version out of the rollout is never refused.
+// ROLLOUT-QUERIES-4. A percentage that is set already is no change, and taking a version out of the rollout is never refused.
 import { sql } from '#drizzle-orm';
 import type {
   ReadRollout,

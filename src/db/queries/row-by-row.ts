@@ -1,6 +1,6 @@
 // Writes a batch although one of its rows would make it fail: the database refuses the row, or another transaction holds it.
 //
-// ROW-BY-ROW-1. The batch is written as a whole first; only if a row makes it fail is each row written by itself, once. Either way it is
+// ROW-BY-ROW-1. The batch is written as a whole first; only if a row makes it fail is each row written separately, once. Either way it is
 //     one transaction: a rejection means that nothing was written, or that the answer was lost.
 // ROW-BY-ROW-2. The first held row is waited for briefly, the following ones hardly at all.
 import { type SQL, sql } from '#drizzle-orm';
@@ -29,7 +29,7 @@ interface Refusal {
   readonly error: string;
 }
 
-/** Rows that were not written: those that the batch skipped, or, if each was written by itself, those that were refused. */
+/** Rows that were not written: those that the batch skipped, or, if each was written separately, those that were refused. */
 export async function writeOrSplit<T>(
   db: Database,
   settings: TransactionSettings,

@@ -3,7 +3,7 @@ import type { BreakerFactsRow, PutBack, RegistryEntry } from '../../domain/regis
 
 const ROWS_PER_PIECE = 100;
 
-/** The entry as JSON, in pieces that are small however many rows it has. Throws where something of it is no JSON. */
+/** The entry as JSON, in pieces that are small however many rows it has. Throws if something of it is no JSON. */
 export function* entryPieces(entry: RegistryEntry, elapsedMs: number): Generator<string> {
   const { extension, versions, instances, facts, versionFacts, ...rest } = entry;
   const own = { extension: ageRow(extension, elapsedMs), facts: facts && ageFacts(facts, elapsedMs), ...rest };

@@ -1,4 +1,4 @@
-// How long a write may still take, by the database's clock: so that a statement can tell by itself that it comes too late.
+// How long a write may still take, by the database's clock: so that a statement can detect that it is too late.
 import { sql } from '#drizzle-orm';
 import type { Database } from '../client.js';
 

@@ -24,7 +24,7 @@ export interface TransactionSettings {
   readonly [name: `extreg.${string}`]: string;
 }
 
-/** What is to be written, such as `extensions 'a'`: for an error where the database does not say which row is held. */
+/** What is to be written, such as `extensions 'a'`: for an error in which the database does not name the row. */
 interface TransactionSubject {
   readonly about?: string;
 }

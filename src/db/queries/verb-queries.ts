@@ -1,8 +1,8 @@
-// A person's verb, written.
+// Writes an operator's verb.
 //
-// VERB-QUERIES-1. Its audit row has the verb's id, name, actor and reason, also where the row was like that before. A verb whose id is
+// VERB-QUERIES-1. Its audit row has the verb's id, name, actor and reason, also if the row was like that before. A verb whose id is
 //     in the trail was done, and is not done again.
-// VERB-QUERIES-2. A verb that was decided earlier is void where another person has decided anything about the extension since. One
+// VERB-QUERIES-2. A verb that was decided earlier is superseded if another operator has decided anything about the extension since. One
 //     statement reads row and trail at one moment, and writes only to the row that it has read: if another was in
 //     between, it is sent again.
 // VERB-QUERIES-3. Nothing is written after the time that the caller waits: the statement says by when, by the database's clock.
@@ -24,7 +24,7 @@ const ATTEMPTS = 10;
 /** VERB-QUERIES-3. What the time left is for: to begin, to wait for the transaction that has the row, for those that wait before us, and to commit. */
 const PARTS = 4;
 
-/** What a person decides about an extension or its versions; that it comes or goes is a decision too. */
+/** Actions by which an operator decides about an extension or its versions; inserting and deleting are decisions too. */
 const DECISIONS = sql.raw(
   [...VERBS.flatMap((verb) => [actionOf(verb), `version_${actionOf(verb)}`]), 'create', 'delete']
     .map((action) => `'${action}'`)
@@ -139,7 +139,7 @@ function row(table: 'e' | 'v'): SQL {
     'breaker_override', ${table}.breaker_override, 'breaker_resets', ${table}.breaker_resets, 'revision', ${table}.revision)`);
 }
 
-/** What the triggers add: a person's `enabled` clears auto_disabled, a reset switches on what was switched off automatically. */
+/** What the triggers add: an operator's `enabled` clears auto_disabled, a reset enables what was disabled automatically. */
 function change(table: 'e' | 'v', verb: Verb): SQL {
   switch (verb) {
     case 'enable':

@@ -1,4 +1,4 @@
-// Whether the database accepts a daemon's writes, found out by statements that change no row of the registry.
+// Whether the database accepts a daemon's writes, tested by statements that change no row of the registry.
 import { sql } from '#drizzle-orm';
 import type { Database } from '../client.js';
 import { inTransaction } from './transaction.js';
@@ -13,7 +13,7 @@ const WRITTEN = {
 } as const;
 
 /**
- * Rejects where the database is read-only or has no room, where this role may not write one of its tables, or where another
+ * Rejects if the database is read-only or has no room, if this role may not write one of its tables, or if another
  * transaction holds one, or the row that every change of the registry needs. `writer`: a UUID.
  */
 export async function tryWrite(db: Database, writer: string): Promise<void> {
