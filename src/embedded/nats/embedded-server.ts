@@ -1,9 +1,9 @@
-// The nats-server that the daemon brings along where no NATS_URL is given.
+// The nats-server that the daemon runs itself if no NATS_URL is given.
 //
 // EMBEDDED-SERVER-1. It listens on loopback only, asks for a token, and ends with the daemon, however the daemon ends.
 // EMBEDDED-SERVER-2. Port 4222 if it is free, else a free one; once chosen, port and token stay in later starts, so that an extension that was
 //     connected is again. A start that finds its port in use by another process fails and says what to do.
-// EMBEDDED-SERVER-3. A server that dies is started again on its port, at once and then with growing pauses, until stop().
+// EMBEDDED-SERVER-3. A server that dies is started again on its port, immediately and then with growing pauses, until stop().
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,8 +19,8 @@ const FIRST_RESTART_MS = 50;
 const MAX_RESTART_MS = 5000;
 
 /**
- * Path of a nats-server: NATS_SERVER_BIN where it is set (and then nothing else), else one in PATH, the usual directories,
- * or below `<dataDir>/tools`; null where there is none.
+ * Path of a nats-server: NATS_SERVER_BIN if it is set (and then nothing else), else one in PATH, the usual directories,
+ * or below `<dataDir>/tools`; null if there is none.
  */
 export function findNatsServer(dataDir: string, env: NodeJS.ProcessEnv): string | null {
   if (env.NATS_SERVER_BIN) return isExecutable(env.NATS_SERVER_BIN) ? resolve(env.NATS_SERVER_BIN) : null;
@@ -52,7 +52,7 @@ interface EmbeddedServerOptions {
   readonly log: Logger;
   /** From findNatsServer. */
   readonly binary: string;
-  /** The port tried first where none was chosen before; 4222 without it. */
+  /** The port tried first if none was chosen before; 4222 without it. */
   readonly preferredPort?: number;
 }
 
@@ -74,7 +74,7 @@ export class NatsPortInUseError extends Error {
   }
 }
 
-/** Resolves when the server listens; rejects with NatsPortInUseError, or with the server's last output where it cannot be started at all. */
+/** Resolves when the server listens; rejects with NatsPortInUseError, or with the server's last output if it cannot be started at all. */
 // Long: start, restart and stop of one process share its state.
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const log = options.log.child({ component: 'nats_server' });
@@ -134,7 +134,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
       stopping.abort();
       await server.stop();
       await supervised;
-      // A restart may have been under way.
+      // A restart may have been in progress.
       await server.stop();
     },
   };

@@ -1,4 +1,4 @@
-// A process of its own that holds the embedded nats-server: node keeper.js <binary> <config file>.
+// A separate process that holds the embedded nats-server: node keeper.js <binary> <config file>.
 // It is started detached, so a Ctrl-C in the terminal reaches neither it nor the server before the daemon has drained.
 //
 // KEEPER-1. The server ends when the keeper's standard input ends, which the daemon's death brings about however it dies.

@@ -1,7 +1,7 @@
 // One run of a nats-server under its keeper: start it, know its port, end it.
 //
 // SERVER-PROCESS-1. Nothing of it outlives this process, nor the keeper: when the keeper ends, its process group is killed.
-// SERVER-PROCESS-2. Where both were killed at once, the next start in the same directory ends what they left.
+// SERVER-PROCESS-2. If both were killed at the same time, the next start in the same directory ends what they left running.
 // SERVER-PROCESS-3. Secrets go into the configuration file, readable by the owner alone, never onto a command line.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const MAX_OUTPUT_CHARACTERS = 4000;
 
 interface ServerSpec {
   readonly binary: string;
-  /** Holds the configuration and the ports file; made where it is missing. One server per directory. */
+  /** Holds the configuration and the ports file; created if it is missing. One server per directory. */
   readonly directory: string;
   /** -1: a free one. */
   readonly port: number;
@@ -53,7 +53,7 @@ export function writeServerConfig({ directory, port, config }: Omit<ServerSpec, 
   chmodSync(configFile, 0o600);
 }
 
-/** Resolves when the server listens; rejects with its last output where it ended before, or did not listen in 10 s. */
+/** Resolves when the server listens; rejects with its last output if it ended before, or did not listen in 10 s. */
 export async function startServerProcess(spec: ServerSpec): Promise<ServerProcess> {
   const directory = resolve(spec.directory);
   mkdirSync(directory, { recursive: true });
@@ -103,7 +103,7 @@ export async function startServerProcess(spec: ServerSpec): Promise<ServerProces
   throw new Error(`nats-server ${why}: ${output.trim() || 'no output'}`);
 }
 
-/** SERVER-PROCESS-2. A ports file that is still there names a server that was killed, or one whose keeper is gone. */
+/** SERVER-PROCESS-2. A ports file that is still there names a server that was killed, or one whose keeper ended. */
 function endOrphans(directory: string, configFile: string): void {
   for (const file of readdirSync(directory)) {
     const pid = Number(/^nats-server_([0-9]+)\.ports$/.exec(file)?.[1]);
@@ -117,7 +117,7 @@ function endOrphans(directory: string, configFile: string): void {
   }
 }
 
-/** Command line '' where there is no such process. */
+/** Command line '' if there is no such process. */
 function processOf(pid: number): { parent: number; command: string } {
   try {
     if (existsSync('/proc/self/stat')) {

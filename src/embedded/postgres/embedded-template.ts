@@ -12,10 +12,10 @@ import { brotliCompress, brotliDecompressSync, constants } from 'node:zlib';
 /** In a data directory, and in dist/ of the package. */
 export const TEMPLATE_FILE = 'embedded.template';
 
-/** In `pgdata` while it has the identity of its template; the engine does not look at it. */
+/** In `pgdata` while it has the identity of its template; the engine does not read it. */
 export const UNPACKED_MARK = 'extreg-unpacked';
 
-/** Raised when the content of the file is laid out in another way. */
+/** Raised when the layout of the file changes. */
 const LAYOUT = 1;
 /** A database holds three copies of the system catalogues: the largest window finds the second in the first. */
 const COMPRESSION = { [constants.BROTLI_PARAM_QUALITY]: 4, [constants.BROTLI_PARAM_LGWIN]: 24 };
@@ -90,7 +90,7 @@ export async function writeTemplate(file: string, key: string, packed: Buffer): 
   }
 }
 
-/** EMBEDDED-TEMPLATE-1. Packed files; null where there is no such file. Throws TemplateUnusableError. */
+/** EMBEDDED-TEMPLATE-1. Packed files; null if there is no such file. Throws TemplateUnusableError. */
 export function readTemplate(file: string, key: string): Buffer | null {
   let bytes: Buffer;
   try {

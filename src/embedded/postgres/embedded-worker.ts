@@ -140,7 +140,7 @@ async function makeDatabase(schemaToMake: string): Promise<string | null> {
   }
 }
 
-/** False where there is no template, or none that fits, and nothing was unpacked. */
+/** False if there is no template, or none that fits, and nothing was unpacked. */
 function unpackTemplate(path: string, key: string): boolean {
   let files: Buffer | null;
   try {

@@ -1,4 +1,4 @@
-// Opens and closes the embedded database, which lives in a thread and a data directory of its own.
+// Opens and closes the embedded database, which has its own thread and data directory.
 //
 // EMBEDDED-1. A database that is lost after it was opened is passed to `onFailure`; it never becomes an uncaught exception.
 // EMBEDDED-2. So is one whose thread has not moved for `hungMs`: a statement there cannot be cancelled, only ended with the thread.
@@ -88,7 +88,7 @@ interface EmbeddedOptions {
 
 /**
  * Rejects with DataDirectoryInUseError, DataDirectoryPathError, DatabaseDamagedError, DatabaseMissingError or the engine's
- * own error. Makes the directory where it is missing.
+ * own error. Creates the directory if it is missing.
  */
 // Long: what the thread of the database reports is one state machine over these variables.
 export async function openEmbedded(dataDir: string, options: EmbeddedOptions): Promise<EmbeddedDatabase> {

@@ -39,8 +39,8 @@ export class DataDirectoryPathError extends Error {
 }
 
 /**
- * How to name the data directory where its socket's path has a length limit: absolute where that fits, else relative to
- * the working directory. Throws DataDirectoryPathError where neither does.
+ * How to name the data directory, since its socket's path has a length limit: absolute if that fits, else relative to
+ * the working directory. Throws DataDirectoryPathError if neither does.
  */
 export function socketDirectory(dataDir: string, name = SOCKET_NAME): string {
   const absolute = resolve(dataDir);

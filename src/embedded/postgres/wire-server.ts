@@ -1,4 +1,4 @@
-// Many connections on one database session: who may speak to it now, and what each of them gets to hear.
+// Many connections on one database session: which of them has it now, and what each of them receives.
 //
 // WIRE-SERVER-1. A connection that has begun something (a transaction, an unfinished extended query) has the session until it ends.
 // WIRE-SERVER-2. A connection that goes away inside a transaction rolls it back, and takes its prepared statements with it.
@@ -26,7 +26,7 @@ import {
 } from './wire-frames.js';
 import { WireSettings } from './wire-settings.js';
 
-/** One database session. Takes whole frontend messages, gives the whole answer; rejects where the session is lost. */
+/** One database session. Takes whole frontend messages, gives the whole answer; rejects if the session is lost. */
 type ExecuteFrames = (messages: Buffer) => Promise<Buffer>;
 
 interface WireServerOptions {
@@ -39,7 +39,7 @@ interface WireServerOptions {
 const PROTOCOL_3 = 3;
 const SYNC = frame('S');
 const ROLLBACK = frame('Q', 'rollback');
-/** A COPY from the client would wait for bytes that the session cannot wait for: it fails at once. Elsewhere it is ignored. */
+/** A COPY from the client would wait for bytes that the session cannot wait for: it fails immediately. Elsewhere it is ignored. */
 const COPY_FAIL = frame('f', 'COPY from the client is not supported by the embedded database');
 
 interface Connection {
@@ -126,7 +126,7 @@ export class WireServer {
     socket.on('close', () => this.leave(connection));
   }
 
-  /** Cuts what has come into messages, and asks for a turn where there are some. */
+  /** Cuts the bytes received into messages, and asks for a turn if there are some. */
   private take(connection: Connection): void {
     if (!this.open || connection.gone) return;
     try {
@@ -150,7 +150,7 @@ export class WireServer {
     if (code === SSL_REQUEST || code === GSS_REQUEST) {
       connection.socket.write('N');
     } else if (code === CANCEL_REQUEST) {
-      // The session runs every statement to its end before it looks at the next.
+      // The session runs every statement to its end before it reads the next.
       connection.socket.end();
     } else if (code >> 16 !== PROTOCOL_3) {
       connection.socket.end(fatalError('08P01', `unsupported protocol ${code >> 16}.${code & 0xffff}`));
@@ -210,7 +210,7 @@ export class WireServer {
     const last = messages.at(-1);
     if (last === undefined) return;
     const prepared = this.prepare(connection, messages);
-    // WIRE-SERVER-6. Who holds the session has its settings still.
+    // WIRE-SERVER-6. The connection that holds the session still has its settings.
     if (this.holder !== connection) await this.settings.enter(connection);
     const answer = await this.options.execute(Buffer.concat(prepared));
     const idle = this.deliver(connection, answer);

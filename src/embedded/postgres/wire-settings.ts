@@ -43,7 +43,7 @@ export class WireSettings {
     for (const [, name = ''] of text.matchAll(CUSTOM)) kept.custom.add(name.toLowerCase());
   }
 
-  /** Before its turn, where another one may have had the session. */
+  /** Before its turn, if another one may have had the session. */
   async enter(connection: object): Promise<void> {
     const kept = this.#kept.get(connection);
     if (kept === undefined) return;
@@ -59,7 +59,7 @@ export class WireSettings {
     await this.#execute(this.reset(connection));
   }
 
-  /** The same as messages, for a connection that is gone and was rolled back; empty where there is nothing to reset. */
+  /** The same as messages, for a connection that is gone and was rolled back; empty if there is nothing to reset. */
   reset(connection: object): Buffer {
     return this.#kept.has(connection) ? Buffer.concat([...FORGET, this.#first ?? Buffer.alloc(0)]) : Buffer.alloc(0);
   }
@@ -79,7 +79,7 @@ export class WireSettings {
   }
 }
 
-/** WIRE-SETTINGS-2. Whether settings of the session may be others after it; one that is for its transaction alone is none. */
+/** WIRE-SETTINGS-2. Whether it may change settings of the session; one for its transaction alone does not. */
 function mayChangeSettings(text: string): boolean {
   if (STATEMENT.test(text)) return true;
   const all = text.match(/\bset_config\b/gi)?.length ?? 0;
