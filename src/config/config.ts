@@ -1,9 +1,9 @@
 // The configuration in force: read from flags, environment and file, checked whole, frozen.
 //
 // CONFIG-1. Flag over environment over file over default; empty means unset.
-// CONFIG-2. Everything wrong is reported at once, each problem with the key, where it came from, what was got and what was expected.
+// CONFIG-2. All problems are reported together, each problem with the key, where it came from, what was got and what was expected.
 // CONFIG-3. Nothing is ignored silently: an unknown key or variable is a problem, and so is a part of a database, a NATS
-//     login or the webhooks without the address it belongs to. (Where there is a whole `database_url`, it wins over the parts.)
+//     login or the webhooks without the address it belongs to. (If there is a whole `database_url`, it wins over the parts.)
 // CONFIG-4. A secret is in no message and no print.
 //
 // Long: one function for each rule of the configuration.
@@ -71,7 +71,7 @@ function fallback(key: SettingKey, cwd: string): unknown {
 const isUnset = ({ key, value }: Given): boolean =>
   isEmpty(value) && !(Array.isArray(value) && settingOf(key).emptyList !== undefined);
 
-/** The value that one source gives for a key; null where it gives none. Two names with different values are a problem. */
+/** The value that one source gives for a key; null if it gives none. Two names with different values are a problem. */
 function strongest(source: readonly Given[], key: SettingKey, problems: string[]): Given | null {
   const given = source.filter((one) => one.key === key && !isUnset(one));
   const [first, second] = given;
@@ -83,7 +83,7 @@ function strongest(source: readonly Given[], key: SettingKey, problems: string[]
   return first;
 }
 
-/** The checked value. Where it is wrong the problem is noted and the default stands in. */
+/** The checked value. If it is wrong the problem is recorded and the default is used. */
 function readValue(given: Given, cwd: string, problems: string[]): unknown {
   const setting = settingOf(given.key);
   const parsed = parseValue(given.value, setting);
@@ -133,7 +133,7 @@ function parseValue(value: unknown, setting: Setting): unknown {
   return setting.secret === true ? value : trimmed;
 }
 
-/** Moves user and password, or the token, from `nats_url` to their own settings, where the NATS client wants them. */
+/** Moves user and password, or the token, from `nats_url` to their own settings, where the NATS client expects them. */
 function splitNatsLogin(values: Record<string, unknown>, origins: Record<string, string>, problems: string[]): void {
   if (typeof values.nats_url !== 'string') return;
   const servers = values.nats_url.split(',').map((server) => server.trim().replace(/\/$/, ''));
@@ -259,11 +259,11 @@ export function breakerDefaults(config: Config): BreakerSettings {
 
 interface DatabasePlaces {
   readonly main: DatabaseConnection;
-  /** For migrations and the change feed: around a pooler where there is a way, else the same. */
+  /** For migrations and the change feed: past a pooler if an address is given, else the same. */
   readonly direct: DatabaseConnection;
 }
 
-/** Where the database is; null: the embedded one. Each says its TLS mode. */
+/** The address of the database; null: the embedded one. Each names its TLS mode. */
 export function databasePlaces(config: Config): DatabasePlaces | null {
   const main = config.database_url === null ? placeOfParts(config) : placeOfUrl(config.database_url, config);
   if (main === null) return null;
@@ -304,7 +304,7 @@ function withCertificateIn(cwd: string, url: string | null): string | null {
   return url.replace(/([?&]sslrootcert=)[^&]*/, (_, name: string) => name + path);
 }
 
-/** The file that a URL's `sslrootcert` names; null where it names none. */
+/** The file that a URL's `sslrootcert` names; null if it names none. */
 function rootCertificateOf(url: string): string | null {
   const path = new URLSearchParams(url.split('?', 2)[1]).get('sslrootcert');
   return path === 'system' ? null : path;

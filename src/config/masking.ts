@@ -9,7 +9,7 @@ export function masked(key: SettingKey, value: unknown): unknown {
   if (secret === 'path') {
     if (Array.isArray(value)) return value.map(originOf);
     const origins = String(value).split(',').map(originOf);
-    // Where one is malformed, a comma may stand in a password, and what is before it be no host.
+    // If one is malformed, a comma may stand in a password, and what is before it be no host.
     return origins.includes('***') ? '***' : origins.join(', ');
   }
   const text = String(value).replace(/([?&]password=)[^&]*/gi, '$1***');
@@ -18,7 +18,7 @@ export function masked(key: SettingKey, value: unknown): unknown {
   return text.includes('://') ? text : '***';
 }
 
-/** Scheme and host of an http or https URL; `***` where it is none. */
+/** Scheme and host of an http or https URL; `***` if it is none. */
 function originOf(url: unknown): string {
   const text = String(url).trim();
   if (!/^https?:/i.test(text) || !URL.canParse(text)) return '***';

@@ -24,11 +24,11 @@ interface Traits {
   readonly secret?: true | 'url' | 'path';
   /** `file`: must be readable at start. Both are resolved against the working directory. */
   readonly path?: 'file' | 'directory';
-  /** What is expected, where the schema has only a pattern. */
+  /** What is expected, if the schema has only a pattern. */
   readonly expected?: string;
-  /** The word for a list without items, where that is not the default; in a file `[]` means the same. */
+  /** The word for a list without items, if that is not the default; in a file `[]` means the same. */
   readonly emptyList?: string;
-  /** The default in words, where it depends on something. */
+  /** The default in words, if it depends on something. */
   readonly defaultText?: string;
 }
 

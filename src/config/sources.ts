@@ -73,7 +73,7 @@ function givenByEnvironment(env: ConfigInput['env'], problems: string[]): Given[
   return given;
 }
 
-/** What the file gives; nothing where there is none. A file that was named must exist. */
+/** What the file gives; nothing if there is none. A file that was named must exist. */
 function givenByFile(input: ConfigInput, problems: string[]): Given[] {
   const named = [input.flags.config, input.env[CONFIG_VARIABLE]].find((name) => !isEmpty(name));
   const found = named ? [String(named)] : CONFIG_FILES.filter((name) => isFile(resolve(input.cwd, name)));
@@ -112,7 +112,7 @@ function givenByFile(input: ConfigInput, problems: string[]): Given[] {
   return given;
 }
 
-/** Throws with a reason that quotes nothing of the file: a secret may stand where it goes wrong (CONFIG-4). */
+/** Throws with a reason that quotes nothing of the file: a secret may be at the point of the error (CONFIG-4). */
 function parseFile(name: string, source: string): unknown {
   if (!name.endsWith('.json')) {
     // Most commands have no file to read, and would wait for what reads one.
@@ -151,7 +151,7 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** `, did you mean 'x'?` for the nearest name within a third of its length; '' where none is near. */
+/** `, did you mean 'x'?` for the nearest name within a third of its length; '' if none is near. */
 function didYouMean(got: string, names: Iterable<string>, spell: (name: string) => string = (name) => name): string {
   let best: string | null = null;
   let bestDistance = Math.floor(got.length / 3) + 1;

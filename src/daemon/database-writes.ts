@@ -71,7 +71,7 @@ export class DatabaseWrites {
     const nowMs = this.deps.clock.now();
     const isConnection = isConnectionError(error);
     if (isConnection && this.deps.isAway()) return;
-    // Neither a connection nor a server error, such as a write that ran out of time: it says nothing about the database.
+    // Neither a connection nor a server error, such as a write that timed out: it says nothing about the database.
     if (!isConnection && serverError(error) === null && !(error instanceof HeldError)) return;
     const firstMs = this.#failures.get(kind)?.firstMs ?? nowMs;
     const afterMs = isConnection ? LASTING_MS : error instanceof HeldError ? HELD_MS : 0;

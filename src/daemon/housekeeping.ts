@@ -1,5 +1,5 @@
 // What a daemon does in the database now and then: prunes the audit trail, empties windows of rows without a daemon, and
-// tries whether it can write. Work of its own: a failure is logged, and tried again the next time.
+// tries whether it can write. Independent of all else: a failure is logged, and tried again the next time.
 import { Subscription } from '#rxjs';
 import { every } from '../actors/extension/actor-supervision.js';
 import type { Clock } from '../actors/ports/clock.js';

@@ -1,4 +1,4 @@
-// The daemon's connection to NATS: to the server that the configuration names, else to one of its own.
+// The daemon's connection to NATS: to the server that the configuration names, else to the embedded one.
 import type { Config } from '../config/config.js';
 import { findNatsServer, startEmbeddedServer } from '../embedded/nats/embedded-server.js';
 import { BrokerConnection } from '../nats/connection/connection.js';
@@ -19,7 +19,7 @@ export interface Nats {
 }
 
 /**
- * Path of the nats-server to start; null where the configuration names one that runs already. Throws NatsServerMissingError: asked before anything
+ * Path of the nats-server to start; null if the configuration names one that runs already. Throws NatsServerMissingError: asked before anything
  * is made, so that a start that cannot succeed fails within a moment.
  */
 export function natsServerBinary(config: Config, env: NodeJS.ProcessEnv): string | null {

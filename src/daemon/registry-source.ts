@@ -57,7 +57,7 @@ export function createRegistrySource({
   const kept = keepingSnapshots(path, dbLog);
   let isAway = true;
   let isFromFile = false;
-  /** Where the file that serves was in the registry's history; null: none serves, or it does not say. */
+  /** The position of the snapshot file in use in the registry's history; null: none is in use, or it has none. */
   let startedFrom: RegistryPosition | null = null;
   let fail: (error: Error) => void;
   const failed = new Promise<Error>((resolve) => {

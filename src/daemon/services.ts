@@ -22,7 +22,7 @@ export interface Services {
   /** null: not served. */
   readonly admin: AdminService | null;
   readonly micro: MicroService;
-  /** Takes calls and verbs; without effect where it does already. */
+  /** Takes calls and verbs; without effect if it does already. */
   start(): void;
 }
 
@@ -47,7 +47,7 @@ export function createServices(
     log: log.child({ component: 'nats' }),
     renew: () => intake.renew(),
   });
-  // There are no access tokens yet: verbs are answered only where the token of the embedded server stands for one.
+  // There are no access tokens yet: verbs are answered only if the token of the embedded server protects them.
   const verbs = adminVerbs({ health: system.health, explain: system.explain });
   const admin = isOwnServer
     ? new AdminService(

@@ -28,7 +28,7 @@ export const exportCommand: CommandFactory = (io) => ({
     const rows = await withRegistry(config, 'extreg export', readRegistryRows);
     const tree = registryFile(rows);
     documents.writeRegistryDocument(io, file, documents.renderRegistryDocument(tree, format));
-    // Everything is in the file, also what a daemon refuses; who imports it later must know.
+    // Everything is in the file, also what a daemon refuses; the operator who imports it must know.
     const checked = parseRegistryFile(tree, subjectRules(config));
     if ('problems' in checked)
       io.stderr.write(

@@ -10,7 +10,7 @@ import { requireOpenFiles } from '../process/open-files.js';
 
 /** What of the log waits for a reader that is slow; beyond it lines are lost, because a call must not wait for a reader. */
 const MAX_LOG_BYTES = 16_777_216;
-/** How long beyond the calls under way a stop may take. */
+/** How long a stop may take beyond the calls in flight. */
 const STOP_GRACE_MS = 5000;
 const FLUSH_MS = 1000;
 

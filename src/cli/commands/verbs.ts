@@ -1,4 +1,4 @@
-// `extreg enable`, `disable`, `isolate`, `force-closed`, `release` and `reset`: what each tells the daemon, and what is in force
+// `extreg enable`, `disable`, `isolate`, `force-closed`, `release` and `reset`: what each requests of the daemon, and what is in force
 // then, as a table.
 import { Command } from '#commander';
 import type { VerbInForce } from '../../domain/registry/verb-answer.js';

@@ -1,6 +1,6 @@
 // `<data dir>/daemon.json`: where the daemon of this data directory can be reached, written by it at start.
 //
-// DAEMON-FILE-1. Only the daemon that has the directory is believed: a copy of a directory holds the file of another one, which may run.
+// DAEMON-FILE-1. The file counts only if its daemon holds the directory: a copy of a directory has the file of another daemon, which may run.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Type } from '#typebox';
@@ -33,7 +33,7 @@ export async function findDaemon(dataDir: string): Promise<RunningDaemon | null>
   }
   if (!Value.Check(daemonFileSchema, content))
     throw new CommandError(EXIT.unreachable, `${path} is not what a daemon writes; remove it if none runs`);
-  // A daemon that was killed leaves its file behind. DAEMON-FILE-1; where the lock cannot be asked, such as for its long path, the pid decides.
+  // A daemon that was killed leaves its file behind. DAEMON-FILE-1; if the lock cannot be asked, such as for its long path, the pid decides.
   if (!isRunning(content.pid) || !(await isDataDirectoryLocked(dataDir).catch(() => true))) return null;
   return { http: content.http, nats: content.nats, natsToken: content.nats_token ?? null };
 }

@@ -15,7 +15,7 @@ import type { RunningDaemon } from './daemon-file.js';
 
 const CONNECT_TIMEOUT_MS = 5000;
 
-/** `daemon`: whose server is used where the configuration names none. */
+/** `daemon`: whose server is used if the configuration names none. */
 export async function connectOnce(config: Config, daemon: RunningDaemon | null): Promise<NatsConnection> {
   const url = daemon?.nats ?? config.nats_url ?? '';
   const authenticator = daemon?.natsToken ? tokenAuthenticator(daemon.natsToken) : authenticatorOf(config);

@@ -1,4 +1,4 @@
-// An explanation for a person: which version was chosen, who is asked in which order, and what the call would get.
+// An explanation for the operator: which version was chosen, which candidates are asked in which order, and what the call would get.
 //
 // EXPLANATION-TEXT-1. Every verdict is a sentence that says why; context that no rule reads is reported.
 // EXPLANATION-TEXT-2. What the registry or a caller named cannot obey the terminal (output.ts).
@@ -121,7 +121,7 @@ function reasonText(reason: string | null): string {
   if (reason === null) return 'no reason given';
   if (reason === 'overloaded') return 'overloaded, max_in_flight calls are in flight';
   if (!Object.hasOwn(UNAVAILABLE_REASONS, reason)) return reason;
-  // What follows tells a caller what to do.
+  // The rest of the message is advice for callers.
   const [sentence] = UNAVAILABLE_REASONS[reason as keyof typeof UNAVAILABLE_REASONS].split('; ');
   return `${reason}, ${sentence?.replaceAll('`', '')}`;
 }

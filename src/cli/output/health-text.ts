@@ -1,4 +1,4 @@
-// What `extreg health` prints for people.
+// What `extreg health` prints as text.
 import type {
   ExtensionHealth,
   ExtensionRowHealth,

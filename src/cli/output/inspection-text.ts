@@ -16,7 +16,7 @@ interface Frame {
   readonly snapshots?: number;
 }
 
-/** Of a snapshot in the state that the one before it had: its event has a line of its own. */
+/** Of a snapshot in the same state as the one before it: its event has a separate line. */
 const NOTHING_NEW = '';
 
 export class InspectionText {

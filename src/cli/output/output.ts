@@ -1,4 +1,4 @@
-// What commands print: tables for people, JSON for programs.
+// What commands print: tables for operators, JSON for programs.
 
 /** Columns as wide as their widest cell, two blanks between; the last is not padded. */
 export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {

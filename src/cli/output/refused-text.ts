@@ -1,8 +1,8 @@
-// Rows that the daemon refuses, as people read them.
+// Rows that the daemon refuses, as text.
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import { countText, singleLine } from './output.js';
 
-/** A line that counts them and one for each problem; '' where there are none. */
+/** A line that counts them and one for each problem; '' if there are none. */
 export function refusedText(refused: readonly RowProblem[]): string {
   if (refused.length === 0) return '';
   const lines = refused.flatMap(({ extensionId, version, instanceId, problems }) => {

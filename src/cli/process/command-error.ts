@@ -1,4 +1,4 @@
-// How a command ends other than well: an exit code and a sentence for a person, never a stack.
+// How a command fails: an exit code and a sentence for the operator, never a stack.
 
 export const EXIT = {
   /** The other side answered, and the answer is an error. */

@@ -21,7 +21,7 @@ export function openFilesProblem(limit = openFileLimit()): string | null {
   return `this process may have ${limit} files open at a time and needs ${OPEN_FILES_NEEDED}: raise the limit (ulimit -n, or LimitNOFILE= of a systemd unit)`;
 }
 
-/** Throws a CommandError where a daemon, or a command that opens the embedded database, would fail halfway. */
+/** Throws a CommandError if a daemon, or a command that opens the embedded database, would fail halfway. */
 export function requireOpenFiles(): void {
   const problem = openFilesProblem();
   if (problem !== null) throw new CommandError(EXIT.configuration, problem);

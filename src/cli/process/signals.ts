@@ -2,7 +2,7 @@
 //
 // SIGNALS-1. The first SIGINT, SIGTERM or SIGQUIT starts the stop, once; when it is through, the process exits 0.
 // SIGNALS-2. A further signal within 1 s of the first is a repeat (npm forwards a Ctrl-C that the terminal sends as well): ignored.
-//     A later one ends the process at once, with 128 and the signal's number.
+//     A later one ends the process immediately, with 128 and the signal's number.
 // SIGNALS-3. A stop that takes longer than its deadline, or fails, ends the process with 1.
 // SIGNALS-4. A terminal that is gone ends what ran in it: SIGHUP, a parent that changed, output without a reader.
 //     A service without a terminal reloads on SIGHUP instead. A broken output never ends a process by an exception.
@@ -19,11 +19,11 @@ export interface StopSignals {
   readonly deadlineMs: number;
   /** `stop`: SIGHUP means that the terminal is gone. A function: it means to reload. */
   readonly onHangup: 'stop' | (() => void);
-  /** The parent whose end means ours; left out: the parent does not matter. */
+  /** The parent whose end means ours; absent: the parent does not matter. */
   readonly parentPid?: number;
-  /** What a closed standard output means. Left out: nothing; what is written there is lost. */
+  /** What a closed standard output means. Absent: nothing; what is written there is lost. */
   readonly onOutputClosed?: 'stop';
-  /** SIGNALS-5. Resolves, soon, with whether all that is buffered for the output has been written. Left out: nothing is buffered. */
+  /** SIGNALS-5. Resolves, soon, with whether all that is buffered for the output has been written. Absent: nothing is buffered. */
   readonly flush?: () => Promise<boolean>;
   /** SIGNALS-6. Of the signals that do nothing. */
   readonly onIgnored?: (signal: NodeJS.Signals) => void;

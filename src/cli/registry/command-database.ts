@@ -1,4 +1,4 @@
-// The database of a command: PostgreSQL where one is configured, else the embedded one, through the socket of the daemon
+// The database of a command: PostgreSQL if one is configured, else the embedded one, through the socket of the daemon
 // that has it open, or opened for the time of the command.
 import { existsSync } from 'node:fs';
 import { type Config, databasePlaces } from '../../config/config.js';

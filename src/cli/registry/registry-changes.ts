@@ -1,4 +1,4 @@
-// Changes of the registry as a person and as a program reads them.
+// Changes of the registry as text and as JSON.
 import { type Json, type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
 import type { RowChange } from '../../domain/registry-file/registry-file-diff.js';
 import { defaultOf } from '../../domain/registry-file/registry-file-schema.js';

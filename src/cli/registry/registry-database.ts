@@ -11,7 +11,7 @@ import { withDatabase } from './command-database.js';
 /** How long a command waits for what another transaction holds. */
 const LOCK_SECONDS = 2;
 
-/** Rejects with a CommandError where the database cannot be reached, refuses, or has another schema. */
+/** Rejects with a CommandError if the database cannot be reached, refuses, or has another schema. */
 export async function withRegistry<T>(
   config: Config,
   applicationName: string,

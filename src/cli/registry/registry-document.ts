@@ -29,7 +29,7 @@ export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const STANDARD_STREAM = '-';
 const FORMAT_OF_ENDING: Readonly<Record<string, FileFormat>> = { '.yaml': 'yaml', '.yml': 'yaml', '.json': 'json' };
 
-/** By what was asked for, else by the file's ending; YAML where there is no file. */
+/** By what was asked for, else by the file's ending; YAML if there is no file. */
 export function formatOf(file: string, given: string | undefined): FileFormat {
   if (given !== undefined) {
     const format = FILE_FORMATS.find((name) => name === given);
@@ -146,7 +146,7 @@ function parseYaml(text: string): Json {
   return jsonOf(document.contents, 0, lines);
 }
 
-/** REGISTRY-DOCUMENT-2. What composes the document goes as deep as the text does, down to where the process dies. What cuts it does not. */
+/** REGISTRY-DOCUMENT-2. Composing the document recurses as deep as the text is nested, until the process dies; cutting it does not. */
 function refuseDeepNesting(text: string): void {
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {

@@ -61,7 +61,7 @@ function actorOf(given: string | undefined, io: CommandIo): string {
   const actor = given ?? `cli:${io.userName()}`;
   if (!/^[^\p{Cc}]+$/u.test(actor) || actor.length > MAX_ACTOR)
     throw new CommandError(EXIT.usage, `--as: expected 1 to ${MAX_ACTOR} characters, got ${JSON.stringify(actor)}`);
-  // The names of the daemon's own parts, by which its triggers know who decided.
+  // The names of the daemon's own parts, by which its triggers recognise who decided.
   if (actor.startsWith('system:'))
     throw new CommandError(EXIT.usage, `--as: names that begin with system: are the daemon's, got '${actor}'`);
   return actor;

@@ -21,13 +21,13 @@ interface StatementResult {
   readonly verb: string;
   /** Rows returned or changed. */
   readonly count: number;
-  /** Empty where the statement returns no rows at all. */
+  /** Empty if the statement returns no rows at all. */
   readonly columns: readonly string[];
   /** Values in the order of `columns`, so that two of one name are both there. */
   readonly rows: readonly (readonly unknown[])[];
 }
 
-/** Rejects with a CommandError where the database refuses the statement or cannot be reached. */
+/** Rejects with a CommandError if the database refuses the statement or cannot be reached. */
 export function runStatement(config: Config, statement: string): Promise<StatementResult> {
   if (/^\s*copy\b/i.test(statement))
     throw new CommandError(
