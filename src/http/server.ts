@@ -19,7 +19,7 @@ import { verbRoutes } from './routes/verb-routes.js';
 
 export interface HttpOptions {
   readonly host: string;
-  /** 0: one that is free. */
+  /** 0: any free port. */
   readonly port: number;
   readonly health: HealthSource;
   readonly explain: Explain;
@@ -36,7 +36,7 @@ export interface HttpOptions {
 export interface HttpServer {
   /** `http://127.0.0.1:8420`. */
   readonly url: string;
-  /** Takes no further request, ends idle connections at once and those with an answer under way within a second. */
+  /** Accepts no further request, ends idle connections immediately and those with an answer in progress within a second. */
   close(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 // The frames of the wire: those of @statelyai/inspect 0.7.2, and our own for what that format has no word for.
 //
 // FRAMES-1. An actor is `<extension>@<version>` in `sessionId`, `rootId` and `name`, whatever process or rebuild it lives in.
-// FRAMES-2. Of a context only what SHOWN_CONTEXT names goes out, of an event's `input` only SHOWN_INPUT; functions never do.
+// FRAMES-2. Of a context only what SHOWN_CONTEXT names is sent, of an event's `input` only SHOWN_INPUT; functions never are.
 // FRAMES-3. A control frame has no `type` and no `_version`, by which receivers know frames of the format.
 // FRAMES-4. A definition keeps the order in which its states were written.
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
@@ -30,7 +30,7 @@ export const SHOWN_CONTEXT = [
 
 export const SHOWN_INPUT = ['settings', 'leaseMs', 'override', 'facts', 'mustProve'] as const;
 
-/** Whose frame it is, and when, epoch ms. */
+/** The actor that the frame is about, and its time, epoch ms. */
 export interface Stamp {
   readonly sessionId: string;
   readonly atMs: number;
@@ -44,7 +44,7 @@ export const actorFrame = (stamp: Stamp, config: object, snapshot: AnyMachineSna
     snapshot: shownSnapshot(snapshot),
   });
 
-/** `fromItself`: a timer of the actor; else it came from outside, which the format tells by no source. */
+/** `fromItself`: a timer of the actor; else it came from outside, which the format shows by the lack of a source. */
 export const eventFrame = (stamp: Stamp, event: AnyEventObject, fromItself: boolean): string =>
   frame(stamp, {
     type: '@xstate.event',

@@ -1,12 +1,12 @@
-// Who watches what: attaches to the targets that a viewer selects, hands on what they do, and lets go of them.
+// Which viewer watches what: attaches to the targets that a viewer selects, forwards what they do, and detaches from them.
 //
 // HUB-1. A target is watched once, however many viewers it has, and not at all once the last one left.
-// HUB-2. Frames go out at most every FLUSH_MS; between two flushes all targets together keep at most FLUSH_BUDGET items and
+// HUB-2. Frames are sent at most every FLUSH_MS; between two flushes all targets together keep at most FLUSH_BUDGET items and
 //     the last snapshot of each.
 // HUB-3. A viewer that reads too slowly is skipped, and gets every target as it is then once it has caught up.
 // HUB-4. What a viewer was not sent is counted and reported to it, at most once per LOOK_MS, if it asked for control frames.
 // HUB-5. A selection is looked at again every LOOK_MS: it follows extensions and versions that come, go and come back.
-// HUB-6. Closing tells every viewer 1001 at once and lets go of every target.
+// HUB-6. Closing ends every viewer with 1001 immediately and detaches from every target.
 import type { InspectionSource, WatchableTarget } from '../actors/ports/api.js';
 import type { Clock, WallClock } from '../actors/ports/clock.js';
 import type { Logger } from '../telemetry/log.js';
@@ -169,7 +169,7 @@ export class InspectionHub {
     return null;
   }
 
-  /** HUB-5. Joins what is selected and not watched yet, leaves what is gone, and tells where that changed anything. */
+  /** HUB-5. Attaches to what is selected and not watched yet, detaches from what was removed, and reports if that changed anything. */
   #select(subscriber: Subscriber): void {
     const { extensionIds, version } = subscriber.selection;
     const { source } = this.#deps;
@@ -264,6 +264,6 @@ export class InspectionHub {
 /** A close reason has at most 123 bytes. */
 function shortened(reason: string): string {
   const bytes = Buffer.from(reason);
-  // As a stream, so that a character that was cut is left out.
+  // As a stream, so that a character that was cut is dropped.
   return bytes.length <= 123 ? reason : `${new TextDecoder().decode(bytes.subarray(0, 120), { stream: true })}…`;
 }

@@ -4,7 +4,7 @@
 // WATCH-2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
 //     snapshot, which is never dropped. A snapshot in the same state as the one before it takes that one's place.
 // WATCH-3. A viewer that joins gets actor and snapshot as they are, and then only what comes after.
-// WATCH-4. The event of a snapshot is the one that led to its state, also where a later snapshot in the same state has taken its place.
+// WATCH-4. The event of a snapshot is the one that led to its state, also if a later snapshot in the same state has replaced it.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { ActorObserver, WatchableTarget } from '../actors/ports/api.js';
@@ -23,7 +23,7 @@ export interface WatchDeps {
   readonly wall: WallClock;
   /** There is something to flush. */
   readonly onItem: () => void;
-  /** Something could not be made a frame of and is left out; reported once for each watch. */
+  /** Something could not be made into a frame and is left out; reported once for each watch. */
   readonly onUnreadable: (sessionId: string, error: unknown) => void;
 }
 

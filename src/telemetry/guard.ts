@@ -30,7 +30,7 @@ export function unawaited(log: Logger, where: string, promise: Promise<unknown>)
   promise.catch((error: unknown) => logUnexpected(log, where, error));
 }
 
-/** Of this process: subscribers of streams, and whatever else throws out of a library's callback. Once, as it starts. */
+/** Of this process: subscribers of streams, and whatever else throws out of a library's callback. Called once, at start. */
 export function guardProcess(log: Logger): void {
   rxjs.onUnhandledError = (error) => logUnexpected(log, 'a subscriber', error);
   process.on('uncaughtException', (error) => logUnexpected(log, 'a callback', error));

@@ -4,7 +4,7 @@ import type { Metric } from './metrics.js';
 
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** The two lines that open a family; its series must follow at once. */
+/** The two lines that open a family; its series must follow immediately. */
 export const familyHeader = (name: string, metric: Metric): string =>
   `# HELP ${name} ${metric.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${metric.type}\n`;
 

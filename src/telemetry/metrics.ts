@@ -222,7 +222,7 @@ export const DAEMON_METRICS = {
 
 type DaemonMetrics = typeof DAEMON_METRICS;
 
-/** A value for every metric of the daemon; by the label's value where it has one. */
+/** A value for every metric of the daemon; by the label's value if it has one. */
 export type DaemonNumbers = {
   readonly [K in Exclude<
     keyof DaemonMetrics,

@@ -1,4 +1,4 @@
-// Work of which one run is under way at a time: those who ask meanwhile share it.
+// Work of which one run is in flight at a time: callers that ask meanwhile share it.
 export class SingleFlight<T> {
   #current: Promise<T> | null = null;
 

@@ -2,7 +2,7 @@
 //
 // WEBHOOK-RECEIVER-1. One request at a time, in the order of the events: a receiver that is slow or dead delays only its own.
 // WEBHOOK-RECEIVER-2. At most MAX_WAITING deliveries wait; the oldest gives way to the newest.
-// WEBHOOK-RECEIVER-3. A delivery is tried once, and again after each of RETRY_CEILINGS_MS where another try may end better.
+// WEBHOOK-RECEIVER-3. A delivery is tried once, and again after each of RETRY_CEILINGS_MS if another try may succeed.
 // WEBHOOK-RECEIVER-4. Each delivery is counted once: delivered, failed or dropped. Once closed, no timer and no request is left.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../actors/ports/clock.js';
@@ -21,7 +21,7 @@ export interface WebhookCounts {
   readonly failed: number;
   /** Never delivered for want of room or of time. */
   readonly dropped: number;
-  /** Not under way yet. */
+  /** Not being sent yet. */
   readonly waiting: number;
 }
 
@@ -36,7 +36,7 @@ export class WebhookReceiver {
   #isRunning = false;
   #isClosed = false;
   #idle: Promise<void> = Promise.resolve();
-  /** Ends the try or the pause that is under way. */
+  /** Ends the present try or pause. */
   #interrupt: () => void = () => undefined;
 
   /** `log` names the receiver. */
@@ -73,7 +73,7 @@ export class WebhookReceiver {
     };
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when nothing waits and nothing is being sent. */
   idle(): Promise<void> {
     return this.#idle;
   }

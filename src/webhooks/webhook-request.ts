@@ -13,7 +13,7 @@ import type { EventKind } from '../domain/registry/events.js';
 import { parseRetryAfter } from '../domain/routing/retry-after.js';
 
 export interface Delivery {
-  /** The same for every try, so that a receiver can tell a repetition. */
+  /** The same for every try, so that a receiver recognises a repetition. */
   readonly id: string;
   readonly kind: EventKind;
   readonly extensionId: string;
@@ -25,13 +25,13 @@ export type PostEnd =
   | { readonly end: 'delivered' }
   /** Another try would end the same way. */
   | { readonly end: 'refused'; readonly reason: string }
-  /** `retryAfterMs`: what the receiver asked for, 0..60 000; null where it asked for nothing. */
+  /** `retryAfterMs`: what the receiver asked for, 0..60 000; null if it asked for nothing. */
   | { readonly end: 'unavailable'; readonly reason: string; readonly retryAfterMs: number | null };
 
 /** Never rejects. A signal that aborts gives its reason, a text. */
 export type Post = (delivery: Delivery, signal: AbortSignal) => Promise<PostEnd>;
 
-/** Notices are rare: an idle connection would be closed by the other side just as the next one sets out. */
+/** Notices are rare: an idle connection would be closed by the other side just when the next notice is sent. */
 const CONNECTION_PER_REQUEST = { keepAlive: false } as const;
 
 /**

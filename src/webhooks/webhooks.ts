@@ -33,7 +33,7 @@ export interface Webhooks {
   counts(): WebhookCounts;
   /** Resolves when everything is sent, at the latest after DRAIN_MS. */
   drain(): Promise<void>;
-  /** Ends at once what is under way, and drops what waits. */
+  /** Ends immediately what is being sent, and drops what waits. */
   close(): void;
 }
 
@@ -43,7 +43,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
   const { secret, timeoutMs, clock, wall, random, log } = options;
   const kinds: ReadonlySet<EventKind> = new Set(options.kinds);
   const receivers = options.urls.map((url, index) => {
-    // WEBHOOKS-2. The number in the list tells two of one host apart.
+    // WEBHOOKS-2. The number in the list distinguishes two of one host.
     const named = log.child({ receiver: new URL(url).host, receiver_number: index + 1 });
     return new WebhookReceiver(createPost(url, secret, wall), timeoutMs, clock, random, named);
   });

@@ -1,4 +1,4 @@
-// The fastify application without its routes: limits, who may ask, and the one form of every error.
+// The fastify application without its routes: limits, which requests are allowed, and the one form of every error.
 //
 // APP-1. Whatever is wrong with a request, the answer is JSON with a stable code; none carries a stack or an inner message.
 // APP-2. A path that exists answers a wrong method with 405 and Allow.
@@ -44,7 +44,7 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       requireHostHeader: false,
-      // By default Node looks only every 30 s, and not at bodies if the time for headers (60 s by default) is longer.
+      // By default Node checks only every 30 s, and not at bodies if the time for headers (60 s by default) is longer.
       headersTimeout: slowMs,
       connectionsCheckingInterval: Math.ceil(slowMs / 30),
     },

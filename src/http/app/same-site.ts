@@ -1,7 +1,7 @@
-// Which requests may be a person's or a program's on this host, and which a web page's elsewhere.
+// Which requests may come from an operator or a program on this host, and which from a web page elsewhere.
 //
 // SAME-SITE-1. A Host header that is no loopback name and not the listening address is refused: a DNS name that an attacker
-//     points here (rebinding) would make his page same-origin with us.
+//     points here (rebinding) would make that page same-origin with us.
 // SAME-SITE-2. An Origin is refused unless it is the one that Host names.
 import type { HttpErrorCode } from './http-errors.js';
 

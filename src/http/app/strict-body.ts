@@ -7,7 +7,7 @@ import { storageProblem } from '../../domain/exact-json.js';
 
 export const MAX_CHANGE_BYTES = 16_384;
 
-/** Why and who, of every change. */
+/** Reason and actor of every change. */
 export const CHANGE_FIELDS = {
   reason: Type.String({ maxLength: 1000, pattern: '\\S', description: 'Why, for the audit trail.' }),
   by: Type.Optional(

@@ -1,4 +1,4 @@
-// WebSockets on the admin API's server: who may open one, and how it ends. What goes over it is for its handler.
+// WebSockets on the admin API's server: which requests may open one, and how it ends. Its messages are its handler's.
 //
 // WEBSOCKET-1. An upgrade that is no WebSocket for this path, or that SAME-SITE-1 or SAME-SITE-2 refuse, is ignored, as RFC 9110 (7.8) allows: the
 //     request is answered like any other, body and all, so every refusal has the one form of APP-1.
@@ -30,7 +30,7 @@ interface WebSocketOptions {
 }
 
 interface WebSockets {
-  /** Tells every peer 1001 and takes none any more; resolves when all are gone. */
+  /** Closes every peer with 1001 and accepts none any more; resolves when all are closed. */
   close(): Promise<void>;
   /** Cuts off those that are not gone. */
   terminate(): void;

@@ -1,4 +1,4 @@
-// `POST /admin/extensions/:id/<verb>`: what an operator tells an extension or one version of it.
+// `POST /admin/extensions/:id/<verb>`: an operator's verbs on an extension or one version of it.
 import { Type } from '#typebox';
 import type { ExecuteVerb } from '../../actors/ports/api.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
