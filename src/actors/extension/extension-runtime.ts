@@ -266,7 +266,7 @@ export class ExtensionRuntime {
     // That its rows differ from those of another history is no operator's decision.
     if (isNewHistory) this.#decisions.settle(extension);
     this.stats.keepVersionsOf(extension, this.#set.default?.version.version);
-    for (const service of this.#firstToLast(decided)) {
+    for (const service of this.#set.startingWith(decided?.version ?? null)) {
       const isMeant = decided !== null && (decided.version ?? service.version.version) === service.version.version;
       const isDefault = service.target === this.#set.default?.target;
       this.#decisions.apply(service, extension, isMeant, isDefault, this.#deps.clock.now());
@@ -280,13 +280,6 @@ export class ExtensionRuntime {
     this.#isChanging = false;
     this.#deps.onTouched(this);
     for (const then of this.#waiting.splice(0)) then();
-  }
-
-  /** The version that the verb names and the default first: an operator looks at these. */
-  #firstToLast(decided: { readonly version: string | null } | null): Iterable<Service> {
-    const meant = decided?.version == null ? undefined : this.#set.get(decided.version);
-    const first = [meant, this.#set.default].filter((service) => service !== undefined && service !== null);
-    return new Set([...first, ...this.#set.all]);
   }
 
   #gateOf(extension: Extension): UnavailableReason | null {

@@ -67,6 +67,13 @@ export class ServiceSet {
     return this.#services.values();
   }
 
+  /** All of them; `version` (null: none) and the default first, since an operator looks at these. */
+  startingWith(version: string | null): Iterable<Service> {
+    const named = version === null ? undefined : this.get(version);
+    const first = [named, this.default].filter((service) => service !== undefined && service !== null);
+    return new Set([...first, ...this.all]);
+  }
+
   get(version: string): Service | undefined {
     return this.#services.get(version);
   }
