@@ -60,7 +60,7 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<numb
   }
 }
 
-/** MAIN-4: the command that is named; all for the overview; none for the version, and only their names where none has this name. */
+/** MAIN-4: the command that is named; all for the overview; none for the version, and only their names if none has this name. */
 async function loadFor(word: string): Promise<readonly CommandFactory[]> {
   const chosen = COMMANDS.get(word);
   if (chosen !== undefined) return [await chosen()];

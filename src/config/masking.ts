@@ -9,7 +9,7 @@ export function masked(key: SettingKey, value: unknown): unknown {
   if (secret === 'path') {
     if (Array.isArray(value)) return value.map(originOf);
     const origins = String(value).split(',').map(originOf);
-    // If one is malformed, a comma may stand in a password, and what is before it be no host.
+    // If one is malformed, a comma may be part of a password, and what precedes it no host.
     return origins.includes('***') ? '***' : origins.join(', ');
   }
   const text = String(value).replace(/([?&]password=)[^&]*/gi, '$1***');

@@ -7,7 +7,7 @@ import type { BreakerSettings } from '../domain/registry/policy.js';
 /** What a breaker was before: from the database, or from the actor that failed. */
 export interface BreakerFacts {
   readonly state: 'closed' | 'open' | 'half_open';
-  /** Time left until it may half-open; at most 0 when over. Only read where state is open. */
+  /** Time left until it may half-open; at most 0 when over. Only read if the state is open. */
   readonly openRemainingMs: number;
   readonly openedAgoMs: number | null;
   /** Trips in a row, for the doubling of the open time. */
@@ -58,7 +58,7 @@ export interface BreakerContext extends Omit<BreakerInput, 'override' | 'facts' 
 
 export type BreakerEvent =
   | { type: 'attempt.failed'; nowMs: number }
-  /** Sent to an actor that is watched, to be seen: it stands for `successes` that the window already holds. */
+  /** Sent to a watched actor, for its viewers: it represents `successes` that the window already holds. */
   | { type: 'attempt.succeeded'; successes: number; nowMs: number }
   | { type: 'tick'; nowMs: number }
   | { type: 'open.elapsed'; nowMs: number }

@@ -112,7 +112,7 @@ export class HealthBoard {
     if (slice !== this.#slice) for (const runtime of this.#measured) changes.queue(runtime);
     this.#slice = slice;
     for (const runtime of this.#passing) changes.queue(runtime);
-    // Under load what is made may be dirty again at once: it is not chased.
+    // Under load what was made may be dirty again immediately: it is left for the next time.
     for (let left = changes.size; left > 0; left--) {
       const runtime = changes.take();
       if (runtime === undefined) return;

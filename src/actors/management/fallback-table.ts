@@ -1,4 +1,4 @@
-// Which extensions may stand in for which (domain/registry/fallbacks.ts), kept up to date as the registry changes.
+// Which extensions are fallbacks of which (domain/registry/fallbacks.ts), kept up to date as the registry changes.
 //
 // FALLBACK-TABLE-1. What an update costs depends on the extensions that have fallbacks, not on all of them.
 import { type FallbackRow, type Fallbacks, fallbacksInForce } from '../../domain/registry/fallbacks.js';

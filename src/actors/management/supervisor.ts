@@ -80,7 +80,7 @@ export class Supervisor {
     return this.#revision;
   }
 
-  /** Extensions that may stand in for this one; see domain/registry/fallbacks.ts. */
+  /** The fallbacks of this extension; see domain/registry/fallbacks.ts. */
   readonly fallbacksOf = (id: string): readonly string[] => this.#fallbacks.of(id);
 
   /** Rows that are refused now, of one extension or of all; one that is refused as a whole has no runtime. */
@@ -212,7 +212,7 @@ export class Supervisor {
     yield;
   }
 
-  /** SUPERVISOR-2. What the runtime was goes on as far as it does; its rows are applied again. */
+  /** SUPERVISOR-2. The runtime goes on as it was, as far as possible; its rows are applied again. */
   #failed(id: string, error: unknown): void {
     this.#deps.log.error({ event: 'slot_failed', extension_id: id, error: stackOf(error) });
     const revision = this.#registered.get(id)?.extension?.revision ?? 0;

@@ -30,7 +30,7 @@ export interface Candidate {
 
 export interface CandidateDeps {
   readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
-  /** Extensions that may stand in for this one. */
+  /** The fallbacks of this extension. */
   readonly fallbacksOf: (extensionId: string) => readonly string[];
   readonly random: () => number;
   readonly healthBasedRouting: boolean;

@@ -261,7 +261,7 @@ export class BreakerHost {
   }
 }
 
-/** null: it has not come to rest. */
+/** null: it is in no settled state. */
 function modeOf(value: SnapshotFrom<typeof breakerMachine>['value']): BreakerMode | null {
   if (typeof value === 'string') return value === 'restoring' ? null : value;
   if ('halfOpen' in value) return 'halfOpen';

@@ -77,7 +77,7 @@ export async function withMigrator<T>(
       if (versions.found > versions.known) throw new SchemaVersionError(versions.found, versions.known);
       return await work(db, versions);
     } finally {
-      // The embedded database has one session for all, where both would stay; a lost connection has taken both with it.
+      // The embedded database has one session for all, in which both would stay; a lost connection has ended both.
       await db.execute(sql`select pg_advisory_unlock(${LOCK}::bigint)`).catch(() => undefined);
     }
   });

@@ -4,7 +4,7 @@
 // TRIP-2. Count rule `consecutive`: failures in a row, those still in the window, >= failure_threshold; no floor.
 // TRIP-3. Rate rule, beside either: failures / outcomes > error_rate_threshold (strictly), from minimum_volume outcomes on.
 // TRIP-4. A success never opens: callers evaluate at failures and at ticks only.
-// TRIP-5. In all of them an overdue attempt stands for a failed one: (failures + overdue) of (outcomes + overdue), so that a
+// TRIP-5. In all of them an overdue attempt counts as a failed one: (failures + overdue) of (outcomes + overdue), so that a
 //     hang is seen before its timeouts.
 
 import type { BreakerSettings } from '../registry/policy.js';

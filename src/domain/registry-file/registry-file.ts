@@ -1,4 +1,4 @@
-// A whole registry as a file says it: what is wrong with one, and the rows it stands for.
+// A whole registry as a file: what is wrong with one, and the rows that it contains.
 //
 // REGISTRY-FILE-1. A file is valid as a whole or not at all; every problem is reported, with its path. What the daemon would refuse is one.
 // REGISTRY-FILE-2. What is measured (health, auto_disabled, revisions, times) is not in it.

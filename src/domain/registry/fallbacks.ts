@@ -1,4 +1,4 @@
-// Which extensions may stand in for another (`policy.fallback`): those of its type, and never in a circle.
+// Which extensions are fallbacks of another (`policy.fallback`): those of its type, and never in a circle.
 //
 // FALLBACKS-1. What closes a circle is refused alone, and its extension goes on without it. What was in force before stays; of what is
 //      new, and if nothing was before, the order of the names decides. It is in force as soon as another row opens the circle.
