@@ -11,11 +11,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Rooms of a floor, and which other rooms of their floor each may import. '' is the floor itself. Other floors: test/architecture.test.ts. */
 export const ROOMS = {
   actors: {
-    '': ['board', 'events', 'extension', 'management', 'ports', 'reporting', 'routing', 'target'],
+    '': ['events', 'extension', 'management', 'ports', 'reporting', 'routing'],
     ports: [],
     target: ['ports'],
     extension: ['ports', 'target'],
-    board: ['extension', 'ports'],
     events: ['ports'],
     routing: ['extension', 'ports', 'target'],
     reporting: ['events', 'extension', 'ports', 'target'],

@@ -11,9 +11,6 @@ import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import type { SubjectRules } from '../domain/registry/subject-rules.js';
 import { guarded, unawaited } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
-import { DirtySet } from './board/dirty-set.js';
-import { HealthBoard } from './board/health-board.js';
-import { BreakerEvents } from './breaker-events.js';
 import { AuditTrail } from './events/audit-trail.js';
 import { Notices } from './events/notices.js';
 import { every } from './extension/actor-supervision.js';
@@ -43,6 +40,9 @@ import type {
   SendCheck,
 } from './ports/transport.js';
 import { Aggregate } from './reporting/aggregate.js';
+import { BreakerEvents } from './reporting/breaker-events.js';
+import { DirtySet } from './reporting/dirty-set.js';
+import { HealthBoard } from './reporting/health-board.js';
 import { HealthView } from './reporting/health-view.js';
 import { HealthWriter } from './reporting/health-writer.js';
 import { InstanceStatusWriter } from './reporting/instance-status-writer.js';

@@ -52,7 +52,7 @@ export interface RuntimeDeps {
 
 export class ExtensionRuntime {
   readonly id: string;
-  /** For a dirty set (board/dirty-set.ts), which alone writes it. */
+  /** For a dirty set (reporting/dirty-set.ts), which alone writes it. */
   dirtyFor = 0;
   readonly retryBudget = new RetryBudget();
   readonly stats = new ExtensionStats();

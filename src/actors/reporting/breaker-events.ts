@@ -2,17 +2,17 @@
 //
 // BREAKER-EVENTS-1. A transition is logged and published immediately and persisted asynchronously: nothing waits for the database.
 // BREAKER-EVENTS-2. The listeners are called within an actor's step, which an exception would end: none of them throws.
-import type { Instance } from '../domain/registry/extension.js';
-import type { BreakerEmitted } from '../machines/breaker-types.js';
-import { stackOf } from '../telemetry/error-text.js';
-import { guarded } from '../telemetry/guard.js';
-import type { Logger } from '../telemetry/log.js';
-import { type Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from './events/notices.js';
-import type { ExtensionRuntime, RuntimeDeps } from './extension/extension-runtime.js';
-import type { Clock, WallClock } from './ports/clock.js';
-import type { Endpoint } from './target/endpoint.js';
-import type { RotationChange } from './target/outlier-detector.js';
-import type { Target } from './target/target.js';
+import type { Instance } from '../../domain/registry/extension.js';
+import type { BreakerEmitted } from '../../machines/breaker-types.js';
+import { stackOf } from '../../telemetry/error-text.js';
+import { guarded } from '../../telemetry/guard.js';
+import type { Logger } from '../../telemetry/log.js';
+import { type Notices, publicEvidence, SYSTEM_BREAKER, SYSTEM_REGISTRY } from '../events/notices.js';
+import type { ExtensionRuntime, RuntimeDeps } from '../extension/extension-runtime.js';
+import type { Clock, WallClock } from '../ports/clock.js';
+import type { Endpoint } from '../target/endpoint.js';
+import type { RotationChange } from '../target/outlier-detector.js';
+import type { Target } from '../target/target.js';
 
 interface BreakerEventsDeps {
   readonly notices: Notices;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { SortedIds } from '../../../src/actors/board/sorted-ids.js';
+import { SortedIds } from '../../../src/actors/reporting/sorted-ids.js';
 
 test('ids are in order of code units, each once, however they come and go', (t) => {
   const change = fc.record({ id: fc.string({ maxLength: 2 }), isAdded: fc.boolean() });
