@@ -57,8 +57,8 @@ const COLUMN_TYPES: Readonly<Record<string, string>> = {
 };
 const columnType = (column: string): string => COLUMN_TYPES[column] ?? (isJsonField(column) ? 'jsonb' : 'text');
 
-/** Every row, read in one statement. */
-export async function readRegistryRows(db: Database): Promise<StoredRow[]> {
+/** Every row, read in one statement; of one extension if it is named. */
+export async function readRegistryRows(db: Database, extensionId?: string): Promise<StoredRow[]> {
   const object = (alias: string, { key, columns }: Table, more: readonly string[] = []) =>
     `jsonb_build_object(${[...new Set([...key, ...columns, 'revision', ...more])].map((name) => `'${name}', ${alias}.${name}`).join(', ')})`;
   const thresholds = THRESHOLDS.map(([name, column]) => `'${name}', h.${column}`).join(', ');
@@ -66,7 +66,7 @@ export async function readRegistryRows(db: Database): Promise<StoredRow[]> {
   const rows = await inTransaction<{ entry: string }>(
     db,
     { lock_timeout: String(LOCK_TIMEOUT_MS) },
-    sql.raw(`
+    sql`${sql.raw(`
     select jsonb_build_object(
       'extension', ${object('e', TABLES.extension, ['auto_disabled'])},
       'versions', (select coalesce(jsonb_agg(${object('v', TABLES.version)}), '[]') from extension_versions as v where v.id = e.id),
@@ -74,7 +74,7 @@ export async function readRegistryRows(db: Database): Promise<StoredRow[]> {
         select coalesce(jsonb_agg(${object('i', TABLES.instance)}), '[]') from extension_instances as i where i.extension_id = e.id),
       'thresholds', (select jsonb_build_object(${thresholds}) from extension_health as h where h.extension_id = e.id)
     )::text as entry
-    from extensions as e`),
+    from extensions as e`)} ${extensionId === undefined ? sql`` : sql`where e.id = ${extensionId}`}`,
   );
   return rows.flatMap(({ entry }) => {
     const { extension, versions, instances, thresholds } = parseExactJson(
@@ -98,6 +98,19 @@ export async function readRegistryRows(db: Database): Promise<StoredRow[]> {
       ...instances.map((row) => storedRow('instance', row)),
     ];
   });
+}
+
+/** The extensions that have a fallback, with their type and policy alone: for what an edit of another one makes of them. */
+export async function readFallbackRows(db: Database): Promise<StoredRow[]> {
+  const rows = await inTransaction<{ id: string; type: string; fallback: Json }>(
+    db,
+    { lock_timeout: String(LOCK_TIMEOUT_MS) },
+    sql`select id, type, policy -> 'fallback' as fallback from extensions where policy -> 'fallback' is not null`,
+  );
+  return rows.map(({ id, type, fallback }) => ({
+    ...{ kind: 'extension', extensionId: id, name: '', revision: 0 },
+    fields: { type, policy: { fallback } },
+  }));
 }
 
 function storedRow(kind: RowKind, row: JsonMap): StoredRow {
