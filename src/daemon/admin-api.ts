@@ -1,7 +1,6 @@
 // The HTTP admin API of a daemon, connected to what it shows and commands.
 import type { ActorSystem } from '../actors/actor-system.js';
-import type { Rollout } from '../actors/management/rollout.js';
-import type { Readiness } from '../actors/ports/api.js';
+import type { Readiness, RolloutDesk, RowDesk } from '../actors/ports/api.js';
 import type { Config } from '../config/config.js';
 import { createMetricsPage } from '../http/routes/metrics-page.js';
 import { type HttpServer, startHttp } from '../http/server.js';
@@ -15,14 +14,15 @@ interface ApiSources {
   readonly system: ActorSystem;
   readonly services: Services;
   readonly wire: Wire;
-  readonly rollout: Rollout;
+  readonly rollout: RolloutDesk;
+  readonly rows: RowDesk;
   readonly inspection: InspectionHub;
   readonly readiness: () => Readiness;
 }
 
 /** Rejects with HttpStartError if the address cannot be listened on. */
 export function startAdminApi(config: Config, sources: ApiSources, log: Logger): Promise<HttpServer> {
-  const { system, services, wire, rollout, inspection, readiness } = sources;
+  const { system, services, wire, rollout, rows, inspection, readiness } = sources;
   const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness() });
   return startHttp({
     host: config.http_host,
@@ -31,6 +31,7 @@ export function startAdminApi(config: Config, sources: ApiSources, log: Logger):
     explain: system.explain,
     executeVerb: system.operator.execute,
     rollout,
+    rows,
     readiness,
     metrics: createMetricsPage(system.view, numbers),
     inspection: {

@@ -7,7 +7,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { ActorSystem } from '../actors/actor-system.js';
+import { InForce } from '../actors/management/in-force.js';
 import { Rollout } from '../actors/management/rollout.js';
+import { Rows } from '../actors/management/rows.js';
 import type { Clock } from '../actors/ports/clock.js';
 import { type Config, ConfigError } from '../config/config.js';
 import { lockDataDirectory } from '../embedded/postgres/socket-lock.js';
@@ -80,13 +82,15 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     wire,
     (update) => {
       database.remember(update);
-      rollout.noteApplied();
+      inForce.noteApplied();
       if (!isDraining) services.start();
     },
     clock,
     log,
   );
-  const rollout = rolloutOf(database, system, clock, log);
+  const inForce = new InForce(system.supervisor, clock);
+  const rollout = rolloutOf(database, system, inForce, clock, log);
+  const rows = rowsOf(config, database, system, inForce, clock, log);
   const services = createServices(config, wire, system, nats.isEmbedded, clock, log);
   const ready = services.selfCheck.passed.then(() => {
     const { revision, runtimes } = system.supervisor;
@@ -95,7 +99,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   const inspectorLog = log.child({ component: 'inspector' });
   const inspection = new InspectionHub({ source: system.inspection, clock, wall: Date.now, log: inspectorLog });
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
-  const http = await startAdminApi(config, { system, services, wire, rollout, inspection, readiness }, log);
+  const http = await startAdminApi(config, { system, services, wire, rollout, rows, inspection, readiness }, log);
   started.push(() => http.close());
 
   system.start();
@@ -113,12 +117,36 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   return { httpUrl: http.url, natsUrl: nats.url, natsToken: nats.token, database, ready, failed, stop };
 }
 
-const rolloutOf = (database: RegistryDatabase, system: ActorSystem, clock: Clock, log: Logger): Rollout =>
+const rolloutOf = (
+  database: RegistryDatabase,
+  system: ActorSystem,
+  inForce: InForce,
+  clock: Clock,
+  log: Logger,
+): Rollout =>
   new Rollout({
     set: database.setRollout,
     read: database.readRollout,
-    inForce: system.supervisor,
+    inForce,
+    registry: system.supervisor,
     newId: randomUUID,
     clock,
     log: log.child({ component: 'rollout' }),
+  });
+
+const rowsOf = (
+  config: Config,
+  database: RegistryDatabase,
+  system: ActorSystem,
+  inForce: InForce,
+  clock: Clock,
+  log: Logger,
+): Rows =>
+  new Rows({
+    ...database.rows,
+    inForce,
+    registry: system.supervisor,
+    rules: { ownPrefix: config.subject_prefix, allowedPrefixes: config.subject_prefixes },
+    clock,
+    log: log.child({ component: 'rows' }),
   });

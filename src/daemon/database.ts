@@ -7,12 +7,16 @@ import type {
   ApplyAutoChange,
   ApplyVerb,
   FlushHealth,
+  ReadFallbackRows,
   ReadRollout,
+  ReadRowChange,
+  ReadRows,
   RegistryFeed,
   SetRollout,
   WasFlushed,
   WriteAudit,
   WriteInstanceStatus,
+  WriteRow,
 } from '../actors/ports/storage.js';
 import { type Config, databasePlaces } from '../config/config.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../db/client.js';
@@ -21,7 +25,9 @@ import { writeAudit } from '../db/queries/audit-queries.js';
 import { applyAutoChange } from '../db/queries/auto-queries.js';
 import { flushHealth, wasFlushed } from '../db/queries/health-queries.js';
 import { writeInstanceStatus } from '../db/queries/instance-queries.js';
+import { readFallbackRows } from '../db/queries/registry-file-queries.js';
 import { readRollout, setRollout } from '../db/queries/rollout-queries.js';
+import { readRowChange, readRows, writeRow } from '../db/queries/row-queries.js';
 import { applyVerb } from '../db/queries/verb-queries.js';
 import { HeldError } from '../domain/registry/held-error.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
@@ -43,6 +49,13 @@ export interface RegistryDatabase {
   readonly setRollout: SetRollout;
   readonly readRollout: ReadRollout;
   readonly writeAudit: WriteAudit;
+  /** For the admin API of rows. */
+  readonly rows: {
+    readonly read: ReadRows;
+    readonly readFallbacks: ReadFallbackRows;
+    readonly readChange: ReadRowChange;
+    readonly write: WriteRow;
+  };
   /** The registry that is in force, for the last good snapshot. */
   remember(update: RegistryUpdate): void;
   /** `database` while it is away, `registry_snapshot_file` while that is what serves. */
@@ -117,6 +130,12 @@ function writesOf(db: Database, writes: DatabaseWrites, writer: string, log: Log
     readRollout: ((extensionId, historyLimit) =>
       readRollout(db, extensionId, historyLimit).catch(inShort)) satisfies ReadRollout,
     writeAudit: ((facts) => watch('audit', writeAudit(db, facts, log))) satisfies WriteAudit,
+    rows: {
+      read: (extensionId) => readRows(db, extensionId).catch(inShort),
+      readFallbacks: () => readFallbackRows(db).catch(inShort),
+      readChange: (row, revision) => readRowChange(db, row, revision).catch(inShort),
+      write: (change, who) => watch('rows', writeRow(db, change, who)),
+    } satisfies RegistryDatabase['rows'],
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk } from '../actors/ports/api.js';
+import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk, RowDesk } from '../actors/ports/api.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app/app.js';
@@ -15,6 +15,7 @@ import type { MetricsPage } from './routes/metrics-page.js';
 import { metricsRoute } from './routes/metrics-route.js';
 import { probeRoutes } from './routes/probe-routes.js';
 import { rolloutRoutes } from './routes/rollout-routes.js';
+import { rowRoutes } from './routes/row-routes.js';
 import { verbRoutes } from './routes/verb-routes.js';
 
 export interface HttpOptions {
@@ -25,6 +26,7 @@ export interface HttpOptions {
   readonly explain: Explain;
   readonly executeVerb: ExecuteVerb;
   readonly rollout: RolloutDesk;
+  readonly rows: RowDesk;
   readonly readiness: () => Readiness;
   readonly metrics: MetricsPage;
   readonly inspection: Inspection;
@@ -51,6 +53,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);
   rolloutRoutes(app, options.rollout);
+  rowRoutes(app, options.rows);
   probeRoutes(app, options.readiness);
   metricsRoute(app, options.metrics);
   inspectRoutes(app, inspection);

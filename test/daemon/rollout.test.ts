@@ -1,5 +1,6 @@
 // A rollout told to the daemon: MANAGEMENT-ROLLOUT-1 of rollout.ts on a simulated clock, and the command against the whole daemon.
 import test from 'ava';
+import { InForce } from '../../src/actors/management/in-force.js';
 import { Rollout } from '../../src/actors/management/rollout.js';
 import type { RolloutOrder } from '../../src/actors/ports/api.js';
 import type { RolloutCommand, RolloutResult, RolloutRows } from '../../src/actors/ports/storage.js';
@@ -39,7 +40,8 @@ function world(
   const clock = new SimulatedClock();
   const commands: RolloutCommand[] = [];
   const runtimes = new Map<string, { extension: Extension }>();
-  const inForce: { revision: number | null; runtimes: typeof runtimes } = { revision: null, runtimes };
+  const registry: { revision: number | null; runtimes: typeof runtimes } = { revision: null, runtimes };
+  const inForce = new InForce(registry, clock);
   const rollout = new Rollout({
     set: (command) => {
       commands.push(command);
@@ -47,6 +49,7 @@ function world(
     },
     read: rows,
     inForce,
+    registry,
     newId: () => 'id',
     clock,
     log: silentLogger,
@@ -56,9 +59,9 @@ function world(
     clock,
     commands,
     apply(revision, percents) {
-      inForce.revision = revision;
+      registry.revision = revision;
       runtimes.set('a', { extension: extensionOf(percents) });
-      rollout.noteApplied();
+      inForce.noteApplied();
     },
     settle: () => new Promise((done) => setImmediate(done)),
   };

@@ -167,6 +167,11 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
       set: async () => ({ kind: 'extension_not_found', message: 'none' }),
       report: async () => ({ kind: 'extension_not_found', message: 'none' }),
     },
+    rows: {
+      read: async () => ({ kind: 'extension_not_found', message: 'none' }),
+      list: async () => ({ kind: 'extension_not_found', message: 'none' }),
+      edit: async () => ({ kind: 'extension_not_found', message: 'none' }),
+    },
     readiness: () => ready,
     metrics: createMetricsPage({ extensions: () => [], autoDisabledTotal: () => 0 }, () => daemonNumbers),
     inspection: { targets: () => [], open: () => () => undefined },

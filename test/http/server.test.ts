@@ -96,7 +96,7 @@ const refused = test.macro<
 });
 test(refused, 'GET', '/', 'route_not_found');
 test(refused, 'GET', '/admin/extensions/health/', 'route_not_found');
-test(refused, 'GET', '/admin/extensions/normalize_text', 'route_not_found');
+test(refused, 'GET', '/admin/extensions/normalize_text/nope', 'route_not_found');
 test(refused, 'POST', '/nope', 'route_not_found', { 'content-type': 'application/json' });
 test(refused, 'GET', '/admin/extensions/none/health', 'extension_not_found');
 test(refused, 'GET', '/admin/extensions/a.b/health', 'invalid_request');
@@ -190,8 +190,7 @@ test("QUERY-STRING-2: true and false are a boolean's values", async (t) => {
   }
 });
 
-for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-  test(refused, method, '/admin/extensions/health', 'method_not_allowed', { 'content-type': 'application/json' });
+test(refused, 'POST', '/admin/extensions/health', 'method_not_allowed', { 'content-type': 'application/json' });
 test(refused, 'DELETE', '/admin/extensions/normalize_text/health', 'method_not_allowed');
 test(refused, 'POST', '/livez', 'method_not_allowed', { 'content-type': 'text/plain' });
 test(refused, 'GET', '/metrics', 'origin_not_allowed', { origin: 'http://evil.example' });

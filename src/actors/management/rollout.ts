@@ -2,7 +2,7 @@
 //
 // MANAGEMENT-ROLLOUT-1. An answer waits until this daemon has the revision that was written, for a limited time, and says whether it has the
 //     percentage in force then: a row may be refused for something else, or another operator may have changed it since.
-import { filter, firstValueFrom, from, map, race, Subject, startWith } from '#rxjs';
+import { firstValueFrom, from, map, race } from '#rxjs';
 import type { Extension } from '../../domain/registry/extension.js';
 import { sharesOf } from '../../domain/registry/rollout.js';
 import { compareVersions, defaultVersion } from '../../domain/registry/version-choice.js';
@@ -11,22 +11,17 @@ import { after } from '../extension/actor-supervision.js';
 import type { RolloutAnswer, RolloutDesk, RolloutOrder } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
 import type { ReadRollout, RolloutCommand, RolloutResult, SetRollout } from '../ports/storage.js';
+import type { InForce } from './in-force.js';
 
 /** How long the database may take. */
 const ANSWER_MS = 5000;
-/** MANAGEMENT-ROLLOUT-1. Longer than the feed takes to poll. */
-const IN_FORCE_MS = 3000;
-
 export class Rollout implements RolloutDesk {
-  readonly #applied$ = new Subject<void>();
-
   constructor(
     private readonly deps: {
       readonly set: SetRollout;
       readonly read: ReadRollout;
-      readonly inForce: {
-        /** Of the registry in force; null before the first snapshot. */
-        readonly revision: number | null;
+      readonly inForce: InForce;
+      readonly registry: {
         readonly runtimes: ReadonlyMap<string, { readonly extension: Extension }>;
       };
       /** A UUID. */
@@ -35,11 +30,6 @@ export class Rollout implements RolloutDesk {
       readonly log: Logger;
     },
   ) {}
-
-  /** To be called when another revision of the registry is in force. */
-  noteApplied(): void {
-    this.#applied$.next();
-  }
 
   async set(order: RolloutOrder): Promise<RolloutAnswer> {
     const { extensionId: extension_id, version, percent, reason, actor } = order;
@@ -74,7 +64,7 @@ export class Rollout implements RolloutDesk {
     try {
       const rows = await this.#inTime(this.deps.read(extensionId, historyLimit));
       if (rows === null) return { kind: 'extension_not_found', message: `no extension '${extensionId}'` };
-      const extension = this.deps.inForce.runtimes.get(extensionId)?.extension;
+      const extension = this.deps.registry.runtimes.get(extensionId)?.extension;
       const first = extension === undefined ? null : defaultVersion(extension);
       const shares = extension === undefined ? new Map<string, number>() : sharesOf(extension);
       const versions = rows.versions.map(({ version, enabled, has_rules, rollout_percent, rollout_key }) => ({
@@ -105,12 +95,10 @@ export class Rollout implements RolloutDesk {
 
   /** MANAGEMENT-ROLLOUT-1. */
   async #answer(order: RolloutOrder, changed: boolean, was: number | null, revision: number): Promise<RolloutAnswer> {
-    const { inForce, clock } = this.deps;
-    const hasIt = (): boolean => (inForce.revision ?? -1) >= revision;
-    await firstValueFrom(race(this.#applied$.pipe(startWith(undefined), filter(hasIt)), after(IN_FORCE_MS, clock)));
-    const versions = inForce.runtimes.get(order.extensionId)?.extension.versions ?? [];
+    const hasIt = await this.deps.inForce.reached(revision);
+    const versions = this.deps.registry.runtimes.get(order.extensionId)?.extension.versions ?? [];
     const version = versions.find((v) => v.version === order.version);
-    return { kind: 'set', changed, was, revision, inForce: hasIt() && version?.rolloutPercent === order.percent };
+    return { kind: 'set', changed, was, revision, inForce: hasIt && version?.rolloutPercent === order.percent };
   }
 
   /** Rejects if the work does, or if it is not done in time. */

@@ -1,10 +1,13 @@
 // What the actors offer to the edges and the command line, as types; the roof hands it over.
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { Outcome } from '../../domain/breaker/outcome.js';
+import type { JsonMap } from '../../domain/exact-json.js';
 import type { Counters } from '../../domain/health/counters.js';
 import type { ExtensionHealth, HealthReport } from '../../domain/health/health-schema.js';
 import type { BreakerOverride } from '../../domain/registry/extension.js';
 import type { Verb } from '../../domain/registry/verbs.js';
+import type { Named } from '../../domain/registry-file/registry-file-diff.js';
+import type { EditProblem } from '../../domain/registry-file/row-edit.js';
 import type { Explanation } from '../../domain/routing/explanation-schema.js';
 import type { Why } from '../../domain/routing/routing-table.js';
 import type { BreakerStateName, RolloutChange } from './storage.js';
@@ -172,6 +175,58 @@ export interface RolloutDesk {
   ): Promise<
     RolloutReport | { readonly kind: 'extension_not_found' | 'database_unavailable'; readonly message: string }
   >;
+}
+
+/** What an operator wants of one row. */
+export interface RowOrder extends Named {
+  /** `create`: it must not exist. `replace` makes or replaces it; what is left out gets its default. `merge`: RFC 7396. */
+  readonly how: 'create' | 'replace' | 'merge' | 'delete';
+  /** Empty for `delete`. */
+  readonly fields: JsonMap;
+  /** The row's own revision that may be overwritten; `any`; `nothing`: it must not exist. */
+  readonly expects: number | 'any' | 'nothing';
+  /** The revision that the body says it is of; null: it says none. */
+  readonly revisionInBody: number | null;
+  readonly reason: string;
+  readonly actor: string;
+}
+
+export type RowAnswer =
+  /** `revision`: the row's own. */
+  | { readonly kind: 'row'; readonly row: JsonMap; readonly revision: number; readonly created: boolean }
+  | { readonly kind: 'deleted' }
+  | {
+      readonly kind: 'revision_conflict';
+      readonly message: string;
+      /** Which of the two did not fit. */
+      readonly where: 'precondition' | 'body';
+      /** Of the row as it is; null: there is none. */
+      readonly revision: number | null;
+      readonly changed_by: string | null;
+      readonly changed_at: string | null;
+    }
+  | { readonly kind: 'row_invalid'; readonly message: string; readonly problems: readonly EditProblem[] }
+  | {
+      readonly kind:
+        | 'extension_not_found'
+        | 'version_not_found'
+        | 'instance_not_found'
+        | 'already_exists'
+        | 'database_unavailable';
+      readonly message: string;
+    };
+
+export interface RowDesk {
+  read(row: Named): Promise<RowAnswer>;
+  /** The versions or instances of an extension, in order of their names. */
+  list(
+    extensionId: string,
+    kind: 'version' | 'instance',
+  ): Promise<
+    | { readonly kind: 'rows'; readonly rows: readonly JsonMap[] }
+    | { readonly kind: 'extension_not_found' | 'database_unavailable'; readonly message: string }
+  >;
+  edit(order: RowOrder): Promise<RowAnswer>;
 }
 
 // For inspector/

@@ -1,10 +1,12 @@
 // What the actors need of the registry's database: the feed, what they write, and what it answers. Types alone.
 //
 // Long: types alone, with what each port promises.
+
 import type { Observable } from '#rxjs';
 import type { BreakerOverride, HealthStatus, JsonObject } from '../../domain/registry/extension.js';
 import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';
 import type { Verb } from '../../domain/registry/verbs.js';
+import type { Named, RowChange, StoredRow } from '../../domain/registry-file/registry-file-diff.js';
 
 export type BreakerStateName = 'closed' | 'open' | 'half_open';
 
@@ -208,6 +210,38 @@ export interface RolloutRows {
 
 /** null: no such extension. Rejects while the database is away. */
 export type ReadRollout = (extensionId: string, historyLimit: number) => Promise<RolloutRows | null>;
+
+/** Every row of one extension, and what its own row says beside what a registry file has. */
+export interface StoredRows {
+  readonly rows: readonly StoredRow[];
+  readonly own: {
+    readonly enabled: boolean;
+    readonly auto_disabled: boolean;
+    readonly created_by: string | null;
+    readonly updated_by: string | null;
+    /** ISO 8601, UTC. */
+    readonly created_at: string | null;
+    readonly updated_at: string | null;
+  };
+}
+
+/** null: no such extension. */
+export type ReadRows = (extensionId: string) => Promise<StoredRows | null>;
+
+/** The extensions that have a fallback, with their type and policy alone. */
+export type ReadFallbackRows = () => Promise<readonly StoredRow[]>;
+
+/** Who brought a row to this revision of its own, and when (ISO 8601); null: the trail does not say. */
+export type ReadRowChange = (
+  row: Named,
+  revision: number,
+) => Promise<{ readonly changed_by: string | null; readonly changed_at: string } | null>;
+
+/** `conflict`: the row is not in the revision of the change any more, or is there already; nothing is written. `revision`: of the registry. */
+export type WriteRow = (
+  change: RowChange,
+  who: { readonly actor: string; readonly reason: string },
+) => Promise<{ readonly kind: 'written'; readonly revision: number } | { readonly kind: 'conflict' }>;
 
 /** A fact for the audit trail that is no change of the registry (a trip, a rejected row). */
 export interface AuditFact {

@@ -84,7 +84,9 @@ function changeOf(before: StoredRow | undefined, row: FileRow, prune: boolean): 
   }
   const changed = fields.flatMap((field): [string, FieldChange][] => {
     const old = before.fields[field] ?? null;
-    const wanted = said(field) ?? (prune ? defaultOf(kind, field) : undefined);
+    const byDefault = defaultOf(kind, field);
+    // REGISTRY-FILE-3: null says the default, which is not the same as saying nothing.
+    const wanted = said(field) === null ? (byDefault ?? null) : (said(field) ?? (prune ? byDefault : undefined));
     return wanted === undefined || isSameJson(old, wanted) ? [] : [[field, { old, new: wanted }]];
   });
   if (changed.length === 0) return null;

@@ -23,7 +23,7 @@ export interface EditProblem {
 }
 
 /** `change` null: the row is so already. */
-export type EditResult = { readonly change: RowChange | null } | { readonly problems: readonly EditProblem[] };
+type EditResult = { readonly change: RowChange | null } | { readonly problems: readonly EditProblem[] };
 
 /**
  * `stored`: every row of the extension, and of others at least `type` and `policy` of those that have a fallback. The row itself must be
@@ -126,4 +126,5 @@ const pointerOf = (parts: readonly string[]): string =>
   parts.map((part) => `/${part.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /** `extensions.a.versions.v2 …` names the file that a request does not have. */
-const withoutPath = (text: string): string => text.replace(/^extensions\./, '').replace('that the file leaves alone', 'that stay');
+const withoutPath = (text: string): string =>
+  text.replace(/^extensions\./, '').replace('that the file leaves alone', 'that stay');

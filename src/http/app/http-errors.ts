@@ -8,22 +8,33 @@ export const HTTP_ERRORS = {
   origin_not_allowed: { status: 403, when: 'a request of a page of another origin' },
   extension_not_found: { status: 404, when: 'no such extension' },
   version_not_found: { status: 404, when: 'no such version of the extension' },
+  instance_not_found: { status: 404, when: 'no such instance of the extension' },
   route_not_found: { status: 404, when: 'no such path' },
   method_not_allowed: { status: 405, when: 'the path has no such method; `Allow` names those it has' },
   request_timeout: { status: 408, when: 'the request did not arrive in time' },
+  already_exists: { status: 409, when: 'a row of that name exists; PUT replaces it' },
   version_has_rules: { status: 409, when: 'a version with routing rules cannot have a rollout percentage' },
   rollout_over_100: {
     status: 409,
     when: 'the rollout percentages of the enabled versions would add up to more than 100',
   },
   rollout_keys_differ: { status: 409, when: 'the versions in the rollout would have different rollout keys' },
+  revision_conflict: {
+    status: 412,
+    when: 'the row is in another revision than `If-Match` says, or exists against `If-None-Match: *`; 409 if it is the `revision` in the body that does not fit. `revision`, `changed_by` and `changed_at` say what it is now',
+  },
   payload_too_large: { status: 413, when: 'the body is too large' },
   uri_too_long: { status: 414, when: 'a part of the path is too long' },
   unsupported_media_type: { status: 415, when: 'the body is not `application/json`' },
+  row_invalid: {
+    status: 422,
+    when: 'the registry would refuse such a row; `problems` holds each with its JSON pointer',
+  },
   upgrade_required: {
     status: 426,
     when: 'the path is a WebSocket, and the request is not a valid WebSocket handshake',
   },
+  precondition_required: { status: 428, when: 'a change of a row without `If-Match` or `If-None-Match`' },
   headers_too_large: { status: 431, when: 'the headers are larger than 16 KiB' },
   internal_error: { status: 500, when: 'a fault of the daemon; its log has the cause' },
   database_unavailable: {
@@ -40,4 +51,12 @@ export const errorBodySchema = Type.Object({
 });
 type ErrorBody = Static<typeof errorBodySchema>;
 
-export const errorBody = (code: HttpErrorCode, message: string): ErrorBody => ({ error: { code, message } });
+/** `more`: members beside `error`, where the answer's schema has them. */
+export const errorBody = <More extends object>(
+  code: HttpErrorCode,
+  message: string,
+  more?: More,
+): ErrorBody & More => ({
+  error: { code, message },
+  ...(more as More),
+});

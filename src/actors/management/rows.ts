@@ -1,0 +1,259 @@
+// Rows of the registry, from the admin API to the database and back.
+//
+// ROWS-1. A row is changed only in the revision that the operator saw, unless any is allowed. What came in between is reported, with who did it.
+// ROWS-2. A change that is written is answered when this daemon has it in force, for a limited time (in-force.ts); the row says whether it has.
+// ROWS-3. A row is what the database says; whether it is in force is what this daemon does. Nothing measured is in it, so its revision
+//     stands for it as a whole.
+// ROWS-4. What the daemon disabled automatically stays its own: a row that is read and written back is no operator's decision to disable it.
+import type { JsonMap } from '../../domain/exact-json.js';
+import type { Extension } from '../../domain/registry/extension.js';
+import type { RowProblem } from '../../domain/registry/registry-validation.js';
+import type { SubjectRules } from '../../domain/registry/subject-rules.js';
+import { compareVersions } from '../../domain/registry/version-choice.js';
+import { byName } from '../../domain/registry-file/registry-file.js';
+import { keyOf, type Named, type RowChange, type StoredRow } from '../../domain/registry-file/registry-file-diff.js';
+import { type EditProblem, editRow } from '../../domain/registry-file/row-edit.js';
+import { within } from '../../telemetry/deadline.js';
+import type { Logger } from '../../telemetry/log.js';
+import type { RowAnswer, RowDesk, RowOrder } from '../ports/api.js';
+import type { Clock } from '../ports/clock.js';
+import type { ReadFallbackRows, ReadRowChange, ReadRows, StoredRows, WriteRow } from '../ports/storage.js';
+import type { InForce } from './in-force.js';
+
+/** With `any` revision allowed: another operator may come in between each time. */
+const ATTEMPTS = 3;
+/** How long the database may take for one step. */
+const ANSWER_MS = 5000;
+/** `GET /admin/extensions/health` is the list of health. */
+const RESERVED_IDS: readonly string[] = ['health'];
+
+interface RowsDeps {
+  readonly read: ReadRows;
+  readonly readFallbacks: ReadFallbackRows;
+  readonly readChange: ReadRowChange;
+  readonly write: WriteRow;
+  readonly inForce: InForce;
+  readonly registry: {
+    readonly runtimes: ReadonlyMap<string, { readonly extension: Extension }>;
+    readonly refusedRows: (extensionId: string) => Iterable<RowProblem>;
+  };
+  readonly rules: SubjectRules;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const LATE = Symbol('late');
+
+export class Rows implements RowDesk {
+  readonly #database: Pick<RowsDeps, 'read' | 'readFallbacks' | 'readChange' | 'write'>;
+
+  constructor(private readonly deps: RowsDeps) {
+    const inTime = <T>(work: Promise<T>, moreover = ''): Promise<T> => this.#inTime(work, moreover);
+    this.#database = {
+      read: (id) => inTime(deps.read(id)),
+      readFallbacks: () => inTime(deps.readFallbacks()),
+      readChange: (row, revision) => inTime(deps.readChange(row, revision)),
+      write: (change, who) => inTime(deps.write(change, who), '; it may have been written'),
+    };
+  }
+
+  async read(row: Named): Promise<RowAnswer> {
+    return this.#withDatabase(async () => {
+      const stored = await this.#database.read(row.extensionId);
+      const found = stored === null ? undefined : rowIn(stored, row);
+      return stored === null || found === undefined ? notFound(row, stored) : this.#rowAnswer(found, stored, false);
+    });
+  }
+
+  async list(extensionId: string, kind: 'version' | 'instance'): ReturnType<RowDesk['list']> {
+    return this.#withDatabase(async () => {
+      const stored = await this.#database.read(extensionId);
+      if (stored === null) return { kind: 'extension_not_found', message: `no extension '${extensionId}'` };
+      const own = stored.rows.filter((row) => row.kind === kind);
+      const inOrder =
+        kind === 'version' ? own.toSorted((a, b) => compareVersions(a.name, b.name)) : own.toSorted(byName);
+      return { kind: 'rows', rows: inOrder.map((row) => this.#shown(row, stored)) };
+    });
+  }
+
+  async edit(order: RowOrder): Promise<RowAnswer> {
+    return this.#withDatabase(async () => {
+      for (let attempt = 1; ; attempt++) {
+        const answer = await this.#tryEdit(order);
+        if (answer !== 'conflict') return answer;
+        const mayGoOn = order.expects === 'any' || order.how === 'create';
+        if (!mayGoOn || attempt === ATTEMPTS)
+          return this.#conflict(order, await this.#database.read(order.extensionId));
+      }
+    });
+  }
+
+  async #tryEdit(order: RowOrder): Promise<RowAnswer | 'conflict'> {
+    const stored = await this.#database.read(order.extensionId);
+    if (stored === null && order.kind !== 'extension') return notFound(order, stored);
+    const before = stored === null ? undefined : rowIn(stored, order);
+    const refusal = await this.#refusal(order, before, stored);
+    if (refusal !== null) return refusal;
+    const change = await this.#changeOf(order, before, stored);
+    if ('kind' in change && change.kind === 'row_invalid') return change;
+    const { change: wanted } = change as { readonly change: RowChange | null };
+    if (wanted !== null) {
+      const written = await this.#database.write(wanted, order);
+      if (written.kind === 'conflict') return 'conflict';
+      const { kind, extensionId, name, how, actor, reason } = order;
+      this.deps.log.info({ event: 'row_written', kind, extension_id: extensionId, name, how, actor, reason });
+      await this.deps.inForce.reached(written.revision);
+    }
+    if (order.how === 'delete') return { kind: 'deleted' };
+    const after = await this.#database.read(order.extensionId);
+    const row = after === null ? undefined : rowIn(after, order);
+    // Another operator deleted it meanwhile.
+    return after === null || row === undefined
+      ? notFound(order, after)
+      : this.#rowAnswer(row, after, before === undefined);
+  }
+
+  /** ROWS-1. Why it is not even tried; null: it is. */
+  async #refusal(order: RowOrder, before: StoredRow | undefined, stored: StoredRows | null): Promise<RowAnswer | null> {
+    const { how, expects } = order;
+    if (before === undefined)
+      return how === 'create' || (how === 'replace' && expects === 'nothing') ? null : notFound(order, stored);
+    if (how === 'create') return { kind: 'already_exists', message: `${nameOf(order)} exists already` };
+    if (expects !== 'any' && expects !== before.revision) return this.#conflict(order, stored);
+    const isOther = order.revisionInBody !== null && order.revisionInBody !== before.revision;
+    return isOther ? this.#conflict(order, stored, 'body') : null;
+  }
+
+  async #changeOf(
+    order: RowOrder,
+    before: StoredRow | undefined,
+    stored: StoredRows | null,
+  ): Promise<{ readonly change: RowChange | null } | (RowAnswer & { kind: 'row_invalid' })> {
+    const { kind, extensionId, name, how } = order;
+    if (how === 'delete') {
+      const revision = before?.revision ?? 0;
+      return { change: { action: 'delete', kind, extensionId, name, revision } };
+    }
+    const isOwnDisable = stored?.own.auto_disabled === true && kind === 'extension';
+    const fields = writable(kind, isOwnDisable ? withoutOwnDisable(order.fields) : order.fields);
+    const others = (await this.#database.readFallbacks()).filter((row) => row.extensionId !== extensionId);
+    const result = editRow(
+      [...(stored?.rows ?? []), ...others],
+      { kind, extensionId, name, how, fields },
+      this.deps.rules,
+    );
+    if ('change' in result && !(kind === 'extension' && RESERVED_IDS.includes(extensionId) && how !== 'merge'))
+      return result;
+    const problems: readonly EditProblem[] =
+      'problems' in result
+        ? result.problems
+        : [{ pointer: '/id', message: `id must not be ${extensionId}, which is a path of the admin API` }];
+    const [first] = problems;
+    const more = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
+    return { kind: 'row_invalid', message: `${first?.message ?? ''}${more}`, problems };
+  }
+
+  async #conflict(
+    order: RowOrder,
+    stored: StoredRows | null,
+    where: 'precondition' | 'body' = 'precondition',
+  ): Promise<RowAnswer> {
+    const row = stored === null ? undefined : rowIn(stored, order);
+    const change = row === undefined ? null : await this.#database.readChange(row, row.revision);
+    const who = change?.changed_by == null ? '' : ` by ${change.changed_by}`;
+    return {
+      kind: 'revision_conflict',
+      where,
+      message:
+        row === undefined
+          ? `${nameOf(order)} was deleted meanwhile`
+          : `${nameOf(order)} has revision ${row.revision}${who}: read it again, and repeat what is still right`,
+      revision: row?.revision ?? null,
+      changed_by: change?.changed_by ?? null,
+      changed_at: change?.changed_at ?? null,
+    };
+  }
+
+  #rowAnswer(row: StoredRow, stored: StoredRows, created: boolean): RowAnswer {
+    return { kind: 'row', row: this.#shown(row, stored), revision: row.revision, created };
+  }
+
+  /** ROWS-3. */
+  #shown(row: StoredRow, { rows, own }: StoredRows): JsonMap {
+    const { kind, extensionId, name, fields, revision } = row;
+    const problems = [...this.deps.registry.refusedRows(extensionId)]
+      .filter(
+        (one) =>
+          (one.version ?? '') === (kind === 'version' ? name : '') &&
+          (one.instanceId ?? '') === (kind === 'instance' ? name : ''),
+      )
+      .flatMap((one) => one.problems);
+    const in_force = problems.length === 0 && this.#revisionInForce(row) === revision;
+    const state = { revision, in_force, refused: problems.length === 0 ? null : problems };
+    const count = (of: StoredRow['kind']) => rows.filter((one) => one.kind === of).length;
+    if (kind === 'extension')
+      return {
+        id: extensionId,
+        ...fields,
+        ...own,
+        counts: { versions: count('version'), instances: count('instance') },
+        ...state,
+      };
+    return {
+      extension_id: extensionId,
+      ...(kind === 'version' ? { version: name } : { id: name }),
+      ...fields,
+      ...state,
+    };
+  }
+
+  #revisionInForce({ kind, extensionId, name }: Named): number | undefined {
+    const extension = this.deps.registry.runtimes.get(extensionId)?.extension;
+    if (kind === 'version') return extension?.versions.find(({ version }) => version === name)?.revision;
+    if (kind === 'instance') return extension?.instances.find(({ id }) => id === name)?.revision;
+    return extension?.revision;
+  }
+
+  async #inTime<T>(work: Promise<T>, moreover: string): Promise<T> {
+    const result = await within<T, typeof LATE>(ANSWER_MS, work, LATE, this.deps.clock);
+    if (result === LATE) throw new Error(`no answer within ${ANSWER_MS / 1000} s${moreover}`);
+    return result;
+  }
+
+  async #withDatabase<T>(work: () => Promise<T>): Promise<T | { kind: 'database_unavailable'; message: string }> {
+    try {
+      return await work();
+    } catch (error) {
+      this.deps.log.warn({ event: 'rows_unavailable', error: String(error) });
+      return { kind: 'database_unavailable', message: `rows are in the database: ${(error as Error).message}` };
+    }
+  }
+}
+
+const rowIn = ({ rows }: StoredRows, named: Named): StoredRow | undefined =>
+  rows.find((row) => keyOf(row) === keyOf(named));
+
+const SHOWN = ['revision', 'in_force', 'refused'];
+/** What a row has that is not written: a row that is read and written back may hold it. */
+const READ_ONLY: Readonly<Record<StoredRow['kind'], readonly string[]>> = {
+  extension: [...SHOWN, 'id', 'counts', 'auto_disabled', 'created_at', 'created_by', 'updated_at', 'updated_by'],
+  version: [...SHOWN, 'extension_id', 'version'],
+  instance: [...SHOWN, 'extension_id', 'id'],
+};
+
+const writable = (kind: StoredRow['kind'], fields: JsonMap): JsonMap =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => !READ_ONLY[kind].includes(name)));
+
+/** ROWS-4. */
+function withoutOwnDisable(fields: JsonMap): JsonMap {
+  const { enabled, ...rest } = fields;
+  return enabled === false && fields.auto_disabled === true ? rest : fields;
+}
+
+const nameOf = ({ kind, extensionId, name }: Named): string =>
+  kind === 'extension' ? `extension '${extensionId}'` : `${kind} '${name}' of ${extensionId}`;
+
+const notFound = (row: Named, stored: StoredRows | null): RowAnswer =>
+  stored === null
+    ? { kind: 'extension_not_found', message: `no extension '${row.extensionId}'` }
+    : { kind: `${row.kind}_not_found`, message: `no ${nameOf(row)}` };

@@ -1,0 +1,310 @@
+// Rows over HTTP on a real database: ROWS-1 to ROWS-4 of rows.ts, ROW-QUERIES-1 of row-queries.ts, ROW-ROUTES-1 and ROW-ROUTES-2 of
+// row-routes.ts.
+import { randomUUID } from 'node:crypto';
+import anyTest, { type ExecutionContext, type TestFn } from 'ava';
+import { InForce } from '../../../src/actors/management/in-force.js';
+import { Rows } from '../../../src/actors/management/rows.js';
+import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';
+import { readFallbackRows } from '../../../src/db/queries/registry-file-queries.js';
+import { readRowChange, readRows, writeRow } from '../../../src/db/queries/row-queries.js';
+import type { Extension } from '../../../src/domain/registry/extension.js';
+import type { RowProblem } from '../../../src/domain/registry/registry-validation.js';
+import { silentLogger } from '../../../src/telemetry/log.js';
+import { onBothEngines, type TestDatabase } from '../../helpers/postgres.js';
+import { listen } from '../../http/helpers.js';
+import { systemClock } from '../../nats/wire-rig.js';
+
+const test = anyTest as TestFn;
+const onMigrated = onBothEngines(test);
+
+interface Answer {
+  readonly status: number;
+  readonly etag: string | null;
+  readonly location: string | null;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the answer is
+  readonly body: any;
+}
+
+/** A server over the rows of `database`; `refused` is what this daemon refuses of them. */
+async function world(t: ExecutionContext, database: TestDatabase) {
+  const db = database.open();
+  const runtimes = new Map<string, { extension: Extension }>();
+  const refused: RowProblem[] = [];
+  const registry = { revision: Number.MAX_SAFE_INTEGER, runtimes, refusedRows: () => refused };
+  const between: (() => Promise<unknown>)[] = [];
+  const rows = new Rows({
+    read: (id) => readRows(db, id),
+    readFallbacks: () => readFallbackRows(db),
+    readChange: (row, revision) => readRowChange(db, row, revision),
+    write: async (change, who) => {
+      await between.shift()?.();
+      return writeRow(db, change, who);
+    },
+    inForce: new InForce(registry, systemClock),
+    registry,
+    rules: { ownPrefix: 'extreg.v1', allowedPrefixes: [] },
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const { url } = await listen(t, { rows });
+  const ask = async (
+    method: string,
+    path: string,
+    body?: string | null,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> => {
+    const response = await fetch(`${url}/admin/extensions${path}`, {
+      method,
+      headers: { ...(body == null ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body == null ? {} : { body }),
+    });
+    const text = await response.text();
+    const parsed = text === '' ? null : JSON.parse(text);
+    const { status } = response;
+    return {
+      status,
+      etag: response.headers.get('etag'),
+      location: response.headers.get('location'),
+      text,
+      body: parsed,
+    };
+  };
+  return { db, ask, registry, refused, runtimes, between };
+}
+
+const WHY = '?reason=why&by=ada';
+const any = { 'if-match': '*' };
+const isNew = { 'if-none-match': '*' };
+const at = (revision: number) => ({ 'if-match': `"${revision}"` });
+const A = '{"id": "a", "type": "pre", "subject": "x.a"}';
+
+onMigrated(
+  'rows: a row is made, read, changed, replaced and deleted, each with its revision and in the trail',
+  async (t, database) => {
+    const { db, ask } = await world(t, database);
+    const made = await ask(
+      'POST',
+      WHY,
+      '{"id": "a", "type": "pre", "subject": "x.a", "config": {"n": 12345678901234567890, "d": 0.10}}',
+    );
+    t.is(made.status, 201, made.text);
+    t.is(made.location, '/admin/extensions/a');
+    t.is(made.etag, '"1"');
+    for (const exact of ['"n":12345678901234567890', '"d":0.10']) t.true(made.text.includes(exact), 'ROW-ROUTES-2');
+    t.like(made.body, {
+      id: 'a',
+      timeout_ms: 5000,
+      enabled: true,
+      auto_disabled: false,
+      created_by: 'admin:ada',
+      counts: { versions: 0, instances: 0 },
+    });
+    t.is((await ask('GET', '/a')).text, made.text);
+
+    const patched = await ask('PATCH', `/a${WHY}`, '{"timeout_ms": 800, "config": {"d": null}}', at(1));
+    t.is(patched.status, 200, patched.text);
+    t.is(patched.etag, '"2"');
+    t.true(patched.text.includes('"config":{"n":12345678901234567890}'));
+    const same = await ask('PATCH', `/a${WHY}`, '{"timeout_ms": 800}', at(2));
+    t.deepEqual([same.status, same.etag], [200, '"2"'], 'nothing is written');
+
+    const put = await ask('PUT', `/a${WHY}`, '{"type": "pre", "subject": "x.other"}', at(2));
+    t.like(put.body, { subject: 'x.other', timeout_ms: 5000, config: {}, revision: 3 });
+    for (const [path, body] of [
+      ['/a/versions/v2', '{"subject": "x.v2"}'],
+      ['/a/instances/i', '{"subject": "x.i", "weight": 7}'],
+    ] as const) {
+      const child = await ask('PUT', `${path}${WHY}`, body, isNew);
+      t.is(child.status, 201, child.text);
+      t.is(child.location, `/admin/extensions${path}`);
+      t.is((await ask('GET', path)).text, child.text);
+      t.like((await ask('PATCH', `${path}${WHY}`, '{"enabled": false}', at(1))).body, { enabled: false, revision: 2 });
+    }
+    t.is((await ask('POST', `/a/versions${WHY}`, '{"version": "v10", "subject": "x.v10"}')).status, 201);
+    t.deepEqual(
+      (await ask('GET', '/a/versions')).body.items.map((row: { version: string }) => row.version),
+      ['v2', 'v10'],
+    );
+    t.is((await ask('GET', '/a')).body.counts.versions, 2);
+    t.is((await ask('DELETE', `/a/versions/v10${WHY}`, null, at(1))).status, 204);
+    t.is((await ask('DELETE', `/a${WHY}`, null, any)).status, 204);
+    t.is((await ask('GET', '/a/instances/i')).body.error.code, 'extension_not_found');
+    const trail =
+      await db.$client`select action, changed_by, reason from extension_audit_log where changed_by is not null order by revision, action`;
+    t.deepEqual([...new Set(trail.map((row) => `${row.changed_by} ${row.reason}`))], ['admin:ada why']);
+    t.is(trail.length, 12);
+  },
+);
+
+onMigrated(
+  'ROWS-1: a change in another revision than was read is refused with what it is now, and by whom',
+  async (t, database) => {
+    const { db, ask, between } = await world(t, database);
+    await ask('POST', WHY, A);
+    await ask('PUT', `/a/versions/v2${WHY}`, '{"subject": "x.v2"}', isNew);
+    await ask('PATCH', `/a${WHY}`, '{"retry": 1}', at(1));
+    for (const [method, body] of [
+      ['PATCH', '{"retry": 2}'],
+      ['PUT', '{"type": "pre", "subject": "x.a"}'],
+      ['DELETE', null],
+    ] as const) {
+      const refused = await ask(method, `/a${WHY}`, body, at(1));
+      t.is(refused.status, 412, method);
+      t.like(refused.body, { error: { code: 'revision_conflict' }, revision: 2, changed_by: 'admin:ada' });
+      t.regex(refused.body.changed_at, /^\d{4}-.*Z$/);
+    }
+    const exists = await ask('PUT', `/a/versions/v2${WHY}`, '{"subject": "x.v2"}', isNew);
+    t.is(exists.status, 412);
+    t.like(exists.body, { revision: 1, changed_by: 'admin:ada' });
+    t.is(
+      (await ask('POST', `/a/versions${WHY}`, '{"version": "v2", "subject": "x.v2"}')).body.error.code,
+      'already_exists',
+    );
+    t.like(await ask('PATCH', `/a${WHY}`, '{"retry": 2, "revision": 1}', any), { status: 409 });
+    t.like(await ask('PATCH', `/a${WHY}`, '{"retry": 2, "revision": 2}', at(2)), { status: 200, etag: '"3"' });
+
+    // Another operator comes in between reading and writing.
+    between.push(() => db.$client`update extensions set retry = 9 where id = 'a'`);
+    const late = await ask('PATCH', `/a${WHY}`, '{"timeout_ms": 7}', at(3));
+    t.is(late.status, 412, late.text);
+    t.like(late.body, { revision: 4 });
+    between.push(() => db.$client`update extensions set retry = 8 where id = 'a'`);
+    t.like((await ask('PATCH', `/a${WHY}`, '{"timeout_ms": 7}', any)).body, { timeout_ms: 7, retry: 8, revision: 6 });
+    between.push(() => db.$client`delete from extensions where id = 'a'`);
+    t.is((await ask('PATCH', `/a${WHY}`, '{"timeout_ms": 6}', any)).body.error.code, 'extension_not_found');
+    between.push(() => db.$client`insert into extensions (id, type, subject) values ('a', 'pre', 'x.theirs')`);
+    t.is((await ask('POST', WHY, A)).status, 409);
+  },
+);
+
+onMigrated('ROWS-4: a row that was disabled automatically, read and written back, stays so', async (t, database) => {
+  const { db, ask } = await world(t, database);
+  await ask('POST', WHY, A);
+  const disabled = {
+    id: randomUUID(),
+    extension_id: 'a',
+    change: 'auto_disable',
+    revision: 1,
+    reason: 'circuit',
+  } as const;
+  t.like(await applyAutoChange(db, disabled), { applied: true });
+  const { text, etag } = await ask('GET', '/a');
+  t.like(JSON.parse(text), { enabled: false, auto_disabled: true });
+  t.is((await ask('PUT', `/a${WHY}`, text, { 'if-match': etag ?? '' })).etag, etag, 'it says what is so already');
+  const slower = JSON.stringify({ ...JSON.parse(text), timeout_ms: 9000 });
+  t.like((await ask('PUT', `/a${WHY}`, slower, any)).body, { timeout_ms: 9000, enabled: false, auto_disabled: true });
+  t.like((await ask('PATCH', `/a${WHY}`, '{"enabled": false}', any)).body, { enabled: false, auto_disabled: false });
+});
+
+onMigrated(
+  'ROWS-3: whether a row is in force is what this daemon has, and why not is what it refuses',
+  async (t, database) => {
+    const { db, ask, refused, runtimes } = await world(t, database);
+    await ask('POST', WHY, A);
+    t.like((await ask('GET', '/a')).body, { in_force: false, refused: null });
+    runtimes.set('a', { extension: { revision: 1, versions: [], instances: [] } as unknown as Extension });
+    t.like((await ask('GET', '/a')).body, { in_force: true });
+    await db.$client.unsafe(`update extensions set policy = '{"max_in_flight": 0}' where id = 'a'`);
+    refused.push({ extensionId: 'a', revision: 2, problems: ['policy.max_in_flight must be >= 1, got 0'] });
+    t.like((await ask('GET', '/a')).body, {
+      in_force: false,
+      refused: ['policy.max_in_flight must be >= 1, got 0'],
+      revision: 2,
+    });
+    t.like((await ask('PATCH', `/a${WHY}`, '{"retry": 1}', any)).body, {
+      problems: [{ pointer: '/policy/max_in_flight' }],
+    });
+    t.is((await ask('PATCH', `/a${WHY}`, '{"policy": {"max_in_flight": 1}}', any)).status, 200);
+  },
+);
+
+onMigrated(
+  'rows: what the registry would refuse is 422 with every problem, and what no column holds',
+  async (t, database) => {
+    const { ask } = await world(t, database);
+    await ask('POST', WHY, A);
+    const cases: readonly [method: string, path: string, body: string, pointers: readonly string[]][] = [
+      ['POST', '', '{"id": "b", "type": "x"}', ['/type', '/subject']],
+      ['POST', '', '{"id": "health", "type": "pre", "subject": "x"}', ['/id']],
+      ['POST', '', '{"id": "b", "type": "pre", "subject": "x", "id2": 1}', ['/id2']],
+      ['PATCH', '/a', '{"config": {"a": "\\u0000"}}', ['/config/a']],
+      ['PATCH', '/a', '{"metadata": ["\\ud800"]}', ['/metadata/0']],
+      ['PATCH', '/a', '{"policy": {"fallback": ["a"]}}', ['/policy/fallback']],
+      ['POST', '/a/instances', '{"id": "ü", "subject": "x"}', ['/instance_id']],
+      ['POST', '/a/versions', `{"version": "${'v'.repeat(33)}", "subject": "x"}`, ['']],
+      ['POST', '/a/versions', '{"version": "v2", "subject": "x", "routing_rules": {"a": {}}}', ['/routing_rules/a']],
+    ];
+    for (const [method, path, body, expected] of cases) {
+      const answer = await ask(method, `${path}${WHY}`, body, method === 'PATCH' ? any : {});
+      t.is(answer.status, 422, answer.text);
+      t.is(answer.body.error.code, 'row_invalid');
+      t.deepEqual(
+        answer.body.problems.map((one: { pointer: string }) => one.pointer),
+        expected,
+        answer.text,
+      );
+      for (const { message } of answer.body.problems) t.notRegex(message, /extensions\.|undefined/, body);
+    }
+  },
+);
+
+onMigrated('rows: a request that is none is refused by name', async (t, database) => {
+  const { ask } = await world(t, database);
+  await ask('POST', WHY, A);
+  const cases: readonly [string, string, string | null, Readonly<Record<string, string>>, number, RegExp][] = [
+    ['POST', '', A, {}, 400, /parameter 'reason' is missing/],
+    ['POST', '?reason=%20', A, {}, 400, /parameter 'reason' must be a text of 1 to 1000/],
+    ['POST', '?reason=x&by=a%0Ab', A, {}, 400, /parameter 'by'/],
+    ['POST', WHY, '[]', {}, 400, /JSON object/],
+    ['POST', WHY, '{"id": 7}', {}, 422, /id must be a text, got 7/],
+    ['POST', WHY, '{"id": "a b", "type": "pre", "subject": "x"}', {}, 400, /an extension id is/],
+    ['POST', WHY, '{"id": "a"', {}, 400, /line 1/],
+    ['POST', WHY, A, { 'content-type': 'text/plain' }, 415, /application\/json/],
+    ['POST', WHY, A, { 'content-type': 'application/merge-patch+json' }, 415, /application\/json/],
+    ['POST', WHY, `{"id": "b", "x": "${'x'.repeat(262_144)}"}`, {}, 413, /too large/],
+    ['PATCH', `/a${WHY}`, '{}', {}, 428, /If-Match/],
+    ['DELETE', `/a${WHY}`, null, {}, 428, /If-Match/],
+    ['PUT', `/a${WHY}`, '{}', {}, 428, /If-None-Match/],
+    ['PATCH', `/a${WHY}`, '{}', { 'if-match': 'W/"1"' }, 400, /If-Match must be one ETag/],
+    ['PATCH', `/a${WHY}`, '{}', { 'if-match': '"1", "2"' }, 400, /If-Match must be one ETag/],
+    ['PATCH', `/a${WHY}`, '{}', isNew, 400, /If-None-Match/],
+    ['PUT', `/a${WHY}`, '{}', { ...isNew, ...any }, 400, /both/],
+    ['PUT', `/a${WHY}`, '{"id": "b", "type": "pre", "subject": "x"}', any, 422, /id must be "a", as in the path/],
+    ['PATCH', `/a${WHY}`, '{"revision": "1"}', any, 422, /revision must be a whole number/],
+    ['PATCH', `/none${WHY}`, '{}', any, 404, /no extension 'none'/],
+    ['PATCH', `/a/versions/v9${WHY}`, '{}', any, 404, /no version 'v9' of a/],
+    ['GET', '/a/instances/i', null, {}, 404, /no instance 'i' of a/],
+    ['GET', '/none/versions', null, {}, 404, /no extension 'none'/],
+    ['GET', '/a?x=1', null, {}, 400, /there is no parameter "x"/],
+  ];
+  for (const [method, path, body, headers, status, message] of cases) {
+    const answer = await ask(method, path, body, headers);
+    t.is(answer.status, status, `${method} ${path} ${answer.text}`);
+    t.regex(answer.body.error.message, message, `${method} ${path}`);
+  }
+});
+
+test('rows: while the database is away, each answer says so', async (t) => {
+  const away = () => Promise.reject(new Error('connect ECONNREFUSED'));
+  const rows = new Rows({
+    ...{ read: away, readFallbacks: away, readChange: away, write: away },
+    inForce: new InForce({ revision: 0 }, systemClock),
+    registry: { runtimes: new Map(), refusedRows: () => [] },
+    rules: { ownPrefix: 'extreg.v1', allowedPrefixes: [] },
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const row = { kind: 'extension', extensionId: 'a', name: '' } as const;
+  const order = {
+    ...row,
+    how: 'delete',
+    fields: {},
+    expects: 'any',
+    revisionInBody: null,
+    reason: 'x',
+    actor: 'x',
+  } as const;
+  for (const answer of [await rows.read(row), await rows.list('a', 'version'), await rows.edit(order)])
+    t.deepEqual(answer, { kind: 'database_unavailable', message: 'rows are in the database: connect ECONNREFUSED' });
+});
