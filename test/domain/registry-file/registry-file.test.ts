@@ -198,6 +198,17 @@ test('REGISTRY-FILE-DIFF-1: a row and a field that the file does not name are le
   ]);
 });
 
+test('REGISTRY-FILE-DIFF-1: null is not silence: it gives a field its default, also without pruning', (t) => {
+  const v2 = { subject: 'x', rollout_percent: 5 };
+  const stored = storedOf(file({ a: { ...plain, breaker_override: 'isolated', versions: { v2 } } }));
+  const nulls = { ...plain, breaker_override: null, versions: { v2: { ...v2, rollout_percent: null } } };
+  t.deepEqual(diff(stored, file({ a: nulls })), [
+    ['change', 'extension', { breaker_override: { old: 'isolated', new: null } }],
+    ['change', 'version v2', { rollout_percent: { old: 5, new: null } }],
+  ]);
+  t.deepEqual(diff(stored, file({ a: plain })), []);
+});
+
 test('REGISTRY-FILE-DIFF-2: pruning deletes rows that the file lacks and resets fields that it lacks', (t) => {
   const some = file({ a: { ...plain, retry: 2, metadata: ['x'], version: 'v9', timeout_ms: 1, config: { a: [1] } } });
   t.deepEqual(diff(storedOf(FULL), some, true), [
