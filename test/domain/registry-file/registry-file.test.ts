@@ -199,7 +199,7 @@ test('REGISTRY-FILE-DIFF-1: a row and a field that the file does not name are le
 });
 
 test('REGISTRY-FILE-DIFF-1: null is not silence: it gives a field its default, also without pruning', (t) => {
-  const v2 = { subject: 'x', rollout_percent: 5 };
+  const v2 = { subject: 'ext.v2', rollout_percent: 5 };
   const stored = storedOf(file({ a: { ...plain, breaker_override: 'isolated', versions: { v2 } } }));
   const nulls = { ...plain, breaker_override: null, versions: { v2: { ...v2, rollout_percent: null } } };
   t.deepEqual(diff(stored, file({ a: nulls })), [
