@@ -167,7 +167,9 @@ export class Rows implements RowDesk {
       message:
         row === undefined
           ? `${nameOf(order)} was deleted meanwhile`
-          : `${nameOf(order)} has revision ${row.revision}${who}: read it again, and repeat what is still right`,
+          : order.expects === 'nothing'
+            ? `${nameOf(order)} exists already, in revision ${row.revision}${who}`
+            : `${nameOf(order)} has revision ${row.revision}${who}: read it again, and repeat what is still right`,
       revision: row?.revision ?? null,
       changed_by: change?.changed_by ?? null,
       changed_at: change?.changed_at ?? null,
