@@ -3,6 +3,7 @@
 // changes. Without this a test file that needs one makes it. By hand, after a build: `node scripts/test-templates.mjs`.
 import { argv, execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { run, SetupError } from './child-process.mjs';
 import { fail } from './say.mjs';
 import { ROOT } from './setup.mjs';
@@ -24,8 +25,22 @@ export async function prepareTestTemplates(env, dataDir) {
 async function main([dataDir]) {
   const { copyTemplateFile, embeddedTemplate } = await import('../dist/test/helpers/embedded-template.js');
   const { postgresTemplate } = await import('../dist/test/helpers/postgres-engine.js');
-  await Promise.all([embeddedTemplate(), postgresTemplate()]);
+  await Promise.all([twice(embeddedTemplate), twice(postgresTemplate)]);
   if (dataDir !== undefined) await copyTemplateFile(dataDir);
+}
+
+/**
+ * A machine that stands still for seconds makes a connection late, or another process takes the port that was free: once more is no
+ * other state of the checkout. The error of the first time is printed with its cause.
+ * @param {() => Promise<unknown>} make
+ */
+async function twice(make) {
+  try {
+    await make();
+  } catch (error) {
+    console.error(inspect(error));
+    await make();
+  }
 }
 
 if (argv[1] === SCRIPT) main(argv.slice(2)).catch(fail);
