@@ -28,6 +28,7 @@ import { RowInForce } from './effective-row.js';
 import { ExtensionStats } from './extension-stats.js';
 import { takingReports } from './instance-reports.js';
 import { InstanceStatuses } from './instance-status.js';
+import { storedRow } from './restored-state.js';
 import type { Service } from './service.js';
 import { ServiceSet } from './service-set.js';
 import { inSlices } from './slices.js';
@@ -130,9 +131,28 @@ export class ExtensionRuntime {
     return this.#set.all;
   }
 
+  /** The last ones of versions that cannot be called any more (SERVICE-SET-5). */
+  get endedServices(): Iterable<Service> {
+    return this.#set.ended;
+  }
+
   /** null: no such version, or it is disabled. */
   service(version: string): Service | null {
     return this.#set.get(version) ?? null;
+  }
+
+  /** Of a version, before this process and since; also of one that is disabled. */
+  lifetimeCounts(version: string): { readonly success_count: number; readonly failure_count: number } {
+    const known = this.stats.versions.get(version);
+    if (known === null) {
+      const stored = storedRow(this.#entry, { version }, false);
+      return { success_count: stored?.success_count ?? 0, failure_count: stored?.failure_count ?? 0 };
+    }
+    const { before, counters } = known;
+    return {
+      success_count: before.successes + counters.successes,
+      failure_count: before.failures + counters.failures,
+    };
   }
 
   /** Those that an instance answers for. */

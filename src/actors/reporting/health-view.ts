@@ -70,6 +70,7 @@ export class HealthView implements MetricsSource {
             default: false,
             override: overrideOf(extension, version),
             ...NO_TARGET,
+            ...runtime.lifetimeCounts(version),
           })),
       ],
       instances: extension.instances.map((instance) => this.#instance(runtime, instance)),
@@ -120,7 +121,7 @@ export class HealthView implements MetricsSource {
     const reading = target.health.read(nowMs);
     const facts = target.facts();
     const stored = runtime.stored.get(target.version);
-    const { before } = runtime.stats.versions.get(target.version) ?? { before: { successes: 0, failures: 0 } };
+    const { success_count, failure_count } = runtime.lifetimeCounts(target.version);
     const isOpen = facts.state === 'open';
     return {
       success_rate: reading.successRate,
@@ -130,8 +131,8 @@ export class HealthView implements MetricsSource {
       p99_latency_ms: round(reading.p99Ms),
       last_latency_ms: round(target.last.latencyMs),
       latency_samples: reading.samples,
-      success_count: before.successes + target.counters.successes,
-      failure_count: before.failures + target.counters.failures,
+      success_count,
+      failure_count,
       last_success: isoAt(target.last.successMs, clock, wall) ?? stored?.last_success ?? null,
       last_failure: isoAt(target.last.failureMs, clock, wall) ?? stored?.last_failure ?? null,
       circuit_breaker_state: facts.state,

@@ -212,7 +212,8 @@ const moving = sql.raw(`moving as materialized (
     ), left_counts as (
       insert into extension_version_health as kept (extension_id, version, success_count, failure_count, updated_at)
       select extension_id, left_version, success_count, failure_count, now() from moving
-      where exists (select from extension_versions as v where v.id = moving.extension_id and v.version = left_version)
+      where (exists (select from extension_versions as v where v.id = moving.extension_id and v.version = left_version)
+          or exists (select from extensions as x where x.id = moving.extension_id and x.version = left_version))
         and not exists (
           select from other_rows as o where o.extension_id = moving.extension_id and o.version = left_version and not o.is_held)
       order by extension_id, left_version
