@@ -3,7 +3,6 @@
 // EXTENSION-RUNTIME-1. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
 // EXTENSION-RUNTIME-2. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
 //     that is not done.
-
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
 import type { Extension, Instance } from '../../domain/registry/extension.js';
@@ -28,7 +27,6 @@ import { RowInForce } from './effective-row.js';
 import { ExtensionStats } from './extension-stats.js';
 import { takingReports } from './instance-reports.js';
 import { InstanceStatuses } from './instance-status.js';
-import { storedRow } from './restored-state.js';
 import type { Service } from './service.js';
 import { ServiceSet } from './service-set.js';
 import { inSlices } from './slices.js';
@@ -139,20 +137,6 @@ export class ExtensionRuntime {
   /** null: no such version, or it is disabled. */
   service(version: string): Service | null {
     return this.#set.get(version) ?? null;
-  }
-
-  /** Of a version, before this process and since; also of one that is disabled. */
-  lifetimeCounts(version: string): { readonly success_count: number; readonly failure_count: number } {
-    const known = this.stats.versions.get(version);
-    if (known === null) {
-      const stored = storedRow(this.#entry, { version }, false);
-      return { success_count: stored?.success_count ?? 0, failure_count: stored?.failure_count ?? 0 };
-    }
-    const { before, counters } = known;
-    return {
-      success_count: before.successes + counters.successes,
-      failure_count: before.failures + counters.failures,
-    };
   }
 
   /** Those that an instance answers for. */
@@ -278,10 +262,9 @@ export class ExtensionRuntime {
     isCurrent: () => boolean,
   ): Steps<void> {
     const { extension } = this.#rows;
-    const before = this.#extension;
     this.#gate = this.#gateOf(extension);
     const rows = { registered: this.#registered, entry: this.#entry };
-    if (!(yield* this.#set.building({ before, extension, ...rows, isCurrent }))) return;
+    if (!(yield* this.#set.building({ before: this.#extension, extension, ...rows, isCurrent }))) return;
     this.#extension = extension;
     // That its rows differ from those of another history is no operator's decision.
     if (isNewHistory) this.#decisions.settle(extension);

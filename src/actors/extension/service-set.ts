@@ -37,7 +37,7 @@ interface SetChange {
 }
 
 export class ServiceSet {
-  /** What was stored of each version when this process took it over; null without a row. */
+  /** What was stored of each version when this process took it over, or of a disabled one as last read; null without a row. */
   readonly stored = new Map<string, BreakerFactsRow | null>();
   readonly #runtime: ExtensionRuntime;
   readonly #deps: RuntimeDeps;
@@ -112,6 +112,10 @@ export class ServiceSet {
     for (const name of [...this.#services.keys()]) {
       if (names.has(name)) continue;
       this.#end(name);
+      yield;
+    }
+    for (const version of extension.versions) {
+      if (!names.has(version.version)) this.stored.set(version.version, storedRow(change.entry, version, false));
       yield;
     }
     for (const [name, { version }] of this.#ended) {

@@ -70,7 +70,7 @@ export class HealthView implements MetricsSource {
             default: false,
             override: overrideOf(extension, version),
             ...NO_TARGET,
-            ...runtime.lifetimeCounts(version),
+            ...lifetimeCounts(runtime, version),
           })),
       ],
       instances: extension.instances.map((instance) => this.#instance(runtime, instance)),
@@ -121,7 +121,7 @@ export class HealthView implements MetricsSource {
     const reading = target.health.read(nowMs);
     const facts = target.facts();
     const stored = runtime.stored.get(target.version);
-    const { success_count, failure_count } = runtime.lifetimeCounts(target.version);
+    const { success_count, failure_count } = lifetimeCounts(runtime, target.version);
     const isOpen = facts.state === 'open';
     return {
       success_rate: reading.successRate,
@@ -218,6 +218,16 @@ const refusedRow = ({ extensionId, version, instanceId, revision, problems }: Ro
   revision,
   problems,
 });
+
+/** Of a version, before this process and since; also of one that is disabled. */
+function lifetimeCounts({ stats, stored }: ExtensionRuntime, version: string) {
+  const known = stats.versions.get(version);
+  const row = stored.get(version);
+  return {
+    success_count: known === null ? (row?.success_count ?? 0) : known.before.successes + known.counters.successes,
+    failure_count: known === null ? (row?.failure_count ?? 0) : known.before.failures + known.counters.failures,
+  };
+}
 
 /** Every version is disabled: nothing is measured. */
 const NO_TARGET: TargetHealth = {
