@@ -248,6 +248,46 @@ onBoth(
   },
 );
 
+onBoth('M27: what gets the name of what was renamed or truncated begins afresh', async (t, database) => {
+  const { $client } = database.open();
+  const begin = async () => {
+    await $client`truncate extensions cascade`;
+    await $client`insert into extensions (id, type, subject) values ('a', 'pre', 'x'), ('b', 'pre', 'x')`;
+    await $client`insert into extension_versions (id, version, subject) values ('a', 'v1', 'x'), ('a', 'v2', 'x')`;
+    await $client`insert into extension_version_health (extension_id, version, circuit_breaker_state) values ('a', 'v2', 'open')`;
+    await $client`insert into extension_health (extension_id, version, circuit_breaker_state, success_count, circuit_breaker_failure_threshold)
+      values ('a', 'v1', 'open', 3, 9), ('b', 'v1', 'open', 3, 9)`;
+  };
+  const facts = async () => [
+    ...(await $client`
+      select extension_id || ' ' || version || ' ' || circuit_breaker_state || ' ' || success_count as facts from extension_health
+      union all select extension_id || ' ' || version || ' ' || circuit_breaker_state from extension_version_health order by 1`),
+  ];
+  const are = async (...expected: string[]) =>
+    t.deepEqual(
+      (await facts()).map((row) => row.facts),
+      expected,
+    );
+  await begin();
+  await $client`update extension_versions set version = 'v2', subject = 'y' where version = 'v2'`;
+  await are('a v1 open 3', 'a v2 open', 'b v1 open 3');
+  await $client`update extension_versions set version = 'v3' where version = 'v2'`;
+  await are('a v1 open 3', 'b v1 open 3');
+  await $client`update extension_versions set version = 'v4' where version = 'v1'`;
+  await are('a v1 closed 0', 'b v1 open 3');
+  t.is((await $client`select 1 from extension_health where circuit_breaker_failure_threshold = 9`).length, 2);
+  await begin();
+  await $client`truncate extension_versions`;
+  await are('a v1 closed 0', 'b v1 open 3');
+  // As an adopted database may be.
+  await $client.unsafe('alter table extension_health drop constraint if exists extension_health_extension_id_fkey');
+  await $client.unsafe(
+    'alter table extension_health drop constraint if exists extension_health_extension_id_extensions_id_fk',
+  );
+  await $client`update extensions set id = 'c' where id = 'b'`;
+  await are('a v1 closed 0');
+});
+
 onBoth('extreg_record_truncate: an emptied table is recorded as one change of everything', async (t, database) => {
   const db = database.open();
   await addExtension(db, 'a');

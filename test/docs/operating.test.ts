@@ -95,7 +95,8 @@ test.serial(
     // The data directory of a daemon that runs, and what may be there besides.
     await until('the snapshot is written', () => existsSync(snapshotPath(daemon.dataDir)));
     const listed = new Set([...DOCUMENT.matchAll(/^\| `([\w.-]+)\/?` \|/gm)].map(([, name]) => name));
-    for (const name of [...readdirSync(daemon.dataDir), TEMPLATE_FILE, 'pgdata.new']) t.true(listed.has(name), name);
+    for (const name of [...readdirSync(daemon.dataDir), TEMPLATE_FILE, 'pgdata.new', 'registry-snapshot.json.new'])
+      t.true(listed.has(name), name);
   },
 );
 

@@ -3,7 +3,6 @@
 // EXTENSION-RUNTIME-1. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
 // EXTENSION-RUNTIME-2. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
 //     that is not done.
-
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
 import type { Extension, Instance } from '../../domain/registry/extension.js';
@@ -128,6 +127,11 @@ export class ExtensionRuntime {
 
   get services(): Iterable<Service> {
     return this.#set.all;
+  }
+
+  /** The last ones of versions that cannot be called any more (SERVICE-SET-5). */
+  get endedServices(): Iterable<Service> {
+    return this.#set.ended;
   }
 
   /** null: no such version, or it is disabled. */
@@ -258,10 +262,9 @@ export class ExtensionRuntime {
     isCurrent: () => boolean,
   ): Steps<void> {
     const { extension } = this.#rows;
-    const before = this.#extension;
     this.#gate = this.#gateOf(extension);
     const rows = { registered: this.#registered, entry: this.#entry };
-    if (!(yield* this.#set.building({ before, extension, ...rows, isCurrent }))) return;
+    if (!(yield* this.#set.building({ before: this.#extension, extension, ...rows, isCurrent }))) return;
     this.#extension = extension;
     // That its rows differ from those of another history is no operator's decision.
     if (isNewHistory) this.#decisions.settle(extension);

@@ -60,9 +60,10 @@ export class ExtensionStats {
 
   /** Drops what was counted of versions that were deleted. `published`: the default version's name, which may have no row. */
   keepVersionsOf(extension: Extension, published: string | undefined): void {
-    const exists = (name: string) => name === published || versionOf(extension, name) !== undefined;
+    const exists = (name: string): boolean =>
+      name === published || name === extension.version || versionOf(extension, name) !== undefined;
     for (const name of this.#calls.keys()) if (!exists(name)) this.#calls.delete(name);
-    this.versions.keep((name) => name === extension.version || exists(name));
+    this.versions.keep(exists);
   }
 }
 

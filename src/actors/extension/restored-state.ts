@@ -14,7 +14,11 @@ import type { BreakerFacts } from '../../machines/breaker-types.js';
 import { NO_FACTS } from '../target/breaker-host.js';
 
 /** RESTORED-STATE-1. `isPublished`: it is the default of a daemon that begins. null: nothing is stored of it. */
-export function storedRow(entry: RegistryEntry, version: Version, isPublished: boolean): BreakerFactsRow | null {
+export function storedRow(
+  entry: RegistryEntry,
+  version: Pick<Version, 'version'>,
+  isPublished: boolean,
+): BreakerFactsRow | null {
   const named = entry.facts?.version ?? (isPublished ? version.version : null);
   const row = (named === version.version ? entry.facts : null) ?? entry.versionFacts[version.version] ?? null;
   return row && soundFacts(row);

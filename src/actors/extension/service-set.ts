@@ -6,6 +6,8 @@
 // SERVICE-SET-3. A version that was deleted and inserted again begins with another target.
 // SERVICE-SET-4. In between two steps every call finds a table and the services that it chooses from: new ones come before the table
 //     that knows them, old ones go after it.
+// SERVICE-SET-5. A version that cannot be called any more keeps its last service in `ended`, as long as it is registered: what was counted
+//     there, also by attempts that end later, still has to be written.
 import { isDeepStrictEqual } from 'node:util';
 import type { Subscription } from '#rxjs';
 import { type Extension, isSameRow, type Version } from '../../domain/registry/extension.js';
@@ -35,11 +37,12 @@ interface SetChange {
 }
 
 export class ServiceSet {
-  /** What was stored of each version when this process took it over; null without a row. */
+  /** What was stored of each version when this process took it over, or of a disabled one as last read; null without a row. */
   readonly stored = new Map<string, BreakerFactsRow | null>();
   readonly #runtime: ExtensionRuntime;
   readonly #deps: RuntimeDeps;
   readonly #services = new Map<string, Service>();
+  readonly #ended = new Map<string, Service>();
   readonly #lives = new Map<string, Subscription>();
   /** As each target has them. */
   readonly #settingsOf = new WeakMap<Target, { settings: BreakerSettings; timeoutMs: number }>();
@@ -74,6 +77,11 @@ export class ServiceSet {
     return new Set([...first, ...this.all]);
   }
 
+  /** SERVICE-SET-5. */
+  get ended(): Iterable<Service> {
+    return this.#ended.values();
+  }
+
   get(version: string): Service | undefined {
     return this.#services.get(version);
   }
@@ -104,6 +112,14 @@ export class ServiceSet {
     for (const name of [...this.#services.keys()]) {
       if (names.has(name)) continue;
       this.#end(name);
+      yield;
+    }
+    for (const version of extension.versions) {
+      if (!names.has(version.version)) this.stored.set(version.version, storedRow(change.entry, version, false));
+      yield;
+    }
+    for (const [name, { version }] of this.#ended) {
+      if (this.#services.has(name) || !isRegistered(extension, version)) this.#ended.delete(name);
       yield;
     }
   }
@@ -145,6 +161,8 @@ export class ServiceSet {
   #end(name: string): void {
     this.#lives.get(name)?.unsubscribe();
     this.#lives.delete(name);
+    const service = this.#services.get(name);
+    if (service !== undefined) this.#ended.set(name, service);
     this.#services.delete(name);
   }
 
@@ -190,4 +208,10 @@ export class ServiceSet {
 function isEnabled(extension: Extension, version: Version): boolean {
   const row = versionOf(extension, version.version);
   return row === undefined || !isSameRow(row, version) || row.enabled;
+}
+
+/** With a row of its own, or as that of the extension. */
+function isRegistered(extension: Extension, version: Version): boolean {
+  const row = versionOf(extension, version.version);
+  return row === undefined ? version.version === extension.version : isSameRow(row, version);
 }

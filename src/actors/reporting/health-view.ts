@@ -70,6 +70,7 @@ export class HealthView implements MetricsSource {
             default: false,
             override: overrideOf(extension, version),
             ...NO_TARGET,
+            ...lifetimeCounts(runtime, version),
           })),
       ],
       instances: extension.instances.map((instance) => this.#instance(runtime, instance)),
@@ -120,7 +121,7 @@ export class HealthView implements MetricsSource {
     const reading = target.health.read(nowMs);
     const facts = target.facts();
     const stored = runtime.stored.get(target.version);
-    const { before } = runtime.stats.versions.get(target.version) ?? { before: { successes: 0, failures: 0 } };
+    const { success_count, failure_count } = lifetimeCounts(runtime, target.version);
     const isOpen = facts.state === 'open';
     return {
       success_rate: reading.successRate,
@@ -130,8 +131,8 @@ export class HealthView implements MetricsSource {
       p99_latency_ms: round(reading.p99Ms),
       last_latency_ms: round(target.last.latencyMs),
       latency_samples: reading.samples,
-      success_count: before.successes + target.counters.successes,
-      failure_count: before.failures + target.counters.failures,
+      success_count,
+      failure_count,
       last_success: isoAt(target.last.successMs, clock, wall) ?? stored?.last_success ?? null,
       last_failure: isoAt(target.last.failureMs, clock, wall) ?? stored?.last_failure ?? null,
       circuit_breaker_state: facts.state,
@@ -217,6 +218,16 @@ const refusedRow = ({ extensionId, version, instanceId, revision, problems }: Ro
   revision,
   problems,
 });
+
+/** Of a version, before this process and since; also of one that is disabled. */
+function lifetimeCounts({ stats, stored }: ExtensionRuntime, version: string) {
+  const known = stats.versions.get(version);
+  const row = stored.get(version);
+  return {
+    success_count: known === null ? (row?.success_count ?? 0) : known.before.successes + known.counters.successes,
+    failure_count: known === null ? (row?.failure_count ?? 0) : known.before.failures + known.counters.failures,
+  };
+}
 
 /** Every version is disabled: nothing is measured. */
 const NO_TARGET: TargetHealth = {

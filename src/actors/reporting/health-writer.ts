@@ -5,6 +5,7 @@
 // HEALTH-WRITER-2. One flush at a time, so that two cannot pass each other. Memory is bounded by the number of targets.
 // HEALTH-WRITER-3. A row that another transaction holds is flushed apart from the others until it is written, so that it delays no other.
 // HEALTH-WRITER-4. When the health window of a target without calls is over, its row is written once more, with an empty window.
+// HEALTH-WRITER-5. What a version counted before it could not be called any more is written as well (SERVICE-SET-5).
 
 import type { Counters } from '../../domain/health/counters.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -119,14 +120,18 @@ export class HealthWriter {
   #pending(): Part[] {
     const nowMs = this.deps.clock.now();
     const parts: Part[] = [];
-    for (const runtime of this.deps.runtimes.values())
-      for (const service of runtime.services) {
-        const { target } = service;
-        const before = { ...this.#flushedOf(runtime, target), ...this.#countedOf(target) };
-        const row = rowOf(runtime, service, before, nowMs);
-        if (row === null) continue;
-        parts.push({ runtime, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
-      }
+    const add = (runtime: ExtensionRuntime, service: Service, hasEnded: boolean): void => {
+      const { target } = service;
+      const before = { ...this.#flushedOf(runtime, target), ...this.#countedOf(target) };
+      const row = rowOf(runtime, service, hasEnded, before, nowMs);
+      if (row === null) return;
+      parts.push({ runtime, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
+    };
+    for (const runtime of this.deps.runtimes.values()) {
+      for (const service of runtime.services) add(runtime, service, false);
+      // HEALTH-WRITER-5.
+      for (const service of runtime.endedServices) add(runtime, service, true);
+    }
     return parts;
   }
 
@@ -206,6 +211,7 @@ const nameOf = ({ extension_id, version }: { readonly extension_id: string; read
 function rowOf(
   runtime: ExtensionRuntime,
   { target, version }: Service,
+  hasEnded: boolean,
   before: Flushed & Counted,
   nowMs: number,
 ): HealthFlushRow | null {
@@ -214,13 +220,16 @@ function rowOf(
   const facts = target.facts();
   const { autoDisabled } = runtime.extension;
   const isCopyTrue = before.autoDisabled === null || before.autoDisabled === autoDisabled;
-  const published = runtime.defaultService?.target === target;
+  const { defaultService, publishedVersion } = runtime;
+  const published = hasEnded
+    ? defaultService === null && publishedVersion === version.version
+    : defaultService?.target === target;
   // Another version is the default now: its facts take the place of this one's in the published row, or the other way round.
-  const isInPlace = runtime.publishedVersion === null || published === (runtime.publishedVersion === version.version);
+  const isInPlace = publishedVersion === null || published === (publishedVersion === version.version);
   const isSameTime = target.mode !== 'open' || target.openUntilMs === before.openUntilMs;
   const isSame = facts.epoch === before.epoch && isSameTime;
   const isOver = before.windowOverMs !== null && nowMs >= before.windowOverMs;
-  if (successes + failures === 0 && isSame && isCopyTrue && isInPlace && !isOver) return null;
+  if (successes + failures === 0 && (hasEnded || (isSame && isCopyTrue && isInPlace && !isOver))) return null;
   const reading = target.health.read(nowMs);
   const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
   return {

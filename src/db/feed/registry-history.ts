@@ -16,10 +16,12 @@ export function historyChange(
     return `the changes up to revision ${now.revision} do not follow revision ${before.revision}, which was in force`;
   }
   if (before.source === null || now.source === null) return null;
-  if (tableOf(now.source) !== tableOf(before.source)) return `the registry was restored at revision ${now.revision}`;
-  if (now.revision === before.revision && now.source !== before.source)
-    return `revision ${now.revision} was written again`;
+  const [table, row, triggers] = now.source.split('/');
+  const [tableBefore, rowBefore, triggersBefore] = before.source.split('/');
+  if (table !== tableBefore) return `the registry was restored at revision ${now.revision}`;
+  if (now.revision === before.revision && row !== rowBefore) return `revision ${now.revision} was written again`;
+  // A snapshot that an older daemon wrote has no triggers.
+  if (triggers !== undefined && triggersBefore !== undefined && triggers !== triggersBefore)
+    return `the triggers of the registry's tables were disabled since revision ${before.revision}, and what changed then is in no revision`;
   return null;
 }
-
-const tableOf = (source: string): string => source.split('/')[0] ?? '';

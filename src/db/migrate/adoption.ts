@@ -4,8 +4,11 @@
 // ADOPTION-1. All that is wrong is named together, and then nothing is written.
 // ADOPTION-2. What can be completed without losing a value is: a column with a default, a longer text, a larger integer, a null.
 // ADOPTION-3. What a later migration adds is left to that migration.
+// ADOPTION-4. Everything that the daemon writes fits: a column that is too narrow for it is widened, a check on one column that refuses one
+//     of its words is dropped, and what would refuse its rows in another way is named.
 import { getTableColumns, getTableName, is, SQL, sql } from '#drizzle-orm';
 import { getTableConfig, type PgColumn, type PgTable } from '#drizzle-orm/pg-core';
+import { HEALTH_STATUSES } from '../../domain/registry/extension.js';
 import type { Database } from '../client.js';
 import * as schema from '../schema.js';
 import { AdoptionError } from './version-errors.js';
@@ -19,6 +22,8 @@ interface Expected {
   readonly key: readonly string[];
   /** The daemon or its triggers insert rows: a column that they do not know must have a default. */
   readonly isWritten: boolean;
+  /** Columns that the daemon updates in rows that others insert. */
+  readonly updated?: readonly string[];
 }
 
 const CALL = ['timeout_ms', 'retry', 'enabled', 'config', 'metadata', 'created_at'];
@@ -39,6 +44,7 @@ const TABLES: readonly Expected[] = [
     base: [...CALL, 'version', 'updated_at', 'created_by', 'updated_by'],
     key: ['id'],
     isWritten: false,
+    updated: ['updated_by'],
   },
   {
     table: schema.extensionVersions,
@@ -53,6 +59,7 @@ const TABLES: readonly Expected[] = [
     base: ['weight', 'enabled', 'health_status', 'last_health_check'],
     key: ['extension_id', 'instance_id'],
     isWritten: false,
+    updated: ['health_status'],
   },
   {
     table: schema.extensionHealth,
@@ -81,6 +88,12 @@ const TABLES: readonly Expected[] = [
 /** The longest action that is written is shorter. */
 const MIN_LENGTH: Readonly<Record<string, number>> = { action: 32 };
 
+/** ADOPTION-4. By column: every word that the daemon writes into it. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  health_status: HEALTH_STATUSES,
+  circuit_breaker_state: ['closed', 'open', 'half_open'],
+};
+
 const INTEGERS: readonly string[] = ['smallint', 'integer', 'bigint'];
 const TEXTS: readonly string[] = ['character varying', 'text'];
 
@@ -100,8 +113,20 @@ interface FoundColumn {
   readonly type: string;
   /** Of a text; null: any. */
   readonly length: number | null;
+  /** Of a numeric: digits before the point; null: any. */
+  readonly digits: number | null;
   readonly not_null: boolean;
   readonly has_default: boolean;
+  readonly is_generated: boolean;
+  /** Names of foreign keys that it is part of. */
+  readonly references: readonly string[];
+}
+
+/** A check on one column. */
+interface FoundCheck {
+  readonly name: string;
+  readonly column: string;
+  readonly expression: string;
 }
 
 interface FoundTable extends Record<string, unknown> {
@@ -111,6 +136,7 @@ interface FoundTable extends Record<string, unknown> {
   readonly columns: readonly FoundColumn[];
   /** Columns of each index that keeps rows apart, and that on conflict and a foreign key can use: no deferrable one. */
   readonly keys: readonly (readonly string[])[];
+  readonly checks: readonly FoundCheck[];
 }
 
 /** Statements that complete the existing tables; empty if there are none. Rejects with AdoptionError (ADOPTION-1). */
@@ -122,7 +148,21 @@ export async function completionStatements(db: Database): Promise<string[]> {
     return found === undefined ? [] : complete(expected, found, problems);
   });
   if (problems.length > 0) throw new AdoptionError(problems);
+  for (const { name, checks } of tables)
+    for (const check of checks)
+      if (await refusesWords(db, check))
+        statements.push(`alter table ${name} drop constraint "${check.name.replaceAll('"', '""')}"`);
   return statements;
+}
+
+/** ADOPTION-4. The check is evaluated for each word: it may be written in many ways. */
+async function refusesWords(db: Database, { column, expression }: FoundCheck): Promise<boolean> {
+  const words = (WORDS[column] ?? []).map((word) => `('${word}'::varchar)`);
+  if (words.length === 0) return false;
+  const [row] = await db.execute<{ refuses: boolean }>(
+    sql.raw(`select bool_or((${expression}) is false) as refuses from (values ${words.join(', ')}) as t (${column})`),
+  );
+  return row?.refuses === true;
 }
 
 function complete(expected: Expected, found: FoundTable, problems: string[]): string[] {
@@ -153,7 +193,7 @@ function complete(expected: Expected, found: FoundTable, problems: string[]): st
 }
 
 /** What makes a column fit. */
-function changesOf({ isWritten }: Expected, column: PgColumn, found: FoundColumn, problems: string[]): string[] {
+function changesOf(expected: Expected, column: PgColumn, found: FoundColumn, problems: string[]): string[] {
   const sqlType = column.getSQLType();
   const [, type = sqlType, length] = /^([a-z ]+?)(?: *\((\d+).*\))?$/.exec(sqlType) ?? [];
   const name = `${getTableName(column.table)}.${column.name}`;
@@ -161,14 +201,29 @@ function changesOf({ isWritten }: Expected, column: PgColumn, found: FoundColumn
     problems.push(`${name} is ${found.type}, expected ${sqlType}`);
     return [];
   }
+  if (found.is_generated) problems.push(`${name} is generated, expected a column that can be written`);
+  const isUpdated = expected.updated?.includes(column.name) === true;
+  if (isUpdated)
+    for (const key of found.references)
+      problems.push(`${name} is in the foreign key ${key}: the daemon writes names of its own into it`);
   const needed = MIN_LENGTH[column.name] ?? Number(length ?? 0);
+  const isWritten = expected.isWritten || isUpdated;
   const isShort = isWritten && found.length !== null && found.length < needed;
   const isSmall = type === 'bigint' && found.type !== 'bigint';
-  const isStrict = isWritten && found.not_null && !column.notNull && !column.primary;
+  const isStrict = expected.isWritten && found.not_null && !column.notNull && !column.primary;
   return [
     ...(isShort || isSmall ? [`alter column ${column.name} type ${sqlType}`] : []),
+    ...(isWritten && isNarrow(type, sqlType, found) ? [`alter column ${column.name} type ${type}`] : []),
     ...(isStrict ? [`alter column ${column.name} drop not null`] : []),
   ];
+}
+
+/** Of a number, fewer digits than the daemon writes. Without a precision a numeric keeps every digit that it has. */
+function isNarrow(type: string, sqlType: string, { type: foundType, digits }: FoundColumn): boolean {
+  if (type === 'integer') return foundType === 'smallint';
+  if (type !== 'numeric') return false;
+  const [, precision, scale] = /\((\d+), *(\d+)\)/.exec(sqlType) ?? [];
+  return foundType === 'smallint' || (digits !== null && digits < Number(precision) - Number(scale));
 }
 
 function definitionOf(column: PgColumn): string {
@@ -204,12 +259,21 @@ async function findTables(db: Database): Promise<readonly FoundTable[]> {
       (select coalesce(jsonb_agg(jsonb_build_object(
           'name', a.attname, 'type', format_type(a.atttypid, null),
           'length', case when a.atttypid = 'varchar'::regtype and a.atttypmod > 4 then a.atttypmod - 4 end,
-          'not_null', a.attnotnull, 'has_default', a.atthasdef or a.attidentity <> '')), '[]')
+          'digits', case when a.atttypid = 'numeric'::regtype and a.atttypmod > 4
+            then ((a.atttypmod - 4) >> 16) - (((a.atttypmod - 4) & 2047) # 1024) + 1024 end,
+          'not_null', a.attnotnull, 'has_default', a.atthasdef or a.attidentity <> '',
+          'is_generated', a.attgenerated <> '' or a.attidentity = 'a',
+          'references', (select coalesce(jsonb_agg(f.conname order by f.conname), '[]') from pg_constraint as f
+            where f.conrelid = c.oid and f.contype = 'f' and a.attnum = any (f.conkey)))), '[]')
         from pg_attribute as a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
       (select coalesce(jsonb_agg((select jsonb_agg(a.attname) from pg_attribute as a
           where a.attrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1]))), '[]')
         from pg_index as i where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indexprs is null
-          and i.indimmediate and i.indisvalid) as keys
+          and i.indimmediate and i.indisvalid) as keys,
+      (select coalesce(jsonb_agg(jsonb_build_object('name', k.conname, 'column', a.attname,
+          'expression', pg_get_expr(k.conbin, k.conrelid)) order by k.conname), '[]')
+        from pg_constraint as k join pg_attribute as a on a.attrelid = k.conrelid and k.conkey = array[a.attnum]
+        where k.conrelid = c.oid and k.contype = 'c') as checks
     from pg_class as c
     where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
       and c.relname in (select jsonb_array_elements_text(${names}::jsonb))`);

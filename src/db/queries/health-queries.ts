@@ -11,7 +11,8 @@
 // HEALTH-QUERIES-7. What a row holds already makes no sum overflow and no time stand still.
 // HEALTH-QUERIES-8. What was measured for a row that was deleted is not written to one of the same name.
 // HEALTH-QUERIES-9. A row that another transaction holds is skipped, and named as held; the others are written.
-// HEALTH-QUERIES-10. Successes and failures stay with their version when another one is published: they move between the two tables.
+// HEALTH-QUERIES-10. Successes and failures stay with their version when another one is published: they move between the two tables, or the
+//     published row is held as well if the row that they move to is.
 import { type SQL, sql } from '#drizzle-orm';
 import type { FlushResult, HealthFlushRow } from '../../actors/ports/storage.js';
 import { MAX_EPOCH } from '../../domain/registry/sound-facts.js';
@@ -211,8 +212,10 @@ const moving = sql.raw(`moving as materialized (
     ), left_counts as (
       insert into extension_version_health as kept (extension_id, version, success_count, failure_count, updated_at)
       select extension_id, left_version, success_count, failure_count, now() from moving
-      where exists (select from extension_versions as v where v.id = moving.extension_id and v.version = left_version)
-        and not exists (select from other_rows as o where o.extension_id = moving.extension_id and o.version = left_version)
+      where (exists (select from extension_versions as v where v.id = moving.extension_id and v.version = left_version)
+          or exists (select from extensions as x where x.id = moving.extension_id and x.version = left_version))
+        and not exists (
+          select from other_rows as o where o.extension_id = moving.extension_id and o.version = left_version and not o.is_held)
       order by extension_id, left_version
       on conflict (extension_id, version) do update set
         success_count = ${sum('success_count')}, failure_count = ${sum('failure_count')}

@@ -149,10 +149,15 @@ export const ENTRY_ROWS: SQL = sql.raw(`
     from wanted cross join lateral (
       select * from extension_version_health where extension_id = wanted.id order by version limit ${MAX_VERSIONS + 1}) as f`);
 
-/** Of the one row of registry_revision (`p`). `source` differs if that row was written again, or restored. */
+/** Another one after they were disabled and enabled, as pg_restore --disable-triggers does. */
+const TRIGGERS = `(select string_agg(t.tgrelid::text || '.' || t.xmin::text, ',' order by t.tgrelid) from pg_trigger as t
+  where t.tgname = 'extreg_record' and t.tgrelid in (
+    to_regclass('extensions'), to_regclass('extension_versions'), to_regclass('extension_instances')))`;
+
+/** Of the one row of registry_revision (`p`). `source` differs if that row was written again, or restored, or triggers were off. */
 export const POSITION = fields({
   revision: 'p.revision',
   token: 'p.token',
   history: 'p.history',
-  source: `p.tableoid::text || '/' || p.xmin::text`,
+  source: `concat_ws('/', p.tableoid, p.xmin, ${TRIGGERS})`,
 });

@@ -99,7 +99,7 @@ export function* diffingRegistry(
         thresholds: parsed.thresholds,
         ...(defaultThresholds.length === 0 ? {} : { defaultThresholds }),
       };
-      refused.push(...thresholdsWithoutEffect(entry, before));
+      refused.push(...thresholdsWithoutEffect(entry, before, registered));
       // REGISTRY-DIFF-4.
       if (isOther) remove.push(id);
       if (before === undefined) start.push({ id, registered, entry });
@@ -124,14 +124,34 @@ const isSameRegistered = (a: RegisteredExtension, b: RegisteredExtension): boole
   isDeepStrictEqual(a.thresholds, b.thresholds) &&
   isDeepStrictEqual(a.defaultThresholds ?? [], b.defaultThresholds ?? []);
 
-/** REGISTRY-DIFF-6. Only if a change made it so: a predecessor's rows are full of them. */
-function thresholdsWithoutEffect(entry: RegistryEntry, before: RegisteredExtension | undefined): RowProblem[] {
-  const known = before?.defaultThresholds ?? [];
-  const news = (entry.defaultThresholds ?? []).filter((name) => !known.includes(name));
-  if (before === undefined || news.length === 0) return [];
-  const problems = news.map(
-    (name) =>
-      `extension_health: ${name} ${PREDECESSOR_THRESHOLDS[name]} is the default of the predecessor and counts as not set: set policy.breaker.${name} instead`,
-  );
-  return [{ extensionId: entry.extension.id, revision: entry.extension.revision, problems }];
+/** REGISTRY-DIFF-6. Only if a change of the column made it so: a predecessor's rows are full of them. */
+function thresholdsWithoutEffect(
+  entry: RegistryEntry,
+  before: RegisteredExtension | undefined,
+  now: RegisteredExtension,
+): RowProblem[] {
+  if (before === undefined) return [];
+  const { defaultThresholds: known = [], thresholds: columnsBefore } = before;
+  const { defaultThresholds = [], thresholds: columns, extension } = now;
+  const breaker = extension?.policy.breaker ?? {};
+  const defaults = defaultThresholds
+    .filter((name) => !known.includes(name))
+    .map(
+      (name) =>
+        `extension_health: ${name} ${PREDECESSOR_THRESHOLDS[name]} is the default of the predecessor and counts as not set: set policy.breaker.${name} instead`,
+    );
+  const overridden = (Object.keys(PREDECESSOR_THRESHOLDS) as (keyof ThresholdColumns)[])
+    .filter((name) => {
+      const value = columns?.[name] ?? null;
+      const isNew = value !== null && value !== (columnsBefore?.[name] ?? null);
+      return isNew && breaker[name] !== undefined && breaker[name] !== value;
+    })
+    .map(
+      (name) =>
+        `extension_health: ${name} ${columns?.[name]} has no effect, because policy.breaker.${name} is ${breaker[name]}: change that instead`,
+    );
+  const problems = [...defaults, ...overridden];
+  return problems.length === 0
+    ? []
+    : [{ extensionId: entry.extension.id, revision: entry.extension.revision, problems }];
 }

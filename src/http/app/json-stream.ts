@@ -36,14 +36,17 @@ async function* inTurns(first: string, second: string | null, others: Generator<
   }
 }
 
-/** `gzip`, `x-gzip` or `*` with a weight above 0. */
+/** `gzip` or `x-gzip` with a weight above 0; `*` stands for what is not named itself. */
 function acceptsGzip(header: string | string[] | undefined): boolean {
-  return [header ?? []]
+  const codings = [header ?? []]
     .flat()
     .flatMap((value) => value.split(','))
-    .some((one) => {
+    .map((one) => {
       const [coding = '', ...parameters] = one.split(';').map((part) => part.trim().toLowerCase());
       const weight = parameters.find((part) => part.startsWith('q='))?.slice(2);
-      return ['gzip', 'x-gzip', '*'].includes(coding) && !(weight !== undefined && Number(weight) === 0);
+      return { coding, isWanted: weight === undefined || Number(weight) !== 0 };
     });
+  const named = codings.filter(({ coding }) => coding === 'gzip' || coding === 'x-gzip');
+  const counting = named.length > 0 ? named : codings.filter(({ coding }) => coding === '*');
+  return counting.some(({ isWanted }) => isWanted);
 }

@@ -62,8 +62,9 @@ export function readReplyHeaders(text: string, wall: WallClock = Date.now): Repl
         );
         break;
       case 114: // r
-        if (length === 11 && text.startsWith('Retry-After', start))
-          retryAfterMs = parseRetryAfter(lines.value(), wall());
+        // HTTP's, where letter case says nothing; of several the first that is valid.
+        if (length === 11 && startsWithIgnoringCase(text, start, 'retry-after'))
+          retryAfterMs ??= parseRetryAfter(lines.value(), wall());
         break;
     }
     if (!keep) lines.leaveOut();

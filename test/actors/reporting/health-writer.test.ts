@@ -126,6 +126,52 @@ test('another version than the default is written as such', async (t) => {
   t.like(world.flushed.at(-1), { version: 'v2', published: false, circuit_breaker_state: 'half_open', epoch: 4 });
 });
 
+test('HEALTH-WRITER-5: what a version counted before it was disabled is written, also what ends later', async (t) => {
+  const world = new ActorWorld();
+  const entry = (enabled: boolean, revision: number) => {
+    const v2 = versionRow('a', 'v2', { enabled, revision, routing_rules: { tenant_id: 'x' } });
+    return registryEntry(extensionRow('a', { revision }), { versions: [versionRow('a', 'v1'), v2] });
+  };
+  world.feed$.next(snapshotOf(1, entry(true, 1)));
+  const call = () => {
+    world.call('a', null, { tenant_id: 'x' });
+    return world.sent.at(-1);
+  };
+  call()?.end(0);
+  const late = call();
+  world.feed$.next(snapshotOf(2, entry(false, 2)));
+  await world.pass(2000);
+  late?.end(500);
+  await world.pass(2000);
+  t.deepEqual(
+    world.flushed.map((row) => [row.version, row.published, row.success_delta, row.failure_delta]),
+    [
+      ['v2', false, 1, 0],
+      ['v2', false, 0, 1],
+    ],
+  );
+  world.feed$.next(snapshotOf(3, entry(true, 3)));
+  call()?.end(0);
+  await world.pass(2000);
+  t.like(world.flushed.at(-1), { version: 'v2', success_delta: 1, failure_delta: 0 });
+});
+
+test("HEALTH-WRITER-5: the counts of an extension's own row are written when a version takes its place", async (t) => {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  world.callEnding('a', 0);
+  world.feed$.next(snapshotOf(2, registryEntry(extensionRow('a'), { versions: [versionRow('a', 'v2')] })));
+  world.callEnding('a', 500);
+  await world.pass(2000);
+  t.deepEqual(
+    world.flushed.map((row) => [row.version, row.published, row.success_delta, row.failure_delta]),
+    [
+      ['v2', true, 0, 1],
+      ['v1', false, 1, 0],
+    ],
+  );
+});
+
 test('a row that the database refuses for good is dropped, counted and not sent again', async (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));

@@ -4,7 +4,14 @@ import fc from 'fast-check';
 import type { ExtensionSample } from '../../../src/actors/ports/api.js';
 import { ActorWorld } from '../../helpers/actor-world.js';
 import { runs } from '../../helpers/depth.js';
-import { changesOf, extensionRow, registryEntry, snapshotOf, versionRow } from '../../helpers/registry-rows.js';
+import {
+  changesOf,
+  extensionRow,
+  factsRow,
+  registryEntry,
+  snapshotOf,
+  versionRow,
+} from '../../helpers/registry-rows.js';
 
 const NAMES = ['v1', 'v2', 'v3'] as const;
 type Name = (typeof NAMES)[number];
@@ -116,6 +123,10 @@ test("VERSION-COUNTS-1: a canary's failures and trips are its own, and the exten
   t.like(world.core.view.one('a')?.health, { failure_count: 5 });
   world.feed$.next(changesOf(3, [entryOf({ ...canary, disabled: ['v2'] })]));
   looks('disabled');
+  t.like(
+    world.core.view.one('a')?.versions.find(({ version }) => version === 'v2'),
+    { enabled: false, success_count: 0, failure_count: 5 },
+  );
   world.feed$.next(changesOf(4, [entryOf(canary)]));
   looks('enabled again');
   await world.pass(2000);
@@ -127,4 +138,30 @@ test("VERSION-COUNTS-1: a canary's failures and trips are its own, and the exten
   );
   world.feed$.next(changesOf(5, [entryOf({ ...canary, present: ['v1'] })]));
   t.like(sampleOf(world), { failures_total: 5, trips_total: 1, version_counts: [] }, 'deleted');
+});
+
+test('VERSION-COUNTS-1: what is stored of a version that is disabled is shown, also where it never ran here', (t) => {
+  const world = new ActorWorld();
+  const versions = [versionRow('a', 'v1'), versionRow('a', 'v2', { enabled: false })];
+  const versionFacts = { v2: factsRow({ success_count: 70, failure_count: 8 }) };
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'), { versions, versionFacts })));
+  t.like(
+    world.core.view.one('a')?.versions.find(({ version }) => version === 'v2'),
+    { enabled: false, success_count: 70, failure_count: 8 },
+  );
+});
+
+test("VERSION-COUNTS-1: the calls of an extension's own row are counted on where a version took its place for a while", (t) => {
+  const world = new ActorWorld();
+  const routed = () => sampleOf(world).routed;
+  const own = { version: 'v1', by: 'default' };
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  world.callEnding('a', 0);
+  world.callEnding('a', 0);
+  t.deepEqual(routed(), [{ ...own, calls: 2 }]);
+  world.feed$.next(changesOf(2, [entryOf({ present: ['v2'], disabled: [], ruled: [] })]));
+  t.deepEqual(routed(), [{ ...own, calls: 2 }]);
+  world.feed$.next(changesOf(3, [registryEntry(extensionRow('a'))]));
+  world.callEnding('a', 0);
+  t.deepEqual(routed(), [{ ...own, calls: 3 }]);
 });

@@ -89,6 +89,20 @@ const HISTORIES: [what: string, statements: string, subject: string, reported: R
     /is at revision 1, although revision 3 was in force/,
   ],
   [
+    'changed while its triggers are disabled, as pg_restore --disable-triggers does',
+    `alter table extensions disable trigger all; update extensions set subject = 'by hand' where id = 'a';
+     alter table extensions enable trigger all;`,
+    'by hand',
+    /triggers of the registry's tables were disabled since revision 3/,
+  ],
+  [
+    'changed while triggers are disabled, and then as usual',
+    `alter table extensions disable trigger extreg_record; update extensions set subject = 'by hand' where id = 'a';
+     alter table extensions enable trigger extreg_record; update extensions set subject = 'usual' where id = 'b'`,
+    'by hand',
+    /triggers of the registry's tables were disabled since revision 3/,
+  ],
+  [
     'changed while no trigger runs, under the same number',
     `set local session_replication_role = replica; update registry_revision set revision = revision;
      update extensions set subject = 'by hand' where id = 'a'; set local session_replication_role = origin;`,

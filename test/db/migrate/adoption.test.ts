@@ -1,12 +1,18 @@
 // A database that a predecessor built and filled is taken over as it is.
+import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
 import type { Database } from '../../../src/db/client.js';
 import { migrateDatabase } from '../../../src/db/migrate/migrate.js';
 import { previewMigration } from '../../../src/db/migrate/migration-preview.js';
 import { AdoptionError, MigrationRefusedError } from '../../../src/db/migrate/version-errors.js';
+import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';
+import { flushHealth } from '../../../src/db/queries/health-queries.js';
+import { writeInstanceStatus } from '../../../src/db/queries/instance-queries.js';
 import { readSnapshot } from '../../../src/db/queries/registry-queries.js';
+import { HEALTH_STATUSES } from '../../../src/domain/registry/extension.js';
 import { diffRegistry } from '../../../src/domain/registry/registry-diff.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
+import { healthRow } from '../../helpers/health-rows.js';
 import { onBothEngines } from '../../helpers/postgres.js';
 import { PREDECESSOR } from './predecessor.js';
 import { OLD_ROWS, REFUSED, REFUSED_UNCHECKED, refusedNames, UNCHECKED_ROWS } from './predecessor-rows.js';
@@ -225,6 +231,15 @@ const UNFIT: [what: string, statements: string, problems: readonly string[]][] =
     'alter table extension_instances rename to instances; create view extension_instances as select * from instances;',
     ['extension_instances must be a table, it is a view'],
   ],
+  [
+    'what the daemon writes would be refused for another reason',
+    `alter table extension_health drop column avg_latency_ms, add column avg_latency_ms numeric(10, 2) generated always as (latency_sum::numeric) stored;
+     create table users (name varchar(255) primary key); alter table extensions add constraint editor foreign key (updated_by) references users;`,
+    [
+      'extensions.updated_by is in the foreign key editor: the daemon writes names of its own into it',
+      'extension_health.avg_latency_ms is generated, expected a column that can be written',
+    ],
+  ],
 ];
 
 for (const [what, statements, problems] of UNFIT)
@@ -280,6 +295,47 @@ onEmpty('ADOPTION-2: what can be completed is, and no row is lost', async (t, da
   );
   await $client`insert into extensions (id, type, subject) values ('fresh', 'pre', 'x')`;
   await $client`insert into extension_health (extension_id, last_failure, failure_count) values ('fresh', null, 9000000000)`;
+});
+
+onEmpty('ADOPTION-4: columns and checks are made wide enough for what the daemon writes', async (t, database) => {
+  const db = database.open();
+  const { $client } = db;
+  await $client.unsafe(`${PREDECESSOR}
+    alter table extensions alter column updated_by type varchar(10);
+    alter table extension_instances drop constraint extension_instances_health_status_check, alter column health_status type varchar(8),
+      add constraint "three ""words" check (health_status is null or health_status::text = any (array['healthy', 'sick', 'unknown']));
+    alter table extension_health drop constraint extension_health_circuit_breaker_state_check,
+      add constraint spelled check (circuit_breaker_state in ('closed', 'open', 'half-open')), add constraint counted check (success_count >= 0),
+      alter column avg_latency_ms type numeric(6, 4), alter column p95_latency_ms type numeric(5, 2),
+      alter column last_latency_ms type smallint, alter column half_open_requests_count type smallint;
+    update extension_health set avg_latency_ms = 12.3456;`);
+  await migrateDatabase(database.connection, silentLogger);
+  const [kept] = await $client`select avg_latency_ms::text as latency from extension_health limit 1`;
+  t.is(kept?.latency, '12.3456');
+  const left =
+    await $client`select conname as name from pg_constraint where conname in ('three "words', 'spelled', 'counted')`;
+  t.deepEqual(
+    left.map(({ name }) => name),
+    ['counted'],
+  );
+  const change = { id: randomUUID(), extension_id: 'guard', revision: 1, reason: 'a test' };
+  t.like(await applyAutoChange(db, { ...change, change: 'auto_disable' }), { applied: true });
+  const instance = { extension_id: 'normalize_text', instance_id: 'instance-1', uid: null };
+  for (const health_status of HEALTH_STATUSES) {
+    await writeInstanceStatus(db, [{ ...instance, health_status, checked_ago_ms: 1, seen_report: randomUUID() }]);
+    const [row] = await $client`select health_status from extension_instances`;
+    t.is(row?.health_status, health_status);
+  }
+  const slow = { last_latency_ms: 86_400_000, avg_latency_ms: 86_400_000, p95_latency_ms: 86_400_000 };
+  const rows = [
+    healthRow({
+      extension_id: 'guard',
+      ...slow,
+      circuit_breaker_state: 'half_open',
+      half_open_requests_count: 100_000,
+    }),
+  ];
+  t.deepEqual(await flushHealth(db, { writer: randomUUID(), number: 1 }, rows), { dropped: [], held: [] });
 });
 
 onEmpty('MIGRATE-3: what the database refuses is said in words, and nothing is written', async (t, database) => {

@@ -281,6 +281,22 @@ onBoth(
 );
 
 onBoth(
+  "HEALTH-QUERIES-10: successes and failures of an extension's own row stay with it when a version takes its place",
+  async (t, database) => {
+    const db = database.open();
+    await withExtensions(db, 'a');
+    const measured = (version: string, success_delta: number) =>
+      row({ version, published: true, success_delta, failure_delta: 1 });
+    await flushNext(db, [measured('v1', 100)]);
+    await db.$client`insert into extension_versions (id, version, subject) values ('a', 'v2', 'x')`;
+    await flushNext(db, [measured('v2', 5)]);
+    t.like(await health(db), { version: 'v2', successes: 5, failures: 1 });
+    await flushNext(db, [measured('v1', 1)]);
+    t.like(await health(db), { version: 'v1', successes: 101, failures: 2 });
+  },
+);
+
+onBoth(
   'HEALTH-QUERIES-7, HEALTH-QUERIES-10: counts that somebody emptied keep nothing from being written',
   async (t, database) => {
     const db = database.open();

@@ -70,6 +70,38 @@ for (const [title, statement, held] of HEALTH_LOCKS)
     },
   );
 
+for (const locked of ['v1', 'v2'])
+  onServer(
+    `HEALTH-QUERIES-10: no count is lost if the default changes while the other row of ${locked} is held`,
+    async (t, database) => {
+      const db = await registry(database);
+      const { $client } = db;
+      await $client`insert into extension_versions (id, version, subject) values ('a', 'v1', 'x')`;
+      await flushHealth(db, flush(), [healthRow({ success_delta: 100 }), ...rows('b')]);
+      await $client`insert into extension_version_health (extension_id, version, success_count) values ('a', 'v1', 0), ('a', 'v2', 7)`;
+      const select = `select from extension_version_health where extension_id = 'a' and version = '${locked}' for update`;
+      const end = await holding(t, database, select);
+      let given = [
+        healthRow({ version: 'v2', success_delta: 1 }),
+        healthRow({ version: 'v1', success_delta: 1, published: false }),
+        ...rows('b'),
+      ];
+      const first = await flushHealth(db, flush(), given);
+      t.deepEqual(first.dropped, []);
+      t.is((await counts(db)).b, 20);
+      await end();
+      given = given.filter(({ version }) =>
+        first.held.some((one) => one.extension_id === 'a' && one.version === version),
+      );
+      t.deepEqual(await flushHealth(db, flush(), given), { dropped: [], held: [] });
+      const [found] = await $client`
+        select h.success_count::int as v2, o.success_count::int as v1
+        from extension_health as h join extension_version_health as o on o.extension_id = h.extension_id and o.version = 'v1'
+        where h.extension_id = 'a' and h.version = 'v2'`;
+      t.deepEqual({ ...found }, { v1: 101, v2: 8 });
+    },
+  );
+
 onServer(
   'INSTANCE-QUERIES-4: an instance that is held is skipped, and named; the others are written',
   async (t, database) => {

@@ -125,6 +125,27 @@ test('REGISTRY-DIFF-6: a threshold column that comes to hold the default of the 
   t.deepEqual(problems(runningFrom(entry('failure_threshold')), entry('failure_threshold')), []);
 });
 
+test('REGISTRY-DIFF-6: a threshold column that the policy overrides is refused, once, when it is written', (t) => {
+  const entry = (failure_threshold: number | null, policy: object | null) =>
+    registryEntry(extensionRow('a', { revision: 7, policy }), {
+      thresholds: { failure_threshold, error_rate_threshold: 0.4, window_seconds: null, half_open_max_requests: null },
+    });
+  const policy = { breaker: { failure_threshold: 3 } };
+  const problems = (before: RegistryEntry, next: RegistryEntry) =>
+    diff(runningFrom(before), changesOf(2, [next])).refused.map(({ revision, problems: list }) => [revision, ...list]);
+  const said = [
+    7,
+    'extension_health: failure_threshold 9 has no effect, because policy.breaker.failure_threshold is 3: change that instead',
+  ];
+  t.deepEqual(problems(entry(null, policy), entry(9, policy)), [said]);
+  t.deepEqual(problems(entry(8, policy), entry(9, policy)), [said]);
+  t.deepEqual(problems(entry(9, policy), entry(9, policy)), []);
+  t.deepEqual(problems(entry(9, policy), entry(null, policy)), []);
+  t.deepEqual(problems(entry(null, policy), entry(3, policy)), [], 'it says the same');
+  t.deepEqual(problems(entry(null, null), entry(9, null)), []);
+  t.deepEqual(diff(new Map(), changesOf(2, [entry(9, policy)])).refused, []);
+});
+
 test('REGISTRY-DIFF-3: the health row that the first flush inserts sets no threshold and makes no work', (t) => {
   const thresholds = {
     failure_threshold: null,

@@ -43,6 +43,8 @@ test(compressed, 'br, GZIP;q=0.5', true);
 test(compressed, '*', true);
 test(compressed, 'gzip;q=0', false);
 test(compressed, 'gzip; q=0.0', false);
+test(compressed, 'gzip;q=0, *', false);
+test(compressed, '*;q=0, gzip;q=0.5', true);
 test(compressed, 'br, deflate', false);
 test(compressed, '', false);
 

@@ -278,6 +278,14 @@ test(serviceError, ['Nats-Service-Error-Code: 429'], 429, '');
 test(serviceError, [`Nats-Service-Error: ${'x'.repeat(600)}`], 500, 'x'.repeat(512));
 test(serviceError, [`Nats-Service-Error: ${headerValue('żle')}`], 500, 'żle');
 
+test('Retry-After: in any letter case, and of several the first that is valid', (t) => {
+  const given = (...lines: string[]) => readReplyHeaders(block(...lines)).retryAfterMs;
+  for (const name of ['retry-after', 'RETRY-AFTER', 'Retry-after']) t.is(given(`${name}: 2`), 2000, name);
+  t.is(given('Retry-After: 2', 'Retry-After: soon'), 2000);
+  t.is(given('Retry-After: soon', 'retry-after: 3', 'Retry-After: 2'), 3000);
+  t.is(given('Retry-After-Ms: 2', 'X-Retry-After: 2'), null);
+});
+
 const retryAfter = test.macro<[string, number | null]>({
   exec(t, given, ms) {
     const wall = () => Date.UTC(2026, 9, 21, 7, 27, 50);
