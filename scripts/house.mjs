@@ -1,10 +1,10 @@
 // The structure of src/ in numbers, and what is wrong with it: `npm run house` prints both, test/house.test.ts holds the rules.
-//
-// Biome formats every file, so a function begins with a line that ends in `{` and ends with the next line of the same indentation
-// that begins with `}`: no parser is needed.
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { exportsOf, functionsOf, importsOf, partsOf, without } from './house-source.mjs';
+
+export { functionsOf };
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -59,8 +59,11 @@ const LONGEST_FUNCTION = 60;
 const LONGEST_FILE = 300;
 
 /**
- * @typedef {{ path: string, floor: string, room: string, code: string, lines: string[], imports: string[] }} SourceFile
- * `path`: below src; `room`: within its floor, '' where it lies in the floor itself; `imports`: paths below src.
+ * @typedef {import('./house-source.mjs').Part} Part
+ * @typedef {import('./house-source.mjs').Import} Import
+ * @typedef {{ path: string, floor: string, room: string, code: string, parts: Part[], plain: string, lines: string[], bare: string[], imports: Import[] }} SourceFile
+ * `path`: below src; `room`: within its floor, '' if it lies in the floor itself; `plain`: code without comments;
+ * `bare`: lines without comments and texts; `imports`: what it imports of src.
  */
 
 /** Every file of src/, or of a folder that is laid out like it. @returns {SourceFile[]} */
@@ -77,15 +80,26 @@ export function readHouse(folder = join(ROOT, 'src')) {
 export function sourceFile(path, code) {
   const [floor = '', ...rest] = path.split('/');
   const room = rest.slice(0, -1).join('/');
-  const specifiers = [
-    ...code.matchAll(/^(?:import|export)\s[^'";]*?from\s+'(\.[^']+)'/gm),
-    ...code.matchAll(/^import\s+'(\.[^']+)'/gm),
-    ...code.matchAll(/\bimport\(\s*'(\.[^']+)'/g),
-  ].map(([, specifier = '']) => specifier);
-  const imports = specifiers.map((specifier) =>
-    resolve('/', dirname(path), specifier).slice(1).replace(/\.js$/, '.ts'),
+  const parts = partsOf(code);
+  const plain = without(
+    code,
+    parts.filter(({ kind }) => kind === 'comment'),
   );
-  return { path, floor: rest.length === 0 ? '' : floor, room, code, lines: code.split('\n'), imports };
+  const bare = without(code, parts)
+    .split('\n')
+    .map((line) => line.trimEnd());
+  const imports = importsOf(`src/${path}`, plain);
+  return {
+    path,
+    floor: rest.length === 0 ? '' : floor,
+    room,
+    code,
+    parts,
+    plain,
+    lines: code.split('\n'),
+    bare,
+    imports,
+  };
 }
 
 const roomName = ({ floor, room }) => (room === '' ? floor : `${floor}/${room}`);
@@ -95,7 +109,7 @@ export function arrows(files) {
   const rooms = new Map(files.map((file) => [file.path, roomName(file)]));
   const found = new Map();
   for (const file of files)
-    for (const path of file.imports) {
+    for (const { path } of file.imports) {
       const [from, to] = [roomName(file), rooms.get(path)];
       if (to === undefined || to === from) continue;
       if (!found.has(from)) found.set(from, new Set());
@@ -111,7 +125,7 @@ export function wrongDirections(files, rooms = ROOMS) {
     if (file.floor === '') return [`${file.path} lies on the roof: put it into a room`];
     const allowed = rooms[file.floor]?.[file.room];
     if (allowed === undefined) return [`${file.path}: the room ${roomName(file)} is not in ROOMS of scripts/house.mjs`];
-    return file.imports.flatMap((path) => {
+    return file.imports.flatMap(({ path }) => {
       const other = byPath.get(path);
       if (other === undefined || other.floor !== file.floor || other.room === file.room) return [];
       return allowed.includes(other.room)
@@ -129,44 +143,36 @@ export function twoWayPairs(files) {
   );
 }
 
-const FUNCTION_START =
-  /^(?<indent> *)(?:export )?(?:default )?(?:async )?(?:function\*? ?(?<named>\w+)|(?:(?:const|let) (?<assigned>\w+)(?:: [^=]+)? = )?(?:async )?(?:<.*>)?\(.*\)(?:: .*)? => \{$|(?:static |async |get |set |private |protected |override |readonly )*(?<method>\*?[#\w]+)(?:<.*>)?\()/;
-const NOT_A_FUNCTION = new Set(['if', 'for', 'while', 'switch', 'catch', 'return', 'super', 'await', 'function']);
+/** An import whose file cannot be read from the line: the rules would not see it. */
+export const hiddenImports = (files) =>
+  files
+    .filter(({ plain }) =>
+      /\b(?:import|require)\((?!\s*['"][^'"]*['"]\s*\))|\bcreateRequire\((?!import\.meta\.url\)\('#)|^import \w+ = /m.test(
+        plain,
+      ),
+    )
+    .map(({ path }) => `${path} imports something that is not named by a text in quotes`);
 
-/** Functions by where they begin, with their lengths in lines. @returns {{ path: string, name: string, line: number, length: number, comment: string }[]} */
-export function functionsOf({ path, lines }) {
-  const found = [];
-  for (const [i, line] of lines.entries()) {
-    const { indent, named, assigned, method } = FUNCTION_START.exec(line)?.groups ?? {};
-    const name = named ?? assigned ?? method;
-    if (indent === undefined || name === undefined || NOT_A_FUNCTION.has(name)) continue;
-    const open = headerEnd(lines, i, indent);
-    if (open === null) continue;
-    const end = lines.findIndex((one, at) => at > open && one.startsWith(`${indent}}`));
-    if (end !== -1) found.push({ path, name, line: i + 1, length: end - i + 1, comment: lines[i - 1] ?? '' });
-  }
-  return found;
-}
+const WHY = /\bLong: \S/;
 
-/** The line that ends with the function's `{`; null: it is a call, a type or an expression. */
-function headerEnd(lines, start, indent) {
-  if (lines[start].endsWith('{')) return start;
-  if (!lines[start].endsWith('(')) return null;
-  const end = lines.findIndex((one, at) => at > start && one.startsWith(`${indent})`));
-  return end !== -1 && lines[end].endsWith('{') ? end : null;
-}
+/** The comments before the first line of code. */
+const headOf = ({ lines }) =>
+  lines.slice(
+    0,
+    lines.findIndex((line) => line !== '' && !/^(?:\/\/|\/\*| \*)/.test(line)),
+  );
 
 /** Functions and files that are too long without a line that says why: `// Long: …`. */
 export function tooLong(files) {
   const functions = files
     .flatMap(functionsOf)
-    .filter(({ length, comment }) => length > LONGEST_FUNCTION && !/\/[/*]+ .*\bLong: /.test(comment))
+    .filter(({ length, comment }) => length > LONGEST_FUNCTION && !(/^\s*\/?[/*]/.test(comment) && WHY.test(comment)))
     .map(
       ({ path, line, name, length }) =>
         `${path}:${line} ${name} has ${length} lines: at most ${LONGEST_FUNCTION}, or a line "// Long: why" before it`,
     );
   const whole = files
-    .filter(({ lines }) => lines.length - 1 > LONGEST_FILE && !lines.some((line) => /^\/\/ Long: /.test(line)))
+    .filter(({ lines }) => lines.length - 1 > LONGEST_FILE && !headOf({ lines }).some((line) => WHY.test(line)))
     .map(
       ({ path, lines }) =>
         `${path} has ${lines.length - 1} lines: at most ${LONGEST_FILE}, or a line "// Long: why" in its header`,
@@ -174,25 +180,32 @@ export function tooLong(files) {
   return [...functions, ...whole];
 }
 
-const EXPORTED =
-  /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm;
-
 /** What describes something whole, whoever reads which part of it. */
 const WHOLE = ['db/schema.ts'];
 
-/** Exports that nobody else names: neither another file of src/, nor `readers` (tests, benchmarks, scripts). */
+/**
+ * Exports that no other file imports: neither one of src/, nor `readers` (tests, benchmarks, scripts). A file that imports
+ * dynamically, or that has the path of the compiled file in a text, uses the exports that it mentions.
+ */
 export function deadExports(files, readers) {
-  const words = new Map();
-  const note = (path, code) => {
-    for (const word of new Set(code.match(/\w+/g))) words.set(word, [...(words.get(word) ?? []), path]);
+  const importers = new Map(files.map(({ path }) => [path, []]));
+  const note = (from, code, plain, imports) => {
+    for (const { names, path } of imports) if (path !== from) importers.get(path)?.push({ names, plain });
+    for (const [, path] of code.matchAll(/['"`/]((?:[\w-]+\/)+[\w-]+)\.js\b/g))
+      importers.get(`${path.replace(/^.*\bsrc\//, '')}.ts`)?.push({ names: 'mentioned', plain });
   };
-  for (const { path, code } of files) note(path, code);
-  for (const [path, code] of readers) note(path, code);
-  return files.flatMap(({ path, code }) =>
-    (WHOLE.includes(path) ? [] : [...code.matchAll(EXPORTED)])
-      .map(([, name]) => name)
-      .filter((name) => (words.get(name) ?? []).every((one) => one === path))
-      .map((name) => `${path} exports ${name}, which nothing imports`),
+  for (const { path, code, plain, imports } of files) note(path, code, plain, imports);
+  for (const [path, code] of readers) note(path, code, code, importsOf(path, code));
+  const isUsed = (path, name) =>
+    importers.get(path).some(({ names, plain }) => {
+      if (names === 'all') return true;
+      return names === 'mentioned' ? new RegExp(`\\b${name}\\b`).test(plain) : names.includes(name);
+    });
+  return files.flatMap(({ path, plain }) =>
+    (WHOLE.includes(path) ? [] : exportsOf(plain)).flatMap((name) => {
+      if (name === '*') return [`${path} exports everything of another file: name what is exported`];
+      return isUsed(path, name) ? [] : [`${path} exports ${name}, which nothing imports`];
+    }),
   );
 }
 
@@ -207,7 +220,10 @@ export function readersOfHouse() {
 
 /** `CALL-2. …` at the head of a file. `R1. …` is how they were written before, and what no file may go back to. */
 const ID = /^\/\/ ((?:[A-Z]+-)+\d+|[A-Z]{1,2}\d{1,2})\. /gm;
-const CITED = /(?<![\w-])((?:[A-Z]+-)+\d+)(?![\w-])/g;
+const CITED = /(?<![\w-])((?:[A-Z]{2,}-)(?:[A-Z]+-)*\d+)(?![\w.-])/g;
+const NO_INVARIANTS = new Set(['UTF', 'ADR', 'GPL']);
+
+const prefixOf = (id) => id.replace(/-\d+$/, '');
 
 /** Every invariant that a file of src/ states, with the files that state it. @returns {Map<string, string[]>} */
 export function statedIds(files) {
@@ -225,16 +241,16 @@ export const ambiguousIds = (files) =>
 /** Ids that are not made of the name of the file that states them, and citations of ids that no file states. */
 export function unknownIds(files, readers) {
   const stated = statedIds(files);
-  const prefixes = new Set([...stated.keys()].map((id) => id.replace(/-\d+$/, '')));
   const misnamed = [...stated].flatMap(([id, paths]) =>
     paths
-      .filter((path) => !id.replace(/-\d+$/, '').endsWith(path.split('/').at(-1).replace(/\.ts$/, '').toUpperCase()))
+      .filter((path) => !`-${prefixOf(id)}`.endsWith(`-${path.split('/').at(-1).replace(/\.ts$/, '').toUpperCase()}`))
       .map((path) => `${path} states ${id}, which is not made of its name`),
   );
   const texts = [...files.map(({ path, code }) => [path, code]), ...readers];
+  const byReaders = new Set(readers.flatMap(([, code]) => [...code.matchAll(ID)].map(([, id]) => id)));
   const unknown = texts.flatMap(([path, code]) =>
     [...new Set(code.match(CITED))]
-      .filter((id) => prefixes.has(id.replace(/-\d+$/, '')) && !stated.has(id))
+      .filter((id) => !stated.has(id) && !byReaders.has(id) && !NO_INVARIANTS.has(prefixOf(id)))
       .map((id) => `${path} cites ${id}, which no file states`),
   );
   return [...misnamed, ...unknown];
@@ -243,14 +259,16 @@ export function unknownIds(files, readers) {
 /** Words that a reader of another project's documentation would not search for; ARCHITECTURE.md has those that are used instead. */
 const BANNED = /\b(told|whoever|somebody|nobody|reckon(?:s|ed|ing)?|owe[sd]?)\b/gi;
 
-/** Prose of a source file: its comments, and texts of several words. Without code in backquotes. @returns {[line: number, text: string][]} */
-function proseOf(code) {
-  return code.split('\n').flatMap((line, at) => {
-    const comment = /^\s*(?:\/\/|\/?\*)(.*)$/.exec(line)?.[1] ?? /\s\/\/ (.*)$/.exec(line)?.[1] ?? '';
-    const texts =
-      comment === '' ? [...line.matchAll(/(['`])((?:(?!\1).)*? (?:(?!\1).)*?)\1/g)].map(([, , text]) => text) : [];
-    return [comment, ...texts].filter((text) => text !== '').map((text) => [at + 1, text]);
-  });
+/** Prose of a source file: its comments, and texts of several words. @returns {[line: number, text: string][]} */
+function proseOf({ code, parts }) {
+  return parts
+    .map(({ kind, start, end }) => ({
+      kind,
+      text: code.slice(start, end),
+      line: code.slice(0, start).split('\n').length,
+    }))
+    .filter(({ kind, text }) => kind === 'comment' || /\s/.test(text))
+    .flatMap(({ text, line }) => text.split('\n').map((one, at) => [line + at, one]));
 }
 
 /** Prose of a page: without code blocks. @returns {[line: number, text: string][]} */
@@ -266,7 +284,7 @@ function proseOfPage(page) {
 /** `pages`: Markdown by path. */
 export function bannedWords(files, pages) {
   const prose = [
-    ...files.map(({ path, code }) => [`src/${path}`, proseOf(code)]),
+    ...files.map((file) => [`src/${file.path}`, proseOf(file)]),
     ...pages.map(([path, text]) => [path, proseOfPage(text)]),
   ];
   return prose.flatMap(([path, lines]) =>
@@ -346,9 +364,10 @@ function main() {
   const problems = [
     ...wrongDirections(files),
     ...twoWayPairs(files),
+    ...hiddenImports(files),
     ...tooLong(files),
     ...ambiguousIds(files),
-    ...unknownIds(files, readers),
+    ...unknownIds(files, [...readers, ...readPages()]),
     ...bannedWords(files, readPages()),
     ...deadExports(files, readers),
   ];

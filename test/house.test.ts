@@ -14,6 +14,7 @@ interface House {
   sourceFile(path: string, code: string): SourceFile;
   wrongDirections(files: readonly SourceFile[]): string[];
   twoWayPairs(files: readonly SourceFile[]): string[];
+  hiddenImports(files: readonly SourceFile[]): string[];
   tooLong(files: readonly SourceFile[]): string[];
   deadExports(files: readonly SourceFile[], readers: readonly [string, string][]): string[];
   ambiguousIds(files: readonly SourceFile[]): string[];
@@ -37,8 +38,33 @@ test('house: every file lies in a room, and imports of its floor only rooms that
   t.deepEqual(house.wrongDirections([target, file('actors/routing/y.ts', '')]), [
     'actors/target/x.ts imports actors/routing/y.ts: actors/target may not import actors/routing',
   ]);
-  const dynamic = file('http/app/x.ts', "const y = await import('../routes/y.js');");
-  t.is(house.wrongDirections([dynamic, file('http/routes/y.ts', '')]).length, 1);
+  for (const code of [
+    "const y = await import('../routes/y.js');",
+    "const y = await import(\n  '../routes/y.js'\n);",
+    "type Y = import('../routes/y.js').Y;",
+    "import type Y from '../routes/y.js';",
+    "import '../routes/y.js';",
+    "import * as y from '../routes/y.js';",
+    "export { y } from '../routes/y.js';",
+    "export type { Y } from '../routes/y.js';",
+    "export * from '../routes/y.js';",
+    "import {\n  y, // it's y\n  z,\n} from '../routes/y.js';",
+    "import { y } from /* not './y.js' */ '../routes/y.js';",
+  ])
+    t.is(house.wrongDirections([file('http/app/x.ts', code), file('http/routes/y.ts', '')]).length, 1, code);
+  const comment = file('http/app/x.ts', "// import { y } from '../routes/y.js';\n/*\nimport '../routes/y.js';\n*/\n");
+  t.deepEqual(house.wrongDirections([comment, file('http/routes/y.ts', '')]), []);
+});
+
+test('house: what is imported stands in quotes, so that the rules see it', (t) => {
+  t.deepEqual(house.hiddenImports(FILES), []);
+  const hidden = (code: string) => house.hiddenImports([file('http/app/x.ts', code)]).length;
+  t.is(hidden('await import(`../routes/y.js`);'), 1);
+  t.is(hidden("await import('../routes/' + name);"), 1);
+  t.is(hidden("const y = createRequire(import.meta.url)('../routes/y.js');"), 1);
+  t.is(hidden("const y = require('../routes/y.js');"), 0);
+  t.is(hidden("import y = require('../routes/y.js');"), 1);
+  t.is(hidden("await import('./y.js'); createRequire(import.meta.url)('#yaml');"), 0);
 });
 
 test('house: the rooms of the table are there', (t) => {
@@ -64,7 +90,7 @@ const lines = (count: number, indent = '  '): string => `${indent}x();\n`.repeat
 
 test('house: functions of more than 60 lines and files of more than 300 say why', (t) => {
   t.deepEqual(house.tooLong(FILES), []);
-  const long = (header: string, indent = '') => `${indent}${header}\n${lines(59)}${indent}}\n`;
+  const long = (header: string, indent = '') => `${indent}${header}\n${lines(59, `${indent}  `)}${indent}}\n`;
   for (const [header, indent] of [
     ['function f() {', ''],
     ['export async function f(): Promise<void> {', ''],
@@ -75,6 +101,23 @@ test('house: functions of more than 60 lines and files of more than 300 say why'
     ['constructor(x: number) {', '  '],
     ['get f() {', '  '],
     ['function f(\n  x: number,\n) {', ''],
+    ['function f(): {\n  x: number;\n} {', ''],
+    ['function f(x: number): Promise<{\n  x: number;\n}> {', ''],
+    ['function f<\n  X extends number,\n>(x: X) {', ''],
+    ['export default function () {', ''],
+    ['const f = function () {', ''],
+    ['const f = async (\n  x: number,\n): Promise<void> => {', ''],
+    ['const f = x(({ y }) => {', ''],
+    ['x.on("y", async (z) => {', '  '],
+    ['return (x) => {', '  '],
+    ['readonly #f = (x: number) => {', '  '],
+    ['f: async (x: number) => {', '  '],
+    ['export const f = () => ({', ''],
+    ['public static async f<X>(\n    x: X,\n  ): Promise<void> {', '  '],
+    ['async [Symbol.asyncDispose]() {', '  '],
+    ["'f'(x: number) {", '  '],
+    ['static {', '  '],
+    ['accessor(x: number) { // no comment hides it', '  '],
   ] as const) {
     t.is(house.tooLong([file('db/x.ts', long(header, indent))]).length, 1, header);
     t.is(
@@ -84,9 +127,21 @@ test('house: functions of more than 60 lines and files of more than 300 say why'
     );
   }
   t.deepEqual(house.tooLong([file('db/x.ts', `function f() {\n${lines(58)}}\n`)]), []);
-  t.deepEqual(house.tooLong([file('db/x.ts', `interface F {\n${lines(90)}}\n`)]), []);
+  const chain = `const f = (x: X) =>\n  x\n${lines(59, '    .')}`;
+  t.is(house.tooLong([file('db/x.ts', `${chain}\nx();\n`)]).length, 1);
+  for (const header of [
+    'interface F {',
+    'const x = {',
+    'class X extends y(z) {',
+    'if (x) {',
+    'const x: Record<X, (y: Y) => Z> = {',
+  ])
+    t.deepEqual(house.tooLong([file('db/x.ts', `${header}\n${lines(90)}}\n`)]), [], header);
+  t.is(house.tooLong([file('db/x.ts', `// Long:\n${long('function f() {')}`)]).length, 1);
+  t.is(house.tooLong([file('db/x.ts', `const why = '// Long: a text';\n${long('function f() {')}`)]).length, 1);
   t.is(house.tooLong([file('db/x.ts', '\n'.repeat(301))]).length, 1);
   t.is(house.tooLong([file('db/x.ts', `// Long: a table.\n${'\n'.repeat(301)}`)]).length, 0);
+  t.is(house.tooLong([file('db/x.ts', `x();\n// Long: a function.\n${'\n'.repeat(301)}`)]).length, 1);
 });
 
 test('house: an id is made of the name of its file, stated once, and known where it is cited', (t) => {
@@ -103,6 +158,9 @@ test('house: an id is made of the name of its file, stated once, and known where
     'test/x.ts cites CALL-2, which no file states',
   ]);
   t.deepEqual(house.unknownIds(stating, [['test/x.ts', `test('${cited}-1: once, in UTF-8')`]]), []);
+  t.is(house.unknownIds(stating, [['docs/x.md', `${cited}S-1 holds`]]).length, 1, 'a name that no file has any more');
+  t.is(house.unknownIds([file('db/call.ts', `// RE${cited}-1. Once.\n`)], []).length, 1);
+  t.is(house.unknownIds([file('db/call.ts', `// ROUTING-${cited}-1. Once.\n`)], []).length, 0);
 });
 
 test('house: comments, texts and pages use the words of the field', (t) => {
@@ -112,6 +170,14 @@ test('house: comments, texts and pages use the words of the field', (t) => {
   t.is(says('/** What is owed. */\n'), 1);
   t.is(says("const x = 'nobody is there';\n"), 1);
   t.is(says('const owed = told; // reckoned\n'), 1);
+  t.is(says('const owed = told; //reckoned\n'), 1);
+  t.is(says("const x = ['a', 'nobody is there'];\n"), 1);
+  t.is(says("const x = 'nobody is there'; // a note\n"), 1);
+  t.is(says('const x = "it\'s owed";\n'), 1);
+  t.is(says(`const x = \`\${y ? 'a' : "it's told"} SOMEBODY \${z}\`;\n`), 2);
+  t.is(says('const x = `a\n  told twice\n`;\n'), 1);
+  t.is(says('x(/* whoever */ y);\n/*\n told\n*/\n'), 2);
+  t.is(says('const x = /[\'"]/; // told\nconst y = a / b; // told\n'), 2);
   t.is(says("// `owed` is a member of the answer.\nconst owed = ['owed'];\n"), 0);
   t.deepEqual(house.bannedWords([], [['README.md', 'a\n```\ntold\n```\nSomebody `told`\n']]), [
     'README.md:5 says "Somebody"',
@@ -120,7 +186,34 @@ test('house: comments, texts and pages use the words of the field', (t) => {
 
 test('house: what is exported is imported somewhere', (t) => {
   t.deepEqual(house.deadExports(FILES, house.readersOfHouse()), []);
-  const files = [file('db/x.ts', 'export function used() {}\nexport type Unused = 1;\n'), file('db/y.ts', 'used();')];
-  t.deepEqual(house.deadExports(files, []), ['db/x.ts exports Unused, which nothing imports']);
-  t.deepEqual(house.deadExports(files, [['test/x.ts', 'type A = Unused']]), []);
+  const dead = (code: string, user = '', reader = '') =>
+    house.deadExports([file('db/x.ts', code), file('db/y.ts', user)], [['test/db/x.test.ts', reader]]);
+  const both = 'export function used() {}\nexport type Unused = 1;\n';
+  t.deepEqual(dead(both, "import { used } from './x.js';"), ['db/x.ts exports Unused, which nothing imports']);
+  t.deepEqual(dead(both, "import { used } from './x.js';", "import type { Unused } from '../../src/db/x.js';"), []);
+  t.deepEqual(dead(both, "import * as x from './x.js';"), []);
+  t.is(
+    dead(both, "import { used } from './x.js';\n// Unused\nconst Unused = 1;").length,
+    1,
+    'the word is not the import',
+  );
+  t.is(dead(both, "import { used, Unused } from './z.js';").length, 2, 'a name of another file');
+  t.is(dead(both, "const { used } = await import('./x.js');").length, 1);
+  for (const code of [
+    'const a = 1;\nexport { a };',
+    "export { a } from './z.js';",
+    "export type { b as a } from './z.js';",
+    'export default 1;',
+    'export default function a() {}',
+    'export const { b: a } = c;',
+    "export * from './z.js';",
+    'export async function* a() {}',
+    'export abstract class a {}',
+    'export const enum a {}',
+  ])
+    t.is(dead(code).length, 1, code);
+  t.deepEqual(dead('export default 1;', "import a from './x.js';"), []);
+  t.deepEqual(dead("export { a } from './z.js';", "export { a as b } from './x.js';"), [
+    'db/y.ts exports b, which nothing imports',
+  ]);
 });

@@ -9,7 +9,7 @@ export class NatsServerMissingError extends Error {
   override readonly name = 'NatsServerMissingError';
 }
 
-export interface Nats {
+interface Nats {
   readonly connection: BrokerConnection;
   readonly url: string;
   readonly token: string | null;

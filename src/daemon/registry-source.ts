@@ -73,17 +73,8 @@ export function createRegistrySource({
       else dbLog.info({ event: 'database_reached' });
     },
   });
-  const live$: RegistryFeed = new Observable((subscriber) => {
-    const stopped = new AbortController();
-    const subscriptions = new Subscription(() => stopped.abort());
-    const begin = (isPrepared: boolean): void => {
-      if (!isPrepared) return;
-      subscriptions.add(stored$.subscribe(subscriber));
-      subscriptions.add(housekeeping());
-    };
-    void prepareSchema(direct, config.migrate, clock, log, stopped.signal).then(begin, (error: Error) => fail(error));
-    return subscriptions;
-  });
+  const prepare = (stopped: AbortSignal) => prepareSchema(direct, config.migrate, clock, log, stopped);
+  const live$ = preparedFeed(prepare, stored$, housekeeping, (error) => fail(error));
   const feed$ = withLastKnown(live$.pipe(tap(() => (isFromFile = false))), {
     path,
     afterMs: SNAPSHOT_FILE_AFTER_MS,
@@ -106,6 +97,26 @@ export function createRegistrySource({
     failed,
     close: kept.close,
   };
+}
+
+/** The stored feed and the housekeeping begin when the schema is as this version needs it; they end with the subscription. */
+function preparedFeed(
+  prepare: (stopped: AbortSignal) => Promise<boolean>,
+  stored$: RegistryFeed,
+  housekeeping: SourceDeps['housekeeping'],
+  onFailure: (error: Error) => void,
+): RegistryFeed {
+  return new Observable((subscriber) => {
+    const stopped = new AbortController();
+    const subscriptions = new Subscription(() => stopped.abort());
+    const begin = (isPrepared: boolean): void => {
+      if (!isPrepared) return;
+      subscriptions.add(stored$.subscribe(subscriber));
+      subscriptions.add(housekeeping());
+    };
+    void prepare(stopped.signal).then(begin, onFailure);
+    return subscriptions;
+  });
 }
 
 function keepingSnapshots(path: string, log: Logger) {

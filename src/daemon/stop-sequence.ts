@@ -15,7 +15,7 @@ import type { Services } from './services.js';
 import type { Wire } from './wire.js';
 
 /** Everything that has to end. */
-export interface Running {
+interface Running {
   readonly system: ActorSystem;
   readonly services: Services;
   readonly wire: Wire;

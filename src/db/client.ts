@@ -27,7 +27,7 @@ export type DatabaseConnection =
     }
   | { readonly kind: 'embedded'; readonly socketDir: string };
 
-export interface ClientOptions {
+interface ClientOptions {
   /** Connections at most. */
   readonly max: number;
   /** False behind a transaction pooler, in which a prepared statement may meet another server connection. */

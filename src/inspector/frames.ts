@@ -55,7 +55,7 @@ export const eventFrame = (stamp: Stamp, event: AnyEventObject, fromItself: bool
 export const snapshotFrame = (stamp: Stamp, event: AnyEventObject, snapshot: AnyMachineSnapshot): string =>
   frame(stamp, { type: '@xstate.snapshot', event: shownEvent(event), snapshot: shownSnapshot(snapshot) });
 
-export type Control =
+type Control =
   /** What this socket watches now; `left_out`: targets beyond the limit. */
   | { control: 'watching'; targets: readonly string[]; left_out: number }
   /** What was not sent since the last such frame: over the rate, merged into a later snapshot, or read too slowly. */

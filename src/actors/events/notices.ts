@@ -15,7 +15,7 @@ import type { PublishEvent } from '../ports/transport.js';
 export const SYSTEM_BREAKER = 'system:breaker';
 export const SYSTEM_REGISTRY = 'system:registry';
 
-export interface Notice {
+interface Notice {
   readonly event: EventKind;
   readonly extensionId: string;
   readonly actor: string;

@@ -38,7 +38,7 @@ export interface CandidateDeps {
 }
 
 /** What one call is asked for. */
-export interface Request {
+interface Request {
   readonly context: Context;
   readonly nowMs: number;
   /** CANDIDATES-4: whether this call is one of those that a default version gets that fails too often. */

@@ -13,7 +13,7 @@ import { isGivenUp, sqlState } from '../database-errors.js';
 import { heldError, LOCK_NOT_AVAILABLE } from './lock-holders.js';
 
 /** For writes that can be tried again: short, so that a held row delays no other write for long. */
-export const LOCK_TIMEOUT_MS = 500;
+const LOCK_TIMEOUT_MS = 500;
 const ATTEMPTS = 3;
 
 const dialect = new PgDialect();

@@ -110,8 +110,6 @@ class IntakeInvocation implements Invocation, Claims, Asked, Told {
   }
 }
 
-export type { IntakeInvocation };
-
 export class Intake {
   #accepted = 0;
   #answered = 0;
