@@ -51,3 +51,25 @@ test('SingleFlight: one run at a time, shared; the next one begins anew, also af
   end();
   t.is(await next, 2);
 });
+
+test('SingleFlight: who must see what happened before the call waits for a run that begins after it', async (t) => {
+  const ends: (() => void)[] = [];
+  const flight = new SingleFlight(async () => {
+    const run = ends.length + 1;
+    await new Promise<void>((resolve) => ends.push(resolve));
+    if (run === 1) throw new Error('the first one fails');
+    return run;
+  });
+  const first = flight.run();
+  const anew = [flight.runAnew(), flight.runAnew()];
+  t.is(ends.length, 1, 'one run at a time');
+  ends[0]?.();
+  await t.throwsAsync(first, { message: 'the first one fails' });
+  const joined = flight.run();
+  t.is(ends.length, 2);
+  ends[1]?.();
+  t.deepEqual(await Promise.all([...anew, joined]), [2, 2, 2]);
+  const alone = flight.runAnew();
+  ends[2]?.();
+  t.is(await alone, 3);
+});

@@ -69,7 +69,7 @@ export class HealthBoard {
   /** HEALTH-BOARD-1, HEALTH-BOARD-2. */
   async list(selection: HealthSelection): Promise<HealthList> {
     this.#keep();
-    await this.#refreshing.run();
+    await this.#refreshing.runAnew();
     const result: { list: HealthList | null } = { list: null };
     await this.#inSlices(this.#listing(selection, result));
     if (result.list === null) throw new Error('a list of health was not made to its end');
@@ -116,7 +116,12 @@ export class HealthBoard {
     for (let left = changes.size; left > 0; left--) {
       const runtime = changes.take();
       if (runtime === undefined) return;
-      this.#show(runtime);
+      try {
+        this.#show(runtime);
+      } catch (error) {
+        changes.queue(runtime);
+        throw error;
+      }
       yield;
     }
   }
@@ -147,7 +152,8 @@ export class HealthBoard {
       if (i % PER_STEP === 0) yield;
       const id = ids[i] as string;
       const runtime = this.deps.runtimes.get(id);
-      const shown = this.#shown.get(id) ?? (runtime === undefined ? null : this.#show(runtime));
+      // One that was removed is in `#ids` until its actors are stopped.
+      const shown = runtime === undefined ? null : (this.#shown.get(id) ?? this.#show(runtime));
       if (shown === null) continue;
       summary.add(shown);
       if (unhealthy && isHealthy(shown.enabled, shown.health.circuit_breaker_state)) continue;

@@ -184,3 +184,55 @@ test('an extension whose health cannot be read fails the list with its error, an
   view.extension = extension;
   t.is((await world.core.health.list({})).extensions.length, 2);
 });
+
+/** Makes each look at the clock take 1 ms, so that each step is a slice: lists are made in many turns, one with each `advance(0)`. */
+function slowed(world: ActorWorld): void {
+  const { now } = world.clock;
+  let looks = 0;
+  (world.clock as { now: () => number }).now = () => now.call(world.clock) + looks++;
+}
+
+test('HEALTH-BOARD-2: a list that is asked for while another is made shows what happened before the question', async (t) => {
+  const world = running(['a', 'b', 'c', 'd']);
+  await world.core.health.list({});
+  for (const id of ['a', 'b', 'c', 'd']) world.callEnding(id, 0);
+  slowed(world);
+  const first = world.core.health.list({});
+  world.clock.advance(0);
+  const a = runtimeOf(world, 'a');
+  t.is(a.dirtyFor, 0, 'it was made for the first list');
+  world.callEnding('a', 0);
+  const second = world.core.health.list({});
+  for (let i = 0; i < 40; i++) {
+    world.clock.advance(0);
+    await settle();
+  }
+  const successes = async (list: typeof first): Promise<number[]> =>
+    (await list).extensions.map((json) => JSON.parse(json).health.success_count);
+  t.is((await successes(first)).length, 4);
+  t.deepEqual(await successes(second), [2, 1, 1, 1]);
+});
+
+test('HEALTH-BOARD-2: an extension that no call reaches any more is in no list, also while its actors are being stopped', async (t) => {
+  const world = running(['a', 'b']);
+  await world.core.health.list({});
+  world.core.supervisor.runtimes.delete('a');
+  t.deepEqual(
+    (await reportOf(world)).extensions.map(({ id }) => id),
+    ['b'],
+  );
+});
+
+test('an extension whose health could not be read once is as it is now in the next list', async (t) => {
+  const world = running(['a', 'b']);
+  await world.core.health.list({});
+  world.callEnding('a', 0);
+  const { view } = world.core;
+  const extension = view.extension.bind(view);
+  view.extension = () => {
+    throw new Error('a bug');
+  };
+  await t.throwsAsync(() => world.core.health.list({}), { message: 'a bug' });
+  view.extension = extension;
+  await isTrue(t, world);
+});
