@@ -259,7 +259,7 @@ export function unknownIds(files, readers) {
 /** Words that a reader of another project's documentation would not search for; ARCHITECTURE.md has those that are used instead. */
 const BANNED = /\b(told|whoever|somebody|nobody|reckon(?:s|ed|ing)?|owe[sd]?)\b/gi;
 
-/** Prose of a source file: its comments, and texts of several words. @returns {[line: number, text: string][]} */
+/** Prose of a source file: its comments and texts, but for the member `owed` of answers. @returns {[line: number, text: string][]} */
 function proseOf({ code, parts }) {
   return parts
     .map(({ kind, start, end }) => ({
@@ -267,7 +267,7 @@ function proseOf({ code, parts }) {
       text: code.slice(start, end),
       line: code.slice(0, start).split('\n').length,
     }))
-    .filter(({ kind, text }) => kind === 'comment' || /\s/.test(text))
+    .filter(({ kind, text }) => kind === 'comment' || text !== 'owed')
     .flatMap(({ text, line }) => text.split('\n').map((one, at) => [line + at, one]));
 }
 

@@ -172,6 +172,7 @@ test('house: comments, texts and pages use the words of the field', (t) => {
   t.is(says('const owed = told; // reckoned\n'), 1);
   t.is(says('const owed = told; //reckoned\n'), 1);
   t.is(says("const x = ['a', 'nobody is there'];\n"), 1);
+  t.is(says("const x = who ?? 'Somebody';\n"), 1);
   t.is(says("const x = 'nobody is there'; // a note\n"), 1);
   t.is(says('const x = "it\'s owed";\n'), 1);
   t.is(says(`const x = \`\${y ? 'a' : "it's told"} SOMEBODY \${z}\`;\n`), 2);

@@ -229,7 +229,7 @@ export class ActorSystem {
         const target = runtime.defaultService?.target;
         return target === undefined ? {} : { ...this.view.target(runtime, target) };
       },
-      isHeld: (id) => this.operator.owes(id),
+      isHeld: (id) => this.operator.hasPending(id),
       newId: () => newId('change'),
       log: this.#logOf('auto_manager'),
     });

@@ -19,7 +19,7 @@ export function daemonNumbers({ system, services, wire, readiness }: NumberSourc
   const { total, enabled, healthy, unhealthy } = system.view.counts();
   const { last } = system.aggregate;
   const counts = intake.counts();
-  const owed = replies.counts();
+  const answers = replies.counts();
   const notices = webhooks.counts();
   return {
     extension_registry_ready: readiness.ready ? 1 : 0,
@@ -36,16 +36,16 @@ export function daemonNumbers({ system, services, wire, readiness }: NumberSourc
     extension_registry_requests_total: counts.accepted,
     extension_registry_errors_total: Object.fromEntries(counts.refused),
     extension_registry_requests_not_accepted_total: counts.notAccepted + (admin?.notAccepted ?? 0),
-    extension_registry_replies_owed: owed.owed,
-    extension_registry_replies_dropped_total: owed.dropped,
+    extension_registry_replies_owed: answers.pending,
+    extension_registry_replies_dropped_total: answers.dropped,
     extension_registry_events_dropped_total: events.dropped(),
     extension_registry_webhooks_waiting: notices.waiting,
     extension_registry_webhooks_delivered_total: notices.delivered,
     extension_registry_webhooks_failed_total: notices.failed,
     extension_registry_webhooks_dropped_total: notices.dropped,
-    extension_registry_auto_changes_owed: system.autoManager.owed,
-    extension_registry_verbs_owed: system.operator.owed,
-    extension_registry_audit_facts_owed: system.audit.owed,
+    extension_registry_auto_changes_owed: system.autoManager.pending,
+    extension_registry_verbs_owed: system.operator.pending,
+    extension_registry_audit_facts_owed: system.audit.pending,
     extension_registry_audit_facts_dropped_total: system.audit.dropped,
     extension_registry_health_rows_dropped_total: system.writer.dropped,
   };

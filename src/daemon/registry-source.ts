@@ -79,10 +79,10 @@ export function createRegistrySource({
     path,
     afterMs: SNAPSHOT_FILE_AFTER_MS,
     wallClock: Date.now,
-    onLooked: (file) => {
+    onFileRead: (file) => {
       isFromFile = file.kind === 'found';
       if (file.kind === 'found') startedFrom = file.snapshot.position ?? null;
-      logLook(path, file, dbLog);
+      logFileRead(path, file, dbLog);
     },
   });
   return {
@@ -137,9 +137,9 @@ function keepingSnapshots(path: string, log: Logger) {
   };
 }
 
-type Looked = Parameters<Parameters<typeof withLastKnown>[1]['onLooked']>[0];
+type FileRead = Parameters<Parameters<typeof withLastKnown>[1]['onFileRead']>[0];
 
-function logLook(path: string, file: Looked, log: Logger): void {
+function logFileRead(path: string, file: FileRead, log: Logger): void {
   if (file.kind === 'found') {
     const saved_at = new Date(file.savedAtMs).toISOString();
     log.warn({ event: 'registry_from_snapshot_file', path, saved_at, extensions: file.snapshot.entries.length });

@@ -4,8 +4,8 @@
 // HUB-2. Frames are sent at most every FLUSH_MS; between two flushes all targets together keep at most FLUSH_BUDGET items and
 //     the last snapshot of each.
 // HUB-3. A viewer that reads too slowly is skipped, and gets every target as it is then once it has caught up.
-// HUB-4. What a viewer was not sent is counted and reported to it, at most once per LOOK_MS, if it asked for control frames.
-// HUB-5. A selection is looked at again every LOOK_MS: it follows extensions and versions that come, go and come back.
+// HUB-4. What a viewer was not sent is counted and reported to it, at most once per RESELECT_MS, if it asked for control frames.
+// HUB-5. The targets of a selection are computed again every RESELECT_MS: it follows extensions and versions that are added, removed and added again.
 // HUB-6. Closing ends every viewer with 1001 immediately and detaches from every target.
 import type { InspectionSource, WatchableTarget } from '../actors/ports/api.js';
 import type { Clock, WallClock } from '../actors/ports/clock.js';
@@ -31,7 +31,7 @@ interface HubDeps {
 
 export const FLUSH_MS = 50;
 export const FLUSH_BUDGET = 100;
-export const LOOK_MS = 1000;
+export const RESELECT_MS = 1000;
 /** Targets of one viewer. */
 export const MAX_TARGETS = 200;
 export const MAX_VIEWERS = 16;
@@ -48,7 +48,8 @@ class Subscriber {
   readonly dropped = new Map<string, Dropped>();
   /** Watches it has missed something of. */
   readonly missed = new Set<Watch>();
-  told = '';
+  /** The control frame that it got last. */
+  control = '';
 
   constructor(
     readonly viewer: Viewer,
@@ -81,7 +82,7 @@ class Subscriber {
   }
 
   /** HUB-4. */
-  tellDropped(): void {
+  reportDropped(): void {
     if (this.isBehind || !this.selection.control) return;
     for (const [target, { events, snapshots }] of this.dropped)
       this.viewer.send(controlFrame({ control: 'dropped', target, events, snapshots }));
@@ -102,7 +103,7 @@ export class InspectionHub {
   readonly #budget: Budget = { left: FLUSH_BUDGET };
   readonly #watchDeps: WatchDeps;
   #flushing: unknown = null;
-  #looking: unknown = null;
+  #reselecting: unknown = null;
   #isClosed = false;
 
   constructor(deps: HubDeps) {
@@ -137,7 +138,7 @@ export class InspectionHub {
     const subscriber = new Subscriber(viewer, selection);
     this.#subscribers.add(subscriber);
     this.#select(subscriber);
-    this.#lookLater();
+    this.#reselectLater();
     this.#deps.log.info({ event: 'inspection_started', targets: subscriber.watches.size });
     return () => {
       if (!this.#subscribers.has(subscriber)) return;
@@ -186,8 +187,8 @@ export class InspectionHub {
     for (const watch of subscriber.watches) if (!wanted.has(watch.target)) this.#leave(subscriber, watch);
     const targets = selected.map((target) => `${target.extensionId}@${target.version}`);
     const control = controlFrame({ control: 'watching', targets, left_out: leftOut });
-    if (control !== subscriber.told && subscriber.selection.control) subscriber.viewer.send(control);
-    subscriber.told = control;
+    if (control !== subscriber.control && subscriber.selection.control) subscriber.viewer.send(control);
+    subscriber.control = control;
     for (const target of selected) this.#join(subscriber, target);
   }
 
@@ -222,9 +223,9 @@ export class InspectionHub {
     if (this.#subscribers.size > 0) return;
     const { clock } = this.#deps;
     clock.clearTimeout(this.#flushing);
-    clock.clearTimeout(this.#looking);
+    clock.clearTimeout(this.#reselecting);
     this.#flushing = null;
-    this.#looking = null;
+    this.#reselecting = null;
     this.#budget.left = FLUSH_BUDGET;
   }
 
@@ -246,18 +247,18 @@ export class InspectionHub {
     if (batch !== null) for (const subscriber of subscribers) subscriber.deliver(watch, batch);
   }
 
-  #lookLater(): void {
-    this.#looking ??= this.#deps.clock.setTimeout(() => this.#look(), LOOK_MS);
+  #reselectLater(): void {
+    this.#reselecting ??= this.#deps.clock.setTimeout(() => this.#reselect(), RESELECT_MS);
   }
 
-  #look(): void {
-    this.#looking = null;
+  #reselect(): void {
+    this.#reselecting = null;
     this.#flush();
     for (const subscriber of this.#subscribers) {
       this.#select(subscriber);
-      subscriber.tellDropped();
+      subscriber.reportDropped();
     }
-    this.#lookLater();
+    this.#reselectLater();
   }
 }
 

@@ -126,22 +126,22 @@ export class Requester {
     timeoutMs: number,
     listener: AttemptListener,
   ): void {
-    if (this.#isClosed || !this.connection.connected) return this.#tell(listener, 'disconnected', null);
+    if (this.#isClosed || !this.connection.connected) return this.#notify(listener, 'disconnected', null);
     // Without an inbox of ours a reply could not arrive.
-    if (!route.sendable || this.#inbox.denied) return this.#tell(listener, 'not_permitted', null);
+    if (!route.sendable || this.#inbox.denied) return this.#notify(listener, 'not_permitted', null);
     const size = block.length + body.length;
     if (!this.connection.isLimitKnownFor(size)) {
       // REQUESTER-9.
       const again = () => this.#publish(route, block, body, isCheck, sentMs, timeoutMs, listener);
       return void this.connection.learnLimit().then(again);
     }
-    if (size > this.connection.maxPayload) return this.#tell(listener, 'too_large', null);
+    if (size > this.connection.maxPayload) return this.#notify(listener, 'too_large', null);
     const entry = this.#free.pop() ?? this.#grow();
     const check = this.randomHex(CHECK_DIGITS);
     entry.check = check;
     if (!this.connection.publish(route.subject, this.#base + entry.prefix + check, block, body)) {
       this.#free.push(entry);
-      return this.#tell(listener, 'disconnected', null);
+      return this.#notify(listener, 'disconnected', null);
     }
     entry.listener = listener;
     entry.route = route;
@@ -258,7 +258,7 @@ export class Requester {
     if (this.connection.isLimitKnownFor(headerBytes + reply.body.length + ADDED_HEADER_BYTES))
       return this.#end(entry, 'reply', reply);
     const listener = this.#release(entry);
-    void this.connection.learnLimit().then(() => this.#tell(listener, 'reply', reply));
+    void this.connection.learnLimit().then(() => this.#notify(listener, 'reply', reply));
   }
 
   /** The entry whose attempt this subject answers; null if none waits for it (REQUESTER-1, REQUESTER-5). */
@@ -281,14 +281,14 @@ export class Requester {
       (entry) => entry.listener !== null && (subject === null || entry.route?.subject === subject),
     );
     const checks = ended.map((entry) => entry.check);
-    // A listener may start further attempts, also in a entry that has just been freed.
+    // A listener may start further attempts, also in an entry that has just been freed.
     ended.forEach((entry, i) => {
       if (entry.listener !== null && entry.check === checks[i]) this.#end(entry, end, null);
     });
   }
 
   #end(entry: PendingRequest, end: AttemptEnd, reply: Reply | null): void {
-    this.#tell(this.#release(entry), end, reply);
+    this.#notify(this.#release(entry), end, reply);
   }
 
   /** REQUESTER-1: the listener of the attempt, which no longer waits for an end. */
@@ -300,7 +300,7 @@ export class Requester {
     return listener;
   }
 
-  #tell(listener: AttemptListener, end: AttemptEnd, reply: Reply | null): void {
+  #notify(listener: AttemptListener, end: AttemptEnd, reply: Reply | null): void {
     try {
       listener.attemptEnded(end, reply);
     } catch (error) {

@@ -86,7 +86,7 @@ test('FM 57: a database that never answers delays no verdict, no event and no ca
   for (let i = 0; i < 2; i++) world.callEnding('a', 0);
   t.is(stateOf(world), 'closed');
   t.deepEqual(world.kinds(), ['circuit_opened', 'circuit_half_opened', 'circuit_closed']);
-  t.true(world.core.autoManager.owed <= 1, 'only the latest wish is owed');
+  t.true(world.core.autoManager.pending <= 1, 'only the latest wish is owed');
 });
 
 test('FM 54: two thousand extensions that come, are called and go leave no series, no timer and no target behind', async (t) => {
@@ -106,7 +106,7 @@ test('FM 54: two thousand extensions that come, are called and go leave no serie
     t.is(world.core.supervisor.runtimes.size, 0);
     t.is(world.clock.armed, idle, 'its breakers have taken their timers along');
     await settle();
-    t.is(world.core.autoManager.owed, 0);
+    t.is(world.core.autoManager.pending, 0);
   }
 });
 

@@ -96,7 +96,7 @@ test.serial('what a person enables while no daemon runs is not disabled for what
 });
 
 testOnPostgres(
-  'PostgreSQL stops and starts: verbs of the breaker are in force at once, written later, and void where somebody decided since',
+  'PostgreSQL stops and starts: verbs of the breaker are in force at once, written later, and void where an operator decided since',
   async (t, database) => {
     if (database.connection.kind !== 'url') return t.fail();
     const server = await TestServer.start();

@@ -3,10 +3,10 @@ import {
   CLOSE,
   FLUSH_BUDGET,
   FLUSH_MS,
-  LOOK_MS,
   MAX_BUFFERED_BYTES,
   MAX_TARGETS,
   MAX_VIEWERS,
+  RESELECT_MS,
 } from '../../src/inspector/hub.js';
 import { createLogger } from '../../src/telemetry/log.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
@@ -121,7 +121,7 @@ test('FRAMES-3: control frames are sent to viewers that ask for them', (t) => {
     ['actor closed', 'snapshot closed'].map((line) => line.replace('closed', '{"closed":"steady"}')),
   );
   for (let i = 0; i < 50; i++) world.calls('a', 1);
-  world.clock.advance(2 * LOOK_MS);
+  world.clock.advance(2 * RESELECT_MS);
   t.true(viewer.taken().every((frame) => frame.control === undefined));
 });
 
@@ -264,11 +264,11 @@ test('WATCH-2, HUB-4: of a flood some events go out, the last snapshot always do
   t.true(events >= 5 && frames.length <= 11, `${frames.length} frames`);
   t.is(frames.filter((frame) => frame.type === '@xstate.snapshot').length, 1);
   t.like(frames.at(-1)?.snapshot?.context.window, { failures: 1000 });
-  world.clock.advance(LOOK_MS);
+  world.clock.advance(RESELECT_MS);
   const told = viewer.taken();
   t.is(sum(told, 'events') + events, 1000);
   t.is(sum(told, 'snapshots') + 1, 1000);
-  world.clock.advance(5 * LOOK_MS);
+  world.clock.advance(5 * RESELECT_MS);
   t.deepEqual(viewer.taken(), [], 'told once');
 });
 
@@ -309,11 +309,11 @@ test('HUB-3, HUB-4: a slow reader is skipped, told what it missed, and shown the
   quick.taken();
   slow.bufferedBytes = MAX_BUFFERED_BYTES + 1;
   world.calls('a', 5, 500);
-  world.clock.advance(10 * LOOK_MS);
+  world.clock.advance(10 * RESELECT_MS);
   t.deepEqual(slow.taken(), []);
   t.is(told(quick.taken()).filter((line) => line === 'snapshot open').length, 1);
   slow.bufferedBytes = 0;
-  world.clock.advance(LOOK_MS);
+  world.clock.advance(RESELECT_MS);
   const frames = slow.taken();
   t.deepEqual(told(frames).slice(0, 2), ['actor open', 'snapshot open']);
   t.deepEqual(

@@ -12,7 +12,7 @@ const LIMIT = 10_000;
 const BATCH = 500;
 
 export class AuditTrail {
-  #owed: AuditFact[] = [];
+  #pending: AuditFact[] = [];
   readonly #writing = new SingleFlight(() => this.#writeAll());
   dropped = 0;
 
@@ -23,14 +23,14 @@ export class AuditTrail {
     private readonly newId: () => string,
   ) {}
 
-  get owed(): number {
-    return this.#owed.length;
+  get pending(): number {
+    return this.#pending.length;
   }
 
   readonly add = (fact: Omit<AuditFact, 'id'>): void => {
-    this.#owed.push({ id: this.newId(), ...fact });
-    if (this.#owed.length > LIMIT) {
-      this.#owed.shift();
+    this.#pending.push({ id: this.newId(), ...fact });
+    if (this.#pending.length > LIMIT) {
+      this.#pending.shift();
       this.dropped++;
     }
     void this.flush();
@@ -42,16 +42,16 @@ export class AuditTrail {
   }
 
   async #writeAll(): Promise<void> {
-    while (this.#owed.length > 0) {
-      const batch = this.#owed.slice(0, BATCH);
+    while (this.#pending.length > 0) {
+      const batch = this.#pending.slice(0, BATCH);
       try {
         await this.write(batch);
       } catch (error) {
-        this.log.warn({ event: 'audit_write_delayed', owed: this.#owed.length, error: String(error) });
+        this.log.warn({ event: 'audit_write_delayed', owed: this.#pending.length, error: String(error) });
         return;
       }
       const written = new Set(batch);
-      this.#owed = this.#owed.filter((fact) => !written.has(fact));
+      this.#pending = this.#pending.filter((fact) => !written.has(fact));
     }
   }
 }

@@ -93,7 +93,7 @@ export class InstanceStatuses {
   }
 
   /** INSTANCE-STATUS-2. The pending row of one instance, null if there is none; it counts as being written from then on. */
-  owed(
+  takePending(
     extensionId: string,
     instanceId: string,
     endpoints: readonly Endpoint[],

@@ -26,7 +26,7 @@ import type { ApplyAutoChange, AutoChange } from '../ports/storage.js';
 import type { DisableGuard } from './disable-guard.js';
 
 export class AutoManager {
-  readonly #owed = new Map<string, AutoChange>();
+  readonly #pending = new Map<string, AutoChange>();
   /** AUTO-MANAGER-6. By the extension's id. */
   readonly #waiting = new Map<string, 'damped' | 'braked'>();
   /** AUTO-MANAGER-5. Runtimes whose breaker was not closed here since their row was last enabled. */
@@ -58,8 +58,8 @@ export class AutoManager {
     this.#held = new HeldRows(deps.clock, deps.log);
   }
 
-  get owed(): number {
-    return this.#owed.size;
+  get pending(): number {
+    return this.#pending.size;
   }
 
   /** Called after each transition of the default target and each change of the row; asking twice changes nothing. */
@@ -77,13 +77,13 @@ export class AutoManager {
     if (change === 'damped') this.#waiting.set(runtime.id, change);
     else this.#waiting.delete(runtime.id);
     if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#maySwitchOn(runtime))) {
-      this.#owed.delete(runtime.id);
+      this.#pending.delete(runtime.id);
       return;
     }
     const { revision, uid = null } = runtime.extension;
     const reason =
       change === 'auto_disable' ? `circuit opened: ${target.lastTrip?.reason ?? 'restored'}` : 'circuit closed';
-    this.#owed.set(runtime.id, { id: this.deps.newId(), extension_id: runtime.id, uid, change, revision, reason });
+    this.#pending.set(runtime.id, { id: this.deps.newId(), extension_id: runtime.id, uid, change, revision, reason });
     void this.flush();
   }
 
@@ -100,7 +100,7 @@ export class AutoManager {
 
   /** The extension was removed: one of the same id that comes later is another. */
   forget(id: string): void {
-    this.#owed.delete(id);
+    this.#pending.delete(id);
     this.#waiting.delete(id);
     this.#unanswered.delete(id);
   }
@@ -125,7 +125,7 @@ export class AutoManager {
     // Not within the change that asks for it: a snapshot is weighed as a whole (AUTO-MANAGER-1).
     await null;
     try {
-      this.#held.keep((id) => this.#owed.has(id) || this.#unanswered.has(id));
+      this.#held.keep((id) => this.#pending.has(id) || this.#unanswered.has(id));
       const tried = new Set<string>();
       let isStopped = false;
       for (let id = this.#next(tried); id !== undefined && !isStopped; id = this.#next(tried)) {
@@ -142,8 +142,8 @@ export class AutoManager {
   async #applyOne(id: string): Promise<boolean> {
     try {
       await this.#askForAnswer(id);
-      const owed = this.#owed.get(id);
-      if (owed !== undefined && this.#isDue(owed)) await this.#apply(owed);
+      const change = this.#pending.get(id);
+      if (change !== undefined && this.#isDue(change)) await this.#apply(change);
       this.#held.release(id);
       return true;
     } catch (error) {
@@ -160,37 +160,37 @@ export class AutoManager {
     const result = await this.deps.apply({ ...unanswered, isOnlyAsked: true });
     this.#unanswered.delete(id);
     if (!result.applied) return;
-    if (this.#owed.get(id)?.revision === unanswered.revision) this.#owed.delete(id);
+    if (this.#pending.get(id)?.revision === unanswered.revision) this.#pending.delete(id);
     this.#applied(unanswered, result.revision);
   }
 
-  async #apply(owed: AutoChange): Promise<void> {
-    const { extension_id: id } = owed;
+  async #apply(change: AutoChange): Promise<void> {
+    const { extension_id: id } = change;
     const runtime = this.deps.runtimes.get(id);
-    if (runtime !== undefined) this.#tried.set(runtime, owed.revision);
-    const result = await this.deps.apply(owed).catch((error: unknown) => {
-      if (!(error instanceof HeldError)) this.#unanswered.set(id, owed);
+    if (runtime !== undefined) this.#tried.set(runtime, change.revision);
+    const result = await this.deps.apply(change).catch((error: unknown) => {
+      if (!(error instanceof HeldError)) this.#unanswered.set(id, change);
       throw error;
     });
     // Only what was applied is settled: a newer wish may have come meanwhile.
-    if (this.#owed.get(id) === owed) this.#owed.delete(id);
-    if (result.applied) this.#applied(owed, result.revision);
-    else this.deps.log.info({ event: 'auto_change_stale', ...owed });
+    if (this.#pending.get(id) === change) this.#pending.delete(id);
+    if (result.applied) this.#applied(change, result.revision);
+    else this.deps.log.info({ event: 'auto_change_stale', ...change });
   }
 
   /** To the end of the queue: a change that cannot be written must not delay the others. A newer one replaces it. */
   #delay(id: string, error: unknown): void {
-    const wish = this.#owed.get(id);
+    const wish = this.#pending.get(id);
     if (wish !== undefined) {
-      this.#owed.delete(id);
-      this.#owed.set(id, wish);
+      this.#pending.delete(id);
+      this.#pending.set(id, wish);
     }
     const unanswered = this.#unanswered.get(id);
     if (unanswered !== undefined) {
       this.#unanswered.delete(id);
       this.#unanswered.set(id, unanswered);
     }
-    this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#owed.size, error: String(error) });
+    this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#pending.size, error: String(error) });
   }
 
   /** AUTO-MANAGER-5. */
@@ -201,8 +201,8 @@ export class AutoManager {
   /** Extension whose turn it is; AUTO-MANAGER-7. */
   #next(tried: ReadonlySet<string>): string | undefined {
     let last: string | undefined;
-    for (const [id, owed] of this.#owed) {
-      if (tried.has(id) || !this.#isDue(owed)) continue;
+    for (const [id, change] of this.#pending) {
+      if (tried.has(id) || !this.#isDue(change)) continue;
       if (!this.#held.has(id)) return id;
       last ??= id;
     }
@@ -214,12 +214,12 @@ export class AutoManager {
     return last;
   }
 
-  #isDue(owed: AutoChange): boolean {
-    if (this.deps.isHeld(owed.extension_id)) return false;
-    if (owed.change === 'auto_enable' || !this.deps.disableGuard.holds) return true;
+  #isDue(change: AutoChange): boolean {
+    if (this.deps.isHeld(change.extension_id)) return false;
+    if (change.change === 'auto_enable' || !this.deps.disableGuard.holds) return true;
     // AUTO-MANAGER-1.
-    this.#owed.delete(owed.extension_id);
-    this.#waiting.set(owed.extension_id, 'braked');
+    this.#pending.delete(change.extension_id);
+    this.#waiting.set(change.extension_id, 'braked');
     return false;
   }
 

@@ -31,7 +31,7 @@ const PENDING_MS = 2000;
 /** Ids of an extension's own verbs that are remembered: more than can be on their way at a time. */
 const REMEMBERED = 32;
 
-interface OwedVerb {
+interface PendingVerb {
   readonly command: VerbCommand;
   readonly verb: BreakerVerb;
   /** Of the registry, when it was decided; of a history that replaced that one, the first that was seen. */
@@ -40,7 +40,7 @@ interface OwedVerb {
 
 export class Operator {
   /** By row, in the order of the decisions. */
-  readonly #pending = new Map<string, OwedVerb>();
+  readonly #pending = new Map<string, PendingVerb>();
   /** OPERATOR-4. By extension: resolves when the last write that was asked for is done or given up. */
   readonly #turns = new Map<string, Promise<unknown>>();
   /** By extension: ids of verbs that were sent, so that they are not taken for another operator's. */
@@ -66,11 +66,11 @@ export class Operator {
     this.#held = new HeldRows(deps.clock, deps.log);
   }
 
-  get owed(): number {
+  get pending(): number {
     return this.#pending.size;
   }
 
-  readonly owes = (extensionId: string): boolean => this.#owedOf(extensionId).length > 0;
+  readonly hasPending = (extensionId: string): boolean => this.#pendingOf(extensionId).length > 0;
 
   readonly execute: ExecuteVerb = (order) => {
     const command = commandOf(order, this.deps.newId());
@@ -87,7 +87,7 @@ export class Operator {
 
   /** What is pending was decided on a registry that no longer exists: it counts as decided on this one, and is the latest decision. */
   startNewHistory(revision: number): void {
-    for (const owed of this.#pending.values()) owed.revision = revision;
+    for (const pending of this.#pending.values()) pending.revision = revision;
   }
 
   /** Writes what is pending; accepts nothing more that could only be queued, and reports what is lost. */
@@ -99,14 +99,14 @@ export class Operator {
   }
 
   async #flushAll(): Promise<void> {
-    for (const id of this.#sent.keys()) if (!this.deps.runtimes.has(id) && !this.owes(id)) this.#sent.delete(id);
+    for (const id of this.#sent.keys()) if (!this.deps.runtimes.has(id) && !this.hasPending(id)) this.#sent.delete(id);
     this.#held.keep((row) => this.#pending.has(row));
     // OPERATOR-5. What is held comes last.
     const rows = [...this.#pending].sort(([a], [b]) => Number(this.#held.has(a)) - Number(this.#held.has(b)));
-    for (const [row, owed] of rows) {
-      const id = owed.command.extension_id;
+    for (const [row, pending] of rows) {
+      const id = pending.command.extension_id;
       const error = await this.#inTurn(id, (deadlineMs) =>
-        this.#until(deadlineMs, this.#writeOwed(row, owed, deadlineMs)).catch((reason: Error) => reason),
+        this.#until(deadlineMs, this.#writePending(row, pending, deadlineMs)).catch((reason: Error) => reason),
       );
       if (error === undefined) {
         this.#held.release(row);
@@ -118,9 +118,9 @@ export class Operator {
         continue;
       }
       // To the end: a verb that cannot be written must not delay those of other extensions.
-      if (this.#pending.get(row) === owed) {
+      if (this.#pending.get(row) === pending) {
         this.#pending.delete(row);
-        this.#pending.set(row, owed);
+        this.#pending.set(row, pending);
       }
       this.deps.log.warn({ event: 'verb_delayed', owed: this.#pending.size, error: String(error) });
       return;
@@ -133,9 +133,9 @@ export class Operator {
     const runtime = this.deps.runtimes.get(id);
     const scope = runtime === undefined ? 'none' : scopeOf(runtime.extension, command.version);
     // Of the same row the later verb replaces the earlier one, but only if both concern the breaker.
-    for (const [row, owed] of this.#owedOf(id))
-      if (scope === 'none' || owed.command.version !== scope.version || !isBreakerVerb(command.verb))
-        await this.#writeOwed(row, owed, deadlineMs);
+    for (const [row, pending] of this.#pendingOf(id))
+      if (scope === 'none' || pending.command.version !== scope.version || !isBreakerVerb(command.verb))
+        await this.#writePending(row, pending, deadlineMs);
     const result = await this.#send(command, deadlineMs);
     if (result.kind === 'applied') this.#written(command, result, this.deps.clock.now() >= deadlineMs);
     return result;
@@ -161,23 +161,23 @@ export class Operator {
     this.deps.onChanged(runtime);
   }
 
-  async #writeOwed(row: string, owed: OwedVerb, deadlineMs: number): Promise<void> {
-    const { command, revision } = owed;
-    if (this.#pending.get(row) !== owed) return;
+  async #writePending(row: string, pending: PendingVerb, deadlineMs: number): Promise<void> {
+    const { command, revision } = pending;
+    if (this.#pending.get(row) !== pending) return;
     const after = this.#sent.get(command.extension_id) ?? [];
     const result = await this.#send(
       { ...command, decidedEarlier: { revision, after } },
       Math.min(deadlineMs, this.deps.clock.now() + PENDING_MS),
     );
     if (result.kind === 'applied') this.#written(command, result, true);
-    else if (this.#pending.get(row) === owed) this.#void(row, owed, result);
+    else if (this.#pending.get(row) === pending) this.#supersede(row, pending, result);
   }
 
   /** OPERATOR-3. */
-  #void(row: string, { command }: OwedVerb, result: VerbResult): void {
+  #supersede(row: string, { command }: PendingVerb, result: VerbResult): void {
     const { extension_id, version, verb, actor, reason } = command;
     this.#pending.delete(row);
-    const why = result.kind === 'void' ? `${result.by ?? 'somebody'} decided ${result.action} since` : result.kind;
+    const why = result.kind === 'void' ? `${result.by ?? 'an operator'} decided ${result.action} since` : result.kind;
     this.deps.notices.publish({
       event: 'verb_void',
       extensionId: extension_id,
@@ -233,7 +233,7 @@ export class Operator {
     }
   }
 
-  #owedOf(extensionId: string): [string, OwedVerb][] {
+  #pendingOf(extensionId: string): [string, PendingVerb][] {
     return [...this.#pending].filter(([, { command }]) => command.extension_id === extensionId);
   }
 

@@ -31,7 +31,7 @@ export class InstanceStatusWriter {
   }
 
   async #write(): Promise<void> {
-    const rows = this.#owed();
+    const rows = this.#takePending();
     if (rows.length === 0) return;
     const held = await this.deps.write(rows).catch((error: unknown) => {
       this.deps.log.warn({ event: 'instance_status_delayed', rows: rows.length, error: String(error) });
@@ -52,14 +52,14 @@ export class InstanceStatusWriter {
     }
   }
 
-  #owed(): InstanceStatusRow[] {
+  #takePending(): InstanceStatusRow[] {
     const { runtimes, clock, minSuccessRate } = this.deps;
     const nowMs = clock.now();
     const rows: InstanceStatusRow[] = [];
     for (const runtime of runtimes.values())
       for (const instance of runtime.extension.instances) {
         const endpoints = runtime.servicesOf(instance).map(({ target }) => target.rotation.at(instance.subject));
-        const row = runtime.instanceStatuses.owed(runtime.id, instance.id, endpoints, minSuccessRate, nowMs);
+        const row = runtime.instanceStatuses.takePending(runtime.id, instance.id, endpoints, minSuccessRate, nowMs);
         if (row !== null) rows.push(row);
       }
     return rows;

@@ -50,7 +50,7 @@ export interface CallDeps {
 
 /** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
 const SHORTER_MS = 0.5;
-const NOBODY: readonly string[] = [];
+const NO_SUBJECTS: readonly string[] = [];
 const isTrial = (target: Target): boolean => target.measured.isTrialDue();
 const ignore = (): void => undefined;
 
@@ -237,7 +237,7 @@ export class Call implements AttemptListener {
     const { subject } = this.#route;
     this.#note(why, subject);
     if (nowMs >= this.#deadline || this.#gate !== null || this.#renewService() !== null) return false;
-    const absent = this.#tried.absent ?? NOBODY;
+    const absent = this.#tried.absent ?? NO_SUBJECTS;
     const { pool } = this.#service;
     const others = pool?.hasOutside(why === 'failed' ? [...absent, subject] : absent);
     return others === true && this.#trySend(nowMs, null) === null;
@@ -267,7 +267,7 @@ export class Call implements AttemptListener {
   }
 
   #note(what: keyof Tried, subject: string): void {
-    this.#tried = { ...this.#tried, [what]: [...(this.#tried[what] ?? NOBODY), subject] };
+    this.#tried = { ...this.#tried, [what]: [...(this.#tried[what] ?? NO_SUBJECTS), subject] };
   }
 
   readonly #onRetry = (): void => {

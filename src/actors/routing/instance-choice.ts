@@ -21,7 +21,7 @@ export interface Tried {
 }
 
 export const NOTHING_TRIED: Tried = { absent: null, failed: null };
-const NOBODY: readonly string[] = [];
+const NO_SUBJECTS: readonly string[] = [];
 
 interface InstanceChoice {
   /** null: the version has no instances, its subject's queue group is the pool. */
@@ -60,7 +60,7 @@ function pick(
   random: () => number,
   nowMs: number,
 ): Chosen | null {
-  const draw = drawOf(policy, invocation, absent ?? NOBODY, random, nowMs);
+  const draw = drawOf(policy, invocation, absent ?? NO_SUBJECTS, random, nowMs);
   if (failed === null) return pool.pick(draw);
   return pool.pick({ ...draw, avoid: [...failed, ...draw.avoid], mayPanic: false }) ?? pool.pick(draw);
 }

@@ -73,9 +73,9 @@ const problemText = (file: string, problems: readonly string[]): string =>
     ...problems.map((problem) => `  ${problem}`),
   ].join('\n');
 
-type Told = FileDiff & { readonly tooMuch: string | null };
+type ImportReport = FileDiff & { readonly tooMuch: string | null };
 
-function forPeople(diff: Told, { dryRun, prune }: ImportOptions): string {
+function forPeople(diff: ImportReport, { dryRun, prune }: ImportOptions): string {
   const lines = diff.changes.flatMap(changeLines);
   const count = (action: string) => diff.changes.filter((change) => change.action === action).length;
   const counts = [
@@ -89,7 +89,7 @@ function forPeople(diff: Told, { dryRun, prune }: ImportOptions): string {
   return [...lines, `${counts.join(', ')}${end}`, ...warning].map((line) => `${line}\n`).join('');
 }
 
-function forPrograms(diff: Told, { dryRun }: ImportOptions): string {
+function forPrograms(diff: ImportReport, { dryRun }: ImportOptions): string {
   const count = (action: string) => diff.changes.filter((change) => change.action === action).length;
   const summary = {
     create: count('create'),

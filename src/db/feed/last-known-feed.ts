@@ -12,7 +12,7 @@ interface LastKnownOptions {
   readonly afterMs: number;
   readonly wallClock: () => number;
   /** What was found when the time was up: `found` is being used. */
-  readonly onLooked: (file: SnapshotFile) => void;
+  readonly onFileRead: (file: SnapshotFile) => void;
   readonly scheduler?: SchedulerLike;
 }
 
@@ -24,7 +24,7 @@ export function withLastKnown(feed$: RegistryFeed, options: LastKnownOptions): R
         timer(options.afterMs, options.scheduler).pipe(
           mergeMap(() => readSnapshotFile(options.path, options.wallClock())),
           takeUntil(live$),
-          tap(options.onLooked),
+          tap(options.onFileRead),
           mergeMap((file): RegistryUpdate[] => (file.kind === 'found' ? [{ kind: 'snapshot', ...file.snapshot }] : [])),
         ),
       ),

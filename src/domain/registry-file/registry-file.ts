@@ -284,17 +284,17 @@ function refusedByDaemon(
 
 /** REGISTRY-FILE-3. What must be given and is wrong or missing was reported: a valid value takes its place. */
 function columnsOf({ kind, fields }: FileRow, rules: SubjectRules): Readonly<Record<string, unknown>> {
-  const standIn: Readonly<Record<string, Json>> = {
+  const placeholders: Readonly<Record<string, Json>> = {
     type: 'pre',
     subject: [...rules.allowedPrefixes.slice(0, 1), 'none'].join('.'),
   };
   // Of what is too deep for a file, that was reported already.
-  const isTold = (value: unknown): boolean => measure(value, DEEPEST_FIELD) === 'too_deep';
+  const isReported = (value: unknown): boolean => measure(value, DEEPEST_FIELD) === 'too_deep';
   return Object.fromEntries(
     Object.keys(ROW_FIELDS[kind]).map((field) => {
       const given = fields[field];
-      const value = given === undefined || isTold(given) ? undefined : given;
-      return [field, withoutExactNumbers(value ?? defaultOf(kind, field) ?? standIn[field] ?? null)];
+      const value = given === undefined || isReported(given) ? undefined : given;
+      return [field, withoutExactNumbers(value ?? defaultOf(kind, field) ?? placeholders[field] ?? null)];
     }),
   );
 }

@@ -36,7 +36,7 @@ export function fallbacksInForce(rows: Iterable<FallbackRow>, before: Fallbacks 
       id,
       fallback.filter((other) => refused?.has(other) !== true),
     );
-    const told = fallback.flatMap((other) => {
+    const reported = fallback.flatMap((other) => {
       const circle = refused?.get(other);
       if (circle !== undefined) return [`policy.fallback goes in a circle: ${circle.join(' -> ')}`];
       const otherType = byId.get(other)?.type ?? type;
@@ -44,7 +44,7 @@ export function fallbacksInForce(rows: Iterable<FallbackRow>, before: Fallbacks 
         ? []
         : [`policy.fallback must name extensions of type ${type}, ${other} has ${otherType}`];
     });
-    if (told.length > 0) problems.set(id, told);
+    if (reported.length > 0) problems.set(id, reported);
   }
   return { inForce, problems };
 }

@@ -38,9 +38,9 @@ export interface Claims {
 }
 
 /** What the extension is to get of this call. */
-export interface Told {
+export interface ForwardedContext {
   /** Value of a context header; null if it gets none. */
-  told(header: SoughtHeader): string | null;
+  forwarded(header: SoughtHeader): string | null;
 }
 
 const TENANT_KEY = 'tenant_id';
@@ -98,7 +98,7 @@ export class ContextReader {
   }
 
   /** CALLER-CONTEXT-4. Whether an extension gets the tenant of the subject: it is accepted, and no header has precedence. */
-  tellsSubject(text: string): boolean {
+  forwardsSubject(text: string): boolean {
     if (this.#subjectRank === Number.POSITIVE_INFINITY) return false;
     return this.#subjectRank < this.#headerRank || !isGiven(headerIn(text, TENANT_HEADER));
   }
@@ -133,11 +133,11 @@ export class ContextReader {
    * CALLER-CONTEXT-4. The context header that gives the extension another value of `key` than `value`: a body with precedence
    * can contradict it.
    */
-  contradicted(key: string, value: string, extension: Told): SoughtHeader | null {
+  contradicted(key: string, value: string, extension: ForwardedContext): SoughtHeader | null {
     if (!this.#bodyOutranks) return null;
     const header = contextHeader(key);
-    const said = header === null ? null : extension.told(header);
-    return said === null || said === value ? null : header;
+    const sent = header === null ? null : extension.forwarded(header);
+    return sent === null || sent === value ? null : header;
   }
 
   #askBody(key: string, { body, bodyContext }: Claims): ContextAnswer {

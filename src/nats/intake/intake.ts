@@ -25,9 +25,9 @@ import {
   type Claims,
   ContextReader,
   type ContextSettings,
+  type ForwardedContext,
   ReadContext,
   TENANT_HEADER,
-  type Told,
   withoutHeader,
 } from './caller-context.js';
 import { BodyContext } from './context-body.js';
@@ -61,7 +61,7 @@ export interface IntakeCounts {
   readonly processingMs: number;
 }
 
-class IntakeInvocation implements Invocation, Claims, Asked, Told {
+class IntakeInvocation implements Invocation, Claims, Asked, ForwardedContext {
   budgetMs: number | null = null;
   hops = 1;
   headers: CallerHeaders = NO_HEADERS;
@@ -96,7 +96,7 @@ class IntakeInvocation implements Invocation, Claims, Asked, Told {
     return this.intake.context(this, key);
   }
 
-  told(header: SoughtHeader): string | null {
+  forwarded(header: SoughtHeader): string | null {
     if (header === TENANT_HEADER && this.tenantHeader !== '') return this.tenantId;
     return headerIn(`\r\n${this.headers.forwarded}`, header);
   }
@@ -220,7 +220,7 @@ export class Intake {
         details: { direction: 'request', limit_bytes: maxBodyBytes, got_bytes: invocation.body.length },
       };
     const { text, tenantId } = invocation;
-    if (tenantId !== null && this.#context.tellsSubject(text)) invocation.tenantHeader = headerValue(tenantId);
+    if (tenantId !== null && this.#context.forwardsSubject(text)) invocation.tenantHeader = headerValue(tenantId);
     if (text === '') return null;
     const headers = readCallerHeaders(
       text,

@@ -13,12 +13,12 @@ import type { RandomHex } from '../wire/random-hex.js';
 import { saysNoResponders } from '../wire/reply-headers.js';
 import { INBOX_PREFIX } from '../wire/subjects.js';
 
-const MAX_OWED = 10_000;
-const MAX_OWED_BYTES = 32 * 1024 * 1024;
+const MAX_PENDING = 10_000;
+const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 const RETRY_MS = 250;
 const ID_DIGITS = 12;
 
-interface OwedReply {
+interface PendingReply {
   readonly subject: string;
   readonly block: string;
   readonly body: Uint8Array;
@@ -29,13 +29,13 @@ interface OwedReply {
 
 interface ReplyCounts {
   /** Waiting now. */
-  readonly owed: number;
+  readonly pending: number;
   /** Given up: too many, past their deadline, or not fit to be published. */
   readonly dropped: number;
 }
 
 export class Replies {
-  readonly #owed = new Map<number, OwedReply>();
+  readonly #pending = new Map<number, PendingReply>();
   readonly #receipts: BrokerSubscription;
   readonly #receiptBase: string;
   #bytes = 0;
@@ -64,28 +64,28 @@ export class Replies {
       return;
     }
     const size = block.length + body.length;
-    if (this.#owed.size >= MAX_OWED || this.#bytes + size > MAX_OWED_BYTES) this.#dropExpired();
-    if (this.clock.now() >= deadlineMs || this.#owed.size >= MAX_OWED || this.#bytes + size > MAX_OWED_BYTES) {
+    if (this.#pending.size >= MAX_PENDING || this.#bytes + size > MAX_PENDING_BYTES) this.#dropExpired();
+    if (this.clock.now() >= deadlineMs || this.#pending.size >= MAX_PENDING || this.#bytes + size > MAX_PENDING_BYTES) {
       this.#dropped += 1;
       return;
     }
     // A copy: the original is a view that would hold a whole socket buffer.
     const reply = { subject, block, body: Uint8Array.from(body), deadlineMs, sent: false };
-    this.#owed.set(this.#nextId, reply);
+    this.#pending.set(this.#nextId, reply);
     this.#nextId += 1;
     this.#bytes += size;
   }
 
   counts(): ReplyCounts {
-    return { owed: this.#owed.size, dropped: this.#dropped };
+    return { pending: this.#pending.size, dropped: this.#dropped };
   }
 
   /** Drops what is pending. */
   close(): void {
     if (this.#timer !== null) this.clock.clearTimeout(this.#timer);
     this.#timer = null;
-    this.#dropped += this.#owed.size;
-    this.#owed.clear();
+    this.#dropped += this.#pending.size;
+    this.#pending.clear();
     this.#bytes = 0;
     this.#receipts.unsubscribe();
   }
@@ -93,11 +93,11 @@ export class Replies {
   #resend(): void {
     if (!this.connection.connected) return;
     this.#dropExpired();
-    for (const [id, reply] of this.#owed) {
+    for (const [id, reply] of this.#pending) {
       if (reply.sent) this.#forget(id, reply);
       else reply.sent = this.connection.publish(reply.subject, this.#receiptBase + id, reply.block, reply.body);
     }
-    if (this.#timer !== null || this.#owed.size === 0) return;
+    if (this.#timer !== null || this.#pending.size === 0) return;
     this.#timer = this.clock.setTimeout(() => {
       this.#timer = null;
       this.#resend();
@@ -106,21 +106,21 @@ export class Replies {
 
   /** REPLIES-2. */
   #receipt(message: Msg): void {
-    const reply = this.#owed.get(Number(message.subject.slice(this.#receiptBase.length)));
+    const reply = this.#pending.get(Number(message.subject.slice(this.#receiptBase.length)));
     if (reply !== undefined && saysNoResponders(headerText(message), message.data.length)) reply.sent = false;
   }
 
   #dropExpired(): void {
     const now = this.clock.now();
-    for (const [id, reply] of this.#owed) {
+    for (const [id, reply] of this.#pending) {
       if (reply.deadlineMs > now) continue;
       if (!reply.sent) this.#dropped += 1;
       this.#forget(id, reply);
     }
   }
 
-  #forget(id: number, reply: OwedReply): void {
-    this.#owed.delete(id);
+  #forget(id: number, reply: PendingReply): void {
+    this.#pending.delete(id);
     this.#bytes -= reply.block.length + reply.body.length;
   }
 }

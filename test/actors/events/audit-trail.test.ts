@@ -34,7 +34,7 @@ test('AUDIT-TRAIL-1: facts are written in order and once, also those added while
   release();
   await settle();
   t.deepEqual(written, [0, 1, 2, 3, 4, 5]);
-  t.is(trail.owed, 0);
+  t.is(trail.pending, 0);
 });
 
 test('while the database is away at most 10 000 facts wait; beyond that the oldest are dropped and counted', async (t) => {
@@ -50,7 +50,7 @@ test('while the database is away at most 10 000 facts wait; beyond that the olde
   );
   for (let n = 0; n < 10_003; n++) trail.add(fact(n));
   await settle();
-  t.is(trail.owed, 10_000);
+  t.is(trail.pending, 10_000);
   t.is(trail.dropped, 3);
   isAway = false;
   await trail.flush();

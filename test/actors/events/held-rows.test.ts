@@ -124,7 +124,7 @@ for (const isTold of [false, true])
     t.deepEqual(made.kinds(), ['circuit_opened', 'auto_disabled']);
     t.is(made.core.view.autoDisabledTotal(), 1);
     t.like(made.core.view.one('a'), { enabled: false, auto_disabled: true });
-    t.is(made.core.autoManager.owed, 0);
+    t.is(made.core.autoManager.pending, 0);
   });
 
 test('OPERATOR-5: a pending verb whose row is held keeps no other waiting', async (t) => {
@@ -154,7 +154,7 @@ test('OPERATOR-5: a pending verb whose row is held keeps no other waiting', asyn
   isHeld = false;
   await made.pass(1000);
   t.deepEqual(done, ['b', 'c', 'a']);
-  t.is(made.core.operator.owed, 0);
+  t.is(made.core.operator.pending, 0);
 });
 
 test('HEALTH-WRITER-4: when the window of an idle extension is over, its row is written once, without samples', async (t) => {

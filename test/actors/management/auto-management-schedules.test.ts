@@ -235,7 +235,7 @@ test('AUTO-MANAGEMENT-1 to AUTO-MANAGER-6: under any schedule nothing is written
         const { world, rows, offByPerson } = schedule;
         await run(schedule, steps);
         await settleDown(schedule, behaviours);
-        t.is(world.core.autoManager.owed, 0);
+        t.is(world.core.autoManager.pending, 0);
         for (const [id, row] of rows) {
           const extension = world.core.supervisor.runtimes.get(id)?.extension;
           t.like(extension, { enabled: row.enabled, autoDisabled: row.auto_disabled, revision: row.revision });

@@ -91,18 +91,18 @@ test('AUTO-MANAGER-3: where a person disabled it meanwhile, nothing is written a
   );
   await world.pass(5000, 1000);
   t.deepEqual(world.autoChanges, []);
-  t.is(world.core.autoManager.owed, 0);
+  t.is(world.core.autoManager.pending, 0);
 });
 
 test('AUTO-MANAGER-2: while the database is away only the latest wish is owed, and it is applied when it is back', async (t) => {
   const world = new ActorWorld();
   world.isDatabaseAway = true;
   await opened(world);
-  t.is(world.core.autoManager.owed, 1);
+  t.is(world.core.autoManager.pending, 1);
   t.deepEqual(world.kinds(), ['circuit_opened'], 'told at once; auto_disabled only after its commit');
   world.isDatabaseAway = false;
   await world.pass(1000);
-  t.is(world.core.autoManager.owed, 0);
+  t.is(world.core.autoManager.pending, 0);
   t.deepEqual(world.kinds(), ['circuit_opened', 'auto_disabled']);
   t.is(world.audits.length, 1);
 });
@@ -164,7 +164,7 @@ test('AUTO-MANAGER-5: two daemons on one registry do not undo each other: one wh
   world.callEnding('a', 0);
   await world.pass(3000, 500);
   t.deepEqual(world.autoChanges, []);
-  t.is(world.core.autoManager.owed, 0);
+  t.is(world.core.autoManager.pending, 0);
   // The other one enables; what this one disables later is its own to enable.
   world.feed$.next(
     changesOf(3, [registryEntry(extensionRow('a', { switched_by: 'system:auto-manager', revision: 3 }))]),
@@ -258,7 +258,7 @@ test('AUTO-MANAGER-3: a row that was read before its auto_disable was written is
   world.feed$.next(changesOf(2, [registryEntry(extensionRow('a', { switched_by: 'ada' }), { instances })]));
   t.is(reasonOf(world.call('a')), 'circuit_open');
   t.true(world.core.view.one('a')?.auto_disabled);
-  t.is(world.core.autoManager.owed, 0);
+  t.is(world.core.autoManager.pending, 0);
   world.feed$.next(
     changesOf(4, [registryEntry(extensionRow('a', { revision: 4, switched_by: 'ada' }), { instances })]),
   );
@@ -299,7 +299,7 @@ test('AUTO-MANAGEMENT-4: after a trip within a window of the recovery, the next 
   const world = await recoveredTwice(59_000);
   t.deepEqual(changes(world), ['auto_disable', 'auto_enable', 'auto_disable']);
   t.is(world.core.view.one('a')?.health.circuit_breaker_state, 'closed');
-  t.is(world.core.autoManager.owed, 0, 'what has to wait is not owed');
+  t.is(world.core.autoManager.pending, 0, 'what has to wait is not owed');
   await world.pass(59_000, SECOND_MS);
   t.is(world.autoChanges.length, 3);
   await world.pass(1000, SECOND_MS);

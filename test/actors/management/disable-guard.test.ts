@@ -33,7 +33,7 @@ test('AUTO-MANAGER-1: when more than half of the extensions with traffic open, b
   t.is(told(world, 'circuit_opened').length, 8);
   t.is(reasonOf(world.call('e7')), 'circuit_open');
   t.deepEqual(disabled(world), []);
-  t.is(world.core.autoManager.owed, 0);
+  t.is(world.core.autoManager.pending, 0);
   t.true(world.core.disableGuard.isOn);
   t.deepEqual(
     world.events.filter(({ event }) => event === 'mass_failure').map(({ at: _, ...event }) => event),
@@ -131,12 +131,12 @@ test('DISABLE-GUARD-1: what is owed and not yet written when it becomes a mass f
   world.isDatabaseAway = true;
   fail(world, ids(4));
   await settle();
-  t.is(world.core.autoManager.owed, 4);
+  t.is(world.core.autoManager.pending, 4);
   fail(world, ids(4, 4));
   world.isDatabaseAway = false;
   await world.pass(5000, 1000);
   t.deepEqual(world.autoChanges, []);
-  t.is(world.core.autoManager.owed, 0);
+  t.is(world.core.autoManager.pending, 0);
 });
 
 test('DISABLE-GUARD-1: one that was owed in time is written, and none after it', async (t) => {

@@ -281,7 +281,7 @@ test('OPERATOR-1: an owed reset that the feed tells before its answer comes is n
   world.tell();
   release();
   await settle();
-  t.is(world.core.operator.owed, 0);
+  t.is(world.core.operator.pending, 0);
   world.fail(1);
   t.is(world.state, 'open');
 });
@@ -297,13 +297,13 @@ const fromMemory = test.macro<[situation: Situation, verb: Verb, effect: Effect]
     t.like(await world.say(verb), { kind: 'in_force', owed: true, revision: null, breakerState: state });
     const called = world.callEnding('a', 0);
     t.is(called.answers[0] === 'ok' ? 'ok' : reasonOf(called), call);
-    t.is(world.core.operator.owed, 1);
+    t.is(world.core.operator.pending, 1);
     world.change({ metadata: 1 });
     world.tell();
     t.is(world.state, state, 'EFFECTIVE-ROW-2: what is told meanwhile does not undo it');
     world.isDatabaseAway = false;
     await world.pass(1000);
-    t.is(world.core.operator.owed, 0);
+    t.is(world.core.operator.pending, 0);
     t.like(world.verbs.at(-1), { verb, actor: 'admin:ada', reason: 'because' });
     t.not(world.verbs.at(-1)?.decidedEarlier, null);
     const isAuto = verb !== 'reset' && situation === 'auto-disabled';
@@ -332,7 +332,7 @@ test('OPERATOR-2: what changes other rows needs the database, and changes nothin
     t.is(answer.kind, 'database_unavailable');
     t.regex(answer.kind === 'database_unavailable' ? answer.message : '', /needs the database: .*ECONNREFUSED/);
   }
-  t.is(world.core.operator.owed, 0);
+  t.is(world.core.operator.pending, 0);
   t.deepEqual(world.callEnding('a', 0).answers, ['ok']);
 });
 
@@ -350,7 +350,7 @@ test('OPERATOR-2: of each row the latest verb is owed, and they are written in t
   await world.say('isolate', 'v1');
   await world.say('force-closed', 'v2');
   await world.say('release');
-  t.is(world.core.operator.owed, 3);
+  t.is(world.core.operator.pending, 3);
   world.isDatabaseAway = false;
   await world.pass(1000);
   const told = world.verbs.map(({ verb, version }) => `${verb} ${version ?? 'all'}`);
@@ -411,7 +411,7 @@ test('OPERATOR-2: a verb that is told when the database is back goes after what 
     world.verbs.map(({ verb, version }) => `${verb} ${version ?? 'all'}`),
     ['isolate v1', 'release all'],
   );
-  t.is(world.core.operator.owed, 0);
+  t.is(world.core.operator.pending, 0);
 });
 
 test('ACTOR-SYSTEM-1: what is owed is written when the daemon stops', async (t) => {
@@ -438,7 +438,7 @@ test('one verb that cannot be written does not keep the others waiting', async (
   };
   await world.pass(2000);
   t.deepEqual(written, ['b']);
-  t.is(world.core.operator.owed, 1);
+  t.is(world.core.operator.pending, 1);
 });
 
 const ROW: WrittenRow = { enabled: true, autoDisabled: false, breakerOverride: null, breakerResets: 0, revision: 2 };
@@ -452,7 +452,7 @@ const isVoid = test.macro<[what: string, result: VerbResult, reason: RegExp]>({
     world.isDatabaseAway = false;
     world.verb = async () => result;
     await world.pass(1000);
-    t.is(world.core.operator.owed, 0);
+    t.is(world.core.operator.pending, 0);
     const [event] = world.events.filter(({ event }) => event === 'verb_void');
     t.like(event, { extension_id: 'a', actor: 'system:registry' });
     t.regex(event?.reason ?? '', reason);
@@ -477,14 +477,14 @@ test('OPERATOR-4: a database that does not answer counts as away after five seco
   const release = world.hang();
   const isolate = world.say('isolate');
   await world.pass(4900);
-  t.is(world.core.operator.owed, 0);
+  t.is(world.core.operator.pending, 0);
   await world.pass(200);
   t.like(await isolate, { owed: true, override: 'isolated' });
   await world.pass(20_000, 500);
-  t.is(world.core.operator.owed, 1);
+  t.is(world.core.operator.pending, 1);
   release();
   await world.pass(6000, 500);
-  t.is(world.core.operator.owed, 0);
+  t.is(world.core.operator.pending, 0);
   t.is(world.row.revision, 2, 'once');
   t.deepEqual([...new Set(world.verbs.map(({ id }) => id))], ['verb-1']);
   t.is(reasonOf(world.call('a')), 'isolated');
@@ -527,7 +527,7 @@ test('OPERATOR-4: what was written and answered late is in force, and not owed a
   t.like(await isolate, { owed: true });
   release();
   await settle();
-  t.is(world.core.operator.owed, 0);
+  t.is(world.core.operator.pending, 0);
   t.is(world.row.revision, 2);
   t.is(reasonOf(world.call('a')), 'isolated');
 });
@@ -544,7 +544,7 @@ test('OPERATOR-4: a late answer to an earlier verb does not undo a later one tha
   release();
   await settle();
   t.is(world.state, 'half_open');
-  t.is(world.core.operator.owed, 1);
+  t.is(world.core.operator.pending, 1);
   world.isDatabaseAway = false;
   await world.pass(1000);
   t.is(world.row.breaker_override, null);
@@ -626,7 +626,7 @@ test('OPERATOR-2: enable and disable do not drop what is owed of the same row: i
     world.isDatabaseAway = false;
     t.like(await world.say(verb), { kind: 'in_force', owed: false, override: 'isolated' });
     t.is(world.row.breaker_override, 'isolated');
-    t.is(world.core.operator.owed, 0);
+    t.is(world.core.operator.pending, 0);
   }
 });
 

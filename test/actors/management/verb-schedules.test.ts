@@ -119,7 +119,7 @@ function check(t: ExecutionContext, { world, said }: Schedule, about: string): v
   if (runtime === undefined) return t.fail(about);
   const { extension } = runtime;
   const { row, versions } = world;
-  t.is(world.core.operator.owed, 0, `nothing is owed any more, ${about}`);
+  t.is(world.core.operator.pending, 0, `nothing is owed any more, ${about}`);
   t.true(
     said.every(({ end }) => end !== 'under way'),
     `every verb is answered, ${about}`,

@@ -163,9 +163,12 @@ test('LAST-KNOWN-FEED-1: the file is used while the feed is silent, and the feed
   const live$ = new Subject<RegistryUpdate>();
   const told: RegistryUpdate[] = [];
   const looked: SnapshotFile['kind'][] = [];
-  withLastKnown(live$, { path, afterMs: 1, wallClock: () => 0, onLooked: (file) => looked.push(file.kind) }).subscribe(
-    (update) => told.push(update),
-  );
+  withLastKnown(live$, {
+    path,
+    afterMs: 1,
+    wallClock: () => 0,
+    onFileRead: (file) => looked.push(file.kind),
+  }).subscribe((update) => told.push(update));
   await until('the file', () => told.length === 1);
   t.like(told[0], { kind: 'snapshot', revision: 3 });
   live$.next(snapshot(4));
@@ -179,16 +182,19 @@ test('LAST-KNOWN-FEED-1: a feed that answers in time keeps the file out of it', 
   const live$ = new Subject<RegistryUpdate>();
   const told: number[] = [];
   const looked: string[] = [];
-  withLastKnown(live$, { path, afterMs: 20, wallClock: () => 0, onLooked: (file) => looked.push(file.kind) }).subscribe(
-    (update) => told.push(update.revision),
-  );
+  withLastKnown(live$, {
+    path,
+    afterMs: 20,
+    wallClock: () => 0,
+    onFileRead: (file) => looked.push(file.kind),
+  }).subscribe((update) => told.push(update.revision));
   live$.next(snapshot(9));
   const other: string[] = [];
   withLastKnown(new Subject<RegistryUpdate>(), {
     path: `${path}.none`,
     afterMs: 20,
     wallClock: () => 0,
-    onLooked: (file) => other.push(file.kind),
+    onFileRead: (file) => other.push(file.kind),
   }).subscribe(() => t.fail());
   await until('the other one to look', () => other.length === 1);
   t.deepEqual(other, ['none']);

@@ -59,10 +59,10 @@ test('REPLIES-1, REPLIES-2: an answer owed over an outage reaches a caller who c
   await server.kill();
   await until('the disconnect', () => !rig.connection.connected);
   seen[0]?.refuse({ code: 'not_connected', message: 'the connection was lost' });
-  t.is(rig.replies.counts().owed, 1);
+  t.is(rig.replies.counts().pending, 1);
   await server.restart();
   await until('the answer', () => replies.length > 0);
-  await until('the end of the debt', () => rig.replies.counts().owed === 0);
+  await until('the end of the debt', () => rig.replies.counts().pending === 0);
   t.is(replies.length, 1);
   t.is(replies[0]?.headers?.get('Extreg-Error'), 'not_connected');
   t.is(rig.replies.counts().dropped, 0);
@@ -76,11 +76,11 @@ test('REPLIES-1: an answer owed past its deadline is dropped and counted', async
   await until('the disconnect', () => !rig.connection.connected);
   rig.replies.send('_INBOX.a', '', Buffer.from('x'), clock.now() + 1000);
   rig.replies.send('_INBOX.b', '', Buffer.from('x'), clock.now());
-  t.deepEqual(rig.replies.counts(), { owed: 1, dropped: 1 });
+  t.deepEqual(rig.replies.counts(), { pending: 1, dropped: 1 });
   clock.advance(1000);
   await server.restart();
   await until('the reconnect', () => rig.connection.connected);
-  t.deepEqual(rig.replies.counts(), { owed: 0, dropped: 2 });
+  t.deepEqual(rig.replies.counts(), { pending: 0, dropped: 2 });
 });
 
 test('REPLIES-1: owed answers are bounded in number and in bytes', async (t) => {
@@ -91,11 +91,11 @@ test('REPLIES-1: owed answers are bounded in number and in bytes', async (t) => 
   const deadline = systemClock.now() + 60_000;
   const large = Buffer.alloc(1024 * 1024);
   for (let i = 0; i < 40; i += 1) rig.replies.send('_INBOX.a', '', large, deadline);
-  t.deepEqual(rig.replies.counts(), { owed: 32, dropped: 8 });
+  t.deepEqual(rig.replies.counts(), { pending: 32, dropped: 8 });
   rig.replies.close();
-  t.is(rig.replies.counts().owed, 0);
+  t.is(rig.replies.counts().pending, 0);
   for (let i = 0; i < 10_001; i += 1) rig.replies.send('_INBOX.a', '', Buffer.alloc(0), deadline);
-  t.is(rig.replies.counts().owed, 10_000);
+  t.is(rig.replies.counts().pending, 10_000);
 });
 
 test('CONNECTION-2: the first connect may come long after the start, and subscriptions wait for it', async (t) => {
