@@ -93,7 +93,8 @@ export class Operator {
   /** Writes what is pending; accepts nothing more that could only be queued, and reports what is lost. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await this.flush();
+    // A run in flight does not know what became pending after it began.
+    await this.#flushing.runAnew();
     for (const { command } of this.#pending.values())
       this.deps.log.warn({ event: 'verb_lost', ...logged(command), error: 'the daemon stops without the database' });
   }

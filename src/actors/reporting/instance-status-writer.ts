@@ -25,9 +25,9 @@ export class InstanceStatusWriter {
     this.#held = new HeldRows(deps.clock, deps.log);
   }
 
-  /** Writes what is pending; resolves when it is written, or the database is away. */
+  /** Writes what is pending as of now; resolves when it is written, or the database is away. */
   flush(): Promise<void> {
-    return this.#writing.run();
+    return this.#writing.runAnew();
   }
 
   async #write(): Promise<void> {

@@ -423,6 +423,36 @@ test('ACTOR-SYSTEM-1: what is owed is written when the daemon stops', async (t) 
   t.is(world.row.breaker_override, 'isolated');
 });
 
+test('ACTOR-SYSTEM-1: a verb that becomes pending while others are being written is written, too, when the daemon stops', async (t) => {
+  const world = new World();
+  world.feed$.next(changesOf(2, [registryEntry(extensionRow('b'))]));
+  const isolateB = { extensionId: 'b', version: null, verb: 'isolate', reason: 'why', actor: 'admin' } as const;
+  const written: string[] = [];
+  let answer: () => void = () => undefined;
+  const hangs = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const away = async () => Promise.reject(new Error('connect ECONNREFUSED'));
+  const back: typeof world.verb = async (command) => {
+    await hangs;
+    written.push(command.extension_id);
+    return { kind: 'applied', version: null, row: { ...ROW, breakerOverride: 'isolated' } };
+  };
+  world.verb = away;
+  t.like(await world.say('isolate'), { owed: true });
+  world.verb = back;
+  void world.core.operator.flush();
+  await settle();
+  world.verb = away;
+  t.like(await world.core.operator.execute(isolateB), { owed: true });
+  world.verb = back;
+  const stopping = world.core.stop();
+  answer();
+  await stopping;
+  t.deepEqual(written, ['a', 'b']);
+  t.is(world.core.operator.pending, 0);
+});
+
 test('one verb that cannot be written does not keep the others waiting', async (t) => {
   const world = new World();
   world.feed$.next(changesOf(2, [registryEntry(extensionRow('b'))]));
