@@ -14,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Command, measureCommands } from './command-cost.js';
+import { median } from './median.js';
 import { machine, packageVersion, table, writeSection } from './results-file.js';
 
 const { values } = parseArgs({
@@ -93,9 +94,6 @@ async function measureAll(): Promise<{ commands: readonly Command[]; found: Map<
     if (daemon.exitCode === null) await once(daemon, 'exit');
   }
 }
-
-const median = (list: readonly number[] = []): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
 const loadBefore = loadavg()[0] ?? 0;
 const { commands, found } = await measureAll().finally(() => rmSync(directory, { recursive: true, force: true }));

@@ -9,6 +9,7 @@ import { findNatsServer } from '../src/embedded/nats/embedded-server.js';
 import { startServerProcess } from '../src/embedded/nats/server-process.js';
 import type { Measured } from './generator.js';
 import type { Reads } from './health-reader.js';
+import { median } from './median.js';
 import { machine, writeSection } from './results-file.js';
 import { Role } from './role.js';
 import { DAEMON_PREFIX, EXTENSION_ID } from './wire.js';
@@ -25,9 +26,6 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 const inFlight = Number(values['in-flight']);
 const durationMs = Number(values.seconds) * 1000;
-
-const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
 const directory = mkdtempSync(join(tmpdir(), 'extreg-bench-'));
 const binary = findNatsServer('', process.env);

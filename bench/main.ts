@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { findNatsServer } from '../src/embedded/nats/embedded-server.js';
 import { startServerProcess } from '../src/embedded/nats/server-process.js';
 import type { Measured } from './generator.js';
+import { median } from './median.js';
 import { machine, packageVersion, writeSection } from './results-file.js';
 import { Role } from './role.js';
 import { BARE_SUBJECT, DAEMON_PREFIX, EXTENSION_ID, EXTENSION_SUBJECT, WIRE_PREFIX } from './wire.js';
@@ -55,9 +56,6 @@ const numbers = (list: string): number[] => list.split(',').map(Number);
 interface Round extends Measured {
   readonly cpuMicros: number;
 }
-
-const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
 const directory = mkdtempSync(join(tmpdir(), 'extreg-bench-'));
 const binary = findNatsServer('', process.env);

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '#commander';
 import { ConfigError } from '../config/error.js';
 import { VERBS } from '../domain/registry/verbs.js';
+import { stackOf } from '../telemetry/error-text.js';
 import { type CommandDefinition, type CommandFactory, configFileOption } from './options/command-definition.js';
 import { CommandError, EXIT } from './process/command-error.js';
 import type { CommandIo } from './process/command-io.js';
@@ -140,6 +141,6 @@ function failed(error: unknown, { stderr }: CommandIo): number {
     stderr.write(`extreg: ${tooMany}\n`);
     return EXIT.configuration;
   }
-  stderr.write(`extreg: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  stderr.write(`extreg: ${stackOf(error)}\n`);
   return BUG;
 }

@@ -1,5 +1,6 @@
 // What the address of an inspection socket asks for: `?extension=a&extension=b`, `?extension=a&version=v2`, `?extension=*`, and with
 // `&control=true` control frames, which receivers of @statelyai/inspect do not know.
+import { quoted } from '../domain/quoted.js';
 import { isExtensionId } from '../domain/registry/subject-rules.js';
 
 export interface Selection {
@@ -25,13 +26,15 @@ const MAX_SHOWN = 30;
 /** The selection, or a sentence that names the parameter that is wrong and what it may be. */
 export function selectionOf(query: URLSearchParams): Selection | string {
   const unknown = [...query.keys()].find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) return `there is no parameter ${quoted(unknown)}; this path takes ${NAMES.join(', ')}`;
+  if (unknown !== undefined)
+    return `there is no parameter ${quoted(unknown, MAX_SHOWN)}; this path takes ${NAMES.join(', ')}`;
   const extensionIds = [...new Set(query.getAll('extension'))];
   if (extensionIds.length === 0) return "parameter 'extension' is missing: an extension id or *, may be repeated";
   const isAll = extensionIds.includes(ALL);
   if (isAll && extensionIds.length > 1) return "parameter 'extension' must be ids or * alone, got both";
   const wrongId = extensionIds.find((id) => id !== ALL && !isExtensionId(id));
-  if (wrongId !== undefined) return `parameter 'extension' must be extension ids or *, got ${quoted(wrongId)}`;
+  if (wrongId !== undefined)
+    return `parameter 'extension' must be extension ids or *, got ${quoted(wrongId, MAX_SHOWN)}`;
 
   for (const name of ['version', 'control']) {
     const { length } = query.getAll(name);
@@ -43,8 +46,6 @@ export function selectionOf(query: URLSearchParams): Selection | string {
     return "parameter 'version' needs one extension beside it";
   const given = query.get('control') ?? 'false';
   const control = CONTROLS.get(given);
-  if (control === undefined) return `parameter 'control' must be true or false, got ${quoted(given)}`;
+  if (control === undefined) return `parameter 'control' must be true or false, got ${quoted(given, MAX_SHOWN)}`;
   return { extensionIds: isAll ? 'all' : extensionIds, version, control };
 }
-
-const quoted = (text: string): string => JSON.stringify(text.slice(0, MAX_SHOWN));

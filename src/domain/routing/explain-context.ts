@@ -1,9 +1,9 @@
 // The context that `explain` is asked about: the same bounds on every wire.
+import { quoted } from '../quoted.js';
 
 const MAX_KEYS = 32;
 /** Of a key, and of a value. */
 const MAX_LENGTH = 1000;
-const MAX_SHOWN = 80;
 
 type AskedContext =
   | { readonly context: Readonly<Record<string, string>> }
@@ -27,5 +27,3 @@ export function askedContext(given: Iterable<readonly [key: string, value: strin
   }
   return { context: Object.fromEntries([...values].filter(([, value]) => value.trim() !== '')) };
 }
-
-const quoted = (key: string): string => JSON.stringify(key.slice(0, MAX_SHOWN));

@@ -3,7 +3,9 @@
 // QUERY-STRING-1. Every error names the parameter, what it may be, and what was given.
 // QUERY-STRING-2. Nothing is converted loosely: a boolean is `true` or `false`, an integer is decimal digits, and a parameter that is given twice,
 //      or that the route does not have, is refused.
+
 import { type TSchema, Type } from '#typebox';
+import { quoted } from '../../domain/quoted.js';
 
 /** Of a route that takes no parameter. */
 export const NO_PARAMETERS = Type.Object({}, { additionalProperties: false });
@@ -11,7 +13,6 @@ export const NO_PARAMETERS = Type.Object({}, { additionalProperties: false });
 const INTEGER = /^\d{1,15}$/;
 /** C0 and C1, DEL, and halves of characters. */
 const CONTROL = /[\p{Cc}\p{Cs}]/u;
-const MAX_SHOWN = 80;
 
 /** The part of a JSON schema that the query strings of the routes use. */
 type ParameterSchema =
@@ -86,7 +87,5 @@ function expected(parameter: ParameterSchema): string {
 /** `names`: the parameters that the path takes. */
 const unknownParameter = (name: string, names: readonly string[]): string =>
   `there is no parameter ${quoted(name)}; this path takes ${names.length === 0 ? 'none' : names.join(', ')}`;
-
-const quoted = (text: string): string => JSON.stringify(text.slice(0, MAX_SHOWN));
 
 const refused = (message: string): { error: Error } => ({ error: new Error(message) });

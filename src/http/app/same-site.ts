@@ -3,6 +3,7 @@
 // SAME-SITE-1. A Host header that is no loopback name and not the listening address is refused: a DNS name that an attacker
 //     points here (rebinding) would make that page same-origin with us.
 // SAME-SITE-2. An Origin is refused unless it is the one that Host names.
+import { quoted } from '../../domain/quoted.js';
 import type { HttpErrorCode } from './http-errors.js';
 
 const LOOPBACK_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -18,12 +19,11 @@ export function refuseForeign(host: string | undefined, origin: string | undefin
   if (name === undefined || !(LOOPBACK_NAMES.has(name) || name === listening))
     return {
       code: 'host_not_allowed',
-      message: `Host must be ${[...new Set([...LOOPBACK_NAMES, listening])].join(' or ')}, got ${quoted(host)}`,
+      message: `Host must be ${[...new Set([...LOOPBACK_NAMES, listening])].join(' or ')}, got ${shown(host)}`,
     };
   if (origin !== undefined && origin.toLowerCase() !== `http://${host?.toLowerCase()}`)
-    return { code: 'origin_not_allowed', message: `Origin must be absent or http://${host}, got ${quoted(origin)}` };
+    return { code: 'origin_not_allowed', message: `Origin must be absent or http://${host}, got ${shown(origin)}` };
   return null;
 }
 
-const quoted = (value: string | undefined): string =>
-  value === undefined ? 'none' : JSON.stringify(value.slice(0, 200));
+const shown = (value: string | undefined): string => (value === undefined ? 'none' : quoted(value, 200));

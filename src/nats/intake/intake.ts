@@ -9,6 +9,7 @@
 import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
 import type { HandleInvocation, Invocation, Reply, Route } from '../../actors/ports/transport.js';
+import { quoted } from '../../domain/quoted.js';
 import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js';
 import type { Context, ContextAnswer } from '../../domain/routing/routing-rules.js';
 import { stackOf } from '../../telemetry/error-text.js';
@@ -322,5 +323,3 @@ export class Intake {
 }
 
 const invalid = (message: string): InvocationError => ({ code: 'invalid_request', message });
-
-const quoted = (value: string): string => JSON.stringify(value.slice(0, 80));

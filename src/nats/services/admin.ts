@@ -7,6 +7,7 @@ import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
 import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } from '../../domain/exact-json.js';
 import { jsonParts } from '../../domain/json-parts.js';
+import { quoted } from '../../domain/quoted.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -32,7 +33,6 @@ export interface AdminVerb {
 
 const MAX_BODY_BYTES = 65_536;
 const MAX_DEPTH = 16;
-const MAX_SHOWN = 80;
 /** An answer that is pending while NATS is away is kept so long. */
 const OWED_MS = 10_000;
 
@@ -202,5 +202,3 @@ const tooLarge = (limit: number, got: number): Refusal => ({
   },
   extensionId: '',
 });
-
-const quoted = (text: string): string => JSON.stringify(text.slice(0, MAX_SHOWN));
