@@ -36,7 +36,7 @@ interface Daemon {
   readonly database: RegistryDatabase;
   /** Resolves when invocations are answered. */
   readonly ready: Promise<void>;
-  /** Resolves with the reason when the daemon cannot go on, such as a schema that is newer than it. */
+  /** Resolves with the reason when the daemon cannot continue, such as a schema that is newer than it. */
   readonly failed: Promise<Error>;
   stop(): Promise<void>;
 }

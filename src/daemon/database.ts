@@ -60,7 +60,7 @@ export interface RegistryDatabase {
   remember(update: RegistryUpdate): void;
   /** `database` while it is away, `registry_snapshot_file` while that is what serves. */
   degraded(): string[];
-  /** Resolves with what the daemon cannot go on with. */
+  /** Resolves with an error after which the daemon cannot continue. */
   readonly failed: Promise<Error>;
   close(): Promise<void>;
 }

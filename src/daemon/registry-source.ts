@@ -38,7 +38,7 @@ interface RegistrySource {
   remember(update: RegistryUpdate): void;
   isAway(): boolean;
   isFromFile(): boolean;
-  /** Resolves with what the daemon cannot go on with. */
+  /** Resolves with an error after which the daemon cannot continue. */
   readonly failed: Promise<Error>;
   close(): Promise<void>;
 }

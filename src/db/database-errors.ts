@@ -72,7 +72,7 @@ export class AnswerLostError extends Error {
   override readonly name = 'AnswerLostError';
   constructor(cause: unknown) {
     super(
-      `the connection was lost after COMMIT was sent (${errorText(cause)}), so it may have been written or not: run it again, it changes nothing where it was written`,
+      `the connection was lost after COMMIT was sent (${errorText(cause)}), so it may have been written or not: run it again, if it was written, that changes nothing`,
       { cause },
     );
   }

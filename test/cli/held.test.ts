@@ -75,7 +75,7 @@ onServer('an import whose answer is lost says that it may be run again, which ch
   proxy.cutAnswerTo('extreg.import');
   const { code, stderr } = await run(['import', 'registry.json'], { env: far, cwd });
   t.is(code, 69);
-  t.regex(stderr, /lost after COMMIT was sent.*run it again, it changes nothing where it was written/);
+  t.regex(stderr, /lost after COMMIT was sent.*run it again, if it was written, that changes nothing/);
   t.is((await sql`select subject from extensions`)[0]?.subject, 'ext.z');
   t.regex((await run(['import', 'registry.json'], { env, cwd })).stdout, /0 changed, 1 unchanged/);
   t.is(proxy.cuts, 1);

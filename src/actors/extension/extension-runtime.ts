@@ -120,7 +120,7 @@ export class ExtensionRuntime {
     return this.#set.default;
   }
 
-  /** Which version a call asks for. */
+  /** Chooses the version of a call. */
   get table(): RoutingTable {
     return this.#set.table;
   }

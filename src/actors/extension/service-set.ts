@@ -70,7 +70,7 @@ export class ServiceSet {
     return this.#services.values();
   }
 
-  /** All of them; `version` (null: none) and the default first, since an operator looks at these. */
+  /** All of them; `version` (null: none) and the default first, since operators read these. */
   startingWith(version: string | null): Iterable<Service> {
     const named = version === null ? undefined : this.get(version);
     const first = [named, this.default].filter((service) => service !== undefined && service !== null);

@@ -122,7 +122,7 @@ export class AutoManager {
   }
 
   async #applyAll(): Promise<void> {
-    // Not within the change that asks for it: a snapshot is weighed as a whole (AUTO-MANAGER-1).
+    // Not within the update that causes it: a snapshot is evaluated as a whole (AUTO-MANAGER-1).
     await null;
     try {
       this.#held.keep((id) => this.#pending.has(id) || this.#unanswered.has(id));

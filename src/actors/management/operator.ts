@@ -43,7 +43,7 @@ export class Operator {
   readonly #pending = new Map<string, PendingVerb>();
   /** OPERATOR-4. By extension: resolves when the last write that was asked for is done or given up. */
   readonly #turns = new Map<string, Promise<unknown>>();
-  /** By extension: ids of verbs that were sent, so that they are not taken for another operator's. */
+  /** By extension: ids of verbs that were sent, so that they are not mistaken for another operator's. */
   readonly #sent = new Map<string, string[]>();
   readonly #held: HeldRows;
   readonly #flushing = new SingleFlight(() => this.#flushAll());
@@ -113,7 +113,7 @@ export class Operator {
         this.#held.release(row);
         continue;
       }
-      // Of other extensions what is pending can be written all the same.
+      // What is pending for other extensions can still be written.
       if (isRowHeld(error)) {
         this.#held.note(row, error.message);
         continue;

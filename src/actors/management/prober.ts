@@ -1,4 +1,4 @@
-// Active checks: requests the health of each target whose policy asks for it, so that its breaker closes and opens without
+// Active checks: requests to each target whose policy has health checks, so that its breaker closes and opens without
 // calls.
 //
 // PROBER-1. A check takes a permit like any attempt and is settled like one. If it gets none, nothing is sent and nothing counts:

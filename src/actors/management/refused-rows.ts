@@ -20,7 +20,7 @@ export class RefusedRows {
     for (const problems of each) yield* problems?.values() ?? [];
   }
 
-  /** What was refused of that part until now is looked at again. */
+  /** What was refused of that part is forgotten, unless it is reported again. */
   renew(extensionId: string, part = ''): void {
     const problems = this.#inForce.get(extensionId);
     if (problems === undefined) return;

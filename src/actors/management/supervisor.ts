@@ -212,7 +212,7 @@ export class Supervisor {
     yield;
   }
 
-  /** SUPERVISOR-2. The runtime goes on as it was, as far as possible; its rows are applied again. */
+  /** SUPERVISOR-2. The runtime continues as it was, as far as possible; its rows are applied again later. */
   #failed(id: string, error: unknown): void {
     this.#deps.log.error({ event: 'slot_failed', extension_id: id, error: stackOf(error) });
     const revision = this.#registered.get(id)?.extension?.revision ?? 0;

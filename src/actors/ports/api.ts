@@ -18,7 +18,7 @@ export interface Readiness {
   readonly waiting_for: readonly string[];
   /** What it waits for, in words, if there is more to say. */
   readonly reasons: readonly string[];
-  /** What is away while we serve all the same: `database`, `registry_snapshot_file`. */
+  /** What is unavailable while calls are still served: `database`, `registry_snapshot_file`. */
   readonly degraded: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-// What has changed since each of its readers looked last.
+// What has changed since each of its readers last took it.
 //
 // DIRTY-SET-1. To mark an item that every reader has queued already costs one comparison, and likewise while there is no reader.
 // DIRTY-SET-2. Each reader gets every item once that was marked since it took that item last, in the order of the marks.

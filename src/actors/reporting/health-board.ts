@@ -22,7 +22,7 @@ import { SortedIds } from './sorted-ids.js';
 /** A slice of a list, beside which calls are routed. */
 const SLICE_MS = 1;
 const KEPT_MS = 30_000;
-/** Ids that are looked at in one step. */
+/** Ids per step. */
 const PER_STEP = 64;
 
 /** One extension as it was when it changed last. */

@@ -40,7 +40,7 @@ export interface CallDeps {
   readonly send: SendAttempt;
   readonly absenceGraceMs: number;
   readonly maxBudgetMs: number;
-  /** A bug of ours ended a call; its caller has an answer all the same. */
+  /** A bug of ours ended a call; its caller has been answered nevertheless. */
   readonly onError: (extensionId: string, error: unknown) => void;
   /** The call holds no place any more. */
   readonly onFinished: (call: Call) => void;
@@ -354,7 +354,7 @@ export class Call implements AttemptListener {
     return errorOfEnd(end, reply, this.#serving.id, timeoutMs, this.#route.subject, this.#attempts);
   }
 
-  /** Nothing is sent any more; what was sent before and failed may have been executed all the same. */
+  /** Nothing is sent any more; what was sent before and failed may have been executed nevertheless. */
   #unavailable(reason: UnavailableReason, retryAfterMs?: number): InvocationError {
     const error = unavailable(reason, this.#serving.id, retryAfterMs);
     return this.#tried.failed === null ? error : { ...error, retryable: 'maybe_executed' };

@@ -71,7 +71,7 @@ export class Router {
     new Call(this.#callDeps, decision, invocation).begin();
   };
 
-  /** The version that a call asks for, or why it is refused before anybody is asked. Changes nothing. */
+  /** The version that a call is routed to, or why it is refused before any breaker is asked. Changes nothing. */
   decide(id: string, invocation: Pick<Invocation, 'context'>): Decided | InvocationError {
     const { runtimes, isInvalid, maxInFlight, random } = this.#options;
     const runtime = runtimes.get(id);

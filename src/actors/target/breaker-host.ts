@@ -167,7 +167,7 @@ export class BreakerHost {
     }
   }
 
-  /** Everything a successor needs to go on from here. */
+  /** Everything that the next actor needs to resume from here. */
   facts(): BreakerFacts {
     const context = this.#snapshot?.context;
     const nowMs = this.#options.clock.now();

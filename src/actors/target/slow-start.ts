@@ -1,4 +1,4 @@
-// How many calls a breaker that has just closed lets in: half_open_max_requests in flight, one more per success since, until
+// How many calls a breaker that has just closed admits: half_open_max_requests in flight, one more per success since, until
 // that is as many as there were before it opened, or its time is over.
 
 import { endsBy } from '../../domain/breaker/trip.js';
@@ -9,13 +9,13 @@ export class SlowStart {
   #endsMs = 0;
   #goal = Number.POSITIVE_INFINITY;
 
-  /** It opened, with so many calls in flight. Those that an unfinished slow start had let in are no measure of before. */
+  /** It opened, with so many calls in flight. If a slow start was unfinished, its limited number of calls is no measure of before. */
   opened(inFlight: number, nowMs: number): void {
     const isUnfinished = this.#limit > 0 && !this.isComplete && nowMs < this.#endsMs;
     this.#goal = isUnfinished ? Math.max(this.#goal, inFlight) : inFlight;
   }
 
-  /** How many calls there were before says nothing any more: its time alone ends the next one. */
+  /** The number of calls before no longer says anything: the next slow start ends by its time alone. */
   forget(): void {
     this.#goal = Number.POSITIVE_INFINITY;
   }
@@ -39,7 +39,7 @@ export class SlowStart {
     return inFlight < this.#limit || nowMs >= this.#endsMs;
   }
 
-  /** It lets in as many as there were. */
+  /** It admits as many as were in flight before it opened. */
   get isComplete(): boolean {
     return this.#limit >= this.#goal;
   }

@@ -164,7 +164,7 @@ export class Target {
     return this.#lastTrip;
   }
 
-  /** Everything a successor needs to go on from here. */
+  /** Everything that the breaker's next actor needs to resume from here. */
   facts(): BreakerFacts {
     return this.#breaker.facts();
   }
@@ -313,7 +313,7 @@ export class Target {
       type = 'probe.succeeded';
     } else if (outcome === 'failure') {
       endpoint?.failed(startedMs, this.#window.row);
-      // OUTLIER-DETECTOR-1 of outlier-detector.ts: a probe that shows its endpoint to be the trouble is no verdict on the target.
+      // OUTLIER-DETECTOR-1 of outlier-detector.ts: if its endpoint is at fault, the probe says nothing about the target.
       const isOut = endpoint !== null && this.rotation.ejectIfDue(endpoint, nowMs);
       if (!isOut) type = 'probe.failed';
     }

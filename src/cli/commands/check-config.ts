@@ -14,7 +14,7 @@ interface CheckOptions {
 export const checkConfigCommand: CommandFactory = (io) => ({
   command: new Command('check-config')
     .description(
-      'check the configuration, and whether serve can start with it here; tell all that is wrong (exit code 78)',
+      'validate the configuration, and check that serve can start with it here; report every problem (exit code 78)',
     )
     .option('--print', 'show the effective configuration, where each value comes from, and no secrets')
     .option('--json', 'print JSON'),

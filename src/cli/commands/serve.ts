@@ -20,7 +20,7 @@ export const serveCommand: CommandFactory = (io) => ({
   action: (options: object) => serve(io, options),
 });
 
-/** Rejects when the daemon cannot go on; a signal ends the process instead. */
+/** Rejects when the daemon cannot continue; a signal ends the process instead. */
 async function serve(io: CommandIo, options: object): Promise<never> {
   const { config } = await commandConfig(io, options);
   requireOpenFiles();
@@ -66,7 +66,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   });
   try {
     const daemon = await starting;
-    // The signals end the process, or what it cannot go on with does.
+    // A signal ends the process, or an error after which the daemon cannot continue.
     const reason = await daemon.failed;
     await daemon.stop();
     throw reason;

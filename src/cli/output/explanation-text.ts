@@ -1,7 +1,7 @@
 // An explanation for the operator: which version was chosen, which candidates are asked in which order, and what the call would get.
 //
 // EXPLANATION-TEXT-1. Every verdict is a sentence that says why; context that no rule reads is reported.
-// EXPLANATION-TEXT-2. What the registry or a caller named cannot obey the terminal (output.ts).
+// EXPLANATION-TEXT-2. Names from the registry or a caller are escaped, so that they cannot control the terminal (output.ts).
 import { UNAVAILABLE_REASONS } from '../../domain/registry/errors.js';
 import type {
   ExplainedCandidate,

@@ -17,7 +17,7 @@ export function textTable(header: readonly string[], rows: readonly (readonly st
 
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Bytes that a terminal would obey, or that would break a row, are shown escaped. */
+/** Bytes that a terminal would interpret, or that would break a row, are shown escaped. */
 export const singleLine = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) =>

@@ -1,4 +1,4 @@
-// Which version of an extension a call asks for: rules, rollout and default, compiled once per change of the registry.
+// Which version of an extension a call is routed to: rules, rollout and default, compiled once per change of the registry.
 //
 // ROUTING-TABLE-1. Rules come first: of the versions whose rules the context meets, the one with the most conditions, then the highest.
 // ROUTING-TABLE-2. Then the rollout: each version with a percentage has that share of the keys, the default the rest. A changed percentage
@@ -19,7 +19,7 @@ import { type Condition, type Context, compileRules, unmetCondition } from './ro
 /** What chose a version. */
 type ChosenBy = 'rules' | 'rollout' | 'default';
 
-/** What made a version take a call: the choice, or that it stands in for what was chosen. */
+/** Why a call is routed to a version: it was chosen, or it is used in place of the one that was. */
 export type Why = ChosenBy | 'stand_in' | 'fallback';
 export const WHYS: readonly Why[] = ['rules', 'rollout', 'default', 'stand_in', 'fallback'];
 

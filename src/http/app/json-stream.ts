@@ -17,7 +17,7 @@ export function sendJson(request: FastifyRequest, reply: FastifyReply, parts: Ge
   reply.type('application/json; charset=utf-8').header('vary', 'accept-encoding');
   const first = parts.next();
   const second = parts.next();
-  // It fits into one part: no stream is worth its while.
+  // It fits into one part: a stream would only cost time.
   if (first.done || (second.done && first.value.length <= SMALL_CHARACTERS)) return reply.send(first.value ?? '');
   const all = Readable.from(inTurns(first.value, second.done ? null : second.value, parts), { objectMode: false });
   if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(all);

@@ -3,7 +3,7 @@
 // CALLER-CONTEXT-1. A value comes only from a source in `context_from`, and of several from the first one there. An empty or
 //     blank value is none.
 // CALLER-CONTEXT-2. Nothing is read before it is needed, and the body only for keys to which nothing before it gives a value.
-// CALLER-CONTEXT-3. An environment in the daemon's configuration stands over every source.
+// CALLER-CONTEXT-3. An environment in the daemon's configuration has precedence over every source.
 // CALLER-CONTEXT-4. No context header gives the extension another value than the one that routing used. A key that routing did not ask for was
 //     not looked up in the body (CALLER-CONTEXT-2): its header passes as it came, even if a body with precedence says otherwise.
 // CALLER-CONTEXT-5. If a body that could answer is too large to be read, or names a key twice, the call is refused: nothing is
@@ -20,7 +20,7 @@ export type ContextSource = (typeof CONTEXT_SOURCES)[number];
 export interface ContextSettings {
   /** CALLER-CONTEXT-1. Each at most once; empty: nothing is accepted. */
   readonly from: readonly ContextSource[];
-  /** A larger body is not looked into; 0: none is. */
+  /** A larger body is not read; 0: none is. */
   readonly bodyMaxBytes: number;
   /** CALLER-CONTEXT-3. null: not configured. */
   readonly environment: string | null;
@@ -181,7 +181,7 @@ export interface Asked {
   answer(key: string): ContextAnswer;
 }
 
-/** The context of one call, read on demand: what is not needed is not looked for. */
+/** The context of one call, read on demand and once for each key. */
 export class ReadContext implements Context {
   /** null: not needed so far. */
   #answers: Map<string, ContextAnswer> | null = null;

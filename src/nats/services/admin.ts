@@ -1,6 +1,6 @@
 // The admin verbs on NATS, `<prefix>.admin.<verb>`: takes requests, asks the verb, sends the one answer.
 //
-// ADMIN-1. A request that can be answered is answered exactly once, whatever is in it and whatever becomes of its verb.
+// ADMIN-1. A request that can be answered is answered exactly once, whatever is in it and whatever the result of its verb.
 // ADMIN-2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and not executed.
 // ADMIN-3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
 import type { Msg } from '#@nats-io/nats-core';

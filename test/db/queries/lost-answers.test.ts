@@ -176,7 +176,7 @@ onServer('an import whose answer is lost may have been written, and says so', as
     fields: { subject: { old: 'x', new: 'z' } },
   };
   await t.throwsAsync(() => writeRegistryChanges(far, [change], { actor: 'cli:ada', reason: '' }), {
-    message: /lost after COMMIT was sent.*run it again, it changes nothing where it was written/,
+    message: /lost after COMMIT was sent.*run it again, if it was written, that changes nothing/,
   });
   const [row] = await near.$client`select subject from extensions`;
   t.is(row?.subject, 'z');
