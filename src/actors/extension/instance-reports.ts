@@ -45,7 +45,7 @@ function takeReport(
   let isTaken = true;
   for (const service of services) {
     const { rotation } = service.target;
-    if (healthStatus !== 'unhealthy') rotation.takeBack(subject, id, healthStatus === 'healthy', nowMs);
+    if (healthStatus !== 'unhealthy') rotation.withdrawReport(subject, id, healthStatus === 'healthy', nowMs);
     else if (!isMeasured && takingCalls(service, subject).some((other) => other.id !== id))
       rotation.withhold(subject, id, nowMs);
     else if (!rotation.reportUnhealthy(subject, limited, nowMs)) isTaken = false;

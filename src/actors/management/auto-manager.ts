@@ -28,7 +28,7 @@ import type { DisableGuard } from './disable-guard.js';
 export class AutoManager {
   readonly #pending = new Map<string, AutoChange>();
   /** AUTO-MANAGER-6. By the extension's id. */
-  readonly #waiting = new Map<string, 'damped' | 'braked'>();
+  readonly #waiting = new Map<string, 'damped' | 'guarded'>();
   /** AUTO-MANAGER-5. Runtimes whose breaker was not closed here since their row was last enabled. */
   readonly #witnessed = new WeakSet<ExtensionRuntime>();
   /** Revision that the last write for a runtime was decided on. While its row has it, the result of the write is unknown. */
@@ -76,7 +76,7 @@ export class AutoManager {
     const change = wantedAutoChange(row, state, target.recovery(nowMs), this.deps.settings);
     if (change === 'damped') this.#waiting.set(runtime.id, change);
     else this.#waiting.delete(runtime.id);
-    if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#maySwitchOn(runtime))) {
+    if (change === null || change === 'damped' || (change === 'auto_enable' && !this.#mayEnable(runtime))) {
       this.#pending.delete(runtime.id);
       return;
     }
@@ -90,7 +90,7 @@ export class AutoManager {
   tick(): void {
     const { holds } = this.deps.disableGuard;
     for (const [id, why] of this.#waiting) {
-      if (why === 'braked' && holds) continue;
+      if (why === 'guarded' && holds) continue;
       const runtime = this.deps.runtimes.get(id);
       if (runtime === undefined) this.#waiting.delete(id);
       else this.consider(runtime);
@@ -194,7 +194,7 @@ export class AutoManager {
   }
 
   /** AUTO-MANAGER-5. */
-  #maySwitchOn(runtime: ExtensionRuntime): boolean {
+  #mayEnable(runtime: ExtensionRuntime): boolean {
     return runtime.extension.switchedBy !== AUTO_MANAGER || this.#witnessed.has(runtime);
   }
 
@@ -219,7 +219,7 @@ export class AutoManager {
     if (change.change === 'auto_enable' || !this.deps.disableGuard.holds) return true;
     // AUTO-MANAGER-1.
     this.#pending.delete(change.extension_id);
-    this.#waiting.set(change.extension_id, 'braked');
+    this.#waiting.set(change.extension_id, 'guarded');
     return false;
   }
 

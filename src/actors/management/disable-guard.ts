@@ -15,7 +15,7 @@ import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 const RELEASE_MS = 30_000;
 
 export class DisableGuard {
-  readonly #standings = new Map<string, TrafficState>();
+  readonly #states = new Map<string, TrafficState>();
   #withTraffic = 0;
   #failing = 0;
   /** When the count last was that of a mass failure, monotonic; null: no episode. */
@@ -40,9 +40,9 @@ export class DisableGuard {
 
   /** What this extension is now, after a transition or a change of its row. */
   note(runtime: ExtensionRuntime, nowMs: number): void {
-    const before = this.#standings.get(runtime.id) ?? null;
-    const after = standingNow(runtime, nowMs);
-    this.#standings.set(runtime.id, after);
+    const before = this.#states.get(runtime.id) ?? null;
+    const after = stateNow(runtime, nowMs);
+    this.#states.set(runtime.id, after);
     this.#withTraffic += Number(after !== null) - Number(before !== null);
     this.#failing += Number(after === 'failing') - Number(before === 'failing');
   }
@@ -59,7 +59,7 @@ export class DisableGuard {
   }
 
   #countAll(nowMs: number): void {
-    this.#standings.clear();
+    this.#states.clear();
     this.#withTraffic = 0;
     this.#failing = 0;
     for (const runtime of this.deps.runtimes.values()) this.note(runtime, nowMs);
@@ -81,13 +81,13 @@ export class DisableGuard {
   }
 }
 
-function standingNow(runtime: ExtensionRuntime, nowMs: number): TrafficState {
+function stateNow(runtime: ExtensionRuntime, nowMs: number): TrafficState {
   const target = runtime.defaultService?.target;
   if (target === undefined) return null;
   return trafficStateOf({
     state: target.publishedState,
     isIsolated: target.mode === 'isolated',
     enabled: runtime.extension.enabled,
-    outcomeAgoMs: target.measured.outcomeAgoMs(nowMs),
+    outcomeAgoMs: target.stats.outcomeAgoMs(nowMs),
   });
 }

@@ -20,7 +20,7 @@ import type { AttemptEnd, AttemptListener, Invocation, Reply, Route, SendAttempt
 import { endAttempt } from '../target/attempt-end.js';
 import { Attempt } from '../target/in-flight.js';
 import type { Target } from '../target/target.js';
-import { type CandidateDeps, type Candidates, isPassedOver, otherCandidates } from './candidates.js';
+import { type CandidateDeps, type Candidates, isDeprioritised, otherCandidates } from './candidates.js';
 import { ConcurrencySlot } from './concurrency-slot.js';
 import { chooseInstance, NOTHING_TRIED, type Tried } from './instance-choice.js';
 import { deadlineExceeded, errorOfEnd, placeRefusal, refusalOf, unavailable } from './refusals.js';
@@ -51,7 +51,7 @@ export interface CallDeps {
 /** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
 const SHORTER_MS = 0.5;
 const NO_SUBJECTS: readonly string[] = [];
-const isTrial = (target: Target): boolean => target.measured.isTrialDue();
+const isTrial = (target: Target): boolean => target.stats.isTrialDue();
 const ignore = (): void => undefined;
 
 export class Call implements AttemptListener {
@@ -61,7 +61,7 @@ export class Call implements AttemptListener {
   readonly #invocation: Invocation;
   readonly #choice: Choice;
   /** Other candidates were asked before the version chosen. */
-  #isPassedOver = false;
+  #isDeprioritised = false;
   /** The candidates that are left; null: none was needed so far. */
   #others: Candidates | null = null;
   /** Whose version serves it. */
@@ -81,7 +81,7 @@ export class Call implements AttemptListener {
   #retries = 0;
   #route: Route;
   #tried: Tried = NOTHING_TRIED;
-  #isOut = false;
+  #isInFlight = false;
   #isAnswered = false;
   #deadlineTimer: unknown = null;
   #retryTimer: unknown = null;
@@ -110,8 +110,8 @@ export class Call implements AttemptListener {
     const { arrivedMs } = this.#invocation;
     const { runtime } = this;
     const asking = { nowMs: arrivedMs, isTrial };
-    this.#isPassedOver = isPassedOver(runtime, this.#choice, this.#service, candidates, asking);
-    const isFirst = runtime.gate === null && !this.#isPassedOver;
+    this.#isDeprioritised = isDeprioritised(runtime, this.#choice, this.#service, candidates, asking);
+    const isFirst = runtime.gate === null && !this.#isDeprioritised;
     if (isFirst && this.#ask(runtime, this.#service, this.#choice.by, arrivedMs)) return;
     if (this.#askOthers(arrivedMs)) return;
     const own = runtime.gate === null ? this.#refusal : null;
@@ -135,10 +135,10 @@ export class Call implements AttemptListener {
   }
 
   #attemptEnded(end: AttemptEnd, reply: Reply | null): void {
-    if (!this.#isOut) return;
+    if (!this.#isInFlight) return;
     const nowMs = this.#deps.clock.now();
     const { isReadmission } = this.#attempt;
-    this.#isOut = false;
+    this.#isInFlight = false;
     const outcome = endAttempt(this.#service.target, this.#attempt, end, reply, this.#deps.absenceGraceMs, nowMs);
     const code = reply === null ? 0 : reply.serviceErrorCode;
     if (this.#why !== null && (end === 'reply' || end === 'timeout')) this.#countReceived(this.#why);
@@ -153,7 +153,7 @@ export class Call implements AttemptListener {
   /** CALL-5. True: one of them has it now. */
   #askOthers(nowMs: number): boolean {
     const { context } = this.#invocation;
-    this.#others ??= otherCandidates(this.runtime, this.#choice, this.#isPassedOver, this.#deps.candidates, {
+    this.#others ??= otherCandidates(this.runtime, this.#choice, this.#isDeprioritised, this.#deps.candidates, {
       context,
       nowMs,
       isTrial,
@@ -194,7 +194,7 @@ export class Call implements AttemptListener {
     }
     const chosen = chooseInstance(this.#service, pool, this.#serving, this.#tried, this.#invocation, random, nowMs);
     if (typeof chosen === 'string') {
-      target.giveBack(permit, nowMs);
+      target.returnPermit(permit, nowMs);
       return this.#unavailable(chosen);
     }
     this.#route = chosen.member?.value ?? ownRoute;
@@ -202,7 +202,7 @@ export class Call implements AttemptListener {
     if (why !== null) this.#taken(why);
     target.begin(this.#attempt, permit, endpoint, chosen.isTrial, nowMs);
     this.#attempts++;
-    this.#isOut = true;
+    this.#isInFlight = true;
     const remainingMs = this.#deadline - nowMs;
     if (remainingMs <= version.timeoutMs - SHORTER_MS && this.#deadlineTimer === null)
       this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
@@ -310,11 +310,11 @@ export class Call implements AttemptListener {
     if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
     if (this.#retryTimer !== null) this.#deps.clock.clearTimeout(this.#retryTimer);
     this.#deps.onAnswered(this.runtime, result, durationMs);
-    if (!this.#isOut) this.#finish();
+    if (!this.#isInFlight) this.#finish();
   }
 
   #finish(): void {
-    this.#place.letGo();
+    this.#place.release();
     this.#deps.onFinished(this);
   }
 
@@ -338,8 +338,8 @@ export class Call implements AttemptListener {
   #abort(error: unknown): void {
     const nowMs = this.#deps.clock.now();
     this.#deps.onError(this.runtime.id, error);
-    if (this.#isOut) this.#service.target.settle(this.#attempt, 'neutral', 0, nowMs);
-    this.#isOut = false;
+    if (this.#isInFlight) this.#service.target.settle(this.#attempt, 'neutral', 0, nowMs);
+    this.#isInFlight = false;
     if (this.#isAnswered) return this.#finish();
     this.#refuse({ code: 'internal_error', message: 'a fault of the daemon; see its log' }, nowMs);
   }

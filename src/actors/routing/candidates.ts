@@ -25,7 +25,7 @@ export interface Candidate {
   readonly service: Service;
   readonly why: Why;
   /** CANDIDATES-4: others were asked before it. */
-  readonly isPassedOver: boolean;
+  readonly isDeprioritised: boolean;
 }
 
 export interface CandidateDeps {
@@ -48,7 +48,7 @@ interface Request {
 }
 
 /** CANDIDATES-4: of the version chosen, by default, whether others are asked before it. */
-export function isPassedOver(
+export function isDeprioritised(
   { id, table, gate }: ExtensionRuntime,
   { by }: Choice,
   { target }: Service,
@@ -93,8 +93,8 @@ function* allOf(
   request: Request,
 ): Candidates {
   const service = of.gate === null ? of.service(choice.version) : null;
-  const isLater = service !== null && isPassedOver(of, choice, service, deps, request);
-  if (service !== null && !isLater) yield { runtime: of, service, why, isPassedOver: false };
+  const isLater = service !== null && isDeprioritised(of, choice, service, deps, request);
+  if (service !== null && !isLater) yield { runtime: of, service, why, isDeprioritised: false };
   yield* othersOf(of, choice, why, isLater, asked, deps, request);
 }
 
@@ -165,11 +165,11 @@ function skipReason(other: ExtensionRuntime, calledFor: ExtensionRuntime): SkipR
 
 /** CANDIDATES-4: enough outcomes in the last five minutes and since its breaker recovered, and too few of them good. */
 const isWeak = (target: Target, { minSuccessRate }: CandidateDeps, nowMs: number): boolean =>
-  judgeSuccessRate(target.measured.routingCounts(nowMs), minSuccessRate) === 'low';
+  judgeSuccessRate(target.stats.routingCounts(nowMs), minSuccessRate) === 'low';
 
-function* known(runtime: ExtensionRuntime, version: string, why: Why, isPassedOver = false): Candidates {
+function* known(runtime: ExtensionRuntime, version: string, why: Why, isDeprioritised = false): Candidates {
   const service = runtime.service(version);
-  if (service !== null) yield { runtime, service, why, isPassedOver };
+  if (service !== null) yield { runtime, service, why, isDeprioritised };
 }
 
 const insteadOf = (why: Why): Why => (why === 'fallback' ? 'fallback' : 'stand_in');

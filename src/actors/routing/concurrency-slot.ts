@@ -19,13 +19,13 @@ export class ConcurrencySlot {
   /** The extension that held it before releases it. */
   take(serving: ExtensionRuntime): void {
     if (serving === this.#holder) return;
-    this.letGo();
+    this.release();
     if (serving === this.#called) return;
     serving.inFlight++;
     this.#holder = serving;
   }
 
-  letGo(): void {
+  release(): void {
     if (this.#holder !== this.#called) this.#holder.inFlight--;
     this.#holder = this.#called;
   }

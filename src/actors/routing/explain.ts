@@ -148,7 +148,7 @@ function askCandidates({ runtime, choice }: Decided, context: Context, deps: Exp
       reason: verdict === 'refused' ? reasonOf(error) : null,
       circuit_breaker_state: service.target.publishedState,
       success_rate: service.target.health.read(nowMs).successRate,
-      passed_over: candidate.isPassedOver,
+      passed_over: candidate.isDeprioritised,
       instances: explainInstances(
         service,
         instance,

@@ -15,7 +15,7 @@ export function endAttempt(
 ): Outcome {
   const { endpoint, startedMs } = attempt;
   const withinGrace = end === 'no_responders' && target.isWithinAbsenceGrace(endpoint, absenceGraceMs, nowMs);
-  if (end === 'reply' || end === 'timeout') target.measured.notePresence(endpoint);
+  if (end === 'reply' || end === 'timeout') target.stats.notePresence(endpoint);
   const code = reply === null ? 0 : reply.serviceErrorCode;
   const outcome = classify(end, code, withinGrace);
   target.settle(attempt, outcome, nowMs - startedMs, nowMs);

@@ -16,7 +16,7 @@ export class Attempt {
   /** It tries an endpoint that is out of rotation, and counts for that one alone. */
   isReadmission = false;
   /** Number of the scan that found it overdue; -1: none. */
-  overdueLook = -1;
+  overdueScan = -1;
   /** That scan counted it as part of a row of failures. */
   isOverdueInRow = false;
   older: Attempt | null = null;

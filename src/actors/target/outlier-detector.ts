@@ -51,7 +51,7 @@ export class OutlierDetector {
   readonly #endpoints = new Map<string, Endpoint>();
   #usable: ReadonlySet<Endpoint> = new Set();
   #usableList: readonly Endpoint[] = [];
-  #out: readonly Endpoint[] = [];
+  #ejected: readonly Endpoint[] = [];
   /** OUTLIER-DETECTOR-7. */
   readonly #withholding = new Set<Endpoint>();
 
@@ -91,7 +91,7 @@ export class OutlierDetector {
     }
     this.#usable = new Set(endpoints);
     this.#usableList = endpoints;
-    this.#findOut();
+    this.#findEjected();
   }
 
   #forget(subject: string): void {
@@ -107,7 +107,7 @@ export class OutlierDetector {
   /** OUTLIER-DETECTOR-2: the one to try now, the longest due first; null: none. */
   dueForReadmission(nowMs: number): Endpoint | null {
     let due: Endpoint | null = null;
-    for (const endpoint of this.#out) {
+    for (const endpoint of this.#ejected) {
       if (!this.isDue(endpoint, nowMs)) continue;
       if (due === null || endpoint.ejectedUntilMs < due.ejectedUntilMs) due = endpoint;
     }
@@ -149,7 +149,7 @@ export class OutlierDetector {
   #ejectAmong(endpoint: Endpoint, all: EndpointStatsSum, nowMs: number): boolean {
     if (!endpoint.isInRotation || !this.#usable.has(endpoint)) return false;
     const reason = reasonAmong(endpoint, without(all, endpoint, nowMs), nowMs);
-    if (reason === null || !mayEject(this.#usable.size, this.#out.length)) return false;
+    if (reason === null || !mayEject(this.#usable.size, this.#ejected.length)) return false;
     this.#eject(endpoint, reason, nowMs);
     return true;
   }
@@ -166,7 +166,7 @@ export class OutlierDetector {
     const endpoint = this.at(subject);
     if (endpoint.isInRotation) {
       const isUsable = this.#usable.has(endpoint);
-      if (limited && isUsable && !mayEject(this.#usable.size, this.#out.length)) return false;
+      if (limited && isUsable && !mayEject(this.#usable.size, this.#ejected.length)) return false;
       this.#eject(endpoint, 'reported_unhealthy', nowMs);
     }
     endpoint.isReported = true;
@@ -195,7 +195,7 @@ export class OutlierDetector {
   }
 
   /** An operator withdraws a report, or (`isHealthy`) reports it healthy, whatever was measured. */
-  takeBack(subject: string, instanceId: string, isHealthy: boolean, nowMs: number): void {
+  withdrawReport(subject: string, instanceId: string, isHealthy: boolean, nowMs: number): void {
     const endpoint = this.at(subject);
     const reason = isHealthy ? 'reported_healthy' : 'report_withdrawn';
     if (endpoint.withheld.has(instanceId)) {
@@ -254,7 +254,7 @@ export class OutlierDetector {
     // After a whole window in rotation the last ejection no longer counts.
     if (nowMs - endpoint.returnedMs >= window.windowMs) endpoint.ejections = 0;
     this.#putOff(endpoint, nowMs);
-    this.#findOut();
+    this.#findEjected();
     this.#deps.onChange(endpoint, { type: 'ejected', reason, evidence });
   }
 
@@ -271,11 +271,11 @@ export class OutlierDetector {
     endpoint.isTried = false;
     endpoint.returnedMs = nowMs;
     if (reason === 'succeeded') endpoint.succeeded(nowMs);
-    this.#findOut();
+    this.#findEjected();
     this.#deps.onChange(endpoint, { type: 'returned', reason });
   }
 
-  #findOut(): void {
-    this.#out = this.#usableList.filter((endpoint) => !endpoint.isInRotation);
+  #findEjected(): void {
+    this.#ejected = this.#usableList.filter((endpoint) => !endpoint.isInRotation);
   }
 }

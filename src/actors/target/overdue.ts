@@ -16,8 +16,8 @@ const MIN_SAMPLES = 20;
 /** Percentiles move slowly, and reading them costs what the histogram is long. */
 const P99_KEPT_MS = 5000;
 
-export class OverdueLook {
-  #look = 0;
+export class OverdueScan {
+  #scan = 0;
   #afterMs = Number.POSITIVE_INFINITY;
   #readMs = Number.NEGATIVE_INFINITY;
 
@@ -36,7 +36,7 @@ export class OverdueLook {
     stalledUntilMs: number,
     nowMs: number,
   ): void {
-    this.#look++;
+    this.#scan++;
     for (const endpoint of endpoints) endpoint.window.setOverdue(0, 0);
     const afterMs = this.#after(timeoutMs, nowMs);
     let count = 0;
@@ -44,7 +44,7 @@ export class OverdueLook {
     for (let attempt = this.inFlight.oldest; attempt !== null; attempt = attempt.newer) {
       if (nowMs - Math.max(attempt.startedMs, stalledUntilMs) <= afterMs) break;
       if (attempt.isReadmission || !isOfTarget(attempt, generation)) continue;
-      attempt.overdueLook = this.#look;
+      attempt.overdueScan = this.#scan;
       const isInRow = attempt.startedMs >= lastSuccessMs;
       attempt.isOverdueInRow = isInRow;
       count++;
@@ -56,7 +56,7 @@ export class OverdueLook {
 
   /** The attempt has ended. */
   end(attempt: Attempt, generation: number): void {
-    if (attempt.overdueLook !== this.#look || !isOfTarget(attempt, generation)) return;
+    if (attempt.overdueScan !== this.#scan || !isOfTarget(attempt, generation)) return;
     this.window.endOverdue(attempt.isOverdueInRow);
     attempt.endpoint?.window.endOverdue(attempt.isOverdueInRow);
   }

@@ -31,7 +31,7 @@ import { BreakerHost, type BreakerHostOptions, type BreakerMode } from './breake
 import type { Endpoint } from './endpoint.js';
 import { type Attempt, InFlight } from './in-flight.js';
 import { OutlierDetector, type RotationChange } from './outlier-detector.js';
-import { OverdueLook } from './overdue.js';
+import { OverdueScan } from './overdue.js';
 import { SlowStart } from './slow-start.js';
 import { TargetStats } from './target-stats.js';
 
@@ -67,7 +67,7 @@ const ignore = (): void => undefined;
 export class Target {
   readonly extensionId: string;
   readonly version: string;
-  readonly measured: TargetStats;
+  readonly stats: TargetStats;
   readonly health: TargetStats['health'];
   readonly counters: Counters;
   readonly last: TargetStats['last'];
@@ -77,13 +77,13 @@ export class Target {
   readonly #window: DecisionWindow;
   readonly #breaker: BreakerHost;
   readonly #inFlight = new InFlight();
-  readonly #overdue: OverdueLook;
+  readonly #overdue: OverdueScan;
   readonly #slowStart = new SlowStart();
   #settings: BreakerSettings;
   #timeoutMs: number;
   /** Attempts of the present generation that are in flight, and of the one before when it ended. */
-  #outNow = 0;
-  #outBefore = 0;
+  #inFlightNow = 0;
+  #inFlightBefore = 0;
   #hadTraffic = false;
   #lastTrip: Trip | null = null;
 
@@ -91,16 +91,16 @@ export class Target {
     const { settings, timeoutMs, override, facts, mustProve, clock, random } = options;
     this.#options = options;
     this.#onTouched = options.onTouched ?? ignore;
-    this.measured = new TargetStats(options.counters ?? newCounters());
-    this.health = this.measured.health;
-    this.counters = this.measured.counters;
-    this.last = this.measured.last;
+    this.stats = new TargetStats(options.counters ?? newCounters());
+    this.health = this.stats.health;
+    this.counters = this.stats.counters;
+    this.last = this.stats.last;
     this.extensionId = options.extensionId;
     this.version = options.version;
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
     this.#window = new DecisionWindow(settings.window_seconds * 1000);
-    this.#overdue = new OverdueLook(this.#inFlight, this.#window, this.health);
+    this.#overdue = new OverdueScan(this.#inFlight, this.#window, this.health);
     this.rotation = new OutlierDetector({
       window: this.#window,
       settings: () => this.#settings,
@@ -181,7 +181,7 @@ export class Target {
       case 'forcedClosed':
         return 0;
       case 'recovering':
-        return this.#slowStart.admits(this.#outNow, nowMs) ? 0 : REFUSED_RECOVERING;
+        return this.#slowStart.admits(this.#inFlightNow, nowMs) ? 0 : REFUSED_RECOVERING;
       case 'open':
         return nowMs < breaker.openUntilMs ? REFUSED_OPEN : 0;
       case 'halfOpen':
@@ -219,18 +219,18 @@ export class Target {
     attempt.startedMs = nowMs;
     attempt.endpoint = endpoint;
     attempt.isReadmission = isReadmission;
-    attempt.overdueLook = -1;
+    attempt.overdueScan = -1;
     if (endpoint !== null) {
       attempt.term = endpoint.term;
       endpoint.inFlight++;
       if (isReadmission) endpoint.isTried = true;
     }
     this.#inFlight.add(attempt);
-    if (permit === this.#breaker.generation) this.#outNow++;
+    if (permit === this.#breaker.generation) this.#inFlightNow++;
   }
 
   /** Returns a permit that `tryAdmit` gave at `nowMs`, and with which nothing was sent. */
-  giveBack(permit: Admission, nowMs: number): void {
+  returnPermit(permit: Admission, nowMs: number): void {
     const { mode, generation } = this.#breaker;
     if (permit === generation && mode === 'halfOpen')
       this.#breaker.send({ type: 'probe.released', startedMs: nowMs, nowMs });
@@ -241,13 +241,13 @@ export class Target {
     const { endpoint, permit } = attempt;
     const { mode, generation } = this.#breaker;
     this.#inFlight.remove(attempt);
-    if (permit === generation) this.#outNow--;
+    if (permit === generation) this.#inFlightNow--;
     this.#overdue.end(attempt, generation);
     if (endpoint !== null) endpoint.inFlight--;
     if (outcome !== 'neutral') {
       const isSuccess = outcome === 'success';
-      this.measured.record(isSuccess, latencyMs, nowMs);
-      if (permit === generation) this.measured.recordForRouting(isSuccess, nowMs);
+      this.stats.record(isSuccess, latencyMs, nowMs);
+      if (permit === generation) this.stats.recordForRouting(isSuccess, nowMs);
       endpoint?.health.record(isSuccess, latencyMs, nowMs);
       endpoint?.recent.record(isSuccess, nowMs);
     }
@@ -263,7 +263,7 @@ export class Target {
 
   /** No responders there. True: it is a restart (see TargetStats) and no probe, so that it counts for nothing. */
   isWithinAbsenceGrace(endpoint: Endpoint | null, graceMs: number, nowMs: number): boolean {
-    const isRestart = this.measured.noteAbsence(endpoint, this.#window.windowMs, graceMs, nowMs);
+    const isRestart = this.stats.noteAbsence(endpoint, this.#window.windowMs, graceMs, nowMs);
     return isRestart && this.#breaker.mode !== 'halfOpen';
   }
 
@@ -281,7 +281,7 @@ export class Target {
 
   /** A command of an operator or of the registry. */
   send(event: BreakerEvent): void {
-    if (event.type === 'breaker.reset' || event.type === 'breaker.enable') this.#begunAnew();
+    if (event.type === 'breaker.reset' || event.type === 'breaker.enable') this.#clearRoutingStats();
     if (event.type === 'breaker.reset') {
       this.health.clear();
       this.rotation.reset(event.nowMs);
@@ -314,8 +314,8 @@ export class Target {
     } else if (outcome === 'failure') {
       endpoint?.failed(startedMs, this.#window.row);
       // OUTLIER-DETECTOR-1 of outlier-detector.ts: if its endpoint is at fault, the probe says nothing about the target.
-      const isOut = endpoint !== null && this.rotation.ejectIfDue(endpoint, nowMs);
-      if (!isOut) type = 'probe.failed';
+      const isEjected = endpoint !== null && this.rotation.ejectIfDue(endpoint, nowMs);
+      if (!isEjected) type = 'probe.failed';
     }
     this.#breaker.send({ type, startedMs, nowMs });
   }
@@ -344,8 +344,8 @@ export class Target {
   }
 
   #beginGeneration(): void {
-    this.#outBefore = this.#outNow;
-    this.#outNow = 0;
+    this.#inFlightBefore = this.#inFlightNow;
+    this.#inFlightNow = 0;
     this.rotation.clearWindows();
     if (this.#breaker.mode !== 'recovering') return;
     const nowMs = this.#options.clock.now();
@@ -354,8 +354,8 @@ export class Target {
   }
 
   /** What routing and balancing measured of it no longer counts. */
-  #begunAnew(): void {
-    this.measured.routing.clear();
+  #clearRoutingStats(): void {
+    this.stats.routing.clear();
     for (const endpoint of this.rotation.endpoints) if (endpoint.isInRotation) endpoint.recent.clear();
   }
 
@@ -364,10 +364,10 @@ export class Target {
       this.counters.trips++;
       this.#lastTrip = { reason: event.reason, evidence: event.evidence };
       // The attempt whose failure opened it, if one did, is no longer among them.
-      if (!event.reopened) this.#slowStart.opened(this.#outBefore + 1, event.nowMs);
+      if (!event.reopened) this.#slowStart.opened(this.#inFlightBefore + 1, event.nowMs);
       this.rotation.hasten(event.nowMs);
     }
-    if (event.type === 'breaker.half_opened' || event.type === 'breaker.closed') this.#begunAnew();
+    if (event.type === 'breaker.half_opened' || event.type === 'breaker.closed') this.#clearRoutingStats();
     if (event.type === 'breaker.closed' && event.recovered) this.counters.recoveries++;
     this.#options.onEvent(this, event);
   }

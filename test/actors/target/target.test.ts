@@ -277,7 +277,7 @@ test(
     w.call('success');
     absent(w);
     w.clock.advance(1500);
-    w.target.measured.notePresence(null);
+    w.target.stats.notePresence(null);
     w.clock.advance(1500);
   },
   true,
