@@ -45,7 +45,7 @@ export const ROOMS = {
   inspector: { '': [] },
   machines: { '': [] },
   nats: {
-    '': ['connection', 'intake', 'wire'],
+    '': ['connection', 'wire'],
     wire: [],
     connection: ['wire'],
     intake: ['connection', 'wire'],
@@ -133,6 +133,18 @@ export function wrongDirections(files, rooms = ROOMS) {
         : [`${file.path} imports ${path}: ${roomName(file)} may not import ${roomName(other)}`];
     });
   });
+}
+
+/** What ROOMS allows and no file does: it would let a wrong import pass. */
+export function unusedPermissions(files, rooms = ROOMS) {
+  const all = arrows(files);
+  return Object.entries(rooms).flatMap(([floor, allowed]) =>
+    Object.entries(allowed).flatMap(([room, others]) =>
+      others
+        .filter((other) => !all.get(roomName({ floor, room }))?.has(roomName({ floor, room: other })))
+        .map((other) => `ROOMS allows ${roomName({ floor, room })} to import ${roomName({ floor, room: other })}`),
+    ),
+  );
 }
 
 /** Rooms that import each other, whichever floors they are of. */
@@ -363,6 +375,7 @@ function main() {
     console.log(`  ${String(length).padStart(4)}  ${path}:${at} ${name}`);
   const problems = [
     ...wrongDirections(files),
+    ...unusedPermissions(files),
     ...twoWayPairs(files),
     ...hiddenImports(files),
     ...tooLong(files),

@@ -13,6 +13,7 @@ interface House {
   readersOfHouse(): [path: string, code: string][];
   sourceFile(path: string, code: string): SourceFile;
   wrongDirections(files: readonly SourceFile[]): string[];
+  unusedPermissions(files: readonly SourceFile[], rooms?: House['ROOMS']): string[];
   twoWayPairs(files: readonly SourceFile[]): string[];
   hiddenImports(files: readonly SourceFile[]): string[];
   tooLong(files: readonly SourceFile[]): string[];
@@ -75,6 +76,17 @@ test('house: the rooms of the table are there', (t) => {
         paths.some((path) => dirname(path) === join(floor, room)),
         `${floor}/${room}`,
       );
+});
+
+test('house: the table allows no import that no file has', (t) => {
+  t.deepEqual(house.unusedPermissions(FILES), []);
+  const rooms = { db: { '': [], feed: ['', 'queries'], queries: [] } };
+  const files = [
+    file('db/feed/a.ts', "import { b } from '../b.js';"),
+    file('db/b.ts', ''),
+    file('db/queries/c.ts', ''),
+  ];
+  t.deepEqual(house.unusedPermissions(files, rooms), ['ROOMS allows db/feed to import db/queries']);
 });
 
 test('house: no two rooms import each other', (t) => {
