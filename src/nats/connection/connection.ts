@@ -25,6 +25,8 @@ const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
 const LOOK_TIMEOUT_MS = 500;
+/** Bytes: a short answer with its headers. */
+const LEAST_PAYLOAD = 256;
 
 export class BrokerConnection implements SubscriptionHost {
   /** True while the server can be reached, as far as we know. */
@@ -96,6 +98,17 @@ export class BrokerConnection implements SubscriptionHost {
     return this.#limit.bytes;
   }
 
+  /** Why no call can be answered through this server, as it describes itself; null: nothing is known against it. */
+  get unfit(): string | null {
+    if (!this.#takesHeaders) return 'the server does not support headers (no_header_support)';
+    if (this.maxPayload >= LEAST_PAYLOAD) return null;
+    return `the server's max_payload is ${this.maxPayload} bytes; answers with their headers need ${LEAST_PAYLOAD}`;
+  }
+
+  get #takesHeaders(): boolean {
+    return this.#nc?.info?.headers !== false;
+  }
+
   /** False: ask learnLimit() before a message of this size is compared with `maxPayload`. */
   isLimitKnownFor(size: number): boolean {
     return this.#limit.isKnownFor(size);
@@ -130,11 +143,13 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   /**
-   * CONNECTION-1. False: nothing was sent, because we are disconnected or it is over the server's limit.
+   * CONNECTION-1. False: nothing was sent, because we are disconnected, it is over the server's limit, or the server takes no headers.
    * `block` is a whole header block, one character per byte, or ''; `reply` is '' if no answer is wanted.
    */
   publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
     if (!this.connected || this.#outbox === null || block.length + body.length > this.maxPayload) return false;
+    // The server would close the connection.
+    if (block !== '' && !this.#takesHeaders) return false;
     this.#outbox.put(subject, reply, block, body);
     return true;
   }
