@@ -8,7 +8,7 @@ import type { Logger } from '../../telemetry/log.js';
 import type { Database } from '../client.js';
 import { FlushTakenError, flushHealth, wasFlushed } from './health-queries.js';
 
-export interface HealthFlusher {
+interface HealthFlusher {
   readonly flushHealth: FlushHealth;
   readonly wasFlushed: WasFlushed;
 }

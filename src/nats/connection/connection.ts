@@ -4,7 +4,6 @@
 // CONNECTION-2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
 // CONNECTION-3. A listener that throws does not keep the others from being called.
 // CONNECTION-4. A server that stands still is noticed, and left if it continues to, however much is waiting to be written.
-
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
@@ -20,13 +19,10 @@ import { PayloadLimit } from './payload-limit.js';
 import { RoundTrips } from './round-trips.js';
 
 type ConnectionState = 'connected' | 'disconnected';
-
 const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
 const LOOK_TIMEOUT_MS = 500;
-/** Bytes: a short answer with its headers. */
-const LEAST_PAYLOAD = 256;
 
 export class BrokerConnection implements SubscriptionHost {
   /** True while the server can be reached, as far as we know. */
@@ -100,13 +96,7 @@ export class BrokerConnection implements SubscriptionHost {
 
   /** Why no call can be answered through this server, as it describes itself; null: nothing is known against it. */
   get unfit(): string | null {
-    if (!this.#takesHeaders) return 'the server does not support headers (no_header_support)';
-    if (this.maxPayload >= LEAST_PAYLOAD) return null;
-    return `the server's max_payload is ${this.maxPayload} bytes; answers with their headers need ${LEAST_PAYLOAD}`;
-  }
-
-  get #takesHeaders(): boolean {
-    return this.#nc?.info?.headers !== false;
+    return this.#limit.unfit;
   }
 
   /** False: ask learnLimit() before a message of this size is compared with `maxPayload`. */
@@ -147,9 +137,7 @@ export class BrokerConnection implements SubscriptionHost {
    * `block` is a whole header block, one character per byte, or ''; `reply` is '' if no answer is wanted.
    */
   publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
-    if (!this.connected || this.#outbox === null || block.length + body.length > this.maxPayload) return false;
-    // The server would close the connection.
-    if (block !== '' && !this.#takesHeaders) return false;
+    if (!this.connected || this.#outbox === null || !this.#limit.allows(block.length, body.length)) return false;
     this.#outbox.put(subject, reply, block, body);
     return true;
   }
@@ -214,14 +202,12 @@ export class BrokerConnection implements SubscriptionHost {
     for await (const status of nc.status()) if (nc === this.#nc) this.#take(nc, status);
   }
 
-  async #connectTo(servers: readonly string[]): Promise<NatsConnection | null> {
+  #connectTo(servers: readonly string[]): Promise<NatsConnection | null> {
     const options = connectionOptions(this.settings, () => this.#delayMs);
-    try {
-      return await connect({ ...options, servers: [...servers], noRandomize: true });
-    } catch (error) {
+    return connect({ ...options, servers: [...servers], noRandomize: true }).catch((error: unknown) => {
       this.#warnConnect({ servers, error: describe(error) });
       return null;
-    }
+    });
   }
 
   /** A short second connection to the same server, whose INFO has the present limit. */
