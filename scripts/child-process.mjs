@@ -60,6 +60,8 @@ const onBrokenPipe = (error) => {
 /** From now on signals end the set-up. Returns what gives them back; that throws where one has arrived. */
 export function catchSignals() {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal);
+  // For good: the first would open a debugger port, the second would end the process halfway.
+  for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
   process.stdout.on('error', onBrokenPipe);
   return () => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, onSignal);

@@ -115,7 +115,7 @@ export class ActorSystem {
   /** For the edges. */
   readonly health: HealthSource = {
     list: (selection) => this.board.list(selection),
-    one: (id) => this.view.one(id),
+    one: (id) => this.view.parts(id),
   };
   readonly #dirty = new DirtySet<ExtensionRuntime>();
   #ticks: Subscription | null = null;

@@ -23,7 +23,7 @@ import { closeDatabase, type Database, type DatabaseConnection, openDatabase } f
 import { errorText } from '../db/database-errors.js';
 import { writeAudit } from '../db/queries/audit-queries.js';
 import { applyAutoChange } from '../db/queries/auto-queries.js';
-import { flushHealth, wasFlushed } from '../db/queries/health-queries.js';
+import { healthFlusher } from '../db/queries/health-flusher.js';
 import { writeInstanceStatus } from '../db/queries/instance-queries.js';
 import { readFallbackRows } from '../db/queries/registry-file-queries.js';
 import { readRollout, setRollout } from '../db/queries/rollout-queries.js';
@@ -119,9 +119,10 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
 function writesOf(db: Database, writes: DatabaseWrites, writer: string, log: Logger) {
   const watch = <T>(kind: Parameters<DatabaseWrites['watch']>[0], write: Promise<T>): Promise<T> =>
     writes.watch(kind, write).catch(inShort);
+  const flusher = healthFlusher(db, writer, log);
   return {
-    flushHealth: ((number, rows) => watch('health', flushHealth(db, { writer, number }, rows))) satisfies FlushHealth,
-    wasFlushed: ((number) => watch('health', wasFlushed(db, { writer, number }))) satisfies WasFlushed,
+    flushHealth: ((number, rows) => watch('health', flusher.flushHealth(number, rows))) satisfies FlushHealth,
+    wasFlushed: ((number) => watch('health', flusher.wasFlushed(number))) satisfies WasFlushed,
     writeInstanceStatus: ((rows) =>
       watch('instance_status', writeInstanceStatus(db, rows))) satisfies WriteInstanceStatus,
     applyAutoChange: ((change) => watch('auto_change', applyAutoChange(db, change))) satisfies ApplyAutoChange,

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { SETTING_KEYS } from '../../src/config/schema.js';
 import { directory, run, start } from './run.js';
@@ -174,4 +178,23 @@ test('EXTREG-1: a reader that goes away is no failure', async (t) => {
   });
   t.is(await new Promise((resolve) => child.once('close', resolve)), 0);
   t.is(stderr, '');
+});
+
+test('EXTREG-3: SIGUSR1 opens no debugger port and SIGUSR2 ends nothing, in a command that handles no signal of its own', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => void server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const child = start(['health', 'a', '--json', '--http-port', String(port)], { cwd: directory(t) });
+  t.teardown(() => void child.kill('SIGKILL'));
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
+  const [, response] = (await once(server, 'request')) as [unknown, ServerResponse];
+  child.kill('SIGUSR1');
+  child.kill('SIGUSR2');
+  const closed = once(child, 'close');
+  // In the order of their numbers, and before what is sent afterwards.
+  response.setHeader('content-type', 'application/json').end('{}');
+  t.deepEqual(await closed, [0, null]);
+  t.is(await stdout, '{}\n');
+  t.is(await stderr, '');
 });

@@ -8,6 +8,7 @@ import type {
   HealthReport,
   TargetHealth,
 } from '../../src/domain/health/health-schema.js';
+import { objectParts } from '../../src/domain/json-parts.js';
 import { createMetricsPage } from '../../src/http/routes/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
@@ -45,8 +46,20 @@ export const extensionHealth = (id: string, health: Partial<TargetHealth> = {}):
   health: { ...targetHealth, ...health },
 });
 
-/** `report`: what a list of all says. */
-export function healthSource(...extensions: readonly ExtensionRowHealth[]): HealthSource & { report(): HealthReport } {
+/** `report`: what a list of all says; `whole`: what one says. */
+interface TestHealthSource extends HealthSource {
+  report(): HealthReport;
+  whole(id: string): ExtensionHealth | null;
+}
+
+/** As a HealthSource gives it. */
+export const partsOf = (one: ExtensionHealth | null): Generator<string> | null => {
+  if (one === null) return null;
+  const { versions, instances, ...head } = one;
+  return objectParts(head, { versions, instances });
+};
+
+export function healthSource(...extensions: readonly ExtensionRowHealth[]): TestHealthSource {
   const withTargets = (one: ExtensionRowHealth): ExtensionHealth => ({
     ...one,
     versions: [
@@ -89,6 +102,7 @@ export function healthSource(...extensions: readonly ExtensionRowHealth[]): Heal
   });
   const inOrder = extensions.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const isShown = (one: ExtensionRowHealth): boolean => !isHealthy(one.enabled, one.health.circuit_breaker_state);
+  const whole = (id: string) => extensions.filter((one) => one.id === id).map(withTargets)[0] ?? null;
   return {
     report: () => ({ extensions: inOrder, summary: summarize(extensions) }),
     list: async ({ limit = Number.POSITIVE_INFINITY, offset = 0, unhealthy = false }) => ({
@@ -98,7 +112,8 @@ export function healthSource(...extensions: readonly ExtensionRowHealth[]): Heal
         .map((one) => JSON.stringify(one)),
       summary: summarize(extensions),
     }),
-    one: (id) => extensions.filter((one) => one.id === id).map(withTargets)[0] ?? null,
+    one: (id) => partsOf(whole(id)),
+    whole,
   };
 }
 

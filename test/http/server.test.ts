@@ -62,7 +62,7 @@ test('health: the view of one extension has its versions and instances', async (
   const { url } = await listen(t, { health: source });
   const response = await fetch(`${url}/admin/extensions/a%3Ab_C-1/health`);
   t.is(response.status, 200);
-  t.deepEqual(await response.json(), source.one('a:b_C-1'));
+  t.deepEqual(await response.json(), source.whole('a:b_C-1'));
 });
 
 test('health: a new extension without any call has null where nothing is known', async (t) => {

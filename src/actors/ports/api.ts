@@ -3,7 +3,7 @@ import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import type { JsonMap } from '../../domain/exact-json.js';
 import type { Counters } from '../../domain/health/counters.js';
-import type { ExtensionHealth, HealthReport } from '../../domain/health/health-schema.js';
+import type { HealthReport } from '../../domain/health/health-schema.js';
 import type { BreakerOverride } from '../../domain/registry/extension.js';
 import type { Verb } from '../../domain/registry/verbs.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
@@ -39,8 +39,8 @@ export interface HealthList extends Omit<HealthReport, 'extensions'> {
 export interface HealthSource {
   /** Summary and refused rows are those of the whole, whatever is selected. */
   list(selection: HealthSelection): Promise<HealthList>;
-  /** null: no such extension. */
-  one(extensionId: string): ExtensionHealth | null;
+  /** The JSON of an ExtensionHealth in parts, each made when it is asked for; null: no such extension. */
+  one(extensionId: string): Generator<string> | null;
 }
 
 /** One extension's numbers for the metrics page; counters only grow while the process lives. */

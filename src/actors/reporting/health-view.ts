@@ -8,6 +8,7 @@ import type {
   RefusedRow,
   TargetHealth,
 } from '../../domain/health/health-schema.js';
+import { objectParts } from '../../domain/json-parts.js';
 import type { Instance } from '../../domain/registry/extension.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
@@ -47,34 +48,56 @@ export class HealthView implements MetricsSource {
   one(extensionId: string): ExtensionHealth | null {
     const runtime = this.deps.runtimes.get(extensionId);
     if (runtime === undefined) return null;
-    const { extension } = runtime;
-    const published = runtime.defaultService;
+    return {
+      ...this.#head(runtime),
+      versions: [...this.#versions(runtime)],
+      instances: [...this.#instances(runtime)],
+    };
+  }
+
+  /** The JSON of one(). Versions and instances are read with their part, since there may be thousands. */
+  parts(extensionId: string): Generator<string> | null {
+    const runtime = this.deps.runtimes.get(extensionId);
+    if (runtime === undefined) return null;
+    return objectParts(this.#head(runtime), {
+      versions: this.#versions(runtime),
+      instances: this.#instances(runtime),
+    });
+  }
+
+  #head(runtime: ExtensionRuntime): Omit<ExtensionHealth, 'versions' | 'instances'> {
     return {
       ...this.extension(runtime),
       breaker_settings: runtime.breakerSettings,
-      refused_rows: [...this.deps.refusedRows(extensionId)].slice(0, MAX_REFUSED_ROWS).map(refusedRow),
-      versions: [
-        ...[...runtime.services].map((service) => ({
-          version: service.version.version,
-          enabled: true,
-          default: service === published,
-          override: overrideOf(extension, service.version.version),
-          ...this.target(runtime, service.target),
-        })),
-        // Nothing runs of these, and an operator who enables one should see its override.
-        ...extension.versions
-          .filter(({ version, enabled }) => !enabled && runtime.service(version) === null)
-          .map(({ version }) => ({
-            version,
-            enabled: false,
-            default: false,
-            override: overrideOf(extension, version),
-            ...NO_TARGET,
-            ...lifetimeCounts(runtime, version),
-          })),
-      ],
-      instances: extension.instances.map((instance) => this.#instance(runtime, instance)),
+      refused_rows: [...this.deps.refusedRows(runtime.id)].slice(0, MAX_REFUSED_ROWS).map(refusedRow),
     };
+  }
+
+  *#versions(runtime: ExtensionRuntime): Generator<ExtensionHealth['versions'][number]> {
+    const { extension, defaultService: published } = runtime;
+    for (const service of [...runtime.services])
+      yield {
+        version: service.version.version,
+        enabled: true,
+        default: service === published,
+        override: overrideOf(extension, service.version.version),
+        ...this.target(runtime, service.target),
+      };
+    // Nothing runs of these, and an operator who enables one should see its override.
+    for (const { version, enabled } of extension.versions)
+      if (!enabled && runtime.service(version) === null)
+        yield {
+          version,
+          enabled: false,
+          default: false,
+          override: overrideOf(extension, version),
+          ...NO_TARGET,
+          ...lifetimeCounts(runtime, version),
+        };
+  }
+
+  *#instances(runtime: ExtensionRuntime): Generator<InstanceHealth> {
+    for (const instance of runtime.extension.instances) yield this.#instance(runtime, instance);
   }
 
   #instance(runtime: ExtensionRuntime, instance: Instance): InstanceHealth {

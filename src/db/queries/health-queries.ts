@@ -7,7 +7,7 @@
 // HEALTH-QUERIES-4. The four threshold columns belong to operators and are never written.
 // HEALTH-QUERIES-5. An extension that was deleted is dropped; a row that the database refuses is dropped alone, with its error.
 // HEALTH-QUERIES-6. A rejection means that nothing was written, or that the answer was lost: then wasFlushed returns the answer, and prevents
-//     that a flush still on its way is written after that (M24, M26).
+//     that a flush still on its way is written after that (M24, M26). A number that is taken already is FlushTakenError: nothing was written.
 // HEALTH-QUERIES-7. What a row holds already makes no sum overflow and no time stand still.
 // HEALTH-QUERIES-8. What was measured for a row that was deleted is not written to one of the same name.
 // HEALTH-QUERIES-9. A row that another transaction holds is skipped, and named as held; the others are written.
@@ -17,6 +17,7 @@ import { type SQL, sql } from '#drizzle-orm';
 import type { FlushResult, HealthFlushRow } from '../../actors/ports/storage.js';
 import { MAX_EPOCH } from '../../domain/registry/sound-facts.js';
 import type { Database } from '../client.js';
+import { sqlState } from '../database-errors.js';
 import { holdersOf, LOCK_NOT_AVAILABLE } from './lock-holders.js';
 import { type RefusedRow, writeOrSplit } from './row-by-row.js';
 import { WINDOW_COLUMNS } from './stale-windows.js';
@@ -41,14 +42,26 @@ const MAX_BIGINT = '9223372036854775807';
 const sum = (column: string, kept = `kept.${column}`): string =>
   `least(coalesce(${kept}, 0)::numeric + excluded.${column}, ${MAX_BIGINT})::bigint`;
 
-/** Implements FlushHealth of the ports. */
+/** HEALTH-QUERIES-6. The writer's row has this number or a later one: of the same flush, or because it was changed by other hands. */
+export class FlushTakenError extends Error {
+  constructor() {
+    super('extension_health_writers has this number of a flush already, or a later one');
+  }
+}
+
+/** Of the class that PostgreSQL leaves to applications. */
+const FLUSH_TAKEN = 'EXF01';
+
+/** Rejects with FlushTakenError, too. */
 export async function flushHealth(db: Database, flush: Flush, rows: readonly HealthFlushRow[]): Promise<FlushResult> {
   if (rows.length === 0) return { dropped: [], held: [] };
   const refused = await writeOrSplit(db, {}, rows, {
     batch: () => writeBatch(db, flush, rows),
     statement: (given, into) => upserts(given, sql`select extension_id ${into} from skipped`),
-    first: sql`${turn(flush)}; if not found then return; end if;`,
+    first: sql`${turn(flush)}; if not found then raise exception 'taken' using errcode = ${sql.raw(`'${FLUSH_TAKEN}'`)}; end if;`,
     last: keepRefused(flush, REFUSED_ALONE),
+  }).catch((error: unknown) => {
+    throw sqlState(error) === FLUSH_TAKEN ? new FlushTakenError() : error;
   });
   return resultOf(
     refused.map(({ row, isHeld, error }) => ({
@@ -60,14 +73,14 @@ export async function flushHealth(db: Database, flush: Flush, rows: readonly Hea
   );
 }
 
-/** HEALTH-QUERIES-6. Implements WasFlushed of the ports. */
+/** HEALTH-QUERIES-6. null: it was not written, and will not be. */
 export async function wasFlushed(db: Database, flush: Flush): Promise<FlushResult | null> {
   const [found] = await inTransaction<{ refused: Refused[] | null }>(
     db,
     {},
     turn(flush, sql`null`),
     // A separate statement, since the one before it may have waited for that flush to commit.
-    sql`select refused from extension_health_writers where writer = ${flush.writer}::uuid`,
+    answerOf(flush),
   );
   return found?.refused ? resultOf(found.refused) : null;
 }
@@ -84,6 +97,10 @@ function resultOf(refused: readonly Refused[]): FlushResult {
 const turn = ({ writer, number }: Flush, refused = sql`'[]'::jsonb`): SQL => sql`
   insert into extension_health_writers as w (writer, flush, refused) values (${writer}::uuid, ${number}, ${refused})
   on conflict (writer) do update set flush = excluded.flush, refused = excluded.refused, written_at = now() where w.flush < excluded.flush`;
+
+/** No row if another flush than this one is the last. */
+const answerOf = ({ writer, number }: Flush): SQL =>
+  sql`select refused from extension_health_writers where writer = ${writer}::uuid and flush = ${number}`;
 
 /** M26. `refused`: an array of Refused, of type jsonb. */
 const keepRefused = ({ writer, number }: Flush, refused: SQL): SQL => sql`
@@ -121,7 +138,7 @@ async function writeBatch(
   flush: Flush,
   rows: readonly HealthFlushRow[],
 ): Promise<RefusedRow<HealthFlushRow>[]> {
-  const [answer] = await inTransaction<{ refused: Refused[] }>(
+  const [answer] = await inTransaction<{ refused: Refused[] | null }>(
     db,
     {
       'extreg.rows': JSON.stringify(
@@ -130,9 +147,11 @@ async function writeBatch(
     },
     WAIT,
     upserts(sql`${JSON.stringify(rows)}::jsonb`, SKIPPED_AS_SETTING, sql`turn as (${turn(flush)} returning 1),`),
-    sql`${keepRefused(flush, sql`current_setting('extreg.refused')::jsonb`)} returning refused`,
+    keepRefused(flush, sql`current_setting('extreg.refused')::jsonb`),
+    answerOf(flush),
   );
-  if (answer === undefined) return [];
+  if (answer === undefined) throw new FlushTakenError();
+  if (!answer.refused?.length) return [];
   const names = new Set(answer.refused.map(nameOf));
   const held = rows.filter((row) => names.has(nameOf(row)));
   const holders = new Map<string, string>();

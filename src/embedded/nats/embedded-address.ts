@@ -3,12 +3,14 @@
 // EMBEDDED-ADDRESS-1. Both are readable by the owner alone, and written whole or not at all.
 // EMBEDDED-ADDRESS-2. What cannot be read as a port or a token counts as absent.
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const TOKEN_BYTES = 24;
 const TOKEN = /^[A-Za-z0-9_-]{32}$/;
 const MAX_PORT = 65_535;
+/** Bits of a mode: the group and everybody else. */
+const FOR_OTHERS = 0o077;
 
 export const portFile = (dataDir: string): string => join(dataDir, 'nats', 'port');
 const tokenFile = (dataDir: string): string => join(dataDir, 'nats', 'token');
@@ -25,8 +27,10 @@ export const keepPort = (dataDir: string, port: number): void => write(portFile(
 /** The token of an earlier start, else a new one, which is kept. */
 export function keptToken(dataDir: string): string {
   const kept = read(tokenFile(dataDir));
-  if (TOKEN.test(kept)) return kept;
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  const isKept = TOKEN.test(kept);
+  if (isKept && (statSync(tokenFile(dataDir)).mode & FOR_OTHERS) === 0) return kept;
+  // A file from a backup may have lost its mode.
+  const token = isKept ? kept : randomBytes(TOKEN_BYTES).toString('base64url');
   write(tokenFile(dataDir), token);
   return token;
 }

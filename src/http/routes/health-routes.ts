@@ -49,7 +49,7 @@ export function healthRoutes(app: App, health: HealthSource): void {
         reply.code(404);
         return errorBody('extension_not_found', `no extension '${id}'`);
       }
-      return one;
+      return sendJson(request, reply, one);
     },
   );
 }

@@ -4,7 +4,6 @@
 // CONNECTION-2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
 // CONNECTION-3. A listener that throws does not keep the others from being called.
 // CONNECTION-4. A server that stands still is noticed, and left if it continues to, however much is waiting to be written.
-
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
@@ -20,7 +19,6 @@ import { PayloadLimit } from './payload-limit.js';
 import { RoundTrips } from './round-trips.js';
 
 type ConnectionState = 'connected' | 'disconnected';
-
 const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
@@ -96,6 +94,11 @@ export class BrokerConnection implements SubscriptionHost {
     return this.#limit.bytes;
   }
 
+  /** Why no call can be answered through this server, as it describes itself; null: nothing is known against it. */
+  get unfit(): string | null {
+    return this.#limit.unfit;
+  }
+
   /** False: ask learnLimit() before a message of this size is compared with `maxPayload`. */
   isLimitKnownFor(size: number): boolean {
     return this.#limit.isKnownFor(size);
@@ -130,11 +133,11 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   /**
-   * CONNECTION-1. False: nothing was sent, because we are disconnected or it is over the server's limit.
+   * CONNECTION-1. False: nothing was sent, because we are disconnected, it is over the server's limit, or the server takes no headers.
    * `block` is a whole header block, one character per byte, or ''; `reply` is '' if no answer is wanted.
    */
   publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
-    if (!this.connected || this.#outbox === null || block.length + body.length > this.maxPayload) return false;
+    if (!this.connected || this.#outbox === null || !this.#limit.allows(block.length, body.length)) return false;
     this.#outbox.put(subject, reply, block, body);
     return true;
   }
@@ -199,14 +202,12 @@ export class BrokerConnection implements SubscriptionHost {
     for await (const status of nc.status()) if (nc === this.#nc) this.#take(nc, status);
   }
 
-  async #connectTo(servers: readonly string[]): Promise<NatsConnection | null> {
+  #connectTo(servers: readonly string[]): Promise<NatsConnection | null> {
     const options = connectionOptions(this.settings, () => this.#delayMs);
-    try {
-      return await connect({ ...options, servers: [...servers], noRandomize: true });
-    } catch (error) {
+    return connect({ ...options, servers: [...servers], noRandomize: true }).catch((error: unknown) => {
       this.#warnConnect({ servers, error: describe(error) });
       return null;
-    }
+    });
   }
 
   /** A short second connection to the same server, whose INFO has the present limit. */

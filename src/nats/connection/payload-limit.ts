@@ -15,8 +15,12 @@ const DEFAULT_MAX_PAYLOAD = 1_048_576;
 /** Opens a second connection to the server of the first, without retries. */
 type ConnectAgain = () => Promise<NatsConnection>;
 
+/** A short answer with its headers. */
+const LEAST_BYTES = 256;
+
 interface Info {
   readonly max_payload: number;
+  readonly headers?: boolean;
 }
 
 export class PayloadLimit {
@@ -41,6 +45,22 @@ export class PayloadLimit {
       this.#bytes = info.max_payload;
     }
     return this.#bytes;
+  }
+
+  /** Whether the server takes a message of a header block, 0 = none, and a body of so many bytes. It closes the connection for one that it does not. */
+  allows(blockBytes: number, bodyBytes: number): boolean {
+    return blockBytes + bodyBytes <= this.bytes && (blockBytes === 0 || this.#takesHeaders);
+  }
+
+  /** Why no answer can be sent through the server, as it describes itself; null: nothing is known against it. */
+  get unfit(): string | null {
+    if (!this.#takesHeaders) return 'the server does not support headers (no_header_support)';
+    if (this.bytes >= LEAST_BYTES) return null;
+    return `the server's max_payload is ${this.bytes} bytes; answers with their headers need ${LEAST_BYTES}`;
+  }
+
+  get #takesHeaders(): boolean {
+    return this.latestInfo()?.headers !== false;
   }
 
   /** PAYLOAD-LIMIT-1. Whether a message of this size can be compared with the limit now. */

@@ -7,6 +7,7 @@
 //      A message that only looks like one is a call, and is answered as a call.
 // SELF-CHECK-3. A daemon without the permission to publish the message is judged by the other permission errors of the server, and does
 //      not try again on this connection.
+// SELF-CHECK-4. A server through which no answer can be sent, because it takes no headers or hardly any bytes, is reported in any case.
 import type { Clock } from '../../actors/ports/clock.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { BrokerConnection } from '../connection/connection.js';
@@ -115,19 +116,21 @@ export class SelfCheck {
   }
 
   #conclude(): void {
-    const { subjects, log, renew } = this.#deps;
+    const { connection, log, renew } = this.#deps;
     const before = this.problem;
-    this.problem = this.#isReplyDenied
-      ? `the server does not permit replies: publishing to ${this.#replyTo} was refused`
-      : this.#hasArrived || this.#isPublishDenied
-        ? null
-        : `no message arrives through the subscription of ${subjects.invokeAll}: the server has refused it, or a limit of it`;
+    this.problem = connection.unfit ?? this.#refusal();
     if (this.problem !== null && this.problem !== before)
       log.error({ event: 'nats_self_check_failed', reason: this.problem });
     if (this.problem === null && before !== null)
       log.info({ event: 'nats_self_check_passed', tried: !this.#isPublishDenied });
     if (this.problem === null) this.#pass();
     if (!this.#hasArrived && !this.#isPublishDenied) renew();
+  }
+
+  #refusal(): string | null {
+    if (this.#isReplyDenied) return `the server does not permit replies: publishing to ${this.#replyTo} was refused`;
+    if (this.#hasArrived || this.#isPublishDenied) return null;
+    return `no message arrives through the subscription of ${this.#deps.subjects.invokeAll}: the server has refused it, or a limit of it`;
   }
 
   /** True: every permission error for what was published before has been seen. False: the connection was lost. */

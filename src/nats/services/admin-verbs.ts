@@ -40,17 +40,19 @@ function healthOf(health: HealthSource, { extension_id: id }: JsonMap): AdminAns
     return health
       .list({})
       .then(({ extensions: items, ...rest }) => ({ kind: 'list', name: 'extensions', items, rest }));
-  return isId(id) ? found(health.one(id), id) : invalid(idProblem(id));
+  if (!isId(id)) return invalid(idProblem(id));
+  const parts = health.one(id);
+  return parts === null ? notFound(id) : { kind: 'parts', parts };
 }
 
 const found = (value: object | null, id: string): AdminAnswer =>
-  value === null
-    ? {
-        kind: 'refused',
-        error: { code: 'extension_not_found', message: `no extension '${id}'` },
-        extensionId: id,
-      }
-    : { kind: 'answer', value };
+  value === null ? notFound(id) : { kind: 'answer', value };
+
+const notFound = (id: string): AdminAnswer => ({
+  kind: 'refused',
+  error: { code: 'extension_not_found', message: `no extension '${id}'` },
+  extensionId: id,
+});
 
 const isId = (json: Json | undefined): json is string => typeof json === 'string' && isExtensionId(json);
 

@@ -22,6 +22,8 @@ export type AdminAnswer =
   | { readonly kind: 'answer'; readonly value: object }
   /** `{"<name>":[<items>],<rest>}`; `items` are JSON texts. */
   | { readonly kind: 'list'; readonly name: string; readonly items: readonly string[]; readonly rest: object }
+  /** An object as JSON, in parts that are made when they are asked for. */
+  | { readonly kind: 'parts'; readonly parts: Iterable<string> }
   /** `extensionId`: '' if the request names none. */
   | { readonly kind: 'refused'; readonly error: InvocationError; readonly extensionId: string };
 
@@ -109,10 +111,14 @@ export class AdminService {
   #messageOf(answer: AdminAnswer): AnswerMessage {
     if (answer.kind === 'refused') return refusalMessage(answer);
     const { maxPayload } = this.connection;
-    // A list that is too large is not made.
+    // An answer that is too large is not made to its end.
     const least = answer.kind === 'list' ? answer.items.reduce((sum, item) => sum + item.length + 1, 0) : 0;
     if (least > maxPayload) return refusalMessage(tooLarge(maxPayload, least));
-    const text = answer.kind === 'list' ? listText(answer) : JSON.stringify(answer.value);
+    let text = '';
+    for (const part of partsOf(answer)) {
+      text += part;
+      if (text.length > maxPayload) break;
+    }
     const body = Buffer.from(text);
     return body.length <= maxPayload ? { block: '', body } : refusalMessage(tooLarge(maxPayload, body.length));
   }
@@ -134,8 +140,10 @@ export class AdminService {
   }
 }
 
-const listText = ({ name, items, rest }: Extract<AdminAnswer, { kind: 'list' }>): string =>
-  [...jsonParts(name, items, rest)].join('');
+function partsOf(answer: Exclude<AdminAnswer, { kind: 'refused' }>): Iterable<string> {
+  if (answer.kind === 'answer') return [JSON.stringify(answer.value)];
+  return answer.kind === 'list' ? jsonParts(answer.name, answer.items, answer.rest) : answer.parts;
+}
 
 type Refusal = Extract<AdminAnswer, { kind: 'refused' }>;
 

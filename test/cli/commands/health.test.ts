@@ -7,7 +7,7 @@ import type { ExtensionHealth } from '../../../src/domain/health/health-schema.j
 import { breakerSettingsInForce } from '../../../src/domain/registry/policy.js';
 import { DAEMON_SOCKET_NAME } from '../../../src/embedded/postgres/socket-lock.js';
 import { breakerSettings } from '../../helpers/breaker-settings.js';
-import { extensionHealth, healthSource, listen } from '../../http/helpers.js';
+import { extensionHealth, healthSource, listen, partsOf } from '../../http/helpers.js';
 import { directory, run, writeDaemonFile } from '../run.js';
 
 const extensions = [
@@ -78,7 +78,7 @@ test('health: until when a breaker is open, and which rows are refused', async (
   const { url } = await listen(t, {
     health: {
       list: async (selection) => ({ ...(await source.list(selection)), refused_rows, refused_rows_total: 7 }),
-      one: (id) => ({ ...(source.one(id) as ExtensionHealth), refused_rows: refused_rows.slice(0, 1) }),
+      one: (id) => partsOf({ ...(source.whole(id) as ExtensionHealth), refused_rows: refused_rows.slice(0, 1) }),
     },
   });
   const options = { cwd: directory(t), env: { EXTENSION_REGISTRY_HTTP_PORT: new URL(url).port } };
@@ -127,8 +127,8 @@ test('health --unhealthy: those that are disabled or whose breaker is not closed
 test('health <id>: each breaker setting, and what decides it', async (t) => {
   const breaker_settings = breakerSettingsInForce({ breaker: { failure_threshold: 2 } }, null, breakerSettings());
   const source = healthSource(extensionHealth('guard'));
-  const one = { ...(source.one('guard') as ExtensionHealth), breaker_settings };
-  const { url } = await listen(t, { health: { ...source, one: () => one } });
+  const one = { ...(source.whole('guard') as ExtensionHealth), breaker_settings };
+  const { url } = await listen(t, { health: { ...source, one: () => partsOf(one) } });
   const options = { cwd: directory(t), env: { EXTENSION_REGISTRY_HTTP_PORT: new URL(url).port } };
   const { stdout } = await run(['health', 'guard'], options);
   t.regex(stdout, /\n\nBREAKER SETTING +VALUE +FROM\n/);
@@ -144,7 +144,7 @@ test('health --json: what the API says', async (t) => {
   const all = await run(['health', '--json'], options);
   t.deepEqual(JSON.parse(all.stdout), source.report());
   const one = await run(['health', 'guard', '--json'], options);
-  t.deepEqual(JSON.parse(one.stdout), source.one('guard'));
+  t.deepEqual(JSON.parse(one.stdout), source.whole('guard'));
 });
 
 test('health: an unknown extension is an error of the API', async (t) => {

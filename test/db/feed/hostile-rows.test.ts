@@ -11,7 +11,7 @@ import type { FlushResult } from '../../../src/actors/ports/storage.js';
 import { type Database, openDatabase } from '../../../src/db/client.js';
 import { registryFeed } from '../../../src/db/feed/registry-feed.js';
 import { readSnapshotFile, writeSnapshotFile } from '../../../src/db/feed/snapshot-file.js';
-import { flushHealth } from '../../../src/db/queries/health-queries.js';
+import { healthFlusher } from '../../../src/db/queries/health-flusher.js';
 import * as schema from '../../../src/db/schema.js';
 import type { RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
@@ -147,6 +147,8 @@ const ROWS: Readonly<Record<string, string>> = {
   extension_health: `extension_id = 'a'`,
   extension_version_health: `extension_id = 'a'`,
   extension_audit_log: `extension_id = 'a'`,
+  extension_rollouts: `extension_id = 'a'`,
+  extension_health_writers: 'true',
   registry_revision: 'true',
 };
 
@@ -223,14 +225,14 @@ class Following {
   readonly states: string[] = [];
   readonly dropped: FlushResult['dropped'][number][] = [];
   readonly requests$ = new Subject<void>();
-  readonly #writer = randomUUID();
   #number = 0;
   last: RegistryUpdate | null = null;
   snapshots = 0;
 
   constructor(t: ExecutionContext, { connection }: TestDatabase, db: Database) {
+    const flusher = healthFlusher(db, randomUUID(), silentLogger);
     this.world.flush = async (rows) => {
-      const result = await flushHealth(db, { writer: this.#writer, number: ++this.#number }, rows);
+      const result = await flusher.flushHealth(++this.#number, rows);
       this.dropped.push(...result.dropped);
       return result;
     };
@@ -257,6 +259,11 @@ async function attempt({ $client }: Database, { sql, values }: Statement): Promi
 
 onBoth('a hostile value concerns its own row alone', async (t, database) => {
   t.true(COLUMNS.length > 80);
+  t.deepEqual(
+    COLUMNS.filter(({ table }) => !Object.hasOwn(ROWS, table)),
+    [],
+    'each table says which of its rows are hostile',
+  );
   const db = database.open(2);
   await db.$client.unsafe(`${NO_CHECKS}; insert into extensions (id, type, subject) values ('b', 'pre', 'ext.b');`);
   const following = new Following(t, database, db);

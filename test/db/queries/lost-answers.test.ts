@@ -6,6 +6,7 @@ import type { Database } from '../../../src/db/client.js';
 import { isAnswerLost } from '../../../src/db/database-errors.js';
 import { writeAudit } from '../../../src/db/queries/audit-queries.js';
 import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';
+import { healthFlusher } from '../../../src/db/queries/health-flusher.js';
 import { flushHealth, wasFlushed } from '../../../src/db/queries/health-queries.js';
 import { writeInstanceStatus } from '../../../src/db/queries/instance-queries.js';
 import { writeRegistryChanges } from '../../../src/db/queries/registry-file-queries.js';
@@ -55,6 +56,28 @@ onServer(
     t.is(proxy.cuts, 1);
   },
 );
+
+for (const [how, more] of [
+  ['as a batch', []],
+  ['row by row', [healthRow({ version: 'v2', published: false, success_delta: 2 ** 63 })]],
+] as const)
+  onServer(
+    `HEALTH-FLUSHER-1: a number of flushes from other hands loses nothing that is written ${how}`,
+    async (t, database) => {
+      const { near } = await world(t, database);
+      const writer = randomUUID();
+      const flusher = healthFlusher(near, writer, silentLogger);
+      await flusher.flushHealth(1, [healthRow({ success_delta: 1 })]);
+      await near.$client`update extension_health_writers set flush = 9223372036854775807 where writer = ${writer}`;
+      for (const number of [2, 3]) {
+        const { dropped } = await flusher.flushHealth(number, [healthRow({ success_delta: 10 }), ...more]);
+        t.is(dropped.length, more.length);
+        t.is((await flusher.wasFlushed(number))?.dropped.length, more.length);
+      }
+      const [row] = await near.$client`select success_count::int as successes from extension_health`;
+      t.is(row?.successes, 21);
+    },
+  );
 
 /** Each way in which a flush is written, with rows that it does not write. */
 const REFUSED: readonly [string, Parameters<typeof healthRow>[0][], { held: string[]; dropped: string[] }][] = [

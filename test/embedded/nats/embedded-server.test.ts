@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { connect } from '#@nats-io/transport-node';
 
+import { keptToken } from '../../../src/embedded/nats/embedded-address.js';
 import {
   type EmbeddedServer,
   findNatsServer,
@@ -113,6 +114,15 @@ test('EMBEDDED-SERVER-2: a kept port that another process has is an error that n
   const other = await started(t, dataDir, await freePort());
   t.not(other.server.port, server.port);
   t.is(other.server.token, server.token);
+});
+
+test('EMBEDDED-ADDRESS-1: a token that came back from a backup for everybody to read is the owner’s again', (t) => {
+  const dataDir = dataDirOf(t);
+  const token = keptToken(dataDir);
+  const file = join(dataDir, 'nats', 'token');
+  chmodSync(file, 0o644);
+  t.is(keptToken(dataDir), token);
+  t.is(statSync(file).mode & 0o777, 0o600);
 });
 
 test('EMBEDDED-ADDRESS-2: what is no port and no token is replaced', async (t) => {

@@ -4,14 +4,14 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
-import { extensionHealth, healthSource, listen } from '../helpers.js';
+import { extensionHealth, healthSource, listen, partsOf } from '../helpers.js';
 
 const many = healthSource(...Array.from({ length: 2000 }, (_, i) => extensionHealth(`e${String(i).padStart(5, '0')}`)));
 const few = healthSource(extensionHealth('a'));
 const PATH = '/admin/extensions/health';
 
-async function get(url: string, headers: Readonly<Record<string, string>> = {}) {
-  const asked = request(`${url}${PATH}`, { headers: { ...headers } }).end();
+async function get(url: string, headers: Readonly<Record<string, string>> = {}, path = PATH) {
+  const asked = request(`${url}${path}`, { headers: { ...headers } }).end();
   const [response] = await once(asked, 'response');
   const parts: Buffer[] = await response.toArray();
   return { headers: response.headers as Record<string, string | undefined>, parts, body: Buffer.concat(parts) };
@@ -25,6 +25,20 @@ test('JSON-STREAM-1: a large list comes in parts, and is the whole list', async 
   t.is(headers['cache-control'], 'no-store');
   t.true(parts.length > 10);
   t.deepEqual(JSON.parse(body.toString()), many.report());
+});
+
+test('JSON-STREAM-1: one extension with thousands of versions comes in parts, too', async (t) => {
+  const one = few.whole('a');
+  if (one === null) throw new Error('no extension a');
+  const versions = Array.from(
+    { length: 3000 },
+    (_, i) => ({ ...one.versions[0], version: `v${i}` }) as (typeof one.versions)[number],
+  );
+  const large = { ...one, versions };
+  const { url } = await listen(t, { health: { ...few, one: () => partsOf(large) } });
+  const { parts, body } = await get(url, {}, '/admin/extensions/a/health');
+  t.true(parts.length > 10);
+  t.deepEqual(JSON.parse(body.toString()), large);
 });
 
 const compressed = test.macro<[accepts: string, isCompressed: boolean]>({

@@ -1,4 +1,4 @@
-// SELF-CHECK-1..SELF-CHECK-3 of self-check.ts: whether a call would be answered, on a real server.
+// SELF-CHECK-1..SELF-CHECK-4 of self-check.ts: whether a call would be answered, on a real server.
 import test, { type ExecutionContext } from 'ava';
 import type { Msg } from '#@nats-io/nats-core';
 import { TestServer, until } from '../../helpers/nats-server.js';
@@ -105,3 +105,19 @@ test('SELF-CHECK-1: what looks like a check and is none of a daemon is answered 
   for (const rest of ['$ready', '$ready.x', `$ready.${'0'.repeat(17)}`, '$ready.0123456789abcdef'])
     t.is(errorOf(await invoke(client, rest)).code, 'invalid_request', rest);
 });
+
+for (const [config, reason] of [
+  ['no_header_support: true', 'the server does not support headers (no_header_support)'],
+  ['max_payload: 64', "the server's max_payload is 64 bytes; answers with their headers need 256"],
+] as const)
+  test(`SELF-CHECK-4: a server with ${config} makes it not ready, and a call does not cost the connection`, async (t) => {
+    const server = await serverOf(t, config);
+    const { rig, lines, fails } = await rigOf(t, server);
+    await fails();
+    t.is(rig.selfCheck.problem, reason);
+    const client = await server.connect();
+    await t.throwsAsync(client.request(`${PREFIX}.invoke.echo`, '{}', { timeout: 200 }), { name: 'TimeoutError' });
+    await rig.connection.flush();
+    t.true(rig.connection.connected);
+    t.false(lines.some(({ event }) => event === 'nats_disconnected'));
+  });

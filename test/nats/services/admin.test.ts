@@ -97,7 +97,7 @@ test('admin: explain answers with the explanation, and without headers', async (
 test('admin: health answers with all extensions, or with one', async (t) => {
   const { ask } = await served(t);
   for (const body of ['', '{}', ' {\n} ']) t.deepEqual((await ask('health', body)).json(), health.report(), body);
-  t.deepEqual((await ask('health', '{"extension_id":"b"}')).json(), health.one('b'));
+  t.deepEqual((await ask('health', '{"extension_id":"b"}')).json(), health.whole('b'));
 });
 
 const context = test.macro<[context: string, understood: Readonly<Record<string, string>>]>({
