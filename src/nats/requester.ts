@@ -21,6 +21,7 @@ import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './connection/broker-subscription.js';
 import type { BrokerConnection } from './connection/connection.js';
+import { SMALL_MESSAGE_BYTES } from './connection/payload-limit.js';
 import { ExtensionReply } from './wire/extension-reply.js';
 import { headerText } from './wire/headers.js';
 import type { RandomHex } from './wire/random-hex.js';
@@ -131,8 +132,11 @@ export class Requester {
     if (!route.sendable || this.#inbox.denied) return this.#notify(listener, 'not_permitted', null);
     const size = block.length + body.length;
     if (!this.connection.isLimitKnownFor(size)) {
-      // REQUESTER-9.
-      const again = () => this.#publish(route, block, body, isCheck, sentMs, timeoutMs, listener);
+      // REQUESTER-9. Its time goes on meanwhile; if that is over, nothing was sent, and no extension is charged for it.
+      const again = (): void => {
+        if (this.clock.now() >= sentMs + timeoutMs) this.#notify(listener, 'disconnected', null);
+        else this.#publish(route, block, body, isCheck, sentMs, timeoutMs, listener);
+      };
       return void this.connection.learnLimit().then(again);
     }
     if (size > this.connection.maxPayload) return this.#notify(listener, 'too_large', null);
@@ -149,7 +153,9 @@ export class Requester {
     entry.timeoutMs = timeoutMs;
     entry.stall = 'none';
     entry.dueMs = sentMs + timeoutMs;
-    this.#armBy(entry, sentMs + timeoutMs, timeoutMs);
+    // Only a large message has waited.
+    const leftMs = size > SMALL_MESSAGE_BYTES ? Math.max(1, sentMs + timeoutMs - this.clock.now()) : timeoutMs;
+    this.#armBy(entry, sentMs + timeoutMs, leftMs);
   }
 
   /** LimitAttempts of the ports. */

@@ -401,3 +401,55 @@ test.serial('requester: after close() attempts have ended and none is taken', as
   rig.requester.send(rig.route, invocation, 1, 5000, 5000, seen);
   t.deepEqual(seen.kinds, ['disconnected', 'disconnected']);
 });
+
+/** A request that waits for the server's limit until `learned` is called. */
+async function waiting(t: Context, timeoutMs: number) {
+  const clock = new SimulatedClock(performance.now());
+  const { rig, invocation } = await caught(t, { clock });
+  let learned = (): void => undefined;
+  let isKnown = false;
+  rig.connection.isLimitKnownFor = () => isKnown;
+  rig.connection.learnLimit = () =>
+    new Promise((resolve) => {
+      learned = () => {
+        isKnown = true;
+        resolve();
+      };
+    });
+  const large = Object.assign(Object.create(invocation), { body: new Uint8Array(9000) }) as Invocation;
+  const seen = new Ends();
+  const received: Msg[] = [];
+  const subscription = t.context.caller.subscribe('ext.normalize', {
+    callback: (_, message) => void received.push(message),
+  });
+  t.teardown(() => subscription.unsubscribe());
+  await t.context.caller.flush();
+  rig.requester.send(rig.route, large, 1, timeoutMs, timeoutMs, seen);
+  return { clock, rig, seen, received, learned: () => learned() };
+}
+
+test.serial(
+  'REQUESTER-9: what waited for the limit for all of its time is not sent, and charged to nobody',
+  async (t) => {
+    const { clock, seen, received, learned } = await waiting(t, 300);
+    clock.advance(301);
+    learned();
+    await until('its end', () => seen.ends.length === 1);
+    await t.context.caller.flush();
+    t.is(seen.ends[0]?.end, 'disconnected');
+    t.is(received.length, 0);
+  },
+);
+
+test.serial('REQUESTER-9: what waited for the limit ends when it would have ended, not later', async (t) => {
+  const { clock, seen, received, learned } = await waiting(t, 1000);
+  clock.advance(400);
+  learned();
+  await until('it is sent', () => received.length === 1);
+  clock.advance(599);
+  await t.context.caller.flush();
+  t.is(seen.ends.length, 0);
+  clock.advance(2);
+  await until('its end', () => seen.ends.length === 1);
+  t.is(seen.ends[0]?.end, 'timeout');
+});

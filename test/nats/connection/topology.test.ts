@@ -26,7 +26,7 @@ async function clustered(t: ExecutionContext, seed: number | null): Promise<{ se
   const port = await freePort();
   const routes = seed === null ? '' : `routes: ["nats://127.0.0.1:${seed}"]`;
   const config = `cluster { name: c, listen: "127.0.0.1:${port}", ${routes} }
-    lame_duck_duration: "30s", lame_duck_grace_period: "1s"`;
+    lame_duck_duration: "60s", lame_duck_grace_period: "30s"`;
   return { server: await serverOf(t, config), port };
 }
 
@@ -230,7 +230,7 @@ test('LAME-DUCK-1: a server in lame-duck mode is left before it cuts, without lo
 });
 
 test('LAME-DUCK-1: a server in lame-duck mode that has no peer serves until it cuts, and its return is noticed', async (t) => {
-  const server = await serverOf(t, 'lame_duck_duration: "30s", lame_duck_grace_period: "1s"');
+  const server = await serverOf(t, 'lame_duck_duration: "60s", lame_duck_grace_period: "30s"');
   const rig = await rigOf(t, server);
   const client = await server.connect();
   await startExtension(client, 'ext.normalize', () => ({ body: 'fine' }));
