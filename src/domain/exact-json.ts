@@ -246,3 +246,7 @@ class Parser {
 }
 
 const quoted = (char: string): string => (char === "'" ? '"\'"' : `'${JSON.stringify(char).slice(1, -1)}'`);
+
+/** A text as it is, all else as JSON with every digit; `-` without a value. */
+export const fieldText = (value: Json | undefined): string =>
+  value === undefined ? '-' : typeof value === 'string' ? value : stringifyExactJson(value);

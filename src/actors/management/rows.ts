@@ -4,7 +4,8 @@
 // ROWS-2. A change that is written is answered when this daemon has it in force, for a limited time (in-force.ts); the row says whether it has.
 // ROWS-3. A row is what the database says; whether it is in force is what this daemon does. Nothing measured is in it, so its revision
 //     stands for it as a whole.
-// ROWS-4. What the daemon disabled automatically stays its own: a row that is read and written back is no operator's decision to disable it.
+// ROWS-4. Of an extension that was disabled automatically, `enabled` is an operator's decision in a PATCH, or beside `auto_disabled: false`. A row
+//     that is read and written back decides nothing.
 import type { JsonMap } from '../../domain/exact-json.js';
 import type { Extension } from '../../domain/registry/extension.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
@@ -135,13 +136,12 @@ export class Rows implements RowDesk {
       return { change: { action: 'delete', kind, extensionId, name, revision } };
     }
     const isOwnDisable = stored?.own.auto_disabled === true && kind === 'extension';
-    const fields = writable(kind, isOwnDisable ? withoutOwnDisable(order.fields) : order.fields);
     const others = (await this.#database.readFallbacks()).filter((row) => row.extensionId !== extensionId);
-    const result = editRow(
-      [...(stored?.rows ?? []), ...others],
-      { kind, extensionId, name, how, fields },
-      this.deps.rules,
-    );
+    const { fields, rows } = isOwnDisable
+      ? decidedOver(order, stored.rows)
+      : { fields: order.fields, rows: stored?.rows ?? [] };
+    const edit = { kind, extensionId, name, how, fields: writable(kind, fields) };
+    const result = editRow([...rows, ...others], edit, this.deps.rules);
     if ('change' in result && !(kind === 'extension' && RESERVED_IDS.includes(extensionId) && how !== 'merge'))
       return result;
     const problems: readonly EditProblem[] =
@@ -246,10 +246,17 @@ const READ_ONLY: Readonly<Record<StoredRow['kind'], readonly string[]>> = {
 const writable = (kind: StoredRow['kind'], fields: JsonMap): JsonMap =>
   Object.fromEntries(Object.entries(fields).filter(([name]) => !READ_ONLY[kind].includes(name)));
 
-/** ROWS-4. */
-function withoutOwnDisable(fields: JsonMap): JsonMap {
+/** ROWS-4. A decision is written whichever it is; what is none leaves the row as it is. */
+function decidedOver(
+  { how, fields }: RowOrder,
+  rows: readonly StoredRow[],
+): { readonly fields: JsonMap; readonly rows: readonly StoredRow[] } {
   const { enabled, ...rest } = fields;
-  return enabled === false && fields.auto_disabled === true ? rest : fields;
+  const isDecision = typeof enabled === 'boolean' && (how === 'merge' || fields.auto_disabled === false);
+  if (!isDecision) return { fields: fields.auto_disabled === true ? rest : fields, rows };
+  const opposite = (row: StoredRow): StoredRow =>
+    row.kind === 'extension' ? { ...row, fields: { ...row.fields, enabled: !enabled } } : row;
+  return { fields, rows: rows.map(opposite) };
 }
 
 const nameOf = ({ kind, extensionId, name }: Named): string =>

@@ -3,14 +3,24 @@
 // A change is made in the revision that was read: what another operator did meanwhile is not overwritten, but reported.
 import { createInterface } from 'node:readline/promises';
 import { Command } from '#commander';
-import { isJsonMap, type Json, type JsonMap, parseExactJson, stringifyExactJson } from '../../domain/exact-json.js';
+import {
+  fieldText,
+  isJsonMap,
+  type Json,
+  type JsonMap,
+  parseExactJson,
+  stringifyExactJson,
+} from '../../domain/exact-json.js';
 import { adminRequest } from '../daemon/admin-request.js';
 import { adminUrl } from '../daemon/admin-url.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import { textTable } from '../output/output.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
-import { changesBetween, type FieldChange, shown, withFields, withoutFields } from '../registry/row-fields.js';
+import type { FieldChange } from '../registry/row-fields.js';
+
+/** Loaded by the commands that need it: not by the overview of all (MAIN-4). */
+const rowFields = () => import('../registry/row-fields.js');
 
 interface RowOptions {
   readonly version?: string;
@@ -60,6 +70,7 @@ export const createCommand: CommandFactory = (io) => ({
   settings: 'http',
   action: async (id: string, assignments: string[], options: RowOptions) => {
     const url = rowUrl(await adminUrl(io, options), id, options);
+    const { withFields } = await rowFields();
     const made = await put(url, withFields({}, assignments), { 'if-none-match': '*' }, options, io);
     io.stdout.write(options.json ? `${stringifyExactJson(made, 2)}\n` : rowText(made));
   },
@@ -72,7 +83,12 @@ export const setCommand: CommandFactory = (io) => ({
   ),
   settings: 'http',
   action: (id: string, assignments: string[], options: RowOptions) =>
-    change(io, id, options, (row) => withFields(row, assignments)),
+    change(io, id, options, async (row) => {
+      const { withFields } = await rowFields();
+      // ROWS-4: it is named, so it is decided.
+      const own = assignments.some((one) => one.startsWith('enabled=')) ? { ...row, auto_disabled: false } : row;
+      return withFields(own, assignments);
+    }),
 });
 
 export const unsetCommand: CommandFactory = (io) => ({
@@ -82,7 +98,7 @@ export const unsetCommand: CommandFactory = (io) => ({
   ),
   settings: 'http',
   action: (id: string, names: string[], options: RowOptions) =>
-    change(io, id, options, (row) => withoutFields(row, names)),
+    change(io, id, options, async (row) => (await rowFields()).withoutFields(row, names)),
 });
 
 export const deleteCommand: CommandFactory = (io) => ({
@@ -99,13 +115,19 @@ export const deleteCommand: CommandFactory = (io) => ({
   },
 });
 
-async function change(io: CommandIo, id: string, options: RowOptions, edit: (row: JsonMap) => JsonMap): Promise<void> {
+async function change(
+  io: CommandIo,
+  id: string,
+  options: RowOptions,
+  edit: (row: JsonMap) => Promise<JsonMap>,
+): Promise<void> {
   const url = rowUrl(await adminUrl(io, options), id, options);
   const { row, etag } = await readRow(url);
-  const after = await put(url, edit(row), { 'if-match': etag }, options, io);
+  const after = await put(url, await edit(row), { 'if-match': etag }, options, io);
   if (options.json) return void io.stdout.write(`${stringifyExactJson(after, 2)}\n`);
   const fields = (of: JsonMap): JsonMap =>
     Object.fromEntries(Object.entries(of).filter(([name]) => !BESIDE.includes(name)));
+  const { changesBetween } = await rowFields();
   io.stdout.write(changesText(changesBetween(fields(row), fields(after)), after));
 }
 
@@ -151,7 +173,7 @@ async function confirm(io: CommandIo, id: string, row: JsonMap, options: RowOpti
   const expected = options.version ?? options.instance ?? id;
   const { counts } = row;
   const along = isJsonMap(counts)
-    ? `, with ${shown(counts.versions)} versions and ${shown(counts.instances)} instances`
+    ? `, with ${fieldText(counts.versions)} versions and ${fieldText(counts.instances)} instances`
     : '';
   const terminal = createInterface({ input: io.stdin, output: io.stderr });
   try {
@@ -165,11 +187,11 @@ async function confirm(io: CommandIo, id: string, row: JsonMap, options: RowOpti
 const rowText = (row: JsonMap): string =>
   textTable(
     ['FIELD', 'VALUE'],
-    Object.entries(row).map(([name, value]) => [name, shown(value)]),
+    Object.entries(row).map(([name, value]) => [name, fieldText(value)]),
   );
 
 function listText(kind: 'versions' | 'instances', items: readonly JsonMap[]): string {
-  const cell = (value: Json | undefined): string => (value === null ? '-' : shown(value));
+  const cell = (value: Json | undefined): string => (value === null ? '-' : fieldText(value));
   return kind === 'versions'
     ? textTable(
         ['VERSION', 'ENABLED', 'SUBJECT', 'TIMEOUT ms', 'PERCENT', 'RULES', 'REVISION', 'IN FORCE'],
@@ -188,10 +210,10 @@ function listText(kind: 'versions' | 'instances', items: readonly JsonMap[]): st
 
 function changesText(changes: readonly FieldChange[], after: JsonMap): string {
   const { revision, in_force: inForce } = after;
-  if (changes.length === 0) return `already set; no change (revision ${shown(revision)})\n`;
+  if (changes.length === 0) return `already set; no change (revision ${fieldText(revision)})\n`;
   const table = textTable(
     ['FIELD', 'FROM', 'TO'],
     changes.map(({ name, from, to }) => [name, from, to]),
   );
-  return `${table}\nrevision ${shown(revision)}, ${inForce === true ? 'in force' : 'not in force on this daemon yet: extreg show says why'}\n`;
+  return `${table}\nrevision ${fieldText(revision)}, ${inForce === true ? 'in force' : 'not in force on this daemon yet: extreg show says why'}\n`;
 }

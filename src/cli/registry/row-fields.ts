@@ -3,14 +3,7 @@
 // ROW-FIELDS-1. A value is JSON if it can be read as such, with every digit of its numbers, and a text if not: `subject=ext.a`, `enabled=false`,
 //     `config={"n":1}`; `version="2"` is the text 2.
 // ROW-FIELDS-2. A dot in a name leads into a field; what a field holds elsewhere stays.
-import {
-  isJsonMap,
-  isSameJson,
-  type Json,
-  type JsonMap,
-  parseExactJson,
-  stringifyExactJson,
-} from '../../domain/exact-json.js';
+import { fieldText, isJsonMap, isSameJson, type Json, type JsonMap, parseExactJson } from '../../domain/exact-json.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 
 const MAX_DEPTH = 100;
@@ -48,15 +41,12 @@ export function changesBetween(before: JsonMap, after: JsonMap, prefix = ''): Fi
     const [old, now] = [memberOf(before, name), memberOf(after, name)];
     if (old !== undefined && now !== undefined && isSameJson(old, now)) return [];
     if (isJsonMap(old) && isJsonMap(now)) return changesBetween(old, now, `${prefix}${name}.`);
-    return [{ name: `${prefix}${name}`, from: shown(old), to: shown(now) }];
+    return [{ name: `${prefix}${name}`, from: fieldText(old), to: fieldText(now) }];
   });
 }
 
 /** `__proto__` is a name like any other. */
 const memberOf = (row: JsonMap, name: string): Json | undefined => (Object.hasOwn(row, name) ? row[name] : undefined);
-
-export const shown = (value: Json | undefined): string =>
-  value === undefined ? '-' : typeof value === 'string' ? value : stringifyExactJson(value);
 
 function pathOf(name: string): string[] {
   const path = name.split('.');

@@ -77,6 +77,12 @@ test('set: the row that was read, with what is set, in its revision; from and to
   t.is((await extreg('set', 'a', 'timeout_ms=5', '--reason', 'x')).stdout, 'already set; no change (revision 4)\n');
 });
 
+test('set enabled=… is a decision of the operator, whatever the daemon disabled', async (t) => {
+  const { extreg, orders } = await world(t);
+  await extreg('set', 'a', 'enabled=false', '--reason', 'x');
+  t.like(orders[0]?.fields, { enabled: false, auto_disabled: false });
+});
+
 test('create: a row that must not exist', async (t) => {
   const { extreg, orders } = await world(t);
   t.is((await extreg('create', 'a', 'type=pre', 'subject=x.a', '--reason', 'new')).code, 0);

@@ -197,6 +197,28 @@ onMigrated('ROWS-4: a row that was disabled automatically, read and written back
   t.like((await ask('PATCH', `/a${WHY}`, '{"enabled": false}', any)).body, { enabled: false, auto_disabled: false });
 });
 
+for (const enabled of [true, false])
+  onMigrated(`ROWS-4: enabled ${enabled} is a decision over an automatic disable`, async (t, database) => {
+    const { db, ask } = await world(t, database);
+    const { text } = await ask('POST', WHY, A);
+    const full = JSON.stringify({ ...JSON.parse(text), enabled, auto_disabled: false, revision: null });
+    for (const [method, body] of [
+      ['PATCH', `{"enabled": ${enabled}}`],
+      ['PUT', full],
+    ] as const) {
+      const [row] = await db.$client`update extensions set enabled = true where id = 'a' returning revision::int`;
+      const disable = {
+        extension_id: 'a',
+        change: 'auto_disable',
+        revision: row?.revision,
+        reason: 'circuit',
+      } as const;
+      t.like(await applyAutoChange(db, { ...disable, id: randomUUID() }), { applied: true });
+      const answer = await ask(method, `/a${WHY}`, body, any);
+      t.like(answer.body, { enabled, auto_disabled: false }, method);
+    }
+  });
+
 onMigrated(
   'ROWS-3: whether a row is in force is what this daemon has, and why not is what it refuses',
   async (t, database) => {
