@@ -34,6 +34,7 @@ export const ROOMS = {
   db: { '': [], queries: [''], feed: ['', 'queries'], migrate: ['', 'queries'] },
   domain: {
     '': [],
+    access: [],
     registry: [''],
     'registry-file': ['', 'registry'],
     breaker: ['', 'registry'],

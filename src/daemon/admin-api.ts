@@ -2,6 +2,7 @@
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Readiness, RolloutDesk, RowDesk } from '../actors/ports/api.js';
 import type { Config } from '../config/config.js';
+import { OPEN_PRINCIPAL } from '../domain/access/principal.js';
 import { createMetricsPage } from '../http/routes/metrics-page.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { InspectionHub } from '../inspector/hub.js';
@@ -27,6 +28,7 @@ export function startAdminApi(config: Config, sources: ApiSources, log: Logger):
   return startHttp({
     host: config.http_host,
     port: config.http_port,
+    admit: () => ({ kind: 'admitted', principal: OPEN_PRINCIPAL }),
     health: system.health,
     explain: system.explain,
     executeVerb: system.operator.execute,

@@ -2,10 +2,12 @@
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Admit } from '../actors/ports/access.js';
 import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk, RowDesk } from '../actors/ports/api.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { createApp } from './app/app.js';
+import { siteOf } from './app/same-site.js';
 import { acceptWebSockets } from './app/websocket.js';
 import { HttpStartError } from './http-start-error.js';
 import { explainRoutes } from './routes/explain-routes.js';
@@ -22,6 +24,7 @@ export interface HttpOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  readonly admit: Admit;
   readonly health: HealthSource;
   readonly explain: Explain;
   readonly executeVerb: ExecuteVerb;
@@ -47,8 +50,8 @@ const CLOSE_GRACE_MS = 1000;
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, log, inspection } = options;
   const urlHost = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  const listening = urlHost.toLowerCase();
-  const app = createApp(listening, log, options.slowMs);
+  const site = siteOf(urlHost);
+  const app = createApp({ site, admit: options.admit, log, slowMs: options.slowMs });
   healthRoutes(app, options.health);
   explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);
@@ -64,7 +67,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.close();
     throw new HttpStartError(startProblem(error as NodeJS.ErrnoException, urlHost, port), { cause: error });
   }
-  const sockets = acceptWebSockets(app.server, { path: INSPECT_PATH, listening, open: inspection.open });
+  const sockets = acceptWebSockets(app.server, { path: INSPECT_PATH, site, open: inspection.open });
   const underWay = watchRequests(app.server);
   const url = `http://${urlHost}:${(app.server.address() as AddressInfo).port}`;
   log.info({ event: 'http_listening', url });

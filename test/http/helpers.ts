@@ -1,6 +1,7 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
 import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
+import { OPEN_PRINCIPAL } from '../../src/domain/access/principal.js';
 import { isHealthy, summarize } from '../../src/domain/health/health-report.js';
 import type {
   ExtensionHealth,
@@ -175,6 +176,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
   const server = await startHttp({
     host: '127.0.0.1',
     port: 0,
+    admit: () => ({ kind: 'admitted', principal: OPEN_PRINCIPAL }),
     health: healthSource(extensionHealth('normalize_text')),
     explain: () => null,
     executeVerb: async () => ({ kind: 'extension_not_found', message: 'none' }),

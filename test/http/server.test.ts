@@ -197,18 +197,24 @@ test(refused, 'GET', '/metrics', 'origin_not_allowed', { origin: 'http://evil.ex
 test(refused, 'GET', '/livez', 'origin_not_allowed', { origin: 'null' });
 test(refused, 'GET', '/nope', 'origin_not_allowed', { origin: 'https://127.0.0.1' });
 
-const host = test.macro<[host: string, status: number, origin?: string]>({
-  async exec(t, name, status, origin) {
+const host = test.macro<[host: string, status: number, origin?: string, more?: Record<string, string>]>({
+  async exec(t, name, status, origin, more = {}) {
     const { url } = await listen(t);
     const { port } = new URL(url);
-    const headers = { host: name.replace('PORT', port), ...(origin ? { origin: origin.replace('PORT', port) } : {}) };
-    const sent = request({ host: '127.0.0.1', port, path: '/livez', headers }).end();
+    const headers = {
+      ...more,
+      host: name.replace('PORT', port),
+      ...(origin ? { origin: origin.replace('PORT', port) } : {}),
+    };
+    const sent = request({ host: '127.0.0.1', port, path: '/metrics', headers }).end();
     const [response] = await once(sent, 'response');
     t.is(response.statusCode, status);
     await text(response);
   },
-  title: (_, name, status, origin) =>
-    `SAME-SITE-1, SAME-SITE-2: Host ${name}${origin ? ` with Origin ${origin}` : ''} is answered ${status}`,
+  title: (_, name, status, origin, more = {}) =>
+    `SAME-SITE-1, SAME-SITE-2, SAME-SITE-3: Host ${name}${origin ? ` with Origin ${origin}` : ''}${Object.values(more)
+      .map((value) => `, ${value}`)
+      .join('')} is answered ${status}`,
 });
 test(host, '127.0.0.1:PORT', 200);
 test(host, 'localhost:PORT', 200);
@@ -217,6 +223,8 @@ test(host, '[::1]:PORT', 200);
 test(host, 'evil.example:PORT', 403);
 test(host, '127.0.0.1.evil.example', 403);
 test(host, '192.168.0.1:PORT', 403);
+test(host, 'localhost:PORT', 403, undefined, { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' });
+test(host, 'localhost:PORT', 200, undefined, { 'sec-fetch-site': 'same-origin' });
 test(host, 'localhost:PORT', 200, 'http://localhost:PORT');
 test(host, 'localhost:PORT', 403, 'http://127.0.0.1:PORT');
 test(host, 'localhost:PORT', 403, 'http://localhost:1');
@@ -233,9 +241,9 @@ const unreadable = test.macro<[bytes: string, status: number]>({
   },
   title: (_, bytes, status) => `APP-1: ${JSON.stringify(bytes.slice(0, 40))} is answered ${status} in JSON`,
 });
-test(unreadable, 'GET /livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 403);
-test(unreadable, 'GET /livez HTTP/1.0\r\n\r\n', 403);
-test(unreadable, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n', 403);
+test(unreadable, 'GET /metrics HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 403);
+test(unreadable, 'GET /metrics HTTP/1.0\r\n\r\n', 403);
+test(unreadable, 'GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n', 403);
 test(unreadable, 'nonsense\r\n\r\n', 400);
 test(unreadable, 'CONNECT a:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n', 400);
 test(unreadable, 'GET /nope HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: a miracle\r\nConnection: close\r\n\r\n', 404);
@@ -254,8 +262,15 @@ test('APP-1: a fault in a handler is told without its message, and logged with i
   const { url } = await listen(t, { health: broken, log: createLogger('info', { write: (line) => lines.push(line) }) });
   const response = await fetch(`${url}/admin/extensions/health`);
   t.is(response.status, 500);
+  const detail = 'a fault of the daemon; see its log';
+  t.is(response.headers.get('content-type'), 'application/problem+json; charset=utf-8');
   t.deepEqual(await response.json(), {
-    error: { code: 'internal_error', message: 'a fault of the daemon; see its log' },
+    type: 'urn:extreg:error:internal_error',
+    title: 'Internal error',
+    status: 500,
+    detail,
+    code: 'internal_error',
+    error: { code: 'internal_error', message: detail },
   });
   t.true(lines.some((line) => line.includes('http_request_failed') && line.includes('geheim')));
 });

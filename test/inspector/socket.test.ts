@@ -4,7 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket } from '#ws';
+import { OPEN_PRINCIPAL } from '../../src/domain/access/principal.js';
 import { createApp } from '../../src/http/app/app.js';
+import { siteOf } from '../../src/http/app/same-site.js';
 import { acceptWebSockets } from '../../src/http/app/websocket.js';
 import { FLUSH_MS, MAX_VIEWERS } from '../../src/inspector/hub.js';
 import { silentLogger } from '../../src/telemetry/log.js';
@@ -12,6 +14,12 @@ import { until } from '../helpers/nats-server.js';
 import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
 import { listen } from '../http/helpers.js';
 import { type Frame, InspectedWorld, told } from './helpers.js';
+
+const OPEN = {
+  site: siteOf('127.0.0.1'),
+  admit: () => ({ kind: 'admitted', principal: OPEN_PRINCIPAL }) as const,
+  log: silentLogger,
+};
 
 /** A listening server over a world with one extension `a`; both end with the test. */
 async function serve(t: ExecutionContext): Promise<{ world: InspectedWorld; url: string; close(): Promise<void> }> {
@@ -165,9 +173,9 @@ async function answer(socket: Socket, request: string, enough: RegExp): Promise<
 }
 
 test('WEBSOCKET-1: an upgrade to something else is answered as if it had not been asked for, body and all', async (t) => {
-  const app = createApp('127.0.0.1', silentLogger);
-  app.post('/echo', async (request) => request.body);
-  acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => undefined });
+  const app = createApp(OPEN);
+  app.post('/echo', { config: { role: 'none' } }, async (request) => request.body);
+  acceptWebSockets(app.server, { path: '/inspect', site: siteOf('127.0.0.1'), open: () => () => undefined });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -225,9 +233,9 @@ test('closing the server waits a second for a peer that does not answer', async 
 });
 
 test('WEBSOCKET-3: a peer that answers no ping is cut off, one that does is kept', async (t) => {
-  const app = createApp('127.0.0.1', silentLogger);
+  const app = createApp(OPEN);
   let gone = 0;
-  acceptWebSockets(app.server, { path: '/inspect', listening: '127.0.0.1', open: () => () => gone++, pingMs: 1000 });
+  acceptWebSockets(app.server, { path: '/inspect', site: siteOf('127.0.0.1'), open: () => () => gone++, pingMs: 1000 });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const silent = open(t, url, PATH, { autoPong: false });

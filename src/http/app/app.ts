@@ -1,23 +1,29 @@
 // The fastify application without its routes: limits, which requests are allowed, and the one form of every error.
 //
-// APP-1. Whatever is wrong with a request, the answer is JSON with a stable code; none carries a stack or an inner message.
+// APP-1. Whatever is wrong with a request, the answer is a problem document with a stable code; none carries a stack or an inner message.
 // APP-2. A path that exists answers a wrong method with 405 and Allow.
+// APP-3. Every route names the role that it needs; one that does not is a fault that ends the start.
 import type { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from '#fastify';
 import type { TSchema } from '#typebox';
+import type { Admit } from '../../actors/ports/access.js';
+import { allows, OPEN_PRINCIPAL, type Principal, type Role } from '../../domain/access/principal.js';
 import type { Logger } from '../../telemetry/log.js';
-import { errorBody, HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
+import { HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
+import { HttpProblem, PROBLEM_JSON, problemOf, sendProblem } from './problem.js';
 import { queryValidator } from './query-string.js';
-import { type Refusal, refuseForeign } from './same-site.js';
+import { type Openness, refuseForeign, type Site } from './same-site.js';
 import { strictly } from './strict-body.js';
 
 export type App = FastifyInstance<
@@ -28,13 +34,41 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
+declare module 'fastify' {
+  interface FastifyContextConfig extends Openness {
+    /** Whose requests the route answers; `none`: everybody's. */
+    readonly role?: Role | 'none';
+    /** For the documentation: the body, where the route reads it itself. */
+    readonly body?: TSchema;
+  }
+  interface FastifySchema {
+    readonly operationId?: string;
+    readonly summary?: string;
+  }
+  interface FastifyRequest {
+    principal: Principal;
+  }
+}
+
 const MAX_BODY_BYTES = 1_048_576;
 const SLOW_CLIENT_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
-const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+const COMMON_HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+};
 
-/** `listening`: the address as in a URL, IPv6 in brackets. `slowMs`: how long a client may take to send or to read something. */
-export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_MS): App {
+interface AppOptions {
+  readonly site: Site;
+  readonly admit: Admit;
+  readonly log: Logger;
+  /** How long a client may take to send or to read something; 30 s unless given. */
+  readonly slowMs?: number | undefined;
+}
+
+export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS }: AppOptions): App {
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     // A client that trickles its request, or does not read the answer, holds a socket no longer than this.
@@ -50,7 +84,8 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
     },
     routerOptions: { maxParamLength: 1024 },
     clientErrorHandler: answerUnreadable,
-    frameworkErrors: (error, _request, reply) => sendError(reply, codeOf(error), error.message),
+    frameworkErrors: (error, _request, reply) =>
+      sendProblem(reply.headers(COMMON_HEADERS), new HttpProblem(codeOf(error), error.message)),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   // APP-1. Node would answer without a body, or hang up. An expectation may be ignored (RFC 9110, 10.1.1); nothing is tunnelled.
@@ -65,22 +100,41 @@ export function createApp(listening: string, log: Logger, slowMs = SLOW_CLIENT_M
   // A form of another site may send text without asking first (CORS); JSON it may not.
   app.removeContentTypeParser('text/plain');
   const methodsByPath = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
+  app.addHook('onRoute', ({ url, method, config }) => {
+    // APP-3.
+    if (config?.role === undefined) throw new Error(`the route ${[method].flat().join(', ')} ${url} names no role`);
     const methods = methodsByPath.get(url) ?? new Set();
     for (const one of [method].flat()) methods.add(one);
     methodsByPath.set(url, methods);
   });
-  app.addHook('onRequest', (request, reply, done) => {
+  app.decorateRequest('principal');
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers(COMMON_HEADERS);
-    const refusal =
-      refuseForeign(request.headers.host, request.headers.origin, listening) ??
-      (request.is404 ? refuseUnrouted(request.url, request.method, methodsByPath, reply) : null);
     // Before the body is read: what is wrong with it does not matter then.
-    if (refusal) sendError(reply, refusal.code, refusal.message);
-    else done();
+    const foreign = refuseForeign(request.headers, site, request.routeOptions.config);
+    if (foreign !== null) throw foreign;
+    if (request.is404) throw refusedUnrouted(request.url, request.method, methodsByPath, reply);
+    request.principal = await admitted(request, reply, admit);
   });
   logRequests(app, log);
   return app;
+}
+
+/** Throws what refuses it. */
+async function admitted(request: FastifyRequest, reply: FastifyReply, admit: Admit): Promise<Principal> {
+  const { role = 'admin' } = request.routeOptions.config;
+  if (role === 'none') return OPEN_PRINCIPAL;
+  const admission = admit(request.headers.authorization, request.ip);
+  if (admission.kind !== 'admitted') {
+    const { kind, message, delayMs } = admission;
+    if (delayMs > 0) await setTimeout(delayMs);
+    if (kind === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+    throw new HttpProblem(kind, message);
+  }
+  const { principal } = admission;
+  if (allows(principal.role, role)) return principal;
+  const message = `the role ${role} is needed here, and the token '${principal.name}' has the role ${principal.role}`;
+  throw new HttpProblem('forbidden', message, { needs: role });
 }
 
 /** Every request at debug level, and what failed in a route. */
@@ -95,11 +149,12 @@ function logRequests(app: App, log: Logger): void {
     });
     done();
   });
-  app.setErrorHandler((error: FastifyError, request, reply) => {
+  app.setErrorHandler((error: FastifyError | HttpProblem, request, reply) => {
+    if (error instanceof HttpProblem) return sendProblem(reply, error);
     const code = codeOf(error);
     if (code === 'internal_error')
       log.error({ event: 'http_request_failed', route: request.routeOptions.url ?? null, err: error });
-    return sendError(reply, code, messageOf(error, code, request.headers['content-type']));
+    return sendProblem(reply, new HttpProblem(code, messageOf(error, code, request.headers['content-type'])));
   });
 }
 
@@ -109,26 +164,19 @@ function messageOf(error: FastifyError, code: HttpErrorCode, contentType: string
   return error.message;
 }
 
-function sendError(reply: FastifyReply, code: HttpErrorCode, message: string): FastifyReply {
-  return reply
-    .headers(COMMON_HEADERS)
-    .code(HTTP_ERRORS[code].status)
-    .send(errorBody(code, message.length > 300 ? `${message.slice(0, 300)}…` : message));
-}
-
 /** APP-2. */
-function refuseUnrouted(
+function refusedUnrouted(
   url: string,
   method: string,
   methodsByPath: ReadonlyMap<string, ReadonlySet<string>>,
   reply: FastifyReply,
-): Refusal {
+): HttpProblem {
   const path = url.split('?', 1)[0] ?? '';
   const pattern = [...methodsByPath.keys()].find((candidate) => matches(candidate, path));
-  if (pattern === undefined) return { code: 'route_not_found', message: `no such path: ${path}` };
+  if (pattern === undefined) return new HttpProblem('route_not_found', `no such path: ${path}`);
   const allowed = [...(methodsByPath.get(pattern) ?? [])].sort().join(', ');
   reply.header('allow', allowed);
-  return { code: 'method_not_allowed', message: `expected ${allowed}, got ${method}` };
+  return new HttpProblem('method_not_allowed', `expected ${allowed}, got ${method}`);
 }
 
 function codeOf(error: FastifyError): HttpErrorCode {
@@ -167,8 +215,8 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
         ? 'request_timeout'
         : 'invalid_request';
   const { status, when } = HTTP_ERRORS[code];
-  const body = JSON.stringify(errorBody(code, when));
+  const body = JSON.stringify(problemOf(new HttpProblem(code, when)));
   socket.end(
-    `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${code}\r\ncontent-type: ${PROBLEM_JSON}; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -1,9 +1,12 @@
-// What the admin API answers when it cannot answer: `{"error":{"code","message"}}`. docs/errors.md is compared with this
-// table by a test.
-import { type Static, Type } from '#typebox';
+// The one table of what the admin API refuses. docs/errors.md is compared with it by a test; problem.ts has the form of the answer.
 
 export const HTTP_ERRORS = {
   invalid_request: { status: 400, when: 'a malformed request, id or parameter' },
+  unauthenticated: {
+    status: 401,
+    when: 'a token is needed, and there is none, or it is unknown, expired or revoked; or a login code that is not valid any more',
+  },
+  forbidden: { status: 403, when: 'the role of the token does not allow it; `needs` names the role that does' },
   host_not_allowed: { status: 403, when: 'the Host header names neither loopback nor the listening address' },
   origin_not_allowed: { status: 403, when: 'a request of a page of another origin' },
   extension_not_found: { status: 404, when: 'no such extension' },
@@ -35,6 +38,7 @@ export const HTTP_ERRORS = {
     when: 'the path is a WebSocket, and the request is not a valid WebSocket handshake',
   },
   precondition_required: { status: 428, when: 'a change of a row without `If-Match` or `If-None-Match`' },
+  too_many_requests: { status: 429, when: 'too many wrong tokens or codes from this address within a minute' },
   headers_too_large: { status: 431, when: 'the headers are larger than 16 KiB' },
   internal_error: { status: 500, when: 'a fault of the daemon; its log has the cause' },
   database_unavailable: {
@@ -42,21 +46,7 @@ export const HTTP_ERRORS = {
     when: 'the request needs the database, which is away; `/readyz` reports it too',
   },
   shutting_down: { status: 503, when: 'the daemon is stopping' },
+  too_many_streams: { status: 503, when: 'as many event streams are open as are allowed, in all or for this token' },
 } as const satisfies Record<string, { status: number; when: string }>;
 
 export type HttpErrorCode = keyof typeof HTTP_ERRORS;
-
-export const errorBodySchema = Type.Object({
-  error: Type.Object({ code: Type.String(), message: Type.String() }),
-});
-type ErrorBody = Static<typeof errorBodySchema>;
-
-/** `more`: members beside `error`, where the answer's schema has them. */
-export const errorBody = <More extends object>(
-  code: HttpErrorCode,
-  message: string,
-  more?: More,
-): ErrorBody & More => ({
-  error: { code, message },
-  ...(more as More),
-});

@@ -15,9 +15,6 @@ export const CHANGE_FIELDS = {
   ),
 };
 
-/** As the audit trail names the client of the admin API. */
-export const actorOf = (by: string | undefined): string => (by === undefined ? 'admin' : `admin:${by}`);
-
 /** STRICT-BODY-1. */
 export function strictly(schema: TSchema): (given: unknown) => { value: unknown } | { error: Error } {
   const validator = Compile(schema);

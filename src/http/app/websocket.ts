@@ -7,7 +7,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from '#ws';
-import { refuseForeign } from './same-site.js';
+import { refuseForeign, type Site } from './same-site.js';
 
 /** An open socket, as its writer sees it. */
 interface FrameSocket {
@@ -23,8 +23,7 @@ export type OpenSocket = (query: URLSearchParams, socket: FrameSocket) => () => 
 
 interface WebSocketOptions {
   readonly path: string;
-  /** As in a URL: IPv6 in brackets. */
-  readonly listening: string;
+  readonly site: Site;
   readonly open: OpenSocket;
   readonly pingMs?: number;
 }
@@ -39,19 +38,16 @@ interface WebSockets {
 const MAX_FRAME_BYTES = 1024;
 const PING_MS = 30_000;
 
-export function acceptWebSockets(
-  server: Server,
-  { path, listening, open, pingMs = PING_MS }: WebSocketOptions,
-): WebSockets {
+export function acceptWebSockets(server: Server, { path, site, open, pingMs = PING_MS }: WebSocketOptions): WebSockets {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
   const unanswered = new WeakSet<WebSocket>();
   let isClosing = false;
 
   server.on('upgrade', (request, stream, head) => {
-    const { host, origin, upgrade } = request.headers;
+    const { upgrade } = request.headers;
     const [wanted, query] = splitOnce(request.url ?? '', '?');
     const isOurs = request.method === 'GET' && upgrade?.toLowerCase() === 'websocket' && wanted === path;
-    if (isClosing || !isOurs || refuseForeign(host, origin, listening) !== null)
+    if (isClosing || !isOurs || refuseForeign(request.headers, site) !== null)
       return ignoreUpgrade(server, request, stream, head);
     sockets.handleUpgrade(request, stream, head, (socket) => {
       // 'close' follows, and says all that is of use.

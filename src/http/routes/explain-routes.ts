@@ -1,33 +1,29 @@
 // `GET /admin/extensions/:id/explain?tenant_id=…`: what would become of a call; each parameter is a key of its context.
-import { Type } from '#typebox';
 import type { Explain } from '../../actors/ports/api.js';
-import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import { askedContext } from '../../domain/routing/explain-context.js';
 import { explanationSchema } from '../../domain/routing/explanation-schema.js';
 import type { App } from '../app/app.js';
-import { errorBody, errorBodySchema } from '../app/http-errors.js';
+import { extensionId, ID_PARAMS } from '../app/path-id.js';
+import { HttpProblem, problems } from '../app/problem.js';
 
 export function explainRoutes(app: App, explain: Explain): void {
   app.get(
     '/admin/extensions/:id/explain',
     {
+      config: { role: 'viewer' },
       schema: {
-        params: Type.Object({ id: Type.String() }),
-        response: { 200: explanationSchema, '4xx': errorBodySchema },
+        operationId: 'explain',
+        summary: 'What would become of a call; each parameter is a key of its context',
+        params: ID_PARAMS,
+        response: { 200: explanationSchema, ...problems('extension_not_found') },
       },
     },
-    async (request, reply) => {
-      const { id } = request.params;
-      const asked = isExtensionId(id) ? askedContext(parametersOf(request.url)) : { problem: NO_ID };
-      if ('problem' in asked) {
-        reply.code(400);
-        return errorBody('invalid_request', asked.problem);
-      }
+    async (request) => {
+      const id = extensionId(request.params);
+      const asked = askedContext(parametersOf(request.url));
+      if ('problem' in asked) throw new HttpProblem('invalid_request', asked.problem);
       const explanation = explain(id, asked.context);
-      if (explanation === null) {
-        reply.code(404);
-        return errorBody('extension_not_found', `no extension '${id}'`);
-      }
+      if (explanation === null) throw new HttpProblem('extension_not_found', `no extension '${id}'`);
       return explanation;
     },
   );

@@ -3,10 +3,10 @@ import { Type } from '#typebox';
 import type { HealthSource } from '../../actors/ports/api.js';
 import { extensionHealthSchema, healthReportSchema } from '../../domain/health/health-schema.js';
 import { jsonParts } from '../../domain/json-parts.js';
-import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import type { App } from '../app/app.js';
-import { errorBody, errorBodySchema } from '../app/http-errors.js';
 import { sendJson } from '../app/json-stream.js';
+import { extensionId, ID_PARAMS } from '../app/path-id.js';
+import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
 
 const pageSchema = Type.Object(
@@ -22,7 +22,15 @@ const pageSchema = Type.Object(
 export function healthRoutes(app: App, health: HealthSource): void {
   app.get(
     '/admin/extensions/health',
-    { schema: { querystring: pageSchema, response: { 200: healthReportSchema, '4xx': errorBodySchema } } },
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'listHealth',
+        summary: 'The health of all extensions, or of a part of them, with the summary of all',
+        querystring: pageSchema,
+        response: { 200: healthReportSchema },
+      },
+    },
     async (request, reply) => {
       const { extensions, ...rest } = await health.list(request.query);
       return sendJson(request, reply, jsonParts('extensions', extensions, rest));
@@ -32,23 +40,19 @@ export function healthRoutes(app: App, health: HealthSource): void {
   app.get(
     '/admin/extensions/:id/health',
     {
+      config: { role: 'viewer' },
       schema: {
-        params: Type.Object({ id: Type.String() }),
+        operationId: 'readHealth',
+        summary: 'The health of one extension, its versions and instances',
+        params: ID_PARAMS,
         querystring: NO_PARAMETERS,
-        response: { 200: extensionHealthSchema, '4xx': errorBodySchema },
+        response: { 200: extensionHealthSchema, ...problems('extension_not_found') },
       },
     },
     async (request, reply) => {
-      const { id } = request.params;
-      if (!isExtensionId(id)) {
-        reply.code(400);
-        return errorBody('invalid_request', NO_ID);
-      }
+      const id = extensionId(request.params);
       const one = health.one(id);
-      if (one === null) {
-        reply.code(404);
-        return errorBody('extension_not_found', `no extension '${id}'`);
-      }
+      if (one === null) throw new HttpProblem('extension_not_found', `no extension '${id}'`);
       return sendJson(request, reply, one);
     },
   );

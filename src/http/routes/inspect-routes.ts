@@ -1,7 +1,7 @@
 // `GET /inspect/targets`: what can be watched. `/inspect` itself is a WebSocket (websocket.ts).
 import { Type } from '#typebox';
 import type { App } from '../app/app.js';
-import { errorBody, errorBodySchema } from '../app/http-errors.js';
+import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
 import type { OpenSocket } from '../app/websocket.js';
 
@@ -20,14 +20,34 @@ export interface Inspection {
 export function inspectRoutes(app: App, inspection: Inspection): void {
   app.get(
     '/inspect/targets',
-    { schema: { querystring: NO_PARAMETERS, response: { 200: targetsSchema, '4xx': errorBodySchema } } },
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'listInspectionTargets',
+        summary: 'The targets that can be inspected, with the state of their breakers',
+        querystring: NO_PARAMETERS,
+        response: { 200: targetsSchema },
+      },
+    },
     async () => ({
       targets: inspection.targets(),
     }),
   );
 
-  app.get(INSPECT_PATH, { schema: { response: { 426: errorBodySchema } } }, async (_, reply) => {
-    reply.code(426).header('upgrade', 'websocket');
-    return errorBody('upgrade_required', 'this path is a WebSocket: ws://<host>/inspect?extension=<id>');
-  });
+  app.get(
+    INSPECT_PATH,
+    {
+      config: { role: 'none' },
+      schema: {
+        operationId: 'inspect',
+        summary: 'A WebSocket: the frames of the XState inspector for the targets that the query selects',
+        response: problems('upgrade_required'),
+      },
+    },
+    async (_, reply) => {
+      reply.header('upgrade', 'websocket');
+      const message = 'this path is a WebSocket: ws://<host>/inspect?extension=<id>';
+      throw new HttpProblem('upgrade_required', message);
+    },
+  );
 }

@@ -1,11 +1,24 @@
 // `GET /metrics`, streamed as it is written.
 import { Readable } from 'node:stream';
+import type { FastifyReply } from '#fastify';
+import { Type } from '#typebox';
 import { METRICS_CONTENT_TYPE } from '../../telemetry/metrics-text.js';
 import type { App } from '../app/app.js';
 import type { MetricsPage } from './metrics-page.js';
 
 export function metricsRoute(app: App, page: MetricsPage): void {
-  app.get('/metrics', (_request, reply) =>
-    reply.type(METRICS_CONTENT_TYPE).send(Readable.from(page(), { objectMode: false })),
+  app.get<{ Reply: unknown }>(
+    '/metrics',
+    {
+      config: { role: 'none' },
+      schema: {
+        operationId: 'scrape',
+        summary: 'Metrics in the text format of Prometheus',
+        response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
+      },
+    },
+    // A text or a stream of it, for the server.
+    (_request, reply: FastifyReply) =>
+      reply.type(METRICS_CONTENT_TYPE).send(Readable.from(page(), { objectMode: false })),
   );
 }

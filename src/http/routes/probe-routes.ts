@@ -10,14 +10,37 @@ const readinessSchema = Type.Object({
   degraded: Type.Array(Type.String()),
 });
 
-export function probeRoutes(app: App, readiness: () => Readiness): void {
-  app.get('/livez', { schema: { response: { 200: Type.Object({ live: Type.Boolean() }) } } }, async () => ({
-    live: true,
-  }));
+/** A supervisor of processes asks by the address of a pod. */
+const PROBE = { role: 'none', anyHost: true } as const;
 
-  app.get('/readyz', { schema: { response: { 200: readinessSchema, 503: readinessSchema } } }, async (_, reply) => {
-    const { ready, waiting_for, reasons, degraded } = readiness();
-    reply.code(ready ? 200 : 503);
-    return { ready, waiting_for: [...waiting_for], reasons: [...reasons], degraded: [...degraded] };
-  });
+export function probeRoutes(app: App, readiness: () => Readiness): void {
+  app.get(
+    '/livez',
+    {
+      config: PROBE,
+      schema: {
+        operationId: 'live',
+        summary: 'Whether the process runs',
+        response: { 200: Type.Object({ live: Type.Boolean() }) },
+      },
+    },
+    async () => ({ live: true }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      config: PROBE,
+      schema: {
+        operationId: 'ready',
+        summary: 'Whether a call that is sent now is answered by this daemon, and what it waits for',
+        response: { 200: readinessSchema, 503: readinessSchema },
+      },
+    },
+    async (_, reply) => {
+      const { ready, waiting_for, reasons, degraded } = readiness();
+      reply.code(ready ? 200 : 503);
+      return { ready, waiting_for: [...waiting_for], reasons: [...reasons], degraded: [...degraded] };
+    },
+  );
 }

@@ -1,18 +1,17 @@
 // `/admin/extensions/:id/rollout`: GET what the shares of its versions are and were, POST the percentage of one.
 import { Type } from '#typebox';
 import type { RolloutDesk } from '../../actors/ports/api.js';
+import { actorOf } from '../../domain/access/principal.js';
 import { percentProblem } from '../../domain/registry/rollout.js';
 import { rolloutSetSchema, rolloutSharesSchema } from '../../domain/registry/rollout-answer.js';
-import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import type { App } from '../app/app.js';
-import { errorBody, errorBodySchema, HTTP_ERRORS } from '../app/http-errors.js';
+import { extensionId, ID_PARAMS } from '../app/path-id.js';
+import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
+import { CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
 
 const HISTORY = 20;
 const MAX_HISTORY = 200;
-const paramsSchema = Type.Object({ id: Type.String() });
-const errors = { '4xx': errorBodySchema, '5xx': errorBodySchema };
 
 const bodySchema = Type.Object(
   {
@@ -35,26 +34,34 @@ function setRoute(app: App, rollout: RolloutDesk): void {
     '/admin/extensions/:id/rollout',
     {
       bodyLimit: MAX_CHANGE_BYTES,
+      config: { role: 'operator' },
       schema: {
-        params: paramsSchema,
+        operationId: 'setRollout',
+        summary: 'Set the percentage of the calls that one version gets',
+        params: ID_PARAMS,
         querystring: NO_PARAMETERS,
         body: bodySchema,
-        response: { 200: rolloutSetSchema, ...errors },
+        response: {
+          200: rolloutSetSchema,
+          ...problems(
+            'extension_not_found',
+            'version_not_found',
+            'version_has_rules',
+            'rollout_over_100',
+            'rollout_keys_differ',
+            'database_unavailable',
+          ),
+        },
       },
     },
-    async (request, reply) => {
-      const { id } = request.params;
+    async (request) => {
+      const id = extensionId(request.params);
       const { version, percent, reason, by } = request.body;
-      const problem = isExtensionId(id) ? bodyProblem(percent, { version, reason, by }) : NO_ID;
-      if (problem !== null) {
-        reply.code(400);
-        return errorBody('invalid_request', problem);
-      }
-      const answer = await rollout.set({ extensionId: id, version, percent, reason, actor: actorOf(by) });
-      if (answer.kind !== 'set') {
-        reply.code(HTTP_ERRORS[answer.kind].status);
-        return errorBody(answer.kind, answer.message);
-      }
+      const problem = bodyProblem(percent, { version, reason, by });
+      if (problem !== null) throw new HttpProblem('invalid_request', problem);
+      const actor = actorOf(request.principal, by);
+      const answer = await rollout.set({ extensionId: id, version, percent, reason, actor });
+      if (answer.kind !== 'set') throw new HttpProblem(answer.kind, answer.message);
       const { was, changed, revision, inForce } = answer;
       return { extension_id: id, version, percent, was, changed, revision, in_force: inForce };
     },
@@ -65,26 +72,22 @@ function reportRoute(app: App, rollout: RolloutDesk): void {
   app.get(
     '/admin/extensions/:id/rollout',
     {
+      config: { role: 'viewer' },
       schema: {
-        params: paramsSchema,
+        operationId: 'readRollout',
+        summary: 'The shares of the versions, and the last changes of them',
+        params: ID_PARAMS,
         querystring: Type.Object(
           { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_HISTORY })) },
           { additionalProperties: false },
         ),
-        response: { 200: rolloutSharesSchema, ...errors },
+        response: { 200: rolloutSharesSchema, ...problems('extension_not_found', 'database_unavailable') },
       },
     },
-    async (request, reply) => {
-      const { id } = request.params;
-      if (!isExtensionId(id)) {
-        reply.code(400);
-        return errorBody('invalid_request', NO_ID);
-      }
+    async (request) => {
+      const id = extensionId(request.params);
       const answer = await rollout.report(id, request.query.limit ?? HISTORY);
-      if (answer.kind !== 'report') {
-        reply.code(HTTP_ERRORS[answer.kind].status);
-        return errorBody(answer.kind, answer.message);
-      }
+      if (answer.kind !== 'report') throw new HttpProblem(answer.kind, answer.message);
       return {
         extension_id: id,
         revision: answer.revision,

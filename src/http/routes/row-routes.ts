@@ -1,45 +1,28 @@
 // Rows of the registry over HTTP: `/admin/extensions`, and below an extension `/versions` and `/instances`.
-//
-// ROW-ROUTES-1. A change names the revision that it is based on (`If-Match`, `If-None-Match: *`), or says that any will do (`If-Match: *`).
-// ROW-ROUTES-2. Bodies are exact JSON: no digit of a number in `config`, `metadata` or `routing_rules` is lost, in either direction.
 import type { FastifyReply, FastifyRequest } from '#fastify';
 import { Type } from '#typebox';
-import type { RowAnswer, RowDesk, RowOrder } from '../../actors/ports/api.js';
-import {
-  isJsonMap,
-  type Json,
-  type JsonMap,
-  JsonSyntaxError,
-  parseExactJson,
-  stringifyExactJson,
-  withoutExactNumbers,
-} from '../../domain/exact-json.js';
-import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
+import type { RowAnswer, RowDesk } from '../../actors/ports/api.js';
+import { allows, type Principal } from '../../domain/access/principal.js';
+import { type Json, type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
 import type { RowKind } from '../../domain/registry-file/registry-file-schema.js';
+import { editSchema, rowSchema } from '../../domain/registry-file/row-schema.js';
 import type { App } from '../app/app.js';
-import { errorBody, HTTP_ERRORS, type HttpErrorCode } from '../app/http-errors.js';
+import type { HttpErrorCode } from '../app/http-errors.js';
+import { extensionId, ID_PARAMS } from '../app/path-id.js';
+import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { actorOf } from '../app/strict-body.js';
-
-const MAX_ROW_BYTES = 262_144;
-const MAX_DEPTH = 100;
-const MERGE_PATCH = 'application/merge-patch+json';
-
-const changeQuery = Type.Object(
-  { reason: Type.String({ maxLength: 1000 }), by: Type.Optional(Type.String({ maxLength: 200 })) },
-  { additionalProperties: false },
-);
-
-/** What a request is refused with before the desk is asked. */
-class Refused extends Error {
-  constructor(
-    readonly code: HttpErrorCode,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+import {
+  bodyOf,
+  changeQuery,
+  expectedBy,
+  JSON_TYPE,
+  readsExactJson,
+  revisionIn,
+  sameName,
+  shown,
+  who,
+} from './row-request.js';
 
 /** Where the rows of a kind are, and what names one of them in its own JSON. */
 const KINDS: Readonly<Record<RowKind, { readonly all: string; readonly name: string }>> = {
@@ -61,52 +44,92 @@ export function rowRoutes(app: App, rows: RowDesk): void {
   });
 }
 
-/** ROW-ROUTES-2. */
-function readsExactJson(app: App): void {
-  app.removeContentTypeParser('application/json');
-  app.addContentTypeParser<string>(
-    ['application/json', MERGE_PATCH],
-    { parseAs: 'string', bodyLimit: MAX_ROW_BYTES },
-    (_request, text, done) => {
-      try {
-        done(null, parseExactJson(text, MAX_DEPTH));
-      } catch (error) {
-        done(error instanceof JsonSyntaxError ? Object.assign(error, { statusCode: 400 }) : (error as Error));
-      }
+const nameParameter = (kind: RowKind) => Type.String({ description: `Name of the ${kind}, percent-encoded.` });
+const paramsOf = (kind: RowKind) =>
+  Type.Object({
+    id: ID_PARAMS.properties.id,
+    ...(kind === 'extension' ? {} : { name: nameParameter(kind) }),
+  });
+const pathOf = (kind: RowKind): string =>
+  kind === 'extension' ? `${KINDS[kind].all}/:id` : `${KINDS[kind].all}/:name`;
+
+/** `readExtension`, `listVersions`. */
+const operationOf = (verb: string, kind: RowKind, ending = ''): string =>
+  `${verb}${kind[0]?.toUpperCase()}${kind.slice(1)}${ending}`;
+
+const notFoundOf = (kind: RowKind): HttpErrorCode[] =>
+  kind === 'extension' ? ['extension_not_found'] : ['extension_not_found', `${kind}_not_found`];
+
+/** Of an answer that is a row. The text is made by stringifyExactJson: the schema is for the documentation. */
+const rowContent = (kind: RowKind) => ({
+  description: `The ${kind}; ETag holds its revision.`,
+  content: { [JSON_TYPE]: { schema: rowSchema(kind) } },
+});
+
+function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk): void {
+  const items = Type.Object({ items: Type.Array(rowSchema(kind)) });
+  app.get(
+    KINDS[kind].all,
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: operationOf('list', kind, 's'),
+        summary: `The ${kind}s of an extension, in the order of their names`,
+        params: ID_PARAMS,
+        querystring: NO_PARAMETERS,
+        response: {
+          200: { description: `The ${kind}s.`, content: { [JSON_TYPE]: { schema: items } } },
+          ...problems('extension_not_found', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const answer = await rows.list(extensionId(request.params), kind);
+      if (answer.kind !== 'rows') throw new HttpProblem(answer.kind, answer.message);
+      return sendJson(reply, { items: answer.rows.map((row) => shownTo(request.principal, row)) });
     },
   );
 }
 
-const paramsOf = (kind: RowKind) =>
-  Type.Object({ id: Type.String(), ...(kind === 'extension' ? {} : { name: Type.String() }) });
-const pathOf = (kind: RowKind): string =>
-  kind === 'extension' ? `${KINDS[kind].all}/:id` : `${KINDS[kind].all}/:name`;
-
-function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk): void {
-  app.get(KINDS[kind].all, { schema: { querystring: NO_PARAMETERS } }, (request, reply) =>
-    answering(reply, async () => {
-      const { id } = request.params as { id: string };
-      if (!isExtensionId(id)) throw new Refused('invalid_request', NO_ID);
-      const answer = await rows.list(id, kind);
-      if (answer.kind !== 'rows') throw new Refused(answer.kind, answer.message);
-      return sendJson(reply, { items: answer.rows });
-    }),
-  );
-}
-
 function readRoute(app: App, kind: RowKind, rows: RowDesk): void {
-  app.get(pathOf(kind), { schema: { params: paramsOf(kind), querystring: NO_PARAMETERS } }, (request, reply) =>
-    answering(reply, async () => sendAnswer(reply, await rows.read(namedBy(kind, request)))),
+  app.get(
+    pathOf(kind),
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: operationOf('read', kind),
+        summary: `One ${kind}, as it is in the registry`,
+        params: paramsOf(kind),
+        querystring: NO_PARAMETERS,
+        response: { 200: rowContent(kind), ...problems(...notFoundOf(kind), 'database_unavailable') },
+      },
+    },
+    async (request, reply) => sendAnswer(request, reply, await rows.read(namedBy(kind, request))),
   );
 }
 
 function createRoute(app: App, kind: RowKind, rows: RowDesk): void {
-  app.post(KINDS[kind].all, { schema: { querystring: changeQuery } }, (request, reply) =>
-    answering(reply, async () => {
+  const of: HttpErrorCode[] = kind === 'extension' ? [] : ['extension_not_found'];
+  app.post(
+    KINDS[kind].all,
+    {
+      config: { role: 'admin', body: editSchema(kind) },
+      schema: {
+        operationId: operationOf('create', kind),
+        summary: `Create ${kind === 'version' ? 'a' : 'an'} ${kind}`,
+        ...(kind === 'extension' ? {} : { params: ID_PARAMS }),
+        querystring: changeQuery,
+        response: {
+          201: rowContent(kind),
+          ...problems(...of, 'already_exists', 'row_invalid', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
       const fields = bodyOf(request);
       const member = KINDS[kind].name;
       const own = fields[member];
-      if (typeof own !== 'string') throw new Refused('row_invalid', `${member} must be a text, got ${shown(own)}`);
+      if (typeof own !== 'string') throw new HttpProblem('row_invalid', `${member} must be a text, got ${shown(own)}`);
       const { id = own } = request.params as { id?: string };
       const row = named(kind, id, own);
       const order = {
@@ -117,43 +140,63 @@ function createRoute(app: App, kind: RowKind, rows: RowDesk): void {
         expects: 'nothing',
         revisionInBody: null,
       } as const;
-      return sendAnswer(reply, await rows.edit(order));
-    }),
+      return sendAnswer(request, reply, await rows.edit(order));
+    },
   );
 }
 
 const HOW = { PUT: 'replace', PATCH: 'merge', DELETE: 'delete' } as const;
 
+const SUMMARIES = {
+  PUT: (kind: RowKind) => `Replace the ${kind}, or create it with If-None-Match: *`,
+  PATCH: (kind: RowKind) => `Change members of the ${kind} (RFC 7396)`,
+  DELETE: (kind: RowKind) => `Delete the ${kind}`,
+} as const;
+
 function changeRoute(app: App, kind: RowKind, method: keyof typeof HOW, rows: RowDesk): void {
+  const how = HOW[method];
+  const refusals: HttpErrorCode[] = [
+    ...notFoundOf(kind),
+    'revision_conflict',
+    'precondition_required',
+    'database_unavailable',
+  ];
+  const answers =
+    how === 'delete'
+      ? { 204: Type.Null({ description: 'It is deleted.' }), ...problems(...refusals) }
+      : { 200: rowContent(kind), 201: rowContent(kind), ...problems(...refusals, 'row_invalid') };
+  if (method === 'PATCH') delete (answers as { 201?: object })[201];
   app.route({
     method,
     url: pathOf(kind),
-    schema: { params: paramsOf(kind), querystring: changeQuery },
-    handler: (request, reply) =>
-      answering(reply, async () => {
-        const how = HOW[method];
-        const fields = how === 'delete' ? {} : bodyOf(request);
-        const row = namedBy(kind, request);
-        if (how !== 'delete') sameName(fields, KINDS[kind].name, kind === 'extension' ? row.extensionId : row.name);
-        const expects = expectedBy(request, method);
-        const revisionInBody = how === 'delete' ? null : revisionIn(fields);
-        return sendAnswer(reply, await rows.edit({ ...row, ...who(request), how, fields, expects, revisionInBody }));
+    config: { role: 'admin', ...(how === 'delete' ? {} : { body: editSchema(kind, how === 'merge') }) },
+    schema: {
+      operationId: operationOf(how, kind),
+      summary: SUMMARIES[method](kind),
+      params: paramsOf(kind),
+      querystring: changeQuery,
+      headers: Type.Object({
+        'if-match': Type.Optional(Type.String({ description: 'The ETag of the row that was read, or *.' })),
+        ...(method === 'PUT'
+          ? { 'if-none-match': Type.Optional(Type.String({ description: '*: there must be none yet.' })) }
+          : {}),
       }),
+      response: answers,
+    },
+    handler: async (request, reply) => {
+      const fields = how === 'delete' ? {} : bodyOf(request);
+      const row = namedBy(kind, request);
+      if (how !== 'delete') sameName(fields, KINDS[kind].name, kind === 'extension' ? row.extensionId : row.name);
+      const expects = expectedBy(request, method);
+      const revisionInBody = how === 'delete' ? null : revisionIn(fields);
+      const order = { ...row, ...who(request), how, fields, expects, revisionInBody };
+      return sendAnswer(request, reply, await rows.edit(order));
+    },
   });
 }
 
-async function answering(reply: FastifyReply, work: () => Promise<FastifyReply>): Promise<FastifyReply> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    return sendRefusal(reply, error.code, error.message);
-  }
-}
-
-function named(kind: RowKind, extensionId: string, name: string): Named {
-  if (!isExtensionId(extensionId)) throw new Refused('invalid_request', NO_ID);
-  return { kind, extensionId, name: kind === 'extension' ? '' : name };
+function named(kind: RowKind, id: string, name: string): Named {
+  return { kind, extensionId: extensionId({ id }), name: kind === 'extension' ? '' : name };
 }
 
 function namedBy(kind: RowKind, { params }: FastifyRequest): Named {
@@ -161,78 +204,30 @@ function namedBy(kind: RowKind, { params }: FastifyRequest): Named {
   return named(kind, id, name);
 }
 
-function who({ query }: FastifyRequest): Pick<RowOrder, 'reason' | 'actor'> {
-  const { reason, by } = query as { reason: string; by?: string };
-  return { reason, actor: actorOf(by) };
-}
-
-function bodyOf({ body, method, headers }: FastifyRequest): JsonMap {
-  if (method !== 'PATCH' && headers['content-type']?.startsWith(MERGE_PATCH) === true)
-    throw new Refused('unsupported_media_type', `content-type must be application/json, got ${MERGE_PATCH}`);
-  if (!isJsonMap(body as Json | undefined))
-    throw new Refused(
-      'invalid_request',
-      `the body must be a JSON object with fields of the row, got ${shown(body as Json)}`,
-    );
-  return body as JsonMap;
-}
-
-/** A body that names itself names the row of the path. */
-function sameName(fields: JsonMap, member: string, name: string): void {
-  if (fields[member] !== undefined && fields[member] !== name)
-    throw new Refused(
-      'row_invalid',
-      `${member} must be ${JSON.stringify(name)}, as in the path, or absent, got ${shown(fields[member])}: no row is renamed`,
-    );
-}
-
-function revisionIn({ revision }: JsonMap): number | null {
-  const plain = withoutExactNumbers(revision ?? null);
-  if (plain === null || (typeof plain === 'number' && Number.isSafeInteger(plain))) return plain;
-  throw new Refused('row_invalid', `revision must be a whole number, got ${shown(revision)}`);
-}
-
-/** ROW-ROUTES-1. */
-function expectedBy({ headers }: FastifyRequest, method: keyof typeof HOW): RowOrder['expects'] {
-  const { 'if-match': match, 'if-none-match': noneMatch } = headers;
-  if (match !== undefined && noneMatch !== undefined)
-    throw new Refused('invalid_request', 'expected If-Match or If-None-Match, got both');
-  if (noneMatch !== undefined) {
-    if (method === 'PUT' && noneMatch.trim() === '*') return 'nothing';
-    throw new Refused('invalid_request', `If-None-Match must be *, and only for PUT, got ${shown(noneMatch)}`);
-  }
-  if (match === undefined)
-    throw new Refused(
-      'precondition_required',
-      `If-Match must be the ETag of the row that was read, or * for any revision${method === 'PUT' ? '; If-None-Match: * for a new row' : ''}`,
-    );
-  if (match.trim() === '*') return 'any';
-  const revision = /^\s*"(\d{1,15})"\s*$/.exec(match)?.[1];
-  if (revision === undefined)
-    throw new Refused('invalid_request', `If-Match must be one ETag such as "7", or *, got ${shown(match)}`);
-  return Number(revision);
-}
-
-const shown = (value: Json | undefined): string =>
-  value === undefined ? 'nothing' : stringifyExactJson(value).slice(0, 80);
-
-function sendAnswer(reply: FastifyReply, answer: RowAnswer): FastifyReply {
+function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAnswer): FastifyReply {
   switch (answer.kind) {
     case 'row':
       if (answer.created) reply.code(201).header('location', locationOf(answer.row));
-      return sendJson(reply.header('etag', `"${answer.revision}"`), answer.row);
+      reply.header('etag', `"${answer.revision}"`).header('vary', 'Authorization');
+      return sendJson(reply, shownTo(request.principal, answer.row));
     case 'deleted':
       return reply.code(204).send();
     case 'revision_conflict': {
       const { where, revision, changed_by, changed_at } = answer;
       const more = { revision, changed_by, changed_at };
-      return sendRefusal(reply, answer.kind, answer.message, more, where === 'body' ? 409 : undefined);
+      throw new HttpProblem(answer.kind, answer.message, more, where === 'body' ? 409 : undefined);
     }
     case 'row_invalid':
-      return sendRefusal(reply, answer.kind, answer.message, { problems: answer.problems });
+      throw new HttpProblem(answer.kind, answer.message, { problems: answer.problems });
     default:
-      return sendRefusal(reply, answer.kind, answer.message);
+      throw new HttpProblem(answer.kind, answer.message);
   }
+}
+
+/** Secrets of an extension may be in its configuration. */
+function shownTo({ role }: Principal, { config, ...row }: JsonMap): JsonMap {
+  if (config === undefined) return row;
+  return allows(role, 'operator') ? { config, ...row } : { ...row, config_hidden: true };
 }
 
 function locationOf(row: JsonMap): string {
@@ -243,17 +238,4 @@ function locationOf(row: JsonMap): string {
 }
 
 const sendJson = (reply: FastifyReply, value: Json): FastifyReply =>
-  reply.type('application/json; charset=utf-8').send(stringifyExactJson(value));
-
-function sendRefusal(
-  reply: FastifyReply,
-  code: HttpErrorCode,
-  message: string,
-  more: object = {},
-  status: number = HTTP_ERRORS[code].status,
-): FastifyReply {
-  return reply
-    .code(status)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify(errorBody(code, message, more)));
-}
+  reply.type(`${JSON_TYPE}; charset=utf-8`).send(stringifyExactJson(value));

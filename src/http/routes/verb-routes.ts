@@ -1,13 +1,14 @@
 // `POST /admin/extensions/:id/<verb>`: an operator's verbs on an extension or one version of it.
 import { Type } from '#typebox';
 import type { ExecuteVerb } from '../../actors/ports/api.js';
-import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
+import { actorOf } from '../../domain/access/principal.js';
 import { verbAnswerSchema } from '../../domain/registry/verb-answer.js';
 import { VERBS, type Verb } from '../../domain/registry/verbs.js';
 import type { App } from '../app/app.js';
-import { errorBody, errorBodySchema, HTTP_ERRORS } from '../app/http-errors.js';
+import { extensionId, ID_PARAMS } from '../app/path-id.js';
+import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { actorOf, CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
+import { CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
 
 const bodySchema = Type.Object(
   {
@@ -19,6 +20,16 @@ const bodySchema = Type.Object(
   },
   { additionalProperties: false },
 );
+
+const VERB_SUMMARIES: Readonly<Record<Verb, string>> = {
+  enable: 'Enable the extension, or one version of it',
+  disable: 'Disable the extension, or one version of it',
+  isolate: 'Refuse every call, until it is released',
+  'force-closed': 'Let every call through, whatever the breaker measures, until it is released',
+  release: 'End an isolation or a forced closed breaker',
+  reset: 'Close the breaker and forget what it measured',
+};
+
 export function verbRoutes(app: App, execute: ExecuteVerb): void {
   for (const verb of VERBS) verbRoute(app, verb, execute);
 }
@@ -28,26 +39,27 @@ function verbRoute(app: App, verb: Verb, execute: ExecuteVerb): void {
     `/admin/extensions/:id/${verb}`,
     {
       bodyLimit: MAX_CHANGE_BYTES,
+      config: { role: 'operator' },
       schema: {
-        params: Type.Object({ id: Type.String() }),
+        operationId: verb.replace(/-(.)/, (_, first: string) => first.toUpperCase()),
+        summary: VERB_SUMMARIES[verb],
+        params: ID_PARAMS,
         querystring: NO_PARAMETERS,
         body: bodySchema,
-        response: { 200: verbAnswerSchema, '4xx': errorBodySchema, '5xx': errorBodySchema },
+        response: {
+          200: verbAnswerSchema,
+          ...problems('extension_not_found', 'version_not_found', 'database_unavailable'),
+        },
       },
     },
-    async (request, reply) => {
-      const { id } = request.params;
+    async (request) => {
+      const id = extensionId(request.params);
       const { reason, version = null, by } = request.body;
-      const problem = isExtensionId(id) ? storageProblems({ reason, version, by }) : NO_ID;
-      if (problem !== null) {
-        reply.code(400);
-        return errorBody('invalid_request', problem);
-      }
-      const answer = await execute({ extensionId: id, version, verb, reason, actor: actorOf(by) });
-      if (answer.kind !== 'in_force') {
-        reply.code(HTTP_ERRORS[answer.kind].status);
-        return errorBody(answer.kind, answer.message);
-      }
+      const problem = storageProblems({ reason, version, by });
+      if (problem !== null) throw new HttpProblem('invalid_request', problem);
+      const actor = actorOf(request.principal, by);
+      const answer = await execute({ extensionId: id, version, verb, reason, actor });
+      if (answer.kind !== 'in_force') throw new HttpProblem(answer.kind, answer.message);
       return {
         extension_id: id,
         ...(version === null ? {} : { version }),

@@ -1,4 +1,4 @@
-// Rows over HTTP on a real database: ROWS-1 to ROWS-4 of rows.ts, ROW-QUERIES-1 of row-queries.ts, ROW-ROUTES-1 and ROW-ROUTES-2 of
+// Rows over HTTP on a real database: ROWS-1 to ROWS-4 of rows.ts, ROW-QUERIES-1 of row-queries.ts, ROW-REQUEST-1 and ROW-REQUEST-2 of
 // row-routes.ts.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
@@ -91,7 +91,7 @@ onMigrated(
     t.is(made.status, 201, made.text);
     t.is(made.location, '/admin/extensions/a');
     t.is(made.etag, '"1"');
-    for (const exact of ['"n":12345678901234567890', '"d":0.10']) t.true(made.text.includes(exact), 'ROW-ROUTES-2');
+    for (const exact of ['"n":12345678901234567890', '"d":0.10']) t.true(made.text.includes(exact), 'ROW-REQUEST-2');
     t.like(made.body, {
       id: 'a',
       timeout_ms: 5000,
