@@ -13,6 +13,7 @@ export const ROOMS = {
   actors: {
     '': ['events', 'extension', 'management', 'ports', 'reporting', 'routing'],
     ports: [],
+    access: ['ports'],
     target: ['ports'],
     extension: ['ports', 'target'],
     events: ['ports'],

@@ -20,7 +20,6 @@ import {
   expectedText,
   POSTGRES_URL,
   SETTING_KEYS,
-  SETTINGS,
   type Setting,
   type SettingKey,
   schemaFields,
@@ -175,11 +174,6 @@ function checkTogether(
   const isGiven = (key: SettingKey) => origins[key] !== 'default';
   const complain = (key: SettingKey, text: string) => problems.push(`${key} (${origins[key]}): ${text}`);
 
-  if (areFine('http_host') && !isLoopback(config.http_host))
-    complain(
-      'http_host',
-      `expected ${expectedText(SETTINGS.http_host)}, got '${config.http_host}': without access tokens every client that reaches the port would be served`,
-    );
   const timeout = config.circuit_breaker_timeout_seconds;
   if (areFine('open_max_seconds', 'circuit_breaker_timeout_seconds') && config.open_max_seconds < timeout)
     complain(
@@ -207,13 +201,15 @@ function checkTogether(
   if (logins.length > 1) problems.push(`${logins.join(', ')}: expected one login for NATS, got ${logins.length}`);
   if (isGiven('nats_password') && !isGiven('nats_user'))
     complain('nats_password', 'expected nats_user beside it, got none');
-  if (isGiven('nats_tls_cert_file') !== isGiven('nats_tls_key_file'))
-    complain(
-      isGiven('nats_tls_cert_file') ? 'nats_tls_cert_file' : 'nats_tls_key_file',
-      'expected nats_tls_cert_file and nats_tls_key_file together, got one of them',
-    );
+  for (const [cert, key] of CERTIFICATES)
+    if (isGiven(cert) !== isGiven(key))
+      complain(isGiven(cert) ? cert : key, `expected ${cert} and ${key} together, got one of them`);
 }
 
+const CERTIFICATES: readonly (readonly [SettingKey, SettingKey])[] = [
+  ['nats_tls_cert_file', 'nats_tls_key_file'],
+  ['http_tls_cert_file', 'http_tls_key_file'],
+];
 const DATABASE_PARTS: readonly SettingKey[] = [
   'database_direct_url',
   'database_pooler',
@@ -233,7 +229,8 @@ const NATS_PARTS: readonly SettingKey[] = [
 ];
 const WEBHOOK_PARTS: readonly SettingKey[] = ['webhook_secret', 'webhook_events', 'webhook_timeout_ms'];
 
-function isLoopback(host: string): boolean {
+/** Whether only programs of this host reach it. */
+export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }

@@ -70,7 +70,7 @@ const PAGING_EVENTS: readonly EventKind[] = [
   'verb_void',
 ];
 
-export const SETTINGS = {
+const SETTINGS = {
   database_url: setting(
     Type.String({
       pattern: POSTGRES_URL,
@@ -143,11 +143,44 @@ export const SETTINGS = {
     path: 'directory',
   }),
   http_host: setting(
-    text('Address of the admin API; loopback only, because there are no access tokens yet.'),
+    text('Address of the admin API; beyond loopback, a start needs an access token (docs/access.md).'),
     '127.0.0.1',
-    { expected: 'a loopback address: localhost, 127.0.0.1 or ::1' },
   ),
   http_port: setting(count(0, 65_535, 'Port of the admin API; 0 = one that is free.'), 8420),
+  http_auth: setting(
+    Type.Enum(['auto', 'required'], {
+      description:
+        'When the admin API asks for an access token; `auto`: on loopback as soon as there is one, elsewhere always; `required`: always.',
+    }),
+    'auto',
+  ),
+  http_hosts: setting(
+    Type.Array(Type.String({ pattern: '^([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:.]+\\])$', maxLength: 255 }), {
+      uniqueItems: true,
+      description: 'Names, beside loopback and `http_host`, that the Host header of a request may have.',
+    }),
+    [],
+    { expected: 'host names or addresses without ports, IPv6 in brackets' },
+  ),
+  http_public_url: setting(
+    Type.String({
+      pattern: '^https?://([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?$',
+      description: 'Where browsers reach the admin API, if a proxy stands before it.',
+    }),
+    null,
+    { expected: 'http or https, a host and perhaps a port, such as https://registry.example' },
+  ),
+  http_tls_cert_file: setting(
+    text('Certificate of the admin API, with those between it and its root; read again on SIGHUP.'),
+    null,
+    {
+      path: 'file',
+    },
+  ),
+  http_tls_key_file: setting(text('Key of that certificate.'), null, { path: 'file' }),
+  metrics_open: setting(Type.Boolean({ description: 'Whether `/metrics` is read without an access token.' }), null, {
+    defaultText: '`true` on loopback, `false` elsewhere',
+  }),
   environment: setting(
     Type.String({
       pattern: '^[\\x21-\\x7e]{1,64}$',

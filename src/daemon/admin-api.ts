@@ -1,12 +1,14 @@
 // The HTTP admin API of a daemon, connected to what it shows and commands.
 import type { ActorSystem } from '../actors/actor-system.js';
-import type { Readiness, RolloutDesk, RowDesk } from '../actors/ports/api.js';
-import type { Config } from '../config/config.js';
-import { OPEN_PRINCIPAL } from '../domain/access/principal.js';
+import type { AccessDesk } from '../actors/ports/access.js';
+import type { Readiness } from '../actors/ports/api.js';
+import { type Config, isLoopback } from '../config/config.js';
+import type { Certificate } from '../http/app/app.js';
 import { createMetricsPage } from '../http/routes/metrics-page.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { InspectionHub } from '../inspector/hub.js';
 import type { Logger } from '../telemetry/log.js';
+import type { Desks } from './desks.js';
 import { daemonNumbers } from './metrics-source.js';
 import type { Services } from './services.js';
 import type { Wire } from './wire.js';
@@ -15,25 +17,29 @@ interface ApiSources {
   readonly system: ActorSystem;
   readonly services: Services;
   readonly wire: Wire;
-  readonly rollout: RolloutDesk;
-  readonly rows: RowDesk;
+  readonly desks: Desks;
   readonly inspection: InspectionHub;
   readonly readiness: () => Readiness;
+  readonly access: AccessDesk;
 }
 
-/** Rejects with HttpStartError if the address cannot be listened on. */
-export function startAdminApi(config: Config, sources: ApiSources, log: Logger): Promise<HttpServer> {
-  const { system, services, wire, rollout, rows, inspection, readiness } = sources;
+/** Rejects with HttpStartError if the address cannot be listened on. `certificate` null: without TLS. */
+export function startAdminApi(
+  config: Config,
+  certificate: Certificate | null,
+  sources: ApiSources,
+  log: Logger,
+): Promise<HttpServer> {
+  const { system, services, wire, desks, inspection, readiness, access } = sources;
   const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness() });
   return startHttp({
     host: config.http_host,
     port: config.http_port,
-    admit: () => ({ kind: 'admitted', principal: OPEN_PRINCIPAL }),
+    access,
     health: system.health,
     explain: system.explain,
     executeVerb: system.operator.execute,
-    rollout,
-    rows,
+    ...desks,
     readiness,
     metrics: createMetricsPage(system.view, numbers),
     inspection: {
@@ -41,5 +47,9 @@ export function startAdminApi(config: Config, sources: ApiSources, log: Logger):
       open: (query, socket) => inspection.open(query, socket),
     },
     log: log.child({ component: 'http' }),
+    hosts: config.http_hosts,
+    publicUrl: config.http_public_url,
+    metricsOpen: config.metrics_open ?? isLoopback(config.http_host),
+    tls: certificate ?? undefined,
   });
 }

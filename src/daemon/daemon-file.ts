@@ -4,11 +4,18 @@ import { join } from 'node:path';
 
 const pathIn = (dataDir: string): string => join(dataDir, 'daemon.json');
 
-/** `nats_token` is a secret: the file is readable by its owner alone. */
-export function writeDaemonFile(
-  dataDir: string,
-  daemon: { readonly http: string; readonly nats: string; readonly nats_token: string | null },
-): void {
+interface DaemonAddresses {
+  readonly http: string;
+  /** Of the admin API, for commands beside the daemon. */
+  readonly http_token: string;
+  /** SHA256 of its certificate; null: without TLS. */
+  readonly http_certificate: string | null;
+  readonly nats: string;
+  readonly nats_token: string | null;
+}
+
+/** Tokens are secrets: the file is readable by its owner alone. */
+export function writeDaemonFile(dataDir: string, daemon: DaemonAddresses): void {
   const path = pathIn(dataDir);
   // Moved into place, so that a reader finds all of it or nothing.
   writeFileSync(`${path}.new`, `${JSON.stringify({ pid: process.pid, ...daemon })}\n`, { mode: 0o600 });

@@ -4,22 +4,22 @@
 // DAEMON-2. Stopping: active checks, intake, calls, writers and actors, HTTP, webhooks, NATS, database; each step that takes time
 //     has a deadline and a log line.
 // DAEMON-3. What this process started ends with it.
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { ActorSystem } from '../actors/actor-system.js';
 import { InForce } from '../actors/management/in-force.js';
-import { Rollout } from '../actors/management/rollout.js';
-import { Rows } from '../actors/management/rows.js';
 import type { Clock } from '../actors/ports/clock.js';
 import { type Config, ConfigError } from '../config/config.js';
 import { lockDataDirectory } from '../embedded/postgres/socket-lock.js';
+import type { Certificate } from '../http/app/app.js';
 import { InspectionHub } from '../inspector/hub.js';
 import { loginFileProblems } from '../nats/connection/login-files.js';
 import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
+import { createAccess, fingerprintOf, readCertificate, reloadFiles, requireToken } from './access.js';
 import { startAdminApi } from './admin-api.js';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.js';
 import { type RegistryDatabase, startDatabase } from './database.js';
+import { createDesks } from './desks.js';
 import { natsFiles, natsServerBinary, startNats } from './nats.js';
 import { readinessOf } from './readiness.js';
 import { createServices } from './services.js';
@@ -38,6 +38,8 @@ interface Daemon {
   readonly ready: Promise<void>;
   /** Resolves with the reason when the daemon cannot continue, such as a schema that is newer than it. */
   readonly failed: Promise<Error>;
+  /** What SIGHUP asks for: certificates and tokens are read again. What cannot be read stays as it was, and is logged. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -60,8 +62,8 @@ export async function startDaemon(config: Config, log: Logger): Promise<Daemon> 
   }
 }
 
-async function start(config: Config, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
-  const clock = clockOf(log);
+/** What the actors stand on. */
+async function openGround(config: Config, clock: Clock, log: Logger, started: (() => Promise<void>)[]) {
   const problems = loginFileProblems(natsFiles(config));
   if (problems.length > 0) throw new ConfigError(problems);
   const natsServer = natsServerBinary(config, process.env);
@@ -71,9 +73,18 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   removeDaemonFile(config.data_dir);
   const database = await startDatabase(config, clock, log);
   started.push(() => database.close());
+  const { access, localToken } = createAccess(config, database.tokens, clock, log);
+  access.start();
+  started.push(async () => access.stop());
+  await requireToken(config, access, clock, log);
   const nats = await startNats(config, natsServer, log);
   started.push(nats.stop);
+  return { unlock, database, access, localToken, nats };
+}
 
+async function start(config: Config, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
+  const clock = clockOf(log);
+  const { unlock, database, access, localToken, nats } = await openGround(config, clock, log, started);
   let isDraining = false;
   const wire = createWire(config, nats.connection, clock, log);
   const system: ActorSystem = createSystem(
@@ -89,9 +100,8 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     log,
   );
   const inForce = new InForce(system.supervisor, clock);
-  const rollout = rolloutOf(database, system, inForce, clock, log);
-  const rows = rowsOf(config, database, system, inForce, clock, log);
-  const services = createServices(config, wire, system, nats.isEmbedded, clock, log);
+  const desks = createDesks(config, database, system, inForce, clock, log);
+  const services = createServices(config, wire, system, nats.isEmbedded, access, clock, log);
   const ready = services.selfCheck.passed.then(() => {
     const { revision, runtimes } = system.supervisor;
     log.info({ event: 'daemon_ready', revision, extensions: runtimes.size });
@@ -99,14 +109,23 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   const inspectorLog = log.child({ component: 'inspector' });
   const inspection = new InspectionHub({ source: system.inspection, clock, wall: Date.now, log: inspectorLog });
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
-  const http = await startAdminApi(config, { system, services, wire, rollout, rows, inspection, readiness }, log);
+  const certificate = readCertificate(config);
+  const sources = { system, services, wire, desks, inspection, readiness, access };
+  const http = await startAdminApi(config, certificate, sources, log);
   started.push(() => http.close());
 
   system.start();
-  const addresses = { http: http.url, nats: nats.url, nats_token: nats.token };
-  writeDaemonFile(config.data_dir, addresses);
+  const note = (now: Certificate | null): void =>
+    writeDaemonFile(config.data_dir, {
+      http: http.url,
+      http_token: localToken,
+      http_certificate: fingerprintOf(now),
+      nats: nats.url,
+      nats_token: nats.token,
+    });
+  note(certificate);
   log.info({ event: 'daemon_started', version: VERSION, pid: process.pid, http: http.url, data_dir: config.data_dir });
-  const running = { system, services, wire, inspection, http, database, stopNats: nats.stop, unlock };
+  const running = { system, services, wire, inspection, http, access, database, stopNats: nats.stop, unlock };
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     isDraining = true;
@@ -114,39 +133,6 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     return stopping;
   };
   const { failed } = database;
-  return { httpUrl: http.url, natsUrl: nats.url, natsToken: nats.token, database, ready, failed, stop };
+  const reload = () => reloadFiles(config, { access, http, note }, log);
+  return { httpUrl: http.url, natsUrl: nats.url, natsToken: nats.token, database, ready, failed, reload, stop };
 }
-
-const rolloutOf = (
-  database: RegistryDatabase,
-  system: ActorSystem,
-  inForce: InForce,
-  clock: Clock,
-  log: Logger,
-): Rollout =>
-  new Rollout({
-    set: database.setRollout,
-    read: database.readRollout,
-    inForce,
-    registry: system.supervisor,
-    newId: randomUUID,
-    clock,
-    log: log.child({ component: 'rollout' }),
-  });
-
-const rowsOf = (
-  config: Config,
-  database: RegistryDatabase,
-  system: ActorSystem,
-  inForce: InForce,
-  clock: Clock,
-  log: Logger,
-): Rows =>
-  new Rows({
-    ...database.rows,
-    inForce,
-    registry: system.supervisor,
-    rules: { ownPrefix: config.subject_prefix, allowedPrefixes: config.subject_prefixes },
-    clock,
-    log: log.child({ component: 'rows' }),
-  });

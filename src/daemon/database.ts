@@ -2,6 +2,7 @@
 //
 // DATABASE-1. A database that is read but takes no writes is degraded, too (database-writes.ts); that is tried every few seconds.
 import { randomUUID } from 'node:crypto';
+import type { TokenStore } from '../actors/ports/access.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type {
   ApplyAutoChange,
@@ -28,6 +29,7 @@ import { writeInstanceStatus } from '../db/queries/instance-queries.js';
 import { readFallbackRows } from '../db/queries/registry-file-queries.js';
 import { readRollout, setRollout } from '../db/queries/rollout-queries.js';
 import { readRowChange, readRows, writeRow } from '../db/queries/row-queries.js';
+import { tokenStore } from '../db/queries/token-queries.js';
 import { applyVerb } from '../db/queries/verb-queries.js';
 import { HeldError } from '../domain/registry/held-error.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
@@ -56,6 +58,7 @@ export interface RegistryDatabase {
     readonly readChange: ReadRowChange;
     readonly write: WriteRow;
   };
+  readonly tokens: TokenStore;
   /** The registry that is in force, for the last good snapshot. */
   remember(update: RegistryUpdate): void;
   /** `database` while it is away, `registry_snapshot_file` while that is what serves. */
@@ -137,6 +140,20 @@ function writesOf(db: Database, writes: DatabaseWrites, writer: string, log: Log
       readChange: (row, revision) => readRowChange(db, row, revision).catch(inShort),
       write: (change, who) => watch('rows', writeRow(db, change, who)),
     } satisfies RegistryDatabase['rows'],
+    tokens: tokensOf(db),
+  };
+}
+
+/** Readings every second are no trial of writing. */
+function tokensOf(db: Database): TokenStore {
+  const store = tokenStore(db);
+  return {
+    read: () => store.read().catch(inShort),
+    list: () => store.list().catch(inShort),
+    create: (token) => store.create(token).catch(inShort),
+    revoke: (id, who) => store.revoke(id, who).catch(inShort),
+    noteUses: (uses) => store.noteUses(uses).catch(inShort),
+    prune: () => store.prune().catch(inShort),
   };
 }
 

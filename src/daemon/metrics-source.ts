@@ -35,7 +35,7 @@ export function daemonNumbers({ system, services, wire, readiness }: NumberSourc
     extension_registry_in_flight: system.router.inFlight,
     extension_registry_requests_total: counts.accepted,
     extension_registry_errors_total: Object.fromEntries(counts.refused),
-    extension_registry_requests_not_accepted_total: counts.notAccepted + (admin?.notAccepted ?? 0),
+    extension_registry_requests_not_accepted_total: counts.notAccepted + admin.notAccepted,
     extension_registry_replies_owed: answers.pending,
     extension_registry_replies_dropped_total: answers.dropped,
     extension_registry_events_dropped_total: events.dropped(),

@@ -2,6 +2,7 @@
 //
 // SERVICES-1. The intake listens only once a registry is in force.
 import { randomBytes } from 'node:crypto';
+import type { Access } from '../actors/access/access.js';
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
@@ -19,8 +20,7 @@ const MICRO_ID_BYTES = 11;
 export interface Services {
   readonly intake: Intake;
   readonly selfCheck: SelfCheck;
-  /** null: not served. */
-  readonly admin: AdminService | null;
+  readonly admin: AdminService;
   readonly micro: MicroService;
   /** Takes calls and verbs; without effect if it does already. */
   start(): void;
@@ -32,6 +32,7 @@ export function createServices(
   wire: Wire,
   system: ActorSystem,
   isOwnServer: boolean,
+  access: Access,
   clock: Clock,
   log: Logger,
 ): Services {
@@ -47,20 +48,19 @@ export function createServices(
     log: log.child({ component: 'nats' }),
     renew: () => intake.renew(),
   });
-  // There are no access tokens yet: verbs are answered only if the token of the embedded server protects them.
-  const verbs = adminVerbs({ health: system.health, explain: system.explain });
-  const admin = isOwnServer
-    ? new AdminService(
-        connection,
-        replies,
-        subjects,
-        clock,
-        log.child({ component: 'admin' }),
-        config.reply_prefixes,
-        verbs,
-      )
-    : null;
-  if (admin === null) log.info({ event: 'nats_admin_not_served', reason: 'not_the_embedded_server' });
+  const admin = new AdminService({
+    connection,
+    replies,
+    subjects,
+    clock,
+    log: log.child({ component: 'admin' }),
+    replyPrefixes: config.reply_prefixes,
+    verbs: adminVerbs({ health: system.health, explain: system.explain }),
+    admit: access.admit,
+    isTokenRequired: () => access.isRequired,
+    isOwnServer,
+  });
+  access.onChanged(() => admin.accessChanged());
   const micro = new MicroService(connection, subjects, {
     id: randomBytes(MICRO_ID_BYTES).toString('hex'),
     version: VERSION,
@@ -70,7 +70,7 @@ export function createServices(
   });
   const start = (): void => {
     intake.start();
-    admin?.start();
+    admin.start();
     selfCheck.start();
   };
   return { intake, selfCheck, admin, micro, start };

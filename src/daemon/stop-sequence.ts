@@ -2,6 +2,7 @@
 //
 // STOP-SEQUENCE-1. Each step has a share of the whole time, a log line, and no way to keep the next from happening.
 
+import type { Access } from '../actors/access/access.js';
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
@@ -21,19 +22,20 @@ interface Running {
   readonly wire: Wire;
   readonly inspection: InspectionHub;
   readonly http: HttpServer;
+  readonly access: Access;
   readonly database: RegistryDatabase;
   readonly stopNats: () => Promise<void>;
   readonly unlock: () => Promise<void>;
 }
 
 export async function stopInOrder(running: Running, config: Config, clock: Clock, log: Logger): Promise<void> {
-  const { system, services, wire, inspection, http, database } = running;
+  const { system, services, wire, inspection, http, access, database } = running;
   const { intake, admin, selfCheck, micro } = services;
   system.prober.stop();
   selfCheck.stop();
   inspection.close();
   const step = stepper(clock, log, config.shutdown_timeout_seconds * 1000);
-  await step('intake_drained', 0.3, Promise.all([intake.drain(), admin?.drain()]));
+  await step('intake_drained', 0.3, Promise.all([intake.drain(), admin.drain()]));
   await step('calls_finished', 0.8, system.router.idle());
   // A call that is still in flight is answered: it failed because the daemon stops.
   wire.requester.close();
@@ -41,6 +43,7 @@ export async function stopInOrder(running: Running, config: Config, clock: Clock
   await step('http_closed', 0.92, http.close());
   await step('webhooks_sent', 0.94, wire.webhooks.drain());
   wire.webhooks.close();
+  access.stop();
   micro.close();
   const flushed = wire.connection.flush().finally(() => wire.replies.close());
   await step('nats_closed', 0.96, flushed.then(running.stopNats));

@@ -3,6 +3,7 @@
 // Nullability is that of a new database: an adopted one may hold null in columns that are not nullable here (registry-queries.ts handles it).
 import { sql } from '#drizzle-orm';
 import {
+  type AnyPgColumn,
   bigint,
   boolean,
   integer,
@@ -196,4 +197,20 @@ export const extensionHealthWriters = pgTable('extension_health_writers', {
   flush: count('flush').notNull(),
   refused: jsonb('refused'),
   written_at: instant('written_at').notNull().defaultNow(),
+});
+
+/** Who may use the admin API. */
+export const extensionTokens = pgTable('extension_tokens', {
+  id: uuid('id').primaryKey().default(sql`gen_random_uuid()`),
+  name: varchar('name', { length: 64 }).notNull(),
+  role: varchar('role', { length: 16 }).notNull(),
+  kind: varchar('kind', { length: 16 }).notNull().default('token'),
+  /** SHA256 of its text, in hexadecimal digits. */
+  hash: varchar('hash', { length: 64 }).notNull(),
+  /** Whose it is, and with which it goes: of a sign-in. */
+  parent: uuid('parent').references((): AnyPgColumn => extensionTokens.id, { onDelete: 'cascade' }),
+  created_at: instant('created_at').notNull().defaultNow(),
+  created_by: varchar('created_by', { length: 255 }).notNull(),
+  expires_at: instant('expires_at'),
+  last_used_at: instant('last_used_at'),
 });

@@ -1,15 +1,18 @@
 // The admin API's server: puts the routes together, listens, ends.
 
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { Admit } from '../actors/ports/access.js';
+import type { AccessDesk } from '../actors/ports/access.js';
 import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk, RowDesk } from '../actors/ports/api.js';
+import type { Principal } from '../domain/access/principal.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
-import { createApp } from './app/app.js';
+import { type Certificate, createApp } from './app/app.js';
 import { siteOf } from './app/same-site.js';
 import { acceptWebSockets } from './app/websocket.js';
 import { HttpStartError } from './http-start-error.js';
+import { accessRoutes } from './routes/access-routes.js';
 import { explainRoutes } from './routes/explain-routes.js';
 import { healthRoutes } from './routes/health-routes.js';
 import { INSPECT_PATH, type Inspection, inspectRoutes } from './routes/inspect-routes.js';
@@ -24,7 +27,7 @@ export interface HttpOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly admit: Admit;
+  readonly access: AccessDesk;
   readonly health: HealthSource;
   readonly explain: Explain;
   readonly executeVerb: ExecuteVerb;
@@ -34,6 +37,14 @@ export interface HttpOptions {
   readonly metrics: MetricsPage;
   readonly inspection: Inspection;
   readonly log: Logger;
+  /** Further names by which this server is asked. */
+  readonly hosts?: readonly string[];
+  /** Where a proxy before this server is asked, without a slash at the end; null: there is none. */
+  readonly publicUrl?: string | null;
+  /** Whether /metrics is read without a token. */
+  readonly metricsOpen?: boolean;
+  /** Absent: without TLS. */
+  readonly tls?: Certificate | undefined;
   /** How long a client may take to send a request or to read an answer, ms; 30 s unless given. */
   readonly slowMs?: number;
 }
@@ -41,6 +52,8 @@ export interface HttpOptions {
 export interface HttpServer {
   /** `http://127.0.0.1:8420`. */
   readonly url: string;
+  /** For connections from now on. Throws if certificate and key do not fit. */
+  renewCertificate(tls: Certificate): void;
   /** Accepts no further request, ends idle connections immediately and those with an answer in progress within a second. */
   close(): Promise<void>;
 }
@@ -50,16 +63,20 @@ const CLOSE_GRACE_MS = 1000;
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, log, inspection } = options;
   const urlHost = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  const site = siteOf(urlHost);
-  const app = createApp({ site, admit: options.admit, log, slowMs: options.slowMs });
+  const { access, tls, publicUrl = null, metricsOpen = true } = options;
+  const scheme = tls === undefined ? 'http' : 'https';
+  const site = siteOf(urlHost, scheme, options.hosts, publicUrl);
+  const app = createApp({ site, admit: access.admit, log, slowMs: options.slowMs, tls });
   healthRoutes(app, options.health);
   explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);
   rolloutRoutes(app, options.rollout);
   rowRoutes(app, options.rows);
   probeRoutes(app, options.readiness);
-  metricsRoute(app, options.metrics);
+  metricsRoute(app, options.metrics, metricsOpen);
+  accessRoutes(app, access, () => publicUrl ?? url);
   inspectRoutes(app, inspection);
+  let url = '';
   await app.ready();
   try {
     await app.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
@@ -67,12 +84,19 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.close();
     throw new HttpStartError(startProblem(error as NodeJS.ErrnoException, urlHost, port), { cause: error });
   }
-  const sockets = acceptWebSockets(app.server, { path: INSPECT_PATH, site, open: inspection.open });
+  const sockets = acceptWebSockets(app.server, {
+    path: INSPECT_PATH,
+    site,
+    open: inspection.open,
+    admit: (request, query) => viewerOf(access, request, query),
+    isValid: (principal) => access.isValid(principal),
+  });
   const underWay = watchRequests(app.server);
-  const url = `http://${urlHost}:${(app.server.address() as AddressInfo).port}`;
+  url = `${scheme}://${urlHost}:${(app.server.address() as AddressInfo).port}`;
   log.info({ event: 'http_listening', url });
   return {
     url,
+    renewCertificate: (renewed) => (app.server as unknown as SecureServer).setSecureContext(renewed),
     async close() {
       const closed = app.close();
       await within(CLOSE_GRACE_MS, Promise.all([underWay.none(), sockets.close()]), null);
@@ -82,6 +106,16 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       log.info({ event: 'http_closed' });
     },
   };
+}
+
+/** By a ticket, since a browser sends no header; by a token, as anything else does. null: by neither. */
+function viewerOf(access: AccessDesk, { headers, socket }: IncomingMessage, query: URLSearchParams): Principal | null {
+  const address = socket.remoteAddress ?? '';
+  const ticket = query.get('ticket');
+  query.delete('ticket');
+  if (ticket !== null) return access.signIn.takeTicket(ticket, address);
+  const admission = access.admit(headers.authorization, address);
+  return admission.kind === 'admitted' ? admission.principal : null;
 }
 
 /** Node counts a connection that never sent anything as busy, so we count requests. */

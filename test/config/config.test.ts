@@ -9,6 +9,7 @@ import {
   type ConfigInput,
   databasePlaces,
   explainConfig,
+  isLoopback,
   loadConfig,
   printableConfig,
 } from '../../src/config/config.js';
@@ -118,14 +119,12 @@ test('CONFIG-2: all that is wrong is reported at once, with key, origin, value a
     flags: { http_port: '12abc' },
     env: {
       EXTENSION_REGISTRY_LOG_LEVEL: 'loud',
-      EXTENSION_REGISTRY_HTTP_HOST: '0.0.0.0',
       EXTENSION_REGISTRY_HTPP_PORT: '1',
       EXTENSION_REGISTRY_OPEN_MAX_SECONDS: '10',
     },
   });
   t.deepEqual([...problems].sort(), [
     'EXTENSION_REGISTRY_HTPP_PORT: no such environment variable; did you mean EXTENSION_REGISTRY_HTTP_PORT?',
-    "http_host (environment EXTENSION_REGISTRY_HTTP_HOST): expected a loopback address: localhost, 127.0.0.1 or ::1, got '0.0.0.0': without access tokens every client that reaches the port would be served",
     "http_port (flag --http-port): expected an integer from 0 to 65535, got '12abc'",
     "log_level (environment EXTENSION_REGISTRY_LOG_LEVEL): expected one of trace, debug, info, warn, error, fatal, got 'loud'",
     'minimum_volume (file extreg.config.yaml): expected an integer from 1 to 1000000, got 0',
@@ -178,8 +177,11 @@ for (const value of ['mysql://h/x', 'localhost:5432', 'postgres://', 'postgres:/
   test(refused, 'database_url', value, /expected postgres:\/\/user:password@host:port\/name, got /);
 for (const value of ['http://h:1', 'nats://', 'nats://a b', 'nats://h:123456'])
   test(refused, 'nats_url', value, /expected nats:\/\/host:port or tls:/);
-for (const value of ['0.0.0.0', '::', '192.168.1.1', 'example.com', '127.0.0.1.evil.com'])
-  test(refused, 'http_host', value, /expected a loopback address.*without access tokens/);
+for (const value of ['a b', 'example.com:80', '::1', 'http://a', '*'])
+  test(refused, 'http_hosts', value, /expected host names or addresses without ports/);
+for (const value of ['registry.example', 'https://a/', 'https://a/b', 'https://u:p@a', 'ftp://a', 'https://a b'])
+  test(refused, 'http_public_url', value, /expected http or https, a host/);
+test(refused, 'http_auth', 'never', /expected one of auto, required/);
 test(refused, 'db_host', 'user@host', /expected a host name, an address or the directory of a socket/);
 for (const value of [
   'ftp://h/x',
@@ -223,6 +225,15 @@ test(accepted, 'migrate', false, false);
 test(accepted, 'http_host', '::1', '::1');
 test(accepted, 'http_host', 'localhost', 'localhost');
 test(accepted, 'http_host', '127.8.9.1', '127.8.9.1');
+test(accepted, 'http_host', '0.0.0.0', '0.0.0.0');
+test(accepted, 'http_public_url', 'https://registry.example:8443', 'https://registry.example:8443');
+test(accepted, 'http_hosts', 'registry.example,[fe80::1],10.0.0.1', ['registry.example', '[fe80::1]', '10.0.0.1']);
+
+test('isLoopback: only addresses of this host', (t) => {
+  for (const host of ['127.0.0.1', '127.8.9.1', 'localhost', '::1', '[::1]']) t.true(isLoopback(host), host);
+  for (const host of ['0.0.0.0', '::', '192.168.1.1', 'example.com', '127.0.0.1.evil.com'])
+    t.false(isLoopback(host), host);
+});
 test(accepted, 'subject_prefixes', 'a.b, c ,', ['a.b', 'c']);
 test(accepted, 'reply_prefixes', ['_INBOX', '_R_.'], ['_INBOX', '_R_.']);
 test(accepted, 'context_body_max_bytes', '0', 0);

@@ -1,7 +1,6 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
 import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
-import { OPEN_PRINCIPAL } from '../../src/domain/access/principal.js';
 import { isHealthy, summarize } from '../../src/domain/health/health-report.js';
 import type {
   ExtensionHealth,
@@ -14,6 +13,7 @@ import { createMetricsPage } from '../../src/http/routes/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import type { DaemonNumbers } from '../../src/telemetry/metrics.js';
+import { openAccess } from '../helpers/access.js';
 
 export const targetHealth: TargetHealth = {
   success_rate: 0.95,
@@ -176,7 +176,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
   const server = await startHttp({
     host: '127.0.0.1',
     port: 0,
-    admit: () => ({ kind: 'admitted', principal: OPEN_PRINCIPAL }),
+    access: openAccess,
     health: healthSource(extensionHealth('normalize_text')),
     explain: () => null,
     executeVerb: async () => ({ kind: 'extension_not_found', message: 'none' }),

@@ -15,6 +15,7 @@ import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-row
 import { listen } from '../http/helpers.js';
 import { type Frame, InspectedWorld, told } from './helpers.js';
 
+const EVERYONE = { admit: () => OPEN_PRINCIPAL, isValid: () => true };
 const OPEN = {
   site: siteOf('127.0.0.1'),
   admit: () => ({ kind: 'admitted', principal: OPEN_PRINCIPAL }) as const,
@@ -175,7 +176,12 @@ async function answer(socket: Socket, request: string, enough: RegExp): Promise<
 test('WEBSOCKET-1: an upgrade to something else is answered as if it had not been asked for, body and all', async (t) => {
   const app = createApp(OPEN);
   app.post('/echo', { config: { role: 'none' } }, async (request) => request.body);
-  acceptWebSockets(app.server, { path: '/inspect', site: siteOf('127.0.0.1'), open: () => () => undefined });
+  acceptWebSockets(app.server, {
+    path: '/inspect',
+    site: siteOf('127.0.0.1'),
+    open: () => () => undefined,
+    ...EVERYONE,
+  });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -235,7 +241,13 @@ test('closing the server waits a second for a peer that does not answer', async 
 test('WEBSOCKET-3: a peer that answers no ping is cut off, one that does is kept', async (t) => {
   const app = createApp(OPEN);
   let gone = 0;
-  acceptWebSockets(app.server, { path: '/inspect', site: siteOf('127.0.0.1'), open: () => () => gone++, pingMs: 1000 });
+  acceptWebSockets(app.server, {
+    path: '/inspect',
+    site: siteOf('127.0.0.1'),
+    open: () => () => gone++,
+    pingMs: 1000,
+    ...EVERYONE,
+  });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const silent = open(t, url, PATH, { autoPong: false });

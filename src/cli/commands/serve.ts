@@ -2,6 +2,7 @@
 
 import { Command } from '#commander';
 import { within } from '../../telemetry/deadline.js';
+import type { Logger } from '../../telemetry/log.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import { CommandError, EXIT } from '../process/command-error.js';
@@ -62,7 +63,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     flush,
     onIgnored: (signal) => log.info({ event: 'signal_ignored', signal }),
     deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
-    onHangup: io.stdin.isTTY ? 'stop' : () => log.info({ event: 'hangup_ignored' }),
+    onHangup: io.stdin.isTTY ? 'stop' : () => void reload(starting, log),
   });
   try {
     const daemon = await starting;
@@ -77,6 +78,16 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     if (error instanceof NatsServerMissingError || error instanceof NatsPortInUseError)
       throw new CommandError(EXIT.unreachable, error.message);
     throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
+  }
+}
+
+/** A daemon that is still starting reads everything as it is now. */
+async function reload(starting: Promise<{ reload(): Promise<void> }>, log: Logger): Promise<void> {
+  try {
+    log.info({ event: 'reloading', reason: 'SIGHUP' });
+    await (await starting).reload();
+  } catch (error) {
+    log.error({ event: 'reload_failed', error: String(error) });
   }
 }
 

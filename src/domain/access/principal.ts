@@ -1,7 +1,7 @@
 // Who a request is from, what that allows, and how the audit trail names it.
 
 /** From the weakest on; each contains those before it. */
-const ROLES = ['viewer', 'operator', 'admin'] as const;
+export const ROLES = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 export const allows = (role: Role, needed: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(needed);
@@ -12,6 +12,8 @@ export interface Principal {
   /** Of the token; of the user of the system for `local`; empty for `open`. */
   readonly name: string;
   readonly role: Role;
+  /** In the audit trail. */
+  readonly actor: string;
   /** Of the token; null: there is none in the database. */
   readonly tokenId: string | null;
   /** Epoch ms; null: never. */
@@ -19,11 +21,17 @@ export interface Principal {
 }
 
 /** Where no token is asked for. */
-export const OPEN_PRINCIPAL: Principal = { kind: 'open', name: '', role: 'admin', tokenId: null, expiresAtMs: null };
+export const OPEN_PRINCIPAL: Principal = {
+  kind: 'open',
+  name: '',
+  role: 'admin',
+  actor: 'admin',
+  tokenId: null,
+  expiresAtMs: null,
+};
 
 /** `by`: who the client says it acts for; absent: nothing is said. */
-export function actorOf({ kind, name }: Principal, by: string | undefined): string {
-  if (kind === 'open') return by === undefined ? 'admin' : `admin:${by}`;
-  const actor = `${kind === 'local' ? 'local' : 'token'}:${name}`;
-  return by === undefined ? actor : `${actor}/${by}`;
+export function actorOf({ kind, actor }: Principal, by: string | undefined): string {
+  if (by === undefined) return actor;
+  return `${actor}${kind === 'open' ? ':' : '/'}${by}`;
 }

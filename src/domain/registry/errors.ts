@@ -5,6 +5,7 @@ export type Retryable = 'no' | 'yes' | 'maybe_executed';
 
 export const ERROR_TABLE = {
   invalid_request: { status: 400, retryable: 'no', when: 'bad subject token, header, envelope or budget' },
+  unauthenticated: { status: 401, retryable: 'no', when: 'an admin verb without an access token that is valid' },
   extension_not_found: { status: 404, retryable: 'no', when: 'no such extension' },
   payload_too_large: {
     status: 413,
@@ -23,6 +24,11 @@ export const ERROR_TABLE = {
     status: 503,
     retryable: 'maybe_executed',
     when: 'the daemon is disconnected from NATS, or stopping',
+  },
+  database_unavailable: {
+    status: 503,
+    retryable: 'yes',
+    when: 'an admin verb needs the database, which is away',
   },
   extension_timeout: {
     status: 504,

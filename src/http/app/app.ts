@@ -66,23 +66,18 @@ interface AppOptions {
   readonly log: Logger;
   /** How long a client may take to send or to read something; 30 s unless given. */
   readonly slowMs?: number | undefined;
+  readonly tls?: Certificate | undefined;
 }
 
-export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS }: AppOptions): App {
+/** PEM. */
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS, tls }: AppOptions): App {
   const app = fastify({
-    bodyLimit: MAX_BODY_BYTES,
-    // A client that trickles its request, or does not read the answer, holds a socket no longer than this.
-    requestTimeout: slowMs,
-    connectionTimeout: slowMs,
-    forceCloseConnections: 'idle',
-    http: {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      requireHostHeader: false,
-      // By default Node checks only every 30 s, and not at bodies if the time for headers (60 s by default) is longer.
-      headersTimeout: slowMs,
-      connectionsCheckingInterval: Math.ceil(slowMs / 30),
-    },
-    routerOptions: { maxParamLength: 1024 },
+    ...limitsOf(slowMs, tls),
     clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, _request, reply) =>
       sendProblem(reply.headers(COMMON_HEADERS), new HttpProblem(codeOf(error), error.message)),
@@ -118,6 +113,27 @@ export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS }: AppOpti
   });
   logRequests(app, log);
   return app;
+}
+
+/** A client that trickles its request, or does not read the answer, holds a socket no longer than `slowMs`. */
+function limitsOf(slowMs: number, tls: Certificate | undefined) {
+  const server = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    requireHostHeader: false,
+    // By default Node checks only every 30 s, and not at bodies if the time for headers (60 s by default) is longer.
+    headersTimeout: slowMs,
+    connectionsCheckingInterval: Math.ceil(slowMs / 30),
+  };
+  const secured = tls === undefined ? { http: server } : { https: { ...server, ...tls, handshakeTimeout: slowMs } };
+  return {
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: slowMs,
+    connectionTimeout: slowMs,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 1024 },
+    // One type for both: what differs is below the requests.
+    ...(secured as { http: typeof server }),
+  } as const;
 }
 
 /** Throws what refuses it. */

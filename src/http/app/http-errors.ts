@@ -12,6 +12,7 @@ export const HTTP_ERRORS = {
   extension_not_found: { status: 404, when: 'no such extension' },
   version_not_found: { status: 404, when: 'no such version of the extension' },
   instance_not_found: { status: 404, when: 'no such instance of the extension' },
+  token_not_found: { status: 404, when: 'no such access token' },
   route_not_found: { status: 404, when: 'no such path' },
   method_not_allowed: { status: 405, when: 'the path has no such method; `Allow` names those it has' },
   request_timeout: { status: 408, when: 'the request did not arrive in time' },

@@ -1,6 +1,7 @@
 // What a body that changes something must be.
 //
 // STRICT-BODY-1. Nothing of a change is converted: it has the types of its schema, or it is refused.
+// STRICT-BODY-2. Where nothing is required, no body is an empty one.
 import { type TSchema, Type } from '#typebox';
 import { Compile } from '#typebox/compile';
 import { storageProblem } from '../../domain/exact-json.js';
@@ -18,7 +19,10 @@ export const CHANGE_FIELDS = {
 /** STRICT-BODY-1. */
 export function strictly(schema: TSchema): (given: unknown) => { value: unknown } | { error: Error } {
   const validator = Compile(schema);
-  return (given) => {
+  const { required = [] } = schema as { required?: readonly string[] };
+  return (body) => {
+    // STRICT-BODY-2.
+    const given = required.length === 0 ? (body ?? {}) : body;
     const [first] = validator.Errors(given);
     return first === undefined ? { value: given } : { error: new Error(problemOf(first, given, schema)) };
   };
@@ -30,11 +34,13 @@ function problemOf(
   given: unknown,
   schema: TSchema,
 ) {
-  if (instancePath === '' && keyword === 'type') return 'the body must be a JSON object with a reason';
+  const { required = [], properties = {} } = schema as { required?: readonly string[]; properties?: object };
+  if (instancePath === '' && keyword === 'type')
+    return `the body must be a JSON object with ${(required.length > 0 ? required : Object.keys(properties)).join(', ')}`;
   if (keyword === 'pattern')
     return `body${instancePath} must not be blank, nor hold control characters where it is a name`;
   if (message === 'schema is false' || keyword === 'additionalProperties') {
-    const known = new Set(Object.keys((schema as { properties?: object }).properties ?? {}));
+    const known = new Set(Object.keys(properties));
     const foreign = Object.keys(given as object).filter((name) => !known.has(name));
     return `the body has no field ${foreign.map((name) => `'${name.slice(0, 80)}'`).join(', ')}; it takes ${[...known].join(', ')}`;
   }

@@ -4,9 +4,12 @@
 //     request is answered like any other, body and all, so every refusal has the one form of APP-1.
 // WEBSOCKET-2. A socket only sends. What it receives is ignored; a frame beyond MAX_FRAME_BYTES ends it with 1009.
 // WEBSOCKET-3. A peer that does not answer a ping before the next one is cut off.
+// WEBSOCKET-4. One that may not open it is accepted and closed with 4401, since a browser shows a page nothing else of a refusal; so is one whose
+//     token was revoked or has expired, within a second.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from '#ws';
+import type { Principal } from '../../domain/access/principal.js';
 import { refuseForeign, type Site } from './same-site.js';
 
 /** An open socket, as its writer sees it. */
@@ -25,6 +28,10 @@ interface WebSocketOptions {
   readonly path: string;
   readonly site: Site;
   readonly open: OpenSocket;
+  /** null: it may not, and is closed with UNAUTHENTICATED. */
+  readonly admit: (request: IncomingMessage, query: URLSearchParams) => Principal | null;
+  /** Of one that was admitted. */
+  readonly isValid: (principal: Principal) => boolean;
   readonly pingMs?: number;
 }
 
@@ -37,10 +44,17 @@ interface WebSockets {
 
 const MAX_FRAME_BYTES = 1024;
 const PING_MS = 30_000;
+const CHECK_MS = 1000;
+/** The code of a close: sign in again. */
+const UNAUTHENTICATED = 4401;
 
-export function acceptWebSockets(server: Server, { path, site, open, pingMs = PING_MS }: WebSocketOptions): WebSockets {
+export function acceptWebSockets(
+  server: Server,
+  { path, site, open, admit, isValid, pingMs = PING_MS }: WebSocketOptions,
+): WebSockets {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
   const unanswered = new WeakSet<WebSocket>();
+  const principals = new WeakMap<WebSocket, Principal>();
   let isClosing = false;
 
   server.on('upgrade', (request, stream, head) => {
@@ -53,7 +67,12 @@ export function acceptWebSockets(server: Server, { path, site, open, pingMs = PI
       // 'close' follows, and says all that is of use.
       socket.on('error', () => undefined);
       socket.on('pong', () => unanswered.delete(socket));
-      socket.on('close', open(new URLSearchParams(query), frameSocket(socket)));
+      const parameters = new URLSearchParams(query);
+      const principal = admit(request, parameters);
+      // WEBSOCKET-4.
+      if (principal === null) return socket.close(UNAUTHENTICATED, 'a valid ticket or token is needed');
+      principals.set(socket, principal);
+      socket.on('close', open(parameters, frameSocket(socket)));
     });
   });
   sockets.on('wsClientError', (_, stream, request) => ignoreUpgrade(server, request, stream, Buffer.alloc(0)));
@@ -66,11 +85,19 @@ export function acceptWebSockets(server: Server, { path, site, open, pingMs = PI
       socket.ping();
     }
   }, pingMs).unref();
+  // WEBSOCKET-4.
+  const checks = setInterval(() => {
+    for (const socket of sockets.clients) {
+      const principal = principals.get(socket);
+      if (principal !== undefined && !isValid(principal)) socket.close(UNAUTHENTICATED, 'the token was revoked');
+    }
+  }, CHECK_MS).unref();
 
   return {
     close() {
       isClosing = true;
       clearInterval(pings);
+      clearInterval(checks);
       for (const socket of sockets.clients) socket.close(1001, 'the daemon is stopping');
       return new Promise((resolve) => sockets.close(() => resolve()));
     },
@@ -95,7 +122,7 @@ function ignoreUpgrade(server: Server, request: IncomingMessage, stream: Duplex,
   for (let i = 0; i < rawHeaders.length; i += 2)
     if (!/^(upgrade|http2-settings)$/i.test(rawHeaders[i] ?? '')) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
   stream.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]));
-  server.emit('connection', stream);
+  server.emit('encrypted' in stream ? 'secureConnection' : 'connection', stream);
 }
 
 function splitOnce(text: string, separator: string): [before: string, after: string] {

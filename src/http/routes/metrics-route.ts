@@ -6,11 +6,11 @@ import { METRICS_CONTENT_TYPE } from '../../telemetry/metrics-text.js';
 import type { App } from '../app/app.js';
 import type { MetricsPage } from './metrics-page.js';
 
-export function metricsRoute(app: App, page: MetricsPage): void {
+export function metricsRoute(app: App, page: MetricsPage, isOpen: boolean): void {
   app.get<{ Reply: unknown }>(
     '/metrics',
     {
-      config: { role: 'none' },
+      config: { role: isOpen ? 'none' : 'viewer' },
       schema: {
         operationId: 'scrape',
         summary: 'Metrics in the text format of Prometheus',

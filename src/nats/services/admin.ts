@@ -3,8 +3,12 @@
 // ADMIN-1. A request that can be answered is answered exactly once, whatever is in it and whatever the result of its verb.
 // ADMIN-2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, and not executed.
 // ADMIN-3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
-import type { Msg } from '#@nats-io/nats-core';
+// ADMIN-4. A token is asked for as over HTTP, in the header `Authorization: Bearer …`. On a server that is not the daemon's own, verbs are
+//     served only while tokens are asked for: any of its clients could ask otherwise.
+import { Match, type Msg } from '#@nats-io/nats-core';
+import type { Admit } from '../../actors/ports/access.js';
 import type { Clock } from '../../actors/ports/clock.js';
+import type { Role } from '../../domain/access/principal.js';
 import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } from '../../domain/exact-json.js';
 import { jsonParts } from '../../domain/json-parts.js';
 import { quoted } from '../../domain/quoted.js';
@@ -30,7 +34,22 @@ export type AdminAnswer =
 export interface AdminVerb {
   /** Names of what it takes. */
   readonly fields: readonly string[];
-  answer(request: JsonMap): AdminAnswer | Promise<AdminAnswer>;
+  /** `role`: of who asks. */
+  answer(request: JsonMap, role: Role): AdminAnswer | Promise<AdminAnswer>;
+}
+
+interface AdminDeps {
+  readonly connection: BrokerConnection;
+  readonly replies: Replies;
+  readonly subjects: Subjects;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly replyPrefixes: readonly string[];
+  readonly verbs: ReadonlyMap<string, AdminVerb>;
+  readonly admit: Admit;
+  readonly isTokenRequired: () => boolean;
+  /** The embedded one, whose token protects it. */
+  readonly isOwnServer: boolean;
 }
 
 const MAX_BODY_BYTES = 65_536;
@@ -45,29 +64,35 @@ export class AdminService {
   /** Requests whose answer takes longer than a turn of the event loop. */
   readonly #pending = new Set<Promise<void>>();
   #subscription: BrokerSubscription | null = null;
+  #isWanted = false;
   readonly #warnNotAccepted: LimitedWarn;
 
-  constructor(
-    private readonly connection: BrokerConnection,
-    private readonly replies: Replies,
-    private readonly subjects: Subjects,
-    private readonly clock: Clock,
-    private readonly log: Logger,
-    private readonly replyPrefixes: readonly string[],
-    private readonly verbs: ReadonlyMap<string, AdminVerb>,
-  ) {
+  constructor(private readonly deps: AdminDeps) {
+    const { log, clock } = deps;
     this.#warnNotAccepted = createLimitedWarn(log, 'admin_request_not_accepted', () => clock.now());
   }
 
-  /** Begins to take requests. */
+  /** Begins to take requests, if it may (ADMIN-4); asked again when that may have changed. */
   start(): void {
-    this.#subscription ??= this.connection.subscribe(this.subjects.adminAll, QUEUE_GROUP, (message) =>
-      this.#take(message),
-    );
+    const { isOwnServer, isTokenRequired, connection, subjects, log } = this.deps;
+    const isFirst = !this.#isWanted;
+    this.#isWanted = true;
+    if (this.#subscription !== null) return;
+    if (!isOwnServer && !isTokenRequired()) {
+      if (isFirst) log.info({ event: 'nats_admin_not_served', reason: 'no_access_token' });
+      return;
+    }
+    this.#subscription = connection.subscribe(subjects.adminAll, QUEUE_GROUP, (message) => this.#take(message));
+  }
+
+  /** Tokens are asked for from now on, or are not any more. */
+  accessChanged(): void {
+    if (this.#isWanted) this.start();
   }
 
   /** Takes no further requests; resolves when those on their way have their answers. */
   async drain(): Promise<void> {
+    this.#isWanted = false;
     await this.#subscription?.drain();
     await Promise.all(this.#pending);
   }
@@ -79,28 +104,29 @@ export class AdminService {
 
   #take(message: Msg): void {
     const { subject, reply = '' } = message;
-    if (!acceptsReplyTo(reply, this.replyPrefixes)) {
+    const { subjects, clock, replies } = this.deps;
+    if (!acceptsReplyTo(reply, this.deps.replyPrefixes)) {
       this.#notAccepted += 1;
       this.#warnNotAccepted({ subject, reply });
       return;
     }
-    const verb = this.subjects.adminVerb(subject);
-    const deadlineMs = this.clock.now() + OWED_MS;
-    const send = ({ block, body }: AnswerMessage): void => this.replies.send(reply, block, body, deadlineMs);
-    const answer = this.#answer(verb, message.data);
+    const verb = subjects.adminVerb(subject);
+    const deadlineMs = clock.now() + OWED_MS;
+    const send = ({ block, body }: AnswerMessage): void => replies.send(reply, block, body, deadlineMs);
+    const answer = this.#answer(verb, message);
     if (!(answer instanceof Promise)) return send(answer);
     const pending: Promise<void> = answer.then(send).finally(() => this.#pending.delete(pending));
     this.#pending.add(pending);
   }
 
   /** ADMIN-1. */
-  #answer(verb: string, data: Uint8Array): AnswerMessage | Promise<AnswerMessage> {
+  #answer(verb: string, message: Msg): AnswerMessage | Promise<AnswerMessage> {
     const failed = (error: unknown): AnswerMessage => {
-      this.log.error({ event: 'admin_request_failed', verb, err: error });
+      this.deps.log.error({ event: 'admin_request_failed', verb, err: error });
       return refusalMessage(FAILED);
     };
     try {
-      const answer = this.#ask(verb, data);
+      const answer = this.#ask(verb, message);
       if (!(answer instanceof Promise)) return this.#messageOf(answer);
       return answer.then((value) => this.#messageOf(value)).catch(failed);
     } catch (error) {
@@ -110,7 +136,7 @@ export class AdminService {
 
   #messageOf(answer: AdminAnswer): AnswerMessage {
     if (answer.kind === 'refused') return refusalMessage(answer);
-    const { maxPayload } = this.connection;
+    const { maxPayload } = this.deps.connection;
     // An answer that is too large is not made to its end.
     const least = answer.kind === 'list' ? answer.items.reduce((sum, item) => sum + item.length + 1, 0) : 0;
     if (least > maxPayload) return refusalMessage(tooLarge(maxPayload, least));
@@ -124,10 +150,12 @@ export class AdminService {
   }
 
   /** ADMIN-3. */
-  #ask(name: string, data: Uint8Array): AdminAnswer | Promise<AdminAnswer> {
-    const verb = this.verbs.get(name);
+  #ask(name: string, { data, headers }: Msg): AdminAnswer | Promise<AdminAnswer> {
+    const role = this.#roleOf(headers?.get('Authorization', Match.IgnoreCase) ?? '');
+    if (typeof role !== 'string') return role;
+    const verb = this.deps.verbs.get(name);
     if (verb === undefined)
-      return invalid(`the verb must be one of ${[...this.verbs.keys()].join(', ')}, got ${quoted(name)}`);
+      return invalid(`the verb must be one of ${[...this.deps.verbs.keys()].join(', ')}, got ${quoted(name)}`);
     if (data.length > MAX_BODY_BYTES)
       return invalid(`the request must be at most ${MAX_BODY_BYTES} bytes, got ${data.length}`);
     const read = readJson(data);
@@ -136,7 +164,19 @@ export class AdminService {
     const foreign = Object.keys(read.json).filter((field) => !verb.fields.includes(field));
     if (foreign.length > 0)
       return invalid(`the request has no field ${quoted(foreign[0] ?? '')}; it takes ${verb.fields.join(', ')}`);
-    return verb.answer(read.json);
+    return verb.answer(read.json, role);
+  }
+
+  /** ADMIN-4. Every verb reads, so that any role allows it. */
+  #roleOf(authorization: string): Role | Refusal {
+    const { admit, isOwnServer } = this.deps;
+    const admission = admit(authorization === '' ? undefined : authorization, 'nats');
+    if (admission.kind === 'admitted' && (isOwnServer || admission.principal.kind !== 'open'))
+      return admission.principal.role;
+    const code = admission.kind === 'database_unavailable' ? admission.kind : 'unauthenticated';
+    const message =
+      admission.kind === 'admitted' ? 'a token is needed: Authorization: Bearer <token>' : admission.message;
+    return { kind: 'refused', error: { code, message }, extensionId: '' };
   }
 }
 

@@ -18,6 +18,7 @@ const entry = test.macro<[code: ErrorCode, status: number, retryable: Retryable]
 });
 const EXPECTED: Record<ErrorCode, [number, Retryable]> = {
   invalid_request: [400, 'no'],
+  unauthenticated: [401, 'no'],
   extension_not_found: [404, 'no'],
   payload_too_large: [413, 'no'],
   overloaded: [429, 'yes'],
@@ -25,13 +26,14 @@ const EXPECTED: Record<ErrorCode, [number, Retryable]> = {
   extension_unavailable: [503, 'yes'],
   internal_error: [500, 'maybe_executed'],
   not_connected: [503, 'maybe_executed'],
+  database_unavailable: [503, 'yes'],
   extension_timeout: [504, 'maybe_executed'],
   deadline_exceeded: [504, 'maybe_executed'],
 };
 for (const code of CODES) test(entry, code, ...EXPECTED[code]);
 
 test('error table: every code is snake case, says when, and blames the caller with 4xx only where a retry needs a change or a wait', (t) => {
-  t.is(CODES.length, 10);
+  t.is(CODES.length, 12);
   for (const code of CODES) {
     const { status, retryable, when } = ERROR_TABLE[code] as { status: number; retryable: Retryable; when: string };
     t.regex(code, /^[a-z]+(_[a-z]+)*$/);

@@ -102,7 +102,7 @@ bad('a blank reason', { reason: ' ' }, /body\/reason/);
 bad('a reason with half a surrogate pair', { reason: '\ud800' }, /body\/reason must be text/);
 bad('a by with a line break', { by: 'a\nb' }, /body\/by/);
 bad('a field that is none', { percentage: 5 }, /no field 'percentage'; it takes version, percent, reason, by$/);
-test(refused, 'a list', '[]', 'invalid_request', /the body must be a JSON object with a reason/);
+test(refused, 'a list', '[]', 'invalid_request', /the body must be a JSON object with version, percent, reason/);
 test(refused, 'a body of text', '{}', 'unsupported_media_type', /./, { 'content-type': 'text/plain' });
 test(refused, 'a body that is too large', `"${'x'.repeat(20_000)}"`, 'payload_too_large', /./);
 test(refused, 'an id that is none', JSON.stringify(good), 'invalid_request', /extension id/, JSON_TYPE, 'a.b');

@@ -118,7 +118,7 @@ bad('an empty by', { reason: 'x', by: '' }, /body\/by/);
 bad('a by that is too long', { reason: 'x', by: 'x'.repeat(201) }, /body\/by/);
 bad('a by with a line break', { reason: 'x', by: 'a\nb' }, /body\/by/);
 bad('a field that is none', { reason: 'x', versoin: 'v2' }, /body/);
-bad('a list', ['x'], /the body must be a JSON object with a reason/);
+bad('a list', ['x'], /the body must be a JSON object with reason/);
 test(refused, 'no body', null, 'invalid_request', /./, {});
 test(refused, 'an empty body', '', 'invalid_request', /./);
 test(refused, 'half a body', '{"reason":', 'invalid_request', /./);

@@ -1,11 +1,14 @@
 // `<prefix>.admin.<verb>` on a real nats-server: ADMIN-1 to ADMIN-3 of admin.ts, and which daemons serve it.
 
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
-import type { Msg, NatsConnection } from '#@nats-io/nats-core';
+import { headers, type Msg, type NatsConnection } from '#@nats-io/nats-core';
+import type { Admit } from '../../../src/actors/ports/access.js';
+import { OPEN_PRINCIPAL } from '../../../src/domain/access/principal.js';
 import type { Explanation } from '../../../src/domain/routing/explanation-schema.js';
 import { AdminService, type AdminVerb } from '../../../src/nats/services/admin.js';
 import { adminVerbs } from '../../../src/nats/services/admin-verbs.js';
 import { Subjects } from '../../../src/nats/wire/subjects.js';
+import { openAccess } from '../../helpers/access.js';
 import { DaemonProcess } from '../../helpers/daemon-process.js';
 import { explanation, FULL_EXPLANATION } from '../../helpers/explanations.js';
 import { TestServer, until } from '../../helpers/nats-server.js';
@@ -28,6 +31,7 @@ test.after.always(async (t) => {
 });
 
 const health = healthSource(extensionHealth('a'), extensionHealth('b'));
+const OWN_SERVER = { admit: openAccess.admit, isTokenRequired: () => false, isOwnServer: true };
 const once = (answer: AdminVerb['answer']): AdminVerb => ({ fields: [], answer });
 
 interface Served {
@@ -47,6 +51,7 @@ async function served(
   t: ExecutionContext<World>,
   more: Readonly<Record<string, AdminVerb>> = {},
   answer: (id: string) => Explanation | null = () => explanation(),
+  access: { readonly admit?: Admit; readonly isTokenRequired?: () => boolean; readonly isOwnServer?: boolean } = {},
 ): Promise<Served> {
   const { rig, client } = t.context;
   services += 1;
@@ -59,7 +64,9 @@ async function served(
   const verbs = new Map([...adminVerbs({ health, explain }), ...Object.entries(more)]);
   const { log, lines } = recordingLogger();
   const subjects = new Subjects(prefix);
-  const service = new AdminService(rig.connection, rig.replies, subjects, systemClock, log, ['_INBOX'], verbs);
+  const { connection, replies } = rig;
+  const of = { connection, replies, subjects, clock: systemClock, log, replyPrefixes: ['_INBOX'], verbs };
+  const service = new AdminService({ ...of, ...OWN_SERVER, ...access });
   service.start();
   t.teardown(() => service.drain());
   await rig.connection.flush();
@@ -301,7 +308,9 @@ test('admin: two daemons share the requests, and each is answered once', async (
   });
   const subjects = new Subjects(prefix);
   const { log } = recordingLogger();
-  const second = new AdminService(rig.connection, rig.replies, subjects, systemClock, log, ['_INBOX'], verbs);
+  const { connection, replies } = rig;
+  const of = { connection, replies, subjects, clock: systemClock, log, replyPrefixes: ['_INBOX'], verbs };
+  const second = new AdminService({ ...of, ...OWN_SERVER });
   second.start();
   t.teardown(() => second.drain());
   await rig.connection.flush();
@@ -330,13 +339,56 @@ test('admin: a daemon with its own server answers what its admin API answers', a
   t.is(await daemon.stop(), 0);
 });
 
+test('ADMIN-4: a token is asked for in the header, as over HTTP, and whoever has none learns nothing', async (t) => {
+  const { client } = t.context;
+  const admit: Admit = (authorization) =>
+    authorization === 'Bearer right'
+      ? { kind: 'admitted', principal: { ...OPEN_PRINCIPAL, kind: 'token', role: 'viewer' } }
+      : { kind: 'unauthenticated', message: `got ${authorization ?? 'none'}`, delayMs: 0 };
+  const { prefix, asked } = await served(t, {}, undefined, { admit, isTokenRequired: () => true, isOwnServer: false });
+  const ask = (header?: string, name = 'Authorization') => {
+    const sent = headers();
+    if (header !== undefined) sent.set(name, header);
+    return client.request(`${prefix}.admin.explain`, '{"extension_id": "a"}', { headers: sent, timeout: 5000 });
+  };
+  for (const [header, message] of [
+    [undefined, 'got none'],
+    ['Bearer wrong', 'got Bearer wrong'],
+  ] as const) {
+    t.is(errorOf(await ask(header)).code, 'unauthenticated');
+    t.true((await ask(header)).string().includes(message));
+  }
+  t.is(asked.length, 0);
+  t.is((await ask('Bearer right')).headers?.get('Extreg-Error') ?? '', '');
+  t.is((await ask('Bearer right', 'authorization')).headers?.get('Extreg-Error') ?? '', '');
+  t.is(asked.length, 2);
+});
+
+test('ADMIN-4: on a server that is not its own, verbs are served once a token is asked for, and are not open after the last one', async (t) => {
+  const { client } = t.context;
+  let isRequired = false;
+  const { prefix, service, lines } = await served(t, {}, undefined, {
+    isOwnServer: false,
+    isTokenRequired: () => isRequired,
+  });
+  const ask = () => client.request(`${prefix}.admin.health`, '', { timeout: 5000 });
+  await t.throwsAsync(ask(), { message: /no responders/ });
+  service.start();
+  t.is(lines.filter(({ event }) => event === 'nats_admin_not_served').length, 1);
+  isRequired = true;
+  service.accessChanged();
+  await t.context.rig.connection.flush();
+  // The principal of an open API: the last token was revoked.
+  t.is(errorOf(await ask()).code, 'unauthenticated');
+});
+
 test('admin: a daemon on a server that is not its own does not serve it, and says so once', async (t) => {
   const daemon = await DaemonProcess.startReady(t, { NATS_URL: t.context.server.url });
   await t.throwsAsync(t.context.client.request('extreg.v1.admin.health', ''), { message: /no responders/ });
   const told = daemon.log.filter(({ event }) => event === 'nats_admin_not_served');
   t.deepEqual(
     told.map(({ reason }) => reason),
-    ['not_the_embedded_server'],
+    ['no_access_token'],
   );
   t.is((await daemon.fetch('/admin/extensions/health')).status, 200);
 });
