@@ -36,6 +36,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<CommandFactory>> = new Map([
   ['inspect', async () => (await import('./commands/inspect.js')).inspectCommand],
   ['sql', async () => (await import('./commands/sql.js')).sqlCommand],
   ['import', async () => (await import('./commands/import.js')).importCommand],
+  ['token', async () => (await import('./commands/token.js')).tokenCommand],
+  ['console', async () => (await import('./commands/console.js')).consoleCommand],
   ['export', async () => (await import('./commands/export.js')).exportCommand],
 ]);
 

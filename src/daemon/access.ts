@@ -1,7 +1,6 @@
 // Access to the admin API of a daemon: tokens of its database, its own token for commands beside it, and its certificate.
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { Access } from '../actors/access/access.js';
 import type { TokenStore } from '../actors/ports/access.js';
 import type { Clock } from '../actors/ports/clock.js';
@@ -12,6 +11,7 @@ import type { HttpServer } from '../http/server.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { tokenFile } from './token-file.js';
+import { userName } from './user-name.js';
 
 /** Beyond the time after which the file of the last time counts. */
 const KNOWN_MS = 11_000;
@@ -78,14 +78,5 @@ export async function reloadFiles(config: Config, { access, http, note }: Reload
     log.info({ event: 'reloaded', certificate: fingerprintOf(certificate) });
   } catch (error) {
     log.error({ event: 'reload_failed', what: 'http_certificate', error: (error as Error).message });
-  }
-}
-
-/** A user without an entry has a number. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

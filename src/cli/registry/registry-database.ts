@@ -11,14 +11,18 @@ import { withDatabase } from './command-database.js';
 /** How long a command waits for what another transaction holds. */
 const LOCK_SECONDS = 2;
 
-/** Rejects with a CommandError if the database cannot be reached, refuses, or has another schema. */
+/**
+ * Rejects with a CommandError if the database cannot be reached, refuses, or has another schema. `create`: an embedded database that does not
+ * exist is made.
+ */
 export async function withRegistry<T>(
   config: Config,
   applicationName: string,
   work: (db: Database) => Promise<T>,
+  { create = false }: { readonly create?: boolean } = {},
 ): Promise<T> {
   try {
-    return await withDatabase(config, { create: false }, async (connection) => {
+    return await withDatabase(config, { create }, async (connection) => {
       await checkSchema(connection, silentLogger);
       const db = openDatabase(connection, { max: 1, prepare: false, applicationName, log: silentLogger });
       try {
