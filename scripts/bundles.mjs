@@ -20,6 +20,7 @@ export const ESM_BUNDLES = [
   'drizzle-orm/migrator',
   'drizzle-orm/pg-core',
   'drizzle-orm/postgres-js',
+  '@fastify/swagger',
   'fastify',
   'pino',
   'postgres',

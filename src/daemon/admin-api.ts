@@ -11,6 +11,7 @@ import type { Logger } from '../telemetry/log.js';
 import type { Desks } from './desks.js';
 import { daemonNumbers } from './metrics-source.js';
 import type { Services } from './services.js';
+import { VERSION } from './version.js';
 import type { Wire } from './wire.js';
 
 interface ApiSources {
@@ -36,6 +37,7 @@ export function startAdminApi(
     host: config.http_host,
     port: config.http_port,
     access,
+    version: VERSION,
     health: system.health,
     explain: system.explain,
     executeVerb: system.operator.execute,

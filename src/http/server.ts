@@ -9,6 +9,7 @@ import type { Principal } from '../domain/access/principal.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { type Certificate, createApp } from './app/app.js';
+import { documentRoutes, openApiRoute } from './app/openapi.js';
 import { siteOf } from './app/same-site.js';
 import { acceptWebSockets } from './app/websocket.js';
 import { HttpStartError } from './http-start-error.js';
@@ -18,6 +19,7 @@ import { healthRoutes } from './routes/health-routes.js';
 import { INSPECT_PATH, type Inspection, inspectRoutes } from './routes/inspect-routes.js';
 import type { MetricsPage } from './routes/metrics-page.js';
 import { metricsRoute } from './routes/metrics-route.js';
+import { pageRoute } from './routes/page-route.js';
 import { probeRoutes } from './routes/probe-routes.js';
 import { rolloutRoutes } from './routes/rollout-routes.js';
 import { rowRoutes } from './routes/row-routes.js';
@@ -28,6 +30,8 @@ export interface HttpOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly access: AccessDesk;
+  /** Of the package. */
+  readonly version: string;
   readonly health: HealthSource;
   readonly explain: Explain;
   readonly executeVerb: ExecuteVerb;
@@ -45,6 +49,8 @@ export interface HttpOptions {
   readonly metricsOpen?: boolean;
   /** Absent: without TLS. */
   readonly tls?: Certificate | undefined;
+  /** Called with each route of the server. */
+  readonly onRoute?: (method: string, path: string) => void;
   /** How long a client may take to send a request or to read an answer, ms; 30 s unless given. */
   readonly slowMs?: number;
 }
@@ -67,6 +73,13 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const scheme = tls === undefined ? 'http' : 'https';
   const site = siteOf(urlHost, scheme, options.hosts, publicUrl);
   const app = createApp({ site, admit: access.admit, log, slowMs: options.slowMs, tls });
+  const { onRoute } = options;
+  if (onRoute !== undefined)
+    app.addHook('onRoute', ({ method, url }) => {
+      for (const one of [method].flat()) onRoute(one, url);
+    });
+  await documentRoutes(app, options.version);
+  pageRoute(app);
   healthRoutes(app, options.health);
   explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);
@@ -76,6 +89,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   metricsRoute(app, options.metrics, metricsOpen);
   accessRoutes(app, access, () => publicUrl ?? url);
   inspectRoutes(app, inspection);
+  openApiRoute(app);
   let url = '';
   await app.ready();
   try {

@@ -177,6 +177,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
     host: '127.0.0.1',
     port: 0,
     access: openAccess,
+    version: '1.2.3',
     health: healthSource(extensionHealth('normalize_text')),
     explain: () => null,
     executeVerb: async () => ({ kind: 'extension_not_found', message: 'none' }),

@@ -94,7 +94,7 @@ const refused = test.macro<
   title: (_, method, path, code, headers) =>
     `APP-1: ${method} ${path.slice(0, 60)}${headers ? ` with ${Object.keys(headers)[0]}` : ''} is answered ${code}`,
 });
-test(refused, 'GET', '/', 'route_not_found');
+test(refused, 'GET', '//', 'route_not_found');
 test(refused, 'GET', '/admin/extensions/health/', 'route_not_found');
 test(refused, 'GET', '/admin/extensions/normalize_text/nope', 'route_not_found');
 test(refused, 'POST', '/nope', 'route_not_found', { 'content-type': 'application/json' });

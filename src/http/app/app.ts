@@ -40,10 +40,8 @@ declare module 'fastify' {
     readonly role?: Role | 'none';
     /** For the documentation: the body, where the route reads it itself. */
     readonly body?: TSchema;
-  }
-  interface FastifySchema {
-    readonly operationId?: string;
-    readonly summary?: string;
+    /** Its content types; `application/json` unless given. */
+    readonly bodyTypes?: readonly string[];
   }
   interface FastifyRequest {
     principal: Principal;

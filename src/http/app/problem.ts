@@ -20,7 +20,7 @@ export class HttpProblem extends Error {
   }
 }
 
-const problemSchema = Type.Object(
+export const problemSchema = Type.Object(
   {
     type: Type.String({ description: 'urn:extreg:error:<code>' }),
     title: Type.String({ description: 'The code in words; the same for every problem of this code.' }),
@@ -58,19 +58,23 @@ export const sendProblem = (reply: FastifyReply, problem: HttpProblem): FastifyR
     .send(JSON.stringify(problemOf(problem)));
 
 /** For the documentation of a route: the answers that stand for these codes, by status. */
-export function problems(...codes: readonly HttpErrorCode[]): Record<number, object> {
+export const problems = (...codes: readonly HttpErrorCode[]): Record<number, object> => problemResponses(codes);
+
+export function problemResponses(codes: readonly HttpErrorCode[]): Record<number, object> {
   const byStatus = new Map<number, HttpErrorCode[]>();
   for (const code of codes) {
     const { status } = HTTP_ERRORS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  return Object.fromEntries(
-    [...byStatus].map(([status, of]) => [
-      status,
-      {
-        description: of.map((code) => `\`${code}\`: ${HTTP_ERRORS[code].when}`).join('\n'),
-        content: { [PROBLEM_JSON]: { schema: problemSchema } },
-      },
-    ]),
-  );
+  return Object.fromEntries([...byStatus].map(([status, of]) => [status, problemResponse(of)]));
+}
+
+function problemResponse(codes: readonly HttpErrorCode[]): object {
+  const [first] = codes;
+  const example = first === undefined ? {} : problemOf(new HttpProblem(first, HTTP_ERRORS[first].when));
+  return {
+    description: codes.map((code) => `\`${code}\`: ${HTTP_ERRORS[code].when}`).join('\n\n'),
+    content: { [PROBLEM_JSON]: { schema: { $ref: 'Problem#' }, example } },
+    'x-extreg-codes': codes,
+  };
 }

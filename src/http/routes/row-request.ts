@@ -21,7 +21,7 @@ import { HttpProblem } from '../app/problem.js';
 const MAX_ROW_BYTES = 262_144;
 const MAX_DEPTH = 100;
 export const JSON_TYPE = 'application/json';
-const MERGE_PATCH = 'application/merge-patch+json';
+export const MERGE_PATCH = 'application/merge-patch+json';
 
 /** Of a change: why, and who says so. */
 export const changeQuery = Type.Object(

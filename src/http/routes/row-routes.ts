@@ -17,6 +17,7 @@ import {
   changeQuery,
   expectedBy,
   JSON_TYPE,
+  MERGE_PATCH,
   readsExactJson,
   revisionIn,
   sameName,
@@ -169,7 +170,15 @@ function changeRoute(app: App, kind: RowKind, method: keyof typeof HOW, rows: Ro
   app.route({
     method,
     url: pathOf(kind),
-    config: { role: 'admin', ...(how === 'delete' ? {} : { body: editSchema(kind, how === 'merge') }) },
+    config: {
+      role: 'admin',
+      ...(how === 'delete'
+        ? {}
+        : {
+            body: editSchema(kind, how === 'merge'),
+            bodyTypes: how === 'merge' ? [JSON_TYPE, MERGE_PATCH] : [JSON_TYPE],
+          }),
+    },
     schema: {
       operationId: operationOf(how, kind),
       summary: SUMMARIES[method](kind),
