@@ -184,7 +184,7 @@ export class Operator {
       extensionId: extension_id,
       ...(version === null ? {} : { version }),
       actor: SYSTEM_REGISTRY,
-      reason: `${verb} by ${actor} (${reason}) was not written: ${why}`,
+      reason: `${verb} by ${actor}${reason === null ? '' : ` (${reason})`} was not written: ${why}`,
       audited: true,
     });
     const runtime = this.deps.runtimes.get(extension_id);

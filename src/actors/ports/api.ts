@@ -95,7 +95,8 @@ export interface VerbOrder {
   /** null: every target of the extension. */
   readonly version: string | null;
   readonly verb: Verb;
-  readonly reason: string;
+  /** null: none was given, which is allowed unless `needsReason(verb)`. */
+  readonly reason: string | null;
   readonly actor: string;
 }
 

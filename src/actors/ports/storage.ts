@@ -112,7 +112,8 @@ export interface VerbCommand {
   readonly verb: Verb;
   /** `admin`, `admin:<name>` */
   readonly actor: string;
-  readonly reason: string;
+  /** null: none was given; so it is in the trail. */
+  readonly reason: string | null;
   /** null: it is decided now. Else it was decided earlier, and counts only if no other operator has decided since. */
   readonly decidedEarlier: {
     /** Revision of the registry that the operator had seen. */

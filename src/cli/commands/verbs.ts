@@ -2,7 +2,7 @@
 // then, as a table.
 import { Command } from '#commander';
 import type { VerbInForce } from '../../domain/registry/verb-answer.js';
-import type { Verb } from '../../domain/registry/verbs.js';
+import { needsReason, type Verb } from '../../domain/registry/verbs.js';
 import { adminJson } from '../daemon/admin-request.js';
 import { adminUrl } from '../daemon/admin-url.js';
 import type { CommandFactory } from '../options/command-definition.js';
@@ -18,7 +18,7 @@ const DESCRIPTIONS: Readonly<Record<Verb, string>> = {
 };
 
 interface VerbOptions {
-  readonly reason: string;
+  readonly reason?: string;
   readonly version?: string;
   readonly json?: true;
 }
@@ -26,21 +26,27 @@ interface VerbOptions {
 export const verbCommand =
   (verb: Verb): CommandFactory =>
   (io) => ({
-    command: new Command(verb)
-      .description(DESCRIPTIONS[verb])
-      .argument('<id>', 'extension')
-      .requiredOption('--reason <text>', 'why, for the audit trail')
+    command: withReason(verb, new Command(verb).description(DESCRIPTIONS[verb]).argument('<id>', 'extension'))
       .option('--version <version>', 'of this version alone; without: of all')
       .option('--json', 'print JSON'),
     settings: 'http',
     action: async (id: string, options: VerbOptions) => {
       const { reason, version } = options;
       const base = await adminUrl(io, options);
-      const body = { reason, by: io.userName(), ...(version === undefined ? {} : { version }) };
+      const given = { ...(reason === undefined ? {} : { reason }), ...(version === undefined ? {} : { version }) };
+      const body = { ...given, by: io.userName() };
       const answer = await adminJson(`${base}/admin/extensions/${encodeURIComponent(id)}/${verb}`, body);
       io.stdout.write(options.json ? json(answer) : answerText(answer as VerbInForce));
     },
   });
+
+/** Asked for where the admin API asks for it. */
+function withReason(verb: Verb, command: Command): Command {
+  const text = 'why, for the audit trail';
+  return needsReason(verb)
+    ? command.requiredOption('--reason <text>', text)
+    : command.option('--reason <text>', `${text}; optional`);
+}
 
 function answerText(answer: VerbInForce): string {
   const { enabled, auto_disabled, owed } = answer;

@@ -85,7 +85,7 @@ async function tryVerb(db: Database, command: VerbCommand, by: number, lockMs: n
   const own = JSON.stringify([id, ...(decidedEarlier?.after ?? [])]);
   const settings = {
     'extreg.actor': command.actor,
-    'extreg.reason': command.reason,
+    'extreg.reason': command.reason ?? '',
     'extreg.verb': actionOf(verb),
     'extreg.id': id,
     lock_timeout: String(lockMs),

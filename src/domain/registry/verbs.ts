@@ -22,6 +22,10 @@ export type BreakerVerb = keyof typeof OVERRIDE_AFTER;
 
 export const isBreakerVerb = (verb: Verb): verb is BreakerVerb => Object.hasOwn(OVERRIDE_AFTER, verb);
 
+/** Verbs that can harm callers: without a reason they are refused. */
+const WITH_REASON: readonly Verb[] = ['disable', 'isolate', 'force-closed'];
+export const needsReason = (verb: Verb): boolean => WITH_REASON.includes(verb);
+
 /** Name of its audit row; that of a version's row begins with `version_`. */
 export const actionOf = (verb: Verb): string => verb.replace('-', '_');
 

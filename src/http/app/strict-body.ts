@@ -36,7 +36,7 @@ function problemOf(
 ) {
   const { required = [], properties = {} } = schema as { required?: readonly string[]; properties?: object };
   if (instancePath === '' && keyword === 'type')
-    return `the body must be a JSON object with ${(required.length > 0 ? required : Object.keys(properties)).join(', ')}`;
+    return `the body must be a JSON object${required.length === 0 ? '; {} will do' : ` with ${required.join(', ')}`}`;
   if (keyword === 'pattern')
     return `body${instancePath} must not be blank, nor hold control characters where it is a name`;
   if (message === 'schema is false' || keyword === 'additionalProperties') {

@@ -3,21 +3,19 @@ import { Type } from '#typebox';
 import type { ExecuteVerb } from '../../actors/ports/api.js';
 import { actorOf } from '../../domain/access/principal.js';
 import { verbAnswerSchema } from '../../domain/registry/verb-answer.js';
-import { VERBS, type Verb } from '../../domain/registry/verbs.js';
+import { needsReason, VERBS, type Verb } from '../../domain/registry/verbs.js';
 import type { App } from '../app/app.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
 import { CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
 
-const bodySchema = Type.Object(
-  {
-    reason: CHANGE_FIELDS.reason,
-    version: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 32, description: 'Without one: every target of the extension.' }),
-    ),
-    by: CHANGE_FIELDS.by,
-  },
+const VERSION = Type.Optional(
+  Type.String({ minLength: 1, maxLength: 32, description: 'Without one: every target of the extension.' }),
+);
+const withReason = Type.Object({ ...CHANGE_FIELDS, version: VERSION }, { additionalProperties: false });
+const anyReason = Type.Object(
+  { ...CHANGE_FIELDS, reason: Type.Optional(CHANGE_FIELDS.reason), version: VERSION },
   { additionalProperties: false },
 );
 
@@ -45,7 +43,7 @@ function verbRoute(app: App, verb: Verb, execute: ExecuteVerb): void {
         summary: VERB_SUMMARIES[verb],
         params: ID_PARAMS,
         querystring: NO_PARAMETERS,
-        body: bodySchema,
+        body: needsReason(verb) ? withReason : anyReason,
         response: {
           200: verbAnswerSchema,
           ...problems('extension_not_found', 'version_not_found', 'database_unavailable'),
@@ -54,7 +52,7 @@ function verbRoute(app: App, verb: Verb, execute: ExecuteVerb): void {
     },
     async (request) => {
       const id = extensionId(request.params);
-      const { reason, version = null, by } = request.body;
+      const { reason = null, version = null, by } = request.body;
       const problem = storageProblems({ reason, version, by });
       if (problem !== null) throw new HttpProblem('invalid_request', problem);
       const actor = actorOf(request.principal, by);

@@ -98,11 +98,33 @@ test('MAIN-1: verbs: an error of the API ends with 1, and none to ask with 69', 
 test('MAIN-1: verbs: without a reason or an extension they are used wrongly', async (t) => {
   const cwd = directory(t);
   for (const [args, expected] of [
-    [['reset', 'a'], /required option '--reason <text>' not specified/],
+    [['isolate', 'a'], /required option '--reason <text>' not specified/],
+    [['disable', 'a'], /required option '--reason <text>' not specified/],
+    [['force-closed', 'a'], /required option '--reason <text>' not specified/],
     [['reset', '--reason', 'x'], /missing required argument 'id'/],
   ] as const) {
     const { code, stderr } = await run(args, { cwd });
     t.is(code, 64);
     t.regex(stderr, expected);
   }
+});
+
+test('verbs: what takes back a decision needs no reason, and sends none', async (t) => {
+  const orders: VerbOrder[] = [];
+  const { url } = await listen(t, {
+    executeVerb: async (order) => {
+      orders.push(order);
+      return IN_FORCE;
+    },
+  });
+  for (const verb of ['enable', 'release', 'reset'] as const)
+    t.is((await run([verb, 'a', '--http-port', new URL(url).port], { cwd: directory(t) })).code, 0, verb);
+  t.deepEqual(
+    orders.map(({ verb, reason }) => [verb, reason]),
+    [
+      ['enable', null],
+      ['release', null],
+      ['reset', null],
+    ],
+  );
 });

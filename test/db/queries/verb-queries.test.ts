@@ -493,3 +493,11 @@ onPostgresOnly('whoever commits late, the row ends as the last person decided', 
     for (const order of permutations(WRITERS))
       for (const delayed of WRITERS) await round(t, clients, order, delayed, sqlEnables);
 });
+
+onBoth('VERB-QUERIES-1: a verb without a reason has none in the trail', async (t, database) => {
+  const db = database.open();
+  await withExtension(db);
+  await applyVerb(db, command('enable', { reason: null }));
+  const [fact] = await readAudit(db, { extensionId: 'a', limit: 1 });
+  t.like(fact, { action: 'enable', changed_by: 'admin:ada', reason: null });
+});

@@ -1,7 +1,7 @@
 // `POST /admin/extensions/:id/<verb>`: STRICT-BODY-1 of strict-body.ts, and what goes in and comes out.
 import test from 'ava';
 import type { VerbAnswer, VerbOrder } from '../../../src/actors/ports/api.js';
-import { VERBS } from '../../../src/domain/registry/verbs.js';
+import { needsReason, VERBS } from '../../../src/domain/registry/verbs.js';
 import { HTTP_ERRORS } from '../../../src/http/app/http-errors.js';
 import { listen } from '../helpers.js';
 
@@ -57,6 +57,26 @@ for (const verb of VERBS)
       { ...told, version: 'v 2/ä', reason: 'ä\n"x"', actor: 'admin:ada lovelace' },
       { ...told, version: null, reason: 'x', actor: 'admin:system:auto-manager' },
     ]);
+  });
+
+for (const verb of VERBS)
+  test(`verbs: a reason for ${verb} is ${needsReason(verb) ? 'asked for' : 'optional'}`, async (t) => {
+    const orders: VerbOrder[] = [];
+    const { url } = await listen(t, {
+      executeVerb: async (order) => {
+        orders.push(order);
+        return IN_FORCE;
+      },
+    });
+    const post = (body: string) =>
+      fetch(`${url}/admin/extensions/a/${verb}`, { method: 'POST', headers: JSON_TYPE, body });
+    const isNeeded = ['disable', 'isolate', 'force-closed'].includes(verb);
+    t.is((await post('{}')).status, isNeeded ? 400 : 200);
+    t.deepEqual(
+      orders.map(({ reason }) => reason),
+      isNeeded ? [] : [null],
+    );
+    t.is((await post('{"reason": " "}')).status, 400, 'one that is given says something');
   });
 
 test('verbs: what is owed has no revision, and what has no breaker no state', async (t) => {
