@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TokenStore } from '../actors/ports/access.js';
 import type { Clock } from '../actors/ports/clock.js';
+import type { SetWeight } from '../actors/ports/instances.js';
 import type {
   ApplyAutoChange,
   ApplyVerb,
@@ -31,6 +32,7 @@ import { readRollout, setRollout } from '../db/queries/rollout-queries.js';
 import { readRowChange, readRows, writeRow } from '../db/queries/row-queries.js';
 import { tokenStore } from '../db/queries/token-queries.js';
 import { applyVerb } from '../db/queries/verb-queries.js';
+import { setWeight } from '../db/queries/weight-queries.js';
 import { HeldError } from '../domain/registry/held-error.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import type { Logger } from '../telemetry/log.js';
@@ -49,6 +51,7 @@ export interface RegistryDatabase {
   readonly applyAutoChange: ApplyAutoChange;
   readonly applyVerb: ApplyVerb;
   readonly setRollout: SetRollout;
+  readonly setWeight: SetWeight;
   readonly readRollout: ReadRollout;
   readonly writeAudit: WriteAudit;
   /** For the admin API of rows. */
@@ -131,6 +134,7 @@ function writesOf(db: Database, writes: DatabaseWrites, writer: string, log: Log
     applyAutoChange: ((change) => watch('auto_change', applyAutoChange(db, change))) satisfies ApplyAutoChange,
     applyVerb: ((command, remainingMs) => watch('verb', applyVerb(db, command, remainingMs))) satisfies ApplyVerb,
     setRollout: ((command, remainingMs) => watch('rollout', setRollout(db, command, remainingMs))) satisfies SetRollout,
+    setWeight: ((command, remainingMs) => watch('weight', setWeight(db, command, remainingMs))) satisfies SetWeight,
     readRollout: ((extensionId, historyLimit) =>
       readRollout(db, extensionId, historyLimit).catch(inShort)) satisfies ReadRollout,
     writeAudit: ((facts) => watch('audit', writeAudit(db, facts, log))) satisfies WriteAudit,

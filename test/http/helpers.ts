@@ -1,6 +1,7 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
 import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
+import type { ManagementDesk } from '../../src/actors/ports/management.js';
 import { isHealthy, summarize } from '../../src/domain/health/health-report.js';
 import type {
   ExtensionHealth,
@@ -171,6 +172,12 @@ export const daemonNumbers: DaemonNumbers = {
 
 export const ready: Readiness = { ready: true, waiting_for: [], reasons: [], degraded: [] };
 
+const none = async () => ({ kind: 'extension_not_found', message: 'none' }) as const;
+/** Desks that find nothing. */
+export const noManagement: ManagementDesk = {
+  instances: { drain: none, undrain: none },
+};
+
 /** Listens on a free port, and ends with the test. */
 export async function listen(t: ExecutionContext, options: Partial<HttpOptions> = {}): Promise<HttpServer> {
   const server = await startHttp({
@@ -190,6 +197,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
       list: async () => ({ kind: 'extension_not_found', message: 'none' }),
       edit: async () => ({ kind: 'extension_not_found', message: 'none' }),
     },
+    management: noManagement,
     readiness: () => ready,
     metrics: createMetricsPage({ extensions: () => [], autoDisabledTotal: () => 0 }, () => daemonNumbers),
     inspection: { targets: () => [], open: () => () => undefined },

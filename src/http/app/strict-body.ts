@@ -16,6 +16,9 @@ export const CHANGE_FIELDS = {
   ),
 };
 
+/** Of a change that harms no caller. */
+export const OPTIONAL_REASON = { reason: Type.Optional(CHANGE_FIELDS.reason), by: CHANGE_FIELDS.by };
+
 /** STRICT-BODY-1. */
 export function strictly(schema: TSchema): (given: unknown) => { value: unknown } | { error: Error } {
   const validator = Compile(schema);

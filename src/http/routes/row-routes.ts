@@ -234,9 +234,9 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAns
 }
 
 /** Secrets of an extension may be in its configuration. */
-function shownTo({ role }: Principal, { config, ...row }: JsonMap): JsonMap {
-  if (config === undefined) return row;
-  return allows(role, 'operator') ? { config, ...row } : { ...row, config_hidden: true };
+function shownTo({ role }: Principal, row: JsonMap): JsonMap {
+  const { config, ...rest } = row;
+  return config === undefined || allows(role, 'operator') ? row : { ...rest, config_hidden: true };
 }
 
 function locationOf(row: JsonMap): string {

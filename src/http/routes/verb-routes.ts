@@ -8,16 +8,13 @@ import type { App } from '../app/app.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { CHANGE_FIELDS, MAX_CHANGE_BYTES, storageProblems } from '../app/strict-body.js';
+import { CHANGE_FIELDS, MAX_CHANGE_BYTES, OPTIONAL_REASON, storageProblems } from '../app/strict-body.js';
 
 const VERSION = Type.Optional(
   Type.String({ minLength: 1, maxLength: 32, description: 'Without one: every target of the extension.' }),
 );
 const withReason = Type.Object({ ...CHANGE_FIELDS, version: VERSION }, { additionalProperties: false });
-const anyReason = Type.Object(
-  { ...CHANGE_FIELDS, reason: Type.Optional(CHANGE_FIELDS.reason), version: VERSION },
-  { additionalProperties: false },
-);
+const anyReason = Type.Object({ ...OPTIONAL_REASON, version: VERSION }, { additionalProperties: false });
 
 const VERB_SUMMARIES: Readonly<Record<Verb, string>> = {
   enable: 'Enable the extension, or one version of it',
