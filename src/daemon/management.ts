@@ -5,6 +5,7 @@ import type { InForce } from '../actors/management/in-force.js';
 import { Instances } from '../actors/management/instances.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { ManagementDesk } from '../actors/ports/management.js';
+import { policyInForce } from '../domain/registry/policy-in-force.js';
 import type { Logger } from '../telemetry/log.js';
 import type { RegistryDatabase } from './database.js';
 
@@ -19,6 +20,10 @@ interface ManagementDeps {
 export function managementOf({ database, system, inForce, clock, log }: ManagementDeps): ManagementDesk {
   const registry = system.supervisor;
   return {
+    policyInForce: (extensionId) => {
+      const runtime = registry.runtimes.get(extensionId);
+      return runtime === undefined ? null : policyInForce(runtime.extension.policy, runtime.breakerSettings);
+    },
     instances: new Instances({
       set: database.setWeight,
       inForce,

@@ -88,7 +88,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   verbRoutes(app, options.executeVerb);
   rolloutRoutes(app, options.rollout);
   rowRoutes(app, options.rows);
-  managementRoutes(app, options.management);
+  managementRoutes(app, options.management, options.rows);
   probeRoutes(app, options.readiness);
   metricsRoute(app, options.metrics, metricsOpen);
   accessRoutes(app, access, () => publicUrl ?? url);

@@ -176,6 +176,7 @@ const none = async () => ({ kind: 'extension_not_found', message: 'none' }) as c
 /** Desks that find nothing. */
 export const noManagement: ManagementDesk = {
   instances: { drain: none, undrain: none },
+  policyInForce: () => null,
 };
 
 /** Listens on a free port, and ends with the test. */

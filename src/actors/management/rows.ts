@@ -142,8 +142,9 @@ export class Rows implements RowDesk {
       : { fields: order.fields, rows: stored?.rows ?? [] };
     const edit = { kind, extensionId, name, how, fields: writable(kind, fields) };
     const result = editRow([...rows, ...others], edit, this.deps.rules);
-    if ('change' in result && !(kind === 'extension' && RESERVED_IDS.includes(extensionId) && how !== 'merge'))
-      return result;
+    // One that is there already, by SQL, may be changed.
+    const isReserved = kind === 'extension' && before === undefined && RESERVED_IDS.includes(extensionId);
+    if ('change' in result && !isReserved) return result;
     const problems: readonly EditProblem[] =
       'problems' in result
         ? result.problems

@@ -180,8 +180,11 @@ export interface RolloutDesk {
 
 /** What an operator wants of one row. */
 export interface RowOrder extends Named {
-  /** `create`: it must not exist. `replace` makes or replaces it; what is left out gets its default. `merge`: RFC 7396. */
-  readonly how: 'create' | 'replace' | 'merge' | 'delete';
+  /**
+   * `create`: it must not exist. `replace` makes or replaces it; what is left out gets its default. `merge`: RFC 7396. `set`: the fields
+   * that are named are replaced, the others stay.
+   */
+  readonly how: 'create' | 'replace' | 'merge' | 'set' | 'delete';
   /** Empty for `delete`. */
   readonly fields: JsonMap;
   /** The row's own revision that may be overwritten; `any`; `nothing`: it must not exist. */

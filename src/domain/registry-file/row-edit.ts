@@ -3,7 +3,8 @@
 // ROW-EDIT-1. A row is judged as the daemon would judge it, with the other rows of its extension: every problem is reported, with the JSON
 //     pointer of the member that it concerns.
 // ROW-EDIT-2. What is wrong with other rows already does not stop an edit; what the edit makes wrong with them does.
-// ROW-EDIT-3. `replace` gives what it leaves out its default. `merge` is RFC 7396: what it leaves out stays, null takes a member away.
+// ROW-EDIT-3. `replace` gives what it leaves out its default. `merge` is RFC 7396: what it leaves out stays, null takes a member away. `set`
+//     replaces the fields that it names as wholes, and leaves the others.
 import { isJsonMap, type Json, type JsonMap } from '../exact-json.js';
 import type { SubjectRules } from '../registry/subject-rules.js';
 import { parseRegistryFile, pathText, registryFile } from './registry-file.js';
@@ -12,7 +13,7 @@ import { diffRegistryFile, keyOf, type Named, type RowChange, type StoredRow } f
 import { defaultOf, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 
 export interface RowEdit extends Named {
-  readonly how: 'create' | 'replace' | 'merge';
+  readonly how: 'create' | 'replace' | 'merge' | 'set';
   readonly fields: JsonMap;
 }
 
@@ -27,7 +28,7 @@ type EditResult = { readonly change: RowChange | null } | { readonly problems: r
 
 /**
  * `stored`: every row of the extension, and of others at least `type` and `policy` of those that have a fallback. The row itself must be
- * among them if it is merged, and must not be if it is created.
+ * among them if it is merged or set, and must not be if it is created.
  */
 export function editRow(stored: readonly StoredRow[], edit: RowEdit, rules: SubjectRules): EditResult {
   const { kind, extensionId, name } = edit;
@@ -55,9 +56,10 @@ export function editRow(stored: readonly StoredRow[], edit: RowEdit, rules: Subj
 function wantedFields({ kind, how, fields }: RowEdit, before: StoredRow | undefined): JsonMap {
   const given = (field: string): Json | undefined => {
     const said = fields[field];
-    if (how !== 'merge') return said;
+    if (how === 'create' || how === 'replace') return said;
     if (said === null) return defaultOf(kind, field) ?? null;
-    return said === undefined ? before?.fields[field] : mergePatch(before?.fields[field] ?? null, said);
+    if (said === undefined) return before?.fields[field];
+    return how === 'set' ? said : mergePatch(before?.fields[field] ?? null, said);
   };
   const all = Object.keys(ROW_FIELDS[kind]).map((field) => [field, given(field) ?? defaultOf(kind, field)]);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));

@@ -12,7 +12,8 @@ const NAMES: Readonly<Record<RowKind, Record<string, TSchema>>> = {
 const nullableTime = Type.Unsafe<string | null>({ type: ['string', 'null'], format: 'date-time' });
 const nullableText = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 
-const STATE = {
+/** What every row says beside its fields. */
+export const STATE = {
   revision: Type.Integer({ description: 'Of the row; its ETag.' }),
   in_force: Type.Boolean({ description: 'False: the daemon refuses the row, or has not read it yet.' }),
   refused: Type.Unsafe<readonly string[] | null>({

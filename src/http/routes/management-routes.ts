@@ -1,8 +1,11 @@
 // The routes by which operators manage a running daemon, put together.
+import type { RowDesk } from '../../actors/ports/api.js';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import type { App } from '../app/app.js';
 import { drainRoutes } from './drain-routes.js';
+import { policyRoutes } from './policy-routes.js';
 
-export function managementRoutes(app: App, desk: ManagementDesk): void {
+export function managementRoutes(app: App, desk: ManagementDesk, rows: RowDesk): void {
   drainRoutes(app, desk.instances);
+  policyRoutes(app, rows, desk.policyInForce);
 }

@@ -29,6 +29,15 @@ export const changeQuery = Type.Object(
   { additionalProperties: false },
 );
 
+/** The headers of ROW-REQUEST-1. */
+export const preconditions = (method: 'PUT' | 'PATCH' | 'DELETE') =>
+  Type.Object({
+    'if-match': Type.Optional(Type.String({ description: 'The ETag of the row that was read, or *.' })),
+    ...(method === 'PUT'
+      ? { 'if-none-match': Type.Optional(Type.String({ description: '*: there must be none yet.' })) }
+      : {}),
+  });
+
 /** ROW-REQUEST-2. For every route of `app`. */
 export function readsExactJson(app: App): void {
   app.removeContentTypeParser('application/json');
@@ -83,7 +92,10 @@ export function expectedBy({ headers }: FastifyRequest, method: 'PUT' | 'PATCH' 
     throw new HttpProblem('invalid_request', 'expected If-Match or If-None-Match, got both');
   if (noneMatch !== undefined) {
     if (method === 'PUT' && noneMatch.trim() === '*') return 'nothing';
-    throw new HttpProblem('invalid_request', `If-None-Match must be *, and only for PUT, got ${shown(noneMatch)}`);
+    throw new HttpProblem(
+      'invalid_request',
+      `If-None-Match is for the PUT of a new row, and must be *; got ${shown(noneMatch)}`,
+    );
   }
   if (match === undefined)
     throw new HttpProblem(

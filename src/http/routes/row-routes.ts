@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from '#fastify';
 import { Type } from '#typebox';
 import type { RowAnswer, RowDesk } from '../../actors/ports/api.js';
 import { allows, type Principal } from '../../domain/access/principal.js';
-import { type Json, type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
+import type { Json, JsonMap } from '../../domain/exact-json.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
 import type { RowKind } from '../../domain/registry-file/registry-file-schema.js';
 import { editSchema, rowSchema } from '../../domain/registry-file/row-schema.js';
@@ -12,12 +12,14 @@ import type { HttpErrorCode } from '../app/http-errors.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
+import { refusalOf, sendJson } from './row-answer.js';
 import {
   bodyOf,
   changeQuery,
   expectedBy,
   JSON_TYPE,
   MERGE_PATCH,
+  preconditions,
   readsExactJson,
   revisionIn,
   sameName,
@@ -184,12 +186,7 @@ function changeRoute(app: App, kind: RowKind, method: keyof typeof HOW, rows: Ro
       summary: SUMMARIES[method](kind),
       params: paramsOf(kind),
       querystring: changeQuery,
-      headers: Type.Object({
-        'if-match': Type.Optional(Type.String({ description: 'The ETag of the row that was read, or *.' })),
-        ...(method === 'PUT'
-          ? { 'if-none-match': Type.Optional(Type.String({ description: '*: there must be none yet.' })) }
-          : {}),
-      }),
+      headers: preconditions(method),
       response: answers,
     },
     handler: async (request, reply) => {
@@ -221,15 +218,8 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAns
       return sendJson(reply, shownTo(request.principal, answer.row));
     case 'deleted':
       return reply.code(204).send();
-    case 'revision_conflict': {
-      const { where, revision, changed_by, changed_at } = answer;
-      const more = { revision, changed_by, changed_at };
-      throw new HttpProblem(answer.kind, answer.message, more, where === 'body' ? 409 : undefined);
-    }
-    case 'row_invalid':
-      throw new HttpProblem(answer.kind, answer.message, { problems: answer.problems });
     default:
-      throw new HttpProblem(answer.kind, answer.message);
+      throw refusalOf(answer);
   }
 }
 
@@ -245,6 +235,3 @@ function locationOf(row: JsonMap): string {
   const own = row.id === undefined ? `versions/${part(row.version)}` : `instances/${part(row.id)}`;
   return `/admin/extensions/${part(row.extension_id)}/${own}`;
 }
-
-const sendJson = (reply: FastifyReply, value: Json): FastifyReply =>
-  reply.type(`${JSON_TYPE}; charset=utf-8`).send(stringifyExactJson(value));

@@ -4,14 +4,18 @@ import { randomUUID } from 'node:crypto';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { InForce } from '../../../src/actors/management/in-force.js';
 import { Rows } from '../../../src/actors/management/rows.js';
+import type { ManagementDesk } from '../../../src/actors/ports/management.js';
 import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';
 import { readFallbackRows } from '../../../src/db/queries/registry-file-queries.js';
 import { readRowChange, readRows, writeRow } from '../../../src/db/queries/row-queries.js';
 import type { Extension } from '../../../src/domain/registry/extension.js';
+import { breakerSettingsInForce } from '../../../src/domain/registry/policy.js';
+import { policyInForce } from '../../../src/domain/registry/policy-in-force.js';
 import type { RowProblem } from '../../../src/domain/registry/registry-validation.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
+import { breakerSettings } from '../../helpers/breaker-settings.js';
 import { onBothEngines, type TestDatabase } from '../../helpers/postgres.js';
-import { listen } from '../../http/helpers.js';
+import { listen, noManagement } from '../../http/helpers.js';
 import { systemClock } from '../../nats/wire-rig.js';
 
 const test = anyTest as TestFn;
@@ -47,7 +51,18 @@ async function world(t: ExecutionContext, database: TestDatabase) {
     clock: systemClock,
     log: silentLogger,
   });
-  const { url } = await listen(t, { rows });
+  const policyInForceOf: ManagementDesk['policyInForce'] = (id) => {
+    const extension = runtimes.get(id)?.extension;
+    if (extension === undefined) return null;
+    const columns = {
+      failure_threshold: 9,
+      error_rate_threshold: null,
+      window_seconds: 7,
+      half_open_max_requests: null,
+    };
+    return policyInForce(extension.policy, breakerSettingsInForce(extension.policy, columns, breakerSettings()));
+  };
+  const { url } = await listen(t, { rows, management: { ...noManagement, policyInForce: policyInForceOf } });
   const ask = async (
     method: string,
     path: string,
@@ -240,6 +255,74 @@ onMigrated(
     t.is((await ask('PATCH', `/a${WHY}`, '{"policy": {"max_in_flight": 1}}', any)).status, 200);
   },
 );
+
+onMigrated('POLICY-ROUTES-1: a policy is read and written as a part of its row', async (t, database) => {
+  const { db, ask, runtimes } = await world(t, database);
+  await ask('POST', WHY, A);
+  const { body: unread, etag } = await ask('GET', '/a/policy');
+  t.deepEqual(unread, { own: {}, effective: null, from: null, revision: 1, in_force: false, refused: null });
+  t.is(etag, '"1"');
+  const payload = '{"n":12345678901234567890}';
+  const put = `{"max_in_flight": 5, "breaker": {"window_seconds": 30, "failure_threshold": 3}, "health_check": {"payload": ${payload}}}`;
+  const written = await ask('PUT', `/a/policy${WHY}`, put, at(1));
+  t.is(written.status, 200, written.text);
+  t.is(written.etag, '"2"');
+  t.true(written.text.includes(`"payload":${payload}`), 'ROW-REQUEST-2');
+  t.like((await ask('GET', '/a')).body, { revision: 2, policy: { max_in_flight: 5, breaker: { window_seconds: 30 } } });
+  const patch = '{"max_in_flight": null, "breaker": {"failure_threshold": null}, "health_check": null}';
+  const patched = await ask('PATCH', `/a/policy${WHY}`, patch, at(2));
+  t.like(patched.body, { own: { breaker: { window_seconds: 30 } }, revision: 3 });
+  t.deepEqual(
+    (await ask('PUT', `/a/policy${WHY}`, '{"panic": "fail"}', at(3))).body.own,
+    { panic: 'fail' },
+    'as a whole',
+  );
+
+  const policy = { panic: 'fail', breaker: { window_seconds: 20 }, retry: { budget_share: 0.5 } } as const;
+  runtimes.set('a', { extension: { revision: 4, policy, versions: [], instances: [] } as unknown as Extension });
+  const { effective, from, in_force } = (await ask('GET', '/a/policy')).body;
+  t.true(in_force);
+  t.like(effective, {
+    panic: 'fail',
+    balancer: 'weighted_round_robin',
+    max_in_flight: null,
+    health_check: null,
+    fallback: [],
+  });
+  t.like(from, { panic: 'policy', balancer: 'default', max_in_flight: 'default', health_check: 'default' });
+  t.like(effective.breaker, { window_seconds: 20, failure_threshold: 9, open_seconds: breakerSettings().open_seconds });
+  t.like(from.breaker, { window_seconds: 'policy', failure_threshold: 'column', open_seconds: 'configuration' });
+  t.deepEqual(
+    [effective.retry, from.retry],
+    [
+      { budget_share: 0.5, budget_reserve: 3 },
+      { budget_share: 'policy', budget_reserve: 'default' },
+    ],
+  );
+
+  const refusals: readonly [string, string, Readonly<Record<string, string>>, number, object][] = [
+    ['PUT', '{"max_in_flight": 0}', any, 422, { problems: [{ pointer: '/max_in_flight' }] }],
+    ['PUT', '{"breaker": {"window_seconds": 0, "x": 1}}', any, 422, { code: 'row_invalid' }],
+    ['PATCH', '{"fallback": ["a"]}', any, 422, { problems: [{ pointer: '/fallback' }] }],
+    ['PUT', '[]', any, 400, { code: 'invalid_request' }],
+    ['PUT', '{}', {}, 428, { code: 'precondition_required' }],
+    ['PUT', '{}', isNew, 400, { code: 'invalid_request' }],
+    ['PATCH', '{"panic": "fail"}', at(3), 412, { revision: 4, changed_by: 'admin:ada' }],
+  ];
+  for (const [method, body, headers, status, expected] of refusals) {
+    const answer = await ask(method, `/a/policy${WHY}`, body, headers);
+    t.is(answer.status, status, answer.text);
+    t.like(answer.body, expected);
+  }
+  for (const [method, body] of [
+    ['GET', null],
+    ['PUT', '{}'],
+  ] as const)
+    t.is((await ask(method, `/none/policy${method === 'GET' ? '' : WHY}`, body, any)).body.code, 'extension_not_found');
+  const [row] =
+    await db.$client`select count(*)::int as n from extension_audit_log where action = 'update' and reason = 'why'`;
+  t.is(row?.n, 3);
+});
 
 onMigrated(
   'rows: what the registry would refuse is 422 with every problem, and what no column holds',
