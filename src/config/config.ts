@@ -199,8 +199,9 @@ function checkTogether(
 
   const logins = NATS_LOGINS.filter(isGiven);
   if (logins.length > 1) problems.push(`${logins.join(', ')}: expected one login for NATS, got ${logins.length}`);
-  if (isGiven('nats_password') && !isGiven('nats_user'))
-    complain('nats_password', 'expected nats_user beside it, got none');
+  for (const key of NATS_PASSWORDS.filter(isGiven))
+    if (!isGiven('nats_user')) complain(key, 'expected nats_user beside it, got none');
+  if (NATS_PASSWORDS.every(isGiven)) problems.push(`${NATS_PASSWORDS.join(', ')}: expected one of them, got both`);
   for (const [cert, key] of CERTIFICATES)
     if (isGiven(cert) !== isGiven(key))
       complain(isGiven(cert) ? cert : key, `expected ${cert} and ${key} together, got one of them`);
@@ -219,10 +220,17 @@ const DATABASE_PARTS: readonly SettingKey[] = [
   'db_password',
   'db_sslmode',
 ];
-const NATS_LOGINS: readonly SettingKey[] = ['nats_token', 'nats_user', 'nats_nkey_seed_file', 'nats_creds_file'];
+const NATS_LOGINS: readonly SettingKey[] = [
+  'nats_token',
+  'nats_token_file',
+  'nats_user',
+  'nats_nkey_seed_file',
+  'nats_creds_file',
+];
+const NATS_PASSWORDS: readonly SettingKey[] = ['nats_password', 'nats_password_file'];
 const NATS_PARTS: readonly SettingKey[] = [
   ...NATS_LOGINS,
-  'nats_password',
+  ...NATS_PASSWORDS,
   'nats_tls_ca_file',
   'nats_tls_cert_file',
   'nats_tls_key_file',

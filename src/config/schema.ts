@@ -130,8 +130,12 @@ const SETTINGS = {
     { env: 'NATS_URL', secret: 'url', expected: 'nats://host:port or tls://host:port, several separated by commas' },
   ),
   nats_token: setting(text('Token for NATS.'), null, { secret: true }),
+  nats_token_file: setting(text('File with that token, one line, in place of `nats_token`.'), null, { path: 'file' }),
   nats_user: setting(text('User for NATS.'), null),
   nats_password: setting(text('Password of that user.'), null, { secret: true }),
+  nats_password_file: setting(text('File with that password, one line, in place of `nats_password`.'), null, {
+    path: 'file',
+  }),
   nats_nkey_seed_file: setting(text('File with the nkey seed for NATS.'), null, { path: 'file' }),
   nats_creds_file: setting(text('Credentials file (JWT with nkey) for NATS.'), null, { path: 'file' }),
   nats_tls_ca_file: setting(text('Certificate authority that the NATS server is checked against.'), null, {

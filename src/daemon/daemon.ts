@@ -38,7 +38,7 @@ interface Daemon {
   readonly ready: Promise<void>;
   /** Resolves with the reason when the daemon cannot continue, such as a schema that is newer than it. */
   readonly failed: Promise<Error>;
-  /** What SIGHUP asks for: certificates and tokens are read again. What cannot be read stays as it was, and is logged. */
+  /** What SIGHUP asks for: certificates, tokens and logins are read again. What cannot be read stays as it was, and is logged. Never rejects. */
   reload(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -133,6 +133,8 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
     return stopping;
   };
   const { failed } = database;
-  const reload = () => reloadFiles(config, { access, http, note }, log);
+  const reload = async (): Promise<void> => {
+    await Promise.all([reloadFiles(config, { access, http, note }, log), nats.connection.renewLogin()]);
+  };
   return { httpUrl: http.url, natsUrl: nats.url, natsToken: nats.token, database, ready, failed, reload, stop };
 }

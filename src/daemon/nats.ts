@@ -35,6 +35,8 @@ export function natsServerBinary(config: Config, env: NodeJS.ProcessEnv): string
 
 /** Files of the login, as a connection wants them. */
 export const natsFiles = (config: Config) => ({
+  tokenFile: config.nats_token_file,
+  passwordFile: config.nats_password_file,
   nkeySeedFile: config.nats_nkey_seed_file,
   credsFile: config.nats_creds_file,
   tlsCaFile: config.nats_tls_ca_file,
@@ -42,22 +44,20 @@ export const natsFiles = (config: Config) => ({
   tlsKeyFile: config.nats_tls_key_file,
 });
 
+/** The whole login, as a connection wants it. */
+export const natsLogin = (config: Config) => ({
+  user: config.nats_user,
+  password: config.nats_password,
+  token: config.nats_token,
+  ...natsFiles(config),
+});
+
 /** `binary`: from natsServerBinary. */
 export async function startNats(config: Config, binary: string | null, log: Logger): Promise<Nats> {
   const name = `extreg-${process.pid}`;
   if (binary === null || config.nats_url !== null) {
     const url = config.nats_url ?? '';
-    const connection = BrokerConnection.open(
-      {
-        url,
-        name,
-        user: config.nats_user,
-        password: config.nats_password,
-        token: config.nats_token,
-        ...natsFiles(config),
-      },
-      log,
-    );
+    const connection = BrokerConnection.open({ url, name, ...natsLogin(config) }, log);
     return {
       connection,
       url,

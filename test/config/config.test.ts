@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import {
   breakerDefaults,
@@ -443,6 +444,8 @@ test('NATS: user and password within the URL go to their settings', (t) => {
   t.is(load({ env: { NATS_URL: 'tls://t0ken@a' } }).nats_token, 't0ken');
 });
 
+const FILE = fileURLToPath(import.meta.url);
+
 const natsLogin = test.macro<[what: string, flags: Record<string, string>, expected: RegExp]>({
   exec(t, _, flags, expected) {
     const problems = problemsOf({ flags: { nats_url: 'nats://h:1', ...flags } });
@@ -457,6 +460,24 @@ test(
   'two logins',
   { nats_token: 'geheim', nats_user: 'u' },
   /nats_token, nats_user: expected one login.*got 2/,
+);
+test(
+  natsLogin,
+  'a token and a file with one',
+  { nats_token: 'geheim', nats_token_file: FILE },
+  /nats_token, nats_token_file: expected one login.*got 2/,
+);
+test(
+  natsLogin,
+  'a password and a file with one',
+  { nats_user: 'u', nats_password: 'geheim', nats_password_file: FILE },
+  /nats_password, nats_password_file: expected one of them, got both/,
+);
+test(
+  natsLogin,
+  'a file with a password without a user',
+  { nats_password_file: FILE },
+  /nats_password_file .*expected nats_user beside it/,
 );
 test(natsLogin, 'a password without a user', { nats_password: 'geheim' }, /expected nats_user beside it/);
 test(

@@ -66,15 +66,20 @@ export class TestServer {
 
   /** Takes over another configuration, which it tells none of its clients; resolves when it is in force. */
   async reload(config: string, isInForce: (info: ServerInfo) => boolean): Promise<void> {
-    this.config = config;
-    writeServerConfig({ directory: this.directory, port: this.process.port, config });
-    process.kill(this.process.pid, 'SIGHUP');
+    this.reconfigure(config);
     await until('the reload', async () => {
       const client = await connect({ servers: this.url, reconnect: false });
       const { info } = client;
       await client.close();
       return info !== undefined && isInForce(info);
     });
+  }
+
+  /** As reload(), without waiting until it is in force: for a configuration that not every client may see. */
+  reconfigure(config: string): void {
+    this.config = config;
+    writeServerConfig({ directory: this.directory, port: this.process.port, config });
+    process.kill(this.process.pid, 'SIGHUP');
   }
 
   /** Resolves when the process has ended. */

@@ -81,14 +81,11 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   }
 }
 
-/** A daemon that is still starting reads everything as it is now. */
+/** SIGNALS-4. During the start it waits for it; a start that fails reports that itself. */
 async function reload(starting: Promise<{ reload(): Promise<void> }>, log: Logger): Promise<void> {
-  try {
-    log.info({ event: 'reloading', reason: 'SIGHUP' });
-    await (await starting).reload();
-  } catch (error) {
-    log.error({ event: 'reload_failed', error: String(error) });
-  }
+  log.info({ event: 'reloading', reason: 'SIGHUP' });
+  const daemon = await starting.catch(() => null);
+  await daemon?.reload();
 }
 
 /** Whether the log has been written; false if its reader has not taken it within a second. */

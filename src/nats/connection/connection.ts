@@ -7,13 +7,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
 import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
-import { connect } from '#@nats-io/transport-node';
 import { within } from '../../telemetry/deadline.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
-import { type ConnectionSettings, connectionOptions, reconnectDelayMs, serversOf } from './connection-options.js';
+import type { ConnectionSettings } from './connection-options.js';
+import { Dialer } from './dialer.js';
 import { LameDuck } from './lame-duck.js';
+import { renewLogin } from './login-renewal.js';
 import { Outbox } from './outbox.js';
 import { PayloadLimit } from './payload-limit.js';
 import { RoundTrips } from './round-trips.js';
@@ -23,6 +24,7 @@ const FLUSH_DEADLINE_MS = 2000;
 /** Our own stall can keep us from reading the answer to one ping, never to two. */
 const UNANSWERED_PINGS = 2;
 const LOOK_TIMEOUT_MS = 500;
+const LOGIN_TIMEOUT_MS = 5000;
 
 export class BrokerConnection implements SubscriptionHost {
   /** True while the server can be reached, as far as we know. */
@@ -33,11 +35,10 @@ export class BrokerConnection implements SubscriptionHost {
   #nc: NatsConnection | null = null;
   /** Ends when `#nc` is closed for good. */
   #watched: Promise<void> = Promise.resolve();
+  readonly #dialer: Dialer;
   readonly #lameDuck: LameDuck;
   readonly #limit: PayloadLimit;
   #outbox: Outbox | null = null;
-  #attempts = 0;
-  #delayMs = 0;
   readonly #subscriptions = new Set<BrokerSubscription>();
   readonly #stateListeners: ((state: ConnectionState) => void)[] = [];
   readonly #deniedListeners: ((subject: string) => void)[] = [];
@@ -49,18 +50,19 @@ export class BrokerConnection implements SubscriptionHost {
   #resolveFirst: () => void = () => undefined;
 
   private constructor(
-    private readonly settings: ConnectionSettings,
+    settings: ConnectionSettings,
     private readonly log: Logger,
   ) {
     const nowMs = (): number => performance.now();
     const info = () => this.#nc?.info;
+    this.#dialer = new Dialer(settings, log);
     this.#limit = new PayloadLimit(nowMs, info, () => this.#connectAgain());
     const leaving = {
       isInUse: (nc: NatsConnection) => this.#nc === nc && this.connected,
       connectTo: (servers: readonly string[]) => this.#connectTo(servers),
       adopt: (nc: NatsConnection) => this.#adopt(nc),
     };
-    this.#lameDuck = new LameDuck(leaving, serversOf(settings.url), this.#closing.signal, log);
+    this.#lameDuck = new LameDuck(leaving, this.#dialer.servers, this.#closing.signal, log);
     this.#warnConnect = createLimitedWarn(log, 'nats_connect_failed', nowMs);
     this.#warnDenied = createLimitedWarn(log, 'nats_permission_denied', nowMs);
     this.firstConnected = new Promise((resolve) => {
@@ -107,6 +109,13 @@ export class BrokerConnection implements SubscriptionHost {
   /** Resolves when `maxPayload` is what the server says now, or after half a second. Never rejects. */
   learnLimit(): Promise<void> {
     return this.#limit.ask();
+  }
+
+  /** For an operator who has changed files of the login. Never rejects. */
+  renewLogin(): Promise<void> {
+    return renewLogin(this.#dialer.contents, this.log, () =>
+      this.connected ? this.#connectAgain(LOGIN_TIMEOUT_MS) : null,
+    );
   }
 
   /** Takes effect at the next connect if there is no connection now, and again after each one. */
@@ -168,7 +177,7 @@ export class BrokerConnection implements SubscriptionHost {
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       try {
-        const nc = await connect(connectionOptions(this.settings, () => this.#delayMs));
+        const nc = await this.#dialer.dial();
         if (this.#closing.signal.aborted) {
           await nc.close();
           return;
@@ -182,10 +191,10 @@ export class BrokerConnection implements SubscriptionHost {
         }
         this.#setState('disconnected');
       } catch (error) {
-        this.#warnConnect({ servers: serversOf(this.settings.url), error: describe(error) });
+        this.#warnConnect({ servers: this.#dialer.servers, error: describe(error) });
       }
-      this.#nextDelay();
-      await delay(this.#delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+      this.#dialer.nextDelay();
+      await delay(this.#dialer.delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
     }
   }
 
@@ -203,24 +212,21 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   #connectTo(servers: readonly string[]): Promise<NatsConnection | null> {
-    const options = connectionOptions(this.settings, () => this.#delayMs);
-    return connect({ ...options, servers: [...servers], noRandomize: true }).catch((error: unknown) => {
+    return this.#dialer.dial({ servers: [...servers], noRandomize: true }).catch((error: unknown) => {
       this.#warnConnect({ servers, error: describe(error) });
       return null;
     });
   }
 
-  /** A short second connection to the same server, whose INFO has the present limit. */
-  #connectAgain(): Promise<NatsConnection> {
+  /** A short second connection to the same server, with the present login; its INFO has the present limit. */
+  #connectAgain(timeout = LOOK_TIMEOUT_MS): Promise<NatsConnection> {
     const nc = this.#nc;
     if (nc === null || !this.connected) return Promise.reject(new Error('disconnected'));
-    const options = connectionOptions(this.settings, () => this.#delayMs);
-    return connect({ ...options, servers: [nc.getServer()], reconnect: false, timeout: LOOK_TIMEOUT_MS });
+    return this.#dialer.dial({ servers: [nc.getServer()], reconnect: false, timeout });
   }
 
   #up(nc: NatsConnection): void {
-    this.#attempts = 0;
-    this.#delayMs = 0;
+    this.#dialer.succeeded();
     this.log.info({ event: 'nats_connected', server: nc.getServer(), server_version: nc.info?.version });
     this.#resolveFirst();
     this.#setState('connected');
@@ -245,7 +251,7 @@ export class BrokerConnection implements SubscriptionHost {
         this.#setState('disconnected');
         break;
       case 'reconnecting':
-        this.#nextDelay();
+        this.#dialer.nextDelay();
         break;
       case 'reconnect':
         for (const subscription of this.#subscriptions) subscription.attach(nc, false);
@@ -287,12 +293,6 @@ export class BrokerConnection implements SubscriptionHost {
     } catch (error) {
       this.log.error({ event: 'nats_listener_failed', error: describe(error) });
     }
-  }
-
-  /** nats.js asks for the delay several times per attempt, so it is computed once per attempt. */
-  #nextDelay(): void {
-    this.#delayMs = reconnectDelayMs(this.#attempts, this.settings.reconnectMaxMs, Math.random());
-    this.#attempts += 1;
   }
 }
 

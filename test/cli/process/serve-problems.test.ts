@@ -25,6 +25,7 @@ const FILES: readonly [setting: string, content: string, expected: RegExp][] = [
   ['nats_nkey_seed_file', 'secret words', /expected an nkey seed of a user/],
   ['nats_nkey_seed_file', Buffer.from(nkeys.createAccount().getSeed()).toString(), /it is no seed of a user/],
   ['nats_creds_file', seed, /expected credentials of a user, a JWT and an nkey seed/],
+  ['nats_token_file', 'secret\nwords\n', /expected a token, one line: it has several lines/],
   ['nats_tls_ca_file', 'no certificate', /expected certificates in PEM: it has none/],
   [
     'nats_tls_ca_file',
