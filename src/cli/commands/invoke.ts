@@ -15,6 +15,7 @@ import type { CommandIo } from '../process/command-io.js';
 const GRACE_MS = 1000;
 
 interface InvokeOptions extends InvokeHeaders {
+  readonly inboxPrefix?: string;
   readonly verbose?: true;
   readonly json?: true;
 }
@@ -28,6 +29,7 @@ export const invokeCommand: CommandFactory = (io) => ({
   )
     .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
     .option('--timeout <ms>', 'budget of the call')
+    .option('--inbox-prefix <subject>', 'where the reply is received: an inbox that NATS permits (default: _INBOX)')
     .option(
       '-v, --verbose',
       'print the headers of the reply on standard error, and of an error whether and when to repeat the call',
@@ -47,6 +49,7 @@ export const invokeCommand: CommandFactory = (io) => ({
 
 const collectHeader = (text: string, before: readonly Pair[]): Pair[] => [...before, pairOf('--header', 'name', text)];
 
+const INBOX = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
 const PLAIN_TOKEN = /^[^\s.*>]+$/;
 
 function subjectOf(config: Config, id: string, tenant: string | undefined): string {
@@ -69,10 +72,16 @@ async function request(config: Config, subject: string, payload: Buffer, options
       import('../daemon/daemon-file.js'),
     ]);
   const headers = invokeHeaders(options);
+  const { inboxPrefix } = options;
+  if (inboxPrefix !== undefined && !INBOX.test(inboxPrefix))
+    throw new CommandError(
+      EXIT.usage,
+      `--inbox-prefix: expected subject tokens without wildcards, such as _INBOX.acme, got '${inboxPrefix}'`,
+    );
   const waitMs = (options.timeout === undefined ? config.max_budget_ms : Number(options.timeout)) + GRACE_MS;
   const daemon = config.nats_url === null ? await findDaemon(config.data_dir) : null;
   if (config.nats_url === null && daemon === null) throw noDaemon(config.data_dir, '--nats-url');
-  const nc = await connectOnce(config, daemon);
+  const nc = await connectOnce(config, daemon, inboxPrefix);
   try {
     return await nc.request(subject, payload, { timeout: waitMs, ...(headers ? { headers } : {}) });
   } catch (error) {
@@ -83,7 +92,11 @@ async function request(config: Config, subject: string, payload: Buffer, options
       );
     if (error instanceof TimeoutError)
       throw new CommandError(EXIT.unreachable, `no answer on ${subject} within ${waitMs} ms`);
-    throw new CommandError(EXIT.unreachable, `the call failed: ${(error as Error).message}`);
+    const { message } = error as Error;
+    const hint = message.includes('Subscription to')
+      ? '; --inbox-prefix names one that this login may subscribe to'
+      : '';
+    throw new CommandError(EXIT.unreachable, `the call failed: ${message}${hint}`);
   } finally {
     await nc.close();
   }

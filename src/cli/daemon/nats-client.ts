@@ -12,7 +12,11 @@ import type { RunningDaemon } from './daemon-file.js';
 const CONNECT_TIMEOUT_MS = 5000;
 
 /** `daemon`: whose server is used if the configuration names none. */
-export async function connectOnce(config: Config, daemon: RunningDaemon | null): Promise<NatsConnection> {
+export async function connectOnce(
+  config: Config,
+  daemon: RunningDaemon | null,
+  inboxPrefix?: string,
+): Promise<NatsConnection> {
   const url = daemon?.nats ?? config.nats_url ?? '';
   const { tlsCaFile, tlsCertFile, tlsKeyFile, ...login } = natsLogin(config);
   const tls = { tlsCaFile, tlsCertFile, tlsKeyFile };
@@ -25,6 +29,7 @@ export async function connectOnce(config: Config, daemon: RunningDaemon | null):
       timeout: CONNECT_TIMEOUT_MS,
       reconnect: false,
       maxReconnectAttempts: 0,
+      ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     });
   } catch (error) {
     throw new CommandError(EXIT.unreachable, `NATS at ${url} cannot be reached: ${(error as Error).message}`);

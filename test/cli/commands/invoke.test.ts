@@ -212,3 +212,24 @@ test('invoke: logs in with the token of daemon.json, and with what the configura
   t.is(wrong.code, 69);
   t.regex(wrong.stderr, /cannot be reached: .*uthorization/);
 });
+
+test('invoke: --inbox-prefix is where the reply is received, and named where the login may not subscribe', async (t) => {
+  const closed = await TestServer.start(`authorization { users: [
+    { user: other, password: other },
+    { user: acme, password: acme, permissions: { publish: "extreg.v1.invoke.*.acme", subscribe: "_INBOX.acme.>" } } ] }`);
+  t.teardown(() => closed.stop());
+  const { received } = await startExtension(
+    await closed.connect({ user: 'other', pass: 'other' }),
+    'extreg.v1.invoke.>',
+    () => ({ body: 'ok' }),
+  );
+  const env = { NATS_URL: `nats://acme:acme@127.0.0.1:${closed.port}` };
+  const call = (...args: string[]) => run(['invoke', 'a', '--tenant', 'acme', ...args], { cwd: directory(t), env });
+  t.like(await call('--inbox-prefix', '_INBOX.acme'), { code: 0, stdout: 'ok' });
+  t.true(received[0]?.reply?.startsWith('_INBOX.acme.'));
+  const denied = await call();
+  t.is(denied.code, 69);
+  t.regex(denied.stderr, /Permissions Violation for Subscription to .*; --inbox-prefix names one/);
+  for (const prefix of ['_INBOX.>', 'a b', '.a', ''])
+    t.like(await call('--inbox-prefix', prefix), { code: 64, stdout: '' }, prefix);
+});
