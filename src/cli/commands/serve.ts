@@ -81,11 +81,14 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   }
 }
 
-/** SIGNALS-4. During the start it waits for it; a start that fails reports that itself. */
+/** A daemon that is still starting reads everything as it is now. */
 async function reload(starting: Promise<{ reload(): Promise<void> }>, log: Logger): Promise<void> {
-  log.info({ event: 'reloading', reason: 'SIGHUP' });
-  const daemon = await starting.catch(() => null);
-  await daemon?.reload();
+  try {
+    log.info({ event: 'reloading', reason: 'SIGHUP' });
+    await (await starting).reload();
+  } catch (error) {
+    log.error({ event: 'reload_failed', error: String(error) });
+  }
 }
 
 /** Whether the log has been written; false if its reader has not taken it within a second. */
