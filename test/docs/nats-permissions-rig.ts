@@ -2,10 +2,10 @@
 import type { ExecutionContext } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import { createEventPublisher } from '../../src/nats/event-publisher.js';
-import { AdminService } from '../../src/nats/services/admin.js';
 import { MicroService } from '../../src/nats/services/micro.js';
+import { QUEUE_GROUP } from '../../src/nats/wire/subjects.js';
 import { TestServer } from '../helpers/nats-server.js';
-import { type LogLine, Rig, type RigOptions, recordingLogger, systemClock } from '../nats/wire-rig.js';
+import { type LogLine, Rig, type RigOptions, recordingLogger } from '../nats/wire-rig.js';
 import { readProjectFile } from './page.js';
 
 export const PAGE = readProjectFile('docs/nats-permissions.md');
@@ -72,7 +72,7 @@ export async function startDaemonWire(
   const route = { subject: SUBJECT };
   const rig = await Rig.start(server, { log, route, connection: { user: name, password }, ...options });
   t.teardown(() => rig.close());
-  const { connection, subjects, replies } = rig;
+  const { connection, subjects } = rig;
   const micro = new MicroService(connection, subjects, {
     id: `replica-${user.replace('_', '-')}`,
     version: '1.2.3',
@@ -80,11 +80,10 @@ export async function startDaemonWire(
     startedAt: '2026-01-02T03:04:05.000Z',
     counts: () => rig.intake.counts(),
   });
-  const verbs = new Map([
-    ['health', { fields: [], answer: () => ({ kind: 'answer' as const, value: { well: true } }) }],
-  ]);
-  const admin = new AdminService(connection, replies, subjects, systemClock, log, ['_INBOX', '_R_.'], verbs);
-  admin.start();
+  // As AdminService does; which verbs it serves, and to whom, is not for NATS to permit.
+  connection.subscribe(subjects.adminAll, QUEUE_GROUP, ({ reply = '' }) => {
+    connection.publish(reply, '', '', Buffer.from('{"well":true}'));
+  });
   rig.selfCheck.start();
   const events = createEventPublisher(connection, subjects);
   const publishEvent = (): void =>
@@ -96,7 +95,7 @@ export async function startDaemonWire(
       actor: 'system:breaker',
     });
   const denied = (): LogLine[] => lines.filter(({ event }) => event === 'nats_permission_denied');
-  return { rig, micro, admin, publishEvent, denied, flush: () => connection.flush() };
+  return { rig, micro, publishEvent, denied };
 }
 
 /** What arrives at a subscription, in order; empty if the server has refused it. */
