@@ -5,6 +5,8 @@
 //     operators before automatic changes, facts last), then actors stop.
 // ACTOR-SYSTEM-2. Rules are evaluated at a tick only after the replies that were on their way are counted. While a tick waits for
 //     them, further ticks are skipped.
+//
+// Long: the one place where all of it is put together.
 import type { Subscription } from '#rxjs';
 import type { BreakerSettings } from '../domain/registry/policy.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
@@ -40,12 +42,14 @@ import type {
   SendCheck,
 } from './ports/transport.js';
 import { Aggregate } from './reporting/aggregate.js';
+import { BoardDesk } from './reporting/board-desk.js';
 import { BreakerEvents } from './reporting/breaker-events.js';
 import { DirtySet } from './reporting/dirty-set.js';
 import { HealthBoard } from './reporting/health-board.js';
 import { HealthView } from './reporting/health-view.js';
 import { HealthWriter } from './reporting/health-writer.js';
 import { InstanceStatusWriter } from './reporting/instance-status-writer.js';
+import type { CandidateDeps } from './routing/candidates.js';
 import { createExplain } from './routing/explain.js';
 import { Router } from './routing/router.js';
 
@@ -72,7 +76,7 @@ export interface ActorSystemPorts {
   /** 0..1 */
   readonly random: () => number;
   /** A UUID, random. */
-  readonly newId: (of: 'verb' | 'change' | 'fact') => string;
+  readonly newId: (of: 'verb' | 'change' | 'fact' | 'boot') => string;
   readonly log: Logger;
 }
 
@@ -91,6 +95,8 @@ export interface ActorSystemSettings {
   readonly healthBasedRouting: boolean;
   /** Below it, a default version is skipped, an instance is degraded, and an extension has a high failure rate; 0..1. */
   readonly minSuccessRate: number;
+  /** Targets whose history is kept, at most; 0: none. */
+  readonly historyTargetsMax: number;
 }
 
 const TICK_MS = 1000;
@@ -99,7 +105,9 @@ export class ActorSystem {
   readonly supervisor: Supervisor;
   readonly router: Router;
   readonly view: HealthView;
-  readonly board: HealthBoard;
+  readonly healthBoard: HealthBoard;
+  /** For the edges, and for what they show of the daemon. */
+  readonly board: BoardDesk;
   readonly aggregate: Aggregate;
   readonly inspection: InspectionSource;
   readonly explain: Explain;
@@ -114,7 +122,7 @@ export class ActorSystem {
   readonly #ports: ActorSystemPorts;
   /** For the edges. */
   readonly health: HealthSource = {
-    list: (selection) => this.board.list(selection),
+    list: (selection) => this.healthBoard.list(selection),
     one: (id) => this.view.parts(id),
   };
   readonly #dirty = new DirtySet<ExtensionRuntime>();
@@ -125,7 +133,7 @@ export class ActorSystem {
     const { clock, log } = ports;
     this.#ports = ports;
     this.audit = new AuditTrail(ports.writeAudit, this.#logOf('audit'), () => ports.newId('fact'));
-    const notices = new Notices({ log, wall: ports.wall, publish: ports.publish, audit: this.audit.add });
+    const notices = new Notices({ log, wall: ports.wall, publish: this.#publish, audit: this.audit.add });
     const events = new BreakerEvents({
       ...ports,
       notices,
@@ -146,12 +154,13 @@ export class ActorSystem {
       refusedRows: this.supervisor.refusedRows,
       minSuccessRate,
     });
-    this.board = new HealthBoard({
+    this.healthBoard = new HealthBoard({
       ...shared,
       dirty: this.#dirty,
       healthOf: (runtime) => this.view.extension(runtime),
       refusedRows: (limit) => this.view.refusedRows(limit),
     });
+    this.board = this.#createBoard(settings);
     const aggregateLog = this.#logOf('aggregate');
     this.aggregate = new Aggregate({ ...shared, view: this.view, minSuccessRate, wall: ports.wall, log: aggregateLog });
     this.inspection = inspectionOf(runtimes);
@@ -176,8 +185,7 @@ export class ActorSystem {
       log: this.#logOf('operator'),
     });
     const candidates = { ...settings, runtimes, fallbacksOf: this.supervisor.fallbacksOf, random: ports.random };
-    const { isInvalid } = this.supervisor;
-    this.router = new Router({ ...candidates, clock, send: ports.send, isInvalid, log: this.#logOf('router') });
+    this.router = this.#createRouter({ ...settings, ...candidates });
     this.explain = createExplain({ ...candidates, router: this.router, clock });
   }
 
@@ -194,8 +202,13 @@ export class ActorSystem {
       onRuntimeChanged: (runtime) => this.#runtimeChanged(runtime),
       onRuntimeStopped: (runtime) => {
         this.prober.forget(runtime);
+        this.healthBoard.removed(runtime);
         this.board.removed(runtime);
         this.autoManager.forget(runtime.id);
+      },
+      onRefusedChanged: (id) => {
+        const runtime = this.supervisor.runtimes.get(id);
+        if (runtime !== undefined) this.#dirty.mark(runtime);
       },
       onHistoryChanged: (revision) => {
         this.operator.startNewHistory(revision);
@@ -209,12 +222,45 @@ export class ActorSystem {
         prepareRoute,
         limitAttempts,
         onTouched: (runtime) => this.#dirty.mark(runtime),
+        onState: guarded(this.#ports.log, 'a row of the board', (runtime: ExtensionRuntime) =>
+          this.board.board.renew(runtime),
+        ),
         breakerDefaults,
         autoEnableOnCircuitClose,
         ...events.listeners,
       },
     });
   }
+
+  #createBoard({ historyTargetsMax }: ActorSystemSettings): BoardDesk {
+    const { clock, wall, newId } = this.#ports;
+    const { runtimes, refusedRows } = this.supervisor;
+    return new BoardDesk({
+      runtimes,
+      refusedRows,
+      dirty: this.#dirty,
+      revision: () => this.supervisor.revision,
+      load: () => ({ in_flight: this.router.inFlight, mass_failure: this.disableGuard.isOn }),
+      boot: newId('boot'),
+      historyTargetsMax,
+      clock,
+      wall,
+      log: this.#logOf('board'),
+    });
+  }
+
+  #createRouter(candidates: CandidateDeps & ActorSystemSettings): Router {
+    const { clock, send } = this.#ports;
+    const { isInvalid } = this.supervisor;
+    const onTouched = (runtime: ExtensionRuntime) => this.#dirty.mark(runtime);
+    return new Router({ ...candidates, clock, send, isInvalid, onTouched, log: this.#logOf('router') });
+  }
+
+  /** To streams, and to the world: a stream that fails keeps no event from it. */
+  readonly #publish: PublishEvent = (event) => {
+    guarded(this.#ports.log, 'keeping an event', () => this.board.published(event))();
+    this.#ports.publish(event);
+  };
 
   #createAutoManager(settings: ActorSystemSettings, notices: Notices): AutoManager {
     const { clock, applyAutoChange, newId } = this.#ports;
@@ -243,6 +289,7 @@ export class ActorSystem {
     const { log } = this.#ports;
     this.supervisor.start();
     this.aggregate.start();
+    this.board.start();
     this.#ticks = every(TICK_MS, this.#ports.clock).subscribe(() => {
       guarded(log, 'evaluating', () => this.#evaluate())();
       unawaited(log, 'flushing health', this.writer.flush());
@@ -256,6 +303,7 @@ export class ActorSystem {
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
     this.aggregate.stop();
+    this.healthBoard.stop();
     this.board.stop();
     this.prober.stop();
     const decisions = this.operator.stop().then(() => Promise.all([this.autoManager.flush(), this.audit.flush()]));
@@ -266,7 +314,8 @@ export class ActorSystem {
   #runtimeChanged(runtime: ExtensionRuntime): void {
     this.autoManager.consider(runtime);
     this.prober.follow(runtime);
-    this.board.added(runtime);
+    this.healthBoard.added(runtime);
+    this.board.board.put(runtime);
   }
 
   /** ACTOR-SYSTEM-2. */

@@ -271,6 +271,16 @@ const SETTINGS = {
     }),
     0.8,
   ),
+  history: setting(
+    Type.Boolean({
+      description: 'Keep what each version with traffic did over the last four hours, in memory (5.4 kB a version).',
+    }),
+    true,
+  ),
+  history_targets_max: setting(
+    count(1, 1_000_000, 'Versions whose history is kept; beyond it that of the longest idle one is dropped.'),
+    20_000,
+  ),
 
   min_budget_ms: setting(count(1, 60_000, 'Smallest `Extreg-Timeout-Ms` that is accepted.'), 10),
   max_budget_ms: setting(count(1, 3_600_000, 'Largest `Extreg-Timeout-Ms` that is accepted.'), 60_000),

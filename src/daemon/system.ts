@@ -53,5 +53,6 @@ export function createSystem(
     environment: config.environment,
     healthBasedRouting: config.health_based_routing_enabled,
     minSuccessRate: config.health_based_routing_min_success_rate,
+    historyTargetsMax: config.history ? config.history_targets_max : 0,
   });
 }

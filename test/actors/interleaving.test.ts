@@ -114,8 +114,8 @@ class Schedule {
     t.true(successes + failures >= this.counted, `one count per attempt, ${about}`);
     t.true(successes + failures <= this.counted + this.absences, `one count per attempt, ${about}`);
     world.core.supervisor.stop();
-    // The ticks of the core and of the aggregate go on; nothing else may.
-    t.true(world.clock.armed <= 2, `no timer is left, ${about}`);
+    // The ticks of the core and of the aggregate go on, and the slots of ten seconds; nothing else may.
+    t.true(world.clock.armed <= 3, `no timer is left, ${about}`);
   }
 
   #entry(): RegistryEntry {

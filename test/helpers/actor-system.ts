@@ -44,6 +44,7 @@ export function createActorSystem(
       environment: null,
       healthBasedRouting: true,
       minSuccessRate: 0.8,
+      historyTargetsMax: 20_000,
       ...settings,
     },
   );

@@ -3,6 +3,8 @@
 // EXTENSION-RUNTIME-1. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
 // EXTENSION-RUNTIME-2. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
 //     that is not done.
+//
+// Long: the gates and the order of changes of one extension are one state machine.
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
 import type { Extension, Instance } from '../../domain/registry/extension.js';
@@ -45,6 +47,8 @@ export interface RuntimeDeps {
   readonly onActorFailed: (runtime: ExtensionRuntime, target: Target, error: unknown, givenUp: boolean) => void;
   /** Something that reports show of it may have changed; must not throw. */
   readonly onTouched: (runtime: ExtensionRuntime) => void;
+  /** Its gate, its row or the mode of a breaker of it may be another one now; must not throw. */
+  readonly onState: (runtime: ExtensionRuntime) => void;
   /** A change of the runtime's own has failed, so that some of its targets may not have obeyed; must not throw. */
   readonly onChangeFailed: (runtime: ExtensionRuntime, error: unknown) => void;
 }
@@ -159,6 +163,12 @@ export class ExtensionRuntime {
   /** Why no live call may pass, whatever the breakers say; null: none. */
   get gate(): UnavailableReason | null {
     return this.#gate;
+  }
+
+  /** A call was refused before any version was asked: it counts as a refusal of the default version. */
+  countRefusal(): void {
+    const stats = this.#set.default?.target.stats;
+    if (stats !== undefined) stats.refused++;
   }
 
   /** Calls `then` when every change so far is in force, which is immediately unless one takes several turns of the event loop. */
@@ -282,6 +292,7 @@ export class ExtensionRuntime {
   #settle(): void {
     this.#isChanging = false;
     this.#deps.onTouched(this);
+    this.#deps.onState(this);
     for (const then of this.#waiting.splice(0)) then();
   }
 

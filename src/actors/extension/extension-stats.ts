@@ -1,11 +1,24 @@
 // What is counted of one extension since this process runs it: answers, routed calls, fallbacks, active checks, and its versions'
 // successes and failures. Only this file changes the counts; the metrics page and the health view read them.
 import type { Outcome } from '../../domain/breaker/outcome.js';
+import type { CallCounts } from '../../domain/health/call-rates.js';
 import { DurationBuckets } from '../../domain/health/duration-buckets.js';
+import type { ErrorCode } from '../../domain/registry/errors.js';
 import type { Extension } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
 import type { Why } from '../../domain/routing/routing-table.js';
 import { VersionCounts } from '../target/version-counts.js';
+
+/** Nothing was sent for these: the extension, or the daemon, had no place for the call. */
+const REFUSED = ['extension_unavailable', 'overloaded'] as const satisfies readonly ErrorCode[];
+/** The call did not get what it was made for, and may have been executed. */
+const FAILED = [
+  'extension_error',
+  'extension_timeout',
+  'deadline_exceeded',
+  'not_connected',
+  'internal_error',
+] as const satisfies readonly ErrorCode[];
 
 export class ExtensionStats {
   /** Of answers. */
@@ -34,6 +47,19 @@ export class ExtensionStats {
   /** Active checks that have ended. */
   get checks(): ReadonlyMap<Outcome, number> {
     return this.#checks;
+  }
+
+  /** Answers so far: all of them, those that failed, those that were refused. */
+  get callCounts(): CallCounts {
+    let calls = 0;
+    for (const count of this.#results.values()) calls += count;
+    return { calls, failed: this.#sumOf(FAILED), refused: this.#sumOf(REFUSED) };
+  }
+
+  #sumOf(codes: readonly ErrorCode[]): number {
+    let sum = 0;
+    for (const code of codes) sum += this.#results.get(code) ?? 0;
+    return sum;
   }
 
   countAnswer(result: string, durationMs: number): void {

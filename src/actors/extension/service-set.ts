@@ -185,6 +185,7 @@ export class ServiceSet {
       clock: this.#deps.clock,
       random: this.#deps.random,
       onTouched: () => this.#deps.onTouched(this.#runtime),
+      onMode: () => this.#deps.onState(this.#runtime),
       onEvent: (target, event) => this.#deps.onBreakerEvent(this.#runtime, target, event),
       onRotation: (target, endpoint, change) => this.#deps.onRotation(this.#runtime, target, endpoint, change),
     });

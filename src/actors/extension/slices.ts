@@ -7,8 +7,11 @@ import type { Clock } from '../ports/clock.js';
 /** A slice ends with the first step after this time, unless another one is given. */
 const SLICE_MS = 4;
 
-/** Completes when the work is done, with an error if a step throws. What is left is dropped with the subscription. */
-export function inSlices(steps: Steps<void>, clock: Clock, sliceMs = SLICE_MS): Observable<never> {
+/**
+ * Completes when the work is done, with an error if a step throws. What is left is dropped with the subscription. `pauseMs`: between two
+ * slices.
+ */
+export function inSlices(steps: Steps<void>, clock: Clock, sliceMs = SLICE_MS, pauseMs = 0): Observable<never> {
   return new Observable((subscriber) => {
     let timer: unknown = null;
     const slice = (): void => {
@@ -18,7 +21,7 @@ export function inSlices(steps: Steps<void>, clock: Clock, sliceMs = SLICE_MS): 
         while (!steps.next().done) {
           if (subscriber.closed) return;
           if (clock.now() < endMs) continue;
-          timer = clock.setTimeout(slice, 0);
+          timer = clock.setTimeout(slice, pauseMs);
           return;
         }
       } catch (error) {

@@ -12,7 +12,11 @@ export class RefusedRows {
   /** By extension and part of it: what is refused now. */
   readonly #inForce = new Map<string, Map<string, RowProblem>>();
 
-  constructor(private readonly notices: Notices) {}
+  constructor(
+    private readonly notices: Notices,
+    /** What is refused of an extension may be something else now. */
+    private readonly onChanged: (extensionId: string) => void,
+  ) {}
 
   /** What is refused now, of one extension or of all. */
   *list(extensionId?: string): Iterable<RowProblem> {
@@ -26,6 +30,7 @@ export class RefusedRows {
     if (problems === undefined) return;
     for (const key of problems.keys()) if (key.startsWith(`${part}/`)) problems.delete(key);
     if (problems.size === 0) this.#inForce.delete(extensionId);
+    this.onChanged(extensionId);
   }
 
   /** Likewise, of every extension. */
@@ -39,6 +44,7 @@ export class RefusedRows {
     const key = `${part}/${version ?? ''}/${instanceId ?? ''}`;
     const inForce = this.#inForce.get(extensionId) ?? new Map<string, RowProblem>();
     this.#inForce.set(extensionId, inForce.set(key, problem));
+    this.onChanged(extensionId);
     const all = problems.join('; ');
     const reason = all.length > MAX_REASON ? `${all.slice(0, MAX_REASON)}…` : all;
     const what = `${revision}: ${reason}`;

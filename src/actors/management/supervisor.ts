@@ -39,6 +39,8 @@ interface SupervisorDeps {
   readonly onRuntimeChanged: (runtime: ExtensionRuntime) => void;
   /** Its actors are stopped; it gets no call any more. */
   readonly onRuntimeStopped: (runtime: ExtensionRuntime) => void;
+  /** Other rows of this extension may be refused now. */
+  readonly onRefusedChanged: (extensionId: string) => void;
   /** SUPERVISOR-6; `revision` is that of the history that is in force now. */
   readonly onHistoryChanged: (revision: number) => void;
   /** The registry as it is in force now, after each update. */
@@ -70,7 +72,7 @@ export class Supervisor {
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
-    this.#refused = new RefusedRows(deps.notices);
+    this.#refused = new RefusedRows(deps.notices, deps.onRefusedChanged);
     this.#fallbacks = new FallbackTable((problem) => this.#refused.report(problem, 'fallback'));
     this.#runtimeDeps = { ...deps.runtimeDeps, onChangeFailed: (runtime, error) => this.#failed(runtime.id, error) };
   }

@@ -115,6 +115,7 @@ export class Call implements AttemptListener {
     if (isFirst && this.#ask(runtime, this.#service, this.#choice.by, arrivedMs)) return;
     if (this.#askOthers(arrivedMs)) return;
     const own = runtime.gate === null ? this.#refusal : null;
+    if (own === null) runtime.countRefusal();
     this.#refuse(own ?? unavailable(runtime.gate ?? 'no_version', runtime.id), arrivedMs);
   }
 
@@ -189,11 +190,13 @@ export class Call implements AttemptListener {
     const { random } = this.#deps.candidates;
     const permit = target.tryAdmit(nowMs);
     if (permit < 0) {
+      target.stats.refused++;
       const { reason, retryAfterMs } = refusalOf(permit, this.#service, nowMs);
       return this.#unavailable(reason, retryAfterMs);
     }
     const chosen = chooseInstance(this.#service, pool, this.#serving, this.#tried, this.#invocation, random, nowMs);
     if (typeof chosen === 'string') {
+      target.stats.refused++;
       target.returnPermit(permit, nowMs);
       return this.#unavailable(chosen);
     }

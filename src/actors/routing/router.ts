@@ -5,6 +5,7 @@
 import type { InvocationError } from '../../domain/registry/errors.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock } from '../ports/clock.js';
 import type { HandleInvocation, Invocation, SendAttempt } from '../ports/transport.js';
 import { Call, type CallDeps, type Decided } from './call.js';
@@ -16,6 +17,8 @@ interface RouterOptions extends CandidateDeps {
   readonly send: SendAttempt;
   /** Extensions whose row is invalid and never was valid here. */
   readonly isInvalid: (extensionId: string) => boolean;
+  /** What is counted of it has changed; must not throw. */
+  readonly onTouched: (runtime: ExtensionRuntime) => void;
   readonly maxInFlight: number;
   readonly maxBudgetMs: number;
   readonly absenceGraceMs: number;
@@ -50,6 +53,7 @@ export class Router {
       },
       onAnswered: (runtime, result, durationMs) => {
         runtime.stats.countAnswer(result, durationMs);
+        options.onTouched(runtime);
         if (isDebug)
           options.log.debug({ event: 'invocation', extension_id: runtime.id, result, duration_ms: durationMs });
         if (--this.#unanswered === 0) this.#onIdle?.();
@@ -99,7 +103,10 @@ export class Router {
   #refuse(invocation: Invocation, error: InvocationError): void {
     invocation.refuse(error);
     const runtime = this.#options.runtimes.get(invocation.extensionId);
-    runtime?.stats.countAnswer(error.code, this.#options.clock.now() - invocation.arrivedMs);
+    if (runtime === undefined) return;
+    runtime.stats.countAnswer(error.code, this.#options.clock.now() - invocation.arrivedMs);
+    if (error.code === 'extension_unavailable' || error.code === 'overloaded') runtime.countRefusal();
+    this.#options.onTouched(runtime);
   }
 }
 

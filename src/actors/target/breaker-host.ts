@@ -36,6 +36,8 @@ export interface BreakerHostOptions {
   readonly random: () => number;
   /** Something of it that reports show may have changed; must not throw. */
   readonly onTouched: () => void;
+  /** Its mode is another one now; must not throw. */
+  readonly onMode: () => void;
   /** A new generation is in force. */
   readonly onGeneration: () => void;
   /** Called after the change is in force; must not throw. */
@@ -109,6 +111,7 @@ export class BreakerHost {
         this.generation = nextGeneration();
         this.#actor = null;
         this.#options.onTouched();
+        this.#options.onMode();
         // What it emitted as it failed is not in force.
         this.#emitted = [];
         this.#inspection.actorFailed(error);
@@ -247,6 +250,7 @@ export class BreakerHost {
     this.#snapshot = snapshot;
     this.#options.onTouched();
     const { context } = snapshot;
+    const before = this.mode;
     this.mode = modeOf(snapshot.value) ?? this.mode;
     this.#mustProve = false;
     this.openUntilMs = context.openUntilMs;
@@ -254,6 +258,7 @@ export class BreakerHost {
       this.generation = context.generation;
       this.#options.onGeneration();
     }
+    if (this.mode !== before) this.#options.onMode();
     const emitted = this.#emitted;
     if (emitted.length === 0) return;
     this.#emitted = [];

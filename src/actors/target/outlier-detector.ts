@@ -68,6 +68,11 @@ export class OutlierDetector {
     return this.#usableList;
   }
 
+  /** One that could take calls is out of rotation. */
+  get isAnyOut(): boolean {
+    return this.#ejected.length > 0;
+  }
+
   /** The endpoint with this subject, for as long as it is kept. */
   at(subject: string): Endpoint {
     let endpoint = this.#endpoints.get(subject);

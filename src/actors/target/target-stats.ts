@@ -1,8 +1,10 @@
 // What is known of one target's attempts, independent of its breaker: the health window, counts, what happened last, and
 // whether anything responds.
 import { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import type { CallCounts } from '../../domain/health/call-rates.js';
 import type { Counters } from '../../domain/health/counters.js';
 import { HEALTH_WINDOW_MS, HealthWindow } from '../../domain/health/health-window.js';
+import { type Failure, RecentFailures } from '../../domain/health/recent-failures.js';
 import type { Endpoint } from './endpoint.js';
 
 /** One call in so many; see isTrialDue. */
@@ -23,10 +25,29 @@ export class TargetStats {
   };
   /** Of the subscribers of the version's own subject, if it has no instances; see Endpoint. */
   readonly #presence: Pick<Endpoint, 'absentSinceMs'> = { absentSinceMs: null };
+  /** The last ones; null: none so far. */
+  failures: RecentFailures | null = null;
   #passedOver = 0;
+  /** Calls that asked it for a permit, or for an instance, and got none. */
+  refused = 0;
+  /** Successes and failures of its version before it. */
+  readonly #before: Pick<Counters, 'successes' | 'failures'>;
 
-  /** Of its version, which may have had another target before. */
-  constructor(readonly counters: Counters) {}
+  /** `counters`: of its version, which may have had another target before. */
+  constructor(readonly counters: Counters) {
+    this.#before = { successes: counters.successes, failures: counters.failures };
+  }
+
+  noteFailure(failure: Failure): void {
+    this.failures ??= new RecentFailures();
+    this.failures.add(failure);
+  }
+
+  /** Since it is there: attempts that succeeded or failed, those that failed, and calls that it refused. */
+  get callCounts(): CallCounts {
+    const failed = this.counters.failures - this.#before.failures;
+    return { calls: this.counters.successes - this.#before.successes + failed, failed, refused: this.refused };
+  }
 
   record(success: boolean, latencyMs: number, nowMs: number): void {
     this.health.record(success, latencyMs, nowMs);

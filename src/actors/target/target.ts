@@ -48,6 +48,8 @@ export interface TargetOptions
   readonly onRotation: (target: Target, endpoint: Endpoint, change: RotationChange) => void;
   /** Something that reports show may have changed; called with each attempt that ends. Must not throw. */
   readonly onTouched?: () => void;
+  /** Its mode is another one now. Must not throw. */
+  readonly onMode?: () => void;
 }
 
 /** Why a breaker opened last. */
@@ -117,6 +119,7 @@ export class Target {
       clock,
       random,
       onTouched: this.#onTouched,
+      onMode: options.onMode ?? ignore,
       onGeneration: () => this.#beginGeneration(),
       onEvent: (event) => this.#emitted(event),
     });

@@ -1,0 +1,180 @@
+// What each target did over the last hours, kept for those that had traffic.
+//
+// HISTORY-1. A slot is written as the next one begins, for targets with traffic alone, in steps; a target without any costs nothing.
+// HISTORY-2. Memory is bounded: a record is given back after IDLE_SLOTS without traffic, and beyond `targetsMax` the longest idle one is.
+// HISTORY-3. Percentiles of a slot are those of the health window as it ends. What was before the process is not known.
+import { type CallCounts, NO_CALLS, RATE_SLOT_MS } from '../../domain/health/call-rates.js';
+import {
+  COARSE_SECONDS,
+  COARSE_SLOTS,
+  FINE_SECONDS,
+  FINE_SLOTS,
+  HistoryRecord,
+  type HistorySlot,
+} from '../../domain/health/history-record.js';
+import { isSameRow, type Version } from '../../domain/registry/extension.js';
+import type { Steps } from '../../domain/steps.js';
+import type { ExtensionRuntime } from '../extension/extension-runtime.js';
+import type { Service } from '../extension/service.js';
+import type { HistoryNumbers, HistoryStep, Sparklines } from '../ports/board.js';
+import type { Clock } from '../ports/clock.js';
+import type { Target } from '../target/target.js';
+
+/** Four hours. */
+const IDLE_SLOTS = 4 * 360;
+
+interface Entry {
+  version: Version;
+  target: Target;
+  /** As it was sampled last. */
+  totals: CallCounts;
+  /** null: it was given back. */
+  record: HistoryRecord | null;
+}
+
+interface HistoryDeps {
+  /** Targets whose record is kept, at most; 0: none. */
+  readonly targetsMax: number;
+  readonly clock: Clock;
+  readonly slots: { readonly current: number };
+}
+
+export class History {
+  readonly #deps: HistoryDeps;
+  readonly #entries = new Map<ExtensionRuntime, Map<string, Entry>>();
+  /** Those with a record, the longest idle one first. */
+  readonly #kept = new Set<Entry>();
+  readonly #beginsSlot: number;
+
+  constructor(deps: HistoryDeps) {
+    this.#deps = deps;
+    this.#beginsSlot = deps.slots.current;
+  }
+
+  /** Targets that have a record. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** Epoch s: nothing is known of before. */
+  get begins(): number {
+    return (this.#beginsSlot * RATE_SLOT_MS) / 1000;
+  }
+
+  /** HISTORY-1. Slot number `slot` begins. */
+  *sampling(runtime: ExtensionRuntime, slot: number): Steps<void> {
+    if (this.#deps.targetsMax === 0) return;
+    let entries = this.#entries.get(runtime);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#entries.set(runtime, entries);
+    }
+    for (const service of [...runtime.services]) {
+      this.#sample(entries, service, slot);
+      yield;
+    }
+  }
+
+  /** HISTORY-2. */
+  *givingBack(): Steps<void> {
+    const oldest = this.#deps.slots.current - IDLE_SLOTS;
+    for (const entry of this.#kept) {
+      if ((entry.record?.newest ?? 0) >= oldest) return;
+      this.#giveBack(entry);
+      yield;
+    }
+  }
+
+  /** The extension is gone. */
+  forget(runtime: ExtensionRuntime): void {
+    for (const entry of this.#entries.get(runtime)?.values() ?? []) this.#giveBack(entry);
+    this.#entries.delete(runtime);
+  }
+
+  /** Slots that are over, oldest first. `fromSeconds`: epoch s; none that began before. */
+  numbers(runtime: ExtensionRuntime, version: string, step: HistoryStep, fromSeconds = 0): HistoryNumbers {
+    const record = this.#entries.get(runtime)?.get(version)?.record ?? null;
+    const now = this.#deps.slots.current;
+    const isFine = step === FINE_SECONDS;
+    const end = isFine ? now : Math.floor((now * FINE_SECONDS) / COARSE_SECONDS);
+    const first = Math.max(end - (isFine ? FINE_SLOTS : COARSE_SLOTS), Math.ceil(fromSeconds / step));
+    const slots: (HistorySlot | null)[] = [];
+    for (let slot = Math.min(first, end); slot < end; slot++)
+      slots.push((isFine ? record?.fine(slot) : record?.coarse(slot)) ?? null);
+    const column = (name: keyof HistorySlot) => slots.map((slot) => slot?.[name] ?? null);
+    return {
+      step,
+      start: Math.min(first, end) * step,
+      calls: column('calls'),
+      failed: column('failed'),
+      refused: column('refused'),
+      p50: column('p50'),
+      p95: column('p95'),
+      p99: column('p99'),
+    };
+  }
+
+  /** The last ten minutes of these, all of their versions together; null: no such extension. */
+  sparklines(runtimes: readonly (ExtensionRuntime | null)[]): Sparklines {
+    const end = this.#deps.slots.current;
+    const line = (runtime: ExtensionRuntime | null, name: 'calls' | 'failed'): (number | null)[] | null => {
+      if (runtime === null) return null;
+      const records = [...(this.#entries.get(runtime)?.values() ?? [])].map(({ record }) => record);
+      return Array.from({ length: FINE_SLOTS }, (_, i) => {
+        const slots = records
+          .map((record) => record?.fine(end - FINE_SLOTS + i) ?? null)
+          .filter((slot) => slot !== null);
+        return slots.length === 0 ? null : slots.reduce((sum, slot) => sum + slot[name], 0);
+      });
+    };
+    return {
+      step: FINE_SECONDS,
+      end: end * FINE_SECONDS,
+      calls: runtimes.map((runtime) => line(runtime, 'calls')),
+      failed: runtimes.map((runtime) => line(runtime, 'failed')),
+    };
+  }
+
+  #sample(entries: Map<string, Entry>, { version, target }: Service, slot: number): void {
+    const totals = target.stats.callCounts;
+    let entry = entries.get(version.version);
+    if (entry !== undefined && !isSameRow(entry.version, version)) {
+      this.#giveBack(entry);
+      entry = undefined;
+    }
+    if (entry === undefined) {
+      entry = { version, target, totals: NO_CALLS, record: null };
+      entries.set(version.version, entry);
+    }
+    // It was disabled and enabled since: the counts of its new target begin at 0.
+    const before = entry.target === target ? entry.totals : NO_CALLS;
+    const added = {
+      calls: totals.calls - before.calls,
+      failed: totals.failed - before.failed,
+      refused: totals.refused - before.refused,
+    };
+    entry.version = version;
+    entry.target = target;
+    entry.totals = totals;
+    if (added.calls === 0 && added.refused === 0) return;
+    const { p50Ms, p95Ms, p99Ms } = target.health.read(this.#deps.clock.now());
+    this.#recordOf(entry).write(slot - 1, added, { p50: p50Ms, p95: p95Ms, p99: p99Ms });
+  }
+
+  /** HISTORY-2. It is the one that had traffic last from now on. */
+  #recordOf(entry: Entry): HistoryRecord {
+    entry.record ??= new HistoryRecord();
+    this.#kept.delete(entry);
+    this.#kept.add(entry);
+    if (this.#kept.size > this.#deps.targetsMax) {
+      const [oldest] = this.#kept;
+      if (oldest !== undefined) this.#giveBack(oldest);
+    }
+    return entry.record;
+  }
+
+  #giveBack(entry: Entry): void {
+    entry.record = null;
+    this.#kept.delete(entry);
+  }
+}

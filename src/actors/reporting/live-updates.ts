@@ -1,0 +1,157 @@
+// Streams of live updates: how many there are, and when each gets something.
+//
+// LIVE-UPDATES-1. At most MAX_STREAMS, and MAX_OF_TOKEN of one token.
+// LIVE-UPDATES-2. A stream that fails is dropped, and disturbs no other; nor does it disturb what publishes an event or changes a row.
+// LIVE-UPDATES-3. Each stream has its turn in a slice of its own: however many there are, nothing holds the event loop for longer.
+import type { Subscription } from '#rxjs';
+import type { RegistryEvent } from '../../domain/registry/events.js';
+import type { Steps } from '../../domain/steps.js';
+import { logUnexpected } from '../../telemetry/guard.js';
+import type { Logger } from '../../telemetry/log.js';
+import { every } from '../extension/actor-supervision.js';
+import { inSlices } from '../extension/slices.js';
+import type { Clock, WallClock } from '../ports/clock.js';
+import type { LiveRequest, LiveSink, LiveSource } from '../ports/live.js';
+import type { Board } from './board.js';
+import { BoardStream } from './board-stream.js';
+import { EventRing } from './event-ring.js';
+
+const MAX_STREAMS = 64;
+const MAX_OF_TOKEN = 8;
+const TURN_MS = 250;
+/** In turns: the summary and the daemon's state are looked at once a second. */
+const SUMMARY_TURNS = 4;
+
+interface LiveUpdatesDeps {
+  readonly board: Board;
+  /** What `summary` says beside the summary of health. */
+  readonly load: () => { readonly in_flight: number; readonly mass_failure: boolean };
+  readonly revision: () => number | null;
+  readonly boot: string;
+  readonly clock: Clock;
+  readonly wall: WallClock;
+  readonly log: Logger;
+}
+
+export class LiveUpdates implements LiveSource {
+  /** What `hello` and `daemon` say of the daemon; set as it is put together. */
+  about: { readonly version: string; readonly state: () => object } = { version: '', state: () => ({}) };
+  readonly #deps: LiveUpdatesDeps;
+  readonly #events: EventRing;
+  /** With what ends its reading of the board. */
+  readonly #streams = new Map<BoardStream, () => void>();
+  #turns: Subscription | null = null;
+  #turn = 0;
+  #inTurn: Subscription | null = null;
+  #isStopped = false;
+
+  constructor(deps: LiveUpdatesDeps) {
+    this.#deps = deps;
+    this.#events = new EventRing(new Date(deps.wall()).toISOString());
+  }
+
+  /** Number of the last event; 0 without one. */
+  get lastEvent(): number {
+    return this.#events.last;
+  }
+
+  /** Streams that are open. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** An event was published. LIVE-UPDATES-2. */
+  readonly add = (event: RegistryEvent): void => {
+    this.#events.add(event);
+    for (const stream of [...this.#streams.keys()]) this.#guarded(stream, () => stream.sendEvents());
+  };
+
+  open(request: LiveRequest, sink: LiveSink): ReturnType<LiveSource['open']> {
+    const { board, boot, clock, wall, revision } = this.#deps;
+    if (this.#isStopped) return 'stopping';
+    if (this.#streams.size >= MAX_STREAMS) return 'too_many_streams';
+    if (request.principal !== null && this.#of(request.principal).length >= MAX_OF_TOKEN)
+      return 'too_many_streams_of_token';
+    const rowAt = (place: number) => board.at(place);
+    const stream = new BoardStream({ request, sink, boot, events: this.#events, rowAt }, clock.now());
+    this.#streams.set(stream, board.read(stream));
+    this.#turns ??= every(TURN_MS, clock).subscribe(() => this.#everyTurn());
+    const now = new Date(wall()).toISOString();
+    const { version, state } = this.about;
+    this.#guarded(stream, () => {
+      stream.begin({ boot, version, revision: revision(), now, role: request.role, seq: board.seq });
+      stream.show('summary', this.#summary);
+      stream.show('daemon', JSON.stringify(state()));
+      stream.sendEvents();
+    });
+    return () => this.#drop(stream);
+  }
+
+  endOf(principal: string): void {
+    for (const stream of this.#of(principal)) {
+      this.#guarded(stream, () => stream.bye('unauthenticated'));
+      this.#drop(stream);
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const stream of [...this.#streams.keys()]) {
+      this.#guarded(stream, () => stream.bye('stopping'));
+      this.#drop(stream);
+    }
+  }
+
+  #of(principal: string): BoardStream[] {
+    return [...this.#streams.keys()].filter((stream) => stream.principal === principal);
+  }
+
+  get #summary(): string {
+    return JSON.stringify({ ...this.#deps.board.summary, ...this.#deps.load() });
+  }
+
+  /** LIVE-UPDATES-3. */
+  #everyTurn(): void {
+    this.#turn++;
+    // The turn before is still under way.
+    if (this.#inTurn !== null && !this.#inTurn.closed) return;
+    const { clock, log } = this.#deps;
+    this.#inTurn = inSlices(this.#turnOfEach(), clock).subscribe({
+      error: (error: unknown) => logUnexpected(log, 'live updates', error),
+    });
+  }
+
+  *#turnOfEach(): Steps<void> {
+    const isSummaryDue = this.#turn % SUMMARY_TURNS === 0;
+    const summary = isSummaryDue ? this.#summary : null;
+    const state = isSummaryDue ? JSON.stringify(this.about.state()) : null;
+    for (const stream of [...this.#streams.keys()]) {
+      this.#guarded(stream, () => {
+        if (summary !== null) stream.show('summary', summary);
+        if (state !== null) stream.show('daemon', state);
+        stream.turn(this.#deps.clock.now());
+      });
+      if (stream.isEnded) this.#drop(stream);
+      yield;
+    }
+  }
+
+  /** LIVE-UPDATES-2. */
+  #guarded(stream: BoardStream, work: () => void): void {
+    try {
+      if (!stream.isEnded) work();
+    } catch (error) {
+      logUnexpected(this.#deps.log, 'a stream of live updates', error);
+      this.#drop(stream);
+    }
+  }
+
+  #drop(stream: BoardStream): void {
+    stream.drop();
+    this.#streams.get(stream)?.();
+    this.#streams.delete(stream);
+    if (this.#streams.size > 0) return;
+    this.#turns?.unsubscribe();
+    this.#turns = null;
+  }
+}
