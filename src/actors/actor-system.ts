@@ -250,10 +250,10 @@ export class ActorSystem {
   }
 
   #createRouter(candidates: CandidateDeps & ActorSystemSettings): Router {
-    const { clock, send } = this.#ports;
+    const { clock, wall, send } = this.#ports;
     const { isInvalid } = this.supervisor;
     const onTouched = (runtime: ExtensionRuntime) => this.#dirty.mark(runtime);
-    return new Router({ ...candidates, clock, send, isInvalid, onTouched, log: this.#logOf('router') });
+    return new Router({ ...candidates, clock, wall, send, isInvalid, onTouched, log: this.#logOf('router') });
   }
 
   /** To streams, and to the world: a stream that fails keeps no event from it. */

@@ -33,12 +33,26 @@ export function startAdminApi(
 ): Promise<HttpServer> {
   const { system, services, wire, desks, inspection, readiness, access } = sources;
   const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness() });
+  system.board.live.about = {
+    version: VERSION,
+    state: () => ({
+      ...readiness(),
+      revision: system.supervisor.revision,
+      owed: {
+        auto_changes: system.autoManager.pending,
+        verbs: system.operator.pending,
+        audit_facts: system.audit.pending,
+        replies: wire.replies.counts().pending,
+      },
+    }),
+  };
   return startHttp({
     host: config.http_host,
     port: config.http_port,
     access,
     version: VERSION,
     health: system.health,
+    board: system.board,
     explain: system.explain,
     executeVerb: system.operator.execute,
     ...desks,

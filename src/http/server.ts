@@ -5,8 +5,9 @@ import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { AccessDesk } from '../actors/ports/access.js';
 import type { ExecuteVerb, Explain, HealthSource, Readiness, RolloutDesk, RowDesk } from '../actors/ports/api.js';
-import type { Principal } from '../domain/access/principal.js';
+import type { BoardSource } from '../actors/ports/board.js';
 import type { ManagementDesk } from '../actors/ports/management.js';
+import type { Principal } from '../domain/access/principal.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { type Certificate, createApp } from './app/app.js';
@@ -15,9 +16,11 @@ import { siteOf } from './app/same-site.js';
 import { acceptWebSockets } from './app/websocket.js';
 import { HttpStartError } from './http-start-error.js';
 import { accessRoutes } from './routes/access-routes.js';
+import { boardRoutes } from './routes/board-routes.js';
 import { explainRoutes } from './routes/explain-routes.js';
 import { healthRoutes } from './routes/health-routes.js';
 import { INSPECT_PATH, type Inspection, inspectRoutes } from './routes/inspect-routes.js';
+import { liveRoutes } from './routes/live-routes.js';
 import { managementRoutes } from './routes/management-routes.js';
 import type { MetricsPage } from './routes/metrics-page.js';
 import { metricsRoute } from './routes/metrics-route.js';
@@ -35,6 +38,7 @@ export interface HttpOptions {
   /** Of the package. */
   readonly version: string;
   readonly health: HealthSource;
+  readonly board: BoardSource;
   readonly explain: Explain;
   readonly executeVerb: ExecuteVerb;
   readonly rollout: RolloutDesk;
@@ -84,6 +88,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   await documentRoutes(app, options.version);
   pageRoute(app);
   healthRoutes(app, options.health);
+  boardRoutes(app, options.board);
+  liveRoutes(app, options.board.live, access);
   explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);
   rolloutRoutes(app, options.rollout);
@@ -116,6 +122,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     url,
     renewCertificate: (renewed) => (app.server as unknown as SecureServer).setSecureContext(renewed),
     async close() {
+      // A stream is a request that does not end by itself: the server would wait for it.
+      options.board.live.stop();
       const closed = app.close();
       await within(CLOSE_GRACE_MS, Promise.all([underWay.none(), sockets.close()]), null);
       sockets.terminate();

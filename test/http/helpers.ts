@@ -15,6 +15,7 @@ import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/ser
 import { silentLogger } from '../../src/telemetry/log.js';
 import type { DaemonNumbers } from '../../src/telemetry/metrics.js';
 import { openAccess } from '../helpers/access.js';
+import { ActorWorld } from '../helpers/actor-world.js';
 
 export const targetHealth: TargetHealth = {
   success_rate: 0.95,
@@ -187,6 +188,7 @@ export async function listen(t: ExecutionContext, options: Partial<HttpOptions> 
     access: openAccess,
     version: '1.2.3',
     health: healthSource(extensionHealth('normalize_text')),
+    board: new ActorWorld().core.board,
     explain: () => null,
     executeVerb: async () => ({ kind: 'extension_not_found', message: 'none' }),
     rollout: {

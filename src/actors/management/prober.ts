@@ -17,9 +17,9 @@ import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, WallClock } from '../ports/clock.js';
 import type { AttemptEnd, LimitAttempts, PrepareRoute, Reply, Route, SendCheck } from '../ports/transport.js';
-import { endAttempt } from '../target/attempt-end.js';
+import { endAttempt, failureOf } from '../target/attempt-end.js';
 import type { Endpoint } from '../target/endpoint.js';
 import { Attempt } from '../target/in-flight.js';
 import type { Target } from '../target/target.js';
@@ -27,6 +27,7 @@ import type { Target } from '../target/target.js';
 interface ProberDeps {
   readonly clock: Clock;
   /** 0..1 */
+  readonly wall: WallClock;
   readonly random: () => number;
   readonly prepareRoute: PrepareRoute;
   readonly sendCheck: SendCheck;
@@ -176,9 +177,10 @@ class TargetChecks {
 
   #round({ service, route, body, timeoutMs }: Plan, nowMs: number): void {
     const { pool, ownRoute } = service;
-    const send = (to: Route, endpoint: Endpoint | null) => this.#send(to, endpoint, body, timeoutMs, nowMs);
+    const send = (to: Route, endpoint: Endpoint | null, instanceId: string | null) =>
+      this.#send(to, endpoint, instanceId, body, timeoutMs, nowMs);
     if (route !== null || pool === null) {
-      send(route ?? ownRoute, null);
+      send(route ?? ownRoute, null, null);
       return;
     }
     const { rotation } = this.#target;
@@ -191,7 +193,7 @@ class TargetChecks {
       if (member === null || endpoint.restUntilMs > nowMs) continue;
       const { isInRotation } = endpoint;
       if (!isInRotation && !rotation.isDue(endpoint, nowMs)) continue;
-      if (!send(member.value, endpoint)) return;
+      if (!send(member.value, endpoint, member.instance.id)) return;
       this.#turn = first + 1;
       // PROBER-5.
       if (isInRotation && this.#target.mode === 'halfOpen') return;
@@ -199,10 +201,18 @@ class TargetChecks {
   }
 
   /** False: the target gives no permit. */
-  #send(route: Route, endpoint: Endpoint | null, body: Uint8Array, timeoutMs: number, nowMs: number): boolean {
+  #send(
+    route: Route,
+    endpoint: Endpoint | null,
+    instanceId: string | null,
+    body: Uint8Array,
+    timeoutMs: number,
+    nowMs: number,
+  ): boolean {
     const permit = this.#target.tryAdmit(nowMs);
     if (permit < 0) return false;
     const attempt = new Attempt();
+    attempt.instanceId = instanceId;
     this.#target.begin(attempt, permit, endpoint, endpoint !== null && !endpoint.isInRotation, nowMs);
     this.#out++;
     let isOut = true;
@@ -227,10 +237,11 @@ class TargetChecks {
   }
 
   #ended(attempt: Attempt, route: Route, end: AttemptEnd, reply: Reply | null): void {
-    const { clock, absenceGraceMs, log } = this.#deps;
+    const { clock, wall, absenceGraceMs, log } = this.#deps;
     const nowMs = clock.now();
     this.#out--;
     const result = endAttempt(this.#target, attempt, end, reply, absenceGraceMs, nowMs);
+    if (result === 'failure') this.#target.stats.noteFailure(failureOf(attempt, end, reply, null, nowMs, wall()));
     this.#runtime.stats.countCheck(result);
     if (log.isLevelEnabled('debug'))
       log.debug({

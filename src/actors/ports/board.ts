@@ -8,8 +8,8 @@ import type { LiveSource } from './live.js';
 export interface Overview {
   /** `<boot>-<seq>`: another one after each change. */
   readonly tag: string;
-  /** All rows as columns, JSON in parts. */
-  readonly parts: Generator<string>;
+  /** All rows as columns, JSON in parts; null: the tag is known. */
+  readonly parts: Generator<string> | null;
 }
 
 export type HistoryStep = 10 | 60;
@@ -87,8 +87,8 @@ export type ListAnswer =
 export type OfVersion<T> = T | 'extension_not_found' | 'version_not_found';
 
 export interface BoardSource {
-  /** Where it is now, without reading what is not read yet. */
-  overview(): Promise<Overview>;
+  /** `isKnown`: whether the client has what this tag stands for. */
+  overview(isKnown: (tag: string) => boolean): Promise<Overview>;
   sparklines(ks: readonly number[]): Sparklines;
   list(query: ListQuery): Promise<ListAnswer>;
   /** `version`: null for the default one. */

@@ -27,6 +27,8 @@ export interface LiveRequest {
   readonly role: string;
   /** Whose token it is; null: none was asked for. */
   readonly principal: string | null;
+  /** False once that token was revoked or has expired; asked once a second. */
+  readonly isValid: () => boolean;
 }
 
 /** Why a stream is ended by the daemon. */
@@ -38,8 +40,6 @@ export interface LiveSource {
     request: LiveRequest,
     sink: LiveSink,
   ): (() => void) | 'too_many_streams' | 'too_many_streams_of_token' | 'stopping';
-  /** Ends the streams of a token that is valid no more. */
-  endOf(principal: string): void;
   /** Ends every stream, and opens no other. */
   stop(): void;
 }

@@ -95,10 +95,12 @@ export class BoardDesk implements BoardSource {
     return this.board.summary;
   }
 
-  async overview(): Promise<Overview> {
+  async overview(isKnown: (tag: string) => boolean): Promise<Overview> {
     const { wall, revision } = this.#deps;
     await this.board.fresh();
     const { seq, size, stale } = this.board;
+    const tag = `${this.boot}-${seq}`;
+    if (isKnown(tag)) return { tag, parts: null };
     const head = {
       boot: this.boot,
       seq,
@@ -114,7 +116,7 @@ export class BoardDesk implements BoardSource {
         result.columns = yield* readingColumns(rows);
       })(),
     );
-    return { tag: `${this.boot}-${seq}`, parts: overviewParts(head, result.columns) };
+    return { tag, parts: overviewParts(head, result.columns) };
   }
 
   sparklines(ks: readonly number[]): Sparklines {

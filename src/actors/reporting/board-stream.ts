@@ -131,6 +131,11 @@ export class BoardStream implements BoardReader {
     this.#deps.sink.ping();
   }
 
+  /** Its token may have been revoked. */
+  endUnlessValid(): void {
+    if (!this.#deps.request.isValid()) this.bye('unauthenticated');
+  }
+
   bye(reason: ByeReason): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

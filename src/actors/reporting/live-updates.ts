@@ -70,7 +70,7 @@ export class LiveUpdates implements LiveSource {
     const { board, boot, clock, wall, revision } = this.#deps;
     if (this.#isStopped) return 'stopping';
     if (this.#streams.size >= MAX_STREAMS) return 'too_many_streams';
-    if (request.principal !== null && this.#of(request.principal).length >= MAX_OF_TOKEN)
+    if (request.principal !== null && this.#countOf(request.principal) >= MAX_OF_TOKEN)
       return 'too_many_streams_of_token';
     const rowAt = (place: number) => board.at(place);
     const stream = new BoardStream({ request, sink, boot, events: this.#events, rowAt }, clock.now());
@@ -87,13 +87,6 @@ export class LiveUpdates implements LiveSource {
     return () => this.#drop(stream);
   }
 
-  endOf(principal: string): void {
-    for (const stream of this.#of(principal)) {
-      this.#guarded(stream, () => stream.bye('unauthenticated'));
-      this.#drop(stream);
-    }
-  }
-
   stop(): void {
     this.#isStopped = true;
     for (const stream of [...this.#streams.keys()]) {
@@ -102,8 +95,8 @@ export class LiveUpdates implements LiveSource {
     }
   }
 
-  #of(principal: string): BoardStream[] {
-    return [...this.#streams.keys()].filter((stream) => stream.principal === principal);
+  #countOf(principal: string): number {
+    return [...this.#streams.keys()].filter((stream) => stream.principal === principal).length;
   }
 
   get #summary(): string {
@@ -129,6 +122,7 @@ export class LiveUpdates implements LiveSource {
       this.#guarded(stream, () => {
         if (summary !== null) stream.show('summary', summary);
         if (state !== null) stream.show('daemon', state);
+        if (isSummaryDue) stream.endUnlessValid();
         stream.turn(this.#deps.clock.now());
       });
       if (stream.isEnded) this.#drop(stream);

@@ -15,9 +15,9 @@ import { longestMs, retryDelayMs } from '../../domain/routing/retry-budget.js';
 import type { Choice, Why } from '../../domain/routing/routing-table.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, WallClock } from '../ports/clock.js';
 import type { AttemptEnd, AttemptListener, Invocation, Reply, Route, SendAttempt } from '../ports/transport.js';
-import { endAttempt } from '../target/attempt-end.js';
+import { endAttempt, failureOf } from '../target/attempt-end.js';
 import { Attempt } from '../target/in-flight.js';
 import type { Target } from '../target/target.js';
 import { type CandidateDeps, type Candidates, isDeprioritised, otherCandidates } from './candidates.js';
@@ -36,6 +36,7 @@ export interface Decided {
 
 export interface CallDeps {
   readonly clock: Clock;
+  readonly wall: WallClock;
   readonly candidates: CandidateDeps;
   readonly send: SendAttempt;
   readonly absenceGraceMs: number;
@@ -142,6 +143,10 @@ export class Call implements AttemptListener {
     this.#isInFlight = false;
     const outcome = endAttempt(this.#service.target, this.#attempt, end, reply, this.#deps.absenceGraceMs, nowMs);
     const code = reply === null ? 0 : reply.serviceErrorCode;
+    if (outcome === 'failure')
+      this.#service.target.stats.noteFailure(
+        failureOf(this.#attempt, end, reply, this.#attempts, nowMs, this.#deps.wall()),
+      );
     if (this.#why !== null && (end === 'reply' || end === 'timeout')) this.#countReceived(this.#why);
     if (this.#isAnswered) return this.#finish();
     if (reply !== null && code < 500) return this.#succeed(reply, nowMs);
@@ -202,6 +207,7 @@ export class Call implements AttemptListener {
     }
     this.#route = chosen.member?.value ?? ownRoute;
     const endpoint = chosen.member?.seat ?? null;
+    this.#attempt.instanceId = chosen.member?.instance.id ?? null;
     if (why !== null) this.#taken(why);
     target.begin(this.#attempt, permit, endpoint, chosen.isTrial, nowMs);
     this.#attempts++;

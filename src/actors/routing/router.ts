@@ -6,7 +6,7 @@ import type { InvocationError } from '../../domain/registry/errors.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, WallClock } from '../ports/clock.js';
 import type { HandleInvocation, Invocation, SendAttempt } from '../ports/transport.js';
 import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
@@ -14,6 +14,7 @@ import { overloaded, unavailable } from './refusals.js';
 
 interface RouterOptions extends CandidateDeps {
   readonly clock: Clock;
+  readonly wall: WallClock;
   readonly send: SendAttempt;
   /** Extensions whose row is invalid and never was valid here. */
   readonly isInvalid: (extensionId: string) => boolean;
@@ -37,6 +38,7 @@ export class Router {
     const isDebug = options.log.isLevelEnabled('debug');
     this.#callDeps = {
       clock: options.clock,
+      wall: options.wall,
       candidates: options,
       send: options.send,
       absenceGraceMs: options.absenceGraceMs,

@@ -1,5 +1,6 @@
 // What the end of an attempt means for the target it was sent to, no matter what sent it: a call or an active check.
 import { classify, type Outcome } from '../../domain/breaker/outcome.js';
+import type { Failure } from '../../domain/health/recent-failures.js';
 import type { AttemptEnd, Reply } from '../ports/transport.js';
 import type { Attempt } from './in-flight.js';
 import type { Target } from './target.js';
@@ -25,4 +26,24 @@ export function endAttempt(
     if (reply?.retryAfterMs) endpoint.restUntilMs = nowMs + reply.retryAfterMs;
   }
   return outcome;
+}
+
+/** What is kept of an attempt whose outcome is a failure. `number`: of its call, from 1; null: an active check. */
+export function failureOf(
+  { instanceId, startedMs }: Attempt,
+  end: AttemptEnd,
+  reply: Reply | null,
+  number: number | null,
+  nowMs: number,
+  atMs: number,
+): Failure {
+  return {
+    atMs,
+    kind: end === 'reply' ? 'error' : end === 'timeout' ? 'timeout' : 'no_responders',
+    code: reply?.serviceErrorCode ?? null,
+    message: reply?.serviceError ?? null,
+    instanceId,
+    attempt: number,
+    durationMs: nowMs - startedMs,
+  };
 }

@@ -11,6 +11,8 @@ export class Attempt {
   startedMs = 0;
   /** The endpoint that it was sent to; null if the version has no instance rows. */
   endpoint: Endpoint | null = null;
+  /** The instance that it was sent for, one of those that share the endpoint; null likewise. */
+  instanceId: string | null = null;
   /** The endpoint's term at that time: one of an earlier term is none of the target's business any more. */
   term = 0;
   /** It tries an endpoint that is out of rotation, and counts for that one alone. */

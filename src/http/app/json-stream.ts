@@ -14,7 +14,9 @@ const SMALL_CHARACTERS = 16_384;
 
 /** JSON-STREAM-1, JSON-STREAM-2. */
 export function sendJson(request: FastifyRequest, reply: FastifyReply, parts: Generator<string>): FastifyReply {
-  reply.type('application/json; charset=utf-8').header('vary', 'accept-encoding');
+  const vary = reply.getHeader('vary');
+  reply.type('application/json; charset=utf-8');
+  reply.header('vary', vary === undefined ? 'accept-encoding' : `${vary}, accept-encoding`);
   const first = parts.next();
   const second = parts.next();
   // It fits into one part: a stream would only cost time.

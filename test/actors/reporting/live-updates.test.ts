@@ -51,6 +51,7 @@ const requestOf = (more: Partial<LiveRequest> = {}): LiveRequest => ({
   lastEventId: null,
   role: 'viewer',
   principal: null,
+  isValid: () => true,
   ...more,
 });
 
@@ -229,9 +230,13 @@ test('LIVE-UPDATES-1: 64 streams, 8 of a token; one that is closed makes room', 
 test('a revoked token ends its streams, a stop ends all, and opens none', async (t) => {
   const world = running(['a']);
   const { live } = world.core.board;
-  const ada = opened(world, { principal: 'ada' });
+  let isValid = true;
+  const ada = opened(world, { principal: 'ada', isValid: () => isValid });
   const bob = opened(world, { principal: 'bob' });
-  live.endOf('ada');
+  await world.pass(2000, 250);
+  t.false(ada.isEnded);
+  isValid = false;
+  await world.pass(1000, 250);
   t.deepEqual(ada.of('bye'), [{ reason: 'unauthenticated' }]);
   t.true(ada.isEnded);
   t.false(bob.isEnded);
