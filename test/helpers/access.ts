@@ -1,6 +1,8 @@
-// Access as it is on loopback without tokens.
-import type { AccessDesk } from '../../src/actors/ports/access.js';
+// Access as it is on loopback without tokens, and tokens without a database.
+import { randomUUID } from 'node:crypto';
+import type { AccessDesk, NewToken, TokenStore } from '../../src/actors/ports/access.js';
 import { OPEN_PRINCIPAL } from '../../src/domain/access/principal.js';
+import type { Token } from '../../src/domain/access/token.js';
 
 const none = async () => ({ kind: 'database_unavailable', message: 'none' }) as const;
 
@@ -19,3 +21,46 @@ export const openAccess: AccessDesk = {
     takeTicket: () => null,
   },
 };
+
+/** A table of tokens that can be away, and the file of a data directory. */
+export class MemoryTokens implements TokenStore {
+  tokens: Token[] | null = [];
+  file: readonly Token[] | null = null;
+  isAway = false;
+  uses: ReadonlyMap<string, number>[] = [];
+  revoked: object[] = [];
+
+  async read() {
+    this.#reach();
+    return this.tokens === null ? null : [...this.tokens];
+  }
+  async list() {
+    this.#reach();
+    return [];
+  }
+  async create({ name, role, kind, hash, createdBy, expiresAtMs }: NewToken) {
+    this.#reach();
+    if (kind === 'token' && this.tokens?.some((one) => one.kind === 'token' && one.name === name)) return null;
+    const id = randomUUID();
+    const actor = kind === 'token' ? `token:${name}` : createdBy;
+    this.tokens = [...(this.tokens ?? []), { id, name, role, kind, hash, actor, expiresAtMs }];
+    return { id, name, role, created_by: createdBy, created_at: '', expires_at: null, last_used_at: null };
+  }
+  async revoke(id: string, who: object) {
+    this.#reach();
+    const before = this.tokens?.length ?? 0;
+    this.tokens = (this.tokens ?? []).filter((token) => token.id !== id);
+    this.revoked.push(who);
+    return this.tokens.length < before;
+  }
+  async noteUses(uses: ReadonlyMap<string, number>) {
+    this.#reach();
+    this.uses.push(uses);
+  }
+  async prune() {
+    this.#reach();
+  }
+  #reach(): void {
+    if (this.isAway) throw new Error('the database is away');
+  }
+}

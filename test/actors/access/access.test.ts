@@ -1,62 +1,18 @@
 // Who may use the admin API, on a simulated clock: ACCESS-1 to ACCESS-4, SIGN-IN-1 and SIGN-IN-2, TOKEN-MEMORY-1 to -3, ONE-TIME-CODES-1, WRONG-TRIES-1 and -2.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import { Access } from '../../../src/actors/access/access.js';
 import { OneTimeCodes } from '../../../src/actors/access/one-time-codes.js';
 import { WrongTries } from '../../../src/actors/access/wrong-tries.js';
-import type { NewToken, TokenStore } from '../../../src/actors/ports/access.js';
 import type { Principal } from '../../../src/domain/access/principal.js';
-import type { Token } from '../../../src/domain/access/token.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
+import { MemoryTokens } from '../../helpers/access.js';
 import { SimulatedClock } from '../../helpers/simulated-clock.js';
 
 const LOCAL = 'extreg_local';
 const DAY_MS = 86_400_000;
 
-/** A table of tokens that can be away, and the file of a data directory. */
-class Store implements TokenStore {
-  tokens: Token[] | null = [];
-  file: readonly Token[] | null = null;
-  isAway = false;
-  uses: ReadonlyMap<string, number>[] = [];
-  revoked: object[] = [];
-
-  async read() {
-    this.#reach();
-    return this.tokens === null ? null : [...this.tokens];
-  }
-  async list() {
-    this.#reach();
-    return [];
-  }
-  async create({ name, role, kind, hash, createdBy, expiresAtMs }: NewToken) {
-    this.#reach();
-    if (kind === 'token' && this.tokens?.some((one) => one.kind === 'token' && one.name === name)) return null;
-    const id = randomUUID();
-    const actor = kind === 'token' ? `token:${name}` : createdBy;
-    this.tokens = [...(this.tokens ?? []), { id, name, role, kind, hash, actor, expiresAtMs }];
-    return { id, name, role, created_by: createdBy, created_at: '', expires_at: null, last_used_at: null };
-  }
-  async revoke(id: string, who: object) {
-    this.#reach();
-    const before = this.tokens?.length ?? 0;
-    this.tokens = (this.tokens ?? []).filter((token) => token.id !== id);
-    this.revoked.push(who);
-    return this.tokens.length < before;
-  }
-  async noteUses(uses: ReadonlyMap<string, number>) {
-    this.#reach();
-    this.uses.push(uses);
-  }
-  async prune() {
-    this.#reach();
-  }
-  #reach(): void {
-    if (this.isAway) throw new Error('the database is away');
-  }
-}
-
-async function world({ alwaysRequired = false, store = new Store() } = {}) {
+async function world({ alwaysRequired = false, store = new MemoryTokens() } = {}) {
   const clock = new SimulatedClock();
   const access = new Access({
     store,
@@ -106,7 +62,7 @@ test('ACCESS-1: open until the first token exists, and closed by it; the last on
 });
 
 test('ACCESS-1: what another daemon made or revoked is known within two seconds', async (t) => {
-  const store = new Store();
+  const store = new MemoryTokens();
   const one = await world({ store });
   const other = await world({ store });
   const { text, token } = await one.made();
@@ -137,7 +93,7 @@ test('ACCESS-1: beyond loopback a token is asked for even if there is none, and 
 });
 
 test('ACCESS-2: what is not known is not open: refused until the database answers, then as it says', async (t) => {
-  const store = new Store();
+  const store = new MemoryTokens();
   store.isAway = true;
   const { access, advance, kindOf } = await world({ store });
   t.is(kindOf(), 'database_unavailable');
@@ -170,7 +126,7 @@ test('ACCESS-2, TOKEN-MEMORY-2: the tokens of the last time count after ten seco
 });
 
 test('TOKEN-MEMORY-2: a database without the table has no tokens, unless some were known: it is being restored', async (t) => {
-  const store = new Store();
+  const store = new MemoryTokens();
   store.tokens = null;
   const { kindOf, made, advance } = await world({ store });
   t.is(kindOf(), 'admitted');
