@@ -9,6 +9,7 @@
 // Long: the one place where all of it is put together.
 import type { Subscription } from '#rxjs';
 import type { BreakerSettings } from '../domain/registry/policy.js';
+import { absenceText } from '../domain/registry/refused-row.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import type { SubjectRules } from '../domain/registry/subject-rules.js';
 import { guarded, unawaited } from '../telemetry/guard.js';
@@ -124,6 +125,7 @@ export class ActorSystem {
   readonly health: HealthSource = {
     list: (selection) => this.healthBoard.list(selection),
     one: (id) => this.view.parts(id),
+    absence: (id) => absenceText(id, this.supervisor.refusedRows(id)),
   };
   readonly #dirty = new DirtySet<ExtensionRuntime>();
   #ticks: Subscription | null = null;
@@ -186,7 +188,8 @@ export class ActorSystem {
     });
     const candidates = { ...settings, runtimes, fallbacksOf: this.supervisor.fallbacksOf, random: ports.random };
     this.router = this.#createRouter({ ...settings, ...candidates });
-    this.explain = createExplain({ ...candidates, router: this.router, clock });
+    const { refusedRows } = this.supervisor;
+    this.explain = createExplain({ ...candidates, router: this.router, clock, refusedRows });
   }
 
   #createSupervisor(settings: ActorSystemSettings, notices: Notices, events: BreakerEvents): Supervisor {
@@ -196,6 +199,7 @@ export class ActorSystem {
       feed$,
       rules,
       clock,
+      wall: this.#ports.wall,
       notices,
       log: this.#logOf('supervisor'),
       requestSnapshot,

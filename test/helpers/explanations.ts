@@ -41,6 +41,9 @@ export const explanation = (over: Partial<Explanation> = {}): Explanation => ({
   extension_id: 'a',
   context: {},
   unused: [],
+  warnings: [],
+  in_force: true,
+  refused_rows: [],
   chosen: { version: 'v1', by: 'default' },
   rollout: null,
   versions: [explainedVersion()],
@@ -55,6 +58,7 @@ export const refusedAnswer = {
   code: 'extension_unavailable',
   reason: 'circuit_open',
   message: 'a cannot be called: circuit_open',
+  retryable: true,
 } as const satisfies Explanation['answer'];
 
 /** Something in every field. */
@@ -62,6 +66,18 @@ export const FULL_EXPLANATION: Explanation = {
   extension_id: 'a',
   context: { tenant_id: 'größer', 'a\nb': '1', plan: 'x' },
   unused: ['a\nb'],
+  warnings: ['no rule uses "a\\nb"; did you mean "ab"?'],
+  in_force: false,
+  refused_rows: [
+    {
+      extension_id: 'a',
+      version: null,
+      instance_id: null,
+      revision: 7,
+      since: '2026-01-02T03:04:05.000Z',
+      problems: ['policy.retry must be an object, got 1'],
+    },
+  ],
   chosen: { version: 'v2', by: 'rollout' },
   rollout: { key: 'tenant_id', value: 'größer' },
   versions: [

@@ -116,6 +116,7 @@ export function healthSource(...extensions: readonly ExtensionRowHealth[]): Test
       summary: summarize(extensions),
     }),
     one: (id) => partsOf(whole(id)),
+    absence: (id) => `no extension '${id}'`,
     whole,
   };
 }

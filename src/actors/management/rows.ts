@@ -8,7 +8,7 @@
 //     that is read and written back decides nothing.
 import type { JsonMap } from '../../domain/exact-json.js';
 import type { Extension } from '../../domain/registry/extension.js';
-import type { RowProblem } from '../../domain/registry/registry-validation.js';
+import type { Refusal } from '../../domain/registry/refused-row.js';
 import type { SubjectRules } from '../../domain/registry/subject-rules.js';
 import { compareVersions } from '../../domain/registry/version-choice.js';
 import { byName } from '../../domain/registry-file/registry-file.js';
@@ -36,7 +36,7 @@ interface RowsDeps {
   readonly inForce: InForce;
   readonly registry: {
     readonly runtimes: ReadonlyMap<string, { readonly extension: Extension }>;
-    readonly refusedRows: (extensionId: string) => Iterable<RowProblem>;
+    readonly refusedRows: (extensionId: string) => Iterable<Refusal>;
   };
   readonly rules: SubjectRules;
   readonly clock: Clock;
@@ -184,15 +184,13 @@ export class Rows implements RowDesk {
   /** ROWS-3. */
   #shown(row: StoredRow, { rows, own }: StoredRows): JsonMap {
     const { kind, extensionId, name, fields, revision } = row;
-    const problems = [...this.deps.registry.refusedRows(extensionId)]
-      .filter(
-        (one) =>
-          (one.version ?? '') === (kind === 'version' ? name : '') &&
-          (one.instanceId ?? '') === (kind === 'instance' ? name : ''),
-      )
-      .flatMap((one) => one.problems);
-    const in_force = problems.length === 0 && this.#revisionInForce(row) === revision;
-    const state = { revision, in_force, refused: problems.length === 0 ? null : problems };
+    const refusals = [...this.deps.registry.refusedRows(extensionId)].filter(
+      (one) =>
+        (one.version ?? '') === (kind === 'version' ? name : '') &&
+        (one.instanceId ?? '') === (kind === 'instance' ? name : ''),
+    );
+    const in_force = refusals.length === 0 && this.#revisionInForce(row) === revision;
+    const state = { revision, in_force, refused: refusedAs(refusals) };
     const count = (of: StoredRow['kind']) => rows.filter((one) => one.kind === of).length;
     if (kind === 'extension')
       return {
@@ -231,6 +229,12 @@ export class Rows implements RowDesk {
       return { kind: 'database_unavailable', message: `rows are in the database: ${(error as Error).message}` };
     }
   }
+}
+
+/** Of one row, several parts of which may be refused. */
+function refusedAs(refusals: readonly Refusal[]): { readonly since: string; readonly problems: string[] } | null {
+  const [since] = refusals.map((one) => one.since).toSorted();
+  return since === undefined ? null : { since, problems: refusals.flatMap(({ problems }) => problems) };
 }
 
 const rowIn = ({ rows }: StoredRows, named: Named): StoredRow | undefined =>

@@ -9,9 +9,9 @@
 // SUPERVISOR-5. However much an update brings, nothing holds the event loop for longer than a slice.
 // SUPERVISOR-6. If the registry's history is another one, that is reported, and every runtime is compared with its rows anew.
 import { catchError, concatMap, EMPTY, type Observable, Subject, type Subscription, takeUntil } from '#rxjs';
+import type { Refusal } from '../../domain/registry/refused-row.js';
 import { diffingRegistry, type RegisteredExtension, type RegistryPlan } from '../../domain/registry/registry-diff.js';
 import type { RegistryEntry, RegistryUpdate } from '../../domain/registry/registry-rows.js';
-import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import type { SubjectRules } from '../../domain/registry/subject-rules.js';
 import type { Steps } from '../../domain/steps.js';
 import { stackOf } from '../../telemetry/error-text.js';
@@ -21,7 +21,7 @@ import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
 import { after } from '../extension/actor-supervision.js';
 import { ExtensionRuntime, type RuntimeDeps } from '../extension/extension-runtime.js';
 import { inSlices } from '../extension/slices.js';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, WallClock } from '../ports/clock.js';
 import type { RegistryFeed } from '../ports/storage.js';
 import { FallbackTable } from './fallback-table.js';
 import { RefusedRows } from './refused-rows.js';
@@ -30,6 +30,7 @@ interface SupervisorDeps {
   readonly feed$: RegistryFeed;
   readonly rules: SubjectRules;
   readonly clock: Clock;
+  readonly wall: WallClock;
   readonly runtimeDeps: Omit<RuntimeDeps, 'onChangeFailed'>;
   readonly notices: Notices;
   readonly log: Logger;
@@ -72,7 +73,7 @@ export class Supervisor {
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
-    this.#refused = new RefusedRows(deps.notices, deps.onRefusedChanged);
+    this.#refused = new RefusedRows(deps.notices, deps.wall, deps.onRefusedChanged);
     this.#fallbacks = new FallbackTable((problem) => this.#refused.report(problem, 'fallback'));
     this.#runtimeDeps = { ...deps.runtimeDeps, onChangeFailed: (runtime, error) => this.#failed(runtime.id, error) };
   }
@@ -86,7 +87,7 @@ export class Supervisor {
   readonly fallbacksOf = (id: string): readonly string[] => this.#fallbacks.of(id);
 
   /** Rows that are refused now, of one extension or of all; one that is refused as a whole has no runtime. */
-  readonly refusedRows = (extensionId?: string): Iterable<RowProblem> => this.#refused.list(extensionId);
+  readonly refusedRows = (extensionId?: string): Iterable<Refusal> => this.#refused.list(extensionId);
 
   readonly isInvalid = (id: string): boolean => this.#registered.has(id) && !this.runtimes.has(id);
 
@@ -207,7 +208,7 @@ export class Supervisor {
         this.#deps.onRuntimeChanged(known);
       }
       this.#unsettled.delete(id);
-      this.#refused.renew(id, 'applied');
+      this.#refused.solved(id, 'applied');
     } catch (error) {
       this.#failed(id, error);
     }

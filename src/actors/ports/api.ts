@@ -41,6 +41,8 @@ export interface HealthSource {
   list(selection: HealthSelection): Promise<HealthList>;
   /** The JSON of an ExtensionHealth in parts, each made when it is asked for; null: no such extension. */
   one(extensionId: string): Generator<string> | null;
+  /** A sentence: why one() has nothing of it. */
+  absence(extensionId: string): string;
 }
 
 /** One extension's numbers for the metrics page; counters only grow while the process lives. */

@@ -10,7 +10,7 @@ import type {
 } from '../../domain/health/health-schema.js';
 import { objectParts } from '../../domain/json-parts.js';
 import type { Instance } from '../../domain/registry/extension.js';
-import type { RowProblem } from '../../domain/registry/registry-validation.js';
+import { type Refusal, refusedRow } from '../../domain/registry/refused-row.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
 import { WHYS } from '../../domain/routing/routing-table.js';
@@ -33,7 +33,7 @@ export class HealthView implements MetricsSource {
       readonly clock: Clock;
       readonly wall: WallClock;
       readonly autoDisabledTotal: () => number;
-      readonly refusedRows: (extensionId?: string) => Iterable<RowProblem>;
+      readonly refusedRows: (extensionId?: string) => Iterable<Refusal>;
       /** Under it an instance is degraded. */
       readonly minSuccessRate: number;
     },
@@ -233,14 +233,6 @@ export class HealthView implements MetricsSource {
     };
   }
 }
-
-const refusedRow = ({ extensionId, version, instanceId, revision, problems }: RowProblem): RefusedRow => ({
-  extension_id: extensionId,
-  version: version ?? null,
-  instance_id: instanceId ?? null,
-  revision,
-  problems,
-});
 
 /** Of a version, before this process and since; also of one that is disabled. */
 function lifetimeCounts({ stats, stored }: ExtensionRuntime, version: string) {

@@ -3,9 +3,12 @@
 // EXPLAIN-1. Nothing is taken, counted or moved by asking: no permit, no turn, no trial.
 // EXPLAIN-2. If a choice is random, one draw is shown; the shares show what the others would be.
 
-import type { InvocationError } from '../../domain/registry/errors.js';
+import { MAX_REFUSED_ROWS } from '../../domain/health/health-report.js';
+import { ERROR_TABLE, type InvocationError } from '../../domain/registry/errors.js';
 import type { Instance } from '../../domain/registry/extension.js';
+import { type Refusal, refusedRow } from '../../domain/registry/refused-row.js';
 import { compareVersions } from '../../domain/registry/version-choice.js';
+import { keyWarnings, ruleKeysOf } from '../../domain/routing/context-keys.js';
 import type {
   ExplainedCandidate,
   ExplainedInstance,
@@ -14,7 +17,7 @@ import type {
 } from '../../domain/routing/explanation-schema.js';
 import type { Draw } from '../../domain/routing/pool-member.js';
 import { type Context, unmetCondition } from '../../domain/routing/routing-rules.js';
-import type { Choice, RoutingTable } from '../../domain/routing/routing-table.js';
+import type { Choice } from '../../domain/routing/routing-table.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Explain } from '../ports/api.js';
@@ -30,6 +33,8 @@ interface ExplainDeps extends CandidateDeps {
   readonly clock: Clock;
   /** The daemon's own environment, over everything that a caller says; null if none is configured. */
   readonly environment: string | null;
+  /** Rows of the extension that are refused now. */
+  readonly refusedRows: (extensionId: string) => Iterable<Refusal>;
 }
 
 export function createExplain(deps: ExplainDeps): Explain {
@@ -39,12 +44,12 @@ export function createExplain(deps: ExplainDeps): Explain {
     const runtime = deps.runtimes.get(extensionId);
     if (!('code' in decision)) {
       const asked = askCandidates(decision, context, deps);
-      return { ...aboutVersions(extensionId, runtime, decision.choice, context), ...asked };
+      return { ...about(extensionId, runtime, decision.choice, context, deps), ...asked };
     }
     if (decision.code === 'extension_not_found') return null;
     const choice = runtime?.table.choose(context, deps.random) ?? null;
-    const about = aboutVersions(extensionId, runtime, choice, context);
-    return { ...about, candidates: [], skipped: [], answer: refusedBy(decision) };
+    const facts = about(extensionId, runtime, choice, context, deps);
+    return { ...facts, candidates: [], skipped: [], answer: refusedBy(decision) };
   };
 }
 
@@ -69,11 +74,12 @@ function contextOf(given: Readonly<Record<string, string>>, environment: string 
   };
 }
 
-function aboutVersions(
+function about(
   extensionId: string,
   runtime: ExtensionRuntime | undefined,
   choice: Choice | null,
   context: ExplainContext,
+  deps: ExplainDeps,
 ) {
   const table = runtime?.table;
   const hasRollout = table !== undefined && table.shares.length > 0;
@@ -86,7 +92,38 @@ function aboutVersions(
     chosen: choice,
     rollout: hasRollout ? { key: key?.name ?? null, value: key?.value ?? null } : null,
     // Last, since what the versions asked for counts.
-    unused: context.unused(),
+    ...aboutKeys(runtime, hasRollout, context, deps.environment),
+    ...aboutRows(extensionId, deps),
+  };
+}
+
+/** A rule that was not read as far as one of its keys uses that key nevertheless. */
+function aboutKeys(
+  runtime: ExtensionRuntime | undefined,
+  hasRollout: boolean,
+  context: ExplainContext,
+  environment: string | null,
+): Pick<Explanation, 'unused' | 'warnings'> {
+  const unread = context.unused();
+  if (runtime === undefined) return { unused: unread, warnings: [] };
+  const rules = ruleKeysOf(runtime.extension);
+  const unused = unread.filter((key) => !rules.enabled.has(key));
+  // The environment of the configuration is none that the caller has written.
+  const given = environment === null ? unused : unused.filter((key) => key !== 'environment');
+  const { balancer } = runtime.extension.policy;
+  const others = [
+    ...(hasRollout ? runtime.table.rolloutKeys : []),
+    ...(balancer === 'consistent_hash' ? ['routing_key'] : []),
+  ];
+  return { unused, warnings: keyWarnings(given, rules, others, context.values) };
+}
+
+function aboutRows(extensionId: string, deps: ExplainDeps): Pick<Explanation, 'in_force' | 'refused_rows'> {
+  const refused = [...deps.refusedRows(extensionId)];
+  const isOwn = ({ version, instanceId }: Refusal): boolean => version === undefined && instanceId === undefined;
+  return {
+    in_force: !refused.some(isOwn),
+    refused_rows: refused.slice(0, MAX_REFUSED_ROWS).map(refusedRow),
   };
 }
 
@@ -99,28 +136,25 @@ function explainVersions(
     ...extension.versions.map(({ version }) => version),
     ...(table.default ? [table.default.version] : []),
   ]);
+  const ruledVersions = new Map(table.ruled.map((ruled) => [ruled.choice.version, ruled]));
+  const shares = new Map(table.shares.map((share) => [share.choice.version, share]));
+  const standIns = new Set(table.standIns);
+  const otherVerdict = (version: string, hasRules: boolean, isExcluded: boolean): ExplainedVersion['verdict'] => {
+    if (hasRules) return isExcluded ? 'excluded' : 'outranked';
+    if (version === table.default?.version) return 'default';
+    if (standIns.has(version)) return 'stand_in';
+    return shares.has(version) ? 'rollout' : 'disabled';
+  };
   return [...names].toSorted(compareVersions).map((version) => {
-    const rules = table.ruled.find((ruled) => ruled.choice.version === version);
+    const rules = ruledVersions.get(version);
     const unmet = rules === undefined ? null : unmetCondition(rules.conditions, context);
     return {
       version,
-      verdict: version === choice?.version ? 'chosen' : verdictOf(version, table, rules !== undefined, unmet !== null),
-      percent: table.shares.find((share) => share.choice.version === version)?.percent ?? null,
+      verdict: version === choice?.version ? 'chosen' : otherVerdict(version, rules !== undefined, unmet !== null),
+      percent: shares.get(version)?.percent ?? null,
       unmet: unmet && { key: unmet.key, wanted: [...unmet.anyOf], got: context.get(unmet.key) ?? null },
     };
   });
-}
-
-function verdictOf(
-  version: string,
-  table: RoutingTable,
-  hasRules: boolean,
-  isExcluded: boolean,
-): ExplainedVersion['verdict'] {
-  if (hasRules) return isExcluded ? 'excluded' : 'outranked';
-  if (version === table.default?.version) return 'default';
-  if (table.standIns.includes(version)) return 'stand_in';
-  return table.shares.some(({ choice }) => choice.version === version) ? 'rollout' : 'disabled';
 }
 
 function askCandidates({ runtime, choice }: Decided, context: Context, deps: ExplainDeps) {
@@ -224,4 +258,5 @@ const refusedBy = (error: InvocationError): Explanation['answer'] => ({
   code: error.code,
   reason: reasonOf(error),
   message: error.message,
+  retryable: (error.retryable ?? ERROR_TABLE[error.code].retryable) === 'yes',
 });

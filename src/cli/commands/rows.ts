@@ -187,10 +187,23 @@ async function confirm(io: CommandIo, id: string, row: JsonMap, options: RowOpti
 const rowText = (row: JsonMap): string =>
   textTable(
     ['FIELD', 'VALUE'],
-    Object.entries(row).map(([name, value]) => [name, fieldText(value)]),
+    Object.entries(row).map(([name, value]) => [name, name === 'refused' ? whyRefused(value) : fieldText(value)]),
   );
 
+/** `{since, problems}` in one line; as other fields if it is none. */
+function whyRefused(refused: Json | undefined): string {
+  if (!isJsonMap(refused) || !Array.isArray(refused.problems)) return fieldText(refused);
+  return `since ${fieldText(refused.since)}: ${refused.problems.map((problem) => fieldText(problem)).join('; ')}`;
+}
+
 function listText(kind: 'versions' | 'instances', items: readonly JsonMap[]): string {
+  const problems = items.flatMap(({ version, id, refused }) =>
+    isJsonMap(refused) ? [`${fieldText(kind === 'versions' ? version : id)} is refused ${whyRefused(refused)}\n`] : [],
+  );
+  return `${tableOf(kind, items)}${problems.join('')}`;
+}
+
+function tableOf(kind: 'versions' | 'instances', items: readonly JsonMap[]): string {
   const cell = (value: Json | undefined): string => (value === null ? '-' : fieldText(value));
   return kind === 'versions'
     ? textTable(

@@ -10,14 +10,16 @@ import type {
   Explanation,
 } from '../../domain/routing/explanation-schema.js';
 import { singleLine, textTable } from './output.js';
+import { refusedRowsText } from './refused-text.js';
 
 export function explanationText(explanation: Explanation): string {
-  const { extension_id, context, versions, candidates, unused } = explanation;
+  const { extension_id, context, versions, candidates, unused, warnings, refused_rows } = explanation;
   const pairs = Object.entries(context).map(([key, value]) => `${key}=${value}`);
   const facts = [
     `${extension_id}  ${pairs.length === 0 ? 'no context' : pairs.join('  ')}`,
     `chosen: ${chosenText(explanation)}`,
     ...(unused.length === 0 ? [] : [`nothing looks at: ${unused.join(', ')}`]),
+    ...warnings.map((warning) => `warning: ${warning}`),
   ];
   const instances = candidates.flatMap((candidate) =>
     candidate.instances.map((instance) => instanceCells(candidate, instance)),
@@ -33,6 +35,7 @@ export function explanationText(explanation: Explanation): string {
       [...candidates.map((candidate) => candidateCells(candidate, explanation)), ...skippedCells(explanation)],
     ),
     table(['INSTANCE', 'OF', 'SUBJECT', 'WEIGHT', 'SHARE', 'WHY'], instances),
+    refusedRowsText(refused_rows),
     lines([`answer: ${answerText(explanation)}`]),
   ];
   return parts.filter((part) => part !== '').join('\n');
@@ -174,9 +177,9 @@ function answerText({ answer }: Explanation): string {
     case 'taken':
       return `taken by ${targetName(answer)}, ${placeText(answer)}`;
     case 'refused': {
-      const { code, message, reason } = answer;
+      const { code, message, reason, retryable } = answer;
       const detail = reason === null || reason === code || message.includes(reason) ? '' : ` (${reason})`;
-      return `refused, ${code}: ${message}${detail}`;
+      return `refused, ${code}: ${message}${detail}; ${retryable ? 'retryable' : 'not retryable'}`;
     }
     default:
       return answer satisfies never;

@@ -3,11 +3,10 @@ import type {
   ExtensionHealth,
   ExtensionRowHealth,
   HealthReport,
-  RefusedRow,
   TargetHealth,
 } from '../../domain/health/health-schema.js';
 import { textTable } from './output.js';
-import { refusedText } from './refused-text.js';
+import { refusedRowsText } from './refused-text.js';
 
 type Enabled = Pick<ExtensionRowHealth, 'enabled' | 'override'> & { readonly auto_disabled?: boolean };
 
@@ -70,19 +69,6 @@ const settingsTable = (settings: NonNullable<ExtensionHealth['breaker_settings']
     ['BREAKER SETTING', 'VALUE', 'FROM'],
     Object.entries(settings).map(([name, { value, from }]) => [name, String(value), from]),
   );
-
-function refusedRowsText(rows: readonly RefusedRow[], total = rows.length): string {
-  const text = refusedText(
-    rows.map(({ extension_id, version, instance_id, revision, problems }) => ({
-      extensionId: extension_id,
-      ...(version === null ? {} : { version }),
-      ...(instance_id === null ? {} : { instanceId: instance_id }),
-      revision,
-      problems,
-    })),
-  );
-  return total > rows.length ? `${text}  and ${total - rows.length} more\n` : text;
-}
 
 /** Why it opened last, and on what. */
 function tripText({ trip_reason, trip_evidence }: TargetHealth): string {

@@ -3,6 +3,9 @@ import { type Static, Type } from '#typebox';
 import { listOf, objectOrNull, oneOf, orNull } from '../registry/answer-schema.js';
 import { type BreakerOverride, EXTENSION_TYPES, HEALTH_STATUSES } from '../registry/extension.js';
 import { BREAKER_SETTINGS, type SettingInForce } from '../registry/policy.js';
+import { refusedRowsSchema } from '../registry/refused-row.js';
+
+export type { RefusedRow } from '../registry/refused-row.js';
 
 const rate = (description: string) => orNull<number>('number', { unit: '0 to 1', description });
 const ms = (description: string) => orNull<number>('number', { unit: 'milliseconds', description });
@@ -78,20 +81,6 @@ const extensionFields = {
   health: targetHealth,
 };
 
-/** A row that is not in force as it is: what it said before stays in force, or nothing if it never was valid. */
-export type RefusedRow = Static<typeof refusedRow>;
-const refusedRow = Type.Object({
-  extension_id: text('Extension that the row belongs to.'),
-  version: textOrNull("Version that the row is of; null: another row, or the extension's own."),
-  instance_id: textOrNull("Instance that the row is of; null: another row, or the extension's own."),
-  revision: Type.Number({ unit: 'revision', description: 'Revision of the registry at which the row was refused.' }),
-  problems: listOf(Type.String(), { unit: '-', description: 'Sentences: what was expected and what was found.' }),
-});
-const refusedRows = listOf(refusedRow, {
-  unit: '-',
-  description: 'Rows that are not in force; absent if there are none.',
-});
-
 export type ExtensionRowHealth = Static<typeof extensionRow>;
 const extensionRow = Type.Object(extensionFields);
 
@@ -113,7 +102,7 @@ export type HealthReport = Static<typeof healthReportSchema>;
 export const healthReportSchema = Type.Object({
   extensions: listOf(extensionRow, { unit: '-', description: 'In the order of their ids.' }),
   summary,
-  refused_rows: Type.Optional(refusedRows),
+  refused_rows: Type.Optional(refusedRowsSchema),
   refused_rows_total: Type.Optional(
     count('How many rows are refused; the list holds the first 1000. Absent if there are none.'),
   ),
@@ -148,7 +137,7 @@ export type ExtensionHealth = Static<typeof extensionHealthSchema>;
 export const extensionHealthSchema = Type.Object({
   ...extensionFields,
   breaker_settings: Type.Optional(breakerSettings),
-  refused_rows: Type.Optional(refusedRows),
+  refused_rows: Type.Optional(refusedRowsSchema),
   versions: listOf(
     Type.Object({
       version: text('Name of the version.'),

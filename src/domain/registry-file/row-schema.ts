@@ -1,5 +1,6 @@
 // A row of the registry as the admin API shows it, and as it takes it: for the documentation of the API. What is checked is row-edit.ts.
 import { type TSchema, Type } from '#typebox';
+import { objectOrNull } from '../registry/answer-schema.js';
 import { MAX_VERSION_LENGTH, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 
 const ID = Type.String({ minLength: 1, maxLength: 255 });
@@ -16,11 +17,13 @@ const nullableText = Type.Unsafe<string | null>({ type: ['string', 'null'] });
 export const STATE = {
   revision: Type.Integer({ description: 'Of the row; its ETag.' }),
   in_force: Type.Boolean({ description: 'False: the daemon refuses the row, or has not read it yet.' }),
-  refused: Type.Unsafe<readonly string[] | null>({
-    type: ['array', 'null'],
-    items: { type: 'string' },
-    description: 'What is wrong with the row.',
-  }),
+  refused: objectOrNull(
+    {
+      since: Type.String({ format: 'date-time', description: 'When this daemon first refused it.' }),
+      problems: Type.Array(Type.String(), { description: 'What is wrong with the row.' }),
+    },
+    { description: 'Null: nothing is wrong with it.' },
+  ),
 };
 const OF_AN_EXTENSION = {
   auto_disabled: Type.Boolean(),

@@ -2,6 +2,7 @@
 import { type Static, Type } from '#typebox';
 import { listOf, objectOrNull, oneOf, orNull } from '../registry/answer-schema.js';
 import type { ErrorCode } from '../registry/errors.js';
+import { refusedRowSchema } from '../registry/refused-row.js';
 import { WHYS } from './routing-table.js';
 
 const text = () => Type.String();
@@ -64,15 +65,28 @@ type Answer =
       readonly instance_id: string | null;
       readonly subject: string;
     }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly reason: string | null; readonly message: string };
+  | {
+      readonly kind: 'refused';
+      readonly code: ErrorCode;
+      readonly reason: string | null;
+      readonly message: string;
+      /** As in the error that the call would get. */
+      readonly retryable: boolean;
+    };
 
 export type Explanation = Static<typeof explanationSchema>;
 export const explanationSchema = Type.Object({
   extension_id: text(),
   /** The context that was asked about, with what the daemon's configuration puts into it. Not by a pattern, which would drop keys with line breaks. */
   context: Type.Unsafe<Readonly<Record<string, string>>>({ type: 'object', additionalProperties: { type: 'string' } }),
-  /** Keys of it that nothing here looked at. */
+  /** Keys of it that nothing uses. */
   unused: listOf(text()),
+  /** Sentences: keys that no rule uses, and that resemble one that a rule does. */
+  warnings: listOf(text()),
+  /** False: the extension's row is refused, and its last valid form is in force, or none; `refused_rows` says why. */
+  in_force: Type.Boolean(),
+  /** Of the extension, its versions and its instances. */
+  refused_rows: listOf(refusedRowSchema),
   /** The version that such a call is routed to, also if it is refused before; null: there is none. */
   chosen: objectOrNull({ version: text(), by: oneOf(['rules', 'rollout', 'default']) }),
   /** Null without a rollout. `key` null: the context has none for it, and chance decides each call. */
@@ -92,6 +106,7 @@ export const explanationSchema = Type.Object({
       code: Type.Optional(text()),
       reason: Type.Optional(textOrNull()),
       message: Type.Optional(text()),
+      retryable: Type.Optional(Type.Boolean()),
     }),
   ),
 });

@@ -52,7 +52,7 @@ export function healthRoutes(app: App, health: HealthSource): void {
     async (request, reply) => {
       const id = extensionId(request.params);
       const one = health.one(id);
-      if (one === null) throw new HttpProblem('extension_not_found', `no extension '${id}'`);
+      if (one === null) throw new HttpProblem('extension_not_found', health.absence(id));
       return sendJson(request, reply, one);
     },
   );

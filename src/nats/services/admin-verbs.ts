@@ -42,15 +42,15 @@ function healthOf(health: HealthSource, { extension_id: id }: JsonMap): AdminAns
       .then(({ extensions: items, ...rest }) => ({ kind: 'list', name: 'extensions', items, rest }));
   if (!isId(id)) return invalid(idProblem(id));
   const parts = health.one(id);
-  return parts === null ? notFound(id) : { kind: 'parts', parts };
+  return parts === null ? notFound(id, health.absence(id)) : { kind: 'parts', parts };
 }
 
 const found = (value: object | null, id: string): AdminAnswer =>
   value === null ? notFound(id) : { kind: 'answer', value };
 
-const notFound = (id: string): AdminAnswer => ({
+const notFound = (id: string, message = `no extension '${id}'`): AdminAnswer => ({
   kind: 'refused',
-  error: { code: 'extension_not_found', message: `no extension '${id}'` },
+  error: { code: 'extension_not_found', message },
   extensionId: id,
 });
 

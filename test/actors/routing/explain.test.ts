@@ -230,3 +230,35 @@ test('EXPLAIN-1: whatever state the extensions are in, a call does what explain 
   }
   t.true(taken > runs(1000) && refused > runs(300), `${taken} taken, ${refused} refused`);
 });
+
+test('explain: a key that no rule uses and that resembles one is warned of, one that a rule uses is not called unused', (t) => {
+  const versions = {
+    v1: {},
+    v2: { routing_rules: { tenant_id: 't1', plan: 'gold' } },
+    v3: { routing_rules: { region: 'eu' }, enabled: false },
+  };
+  const world = worldOf({ a: { versions } }, 'prod');
+  const typed = explained(world, { Tenant_Id: 't1', plan: 'gold', Region: 'eu', environments: 'x' });
+  t.deepEqual(typed.warnings, ['no rule uses "Tenant_Id"; did you mean "tenant_id"?']);
+  // plan is not read here, since the tenant excludes the version before.
+  t.deepEqual(typed.unused, ['Tenant_Id', 'Region', 'environments', 'environment']);
+  t.deepEqual(explained(world, { tenant_id: 't1', plan: 'gold' }).warnings, []);
+});
+
+test('explain: the environment of the daemon is no key that a caller has mistyped, one of the context is', (t) => {
+  const versions = { v1: {}, v2: { routing_rules: { env: 'prod' } } };
+  t.deepEqual(explained(worldOf({ a: { versions } }, 'prod'), {}).warnings, []);
+  t.deepEqual(explained(worldOf({ a: { versions } }), { environment: 'prod' }).warnings, [
+    'no rule uses "environment"; did you mean "env"?',
+  ]);
+});
+
+test('explain: keys that decide a rollout or an instance are suggested where they do', (t) => {
+  const rollout = worldOf({ a: { versions: { v1: {}, v2: { rollout_percent: 30 } } } });
+  t.deepEqual(explained(rollout, { tenantid: 't1' }).warnings, ['no rule uses "tenantid"; did you mean "tenant_id"?']);
+  const hashed = worldOf({ a: { row: { policy: { balancer: 'consistent_hash' } } } });
+  t.deepEqual(explained(hashed, { 'routing-key': 'k' }).warnings, [
+    'no rule uses "routing-key"; did you mean "routing_key"?',
+  ]);
+  t.deepEqual(explained(worldOf({ a: {} }), { tenantid: 't1', 'routing-key': 'k' }).warnings, []);
+});

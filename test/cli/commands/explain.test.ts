@@ -50,7 +50,7 @@ test('MAIN-1: explain: a call that would be refused ends with 1, and is explaine
   const { code, stdout, stderr } = await explain('a');
   t.is(stderr, '');
   t.is(code, 1);
-  t.regex(stdout, /^answer: refused, extension_unavailable: a cannot be called: circuit_open$/m);
+  t.regex(stdout, /^answer: refused, extension_unavailable: a cannot be called: circuit_open; retryable$/m);
 });
 
 test('explain: --json prints what the API says, with the same exit codes', async (t) => {
@@ -97,5 +97,5 @@ test('explain: of a daemon, it follows the registry', async (t) => {
   const gold = await explain('--context', 'plan=gold');
   t.is(gold.code, 1);
   t.regex(gold.stdout, /^chosen: v2 by rules$/m);
-  t.regex(gold.stdout, /^answer: refused, extension_unavailable: a cannot be called: isolated$/m);
+  t.regex(gold.stdout, /^answer: refused, extension_unavailable: a cannot be called: isolated; not retryable$/m);
 });

@@ -63,6 +63,7 @@ test('health: until when a breaker is open, and which rows are refused', async (
       version: 'v2',
       instance_id: null,
       revision: 3,
+      since: '2025-01-27T11:00:00.000Z',
       problems: ['retry must be 0..100, got 101'],
     },
     {
@@ -70,6 +71,7 @@ test('health: until when a breaker is open, and which rows are refused', async (
       version: null,
       instance_id: null,
       revision: 4,
+      since: '2025-01-27T11:30:00.000Z',
       problems: ['type must be one of x', 'y'],
     },
   ];
@@ -77,6 +79,7 @@ test('health: until when a breaker is open, and which rows are refused', async (
   const source = healthSource(extensionHealth('normalize_text', open));
   const { url } = await listen(t, {
     health: {
+      ...source,
       list: async (selection) => ({ ...(await source.list(selection)), refused_rows, refused_rows_total: 7 }),
       one: (id) => partsOf({ ...(source.whole(id) as ExtensionHealth), refused_rows: refused_rows.slice(0, 1) }),
     },
@@ -89,9 +92,9 @@ test('health: until when a breaker is open, and which rows are refused', async (
       [
         '1 extension: 1 enabled, 0 healthy, 1 unhealthy',
         'the daemon refuses 2 rows, and keeps to the rest:',
-        '  extension guard, version v2: retry must be 0..100, got 101',
-        '  extension gone\\u001b[2J: type must be one of x',
-        '  extension gone\\u001b[2J: y',
+        '  extension guard, version v2 (since 2025-01-27T11:00:00.000Z): retry must be 0..100, got 101',
+        '  extension gone\\u001b[2J (since 2025-01-27T11:30:00.000Z): type must be one of x',
+        '  extension gone\\u001b[2J (since 2025-01-27T11:30:00.000Z): y',
         '  and 5 more\n',
       ].join('\n'),
     ),
@@ -101,7 +104,7 @@ test('health: until when a breaker is open, and which rows are refused', async (
   t.regex(one.stdout, /\nv1 +yes +yes +open until 2025-01-27T12:01:00\.000Z /);
   t.regex(
     one.stdout,
-    /\n\nthe daemon refuses 1 row, and keeps to the rest:\n {2}extension guard, version v2: retry must/,
+    /\n\nthe daemon refuses 1 row, and keeps to the rest:\n {2}extension guard, version v2 \(since .*Z\): retry must/,
   );
   const json = await run(['health', '--json'], options);
   t.like(JSON.parse(json.stdout), { refused_rows, refused_rows_total: 7 });

@@ -23,7 +23,7 @@ async function world(t: ExecutionContext, answer?: RowAnswer) {
           kind === 'version'
             ? [
                 row(
-                  '{"version":"v2","enabled":true,"subject":"x.a2","timeout_ms":7,"rollout_percent":null,"routing_rules":{},"revision":1,"in_force":false}',
+                  '{"version":"v2","enabled":true,"subject":"x.a2","timeout_ms":7,"rollout_percent":null,"routing_rules":{},"revision":1,"in_force":false,"refused":{"since":"2026-01-02T03:04:05.000Z","problems":["timeout_ms must be >= 1","retry must be <= 100"]}}',
                 ),
               ]
             : [],
@@ -51,7 +51,10 @@ test('show: the row, with its versions; --json prints it with every digit', asyn
   t.is(code, 0);
   t.regex(stdout, /^FIELD +VALUE\n/);
   t.regex(stdout, /\nconfig +\{"n":12345678901234567890\}\n/);
-  t.regex(stdout, /\n\nVERSION +ENABLED .*\nv2 +true +x\.a2 +7 +- +\{\} +1 +false\n$/);
+  t.regex(
+    stdout,
+    /\n\nVERSION +ENABLED .*\nv2 +true +x\.a2 +7 +- +\{\} +1 +false\nv2 is refused since 2026-01-02T03:04:05\.000Z: timeout_ms must be >= 1; retry must be <= 100\n$/,
+  );
   t.deepEqual(stringifyExactJson(row((await extreg('show', 'a', '--json')).stdout)), ROW);
 });
 
@@ -130,3 +133,21 @@ for (const [argv, message] of [
     t.is(code, 64);
     t.regex(stderr, message);
   });
+
+test('show: a row that is refused says since when, and why', async (t) => {
+  const refused = { since: '2026-01-02T03:04:05.000Z', problems: ['subject must have no wildcards, got "ext.*"'] };
+  const { url } = await listen(t, {
+    rows: {
+      read: async () => ({ kind: 'row', row: { ...row(ROW), in_force: false, refused }, revision: 3, created: false }),
+      list: async () => ({ kind: 'rows', rows: [] }),
+      edit: async () => ({ kind: 'deleted' }),
+    },
+  });
+  const options = { cwd: directory(t), env: { EXTENSION_REGISTRY_HTTP_PORT: new URL(url).port } };
+  const { stdout } = await run(['show', 'a'], options);
+  t.regex(
+    stdout,
+    /\nin_force +false\nrefused +since 2026-01-02T03:04:05\.000Z: subject must have no wildcards, got "ext\.\*"\n/,
+  );
+  t.like(JSON.parse((await run(['show', 'a', '--json'], options)).stdout), { in_force: false, refused });
+});

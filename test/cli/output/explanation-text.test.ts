@@ -39,6 +39,7 @@ test('explanation: all that there is to say', (t) => {
     `a  tenant_id=größer  a\\nb=1  plan=x
 chosen: v2 by rollout, for tenant_id=größer
 nothing looks at: a\\nb
+warning: no rule uses "a\\nb"; did you mean "ab"?
 
 VERSION  WHY
 v1       the default, takes the 66.67 % that the rollout leaves
@@ -55,6 +56,9 @@ INSTANCE  OF    SUBJECT  WEIGHT  SHARE  WHY
 i1        a@v2  ext.a    100     0 %    disabled
 i2        a@v1  ext.a    50      33 %   picked for this call
 i1        a@v1  ext.a    100     100 %  picked for this call
+
+the daemon refuses 1 row, and keeps to the rest:
+  extension a (since 2026-01-02T03:04:05.000Z): policy.retry must be an object, got 1
 
 answer: taken by a@v1, instance i2 on ext.a
 `,
@@ -218,22 +222,27 @@ instance('disabled', 'disabled');
 
 const answered = (answer: Explanation['answer'], expected: string) =>
   test(says, 'answer:', explanation({ answer }), expected);
-answered(refusedAnswer, 'refused, extension_unavailable: a cannot be called: circuit_open');
+answered(refusedAnswer, 'refused, extension_unavailable: a cannot be called: circuit_open; retryable');
 answered(
   { ...refusedAnswer, message: 'it cannot be called' },
-  'refused, extension_unavailable: it cannot be called (circuit_open)',
+  'refused, extension_unavailable: it cannot be called (circuit_open); retryable',
 );
 answered(
-  { kind: 'refused', code: 'overloaded', reason: 'overloaded', message: 'it is full' },
-  'refused, overloaded: it is full',
+  { kind: 'refused', code: 'overloaded', reason: 'overloaded', message: 'it is full', retryable: true },
+  'refused, overloaded: it is full; retryable',
 );
-answered({ ...refusedAnswer, reason: null, message: 'why' }, 'refused, extension_unavailable: why');
+answered({ ...refusedAnswer, reason: null, message: 'why' }, 'refused, extension_unavailable: why; retryable');
 
 test('explanation: where no version and nobody is asked, there are no empty tables', (t) => {
-  const answer = { ...refusedAnswer, reason: 'row_invalid', message: 'a cannot be called: row_invalid' };
+  const answer = {
+    ...refusedAnswer,
+    reason: 'row_invalid',
+    message: 'a cannot be called: row_invalid',
+    retryable: false,
+  };
   t.is(
     explanationText(explanation({ chosen: null, versions: [], candidates: [], answer })),
-    'a  no context\nchosen: no version\n\nanswer: refused, extension_unavailable: a cannot be called: row_invalid\n',
+    'a  no context\nchosen: no version\n\nanswer: refused, extension_unavailable: a cannot be called: row_invalid; not retryable\n',
   );
 });
 
@@ -262,4 +271,27 @@ test('EXPLANATION-TEXT-2: what somebody named cannot obey the terminal', (t) => 
   );
   t.is([...told.matchAll(/\\u001b\[2J/g)].length, 17);
   t.false(told.includes('\u001b'));
+});
+
+test('explanation: warnings and refused rows stand before the answer', (t) => {
+  const { refused_rows } = FULL_EXPLANATION;
+  const text = explanationText(
+    explanation({
+      context: { Plan: 'x' },
+      unused: ['Plan'],
+      warnings: ['no rule uses "Plan"; did you mean "plan"?'],
+      in_force: false,
+      refused_rows,
+    }),
+  );
+  const lines = text.split('\n');
+  const found = lines.indexOf('warning: no rule uses "Plan"; did you mean "plan"?');
+  t.is(lines[found - 1], 'nothing looks at: Plan');
+  t.deepEqual(lines.slice(-5), [
+    'the daemon refuses 1 row, and keeps to the rest:',
+    '  extension a (since 2026-01-02T03:04:05.000Z): policy.retry must be an object, got 1',
+    '',
+    'answer: taken by a@v1, any subscriber of ext.a',
+    '',
+  ]);
 });

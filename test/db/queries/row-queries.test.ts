@@ -11,7 +11,7 @@ import { readRowChange, readRows, writeRow } from '../../../src/db/queries/row-q
 import type { Extension } from '../../../src/domain/registry/extension.js';
 import { breakerSettingsInForce } from '../../../src/domain/registry/policy.js';
 import { policyInForce } from '../../../src/domain/registry/policy-in-force.js';
-import type { RowProblem } from '../../../src/domain/registry/registry-validation.js';
+import type { Refusal } from '../../../src/domain/registry/refused-row.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
 import { breakerSettings } from '../../helpers/breaker-settings.js';
 import { onBothEngines, type TestDatabase } from '../../helpers/postgres.js';
@@ -34,7 +34,7 @@ interface Answer {
 async function world(t: ExecutionContext, database: TestDatabase) {
   const db = database.open();
   const runtimes = new Map<string, { extension: Extension }>();
-  const refused: RowProblem[] = [];
+  const refused: Refusal[] = [];
   const registry = { revision: Number.MAX_SAFE_INTEGER, runtimes, refusedRows: () => refused };
   const between: (() => Promise<unknown>)[] = [];
   const rows = new Rows({
@@ -243,10 +243,13 @@ onMigrated(
     runtimes.set('a', { extension: { revision: 1, versions: [], instances: [] } as unknown as Extension });
     t.like((await ask('GET', '/a')).body, { in_force: true });
     await db.$client.unsafe(`update extensions set policy = '{"max_in_flight": 0}' where id = 'a'`);
-    refused.push({ extensionId: 'a', revision: 2, problems: ['policy.max_in_flight must be >= 1, got 0'] });
+    const problem = 'policy.max_in_flight must be >= 1, got 0';
+    const since = '2026-01-02T03:04:05.000Z';
+    refused.push({ extensionId: 'a', revision: 2, since: '2026-01-02T03:04:06.000Z', problems: ['another part'] });
+    refused.push({ extensionId: 'a', revision: 2, since, problems: [problem] });
     t.like((await ask('GET', '/a')).body, {
       in_force: false,
-      refused: ['policy.max_in_flight must be >= 1, got 0'],
+      refused: { since, problems: ['another part', problem] },
       revision: 2,
     });
     t.like((await ask('PATCH', `/a${WHY}`, '{"retry": 1}', any)).body, {
