@@ -66,7 +66,7 @@ test('serve: the daemon runs, every command reaches it from a process of its own
     [['rollout', 'shout'], /^VERSION +SHARE .*\nv1 +100 % /, 0],
     [['inspect', 'shout'], /^ws:.*\/inspect\?extension=shout\n$/, 0],
     [['isolate', 'shout', '--reason', 'a test'], /\nshout +all +yes +isolated /, 0],
-    [['explain', 'shout'], /\nanswer: refused, extension_unavailable: .*isolated\n$/, 1],
+    [['explain', 'shout'], /\nanswer: refused, extension_unavailable: .*isolated; not retryable\n$/, 1],
     [['release', 'shout', '--reason', 'a test'], /\nshout +all +yes +- /, 0],
     [['export', 'r.yaml'], /^$/, 0],
     [['import', 'r.yaml'], /^0 created, 0 changed, 1 unchanged\n$/, 0],
