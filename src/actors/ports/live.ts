@@ -1,8 +1,6 @@
 // Live updates of the board and of events, as an edge that sends them needs them. Types alone.
+import type { LiveTopic } from '../../domain/health/live-topics.js';
 import type { EventKind } from '../../domain/registry/events.js';
-
-export const LIVE_TOPICS = ['rows', 'summary', 'daemon', 'events'] as const;
-export type LiveTopic = (typeof LIVE_TOPICS)[number];
 
 /** Where one stream goes. */
 export interface LiveSink {

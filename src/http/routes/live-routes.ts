@@ -1,8 +1,9 @@
 // `GET /admin/events`: what changes, as it happens.
 import { Type } from '#typebox';
 import type { AccessDesk } from '../../actors/ports/access.js';
-import { LIVE_TOPICS, type LiveSource } from '../../actors/ports/live.js';
+import type { LiveSource } from '../../actors/ports/live.js';
 import type { Principal } from '../../domain/access/principal.js';
+import { LIVE_TOPICS } from '../../domain/health/live-topics.js';
 import { EVENT_KINDS } from '../../domain/registry/events.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import type { App } from '../app/app.js';

@@ -1,6 +1,7 @@
 // LIVE-UPDATES-1 to LIVE-UPDATES-3 of live-updates.ts and BOARD-STREAM-1 to BOARD-STREAM-3 of board-stream.ts, on a simulated clock.
 import test from 'ava';
-import { LIVE_TOPICS, type LiveRequest, type LiveSink, type LiveTopic } from '../../../src/actors/ports/live.js';
+import type { LiveRequest, LiveSink } from '../../../src/actors/ports/live.js';
+import { LIVE_TOPICS, type LiveTopic } from '../../../src/domain/health/live-topics.js';
 import { ActorWorld, START_WALL_MS } from '../../helpers/actor-world.js';
 import { changesOf, extensionRow, registryEntry, snapshotOf } from '../../helpers/registry-rows.js';
 
