@@ -29,6 +29,7 @@ import type {
   ApplyAutoChange,
   ApplyVerb,
   FlushHealth,
+  ReadMarks,
   RegistryFeed,
   WasFlushed,
   WriteAudit,
@@ -70,6 +71,7 @@ export interface ActorSystemPorts {
   readonly applyAutoChange: ApplyAutoChange;
   readonly applyVerb: ApplyVerb;
   readonly writeAudit: WriteAudit;
+  readonly readMarks: ReadMarks;
   /** The registry as it came, once it is in force. */
   readonly onApplied: (update: RegistryUpdate) => void;
   readonly clock: Clock;
@@ -237,7 +239,7 @@ export class ActorSystem {
   }
 
   #createBoard({ historyTargetsMax }: ActorSystemSettings): BoardDesk {
-    const { clock, wall, newId } = this.#ports;
+    const { clock, wall, newId, readMarks } = this.#ports;
     const { runtimes, refusedRows } = this.supervisor;
     return new BoardDesk({
       runtimes,
@@ -245,6 +247,7 @@ export class ActorSystem {
       dirty: this.#dirty,
       revision: () => this.supervisor.revision,
       load: () => ({ in_flight: this.router.inFlight, mass_failure: this.disableGuard.isOn }),
+      readMarks,
       boot: newId('boot'),
       historyTargetsMax,
       clock,

@@ -10,6 +10,7 @@ import type {
   ApplyVerb,
   FlushHealth,
   ReadFallbackRows,
+  ReadMarks,
   ReadRollout,
   ReadRowChange,
   ReadRows,
@@ -23,7 +24,7 @@ import type {
 import { type Config, databasePlaces } from '../config/config.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../db/client.js';
 import { errorText } from '../db/database-errors.js';
-import { writeAudit } from '../db/queries/audit-queries.js';
+import { readMarks, writeAudit } from '../db/queries/audit-queries.js';
 import { applyAutoChange } from '../db/queries/auto-queries.js';
 import { healthFlusher } from '../db/queries/health-flusher.js';
 import { writeInstanceStatus } from '../db/queries/instance-queries.js';
@@ -54,6 +55,7 @@ export interface RegistryDatabase {
   readonly setWeight: SetWeight;
   readonly readRollout: ReadRollout;
   readonly writeAudit: WriteAudit;
+  readonly readMarks: ReadMarks;
   /** For the admin API of rows. */
   readonly rows: {
     readonly read: ReadRows;
@@ -137,6 +139,7 @@ function writesOf(db: Database, writes: DatabaseWrites, writer: string, log: Log
     setWeight: ((command, remainingMs) => watch('weight', setWeight(db, command, remainingMs))) satisfies SetWeight,
     readRollout: ((extensionId, historyLimit) =>
       readRollout(db, extensionId, historyLimit).catch(inShort)) satisfies ReadRollout,
+    readMarks: ((...query) => readMarks(db, ...query).catch(inShort)) satisfies ReadMarks,
     writeAudit: ((facts) => watch('audit', writeAudit(db, facts, log))) satisfies WriteAudit,
     rows: {
       read: (extensionId) => readRows(db, extensionId).catch(inShort),

@@ -35,6 +35,7 @@ export function createSystem(
     applyAutoChange: database.applyAutoChange,
     applyVerb: database.applyVerb,
     writeAudit: database.writeAudit,
+    readMarks: database.readMarks,
     onApplied,
     clock,
     wall: Date.now,

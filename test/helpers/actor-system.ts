@@ -27,6 +27,7 @@ export function createActorSystem(
       applyVerb: () => Promise.reject(new Error('no database')),
       newId: () => '',
       writeAudit: async () => undefined,
+      readMarks: () => Promise.reject(new Error('no database')),
       onApplied: () => undefined,
       wall: Date.now,
       random: Math.random,

@@ -9,6 +9,7 @@ import type {
   FlushResult,
   HealthFlushRow,
   InstanceStatusRow,
+  ReadMarks,
   VerbCommand,
   WasFlushed,
   WriteInstanceStatus,
@@ -99,6 +100,7 @@ export class ActorWorld {
   onInstanceStatuses = async (
     _rows: readonly InstanceStatusRow[],
   ): Promise<Awaited<ReturnType<WriteInstanceStatus>> | undefined> => undefined;
+  readMarks: ReadMarks = () => Promise.reject(new Error('connect ECONNREFUSED'));
   flush = async (_rows: readonly HealthFlushRow[]): Promise<FlushResult> => ({ dropped: [], held: [] });
   /** What the database answers when it is asked whether a flush was written. */
   wasFlushed: WasFlushed = async () => null;
@@ -174,6 +176,7 @@ export class ActorWorld {
           online(async () => {
             this.audits.push(...facts);
           }),
+        readMarks: (...query) => this.readMarks(...query),
         onApplied: (update) => this.applied.push(update),
         clock: this.clock,
         wall: () => START_WALL_MS + this.wallAheadMs + this.clock.now(),

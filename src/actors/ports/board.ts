@@ -27,7 +27,7 @@ export interface HistoryNumbers {
   readonly p99: readonly (number | null)[];
 }
 
-interface HistoryMark {
+export interface HistoryMark {
   /** ISO 8601. */
   readonly at: string;
   readonly kind: string;

@@ -7,6 +7,7 @@ import type { BreakerOverride, HealthStatus, JsonObject } from '../../domain/reg
 import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';
 import type { Verb } from '../../domain/registry/verbs.js';
 import type { Named, RowChange, StoredRow } from '../../domain/registry-file/registry-file-diff.js';
+import type { HistoryMark } from './board.js';
 
 export type BreakerStateName = 'closed' | 'open' | 'half_open';
 
@@ -259,6 +260,9 @@ export interface AuditFact {
 
 /** Rejects while the database is away; nothing was written then, or the answer was lost, and they can be written again. */
 export type WriteAudit = (facts: readonly AuditFact[]) => Promise<void>;
+
+/** What the audit trail has of one extension from a time on (epoch ms), the newest `limit`, oldest first. Rejects while the database is away. */
+export type ReadMarks = (extensionId: string, sinceMs: number, limit: number) => Promise<readonly HistoryMark[]>;
 
 /** Cold; it never errors: it retries. The first update is a snapshot. */
 export type RegistryFeed = Observable<RegistryUpdate>;

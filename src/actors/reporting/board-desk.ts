@@ -4,12 +4,14 @@ import type { RegistryEvent } from '../../domain/registry/events.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
 import type { Steps } from '../../domain/steps.js';
+import { within } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { inSlices } from '../extension/slices.js';
 import type {
   BoardSource,
   HistoryAnswer,
+  HistoryMark,
   HistoryStep,
   ListAnswer,
   ListQuery,
@@ -18,6 +20,7 @@ import type {
   Sparklines,
 } from '../ports/board.js';
 import type { Clock, WallClock } from '../ports/clock.js';
+import type { ReadMarks } from '../ports/storage.js';
 import { Board } from './board.js';
 import { type ColumnTexts, overviewParts, readingColumns } from './board-overview.js';
 import type { DirtySet } from './dirty-set.js';
@@ -29,6 +32,10 @@ import { Slots } from './slots.js';
 /** A slice of an answer, beside which calls are routed; and the pause after it. */
 const SLICE_MS = 1;
 const PAUSE_MS = 2;
+/** How long a reader of a history waits for the audit trail. */
+const MARKS_MS = 1500;
+const MAX_MARKS = 500;
+const MARKS_IN_MEMORY = 64;
 
 interface BoardDeskDeps {
   readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
@@ -36,6 +43,7 @@ interface BoardDeskDeps {
   readonly refusedRows: (extensionId?: string) => Iterable<RowProblem>;
   readonly revision: () => number | null;
   readonly load: () => { readonly in_flight: number; readonly mass_failure: boolean };
+  readonly readMarks: ReadMarks;
   /** Names this process. */
   readonly boot: string;
   readonly historyTargetsMax: number;
@@ -144,7 +152,9 @@ export class BoardDesk implements BoardSource {
     const found = this.#find(extensionId, version);
     if (typeof found === 'string') return found;
     const numbers = this.#history.numbers(found.runtime, found.version, step, fromSeconds);
-    return { ...numbers, marks: [], begins: this.#history.begins };
+    const marks = await this.#marks(extensionId, numbers.start * 1000);
+    const isOfIt = (mark: HistoryMark): boolean => mark.version === null || mark.version === found.version;
+    return { ...numbers, marks: marks.filter(isOfIt), begins: this.#history.begins };
   }
 
   failures(extensionId: string, version: string | null): OfVersion<readonly Failure[]> {
@@ -169,6 +179,19 @@ export class BoardDesk implements BoardSource {
     return isKnown ? { runtime, version } : 'version_not_found';
   }
 
+  /** From the audit trail; while that cannot be read, the last events that are in memory. */
+  async #marks(extensionId: string, sinceMs: number): Promise<readonly HistoryMark[]> {
+    const { readMarks, clock, log } = this.#deps;
+    try {
+      const marks = await within(MARKS_MS, readMarks(extensionId, sinceMs, MAX_MARKS), null, clock);
+      if (marks !== null) return marks;
+      log.warn({ event: 'marks_unavailable', extension_id: extensionId, error: `no answer within ${MARKS_MS} ms` });
+    } catch (error) {
+      log.warn({ event: 'marks_unavailable', extension_id: extensionId, error: String(error) });
+    }
+    return this.live.lastEventsOf(extensionId, MARKS_IN_MEMORY).map(markOf);
+  }
+
   *#sampling(runtime: ExtensionRuntime, slot: number): Steps<boolean> {
     yield* this.#history.sampling(runtime, slot);
     return this.board.sample(runtime, slot);
@@ -180,3 +203,13 @@ export class BoardDesk implements BoardSource {
     });
   }
 }
+
+const markOf = ({ at, event, version, instance_id, reason, actor, evidence }: RegistryEvent): HistoryMark => ({
+  at,
+  kind: event,
+  version: version ?? null,
+  ...(instance_id === undefined ? {} : { instance_id }),
+  ...(reason === undefined ? {} : { reason }),
+  actor,
+  ...(evidence === undefined ? {} : { evidence }),
+});

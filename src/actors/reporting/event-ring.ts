@@ -71,6 +71,16 @@ export class EventRing {
     return n < this.first ? undefined : this.#events[this.#first + n - this.first];
   }
 
+  /** The last ones of one extension, oldest first. */
+  lastOf(extensionId: string, limit: number): RegistryEvent[] {
+    const found: RegistryEvent[] = [];
+    for (let n = this.#last; n >= this.first && found.length < limit; n--) {
+      const event = this.get(n);
+      if (event?.extensionId === extensionId) found.push(JSON.parse(event.json));
+    }
+    return found.reverse();
+  }
+
   /** EVENT-RING-2. Of the events after number `n`; null: all of them are kept. */
   gapAfter(n: number): EventGap | null {
     const missed = this.first - 1 - n;

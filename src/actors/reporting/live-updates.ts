@@ -60,6 +60,11 @@ export class LiveUpdates implements LiveSource {
     return this.#streams.size;
   }
 
+  /** Of those that are kept, oldest first. */
+  lastEventsOf(extensionId: string, limit: number): RegistryEvent[] {
+    return this.#events.lastOf(extensionId, limit);
+  }
+
   /** An event was published. LIVE-UPDATES-2. */
   readonly add = (event: RegistryEvent): void => {
     this.#events.add(event);

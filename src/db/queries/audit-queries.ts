@@ -3,13 +3,25 @@
 // AUDIT-QUERIES-1. A fact that the database refuses is logged and dropped; it does not hold up the others.
 // AUDIT-QUERIES-2. A fact is written once, also if it is sent again because the answer was lost: it is recognised by its id.
 import { desc, eq, type SQL, sql } from '#drizzle-orm';
+import type { HistoryMark } from '../../actors/ports/board.js';
 import type { AuditFact } from '../../actors/ports/storage.js';
+import type { Evidence } from '../../domain/registry/events.js';
 import { HeldError } from '../../domain/registry/held-error.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { Database } from '../client.js';
 import { extensionAuditLog } from '../schema.js';
 import { writeOrSplit } from './row-by-row.js';
 import { inTransaction } from './transaction.js';
+
+interface MarkRow extends Record<string, unknown> {
+  readonly action: string;
+  readonly changed_by: string | null;
+  readonly reason: string | null;
+  readonly at_ms: number | string;
+  readonly evidence: Evidence | null;
+  readonly version: string | null;
+  readonly instance_id: string | null;
+}
 
 /** Rows deleted at a time, so that no lock is held for long. */
 const PRUNE_BATCH = 10_000;
@@ -66,6 +78,35 @@ export async function readAudit(db: Database, query: { extensionId?: string; lim
     .orderBy(desc(extensionAuditLog.changed_at))
     .limit(query.limit);
   return rows.map((row) => ({ ...row, changed_at: new Date(row.changed_at).toISOString() }));
+}
+
+/** Implements ReadMarks of the ports. Nothing of a row's config is read. */
+export async function readMarks(
+  db: Database,
+  extensionId: string,
+  sinceMs: number,
+  limit: number,
+): Promise<readonly HistoryMark[]> {
+  const rows = await inTransaction<MarkRow>(
+    db,
+    {},
+    sql`select action, changed_by, reason, extract(epoch from changed_at) * 1000 as at_ms, new_values -> 'evidence' as evidence,
+        case when revision is null or action like 'version\\_%' or action like 'instance\\_%'
+          then coalesce(new_values, old_values) ->> 'version' end as version,
+        coalesce(new_values, old_values) ->> 'instance_id' as instance_id
+      from extension_audit_log
+      where extension_id = ${extensionId} and changed_at >= to_timestamp(${sinceMs}::float8 / 1000)
+      order by changed_at desc limit ${limit}`,
+  );
+  return rows.reverse().map(({ action, changed_by, reason, at_ms, evidence, version, instance_id }) => ({
+    at: new Date(Number(at_ms)).toISOString(),
+    kind: action,
+    version,
+    ...(instance_id === null ? {} : { instance_id }),
+    ...(reason === null ? {} : { reason }),
+    actor: changed_by ?? '',
+    ...(evidence === null ? {} : { evidence }),
+  }));
 }
 
 /** Forgets what is older; 0 days keeps everything. Returns how many rows went. */

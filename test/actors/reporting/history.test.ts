@@ -165,3 +165,46 @@ test('SLOTS-2: many targets are sampled in slices', async (t) => {
   t.true(pauses >= 5, `${pauses} pauses`);
   t.is(world.core.board.histories, 300);
 });
+
+test('marks are those of the audit trail from the first slot on; without it, the last events in memory', async (t) => {
+  const world = running(['a', 'b']);
+  for (const id of ['a', 'b']) for (let i = 0; i < 5; i++) world.callEnding(id, 500);
+  await world.pass(1000, 250);
+  const { marks } = await historyOf(world, 'a');
+  const opened = world.events.find(({ event, extension_id }) => event === 'circuit_opened' && extension_id === 'a');
+  t.like(marks[0], {
+    kind: 'circuit_opened',
+    version: 'v1',
+    reason: opened?.reason,
+    actor: 'system:breaker',
+    at: opened?.at,
+  });
+  t.deepEqual(marks[0]?.evidence, opened?.evidence);
+  t.deepEqual(
+    marks.map(({ kind }) => kind),
+    world.events.filter((event) => event.extension_id === 'a').map(({ event }) => event),
+  );
+  const asked: unknown[] = [];
+  const at = new Date(START_WALL_MS).toISOString();
+  world.readMarks = async (...query) => {
+    asked.push(query);
+    return [
+      { at, kind: 'update', version: null, actor: 'ada' },
+      { at, kind: 'version_rollout', version: 'v1', actor: 'ada' },
+      { at, kind: 'version_rollout', version: 'v2', actor: 'ada' },
+    ];
+  };
+  const answer = await historyOf(world, 'a');
+  t.deepEqual(asked, [['a', answer.start * 1000, 500]]);
+  t.deepEqual(
+    answer.marks.map(({ kind, version }) => [kind, version]),
+    [
+      ['update', null],
+      ['version_rollout', 'v1'],
+    ],
+  );
+  world.readMarks = () => new Promise(() => undefined);
+  const late = historyOf(world, 'a');
+  await world.pass(2000, 500);
+  t.deepEqual((await late).marks, marks, 'a database that does not answer is not waited for');
+});

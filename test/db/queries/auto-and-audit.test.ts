@@ -4,7 +4,7 @@ import anyTest, { type TestFn } from 'ava';
 import { pino } from '#pino';
 import type { AuditFact } from '../../../src/actors/ports/storage.js';
 import type { Database } from '../../../src/db/client.js';
-import { pruneAudit, readAudit, writeAudit } from '../../../src/db/queries/audit-queries.js';
+import { pruneAudit, readAudit, readMarks, writeAudit } from '../../../src/db/queries/audit-queries.js';
 import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
 import { onBothEngines } from '../../helpers/postgres.js';
@@ -132,3 +132,59 @@ onBoth('pruneAudit: forgets what is older, and nothing at 0 days', async (t, dat
   t.is(await pruneAudit(db, 9), 0);
   t.is((await readAudit(db, { limit: 10 })).length, 1);
 });
+
+onBoth(
+  'readMarks: rows and facts of one extension from a time on, with what they concern and without configuration',
+  async (t, database) => {
+    const db = database.open();
+    const sinceMs = Date.now() - 60_000;
+    await withExtension(db);
+    await db.$client`insert into extensions (id, type, subject) values ('b', 'pre', 'y')`;
+    await db.$client`insert into extension_versions (id, version, subject, config) values ('a', 'v2', 'x.v2', '{"secret": "geheim"}')`;
+    await db.$client`insert into extension_instances (extension_id, instance_id, subject, version) values ('a', 'i1', 'x.i1', 'v2')`;
+    const evidence = { failures: 5, outcomes: 77 };
+    const fact = (action: string, new_values: object, at_ms: number): AuditFact =>
+      ({
+        id: randomUUID(),
+        extension_id: 'a',
+        action,
+        new_values,
+        changed_by: 'system:breaker',
+        reason: 'failure_count',
+        at_ms,
+      }) as AuditFact;
+    const nowMs = Date.now() + 1000;
+    await writeAudit(
+      db,
+      [
+        fact('circuit_opened', { version: 'v1', evidence }, nowMs),
+        fact('circuit_closed', { version: 'v1' }, sinceMs - 1000),
+      ],
+      silentLogger,
+    );
+    const marks = await readMarks(db, 'a', sinceMs, 10);
+    t.deepEqual(
+      marks.map(({ kind, version, instance_id }) => [kind, version, instance_id]),
+      [
+        ['create', null, undefined],
+        ['version_create', 'v2', undefined],
+        ['instance_create', 'v2', 'i1'],
+        ['circuit_opened', 'v1', undefined],
+      ],
+    );
+    t.deepEqual(marks.at(-1), {
+      at: new Date(nowMs).toISOString(),
+      kind: 'circuit_opened',
+      version: 'v1',
+      reason: 'failure_count',
+      actor: 'system:breaker',
+      evidence,
+    });
+    t.false(JSON.stringify(marks).includes('geheim'));
+    t.deepEqual(
+      (await readMarks(db, 'a', sinceMs, 1)).map(({ kind }) => kind),
+      ['circuit_opened'],
+      'the newest ones',
+    );
+  },
+);
