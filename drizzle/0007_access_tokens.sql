@@ -2,7 +2,7 @@
 --
 -- M28. A token is kept as the SHA-256 of its text: the text is random, so nothing is gained by a slow hash, and a reader of the table cannot
 --      use it. `token`: made by an administrator. `sign_in`: of a page that was signed in with a code; it goes with the token that asked for
---      the code. What becomes of tokens is in the audit trail, as facts without an extension (extension_id '').
+--      the code. What becomes of tokens is in the audit trail, as facts without an extension (extension_id '_').
 
 create table if not exists extension_tokens (
   id uuid primary key default gen_random_uuid(),

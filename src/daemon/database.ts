@@ -3,6 +3,7 @@
 // DATABASE-1. A database that is read but takes no writes is degraded, too (database-writes.ts); that is tried every few seconds.
 import { randomUUID } from 'node:crypto';
 import type { TokenStore } from '../actors/ports/access.js';
+import type { ReadAuditPage } from '../actors/ports/audit.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { SetWeight } from '../actors/ports/instances.js';
 import type {
@@ -24,6 +25,7 @@ import type {
 import { type Config, databasePlaces } from '../config/config.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../db/client.js';
 import { errorText } from '../db/database-errors.js';
+import { readAuditPage } from '../db/queries/audit-page-queries.js';
 import { readMarks, writeAudit } from '../db/queries/audit-queries.js';
 import { applyAutoChange } from '../db/queries/auto-queries.js';
 import { healthFlusher } from '../db/queries/health-flusher.js';
@@ -56,6 +58,7 @@ export interface RegistryDatabase {
   readonly readRollout: ReadRollout;
   readonly writeAudit: WriteAudit;
   readonly readMarks: ReadMarks;
+  readonly readAuditPage: ReadAuditPage;
   /** For the admin API of rows. */
   readonly rows: {
     readonly read: ReadRows;
@@ -141,6 +144,7 @@ function writesOf(db: Database, writes: DatabaseWrites, writer: string, log: Log
       readRollout(db, extensionId, historyLimit).catch(inShort)) satisfies ReadRollout,
     readMarks: ((...query) => readMarks(db, ...query).catch(inShort)) satisfies ReadMarks,
     writeAudit: ((facts) => watch('audit', writeAudit(db, facts, log))) satisfies WriteAudit,
+    readAuditPage: ((query) => readAuditPage(db, query).catch(inShort)) satisfies ReadAuditPage,
     rows: {
       read: (extensionId) => readRows(db, extensionId).catch(inShort),
       readFallbacks: () => readFallbackRows(db).catch(inShort),

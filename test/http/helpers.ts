@@ -178,6 +178,7 @@ const none = async () => ({ kind: 'extension_not_found', message: 'none' }) as c
 /** Desks that find nothing. */
 export const noManagement: ManagementDesk = {
   instances: { drain: none, undrain: none },
+  audit: async () => ({ kind: 'page', rows: [], next: null }),
   policyInForce: () => null,
 };
 

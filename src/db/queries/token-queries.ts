@@ -62,7 +62,7 @@ async function createToken(db: Database, token: NewToken): Promise<TokenReport |
     kind === 'token'
       ? sql`, fact as (
           insert into extension_audit_log (id, extension_id, action, new_values, changed_by, changed_at)
-          select gen_random_uuid(), '', 'token_created', jsonb_build_object('id', id, 'name', name, 'role', role, 'expires_at', expires_at), created_by, current_timestamp
+          select gen_random_uuid(), '_', 'token_created', jsonb_build_object('id', id, 'name', name, 'role', role, 'expires_at', expires_at), created_by, current_timestamp
           from made)`
       : sql``;
   try {
@@ -92,7 +92,7 @@ async function revokeToken(
     {},
     sql`with gone as (delete from extension_tokens where id::text = ${id} returning *), fact as (
         insert into extension_audit_log (id, extension_id, action, old_values, changed_by, changed_at, reason)
-        select gen_random_uuid(), '', 'token_revoked', jsonb_build_object('id', id, 'name', name, 'role', role, 'expires_at', expires_at), ${actor}, current_timestamp, ${reason}
+        select gen_random_uuid(), '_', 'token_revoked', jsonb_build_object('id', id, 'name', name, 'role', role, 'expires_at', expires_at), ${actor}, current_timestamp, ${reason}
         from gone where kind = 'token')
       select count(*)::int as count from gone`,
   );

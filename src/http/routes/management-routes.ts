@@ -2,10 +2,12 @@
 import type { RowDesk } from '../../actors/ports/api.js';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import type { App } from '../app/app.js';
+import { auditRoutes } from './audit-routes.js';
 import { drainRoutes } from './drain-routes.js';
 import { policyRoutes } from './policy-routes.js';
 
 export function managementRoutes(app: App, desk: ManagementDesk, rows: RowDesk): void {
   drainRoutes(app, desk.instances);
+  auditRoutes(app, desk.audit);
   policyRoutes(app, rows, desk.policyInForce);
 }

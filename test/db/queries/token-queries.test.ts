@@ -49,8 +49,8 @@ onMigrated('TOKEN-QUERIES-1: a token is made, read, used and revoked, with its r
       revision,
     ]),
     [
-      ['token_created', 'local:ada', null, '', null],
-      ['token_revoked', 'token:bob', 'left', '', null],
+      ['token_created', 'local:ada', null, '_', null],
+      ['token_revoked', 'token:bob', 'left', '_', null],
     ],
   );
   t.false(JSON.stringify(trail).includes(wanted.hash));
