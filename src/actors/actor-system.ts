@@ -57,8 +57,8 @@ import { Router } from './routing/router.js';
 
 export interface ActorSystemPorts {
   readonly feed$: RegistryFeed;
-  /** Asks the feed for the whole registry again. */
-  readonly requestSnapshot: () => void;
+  /** Asks the feed for the whole registry again; returns the number of the request, which grows. */
+  readonly requestSnapshot: () => number;
   readonly prepareRoute: PrepareRoute;
   readonly send: SendAttempt;
   readonly sendCheck: SendCheck;

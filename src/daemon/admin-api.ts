@@ -2,6 +2,7 @@
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { AccessDesk } from '../actors/ports/access.js';
 import type { Readiness } from '../actors/ports/api.js';
+import type { ManagementDesk } from '../actors/ports/management.js';
 import { type Config, isLoopback } from '../config/config.js';
 import type { Certificate } from '../http/app/app.js';
 import { createMetricsPage } from '../http/routes/metrics-page.js';
@@ -19,6 +20,7 @@ interface ApiSources {
   readonly services: Services;
   readonly wire: Wire;
   readonly desks: Desks;
+  readonly management: ManagementDesk;
   readonly inspection: InspectionHub;
   readonly readiness: () => Readiness;
   readonly access: AccessDesk;
@@ -31,7 +33,7 @@ export function startAdminApi(
   sources: ApiSources,
   log: Logger,
 ): Promise<HttpServer> {
-  const { system, services, wire, desks, inspection, readiness, access } = sources;
+  const { system, services, wire, desks, management, inspection, readiness, access } = sources;
   const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness() });
   system.board.live.about = {
     version: VERSION,
@@ -56,6 +58,7 @@ export function startAdminApi(
     explain: system.explain,
     executeVerb: system.operator.execute,
     ...desks,
+    management,
     readiness,
     metrics: createMetricsPage(system.view, numbers),
     inspection: {

@@ -20,9 +20,11 @@ import { startAdminApi } from './admin-api.js';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.js';
 import { type RegistryDatabase, startDatabase } from './database.js';
 import { createDesks } from './desks.js';
+import { managementOf } from './management.js';
 import { natsFiles, natsServerBinary, startNats } from './nats.js';
 import { readinessOf } from './readiness.js';
 import { createServices } from './services.js';
+import { givenSettings, type SettingsInForce } from './settings-in-force.js';
 import { stopInOrder } from './stop-sequence.js';
 import { createSystem } from './system.js';
 import { VERSION } from './version.js';
@@ -50,12 +52,16 @@ const clockOf = (log: Logger): Clock => ({
   clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
 });
 
-/** Rejects if this machine cannot run it: address in use, data directory in use, no nats-server. */
-export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
+/** `settings`: where those of `config` come from. Rejects if this machine cannot run it: address in use, data directory in use, no nats-server. */
+export async function startDaemon(
+  config: Config,
+  log: Logger,
+  settings: SettingsInForce = givenSettings(config),
+): Promise<Daemon> {
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
   const started: (() => Promise<void>)[] = [];
   try {
-    return await start(config, log, started);
+    return await start(settings, log, started);
   } catch (error) {
     for (const undo of started.reverse()) await undo();
     throw error;
@@ -82,7 +88,8 @@ async function openGround(config: Config, clock: Clock, log: Logger, started: ((
   return { unlock, database, access, localToken, nats };
 }
 
-async function start(config: Config, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
+async function start(settings: SettingsInForce, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
+  const { config } = settings;
   const clock = clockOf(log);
   const { unlock, database, access, localToken, nats } = await openGround(config, clock, log, started);
   let isDraining = false;
@@ -110,7 +117,10 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   const inspection = new InspectionHub({ source: system.inspection, clock, wall: Date.now, log: inspectorLog });
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
-  const sources = { system, services, wire, desks, inspection, readiness, access };
+  const parts = { system, services, wire, inspection, readiness };
+  const management = managementOf({ ...parts, settings, database, inForce, clock, log });
+  started.push(async () => management.stop());
+  const sources = { ...parts, desks, access, management: management.desk };
   const http = await startAdminApi(config, certificate, sources, log);
   started.push(() => http.close());
 
@@ -129,7 +139,7 @@ async function start(config: Config, log: Logger, started: (() => Promise<void>)
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     isDraining = true;
-    stopping ??= stopInOrder(running, config, clock, log);
+    stopping ??= stopInOrder(running, config, clock, log).finally(management.stop);
     return stopping;
   };
   const { failed } = database;

@@ -47,7 +47,11 @@ import { createRegistrySource } from './registry-source.js';
 export interface RegistryDatabase {
   readonly db: Database;
   readonly feed$: RegistryFeed;
-  requestSnapshot(): void;
+  /** Returns the number of the request. */
+  requestSnapshot(): number;
+  /** Since the feed last read that there is nothing newer, ms; null: it never did. */
+  lagMs(): number | null;
+  isAway(): boolean;
   readonly flushHealth: FlushHealth;
   readonly wasFlushed: WasFlushed;
   readonly writeInstanceStatus: WriteInstanceStatus;
@@ -111,6 +115,8 @@ export async function startDatabase(config: Config, clock: Clock, log: Logger): 
     db,
     feed$,
     requestSnapshot,
+    lagMs: source.lagMs,
+    isAway: source.isAway,
     remember,
     failed,
     ...writesOf(db, writes, writer, log),

@@ -6,16 +6,13 @@ import { Rollout } from '../actors/management/rollout.js';
 import { Rows } from '../actors/management/rows.js';
 import type { RolloutDesk, RowDesk } from '../actors/ports/api.js';
 import type { Clock } from '../actors/ports/clock.js';
-import type { ManagementDesk } from '../actors/ports/management.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../telemetry/log.js';
 import type { RegistryDatabase } from './database.js';
-import { managementOf } from './management.js';
 
 export interface Desks {
   readonly rollout: RolloutDesk;
   readonly rows: RowDesk;
-  readonly management: ManagementDesk;
 }
 
 export function createDesks(
@@ -40,5 +37,5 @@ export function createDesks(
     rules: { ownPrefix: config.subject_prefix, allowedPrefixes: config.subject_prefixes },
     log: log.child({ component: 'rows' }),
   });
-  return { rollout, rows, management: managementOf({ database, system, inForce, clock, log }) };
+  return { rollout, rows };
 }

@@ -4,28 +4,51 @@ import type { ActorSystem } from '../actors/actor-system.js';
 import { listAudit } from '../actors/management/audit.js';
 import type { InForce } from '../actors/management/in-force.js';
 import { Instances } from '../actors/management/instances.js';
+import type { Readiness } from '../actors/ports/api.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { ManagementDesk } from '../actors/ports/management.js';
 import { policyInForce } from '../domain/registry/policy-in-force.js';
+import type { InspectionHub } from '../inspector/hub.js';
 import type { Logger } from '../telemetry/log.js';
+import { LoopDelay } from '../telemetry/loop-delay.js';
 import type { RegistryDatabase } from './database.js';
+import { daemonNumbers } from './metrics-source.js';
+import { reloadOf } from './reload.js';
+import type { Services } from './services.js';
+import { type SettingsInForce, shownSettings } from './settings-in-force.js';
+import { newBoot, statusOf } from './status.js';
+import type { Wire } from './wire.js';
 
 interface ManagementDeps {
+  readonly settings: SettingsInForce;
   readonly database: RegistryDatabase;
   readonly system: ActorSystem;
+  readonly services: Services;
+  readonly wire: Wire;
+  readonly inspection: InspectionHub;
+  readonly readiness: () => Readiness;
   readonly inForce: InForce;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function managementOf({ database, system, inForce, clock, log }: ManagementDeps): ManagementDesk {
+/** `stop` ends what measures. */
+export function managementOf(deps: ManagementDeps): { readonly desk: ManagementDesk; readonly stop: () => void } {
+  const { settings, database, system, services, wire, inspection, readiness, inForce, clock, log } = deps;
   const registry = system.supervisor;
-  return {
-    audit: listAudit({ read: database.readAuditPage, clock, log: log.child({ component: 'audit' }) }),
-    policyInForce: (extensionId) => {
-      const runtime = registry.runtimes.get(extensionId);
-      return runtime === undefined ? null : policyInForce(runtime.extension.policy, runtime.breakerSettings);
-    },
+  const loopDelay = new LoopDelay();
+  const status = {
+    boot: newBoot(),
+    numbers: () => daemonNumbers({ system, services, wire, readiness: readiness() }),
+    readiness,
+    extensions: () => system.view.counts(),
+    revision: () => registry.revision,
+    lagMs: database.lagMs,
+    viewers: () => inspection.viewers,
+    loopDelay,
+  };
+  const shown = shownSettings(settings);
+  const desk: ManagementDesk = {
     instances: new Instances({
       set: database.setWeight,
       inForce,
@@ -34,5 +57,14 @@ export function managementOf({ database, system, inForce, clock, log }: Manageme
       clock,
       log: log.child({ component: 'instances' }),
     }),
+    audit: listAudit({ read: database.readAuditPage, clock, log: log.child({ component: 'audit' }) }),
+    policyInForce: (extensionId) => {
+      const runtime = registry.runtimes.get(extensionId);
+      return runtime === undefined ? null : policyInForce(runtime.extension.policy, runtime.breakerSettings);
+    },
+    status: () => statusOf(status),
+    settings: () => shown,
+    reload: reloadOf({ system, database, settings, log: log.child({ component: 'reload' }) }),
   };
+  return { desk, stop: () => loopDelay.stop() };
 }

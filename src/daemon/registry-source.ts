@@ -33,7 +33,10 @@ interface SourceDeps {
 
 interface RegistrySource {
   readonly feed$: RegistryFeed;
-  requestSnapshot(): void;
+  /** Returns the number of the request. */
+  requestSnapshot(): number;
+  /** Since the feed last read that there is nothing newer, ms; null: it never did. */
+  lagMs(): number | null;
   /** The registry that is in force, for the last good snapshot. */
   remember(update: RegistryUpdate): void;
   isAway(): boolean;
@@ -53,7 +56,9 @@ export function createRegistrySource({
 }: SourceDeps): RegistrySource {
   const dbLog = log.child({ component: 'db' });
   const path = snapshotPath(config.data_dir);
-  const requests$ = new Subject<void>();
+  const requests$ = new Subject<number>();
+  let requests = 0;
+  let readAtMs: number | null = null;
   const kept = keepingSnapshots(path, dbLog);
   let isAway = true;
   let isFromFile = false;
@@ -67,6 +72,9 @@ export function createRegistrySource({
     connect,
     snapshotRequests$: requests$,
     startedFrom: () => startedFrom,
+    onRead: () => {
+      readAtMs = clock.now();
+    },
     onState: (state, error) => {
       isAway = state === 'down';
       if (isAway) dbLog.warn({ event: 'database_away', error: errorText(error) });
@@ -87,7 +95,11 @@ export function createRegistrySource({
   });
   return {
     feed$,
-    requestSnapshot: () => requests$.next(),
+    requestSnapshot: () => {
+      requests$.next(++requests);
+      return requests;
+    },
+    lagMs: () => (readAtMs === null ? null : clock.now() - readAtMs),
     // What came from the file need not go there again.
     remember: (update) => {
       if (!isFromFile) kept.remember(update);

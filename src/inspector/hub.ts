@@ -147,6 +147,10 @@ export class InspectionHub {
     };
   }
 
+  get viewers(): number {
+    return this.#subscribers.size;
+  }
+
   /** HUB-6. */
   close(): void {
     this.#isClosed = true;

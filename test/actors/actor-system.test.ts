@@ -100,7 +100,7 @@ test('FM 54: two thousand extensions that come, are called and go leave no serie
     await settle();
     t.is([...world.core.view.extensions()].length, 2000);
     t.true(world.clock.armed > idle);
-    world.core.supervisor.reload(true);
+    void world.core.supervisor.reload(true);
     world.feed$.next(snapshotOf(round * 2 + 1));
     t.deepEqual([...world.core.view.extensions()], []);
     t.is(world.core.supervisor.runtimes.size, 0);

@@ -14,7 +14,7 @@ export function createActorSystem(
 ): ActorSystem {
   return new ActorSystem(
     {
-      requestSnapshot: () => undefined,
+      requestSnapshot: () => 0,
       send: () => undefined,
       sendCheck: () => undefined,
       limitAttempts: () => undefined,

@@ -116,7 +116,7 @@ export class ActorWorld {
       {
         feed$: this.feed$,
         requestSnapshot: () => {
-          this.snapshotRequests++;
+          return ++this.snapshotRequests;
         },
         prepareRoute: (spec) => ({ ...spec, ...NO_BLOCKS, sendable: true, spec }),
         send: (route, _invocation, attempt, timeoutMs, remainingMs, listener) => {

@@ -10,6 +10,7 @@ import type {
   TargetHealth,
 } from '../../src/domain/health/health-schema.js';
 import { objectParts } from '../../src/domain/json-parts.js';
+import type { DaemonStatus } from '../../src/domain/status-schema.js';
 import { createMetricsPage } from '../../src/http/routes/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
@@ -174,12 +175,31 @@ export const daemonNumbers: DaemonNumbers = {
 
 export const ready: Readiness = { ready: true, waiting_for: [], reasons: [], degraded: [] };
 
+export const daemonStatus: DaemonStatus = {
+  version: '1.2.3',
+  boot: 'b',
+  started_at: '2025-01-27T12:00:00.000Z',
+  registry_revision: 42,
+  registry_lag_ms: null,
+  readiness: { ready: true, waiting_for: [], reasons: [], degraded: ['database'] },
+  mass_failure: false,
+  extensions: { total: 3, enabled: 2, healthy: 1, unhealthy: 2 },
+  in_flight: 4,
+  owed: { replies: 1, auto_changes: 2, verbs: 3, audit_facts: 4, webhooks: 5 },
+  viewers: 6,
+  memory: { rss_bytes: 1, heap_used_bytes: 2, heap_total_bytes: 3, external_bytes: 4 },
+  loop_delay: { seconds: 60, p50_ms: 0.1, p99_ms: 2, max_ms: 3.5 },
+};
+
 const none = async () => ({ kind: 'extension_not_found', message: 'none' }) as const;
 /** Desks that find nothing. */
 export const noManagement: ManagementDesk = {
   instances: { drain: none, undrain: none },
   audit: async () => ({ kind: 'page', rows: [], next: null }),
   policyInForce: () => null,
+  status: () => daemonStatus,
+  settings: () => [],
+  reload: async () => ({ kind: 'database_unavailable', message: 'none' }),
 };
 
 /** Listens on a free port, and ends with the test. */

@@ -4,7 +4,7 @@
 // SUPERVISOR-1. Removals first, so that an id never runs twice.
 // SUPERVISOR-2. An extension whose rows cannot be read, compared or applied affects no other: it is reported, what runs of it goes
 //     on if possible, and the registry is read again, with growing delays.
-// SUPERVISOR-3. Mass removal is held until a second reading agrees (registry-diff.ts, REGISTRY-DIFF-2) or `reload(force)`.
+// SUPERVISOR-3. Mass removal is held until a second reading agrees (registry-diff.ts, REGISTRY-DIFF-2) or `reload(force)` (reloads.ts).
 // SUPERVISOR-4. A row that is refused is reported once per revision.
 // SUPERVISOR-5. However much an update brings, nothing holds the event loop for longer than a slice.
 // SUPERVISOR-6. If the registry's history is another one, that is reported, and every runtime is compared with its rows anew.
@@ -25,6 +25,7 @@ import type { Clock, WallClock } from '../ports/clock.js';
 import type { RegistryFeed } from '../ports/storage.js';
 import { FallbackTable } from './fallback-table.js';
 import { RefusedRows } from './refused-rows.js';
+import { type AppliedSnapshot, Reloads } from './reloads.js';
 
 interface SupervisorDeps {
   readonly feed$: RegistryFeed;
@@ -34,8 +35,8 @@ interface SupervisorDeps {
   readonly runtimeDeps: Omit<RuntimeDeps, 'onChangeFailed'>;
   readonly notices: Notices;
   readonly log: Logger;
-  /** Asks the feed for the whole registry again. */
-  readonly requestSnapshot: () => void;
+  /** Asks the feed for the whole registry again; returns the number of the request, which grows. */
+  readonly requestSnapshot: () => number;
   /** A runtime came or its row changed. */
   readonly onRuntimeChanged: (runtime: ExtensionRuntime) => void;
   /** Its actors are stopped; it gets no call any more. */
@@ -63,8 +64,9 @@ export class Supervisor {
   readonly #fallbacks: FallbackTable;
   #revision: number | null = null;
   #confirmation: Subscription | null = null;
-  /** What a second reading may remove: what the first one held, or everything if an operator forces it. */
-  #removable: ReadonlySet<string> | 'all' = NOTHING;
+  /** What a second reading may remove: what the first one held. */
+  #removable = NOTHING;
+  readonly #reloads: Reloads;
   /** SUPERVISOR-2. Ids whose runtimes do not correspond to their rows. */
   #unsettled = new Set<string>();
   #retry: Subscription | null = null;
@@ -73,6 +75,7 @@ export class Supervisor {
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
+    this.#reloads = new Reloads(deps.requestSnapshot, deps.clock);
     this.#refused = new RefusedRows(deps.notices, deps.wall, deps.onRefusedChanged);
     this.#fallbacks = new FallbackTable((problem) => this.#refused.report(problem, 'fallback'));
     this.#runtimeDeps = { ...deps.runtimeDeps, onChangeFailed: (runtime, error) => this.#failed(runtime.id, error) };
@@ -100,10 +103,9 @@ export class Supervisor {
       .subscribe();
   }
 
-  /** Reads the whole registry again; `force` applies a mass removal immediately. */
-  reload(force: boolean): void {
-    if (force) this.#removable = 'all';
-    this.#deps.requestSnapshot();
+  /** Reads the whole registry again; `force` applies a mass removal immediately. null: no snapshot came in time. */
+  reload(force: boolean): Promise<AppliedSnapshot | null> {
+    return this.#reloads.ask(force);
   }
 
   /** `stalledUntilMs`: see AfterRoundTrip. */
@@ -143,7 +145,9 @@ export class Supervisor {
   *#applying(update: RegistryUpdate): Steps<void> {
     const isSnapshot = update.kind === 'snapshot';
     const historyChange = isSnapshot ? (update.historyChange ?? null) : null;
-    const removable = isSnapshot ? this.#removable : NOTHING;
+    const request = isSnapshot ? (update.request ?? Number.POSITIVE_INFINITY) : null;
+    const isForced = request !== null && this.#reloads.isForced(request);
+    const removable = isForced ? 'all' : isSnapshot ? this.#removable : NOTHING;
     if (isSnapshot) this.#removable = NOTHING;
     const unsettled = this.#unsettled;
     // What fails while this update is taken over is for the next one.
@@ -178,6 +182,7 @@ export class Supervisor {
     if (historyChange !== null) this.#deps.onHistoryChanged(update.revision);
     this.#logApplied(update, plan);
     this.#deps.onApplied(update);
+    if (request !== null) this.#reloads.applied(request, appliedOf(update.revision, plan));
     if (this.#unsettled.size > 0) this.#retryLater();
     else if (isSnapshot) this.#retries = 0;
   }
@@ -253,10 +258,7 @@ export class Supervisor {
     this.#deps.log.info({
       event: 'registry_applied',
       kind: update.kind,
-      revision: update.revision,
-      started: plan.start.length,
-      updated: plan.update.length,
-      removed: plan.remove.length,
+      ...appliedOf(update.revision, plan),
       running: this.runtimes.size,
     });
   }
@@ -278,3 +280,11 @@ export class Supervisor {
     });
   }
 }
+
+const appliedOf = (revision: number, plan: RegistryPlan): AppliedSnapshot => ({
+  revision,
+  started: plan.start.length,
+  updated: plan.update.length,
+  removed: plan.remove.length,
+  held: plan.held.length,
+});

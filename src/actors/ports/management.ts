@@ -1,11 +1,36 @@
 // What the management routes of the admin API need of the daemon, as types; the roof hands it over.
 import type { PolicyInForce } from '../../domain/registry/policy-in-force.js';
+import type { DaemonStatus, ReloadReport } from '../../domain/status-schema.js';
 import type { ListAudit } from './audit.js';
 import type { InstanceDesk } from './instances.js';
 
+export interface ReloadOrder {
+  /** A mass removal that is held happens. */
+  readonly force: boolean;
+  /** Needed with `force`. */
+  readonly reason: string | null;
+  readonly actor: string;
+}
+
+export type Reload = (
+  order: ReloadOrder,
+) => Promise<
+  ({ readonly kind: 'reloaded' } & ReloadReport) | { readonly kind: 'database_unavailable'; readonly message: string }
+>;
+
+export interface SettingShown {
+  readonly key: string;
+  /** Secrets are masked. */
+  readonly value: unknown;
+  readonly origin: string;
+}
+
 export interface ManagementDesk {
   readonly instances: InstanceDesk;
-  /** null: nothing runs of the extension. */
   readonly audit: ListAudit;
+  /** null: nothing runs of the extension. */
   readonly policyInForce: (extensionId: string) => PolicyInForce | null;
+  readonly status: () => DaemonStatus;
+  readonly settings: () => readonly SettingShown[];
+  readonly reload: Reload;
 }

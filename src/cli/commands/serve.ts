@@ -23,7 +23,8 @@ export const serveCommand: CommandFactory = (io) => ({
 
 /** Rejects when the daemon cannot continue; a signal ends the process instead. */
 async function serve(io: CommandIo, options: object): Promise<never> {
-  const { config } = await commandConfig(io, options);
+  const explained = await commandConfig(io, options);
+  const { config } = explained;
   requireOpenFiles();
   if (io.ownProcess === null) throw new CommandError(EXIT.usage, 'serve: needs a process of its own');
   const { stdoutFd, stopOnSignals, endProcess } = io.ownProcess;
@@ -48,7 +49,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   const log = createLogger(config.log_level, output);
   guardProcess(log);
   const flush = () => written(output);
-  const starting = startDaemon(config, log);
+  const starting = startDaemon(config, log, { ...explained, readAgain: () => commandConfig(io, options) });
   // From the first moment on: a stop during the start waits for it.
   stopOnSignals({
     stop: async (reason) => {

@@ -25,7 +25,9 @@ export function withLastKnown(feed$: RegistryFeed, options: LastKnownOptions): R
           mergeMap(() => readSnapshotFile(options.path, options.wallClock())),
           takeUntil(live$),
           tap(options.onFileRead),
-          mergeMap((file): RegistryUpdate[] => (file.kind === 'found' ? [{ kind: 'snapshot', ...file.snapshot }] : [])),
+          mergeMap((file): RegistryUpdate[] =>
+            file.kind === 'found' ? [{ kind: 'snapshot', ...file.snapshot, request: 0 }] : [],
+          ),
         ),
       ),
     ),

@@ -39,8 +39,10 @@ interface RegistryFeedOptions {
   readonly onState: (state: 'up' | 'down', error?: unknown) => void;
   /** The subscriber's position when the first snapshot is read; null: none, or not known. */
   readonly startedFrom?: () => RegistryPosition | null;
-  /** Each emission asks for a whole snapshot. */
-  readonly snapshotRequests$?: Observable<unknown>;
+  /** Each emission asks for a whole snapshot, and numbers the request; snapshots name the last one before they were read. */
+  readonly snapshotRequests$?: Observable<number>;
+  /** Called after each reading, also one that found nothing new. */
+  readonly onRead?: () => void;
   readonly pollMs?: number;
   readonly snapshotMs?: number;
   /** How long one reading may take. */
@@ -63,7 +65,9 @@ class FeedReader {
   private readonly lookMs: number;
   private readonly connect: () => Database;
   private readonly onState: RegistryFeedOptions['onState'];
-  private readonly snapshotRequests$: Observable<unknown> | undefined;
+  private readonly snapshotRequests$: Observable<number> | undefined;
+  private readonly onRead: () => void;
+  private request = 0;
   private readonly emit: (update: RegistryUpdate) => void;
   private client: Database | null = null;
   private readonly startedFrom: () => RegistryPosition | null;
@@ -87,12 +91,17 @@ class FeedReader {
     this.connect = options.connect;
     this.onState = options.onState;
     this.snapshotRequests$ = options.snapshotRequests$;
+    this.onRead = options.onRead ?? (() => undefined);
     this.startedFrom = options.startedFrom ?? (() => null);
     this.emit = emit;
   }
 
   start(): void {
-    this.requests = this.snapshotRequests$?.subscribe(() => this.want('snapshot')) ?? null;
+    const asked = (request: number): void => {
+      this.request = request;
+      this.want('snapshot');
+    };
+    this.requests = this.snapshotRequests$?.subscribe(asked) ?? null;
     this.poll = this.every(this.pollMs, () => this.want('changes'));
     this.refresh = this.every(this.snapshotMs, () => this.want('snapshot'));
     this.look();
@@ -139,6 +148,7 @@ class FeedReader {
     if (this.stopped) return;
     this.failures = 0;
     this.say('up');
+    this.onRead();
     if (update === null) return;
     this.position = update.position;
     this.emit(update);
@@ -167,6 +177,7 @@ class FeedReader {
   /** null: nothing changed. */
   private async read(what: 'changes' | 'snapshot'): Promise<PositionedUpdate | null> {
     const db = this.listeningClient();
+    const { request } = this;
     const before = this.position ?? this.startedFrom();
     const now = await this.findPosition(db);
     // The usual case costs one small query.
@@ -177,7 +188,7 @@ class FeedReader {
     if (!(await isRegistryWhole(db))) throw new RegistryNotWholeError();
     // Numbers that come again would be taken for the old ones. What only serves readers cannot be healed, and is read as it is.
     if (change !== null) await healRevision(db).catch(() => undefined);
-    return { kind: 'snapshot', ...(await readSnapshot(db)), historyChange: change };
+    return { kind: 'snapshot', ...(await readSnapshot(db)), historyChange: change, request };
   }
 
   /** REGISTRY-FEED-7. */

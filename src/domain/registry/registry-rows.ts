@@ -158,5 +158,10 @@ interface UpdateBase {
  * `changes`: only what changed after the last update; `removedIds` no longer exist.
  */
 export type RegistryUpdate =
-  | (UpdateBase & { readonly kind: 'snapshot'; readonly historyChange?: string | null })
+  | (UpdateBase & {
+      readonly kind: 'snapshot';
+      readonly historyChange?: string | null;
+      /** Number of the last request for a snapshot before it was read; absent: later than any. */
+      readonly request?: number;
+    })
   | (UpdateBase & { readonly kind: 'changes'; readonly removedIds: readonly string[] });

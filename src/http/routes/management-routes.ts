@@ -3,11 +3,13 @@ import type { RowDesk } from '../../actors/ports/api.js';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import type { App } from '../app/app.js';
 import { auditRoutes } from './audit-routes.js';
+import { daemonRoutes } from './daemon-routes.js';
 import { drainRoutes } from './drain-routes.js';
 import { policyRoutes } from './policy-routes.js';
 
 export function managementRoutes(app: App, desk: ManagementDesk, rows: RowDesk): void {
   drainRoutes(app, desk.instances);
   auditRoutes(app, desk.audit);
+  daemonRoutes(app, desk);
   policyRoutes(app, rows, desk.policyInForce);
 }

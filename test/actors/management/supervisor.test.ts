@@ -117,7 +117,7 @@ test('SUPERVISOR-3: a second reading that lacks more than the first did is held 
 test('SUPERVISOR-3: a mass removal that somebody forces happens with the next reading', (t) => {
   const world = new ActorWorld();
   world.feed$.next(snapshotOf(1, ...many(10)));
-  world.core.supervisor.reload(true);
+  void world.core.supervisor.reload(true);
   t.is(world.snapshotRequests, 1);
   world.feed$.next(snapshotOf(2));
   t.is(world.core.supervisor.runtimes.size, 0);

@@ -224,7 +224,7 @@ class Following {
   readonly world = new ActorWorld();
   readonly states: string[] = [];
   readonly dropped: FlushResult['dropped'][number][] = [];
-  readonly requests$ = new Subject<void>();
+  readonly requests$ = new Subject<number>();
   #number = 0;
   last: RegistryUpdate | null = null;
   snapshots = 0;
@@ -283,7 +283,7 @@ onBoth('a hostile value concerns its own row alone', async (t, database) => {
     world.callEnding('a', 0);
 
     const { snapshots } = following;
-    following.requests$.next();
+    following.requests$.next(1);
     await until('a snapshot', () => following.snapshots > snapshots);
     await writeSnapshotFile(path, following.last as RegistryUpdate, 0, (error) => t.fail(String(error)));
     const file = await readSnapshotFile(path, 0);

@@ -17,7 +17,7 @@ function follow(t: ExecutionContext, database: TestDatabase, options: { pollMs?:
   const updates: RegistryUpdate[] = [];
   const subjects = new Map<string, string>();
   const states: string[] = [];
-  const snapshotRequests$ = new Subject<void>();
+  const snapshotRequests$ = new Subject<number>();
   const subscription = registryFeed({
     connect: () => feedClient(database),
     onState: (state) => states.push(state),
@@ -292,7 +292,7 @@ onBoth('REGISTRY-FEED-1: a snapshot on request, and one every snapshotMs', async
   const asked = follow(t, database);
   const timed = follow(t, database, { snapshotMs: 30, pollMs: 3_600_000 });
   await until('the first one', () => asked.updates.length === 1);
-  asked.snapshotRequests$.next();
+  asked.snapshotRequests$.next(1);
   await until('the second one', () => asked.updates.length === 2);
   t.deepEqual(
     asked.updates.map((update) => update.kind),

@@ -1,0 +1,33 @@
+// A reload that an operator asked for: the whole registry is read again, and the trail has who asked.
+import type { ActorSystem } from '../actors/actor-system.js';
+import type { Reload } from '../actors/ports/management.js';
+import type { Logger } from '../telemetry/log.js';
+import type { RegistryDatabase } from './database.js';
+import { changedSettings, type SettingsInForce } from './settings-in-force.js';
+
+interface ReloadDeps {
+  readonly system: Pick<ActorSystem, 'supervisor' | 'audit'>;
+  readonly database: Pick<RegistryDatabase, 'isAway'>;
+  readonly settings: SettingsInForce;
+  readonly log: Logger;
+}
+
+export const reloadOf =
+  ({ system, database, settings, log }: ReloadDeps): Reload =>
+  async ({ force, reason, actor }) => {
+    const away = { kind: 'database_unavailable', message: 'the registry is in the database, which is away' } as const;
+    if (database.isAway()) return away;
+    const applied = await system.supervisor.reload(force);
+    if (applied === null) return { ...away, message: 'the registry was not read in time; it will be when it can be' };
+    const { revision: registry_revision, ...counts } = applied;
+    log.info({ event: 'registry_reloaded', actor, reason, force, registry_revision, ...counts });
+    system.audit.add({
+      extension_id: '_',
+      action: 'registry_reload',
+      new_values: { force, registry_revision, ...counts },
+      changed_by: actor,
+      reason,
+      at_ms: Date.now(),
+    });
+    return { kind: 'reloaded', registry_revision, ...counts, ...(await changedSettings(settings)) };
+  };

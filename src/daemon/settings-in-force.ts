@@ -1,0 +1,34 @@
+// The settings as the admin API shows them, and those that a restart would change.
+import type { SettingShown } from '../actors/ports/management.js';
+import { type Config, ConfigError, type ExplainedConfig, printableConfig } from '../config/config.js';
+import { SETTING_KEYS } from '../config/schema.js';
+
+export interface SettingsInForce extends ExplainedConfig {
+  /** As they would be after a restart; throws a ConfigError. */
+  readonly readAgain: () => Promise<ExplainedConfig>;
+}
+
+/** Of a program that has no file or environment to read again. */
+export function givenSettings(config: Config): SettingsInForce {
+  const origins = Object.fromEntries(SETTING_KEYS.map((key) => [key, 'program'])) as ExplainedConfig['origins'];
+  return { config, origins, readAgain: async () => ({ config, origins }) };
+}
+
+export function shownSettings({ config, origins }: ExplainedConfig): SettingShown[] {
+  const values = printableConfig(config);
+  return SETTING_KEYS.map((key) => ({ key, value: values[key], origin: origins[key] }));
+}
+
+export async function changedSettings({
+  config,
+  readAgain,
+}: SettingsInForce): Promise<{ readonly needs_restart: string[]; readonly configuration_problems: string[] }> {
+  try {
+    const { config: next } = await readAgain();
+    const isOther = (key: (typeof SETTING_KEYS)[number]) => JSON.stringify(next[key]) !== JSON.stringify(config[key]);
+    return { needs_restart: SETTING_KEYS.filter(isOther), configuration_problems: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { needs_restart: [], configuration_problems: [...error.problems] };
+  }
+}
