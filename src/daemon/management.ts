@@ -16,7 +16,7 @@ import { daemonNumbers } from './metrics-source.js';
 import { reloadOf } from './reload.js';
 import type { Services } from './services.js';
 import { type SettingsInForce, shownSettings } from './settings-in-force.js';
-import { newBoot, statusOf } from './status.js';
+import { statusOf } from './status.js';
 import type { Wire } from './wire.js';
 
 interface ManagementDeps {
@@ -38,7 +38,11 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
   const registry = system.supervisor;
   const loopDelay = new LoopDelay();
   const status = {
-    boot: newBoot(),
+    boot: { id: system.board.boot, startedAtMs: Date.now() },
+    more: () => ({
+      streams: system.board.live.size,
+      history_begins: new Date(system.board.historyBegins * 1000).toISOString(),
+    }),
     numbers: () => daemonNumbers({ system, services, wire, readiness: readiness() }),
     readiness,
     extensions: () => system.view.counts(),

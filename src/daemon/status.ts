@@ -1,5 +1,4 @@
 // What the daemon says of itself, read from its parts.
-import { randomUUID } from 'node:crypto';
 import type { Readiness } from '../actors/ports/api.js';
 import type { DaemonStatus } from '../domain/status-schema.js';
 import type { LoopDelay } from '../telemetry/loop-delay.js';
@@ -7,11 +6,10 @@ import type { DaemonNumbers } from '../telemetry/metrics.js';
 import { VERSION } from './version.js';
 
 /** Of this process. */
-export interface Boot {
+interface Boot {
   readonly id: string;
   readonly startedAtMs: number;
 }
-export const newBoot = (): Boot => ({ id: randomUUID(), startedAtMs: Date.now() });
 
 export interface StatusSources {
   readonly boot: Boot;
