@@ -79,9 +79,7 @@ function targetOf(file: SourceFile, { specifier }: Import): string | null {
 
 const floorOf = (path: string): string => FILES.find((file) => file.path === path)?.floor ?? '';
 
-const PORTS = ['access', 'api', 'board', 'clock', 'live', 'management', 'storage', 'transport'].map(
-  (name) => `src/actors/ports/${name}.ts`,
-);
+const PORTS = FILES.map(({ path }) => path).filter((path) => path.startsWith('src/actors/ports/'));
 
 interface Rule {
   /** Floors below that it may import; its own it may always. */

@@ -156,6 +156,7 @@ export class ActorSystem {
       wall: ports.wall,
       autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
       refusedRows: this.supervisor.refusedRows,
+      refusedPerSecond: (runtime) => this.board.board.ratesOf(runtime).refused,
       minSuccessRate,
     });
     this.healthBoard = new HealthBoard({

@@ -80,9 +80,14 @@ export class Notices {
   }
 }
 
+/** Its times are the same wherever and whenever it is shown. */
+const PUBLISHED = new WeakMap<TripEvidence, Evidence>();
+
 /** Evidence for the world: wall clock and the names of the wire. */
 export function publicEvidence(evidence: TripEvidence, clock: Clock, wall: WallClock): Evidence {
-  return {
+  const known = PUBLISHED.get(evidence);
+  if (known !== undefined) return known;
+  const published = {
     failures: evidence.failures,
     outcomes: evidence.outcomes,
     overdue: evidence.overdue,
@@ -91,6 +96,8 @@ export function publicEvidence(evidence: TripEvidence, clock: Clock, wall: WallC
     first_failure: isoAt(evidence.firstFailureMs, clock, wall),
     last_failure: isoAt(evidence.lastFailureMs, clock, wall),
   };
+  PUBLISHED.set(evidence, published);
+  return published;
 }
 
 /** A monotonic time as ISO 8601 by the wall clock; null stays null. */

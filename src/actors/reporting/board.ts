@@ -6,6 +6,7 @@
 // BOARD-3. No turn of the event loop grows with the number of extensions.
 // BOARD-4. `k` names an extension as long as it is there, and no other one while the daemon runs.
 import type { Subscription } from '#rxjs';
+import { type CallCounts, NO_CALLS } from '../../domain/health/call-rates.js';
 import { HEALTH_SLICE_MS } from '../../domain/health/health-window.js';
 import type { Steps } from '../../domain/steps.js';
 import { guarded } from '../../telemetry/guard.js';
@@ -116,6 +117,12 @@ export class Board {
 
   rowOf(runtime: ExtensionRuntime): BoardRow | null {
     return this.#rows.get(runtime) ?? null;
+  }
+
+  /** Per second, as of now. */
+  ratesOf(runtime: ExtensionRuntime): CallCounts {
+    const { slots } = this.#deps;
+    return this.#rows.get(runtime)?.ratesAt(slots.current, slots.passedMs) ?? NO_CALLS;
   }
 
   /** A runtime came or its row changed. */

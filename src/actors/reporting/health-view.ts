@@ -14,11 +14,13 @@ import { type Refusal, refusedRow } from '../../domain/registry/refused-row.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
 import { WHYS } from '../../domain/routing/routing-table.js';
-import { isoAt, publicEvidence } from '../events/notices.js';
+import { publicEvidence } from '../events/notices.js';
+import { PinnedTimes } from '../events/pinned-times.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { statusOf, worstOf } from '../extension/instance-status.js';
 import type { ExtensionSample, MetricsSource } from '../ports/api.js';
 import type { Clock, WallClock } from '../ports/clock.js';
+import type { Endpoint } from '../target/endpoint.js';
 import type { Target } from '../target/target.js';
 
 const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;
@@ -27,6 +29,8 @@ const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;
 const round = (value: number | null): number | null => (value === null ? null : Math.round(value * 100) / 100);
 
 export class HealthView implements MetricsSource {
+  readonly #times: PinnedTimes;
+
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
@@ -36,8 +40,12 @@ export class HealthView implements MetricsSource {
       readonly refusedRows: (extensionId?: string) => Iterable<Refusal>;
       /** Under it an instance is degraded. */
       readonly minSuccessRate: number;
+      /** Calls that are refused, per second over ten seconds. */
+      readonly refusedPerSecond: (runtime: ExtensionRuntime) => number;
     },
-  ) {}
+  ) {
+    this.#times = new PinnedTimes(deps.clock, deps.wall);
+  }
 
   /** The first `limit` rows that are not in force, and how many there are. */
   refusedRows(limit: number): { readonly rows: readonly RefusedRow[]; readonly total: number } {
@@ -66,8 +74,13 @@ export class HealthView implements MetricsSource {
   }
 
   #head(runtime: ExtensionRuntime): Omit<ExtensionHealth, 'versions' | 'instances'> {
+    const facts = runtime.defaultService?.target.facts();
+    const isOpen = facts?.state === 'open' && facts.openRemainingMs > 0;
     return {
       ...this.extension(runtime),
+      opened_for_ms: round(facts?.openedAgoMs ?? null),
+      open_remaining_ms: isOpen ? round(facts.openRemainingMs) : null,
+      refused_per_second: round(this.deps.refusedPerSecond(runtime)) ?? 0,
       breaker_settings: runtime.breakerSettings,
       refused_rows: [...this.deps.refusedRows(runtime.id)].slice(0, MAX_REFUSED_ROWS).map(refusedRow),
     };
@@ -101,7 +114,7 @@ export class HealthView implements MetricsSource {
   }
 
   #instance(runtime: ExtensionRuntime, instance: Instance): InstanceHealth {
-    const { clock, wall, minSuccessRate } = this.deps;
+    const { clock, minSuccessRate } = this.deps;
     const nowMs = clock.now();
     const serving = runtime.servicesOf(instance);
     const endpoints = serving.map(({ target }) => target.rotation.at(instance.subject));
@@ -115,7 +128,7 @@ export class HealthView implements MetricsSource {
       enabled: instance.enabled,
       // If nothing is known here yet, the row may know more.
       health_status: status === 'unknown' ? runtime.instanceStatuses.inRow(instance) : status,
-      ejected_until: out.length === 0 ? null : isoAt(Math.max(...out.map((e) => e.ejectedUntilMs)), clock, wall),
+      ejected_until: this.#ejectedUntil(out),
       success_rate: reading?.successRate ?? null,
       avg_latency_ms: round(reading?.avgMs ?? null),
       p50_latency_ms: round(reading?.p50Ms ?? null),
@@ -123,6 +136,11 @@ export class HealthView implements MetricsSource {
       p99_latency_ms: round(reading?.p99Ms ?? null),
       latency_samples: reading?.samples ?? 0,
     };
+  }
+
+  #ejectedUntil(out: readonly Endpoint[]): string | null {
+    const [last] = out.toSorted((a, b) => b.ejectedUntilMs - a.ejectedUntilMs);
+    return last === undefined ? null : this.#times.at(last, 'ejected_until', last.ejectedUntilMs);
   }
 
   /** As of now; reads no window, so that it costs little. */
@@ -146,6 +164,7 @@ export class HealthView implements MetricsSource {
     const stored = runtime.stored.get(target.version);
     const { success_count, failure_count } = lifetimeCounts(runtime, target.version);
     const isOpen = facts.state === 'open';
+    const at = (what: string, monotonicMs: number | null) => this.#times.at(target, what, monotonicMs);
     return {
       success_rate: reading.successRate,
       avg_latency_ms: round(reading.avgMs),
@@ -156,12 +175,12 @@ export class HealthView implements MetricsSource {
       latency_samples: reading.samples,
       success_count,
       failure_count,
-      last_success: isoAt(target.last.successMs, clock, wall) ?? stored?.last_success ?? null,
-      last_failure: isoAt(target.last.failureMs, clock, wall) ?? stored?.last_failure ?? null,
+      last_success: at('last_success', target.last.successMs) ?? stored?.last_success ?? null,
+      last_failure: at('last_failure', target.last.failureMs) ?? stored?.last_failure ?? null,
       circuit_breaker_state: facts.state,
-      circuit_breaker_opened_at: facts.openedAgoMs === null ? null : isoAt(nowMs - facts.openedAgoMs, clock, wall),
+      circuit_breaker_opened_at: at('opened_at', facts.openedAgoMs === null ? null : nowMs - facts.openedAgoMs),
       circuit_breaker_open_until:
-        isOpen && facts.openRemainingMs > 0 ? isoAt(nowMs + facts.openRemainingMs, clock, wall) : null,
+        isOpen && facts.openRemainingMs > 0 ? at('open_until', nowMs + facts.openRemainingMs) : null,
       circuit_breaker_trips: facts.trips,
       trip_reason: target.lastTrip?.reason ?? null,
       trip_evidence: target.lastTrip === null ? null : publicEvidence(target.lastTrip.evidence, clock, wall),

@@ -136,6 +136,13 @@ const breakerSettings = Type.Unsafe<Readonly<Record<string, SettingInForce>>>(
 export type ExtensionHealth = Static<typeof extensionHealthSchema>;
 export const extensionHealthSchema = Type.Object({
   ...extensionFields,
+  opened_for_ms: Type.Optional(ms('How long ago the breaker opened; null while it is closed.')),
+  open_remaining_ms: Type.Optional(
+    ms('Until an open breaker lets the first probe pass; null while there is none to wait for.'),
+  ),
+  refused_per_second: Type.Optional(
+    Type.Number({ unit: 'calls per second', description: 'Calls that were refused, over the last ten seconds.' }),
+  ),
   breaker_settings: Type.Optional(breakerSettings),
   refused_rows: Type.Optional(refusedRowsSchema),
   versions: listOf(
