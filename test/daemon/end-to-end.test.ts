@@ -1,5 +1,6 @@
 import test from 'ava';
 import { headers } from '#@nats-io/nats-core';
+import { run } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, until } from '../helpers/nats-server.js';
 
@@ -97,6 +98,50 @@ test.serial('an extension that a person disabled while it was auto-disabled stay
   await until('the open time is over', async () => (await daemon.state('gone')) === 'half_open');
   t.is((await invoke(nc, 'gone')).details.reason, 'disabled');
 });
+
+test.serial(
+  'a row that is refused is seen with the same time and reason over HTTP, NATS and by the command line',
+  async (t) => {
+    const daemon = await shared();
+    const nc = await daemon.connect();
+    const sql = daemon.sql();
+    await sql`insert into extensions (id, type, subject) values ('seen', 'pre', 'ext.seen')`;
+    await until('the extension is known', async () => (await daemon.state('seen')) === 'closed');
+    await sql`update extensions set subject = 'ext.>' where id = 'seen'`;
+    const http = async (path: string) => (await (await daemon.fetch(`/admin/extensions/${path}`)).json()) as Seen;
+    await until('the row is refused', async () => (await http('seen')).refused !== null);
+    const row = await http('seen');
+    const { since, problems } = row.refused ?? { since: '', problems: [] };
+    t.false(row.in_force);
+    t.regex(problems.join(), /wildcards/);
+    t.true(Math.abs(Date.now() - Date.parse(since)) < 600_000);
+    const shown = { extension_id: 'seen', version: null, instance_id: null, since, problems };
+    const nats = async (verb: string) =>
+      (await nc.request(`extreg.v1.admin.${verb}`, '{"extension_id": "seen"}', { timeout: 20_000 })).json<Seen>();
+    for (const seen of [
+      await http('seen/health'),
+      await http('seen/explain'),
+      await nats('health'),
+      await nats('explain'),
+    ])
+      t.like(seen.refused_rows, [shown]);
+    t.like(
+      (await http('health')).refused_rows?.filter((one) => one.extension_id === 'seen'),
+      [shown],
+    );
+    t.false((await http('seen/explain')).in_force);
+    for (const command of ['health', 'explain', 'show']) {
+      const { stdout } = await run([command, 'seen', '--data-dir', '.'], { cwd: daemon.dataDir });
+      t.true(stdout.includes(since) && stdout.includes(problems[0] as string), stdout);
+    }
+  },
+);
+
+interface Seen {
+  readonly in_force?: boolean;
+  readonly refused?: { readonly since: string; readonly problems: readonly string[] } | null;
+  readonly refused_rows?: readonly { readonly extension_id: string }[];
+}
 
 test.serial('a call in flight gets its answer when the daemon is told to stop, and it exits 0', async (t) => {
   const daemon = await DaemonProcess.startReady(t);
