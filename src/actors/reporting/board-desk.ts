@@ -103,6 +103,11 @@ export class BoardDesk implements BoardSource {
     return this.board.summary;
   }
 
+  /** Epoch s. */
+  get historyBegins(): number {
+    return this.#history.begins;
+  }
+
   async overview(isKnown: (tag: string) => boolean): Promise<Overview> {
     const { wall, revision } = this.#deps;
     await this.board.fresh();
