@@ -148,14 +148,14 @@ export class ActorSystem {
       },
     });
     this.supervisor = this.#createSupervisor(settings, notices, events);
-    const { runtimes } = this.supervisor;
+    const { runtimes, refusedRows } = this.supervisor;
     const { minSuccessRate } = settings;
     const shared = { runtimes, clock, notices };
     this.view = new HealthView({
       ...shared,
       wall: ports.wall,
       autoDisabledTotal: () => this.autoManager.autoDisabledTotal,
-      refusedRows: this.supervisor.refusedRows,
+      refusedRows,
       refusedPerSecond: (runtime) => this.board.board.ratesOf(runtime).refused,
       minSuccessRate,
     });
@@ -191,7 +191,6 @@ export class ActorSystem {
     });
     const candidates = { ...settings, runtimes, fallbacksOf: this.supervisor.fallbacksOf, random: ports.random };
     this.router = this.#createRouter({ ...settings, ...candidates });
-    const { refusedRows } = this.supervisor;
     this.explain = createExplain({ ...candidates, router: this.router, clock, refusedRows });
   }
 

@@ -56,8 +56,7 @@ export function createRegistrySource({
 }: SourceDeps): RegistrySource {
   const dbLog = log.child({ component: 'db' });
   const path = snapshotPath(config.data_dir);
-  const requests$ = new Subject<number>();
-  let requests = 0;
+  const { requests$, requestSnapshot } = numberedRequests();
   let readAtMs: number | null = null;
   const kept = keepingSnapshots(path, dbLog);
   let isAway = true;
@@ -95,10 +94,7 @@ export function createRegistrySource({
   });
   return {
     feed$,
-    requestSnapshot: () => {
-      requests$.next(++requests);
-      return requests;
-    },
+    requestSnapshot,
     lagMs: () => (readAtMs === null ? null : clock.now() - readAtMs),
     // What came from the file need not go there again.
     remember: (update) => {
@@ -109,6 +105,17 @@ export function createRegistrySource({
     failed,
     close: kept.close,
   };
+}
+
+/** For snapshots: each request has a number. */
+function numberedRequests() {
+  const requests$ = new Subject<number>();
+  let requests = 0;
+  const requestSnapshot = (): number => {
+    requests$.next(++requests);
+    return requests;
+  };
+  return { requests$, requestSnapshot };
 }
 
 /** The stored feed and the housekeeping begin when the schema is as this version needs it; they end with the subscription. */

@@ -11,7 +11,7 @@ interface Boot {
   readonly startedAtMs: number;
 }
 
-export interface StatusSources {
+interface StatusSources {
   readonly boot: Boot;
   readonly numbers: () => DaemonNumbers;
   readonly readiness: () => Readiness;

@@ -14,7 +14,7 @@ interface Delays {
   readonly max_ms: number;
 }
 
-export interface LoopDelayReading extends Delays {
+interface LoopDelayReading extends Delays {
   /** Of the time that it covers. */
   readonly seconds: number;
 }

@@ -19,7 +19,7 @@ interface HiddenChange {
   readonly hidden: true;
 }
 
-export interface AuditChanges {
+interface AuditChanges {
   readonly changes: readonly (AuditChange | HiddenChange)[];
   /** AUDIT-CHANGES-3. */
   readonly isCut: boolean;

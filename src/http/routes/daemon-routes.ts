@@ -25,7 +25,7 @@ export function daemonRoutes(app: App, { status, settings, reload }: Desk): void
       config: { role: 'viewer' },
       schema: {
         operationId: 'readStatus',
-        summary: 'The daemon: its registry, readiness, what it owes, memory and event loop',
+        summary: 'The daemon: its registry, readiness, what is pending, memory and event loop',
         querystring: NO_PARAMETERS,
         response: { 200: statusSchema },
       },
