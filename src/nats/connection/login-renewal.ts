@@ -27,8 +27,11 @@ export async function renewLogin(
       log.info({ event: 'nats_login_accepted' });
       return;
     } catch (error) {
-      if (tries < TRIES && !(error instanceof AuthorizationError)) continue;
+      if (tries < TRIES && !isRefusal(error)) continue;
       log.error({ event: 'nats_login_failed', error: String(error) });
       return;
     }
 }
+
+/** The server says the same class of error of a login that came too late. */
+const isRefusal = (error: unknown): boolean => error instanceof AuthorizationError && !/timeout/i.test(error.message);

@@ -83,32 +83,35 @@ const KINDS: readonly Kind[] = [
 ];
 
 for (const { setting, also, make, invalid } of KINDS)
-  test(`LOGIN-FILES-1: ${setting}: a rotated one is used for the next connect, one that is invalid leaves the last in force`, async (t) => {
-    const [first, second] = [make('first'), make('second')];
-    const server = await serverOf(t, first.config);
-    const file = join(directoryOf(t), 'file');
-    writeFileSync(file, first.content);
-    const { connection, lines, connects } = open(t, server, { ...also, [setting]: file });
-    await connects(1);
-    await server.kill();
-    writeFileSync(file, second.content);
-    await server.restart(second.config);
-    await connects(2);
-    t.false(eventsOf(lines).includes('nats_login_file_invalid'));
-    // An editor has saved half of it, and the server is restarted meanwhile.
-    writeFileSync(file, invalid);
-    await server.kill();
-    await server.restart();
-    await connects(3);
-    const problems = lines.filter(({ event }) => event === 'nats_login_file_invalid');
-    t.is(problems.length, 1, 'once, however many attempts there were');
-    t.like(problems[0], { keeps_previous: true });
-    t.regex(String(problems[0]?.problem), new RegExp(`^${file}: expected `));
-    t.true(connection.connected);
-  });
+  test.serial(
+    `LOGIN-FILES-1: ${setting}: a rotated one is used for the next connect, one that is invalid leaves the last in force`,
+    async (t) => {
+      const [first, second] = [make('first'), make('second')];
+      const server = await serverOf(t, first.config);
+      const file = join(directoryOf(t), 'file');
+      writeFileSync(file, first.content);
+      const { connection, lines, connects } = open(t, server, { ...also, [setting]: file });
+      await connects(1);
+      await server.kill();
+      writeFileSync(file, second.content);
+      await server.restart(second.config);
+      await connects(2);
+      t.false(eventsOf(lines).includes('nats_login_file_invalid'));
+      // An editor has saved half of it, and the server is restarted meanwhile.
+      writeFileSync(file, invalid);
+      await server.kill();
+      await server.restart();
+      await connects(3);
+      const problems = lines.filter(({ event }) => event === 'nats_login_file_invalid');
+      t.is(problems.length, 1, 'once, however many attempts there were');
+      t.like(problems[0], { keeps_previous: true });
+      t.regex(String(problems[0]?.problem), new RegExp(`^${file}: expected `));
+      t.true(connection.connected);
+    },
+  );
 
 const isOpenssl = spawnSync('openssl', ['version']).status === 0;
-unless(isOpenssl ? null : 'there is no openssl here', test)(
+unless(isOpenssl ? null : 'there is no openssl here', test.serial)(
   'LOGIN-FILES-1, LOGIN-FILES-2: certificates: rotated ones are used, one whose key is still the old one is not',
   async (t) => {
     const directory = directoryOf(t);
@@ -148,7 +151,7 @@ unless(isOpenssl ? null : 'there is no openssl here', test)(
   },
 );
 
-unless(isOpenssl ? null : 'there is no openssl here', test)(
+unless(isOpenssl ? null : 'there is no openssl here', test.serial)(
   'CONNECTION-OPTIONS-4: a server that is named by its address is accepted with a certificate for that address, and for no other',
   async (t) => {
     const directory = directoryOf(t);
@@ -160,14 +163,15 @@ unless(isOpenssl ? null : 'there is no openssl here', test)(
     ] as const) {
       const { cert, key } = selfSigned(directory, 'server', subject);
       const server = await serverOf(t, `tls { cert_file: "${cert}", key_file: "${key}" }`);
-      const { connection, lines, count } = open(t, server, { tlsCaFile: cert });
-      await until('an answer', () => connection.connected || count('nats_connect_failed') > 0);
+      const { connection, lines } = open(t, server, { tlsCaFile: cert });
+      const isRefused = () => lines.some(({ error }) => /altnames/.test(String(error)));
+      await until('an answer', () => connection.connected || isRefused());
       t.is(connection.connected, isAccepted, `${subject}: ${JSON.stringify(lines)}`);
     }
   },
 );
 
-test('LOGIN-FILES-2: a certificate without its key is not in force, whichever of them came first', (t) => {
+test.serial('LOGIN-FILES-2: a certificate without its key is not in force, whichever of them came first', (t) => {
   const { log } = recordingLogger();
   const directory = directoryOf(t);
   const [cert, key] = [join(directory, 'cert'), join(directory, 'key')];
@@ -177,45 +181,48 @@ test('LOGIN-FILES-2: a certificate without its key is not in force, whichever of
   t.throws(() => contents.fresh('token'), { message: 'there is no file for token' });
 });
 
-test('LOGIN-RENEWAL-1, LOGIN-RENEWAL-2: the server is asked about a new login, and the connection is not cut', async (t) => {
-  const users = (password: string) => `authorization { users: [ { user: "other", password: "other" },
+test.serial(
+  'LOGIN-RENEWAL-1, LOGIN-RENEWAL-2: the server is asked about a new login, and the connection is not cut',
+  async (t) => {
+    const users = (password: string) => `authorization { users: [ { user: "other", password: "other" },
     { user: "daemon", password: "${password}" } ] }`;
-  const server = await serverOf(t, users('first'));
-  const file = join(directoryOf(t), 'password');
-  writeFileSync(file, 'first');
-  const { connection, lines, count } = open(t, server, { user: 'daemon', passwordFile: file });
-  await connection.firstConnected;
-  const renewed = async (): Promise<readonly LogLine[]> => {
-    const before = lines.length;
-    await connection.renewLogin();
-    return lines.slice(before);
-  };
+    const server = await serverOf(t, users('first'));
+    const file = join(directoryOf(t), 'password');
+    writeFileSync(file, 'first');
+    const { connection, lines, count } = open(t, server, { user: 'daemon', passwordFile: file });
+    await connection.firstConnected;
+    const renewed = async (): Promise<readonly LogLine[]> => {
+      const before = lines.length;
+      await connection.renewLogin();
+      return lines.slice(before);
+    };
 
-  t.like(await renewed(), [{ event: 'nats_login_read', changed: [], kept: [] }, { event: 'nats_login_accepted' }]);
+    t.like(await renewed(), [{ event: 'nats_login_read', changed: [], kept: [] }, { event: 'nats_login_accepted' }]);
 
-  writeFileSync(file, 'second');
-  const refused = await renewed();
-  t.like(refused, [{ event: 'nats_login_read', changed: [file], kept: [] }, { event: 'nats_login_failed' }]);
-  t.regex(String(refused[1]?.error), /Authorization/);
-  t.false(JSON.stringify(lines).includes('second'), 'LOGIN-FILES-3');
+    writeFileSync(file, 'second');
+    const refused = await renewed();
+    t.like(refused, [{ event: 'nats_login_read', changed: [file], kept: [] }, { event: 'nats_login_failed' }]);
+    t.regex(String(refused[1]?.error), /Authorization/);
+    t.false(JSON.stringify(lines).includes('second'), 'LOGIN-FILES-3');
 
-  writeFileSync(file, '');
-  const isSaid = { event: 'nats_login_file_invalid', problem: `${file}: expected a password, one line: it is empty` };
-  t.like((await renewed())[0], isSaid);
-  t.like((await renewed())[0], isSaid, 'an operator who asks again is answered again');
+    writeFileSync(file, '');
+    const isSaid = { event: 'nats_login_file_invalid', problem: `${file}: expected a password, one line: it is empty` };
+    t.like((await renewed())[0], isSaid);
+    t.like((await renewed())[0], isSaid, 'an operator who asks again is answered again');
 
-  t.is(count('nats_connected'), 1);
-  t.is(count('nats_disconnected'), 0);
-  t.true(connection.connected);
+    t.is(count('nats_connected'), 1);
+    t.is(count('nats_disconnected'), 0);
+    t.true(connection.connected);
 
-  // The server takes over the new password, and cuts those that have logged in with the old one.
-  writeFileSync(file, 'second');
-  server.reconfigure(users('second'));
-  await until('the second connection', () => count('nats_connected') === 2);
-  t.like(await renewed(), [{ event: 'nats_login_read', changed: [], kept: [] }, { event: 'nats_login_accepted' }]);
-});
+    // The server takes over the new password, and cuts those that have logged in with the old one.
+    writeFileSync(file, 'second');
+    server.reconfigure(users('second'));
+    await until('the second connection', () => count('nats_connected') === 2);
+    t.like(await renewed(), [{ event: 'nats_login_read', changed: [], kept: [] }, { event: 'nats_login_accepted' }]);
+  },
+);
 
-test('login files: without any there is nothing to renew', async (t) => {
+test.serial('login files: without any there is nothing to renew', async (t) => {
   const server = await serverOf(t, '');
   const { connection, lines, connects } = open(t, server, {});
   await connects(1);
