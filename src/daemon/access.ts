@@ -2,10 +2,10 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Access } from '../actors/access/access.js';
+import { TOKEN_BYTES, tokenText } from '../actors/access/token-text.js';
 import type { TokenStore } from '../actors/ports/access.js';
 import type { Clock } from '../actors/ports/clock.js';
 import { type Config, ConfigError, isLoopback } from '../config/config.js';
-import { TOKEN_BYTES, tokenText } from '../domain/access/token.js';
 import type { Certificate } from '../http/app/app.js';
 import type { HttpServer } from '../http/server.js';
 import { within } from '../telemetry/deadline.js';

@@ -8,13 +8,14 @@
 // ACCESS-4. Whatever is revoked or expires ends for requests at once where it was revoked, within two seconds elsewhere.
 import { timingSafeEqual } from 'node:crypto';
 import { OPEN_PRINCIPAL, type Principal } from '../../domain/access/principal.js';
-import { TOKEN_BYTES, type Token, tokenHash, tokenText } from '../../domain/access/token.js';
+import type { Token } from '../../domain/access/token.js';
 import { guarded, unawaited } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { AccessDesk, Admit, NewToken, TokenReport, TokenStore } from '../ports/access.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import { SignIn } from './sign-in.js';
 import { type TokenFile, TokenMemory } from './token-memory.js';
+import { TOKEN_BYTES, tokenHash, tokenText } from './token-text.js';
 import { WrongTries } from './wrong-tries.js';
 
 const READ_MS = 1000;

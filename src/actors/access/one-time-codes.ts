@@ -1,7 +1,7 @@
 // Secrets of one use and a short life: login codes and tickets for WebSockets. They live in memory alone.
 //
 // ONE-TIME-CODES-1. A code is taken once, and not after its time. However many are asked for, the oldest go beyond MAX_CODES.
-import { tokenHash } from '../../domain/access/token.js';
+import { tokenHash } from './token-text.js';
 
 const MAX_CODES = 1000;
 const CODE_BYTES = 18;

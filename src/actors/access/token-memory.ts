@@ -5,7 +5,8 @@
 //     known here: it is being restored then.
 // TOKEN-MEMORY-3. A token is found by the hash of its text, and the hashes are then compared in constant time.
 import { timingSafeEqual } from 'node:crypto';
-import { isExpired, type Token, tokenHash } from '../../domain/access/token.js';
+import { isExpired, type Token } from '../../domain/access/token.js';
+import { tokenHash } from './token-text.js';
 
 /** Where the tokens of the last time are. */
 export interface TokenFile {

@@ -76,7 +76,7 @@ async function checkedWish(command: Command, name: string, { role, expiresInDays
 }
 
 async function createToken(io: CommandIo, config: Config, wish: Wish, options: TokenOptions): Promise<void> {
-  const { TOKEN_BYTES, tokenHash, tokenText } = await import('../../domain/access/token.js');
+  const { TOKEN_BYTES, tokenHash, tokenText } = await import('../../actors/access/token-text.js');
   const text = tokenText(randomBytes(TOKEN_BYTES));
   const token = { ...wish, kind: 'token', hash: tokenHash(text), parent: null, createdBy: localActor() } as const;
   const made = await withTokens(config, (store) => store.create(token));

@@ -1,10 +1,7 @@
-// An access token: its text, which is shown once, and what is kept of it.
-import { createHash } from 'node:crypto';
+// An access token, as it is kept: its text is not (actors/access/token-text.ts).
 import type { Role } from './principal.js';
 
-const PREFIX = 'extreg_';
 const NAME = /^[A-Za-z0-9_.@-]{1,64}$/;
-export const TOKEN_BYTES = 32;
 export const MAX_TOKEN_DAYS = 3650;
 
 export interface Token {
@@ -21,11 +18,6 @@ export interface Token {
   /** Epoch ms; null: never. */
   readonly expiresAtMs: number | null;
 }
-
-/** `random`: TOKEN_BYTES bytes that cannot be guessed. */
-export const tokenText = (random: Buffer): string => PREFIX + random.toString('base64url');
-
-export const tokenHash = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 export const tokenNameProblem = (name: string): string | null =>
   NAME.test(name)

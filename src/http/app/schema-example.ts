@@ -14,6 +14,7 @@ export interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
+  readonly format?: string;
   readonly minimum?: number;
   readonly exclusiveMinimum?: number;
   readonly maximum?: number;
@@ -40,6 +41,10 @@ const TEXTS: Readonly<Record<string, string>> = {
   type: 'pre',
   token: 'extreg_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE',
 };
+const FORMATS: Readonly<Record<string, string>> = {
+  'date-time': TIME,
+  uuid: '3f1c7a52-0b7e-4e0a-9d53-1f2a6c7b8d90',
+};
 const A_TIME = /_at$|_until$|^(at|since|until|last_success|last_failure|first_failure)$/;
 
 /** SCHEMA-EXAMPLE-1. `name`: of the member that holds it. */
@@ -62,7 +67,7 @@ export function exampleOf(schema: Schema, name = ''): Json {
     case 'boolean':
       return (schema.default as boolean | undefined) ?? true;
     case 'string':
-      return TEXTS[name] ?? (A_TIME.test(name) ? TIME : 'text');
+      return FORMATS[schema.format ?? ''] ?? TEXTS[name] ?? (A_TIME.test(name) ? TIME : 'text');
     default:
       return schema.default ?? null;
   }
