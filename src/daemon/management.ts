@@ -9,6 +9,7 @@ import type { Clock } from '../actors/ports/clock.js';
 import type { ManagementDesk } from '../actors/ports/management.js';
 import { policyInForce } from '../domain/registry/policy-in-force.js';
 import type { InspectionHub } from '../inspector/hub.js';
+import { localCalls } from '../nats/intake/local-call.js';
 import type { Logger } from '../telemetry/log.js';
 import { LoopDelay } from '../telemetry/loop-delay.js';
 import type { RegistryDatabase } from './database.js';
@@ -32,10 +33,14 @@ interface ManagementDeps {
   readonly log: Logger;
 }
 
+/** Of a call over the admin API that names none: an operator waits. */
+const USUAL_BUDGET_MS = 20_000;
+
 /** `stop` ends what measures. */
 export function managementOf(deps: ManagementDeps): { readonly desk: ManagementDesk; readonly stop: () => void } {
   const { settings, database, system, services, wire, inspection, readiness, inForce, clock, log } = deps;
   const registry = system.supervisor;
+  const { min_budget_ms, max_budget_ms } = settings.config;
   const loopDelay = new LoopDelay();
   const status = {
     boot: { id: system.board.boot, startedAtMs: Date.now() },
@@ -68,6 +73,7 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
     },
     status: () => statusOf(status),
     settings: () => shown,
+    invoke: localCalls(services.intake.takeLocal, Math.max(min_budget_ms, Math.min(USUAL_BUDGET_MS, max_budget_ms))),
     reload: reloadOf({ system, database, settings, log: log.child({ component: 'reload' }) }),
   };
   return { desk, stop: () => loopDelay.stop() };

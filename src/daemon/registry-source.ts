@@ -56,7 +56,7 @@ export function createRegistrySource({
 }: SourceDeps): RegistrySource {
   const dbLog = log.child({ component: 'db' });
   const path = snapshotPath(config.data_dir);
-  const { requests$, requestSnapshot } = numberedRequests();
+  const requests = new SnapshotRequests();
   let readAtMs: number | null = null;
   const kept = keepingSnapshots(path, dbLog);
   let isAway = true;
@@ -69,11 +69,9 @@ export function createRegistrySource({
   });
   const stored$ = registryFeed({
     connect,
-    snapshotRequests$: requests$,
+    snapshotRequests$: requests.all$,
     startedFrom: () => startedFrom,
-    onRead: () => {
-      readAtMs = clock.now();
-    },
+    onRead: () => (readAtMs = clock.now()),
     onState: (state, error) => {
       isAway = state === 'down';
       if (isAway) dbLog.warn({ event: 'database_away', error: errorText(error) });
@@ -94,7 +92,7 @@ export function createRegistrySource({
   });
   return {
     feed$,
-    requestSnapshot,
+    requestSnapshot: () => requests.next(),
     lagMs: () => (readAtMs === null ? null : clock.now() - readAtMs),
     // What came from the file need not go there again.
     remember: (update) => {
@@ -107,15 +105,16 @@ export function createRegistrySource({
   };
 }
 
-/** For snapshots: each request has a number. */
-function numberedRequests() {
-  const requests$ = new Subject<number>();
-  let requests = 0;
-  const requestSnapshot = (): number => {
-    requests$.next(++requests);
-    return requests;
-  };
-  return { requests$, requestSnapshot };
+/** Numbered, from 1 on. */
+class SnapshotRequests {
+  readonly all$ = new Subject<number>();
+  #last = 0;
+
+  next(): number {
+    this.#last++;
+    this.all$.next(this.#last);
+    return this.#last;
+  }
 }
 
 /** The stored feed and the housekeeping begin when the schema is as this version needs it; they end with the subscription. */

@@ -199,6 +199,7 @@ export const noManagement: ManagementDesk = {
   policyInForce: () => null,
   status: () => daemonStatus,
   settings: () => [],
+  invoke: async () => ({ kind: 'shutting_down', message: 'none' }),
   reload: async () => ({ kind: 'database_unavailable', message: 'none' }),
 };
 

@@ -3,6 +3,7 @@ import type { PolicyInForce } from '../../domain/registry/policy-in-force.js';
 import type { DaemonStatus, ReloadReport } from '../../domain/status-schema.js';
 import type { ListAudit } from './audit.js';
 import type { InstanceDesk } from './instances.js';
+import type { InvokeExtension } from './invoke.js';
 
 export interface ReloadOrder {
   /** A mass removal that is held happens. */
@@ -33,4 +34,5 @@ export interface ManagementDesk {
   readonly status: () => DaemonStatus;
   readonly settings: () => readonly SettingShown[];
   readonly reload: Reload;
+  readonly invoke: InvokeExtension;
 }

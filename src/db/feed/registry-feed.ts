@@ -42,7 +42,7 @@ interface RegistryFeedOptions {
   /** Each emission asks for a whole snapshot, and numbers the request; snapshots name the last one before they were read. */
   readonly snapshotRequests$?: Observable<number>;
   /** Called after each reading, also one that found nothing new. */
-  readonly onRead?: () => void;
+  readonly onRead?: () => unknown;
   readonly pollMs?: number;
   readonly snapshotMs?: number;
   /** How long one reading may take. */
@@ -66,7 +66,7 @@ class FeedReader {
   private readonly connect: () => Database;
   private readonly onState: RegistryFeedOptions['onState'];
   private readonly snapshotRequests$: Observable<number> | undefined;
-  private readonly onRead: () => void;
+  private readonly onRead: () => unknown;
   private request = 0;
   private readonly emit: (update: RegistryUpdate) => void;
   private client: Database | null = null;

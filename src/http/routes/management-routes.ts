@@ -5,11 +5,13 @@ import type { App } from '../app/app.js';
 import { auditRoutes } from './audit-routes.js';
 import { daemonRoutes } from './daemon-routes.js';
 import { drainRoutes } from './drain-routes.js';
+import { invokeRoutes } from './invoke-routes.js';
 import { policyRoutes } from './policy-routes.js';
 
 export function managementRoutes(app: App, desk: ManagementDesk, rows: RowDesk): void {
   drainRoutes(app, desk.instances);
   auditRoutes(app, desk.audit);
   daemonRoutes(app, desk);
+  invokeRoutes(app, desk.invoke);
   policyRoutes(app, rows, desk.policyInForce);
 }

@@ -18,9 +18,9 @@ import type { Logger } from '../../telemetry/log.js';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
 import { type CallerHeaders, NO_HEADERS, readCallerHeaders } from '../wire/caller-headers.js';
-import { errorBlock, errorBody } from '../wire/error-reply.js';
+import { errorBlock, errorBody, wireError } from '../wire/error-reply.js';
 import { headerIn, headerText, headerValue, type SoughtHeader } from '../wire/headers.js';
-import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from '../wire/subjects.js';
+import { acceptsReplyTo, QUEUE_GROUP, type Subjects, tenantProblem } from '../wire/subjects.js';
 import {
   type Asked,
   type Claims,
@@ -32,6 +32,7 @@ import {
   withoutHeader,
 } from './caller-context.js';
 import { BodyContext } from './context-body.js';
+import type { LocalAnswer, TakeLocalCall } from './local-call.js';
 import type { Replies } from './replies.js';
 
 /** A call that has passed more daemons than this is a loop. */
@@ -80,6 +81,8 @@ class IntakeInvocation implements Invocation, Claims, Asked, ForwardedContext {
     readonly arrivedMs: number,
     readonly text: string,
     readonly body: Uint8Array,
+    /** null: a message, which is answered to `replyTo`. */
+    readonly local: LocalAnswer | null = null,
   ) {}
 
   get bodyContext(): BodyContext {
@@ -118,6 +121,7 @@ export class Intake {
   #processingMs = 0;
   readonly #refused = new Map<ErrorCode, number>();
   #subscription: BrokerSubscription | null = null;
+  #isDraining = false;
   readonly #warnNotAccepted: LimitedWarn;
   readonly #warnLoop: LimitedWarn;
   readonly #context: ContextReader;
@@ -151,6 +155,7 @@ export class Intake {
 
   /** Takes no further invocations; resolves when those on their way have been handed to the router. */
   async drain(): Promise<void> {
+    this.#isDraining = true;
     await this.#subscription?.drain();
   }
 
@@ -190,7 +195,22 @@ export class Intake {
       text,
       message.data,
     );
-    const refusal = address.ok ? this.#read(invocation) : invalid(address.problem);
+    this.#hand(invocation, address.ok ? null : address.problem);
+  }
+
+  /** A call of this process: it is read, counted and answered like a message. */
+  readonly takeLocal: TakeLocalCall = (extensionId, tenant, text, body, answer) => {
+    if (this.#subscription === null || this.#isDraining) return false;
+    this.#accepted += 1;
+    const arrivedMs = this.clock.now();
+    const problem = tenant === null ? null : tenantProblem(tenant);
+    this.#hand(new IntakeInvocation(this, '', extensionId, tenant, arrivedMs, text, body, answer), problem);
+    return true;
+  };
+
+  /** `problem`: with its address. */
+  #hand(invocation: IntakeInvocation, problem: string | null): void {
+    const refusal = problem === null ? this.#read(invocation) : invalid(problem);
     if (refusal !== null) {
       this.refuse(invocation, refusal);
       return;
@@ -277,6 +297,10 @@ export class Intake {
     durationMs: number,
     deadlineMs: number,
   ): ErrorCode | null {
+    if (invocation.local !== null) {
+      if (this.#settle(invocation, durationMs)) invocation.local.succeeded(route, reply, attempts, durationMs);
+      return null;
+    }
     const block = route.replyBlock(invocation.extensionId, reply.forwardedHeaders, attempts, durationMs);
     const size = block.length + reply.body.length;
     if (size > this.connection.maxPayload) {
@@ -300,8 +324,11 @@ export class Intake {
   refuse(invocation: IntakeInvocation, error: InvocationError, deadlineMs = this.#latest(invocation)): void {
     // Before it counts as answered: details that are no JSON throw here.
     const body = errorBody(error, invocation.extensionId);
-    if (!this.#settle(invocation, this.clock.now() - invocation.arrivedMs)) return;
+    const durationMs = this.clock.now() - invocation.arrivedMs;
+    if (!this.#settle(invocation, durationMs)) return;
     this.#refused.set(error.code, (this.#refused.get(error.code) ?? 0) + 1);
+    if (invocation.local !== null)
+      return invocation.local.refused(wireError(error, invocation.extensionId), durationMs);
     this.replies.send(invocation.replyTo, errorBlock(error), body, deadlineMs);
   }
 

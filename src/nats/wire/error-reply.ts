@@ -7,7 +7,7 @@ import { headerValue, STATUS_LINE } from './headers.js';
 const MAX_HEADER_MESSAGE_LENGTH = 512;
 
 /** Body of an error, `{"error": …}`. */
-interface WireError {
+export interface WireError {
   readonly code: string;
   readonly message: string;
   readonly extension_id: string;
@@ -26,10 +26,13 @@ export function errorBlock(error: InvocationError): string {
   return `${STATUS_LINE}Extreg-Error: ${error.code}\r\nNats-Service-Error-Code: ${ERROR_TABLE[error.code].status}\r\nNats-Service-Error: ${message}\r\n\r\n`;
 }
 
-export function errorBody(error: InvocationError, extensionId: string): Buffer {
+export const errorBody = (error: InvocationError, extensionId: string): Buffer =>
+  Buffer.from(JSON.stringify({ error: wireError(error, extensionId) }));
+
+export function wireError(error: InvocationError, extensionId: string): WireError {
   const retryable: Retryable = error.retryable ?? ERROR_TABLE[error.code].retryable;
   const details = retryable === 'maybe_executed' ? { ...error.details, maybe_executed: true } : error.details;
-  const wire: WireError = {
+  return {
     code: error.code,
     message: error.message,
     extension_id: extensionId,
@@ -37,5 +40,4 @@ export function errorBody(error: InvocationError, extensionId: string): Buffer {
     ...(error.retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(error.retryAfterMs) }),
     ...(details === undefined ? {} : { details }),
   };
-  return Buffer.from(JSON.stringify({ error: wire }));
 }

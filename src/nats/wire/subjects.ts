@@ -69,13 +69,8 @@ export class Subjects {
         extensionId,
         problem: `subject must end after the tenant, got ${JSON.stringify(subject.slice(0, 300))}`,
       };
-    if (tenantId.length > MAX_TENANT_LENGTH || !PLAIN_TENANT.test(tenantId))
-      return {
-        ok: false,
-        extensionId,
-        problem: `tenant token must be 1..${MAX_TENANT_LENGTH} characters without blanks and wildcards, got ${JSON.stringify(tenantId.slice(0, 80))}`,
-      };
-    return { ok: true, extensionId, tenantId };
+    const problem = tenantProblem(tenantId);
+    return problem === null ? { ok: true, extensionId, tenantId } : { ok: false, extensionId, problem };
   }
 
   /** A daemon's message to itself through `invokeAll`, on a subject that no extension can have; `id`: 16 hexadecimal digits. */
@@ -104,6 +99,12 @@ export class Subjects {
   event(kind: string, extensionId: string): string {
     return `${this.#eventPrefix}${kind}.${isExtensionId(extensionId) ? extensionId : '_'}`;
   }
+}
+
+/** What is wrong with a tenant as the last token of a subject; null: nothing. */
+export function tenantProblem(tenantId: string): string | null {
+  if (tenantId.length <= MAX_TENANT_LENGTH && PLAIN_TENANT.test(tenantId) && !tenantId.includes('.')) return null;
+  return `tenant token must be 1..${MAX_TENANT_LENGTH} characters without blanks and wildcards, got ${JSON.stringify(tenantId.slice(0, 80))}`;
 }
 
 /** SUBJECTS-2. Whether a caller's reply subject may be published to. A prefix is compared as text: `_INBOX` takes `_INBOX_abc.x` too. */
