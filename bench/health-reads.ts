@@ -1,5 +1,6 @@
-// What reading the health of all extensions, over and over, costs the calls: their latency with and without, in turns. Writes its
-// section of bench/RESULTS.md.
+// What reading the health of all extensions, over and over, and a stream of live updates cost the calls: their latency with and without, in
+// turns. In a third turn the same reader gets as many bytes from another process: what it costs the calls is the machine's doing, since the
+// processes share its cores, and not the daemon's. Writes its section of bench/RESULTS.md.
 // Options: --rounds N, --seconds N, --extensions N, --in-flight N, --no-write.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -44,6 +45,9 @@ interface Round {
   readonly without: Measured;
   readonly beside: Measured;
   readonly reads: Reads;
+  /** The bytes came from another process. */
+  readonly control: Measured;
+  readonly controlReads: Reads;
 }
 const measured: Round[] = [];
 try {
@@ -59,14 +63,23 @@ try {
     return result;
   };
   await calls();
+  await reader.ask('start');
+  await calls();
+  const trial = await reader.ask<Reads>('stop');
+  const size = Math.round(trial.bytes / Math.max(1, trial.lists));
+  const source = await start('byte-source.js', '-', String(size));
+  const other = await start('health-reader.js', await source.ask<string>('http'));
   for (let round = 0; round < rounds; round += 1) {
     const without = await calls();
     await reader.ask('start');
     const beside = await calls();
-    measured.push({ without, beside, reads: await reader.ask<Reads>('stop') });
-    const { reads } = measured.at(-1) as Round;
+    const reads = await reader.ask<Reads>('stop');
+    await other.ask('start');
+    const control = await calls();
+    const controlReads = await other.ask<Reads>('stop');
+    measured.push({ without, beside, reads, control, controlReads });
     console.log(
-      `p99 ${without.p99Ms.toFixed(2)} ms without, ${beside.p99Ms.toFixed(2)} ms beside ${reads.lists} lists of ${Math.round(reads.bytes / Math.max(1, reads.lists) / 1000)} kB`,
+      `p99 ${without.p99Ms.toFixed(2)} ms without, ${beside.p99Ms.toFixed(2)} ms beside ${reads.lists} lists of ${Math.round(reads.bytes / Math.max(1, reads.lists) / 1000)} kB, ${control.p99Ms.toFixed(2)} ms beside ${controlReads.lists} of another process`,
     );
   }
 } finally {
@@ -89,9 +102,11 @@ Written by \`npm run bench:health\`.
 | | calls/s | p50 ms | p99 ms |
 |---|---:|---:|---:|
 ${row('nothing else', (r) => r.without)}
-${row('one client that reads `GET /admin/extensions/health` over and over', (r) => r.beside)}
+${row('one client that reads `GET /admin/extensions/health` over and over, and one stream of `GET /admin/events`', (r) => r.beside)}
+${row('a client that reads as many bytes of another process', (r) => r.control)}
 
-p99 beside the reads ÷ without, median of the rounds: ${of((r) => r.beside.p99Ms / r.without.p99Ms).toFixed(2)}. Lists in a round: ${of(({ reads }) => reads.lists).toFixed(0)}.
+p99 beside the reads ÷ without, median of the rounds: ${of((r) => r.beside.p99Ms / r.without.p99Ms).toFixed(2)}; of the same bytes from another process ÷ without: ${of((r) => r.control.p99Ms / r.without.p99Ms).toFixed(2)}.
+Lists in a round: ${of(({ reads }) => reads.lists).toFixed(0)}, and ${of(({ controlReads }) => controlReads.lists).toFixed(0)} of the other process; ${of(({ reads }) => reads.streamed / 1000).toFixed(0)} kB of live updates.
 `;
 console.log(section);
 if (!values['no-write']) writeSection('health', section);

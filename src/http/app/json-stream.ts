@@ -3,6 +3,8 @@
 // JSON-STREAM-1. Each part is made in a turn of the event loop of its own, when the client has taken the one before: a socket that takes all of
 //     them immediately would otherwise get them in one turn.
 // JSON-STREAM-2. What is larger than SMALL_CHARACTERS is compressed if the client accepts gzip, off the event loop.
+// JSON-STREAM-3. A list of texts that are there already is written into the bytes that are sent, without a text of the whole part in between: half
+//     of the work of the garbage collector was for those.
 import { pipeline, Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
@@ -13,7 +15,11 @@ const PAUSE_MS = 1;
 const SMALL_CHARACTERS = 16_384;
 
 /** JSON-STREAM-1, JSON-STREAM-2. */
-export function sendJson(request: FastifyRequest, reply: FastifyReply, parts: Generator<string>): FastifyReply {
+export function sendJson(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  parts: Generator<string | Buffer>,
+): FastifyReply {
   const vary = reply.getHeader('vary');
   reply.type('application/json; charset=utf-8');
   reply.header('vary', vary === undefined ? 'accept-encoding' : `${vary}, accept-encoding`);
@@ -29,12 +35,67 @@ export function sendJson(request: FastifyRequest, reply: FastifyReply, parts: Ge
 }
 
 /** JSON-STREAM-1. */
-async function* inTurns(first: string, second: string | null, others: Generator<string>): AsyncGenerator<Buffer> {
-  yield Buffer.from(first);
-  if (second !== null) yield Buffer.from(second);
+async function* inTurns(
+  first: string | Buffer,
+  second: string | Buffer | null,
+  others: Generator<string | Buffer>,
+): AsyncGenerator<Buffer> {
+  yield bytesOf(first);
+  if (second !== null) yield bytesOf(second);
   for (const part of others) {
     await setTimeout(PAUSE_MS);
-    yield Buffer.from(part);
+    yield bytesOf(part);
+  }
+}
+
+const bytesOf = (part: string | Buffer): Buffer => (typeof part === 'string' ? Buffer.from(part) : part);
+
+/** JSON-STREAM-3. `{"<name>":[<items>],<rest>}`, in parts of about 32 KiB, or of one item. `items`: JSON texts. */
+export function* jsonBytes(name: string, items: readonly string[], rest: object): Generator<Buffer> {
+  const part = new Part();
+  part.add(`{${JSON.stringify(name)}:[`);
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i] as string;
+    if (!part.hasRoomFor(item)) yield part.take();
+    if (i > 0) part.add(',');
+    part.add(item);
+  }
+  const end = JSON.stringify(rest);
+  const tail = `]${end === '{}' ? '' : `,${end.slice(1, -1)}`}}`;
+  if (!part.hasRoomFor(tail)) yield part.take();
+  part.add(tail);
+  yield part.take();
+}
+
+const PART_BYTES = 32_768;
+/** Of a UTF-16 unit in UTF-8, at most. */
+const MAX_UNIT_BYTES = 3;
+
+class Part {
+  #bytes = Buffer.allocUnsafe(PART_BYTES);
+  #length = 0;
+
+  /** With a comma before it. */
+  hasRoomFor(text: string): boolean {
+    return this.#length === 0 || this.#length + text.length * MAX_UNIT_BYTES + 1 <= this.#bytes.length;
+  }
+
+  add(text: string): void {
+    const needed = this.#length + text.length * MAX_UNIT_BYTES;
+    // One item may be larger than a part.
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(needed);
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    this.#length += this.#bytes.write(text, this.#length);
+  }
+
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = Buffer.allocUnsafe(PART_BYTES);
+    this.#length = 0;
+    return taken;
   }
 }
 

@@ -1,10 +1,9 @@
 // `GET /admin/overview`, `/admin/sparklines`, `/admin/extensions`, and the history and last failures of one extension.
 import { Type } from '#typebox';
 import type { BoardSource, OfVersion } from '../../actors/ports/board.js';
-import { jsonParts } from '../../domain/json-parts.js';
 import { EXTENSION_TYPES } from '../../domain/registry/extension.js';
 import type { App } from '../app/app.js';
-import { sendJson } from '../app/json-stream.js';
+import { jsonBytes, sendJson } from '../app/json-stream.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { integers, NO_PARAMETERS, oneOfIntegers, oneOfWords, someOfWords, texts } from '../app/query-string.js';
@@ -108,7 +107,7 @@ function listRoute(app: App, board: BoardSource): void {
       });
       if (answer.kind === 'invalid') throw new HttpProblem('invalid_request', answer.message);
       const { items, next, total, revision } = answer;
-      return sendJson(request, reply, jsonParts('items', items, { next, total, revision }));
+      return sendJson(request, reply, jsonBytes('items', items, { next, total, revision }));
     },
   );
 }

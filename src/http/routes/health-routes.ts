@@ -2,9 +2,8 @@
 import { Type } from '#typebox';
 import type { HealthSource } from '../../actors/ports/api.js';
 import { extensionHealthSchema, healthReportSchema } from '../../domain/health/health-schema.js';
-import { jsonParts } from '../../domain/json-parts.js';
 import type { App } from '../app/app.js';
-import { sendJson } from '../app/json-stream.js';
+import { jsonBytes, sendJson } from '../app/json-stream.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
@@ -33,7 +32,7 @@ export function healthRoutes(app: App, health: HealthSource): void {
     },
     async (request, reply) => {
       const { extensions, ...rest } = await health.list(request.query);
-      return sendJson(request, reply, jsonParts('extensions', extensions, rest));
+      return sendJson(request, reply, jsonBytes('extensions', extensions, rest));
     },
   );
 

@@ -1,9 +1,12 @@
-// JSON-STREAM-1 and JSON-STREAM-2 of json-stream.ts, over a real server.
+// JSON-STREAM-1 to JSON-STREAM-3 of json-stream.ts, over a real server.
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
+import fc from 'fast-check';
+import { jsonParts } from '../../../src/domain/json-parts.js';
+import { jsonBytes } from '../../../src/http/app/json-stream.js';
 import { extensionHealth, healthSource, listen, partsOf } from '../helpers.js';
 
 const many = healthSource(...Array.from({ length: 2000 }, (_, i) => extensionHealth(`e${String(i).padStart(5, '0')}`)));
@@ -86,4 +89,25 @@ test('a list that cannot be made is an error of its own', async (t) => {
   const response = await fetch(`${url}${PATH}`);
   t.is(response.status, 500);
   t.is(((await response.json()) as { error: { code: string } }).error.code, 'internal_error');
+});
+
+test('JSON-STREAM-3: bytes of a list are those of its text, whatever its items are', (t) => {
+  const item = fc.oneof(
+    fc.json(),
+    fc.string({ unit: 'grapheme', maxLength: 50 }).map((text) => JSON.stringify(text)),
+  );
+  const large = fc.integer({ min: 0, max: 60_000 }).map((length) => JSON.stringify('ä🦊'.repeat(length / 2)));
+  const items = fc.array(fc.oneof({ arbitrary: item, weight: 9 }, { arbitrary: large, weight: 1 }), { maxLength: 60 });
+  fc.assert(
+    fc.property(items, fc.constantFrom({}, { total: 3 }, { rows: ['x'.repeat(40_000)] }), (texts, rest) => {
+      const parts = [...jsonBytes('items', texts, rest)];
+      t.is(Buffer.concat(parts).toString(), [...jsonParts('items', texts, rest)].join(''));
+      t.true(parts.every(({ length }) => length > 0));
+    }),
+    { numRuns: 60 },
+  );
+  const rows = Array.from({ length: 2000 }, (_, i) => JSON.stringify({ i, text: 'x'.repeat(500) }));
+  const parts = [...jsonBytes('items', rows, {})];
+  t.true(parts.length > 30 && parts.every(({ length }) => length <= 32_768));
+  t.is([...jsonBytes('items', ['1'], { a: 1 })].length, 1, 'what is small is one part');
 });
