@@ -37,7 +37,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<CommandFactory>> = new Map([
   ['sql', async () => (await import('./commands/sql.js')).sqlCommand],
   ['import', async () => (await import('./commands/import.js')).importCommand],
   ['token', async () => (await import('./commands/token.js')).tokenCommand],
-  ['console', async () => (await import('./commands/open-console.js')).consoleCommand],
+  ['console', async () => (await import('./commands/sign-in.js')).consoleCommand],
   ['export', async () => (await import('./commands/export.js')).exportCommand],
 ]);
 

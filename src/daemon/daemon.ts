@@ -108,7 +108,7 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   );
   const inForce = new InForce(system.supervisor, clock);
   const desks = createDesks(config, database, system, inForce, clock, log);
-  const services = createServices(config, wire, system, nats.isEmbedded, access, clock, log);
+  const services = createServices(config, wire, system, nats.isEmbedded, access, desks, clock, log);
   const ready = services.selfCheck.passed.then(() => {
     const { revision, runtimes } = system.supervisor;
     log.info({ event: 'daemon_ready', revision, extensions: runtimes.size });
@@ -118,7 +118,7 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
   const parts = { system, services, wire, inspection, readiness };
-  const management = managementOf({ ...parts, settings, database, inForce, clock, log });
+  const management = managementOf({ ...parts, settings, database, audit: desks.audit, inForce, clock, log });
   started.push(async () => management.stop());
   const sources = { ...parts, desks, access, management: management.desk };
   const http = await startAdminApi(config, certificate, sources, log);

@@ -1,10 +1,12 @@
-// What operators change over the admin API: rows and rollouts, connected to the database and the actors.
+// What operators change over the admin API, and the trail of it: rows, rollouts and audit, connected to the database and the actors.
 import { randomUUID } from 'node:crypto';
 import type { ActorSystem } from '../actors/actor-system.js';
+import { listAudit } from '../actors/management/audit.js';
 import type { InForce } from '../actors/management/in-force.js';
 import { Rollout } from '../actors/management/rollout.js';
 import { Rows } from '../actors/management/rows.js';
 import type { RolloutDesk, RowDesk } from '../actors/ports/api.js';
+import type { ListAudit } from '../actors/ports/audit.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../telemetry/log.js';
@@ -13,6 +15,7 @@ import type { RegistryDatabase } from './database.js';
 export interface Desks {
   readonly rollout: RolloutDesk;
   readonly rows: RowDesk;
+  readonly audit: ListAudit;
 }
 
 export function createDesks(
@@ -37,5 +40,6 @@ export function createDesks(
     rules: { ownPrefix: config.subject_prefix, allowedPrefixes: config.subject_prefixes },
     log: log.child({ component: 'rows' }),
   });
-  return { rollout, rows };
+  const audit = listAudit({ read: database.readAuditPage, clock, log: log.child({ component: 'audit' }) });
+  return { rollout, rows, audit };
 }

@@ -1,10 +1,10 @@
 // The desks of the management routes, connected to what they show and command.
 import { randomUUID } from 'node:crypto';
 import type { ActorSystem } from '../actors/actor-system.js';
-import { listAudit } from '../actors/management/audit.js';
 import type { InForce } from '../actors/management/in-force.js';
 import { Instances } from '../actors/management/instances.js';
 import type { Readiness } from '../actors/ports/api.js';
+import type { ListAudit } from '../actors/ports/audit.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { ManagementDesk } from '../actors/ports/management.js';
 import { policyInForce } from '../domain/registry/policy-in-force.js';
@@ -28,6 +28,7 @@ interface ManagementDeps {
   readonly wire: Wire;
   readonly inspection: InspectionHub;
   readonly readiness: () => Readiness;
+  readonly audit: ListAudit;
   readonly inForce: InForce;
   readonly clock: Clock;
   readonly log: Logger;
@@ -38,7 +39,7 @@ const USUAL_BUDGET_MS = 20_000;
 
 /** `stop` ends what measures. */
 export function managementOf(deps: ManagementDeps): { readonly desk: ManagementDesk; readonly stop: () => void } {
-  const { settings, database, system, services, wire, inspection, readiness, inForce, clock, log } = deps;
+  const { settings, database, system, services, wire, inspection, readiness, audit, inForce, clock, log } = deps;
   const registry = system.supervisor;
   const { min_budget_ms, max_budget_ms } = settings.config;
   const loopDelay = new LoopDelay();
@@ -66,7 +67,7 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
       clock,
       log: log.child({ component: 'instances' }),
     }),
-    audit: listAudit({ read: database.readAuditPage, clock, log: log.child({ component: 'audit' }) }),
+    audit,
     policyInForce: (extensionId) => {
       const runtime = registry.runtimes.get(extensionId);
       return runtime === undefined ? null : policyInForce(runtime.extension.policy, runtime.breakerSettings);

@@ -11,6 +11,7 @@ import { SelfCheck } from '../nats/intake/self-check.js';
 import { AdminService } from '../nats/services/admin.js';
 import { adminVerbs } from '../nats/services/admin-verbs.js';
 import { MicroService } from '../nats/services/micro.js';
+import { type RegistrySources, registryVerbs } from '../nats/services/registry-verbs.js';
 import type { Logger } from '../telemetry/log.js';
 import { VERSION } from './version.js';
 import type { Wire } from './wire.js';
@@ -33,6 +34,7 @@ export function createServices(
   system: ActorSystem,
   isOwnServer: boolean,
   access: Access,
+  sources: Pick<RegistrySources, 'rows' | 'audit'>,
   clock: Clock,
   log: Logger,
 ): Services {
@@ -55,7 +57,7 @@ export function createServices(
     clock,
     log: log.child({ component: 'admin' }),
     replyPrefixes: config.reply_prefixes,
-    verbs: adminVerbs({ health: system.health, explain: system.explain }),
+    verbs: new Map([...adminVerbs(system), ...registryVerbs({ board: system.board, ...sources })]),
     admit: access.admit,
     isTokenRequired: () => access.isRequired,
     isOwnServer,

@@ -1,29 +1,6 @@
 // Reading the audit trail in pages, newest first. Types alone.
 
-/** A row's position in the trail: rows of one moment are in order of their ids. */
-export interface AuditPosition {
-  /** ISO 8601, UTC, with microseconds. */
-  readonly at: string;
-  /** A UUID. */
-  readonly id: string;
-}
-
-export interface AuditQuery {
-  readonly limit: number;
-  /** The page begins with the row that follows this one, which is older; null: with the newest. */
-  readonly after: AuditPosition | null;
-  /** `_`: of no single extension. */
-  readonly extensionId: string | null;
-  readonly action: string | null;
-  /** The actor, or a name in it: `ada` of `admin:ada`, `ci` of `token:ci/ada`. */
-  readonly by: string | null;
-  /** ISO 8601: not before. */
-  readonly since: string | null;
-  /** ISO 8601: before. */
-  readonly until: string | null;
-  /** Only changes of the registry after this revision of it. */
-  readonly afterRevision: number | null;
-}
+import type { AuditPosition, AuditQuery } from '../../domain/registry/audit-query.js';
 
 export interface AuditPageRow extends AuditPosition {
   readonly extension_id: string;

@@ -6,7 +6,8 @@
 // AUDIT-PAGE-QUERIES-3. A page holds MAX_PAGE_BYTES of values at most; the next one goes on from there. The values of a row that has more than
 //     MAX_ROW_BYTES alone stay in the database.
 import { type SQL, sql } from '#drizzle-orm';
-import type { AuditPageRow, AuditQuery, ReadAuditPage } from '../../actors/ports/audit.js';
+import type { AuditPageRow, ReadAuditPage } from '../../actors/ports/audit.js';
+import type { AuditQuery } from '../../domain/registry/audit-query.js';
 import type { Database } from '../client.js';
 import { inTransaction } from './transaction.js';
 

@@ -1,5 +1,6 @@
 // A row of the registry as the admin API shows it, and as it takes it: for the documentation of the API. What is checked is row-edit.ts.
 import { type TSchema, Type } from '#typebox';
+import type { JsonMap } from '../exact-json.js';
 import { objectOrNull } from '../registry/answer-schema.js';
 import { MAX_VERSION_LENGTH, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 
@@ -58,3 +59,9 @@ export const editSchema = (kind: RowKind, isPatch = false): TSchema => {
     ),
   );
 };
+
+/** As a viewer sees it: secrets of an extension may be in its configuration. */
+export function withoutConfig(row: JsonMap): JsonMap {
+  const { config, ...rest } = row;
+  return config === undefined ? row : { ...rest, config_hidden: true };
+}

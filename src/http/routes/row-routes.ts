@@ -6,7 +6,7 @@ import { allows, type Principal } from '../../domain/access/principal.js';
 import type { Json, JsonMap } from '../../domain/exact-json.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
 import type { RowKind } from '../../domain/registry-file/registry-file-schema.js';
-import { editSchema, rowSchema } from '../../domain/registry-file/row-schema.js';
+import { editSchema, rowSchema, withoutConfig } from '../../domain/registry-file/row-schema.js';
 import type { App } from '../app/app.js';
 import type { HttpErrorCode } from '../app/http-errors.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
@@ -223,11 +223,7 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAns
   }
 }
 
-/** Secrets of an extension may be in its configuration. */
-function shownTo({ role }: Principal, row: JsonMap): JsonMap {
-  const { config, ...rest } = row;
-  return config === undefined || allows(role, 'operator') ? row : { ...rest, config_hidden: true };
-}
+const shownTo = ({ role }: Principal, row: JsonMap): JsonMap => (allows(role, 'operator') ? row : withoutConfig(row));
 
 function locationOf(row: JsonMap): string {
   const part = (value: Json | undefined): string => encodeURIComponent(String(value));

@@ -1,9 +1,10 @@
 // The audit trail in pages: AUDIT-PAGE-QUERIES-1–AUDIT-PAGE-QUERIES-3 of audit-page-queries.ts, and the index of M29.
 import { randomUUID } from 'node:crypto';
 import anyTest, { type TestFn } from 'ava';
-import type { AuditPage, AuditQuery } from '../../../src/actors/ports/audit.js';
+import type { AuditPage } from '../../../src/actors/ports/audit.js';
 import type { Database } from '../../../src/db/client.js';
 import { readAuditPage } from '../../../src/db/queries/audit-page-queries.js';
+import type { AuditQuery } from '../../../src/domain/registry/audit-query.js';
 import { onBothEngines, onPostgres } from '../../helpers/postgres.js';
 
 const test = anyTest as TestFn;

@@ -1,9 +1,10 @@
 // `GET /admin/audit`: what is asked for, what comes out, and for whom.
 import test, { type ExecutionContext } from 'ava';
 import { Compile } from '#typebox/compile';
-import type { AuditPageRow, AuditQuery, ListAudit } from '../../../src/actors/ports/audit.js';
+import type { AuditPageRow, ListAudit } from '../../../src/actors/ports/audit.js';
 import { OPEN_PRINCIPAL, type Role } from '../../../src/domain/access/principal.js';
 import { auditPageSchema } from '../../../src/domain/registry/audit-answer.js';
+import type { AuditQuery } from '../../../src/domain/registry/audit-query.js';
 import { openAccess } from '../../helpers/access.js';
 import { listen, noManagement } from '../helpers.js';
 

@@ -329,12 +329,16 @@ test('admin: a daemon with its own server answers what its admin API answers', a
   const client = await daemon.connect();
   const ask = async (verb: string, body: string): Promise<unknown> =>
     (await client.request(`extreg.v1.admin.${verb}`, body, { timeout: 5000 })).json();
-  const get = async (path: string): Promise<unknown> => (await daemon.fetch(`/admin/extensions/${path}`)).json();
+  const get = async (path: string): Promise<unknown> => (await daemon.fetch(`/admin/extensions${path.startsWith('?') ? '' : '/'}${path}`)).json();
   const told = await ask('explain', '{"extension_id": "a", "context": {"plan": 1.0}}');
   t.deepEqual(told, await get('a/explain?plan=1'));
   t.like(told, { chosen: { version: 'v2', by: 'rules' } });
   t.deepEqual(await ask('health', ''), await get('health'));
   t.deepEqual(await ask('health', '{"extension_id":"a"}'), await get('a/health'));
+  t.deepEqual(await ask('show', '{"extension_id":"a"}'), await get('a'));
+  t.deepEqual(await ask('list', '{"q":"A"}'), await get('?q=A'));
+  const trail = await (await daemon.fetch('/admin/audit?extension_id=a')).json();
+  t.deepEqual(await ask('audit', '{"extension_id":"a"}'), trail);
   t.false(daemon.has('nats_admin_not_served'));
   t.is(await daemon.stop(), 0);
 });
