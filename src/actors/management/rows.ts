@@ -6,7 +6,9 @@
 //     stands for it as a whole.
 // ROWS-4. Of an extension that was disabled automatically, `enabled` is an operator's decision in a PATCH, or beside `auto_disabled: false`. A row
 //     that is read and written back decides nothing.
-import type { JsonMap } from '../../domain/exact-json.js';
+// ROWS-5. Of a row that is refused, the last valid one is shown beside it: that is what is in force.
+// ROWS-6. While the database is away, rows are read from memory, and say so; they have no ETag, since nothing can be changed.
+import type { Json, JsonMap } from '../../domain/exact-json.js';
 import type { Extension } from '../../domain/registry/extension.js';
 import type { Refusal } from '../../domain/registry/refused-row.js';
 import type { SubjectRules } from '../../domain/registry/subject-rules.js';
@@ -20,6 +22,8 @@ import type { RowAnswer, RowDesk, RowOrder } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
 import type { ReadFallbackRows, ReadRowChange, ReadRows, StoredRows, WriteRow } from '../ports/storage.js';
 import type { InForce } from './in-force.js';
+import { decidedOver, writable } from './row-decisions.js';
+import { type RowInMemory, rowsInMemory } from './row-in-memory.js';
 
 /** With `any` revision allowed: another operator may come in between each time. */
 const ATTEMPTS = 3;
@@ -59,22 +63,30 @@ export class Rows implements RowDesk {
   }
 
   async read(row: Named): Promise<RowAnswer> {
-    return this.#withDatabase(async () => {
+    const answer = await this.#withDatabase(async () => {
       const stored = await this.#database.read(row.extensionId);
       const found = stored === null ? undefined : rowIn(stored, row);
       return stored === null || found === undefined ? notFound(row, stored) : this.#rowAnswer(found, stored, false);
     });
+    const inMemory = answer.kind === 'database_unavailable' ? this.#inMemory(row) : undefined;
+    if (inMemory === undefined) return answer;
+    const { revision } = inMemory;
+    return { kind: 'row', row: this.#fromMemory(inMemory), revision, created: false, isFromMemory: true };
   }
 
   async list(extensionId: string, kind: 'version' | 'instance'): ReturnType<RowDesk['list']> {
-    return this.#withDatabase(async () => {
+    const answer = await this.#withDatabase(async () => {
       const stored = await this.#database.read(extensionId);
       if (stored === null) return { kind: 'extension_not_found', message: `no extension '${extensionId}'` };
       const own = stored.rows.filter((row) => row.kind === kind);
       const inOrder =
         kind === 'version' ? own.toSorted((a, b) => compareVersions(a.name, b.name)) : own.toSorted(byName);
-      return { kind: 'rows', rows: inOrder.map((row) => this.#shown(row, stored)) };
+      return { kind: 'rows', rows: inOrder.map((row) => this.#shown(row, stored)) } as const;
     });
+    const extension = this.#extension(extensionId);
+    if (answer.kind !== 'database_unavailable' || extension === undefined) return answer as never;
+    const own = rowsInMemory(extension).filter((row) => row.kind === kind);
+    return { kind: 'rows', rows: own.map((row) => this.#fromMemory(row)) };
   }
 
   async edit(order: RowOrder): Promise<RowAnswer> {
@@ -184,13 +196,9 @@ export class Rows implements RowDesk {
   /** ROWS-3. */
   #shown(row: StoredRow, { rows, own }: StoredRows): JsonMap {
     const { kind, extensionId, name, fields, revision } = row;
-    const refusals = [...this.deps.registry.refusedRows(extensionId)].filter(
-      (one) =>
-        (one.version ?? '') === (kind === 'version' ? name : '') &&
-        (one.instanceId ?? '') === (kind === 'instance' ? name : ''),
-    );
+    const refusals = this.#refusalsOf(row);
     const in_force = refusals.length === 0 && this.#revisionInForce(row) === revision;
-    const state = { revision, in_force, refused: refusedAs(refusals) };
+    const state = this.#stateOf(row, revision, in_force, refusals);
     const count = (of: StoredRow['kind']) => rows.filter((one) => one.kind === of).length;
     if (kind === 'extension')
       return {
@@ -206,6 +214,44 @@ export class Rows implements RowDesk {
       ...fields,
       ...state,
     };
+  }
+
+  #refusalsOf({ kind, extensionId, name }: Named): Refusal[] {
+    return [...this.deps.registry.refusedRows(extensionId)].filter(
+      (one) =>
+        (one.version ?? '') === (kind === 'version' ? name : '') &&
+        (one.instanceId ?? '') === (kind === 'instance' ? name : ''),
+    );
+  }
+
+  /** ROWS-5. */
+  #stateOf(row: Named, revision: number, in_force: boolean, refusals: readonly Refusal[]): JsonMap {
+    const state = { revision, in_force, refused: refusedAs(refusals) as Json };
+    if (refusals.length === 0) return state;
+    const known = this.#inMemory(row);
+    const row_in_force = known === undefined ? null : { ...known.fields, revision: known.revision };
+    return { ...state, row_in_force };
+  }
+
+  /** ROWS-6. */
+  #fromMemory(row: RowInMemory): JsonMap {
+    const { kind, extensionId, name, fields, revision } = row;
+    const refusals = this.#refusalsOf(row);
+    const names =
+      kind === 'extension'
+        ? { id: extensionId }
+        : { extension_id: extensionId, ...(kind === 'version' ? { version: name } : { id: name }) };
+    const state = { revision, in_force: refusals.length === 0, refused: refusedAs(refusals) as Json };
+    return { ...fields, ...names, ...state, from: 'memory' };
+  }
+
+  #inMemory(row: Named): RowInMemory | undefined {
+    const extension = this.#extension(row.extensionId);
+    return extension && rowsInMemory(extension).find((one) => keyOf(one) === keyOf(row));
+  }
+
+  #extension(id: string): Extension | undefined {
+    return this.deps.registry.runtimes.get(id)?.extension;
   }
 
   #revisionInForce({ kind, extensionId, name }: Named): number | undefined {
@@ -239,30 +285,6 @@ function refusedAs(refusals: readonly Refusal[]): { readonly since: string; read
 
 const rowIn = ({ rows }: StoredRows, named: Named): StoredRow | undefined =>
   rows.find((row) => keyOf(row) === keyOf(named));
-
-const SHOWN = ['revision', 'in_force', 'refused'];
-/** What a row has that is not written: a row that is read and written back may hold it. */
-const READ_ONLY: Readonly<Record<StoredRow['kind'], readonly string[]>> = {
-  extension: [...SHOWN, 'id', 'counts', 'auto_disabled', 'created_at', 'created_by', 'updated_at', 'updated_by'],
-  version: [...SHOWN, 'extension_id', 'version'],
-  instance: [...SHOWN, 'extension_id', 'id'],
-};
-
-const writable = (kind: StoredRow['kind'], fields: JsonMap): JsonMap =>
-  Object.fromEntries(Object.entries(fields).filter(([name]) => !READ_ONLY[kind].includes(name)));
-
-/** ROWS-4. A decision is written whichever it is; what is none leaves the row as it is. */
-function decidedOver(
-  { how, fields }: RowOrder,
-  rows: readonly StoredRow[],
-): { readonly fields: JsonMap; readonly rows: readonly StoredRow[] } {
-  const { enabled, ...rest } = fields;
-  const isDecision = typeof enabled === 'boolean' && (how === 'merge' || fields.auto_disabled === false);
-  if (!isDecision) return { fields: fields.auto_disabled === true ? rest : fields, rows };
-  const opposite = (row: StoredRow): StoredRow =>
-    row.kind === 'extension' ? { ...row, fields: { ...row.fields, enabled: !enabled } } : row;
-  return { fields, rows: rows.map(opposite) };
-}
 
 const nameOf = ({ kind, extensionId, name }: Named): string =>
   kind === 'extension' ? `extension '${extensionId}'` : `${kind} '${name}' of ${extensionId}`;

@@ -199,7 +199,14 @@ export interface RowOrder extends Named {
 
 export type RowAnswer =
   /** `revision`: the row's own. */
-  | { readonly kind: 'row'; readonly row: JsonMap; readonly revision: number; readonly created: boolean }
+  | {
+      readonly kind: 'row';
+      readonly row: JsonMap;
+      readonly revision: number;
+      readonly created: boolean;
+      /** The database is away: it is what this daemon works by. */
+      readonly isFromMemory?: true;
+    }
   | { readonly kind: 'deleted' }
   | {
       readonly kind: 'revision_conflict';

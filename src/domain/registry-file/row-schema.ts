@@ -1,6 +1,6 @@
 // A row of the registry as the admin API shows it, and as it takes it: for the documentation of the API. What is checked is row-edit.ts.
 import { type TSchema, Type } from '#typebox';
-import type { JsonMap } from '../exact-json.js';
+import { isJsonMap, type JsonMap } from '../exact-json.js';
 import { objectOrNull } from '../registry/answer-schema.js';
 import { MAX_VERSION_LENGTH, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 
@@ -43,6 +43,18 @@ export const rowSchema = (kind: RowKind): TSchema =>
     ...('config' in ROW_FIELDS[kind] ? shownByRole(ROW_FIELDS[kind].config as TSchema) : {}),
     ...(kind === 'extension' ? OF_AN_EXTENSION : {}),
     ...STATE,
+    row_in_force: Type.Optional(
+      Type.Unsafe<object | null>({
+        type: ['object', 'null'],
+        description: 'Of a row that is refused: the last valid one, which is in force; null: there was none.',
+      }),
+    ),
+    from: Type.Optional(
+      Type.String({
+        enum: ['memory'],
+        description: 'The database is away: it is what the daemon works by, without what it does not need. No ETag.',
+      }),
+    ),
   });
 
 const shownByRole = (config: TSchema) => ({
@@ -62,6 +74,10 @@ export const editSchema = (kind: RowKind, isPatch = false): TSchema => {
 
 /** As a viewer sees it: secrets of an extension may be in its configuration. */
 export function withoutConfig(row: JsonMap): JsonMap {
-  const { config, ...rest } = row;
-  return config === undefined ? row : { ...rest, config_hidden: true };
+  const { config, row_in_force: inForce, ...rest } = row;
+  return {
+    ...rest,
+    ...(config === undefined ? {} : { config_hidden: true }),
+    ...(inForce === undefined ? {} : { row_in_force: isJsonMap(inForce) ? withoutConfig(inForce) : inForce }),
+  };
 }

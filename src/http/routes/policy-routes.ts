@@ -114,6 +114,9 @@ function sendPolicy(
   const known = policyInForce(id);
   const effective = known?.effective ?? null;
   const from = (known?.from ?? null) as Json;
-  reply.header('etag', `"${answer.revision}"`).header('vary', 'Authorization');
-  return sendJson(reply, { own: policy, effective, from, revision, in_force, refused });
+  const isFromMemory = answer.isFromMemory === true;
+  if (!isFromMemory) reply.header('etag', `"${answer.revision}"`);
+  reply.header('vary', 'Authorization');
+  const where = isFromMemory ? { row_from: 'memory' } : {};
+  return sendJson(reply, { own: policy, effective, from, revision, in_force, refused, ...where });
 }

@@ -214,7 +214,8 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAns
   switch (answer.kind) {
     case 'row':
       if (answer.created) reply.code(201).header('location', locationOf(answer.row));
-      reply.header('etag', `"${answer.revision}"`).header('vary', 'Authorization');
+      if (answer.isFromMemory !== true) reply.header('etag', `"${answer.revision}"`);
+      reply.header('vary', 'Authorization');
       return sendJson(reply, shownTo(request.principal, answer.row));
     case 'deleted':
       return reply.code(204).send();

@@ -4,15 +4,18 @@ import { randomUUID } from 'node:crypto';
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { InForce } from '../../../src/actors/management/in-force.js';
 import { Rows } from '../../../src/actors/management/rows.js';
+import type { RowDesk } from '../../../src/actors/ports/api.js';
 import type { ManagementDesk } from '../../../src/actors/ports/management.js';
 import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';
 import { readFallbackRows } from '../../../src/db/queries/registry-file-queries.js';
 import { readRowChange, readRows, writeRow } from '../../../src/db/queries/row-queries.js';
+import { OPEN_PRINCIPAL } from '../../../src/domain/access/principal.js';
 import type { Extension } from '../../../src/domain/registry/extension.js';
 import { breakerSettingsInForce } from '../../../src/domain/registry/policy.js';
 import { policyInForce } from '../../../src/domain/registry/policy-in-force.js';
 import type { Refusal } from '../../../src/domain/registry/refused-row.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
+import { openAccess } from '../../helpers/access.js';
 import { breakerSettings } from '../../helpers/breaker-settings.js';
 import { onBothEngines, type TestDatabase } from '../../helpers/postgres.js';
 import { listen, noManagement } from '../../http/helpers.js';
@@ -234,14 +237,27 @@ for (const enabled of [true, false])
     }
   });
 
+const EXTENSION = {
+  ...{ id: 'a', type: 'pre', subject: 'x.a', timeoutMs: 5000, retry: 0, enabled: true, breakerOverride: null },
+  ...{ version: 'v1', config: { key: 'k' }, policy: { max_in_flight: 9 }, autoDisabled: false, revision: 1 },
+  versions: [
+    {
+      ...{ version: 'v2', subject: 'x.v2', timeoutMs: 7, retry: 1, enabled: false, breakerOverride: 'isolated' },
+      ...{ config: {}, routingRules: { region: 'eu' }, rolloutPercent: null, rolloutKey: null, revision: 4 },
+    },
+  ],
+  instances: [{ id: 'i', subject: 'x.i', weight: 0, enabled: true, version: null, revision: 5 }],
+} as unknown as Extension;
+
 onMigrated(
   'ROWS-3: whether a row is in force is what this daemon has, and why not is what it refuses',
   async (t, database) => {
     const { db, ask, refused, runtimes } = await world(t, database);
     await ask('POST', WHY, A);
     t.like((await ask('GET', '/a')).body, { in_force: false, refused: null });
-    runtimes.set('a', { extension: { revision: 1, versions: [], instances: [] } as unknown as Extension });
+    runtimes.set('a', { extension: EXTENSION });
     t.like((await ask('GET', '/a')).body, { in_force: true });
+    t.false('row_in_force' in (await ask('GET', '/a')).body);
     await db.$client.unsafe(`update extensions set policy = '{"max_in_flight": 0}' where id = 'a'`);
     const problem = 'policy.max_in_flight must be >= 1, got 0';
     const since = '2026-01-02T03:04:05.000Z';
@@ -251,6 +267,8 @@ onMigrated(
       in_force: false,
       refused: { since, problems: ['another part', problem] },
       revision: 2,
+      policy: { max_in_flight: 0 },
+      row_in_force: { revision: 1, subject: 'x.a', policy: { max_in_flight: 9 }, config: { key: 'k' } },
     });
     t.like((await ask('PATCH', `/a${WHY}`, '{"retry": 1}', any)).body, {
       problems: [{ pointer: '/policy/max_in_flight' }],
@@ -415,4 +433,70 @@ test('rows: while the database is away, each answer says so', async (t) => {
   } as const;
   for (const answer of [await rows.read(row), await rows.list('a', 'version'), await rows.edit(order)])
     t.deepEqual(answer, { kind: 'database_unavailable', message: 'rows are in the database: connect ECONNREFUSED' });
+});
+
+test('ROWS-6: while the database is away, rows are read from memory and cannot be changed', async (t) => {
+  const away = () => Promise.reject(new Error('connect ECONNREFUSED'));
+  const rows = new Rows({
+    ...{ read: away, readFallbacks: away, readChange: away, write: away },
+    inForce: new InForce({ revision: 0 }, systemClock),
+    registry: { runtimes: new Map([['a', { extension: EXTENSION }]]), refusedRows: () => [] },
+    rules: { ownPrefix: 'extreg.v1', allowedPrefixes: [] },
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const { url } = await listen(t, { rows });
+  const get = async (path: string) => {
+    const response = await fetch(`${url}/admin/extensions/${path}`);
+    return { etag: response.headers.get('etag'), body: await response.json() };
+  };
+  const state = { in_force: true, refused: null, from: 'memory' };
+  const own = { ...{ id: 'a', subject: 'x.a', policy: { max_in_flight: 9 }, revision: 1 }, ...state };
+  const version = { ...{ extension_id: 'a', version: 'v2', breaker_override: 'isolated', revision: 4 }, ...state };
+  const instance = { ...{ extension_id: 'a', id: 'i', weight: 0, revision: 5 }, ...state };
+  for (const [path, expected] of [
+    ['a', own],
+    ['a/versions/v2', version],
+    ['a/instances/i', instance],
+    ['a/versions', { items: [version] }],
+    ['a/instances', { items: [instance] }],
+    ['a/policy', { own: { max_in_flight: 9 }, row_from: 'memory', revision: 1 }],
+  ] as const)
+    t.like(await get(path), { etag: null, body: expected } as never, path);
+  for (const path of ['b', 'a/versions/v9', 'b/instances'])
+    t.like((await get(path)).body, { code: 'database_unavailable' }, path);
+  const patch = { method: 'PATCH', headers: { ...any, 'content-type': 'application/json' }, body: '{"retry": 1}' };
+  t.is((await fetch(`${url}/admin/extensions/a${WHY}`, patch)).status, 503);
+});
+
+test('rows: a viewer gets no config, also not of the row that is in force', async (t) => {
+  const row = { id: 'a', config: { key: 'secret' }, row_in_force: { retry: 1, config: { key: 'secret' } } };
+  const rows: RowDesk = {
+    read: async () => ({ kind: 'row', row, revision: 1, created: false }),
+    list: async () => ({ kind: 'rows', rows: [row] }),
+    edit: async () => ({ kind: 'deleted' }),
+  };
+  const admit = () => ({ kind: 'admitted', principal: { ...OPEN_PRINCIPAL, role: 'viewer' } }) as const;
+  const { url } = await listen(t, { rows, access: { ...openAccess, admit } });
+  for (const path of ['a', 'a/versions']) {
+    const text = await (await fetch(`${url}/admin/extensions/${path}`)).text();
+    t.notRegex(text, /secret/);
+    t.regex(text, /"row_in_force":\{"retry":1,"config_hidden":true\}/);
+  }
+});
+
+onMigrated('rows: none is made that is called health, and one that is there can be changed', async (t, database) => {
+  const { db, ask } = await world(t, database);
+  const row = '{"type": "pre", "subject": "x"}';
+  for (const [method, path, body, headers] of [
+    ['POST', WHY, '{"id": "health", "type": "pre", "subject": "x"}', {}],
+    ['PUT', `/health${WHY}`, row, isNew],
+  ] as const)
+    t.like(await ask(method, path, body, headers), {
+      status: 422,
+      body: { code: 'row_invalid', problems: [{ pointer: '/id' }] },
+    });
+  t.is((await ask('PUT', `/health${WHY}`, row, any)).status, 404);
+  await db.$client`insert into extensions (id, type, subject) values ('health', 'pre', 'x')`;
+  t.is((await ask('PUT', `/health${WHY}`, '{"type": "pre", "subject": "y"}', at(1))).status, 200);
 });
