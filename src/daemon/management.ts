@@ -13,6 +13,7 @@ import { localCalls } from '../nats/intake/local-call.js';
 import type { Logger } from '../telemetry/log.js';
 import { LoopDelay } from '../telemetry/loop-delay.js';
 import type { RegistryDatabase } from './database.js';
+import { measuredOf } from './measured.js';
 import { daemonNumbers } from './metrics-source.js';
 import { reloadOf } from './reload.js';
 import type { Services } from './services.js';
@@ -59,6 +60,7 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
   };
   const shown = shownSettings(settings);
   const desk: ManagementDesk = {
+    measured: (extensionId) => measuredOf(system, extensionId),
     instances: new Instances({
       set: database.setWeight,
       inForce,

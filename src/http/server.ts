@@ -93,7 +93,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   explainRoutes(app, options.explain);
   verbRoutes(app, options.executeVerb);
   rolloutRoutes(app, options.rollout);
-  rowRoutes(app, options.rows);
+  rowRoutes(app, options.rows, options.management);
   managementRoutes(app, options.management, options.rows);
   probeRoutes(app, options.readiness);
   metricsRoute(app, options.metrics, metricsOpen);

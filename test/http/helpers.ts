@@ -196,6 +196,7 @@ const none = async () => ({ kind: 'extension_not_found', message: 'none' }) as c
 export const noManagement: ManagementDesk = {
   instances: { drain: none, undrain: none },
   audit: async () => ({ kind: 'page', rows: [], next: null }),
+  measured: () => null,
   policyInForce: () => null,
   status: () => daemonStatus,
   settings: () => [],

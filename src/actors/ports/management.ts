@@ -26,7 +26,15 @@ export interface SettingShown {
   readonly origin: string;
 }
 
+/** By the names of versions and instances. */
+export interface Measured {
+  readonly versions: ReadonlyMap<string, { readonly circuit_breaker_state: string }>;
+  readonly instances: ReadonlyMap<string, { readonly health_status: string; readonly in_flight: number }>;
+}
+
 export interface ManagementDesk {
+  /** null: nothing runs of the extension. */
+  readonly measured: (extensionId: string) => Measured | null;
   readonly instances: InstanceDesk;
   readonly audit: ListAudit;
   /** null: nothing runs of the extension. */

@@ -35,6 +35,15 @@ const OF_AN_EXTENSION = {
   counts: Type.Object({ versions: Type.Integer(), instances: Type.Integer() }),
 };
 
+/** With `?expand=`. */
+const EXPANDED = {
+  versions: Type.Optional(Type.Array(Type.Object({}, { additionalProperties: true }))),
+  instances: Type.Optional(Type.Array(Type.Object({}, { additionalProperties: true }))),
+  policy_in_force: Type.Optional(
+    Type.Unsafe<object | null>({ type: ['object', 'null'], description: '`effective` and `from` of the policy.' }),
+  ),
+};
+
 /** Of what is read. */
 export const rowSchema = (kind: RowKind): TSchema =>
   Type.Object({
@@ -43,6 +52,7 @@ export const rowSchema = (kind: RowKind): TSchema =>
     ...('config' in ROW_FIELDS[kind] ? shownByRole(ROW_FIELDS[kind].config as TSchema) : {}),
     ...(kind === 'extension' ? OF_AN_EXTENSION : {}),
     ...STATE,
+    ...(kind === 'extension' ? EXPANDED : {}),
     row_in_force: Type.Optional(
       Type.Unsafe<object | null>({
         type: ['object', 'null'],

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from '#fastify';
 import { Type } from '#typebox';
 import type { RowAnswer, RowDesk } from '../../actors/ports/api.js';
+import type { ManagementDesk } from '../../actors/ports/management.js';
 import { allows, type Principal } from '../../domain/access/principal.js';
 import type { Json, JsonMap } from '../../domain/exact-json.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
@@ -13,6 +14,7 @@ import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
 import { refusalOf, sendJson } from './row-answer.js';
+import { expandedRow, expandQuery, expansionsIn } from './row-expansion.js';
 import {
   bodyOf,
   changeQuery,
@@ -34,13 +36,15 @@ const KINDS: Readonly<Record<RowKind, { readonly all: string; readonly name: str
   instance: { all: '/admin/extensions/:id/instances', name: 'id' },
 };
 
-export function rowRoutes(app: App, rows: RowDesk): void {
+type Desk = Pick<ManagementDesk, 'measured' | 'policyInForce'>;
+
+export function rowRoutes(app: App, rows: RowDesk, desk: Desk): void {
   app.register(async (scope) => {
     const own = scope as unknown as App;
     readsExactJson(own);
     for (const kind of ['extension', 'version', 'instance'] as const) {
       if (kind !== 'extension') listRoute(own, kind, rows);
-      readRoute(own, kind, rows);
+      readRoute(own, kind, rows, desk);
       createRoute(own, kind, rows);
       for (const method of ['PUT', 'PATCH', 'DELETE'] as const) changeRoute(own, kind, method, rows);
     }
@@ -94,7 +98,7 @@ function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk): void 
   );
 }
 
-function readRoute(app: App, kind: RowKind, rows: RowDesk): void {
+function readRoute(app: App, kind: RowKind, rows: RowDesk, desk: Desk): void {
   app.get(
     pathOf(kind),
     {
@@ -103,11 +107,19 @@ function readRoute(app: App, kind: RowKind, rows: RowDesk): void {
         operationId: operationOf('read', kind),
         summary: `One ${kind}, as it is in the registry`,
         params: paramsOf(kind),
-        querystring: NO_PARAMETERS,
+        querystring: kind === 'extension' ? expandQuery : NO_PARAMETERS,
         response: { 200: rowContent(kind), ...problems(...notFoundOf(kind), 'database_unavailable') },
       },
     },
-    async (request, reply) => sendAnswer(request, reply, await rows.read(namedBy(kind, request))),
+    async (request, reply) => {
+      const wanted = expansionsIn(request.query as { expand?: string });
+      const answer = await rows.read(namedBy(kind, request));
+      if (wanted.length === 0 || answer.kind !== 'row') return sendAnswer(request, reply, answer);
+      const shown = (row: JsonMap) => shownTo(request.principal, row);
+      const { id } = request.params as { id: string };
+      const more = await expandedRow(id, wanted, rows, desk, shown);
+      return sendJson(reply.header('vary', 'Authorization'), { ...shown(answer.row), ...more });
+    },
   );
 }
 

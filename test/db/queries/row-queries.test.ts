@@ -500,3 +500,35 @@ onMigrated('rows: none is made that is called health, and one that is there can 
   await db.$client`insert into extensions (id, type, subject) values ('health', 'pre', 'x')`;
   t.is((await ask('PUT', `/health${WHY}`, '{"type": "pre", "subject": "y"}', at(1))).status, 200);
 });
+
+test('rows: expand adds versions, instances and what is measured of them, and has no ETag', async (t) => {
+  const rows: RowDesk = {
+    read: async () => ({ kind: 'row', row: { id: 'a', policy: {} }, revision: 1, created: false }),
+    list: async (_id, kind) => ({
+      kind: 'rows',
+      rows: kind === 'version' ? [{ version: 'v2' }] : [{ id: 'i' }, { id: 'j' }],
+    }),
+    edit: async () => ({ kind: 'deleted' }),
+  };
+  const measured = () => ({
+    versions: new Map([['v2', { circuit_breaker_state: 'open' }]]),
+    instances: new Map([['i', { health_status: 'healthy', in_flight: 3 }]]),
+  });
+  const inForce = { effective: { panic: 'fail' }, from: { panic: 'policy' } } as const;
+  const management = { ...noManagement, measured, policyInForce: () => inForce };
+  const { url } = await listen(t, { rows, management });
+  const get = async (query: string) => {
+    const response = await fetch(`${url}/admin/extensions/a${query}`);
+    return { etag: response.headers.get('etag'), body: (await response.json()) as { detail?: string } };
+  };
+  t.deepEqual(await get('?expand=versions,instances,policy'), {
+    etag: null,
+    body: {
+      ...{ id: 'a', policy: {}, versions: [{ version: 'v2', circuit_breaker_state: 'open' }] },
+      instances: [{ id: 'i', health_status: 'healthy', in_flight: 3 }, { id: 'j' }],
+      policy_in_force: inForce,
+    },
+  });
+  t.deepEqual(await get(''), { etag: '"1"', body: { id: 'a', policy: {} } });
+  t.regex((await get('?expand=versions,x')).body.detail ?? '', /takes versions, instances, policy, .* got "x"/);
+});

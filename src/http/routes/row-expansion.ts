@@ -1,0 +1,54 @@
+// `GET /admin/extensions/:id?expand=…`: what belongs to an extension beside its row. It holds what is measured, so it has no ETag.
+import { Type } from '#typebox';
+import type { RowDesk } from '../../actors/ports/api.js';
+import type { ManagementDesk } from '../../actors/ports/management.js';
+import type { Json, JsonMap } from '../../domain/exact-json.js';
+import { quoted } from '../../domain/quoted.js';
+import { HttpProblem } from '../app/problem.js';
+
+const EXPANSIONS = ['versions', 'instances', 'policy'] as const;
+type Expansion = (typeof EXPANSIONS)[number];
+
+export const expandQuery = Type.Object(
+  {
+    expand: Type.Optional(
+      Type.String({ maxLength: 100, description: `Some of ${EXPANSIONS.join(', ')}, separated by commas.` }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export function expansionsIn({ expand }: { readonly expand?: string }): readonly Expansion[] {
+  const names = expand === undefined ? [] : expand.split(',').map((name) => name.trim());
+  for (const name of names)
+    if (!(EXPANSIONS as readonly string[]).includes(name))
+      throw new HttpProblem(
+        'invalid_request',
+        `parameter 'expand' takes ${EXPANSIONS.join(', ')}, separated by commas, got ${quoted(name)}`,
+      );
+  return EXPANSIONS.filter((name) => names.includes(name));
+}
+
+/** `shown`: what the reader may see of a row. */
+export async function expandedRow(
+  id: string,
+  wanted: readonly Expansion[],
+  rows: RowDesk,
+  desk: Pick<ManagementDesk, 'measured' | 'policyInForce'>,
+  shown: (row: JsonMap) => JsonMap,
+): Promise<JsonMap> {
+  const measured = desk.measured(id);
+  const expanded: Record<string, Json> = {};
+  for (const kind of ['version', 'instance'] as const) {
+    if (!wanted.includes(`${kind}s`)) continue;
+    const answer = await rows.list(id, kind);
+    if (answer.kind !== 'rows') throw new HttpProblem(answer.kind, answer.message);
+    const name = kind === 'version' ? 'version' : 'id';
+    expanded[`${kind}s`] = answer.rows.map((row) => ({
+      ...shown(row),
+      ...measured?.[`${kind}s`].get(String(row[name])),
+    }));
+  }
+  if (wanted.includes('policy')) expanded.policy_in_force = desk.policyInForce(id) as Json;
+  return expanded;
+}
