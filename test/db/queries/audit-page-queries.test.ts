@@ -165,6 +165,7 @@ onPostgresOnly(
       const plan = await planOf(db, { ...EVERYTHING, limit: 10, ...query });
       t.regex(plan, /Index (Only )?Scan/, JSON.stringify(query));
       t.notRegex(plan, /Seq Scan on extension_audit_log/, `${JSON.stringify(query)}\n${plan}`);
+      if ('extensionId' in query) t.regex(plan, /idx_extension_audit_log_of/, plan);
     }
     t.deepEqual(
       (await read(db, { by: 'eve' })).rows.map(({ revision }) => revision),
