@@ -29,9 +29,12 @@ interface TransactionSubject {
   readonly about?: string;
 }
 
-/** A text constant as hexadecimal digits, so that no part of a text is parsed as SQL, nor by the embedded database's wire server. */
+/**
+ * A text constant as hexadecimal digits, so that no part of a text is parsed as SQL, nor by the embedded database's wire server. Its collation is that
+ * of a column: by that of the name of an encoding, no index on a text would be used.
+ */
 export const literal = (text: string): string =>
-  `convert_from(decode('${Buffer.from(text).toString('hex')}', 'hex'), 'UTF8')`;
+  `(convert_from(decode('${Buffer.from(text).toString('hex')}', 'hex'), 'UTF8') collate "default")`;
 
 /** Rows of the last statement, which must be one that returns rows (`select`, `returning`): otherwise they are those of the one before. */
 export async function inTransaction<Row extends object>(
