@@ -16,7 +16,7 @@ const PING_MS = 15_000;
 /** Rows at a time. */
 const MAX_ROWS = 500;
 /** Events at a time. */
-const MAX_EVENTS = 500;
+const MAX_EVENTS = 200;
 /** Removed rows at a time. */
 const MAX_REMOVED = 5000;
 
@@ -94,24 +94,25 @@ export class BoardStream implements BoardReader {
     this.#deps.sink.send(topic, data);
   }
 
-  /** BOARD-STREAM-2. */
-  sendEvents(): void {
+  /** BOARD-STREAM-2. True: there are more, and its client takes them. */
+  sendEvents(): boolean {
     const { request, events, sink, boot } = this.#deps;
-    if (this.#isEnded || !request.topics.has('events')) return;
+    if (this.#isEnded || this.#isWaiting || !request.topics.has('events')) return false;
     const gap = events.gapAfter(this.#cursor);
-    if (gap !== null && !this.#isWaiting) {
+    if (gap !== null) {
       sink.send('gap', JSON.stringify(gap));
       this.#cursor = events.first - 1;
     }
     for (let left = MAX_EVENTS; left > 0 && !this.#isWaiting; left--) {
       const event = events.get(this.#cursor + 1);
-      if (event === undefined) return;
+      if (event === undefined) return false;
       this.#cursor = event.n;
       const { kind, extensionId } = event;
       if (request.kinds !== null && !request.kinds.has(kind)) continue;
       if (request.extensionId !== null && request.extensionId !== extensionId) continue;
       sink.send('event', event.json, `${boot}-${event.n}`);
     }
+    return !this.#isWaiting && this.#cursor < events.last;
   }
 
   /** Called four times a second: rows, pings, and its end if it is too slow. */

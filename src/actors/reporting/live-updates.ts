@@ -3,12 +3,12 @@
 // LIVE-UPDATES-1. At most MAX_STREAMS, and MAX_OF_TOKEN of one token.
 // LIVE-UPDATES-2. A stream that fails is dropped, and disturbs no other; nor does it disturb what publishes an event or changes a row.
 // LIVE-UPDATES-3. Each stream has its turn in a slice of its own: however many there are, nothing holds the event loop for longer.
-import type { Subscription } from '#rxjs';
+import { concatMap, type Subscription } from '#rxjs';
 import type { RegistryEvent } from '../../domain/registry/events.js';
 import type { Steps } from '../../domain/steps.js';
 import { logUnexpected } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
-import { every } from '../extension/actor-supervision.js';
+import { after, every } from '../extension/actor-supervision.js';
 import { inSlices } from '../extension/slices.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import type { LiveRequest, LiveSink, LiveSource } from '../ports/live.js';
@@ -43,6 +43,7 @@ export class LiveUpdates implements LiveSource {
   #turns: Subscription | null = null;
   #turn = 0;
   #inTurn: Subscription | null = null;
+  #isSending = false;
   #isStopped = false;
 
   constructor(deps: LiveUpdatesDeps) {
@@ -68,7 +69,7 @@ export class LiveUpdates implements LiveSource {
   /** An event was published. LIVE-UPDATES-2. */
   readonly add = (event: RegistryEvent): void => {
     this.#events.add(event);
-    for (const stream of [...this.#streams.keys()]) this.#guarded(stream, () => stream.sendEvents());
+    if (this.#streams.size > 0) this.#sendEvents();
   };
 
   open(request: LiveRequest, sink: LiveSink): ReturnType<LiveSource['open']> {
@@ -87,7 +88,7 @@ export class LiveUpdates implements LiveSource {
       stream.begin({ boot, version, revision: revision(), now, role: request.role, seq: board.seq });
       stream.show('summary', this.#summary);
       stream.show('daemon', JSON.stringify(state()));
-      stream.sendEvents();
+      if (stream.sendEvents()) this.#sendEvents();
     });
     return () => this.#drop(stream);
   }
@@ -106,6 +107,36 @@ export class LiveUpdates implements LiveSource {
 
   get #summary(): string {
     return JSON.stringify({ ...this.#deps.board.summary, ...this.#deps.load() });
+  }
+
+  /** LIVE-UPDATES-3. In the next turn of the event loop: thousands of breakers may open in one. */
+  #sendEvents(): void {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    const { clock, log } = this.#deps;
+    after(0, clock)
+      .pipe(concatMap(() => inSlices(this.#sendingEvents(), clock)))
+      .subscribe({
+        error: (error: unknown) => {
+          this.#isSending = false;
+          logUnexpected(log, 'events of live updates', error);
+        },
+        complete: () => {
+          this.#isSending = false;
+        },
+      });
+  }
+
+  *#sendingEvents(): Steps<void> {
+    for (let isMore = true; isMore; ) {
+      isMore = false;
+      for (const stream of [...this.#streams.keys()]) {
+        this.#guarded(stream, () => {
+          if (stream.sendEvents()) isMore = true;
+        });
+        yield;
+      }
+    }
   }
 
   /** LIVE-UPDATES-3. */

@@ -65,6 +65,7 @@ function opened(world: ActorWorld, more: Partial<LiveRequest> = {}): Client {
 
 const trip = (world: ActorWorld, id: string): void => {
   for (let i = 0; i < 5; i++) world.callEnding(id, 500);
+  world.clock.advance(0);
 };
 
 test('a stream begins with hello, the summary and the daemon; then it gets what changes', async (t) => {
@@ -167,6 +168,8 @@ test('BOARD-STREAM-2: what is gone from the ring is reported as a gap, on resumi
   const slow = opened(world);
   slow.waitingBytes = 300_000;
   trip(world, 'a');
+  // Also what follows from it.
+  await world.pass(100);
   for (let n = 0; n < 10_500; n++)
     world.core.board.published({
       event: 'verb_void',
@@ -271,4 +274,31 @@ test('without streams nothing runs', async (t) => {
   close();
   await world.pass(60_000, 1000);
   t.is(world.clock.armed, armed);
+});
+
+test('LIVE-UPDATES-3: thousands of events at once are sent in many turns, in order, to each stream', async (t) => {
+  const world = running(['a']);
+  const clients = Array.from({ length: 10 }, () => opened(world, { topics: new Set(['events']) }));
+  world.clock.readingMs = 0.5;
+  const at = new Date(START_WALL_MS).toISOString();
+  for (let n = 0; n < 3000; n++)
+    world.core.board.published({ event: 'verb_void', extension_id: `e${n}`, at, actor: 'x' });
+  t.true(
+    clients.every((client) => client.of('event').length === 0),
+    'nothing is sent in the turn that publishes',
+  );
+  let turns = 0;
+  while (clients.some((client) => client.of('event').length < 3000)) {
+    const before = clients.reduce((sum, client) => sum + client.of('event').length, 0);
+    world.clock.advance(0);
+    const sent = clients.reduce((sum, client) => sum + client.of('event').length, 0) - before;
+    t.true(sent > 0 && sent <= 2000, `${sent} events in one turn`);
+    turns++;
+  }
+  t.true(turns >= 15, `${turns} turns`);
+  for (const client of clients)
+    t.deepEqual(
+      client.of('event').map((event) => (event as { extension_id: string }).extension_id),
+      Array.from({ length: 3000 }, (_, n) => `e${n}`),
+    );
 });

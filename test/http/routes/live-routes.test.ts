@@ -58,6 +58,7 @@ test('EVENT-STREAM-1: events in the format of server-sent events, at once, neith
   t.is(response.headers.get('x-content-type-options'), 'nosniff');
   t.like(JSON.parse((await next('hello')).data ?? ''), { boot: 'boot-1', role: 'admin', revision: 1 });
   for (let i = 0; i < 5; i++) world.callEnding('a', 500);
+  world.clock.advance(0);
   const event = await next('event');
   t.is(event.id, 'boot-1-1');
   t.deepEqual(JSON.parse(event.data ?? ''), JSON.parse(JSON.stringify(world.events[0])));
@@ -159,6 +160,7 @@ test('a client that reads nothing is skipped, and then ended, while others go on
       actor: 'x',
       reason,
     });
+    world.clock.advance(0);
     if (n % 20 === 19) for (let i = 0; i < 20; i++) await other.next('event');
   }
   await world.pass(29_000, 250);
