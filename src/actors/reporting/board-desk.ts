@@ -30,8 +30,8 @@ import { LiveUpdates } from './live-updates.js';
 import { Slots } from './slots.js';
 
 /** A slice of an answer, beside which calls are routed; and the pause after it. */
-const SLICE_MS = 1;
-const PAUSE_MS = 2;
+const SLICE_MS = 0.25;
+const PAUSE_MS = 1;
 /** How long a reader of a history waits for the audit trail. */
 const MARKS_MS = 1500;
 const MAX_MARKS = 500;
