@@ -22,7 +22,7 @@ export const ROOMS = {
     management: ['events', 'extension', 'ports', 'target'],
   },
   cli: {
-    '': ['commands', 'options', 'process'],
+    '': ['commands', 'options', 'output', 'process'],
     process: [],
     output: [],
     options: ['process'],

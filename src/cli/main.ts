@@ -1,45 +1,25 @@
 // The command line: finds the command, runs it, and turns its end into an exit code.
 //
 // MAIN-1. 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken, 69 unreachable, 70 a bug,
-//     78 configuration.
-// MAIN-2. An expected failure prints a sentence on standard error; only a bug prints a stack.
+//     75 waited in vain, 78 configuration.
+// MAIN-2. An expected failure prints a sentence on standard error, and what to do next; only a bug prints a stack.
 // MAIN-3. A call uses nothing of the process but what it is given, shares no state with other calls, and when it ends it leaves
 //     no listener, connection, thread or timer behind. So calls may run side by side in one process.
 // MAIN-4. A command loads its own libraries only: the overview of all commands loads none of them.
+
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from '#commander';
 import { ConfigError } from '../config/error.js';
-import { VERBS } from '../domain/registry/verbs.js';
 import { stackOf } from '../telemetry/error-text.js';
+import { COMMANDS } from './command-table.js';
 import { type CommandDefinition, type CommandFactory, configFileOption } from './options/command-definition.js';
+import { addDaemonOptions, addOutputOptions, withWatchSeconds } from './options/common-options.js';
+import { printable } from './output/terminal-text.js';
 import { CommandError, EXIT } from './process/command-error.js';
 import type { CommandIo } from './process/command-io.js';
 import { tooManyOpenFiles } from './process/open-files.js';
 
 const BUG = 70;
-
-/** In the order of the overview. */
-const COMMANDS: ReadonlyMap<string, () => Promise<CommandFactory>> = new Map([
-  ['serve', async () => (await import('./commands/serve.js')).serveCommand],
-  ['migrate', async () => (await import('./commands/migrate.js')).migrateCommand],
-  ['check-config', async () => (await import('./commands/check-config.js')).checkConfigCommand],
-  ['health', async () => (await import('./commands/health.js')).healthCommand],
-  ...VERBS.map((verb) => [verb, async () => (await import('./commands/verbs.js')).verbCommand(verb)] as const),
-  ['show', async () => (await import('./commands/rows.js')).showCommand],
-  ['create', async () => (await import('./commands/rows.js')).createCommand],
-  ['set', async () => (await import('./commands/rows.js')).setCommand],
-  ['unset', async () => (await import('./commands/rows.js')).unsetCommand],
-  ['delete', async () => (await import('./commands/rows.js')).deleteCommand],
-  ['rollout', async () => (await import('./commands/rollout.js')).rolloutCommand],
-  ['invoke', async () => (await import('./commands/invoke.js')).invokeCommand],
-  ['explain', async () => (await import('./commands/explain.js')).explainCommand],
-  ['inspect', async () => (await import('./commands/inspect.js')).inspectCommand],
-  ['sql', async () => (await import('./commands/sql.js')).sqlCommand],
-  ['import', async () => (await import('./commands/import.js')).importCommand],
-  ['token', async () => (await import('./commands/token.js')).tokenCommand],
-  ['console', async () => (await import('./commands/sign-in.js')).consoleCommand],
-  ['export', async () => (await import('./commands/export.js')).exportCommand],
-]);
 
 const VERSION_FLAGS = ['-V', '--version'];
 
@@ -48,19 +28,19 @@ const { version, description } = JSON.parse(readFileSync(packageFile, 'utf8')) a
 
 /** Runs one command (`argv`: without the names of the programs) and resolves with its exit code. Never rejects. */
 export async function main(argv: readonly string[], io: CommandIo): Promise<number> {
-  const [first = '', second = ''] = argv;
-  // So that the command is loaded with its settings.
-  const words = first === 'help' && COMMANDS.has(second) ? [second, '--help'] : argv;
+  const [first = '', ...rest] = argv;
+  if (first === '__complete') {
+    const { complete } = await import('./commands/complete.js');
+    return complete(io, rest, COMMANDS).catch(() => 0);
+  }
+  const words = wordsFor(argv);
   let exitCode = 0;
   try {
     const factories = await loadFor(words[0] ?? '');
-    const program = programOf(
-      factories.map((factory) => factory(io)),
-      io,
-      (code) => {
-        exitCode = code;
-      },
-    );
+    const definitions = factories.map((factory) => factory(io));
+    const program = programOf(definitions, io, (code) => {
+      exitCode = code;
+    });
     await program.parseAsync(words, { from: 'user' });
     return exitCode;
   } catch (error) {
@@ -68,15 +48,25 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<numb
   }
 }
 
-/** MAIN-4: the command that is named; all for the overview; none for the version, and only their names if none has this name. */
+/** What is parsed: `help <command>` as that command's `--help`, so that it is loaded with its settings. */
+function wordsFor(argv: readonly string[]): readonly string[] {
+  const [first = '', second = ''] = argv;
+  const named = first === 'help' && second !== '' && !second.startsWith('-') ? [second, '--help'] : argv;
+  const [word = ''] = named;
+  // A command that there is none of is wrong usage, whatever is said after it.
+  if (!COMMANDS.has(word) && !isOverview(word)) return [word];
+  return withWatchSeconds(named);
+}
+
+const isOverview = (word: string): boolean => word === '' || word === 'help' || word.startsWith('-');
+
+/** MAIN-4: the command that is named; no file of a command for the overview, the version, and a name that there is none of. */
 async function loadFor(word: string): Promise<readonly CommandFactory[]> {
   const chosen = COMMANDS.get(word);
-  if (chosen !== undefined) return [await chosen()];
+  if (chosen !== undefined) return [await chosen.load()];
   if (VERSION_FLAGS.includes(word)) return [];
-  if (word === '' || word === 'help' || word.startsWith('-'))
-    return Promise.all([...COMMANDS.values()].map((load) => load()));
-  return [...COMMANDS.keys()].map((name) => () => ({
-    command: new Command(name),
+  return [...COMMANDS].map(([name, { args }]) => () => ({
+    command: args === '' ? new Command(name) : new Command(name).arguments(args),
     settings: 'all',
     action: async () => undefined,
   }));
@@ -87,21 +77,28 @@ function programOf(definitions: readonly CommandDefinition[], io: CommandIo, onE
     .description(description ?? '')
     .version(version ?? '')
     .helpCommand(true)
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${argumentsText(command)}`.trimEnd() })
     // So that --version after a verb is the verb's.
     .enablePositionalOptions()
     .addHelpText(
       'after',
       `
+Something is wrong:  extreg ls --wrong, then extreg show <id>: it says why, and what may be done.
+extreg <command> --help has examples.
+
 Settings may be given as flags, as environment variables (EXTENSION_REGISTRY_HTTP_PORT for --http-port) or in
 extreg.config.yaml; docs/configuration.md lists them all.
 
 Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken,
-69 unreachable, 70 a fault of its own, 78 configuration.`,
+69 unreachable, 70 a fault of its own, 75 waited in vain, 78 configuration.`,
     );
-  for (const { command, action } of definitions) {
-    command
-      .addOption(configFileOption())
-      .action(async (...args: unknown[]) => onEnd((await action(...(args as never[]))) ?? 0));
+  for (const { command, action, settings } of definitions) {
+    const { group = '', summary = '' } = COMMANDS.get(command.name()) ?? {};
+    command.description(summary).helpGroup(group);
+    if (settings === 'http') addDaemonOptions(command);
+    if (settings !== 'none') command.addOption(configFileOption());
+    if (settings !== 'none' && command.name() !== 'serve') addOutputOptions(command);
+    command.action(async (...args: unknown[]) => onEnd((await action(...(args as never[]))) ?? 0));
     program.addCommand(command);
   }
   program.hook('preSubcommand', async (_, command) => {
@@ -126,16 +123,23 @@ Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema 
   return program;
 }
 
+const argumentsText = (command: Command): string =>
+  command.registeredArguments
+    .map((one) => `${one.required ? '<' : '['}${one.name()}${one.variadic ? '...' : ''}${one.required ? '>' : ']'}`)
+    .join(' ');
+
 /** Prints the failure on standard error and returns its exit code. */
 function failed(error: unknown, { stderr }: CommandIo): number {
   // commander has printed it.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   if (error instanceof ConfigError) {
-    stderr.write(`extreg: ${error.message}\n`);
+    stderr.write(printable(`extreg: ${error.message}\n`));
     return EXIT.configuration;
   }
   if (error instanceof CommandError) {
-    stderr.write(`extreg: ${error.message}\n`);
+    const next = error.next === null ? '' : `next: ${error.next}\n`;
+    // Words of the registry may be in it.
+    stderr.write(printable(`extreg: ${error.message}\n${next}`));
     return error.exitCode;
   }
   const tooMany = tooManyOpenFiles(error);

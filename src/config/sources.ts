@@ -15,6 +15,8 @@ export interface ConfigInput {
 
 const CONFIG_FILES = ['extreg.config.yaml', 'extreg.config.yml', 'extreg.config.json'];
 const CONFIG_VARIABLE = envName('config');
+/** The token by which commands are let in: no setting, so that it is printed nowhere. */
+const TOKEN_VARIABLE = envName('token');
 const ROOT = 'extension_registry';
 
 /** One value as it was written. */
@@ -64,7 +66,7 @@ function givenByFlags(flags: ConfigInput['flags'], problems: string[]): Given[] 
 function givenByEnvironment(env: ConfigInput['env'], problems: string[]): Given[] {
   const given: Given[] = [];
   for (const [name, value] of Object.entries(env)) {
-    if (name === CONFIG_VARIABLE) continue;
+    if (name === CONFIG_VARIABLE || name === TOKEN_VARIABLE) continue;
     const key = KEY_BY_VARIABLE.get(name);
     if (key) given.push({ key, origin: `environment ${name}`, value });
     else if (name.startsWith(ENV_PREFIX))

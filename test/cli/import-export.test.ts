@@ -81,7 +81,7 @@ onMigrated('import and export: there and back, dry run, prune, and who did it', 
   t.is((await extreg(['export', '--format', 'json'])).stdout, text);
   t.is((await extreg(['export', '--json'])).stdout, text);
   const pruned = await extreg(
-    ['import', '-', '--prune'],
+    ['import', '-', '--prune', '--yes'],
     'format: 1\nextensions: {text: {type: pre, subject: x.text}}\n',
   );
   t.is(
@@ -101,11 +101,12 @@ onMigrated(
     const { $client } = database.open();
     await $client`insert into extensions (id, type, subject) select 'e' || i, 'pre', 'x.' || i from generate_series(1, 10) as i`;
     const empty = 'format: 1\nextensions: {}\n';
-    const refused = await extreg(['import', '-', '--prune'], empty);
+    const refused = await extreg(['import', '-', '--prune', '--yes'], empty);
     t.deepEqual(refused, {
       code: 1,
       stdout: '',
-      stderr: 'extreg: this would delete 10 of 10 extensions; nothing was written, --force does it\n',
+      stderr:
+        'extreg: this would delete 10 of 10 extensions; nothing was written, --force does it\nnext: see what it deletes with --dry-run\n',
     });
     const dry = await extreg(['import', '-', '--prune', '--dry-run'], empty);
     t.regex(
@@ -126,7 +127,7 @@ onMigrated(
 `,
     });
     t.is((await $client`select 1 from extensions`).length, 10);
-    t.regex((await extreg(['import', '-', '--prune', '--force'], empty)).stdout, /10 deleted, 0 unchanged\n$/);
+    t.regex((await extreg(['import', '-', '--prune', '--force', '--yes'], empty)).stdout, /10 deleted, 0 unchanged\n$/);
     t.is((await $client`select 1 from extensions`).length, 0);
   },
 );
@@ -178,6 +179,12 @@ test(misuse, ['import'], 64, /missing required argument 'file'/);
 test(misuse, ['import', 'a.txt'], 64, /expected a name that ends in/);
 test(misuse, ['import', 'ok.yaml', '--format', 'xml'], 64, /--format: expected yaml or json, got 'xml'/);
 test(misuse, ['import', 'ok.yaml', '--force'], 64, /--force: has a meaning only with --prune/);
+test(
+  misuse,
+  ['import', 'ok.yaml', '--prune'],
+  64,
+  /--yes: expected, since no terminal can be asked: This deletes what ok.yaml lacks/,
+);
 test(
   misuse,
   ['import', 'ok.yaml', '--as', 'system:auto-manager'],

@@ -121,11 +121,15 @@ serial(leavesNothing, 'an answer that breaks off', 69, async (t) => {
 
 /** `extreg inspect --follow` and a daemon that does this with it. */
 async function followed(t: ExecutionContext, then: (viewer: WebSocket) => void): Promise<Case> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  // Of a daemon that asks for no tickets.
+  const http = createServer((_, response) => response.writeHead(404).end('{"code":"route_not_found","detail":"none"}'));
+  const server = new WebSocketServer({ server: http });
   t.teardown(() => server.close());
+  t.teardown(() => http.close());
   server.on('connection', then);
-  await until('it listens', () => server.address() !== null);
-  return { args: ['inspect', '--follow', '--http-port', String((server.address() as AddressInfo).port)] };
+  http.listen(0, '127.0.0.1');
+  await until('it listens', () => http.listening);
+  return { args: ['inspect', '--follow', '--http-port', String((http.address() as AddressInfo).port)] };
 }
 serial(leavesNothing, 'inspect --follow, until the daemon stops', 0, (t) =>
   followed(t, (viewer) => viewer.close(1001)),

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
@@ -68,6 +68,24 @@ export function commandIo({
     userName: () => userInfo().username,
     ownProcess: null,
   };
+}
+
+/** As on a terminal of that size, where `typed` is typed: a line each. In this process. */
+export async function runOnTerminal(
+  args: readonly string[],
+  {
+    typed = [],
+    columns = 120,
+    ...options
+  }: RunOptions & { readonly typed?: readonly string[]; readonly columns?: number },
+): Promise<Run> {
+  const [stdout, stderr] = [new Captured(), new Captured()];
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  for (const line of typed) stdin.write(`${line}\n`);
+  stdin.end();
+  const io = { ...commandIo({ ...options, stdout, stderr }), stdin };
+  const code = await main(args, { ...io, stdout: Object.assign(stdout, { isTTY: true, columns }) });
+  return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
 export class Captured extends Writable {

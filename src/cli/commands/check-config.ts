@@ -1,21 +1,20 @@
 // `extreg check-config`: only checks, and with --print shows what would be in force. It refuses what `serve` could not start with.
+
 import { Command } from '#commander';
 import { ConfigError } from '../../config/error.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import type { OutputOptions } from '../options/common-options.js';
 import { json, textTable } from '../output/output.js';
+import { styleOf } from '../output/style.js';
 import { EXIT } from '../process/command-error.js';
 
-interface CheckOptions {
+interface CheckOptions extends OutputOptions {
   readonly print?: true;
-  readonly json?: true;
 }
 
 export const checkConfigCommand: CommandFactory = (io) => ({
   command: new Command('check-config')
-    .description(
-      'validate the configuration, and check that serve can start with it here; report every problem (exit code 78)',
-    )
     .option('--print', 'show the effective configuration, where each value comes from, and no secrets')
     .option('--json', 'print JSON'),
   settings: 'all',
@@ -37,9 +36,10 @@ export const checkConfigCommand: CommandFactory = (io) => ({
           textTable(
             ['SETTING', 'VALUE', 'FROM'],
             described.map(({ key, value, origin }) => [key, valueText(value), origin]),
+            styleOf(io, options),
           ),
         );
-      else io.stdout.write('the configuration is valid\n');
+      else if (!options.quiet) io.stdout.write('the configuration is valid\n');
       return 0;
     } catch (error) {
       if (!(error instanceof ConfigError) || !options.json) throw error;

@@ -2,15 +2,16 @@
 import { Command, Option } from '#commander';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import { printable } from '../output/terminal-text.js';
 
 interface ExportOptions {
   readonly format?: string;
   readonly json?: true;
+  readonly quiet?: true;
 }
 
 export const exportCommand: CommandFactory = (io) => ({
   command: new Command('export')
-    .description('write the whole registry to a file, as extreg import takes it')
     .argument('[file]', 'where to; the ending decides the format; - is standard output', '-')
     .addOption(new Option('--format <format>', 'yaml or json, whatever the name of the file'))
     .option('--json', 'the same as --format json'),
@@ -30,9 +31,11 @@ export const exportCommand: CommandFactory = (io) => ({
     documents.writeRegistryDocument(io, file, documents.renderRegistryDocument(tree, format));
     // Everything is in the file, also what a daemon refuses; the operator who imports it must know.
     const checked = parseRegistryFile(tree, subjectRules(config));
-    if ('problems' in checked)
+    if ('problems' in checked && !options.quiet)
       io.stderr.write(
-        `extreg: extreg import will not take this file as it is:\n${checked.problems.map((line) => `  ${line}\n`).join('')}`,
+        printable(
+          `extreg: extreg import will not take this file as it is:\n${checked.problems.map((line) => `  ${line}\n`).join('')}`,
+        ),
       );
   },
 });

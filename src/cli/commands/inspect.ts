@@ -1,26 +1,63 @@
 // `extreg inspect [id]`: where the statechart of an extension can be watched, or with --follow what it does, line by line.
+
 import type { Writable } from 'node:stream';
 import { Command } from '#commander';
-import { adminUrl } from '../daemon/admin-url.js';
+import { DaemonClient } from '../daemon/daemon-client.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import type { DaemonOptions, OutputOptions } from '../options/common-options.js';
+import { addExamples } from '../options/examples.js';
 import { InspectionText } from '../output/inspection-text.js';
 import { json } from '../output/output.js';
+import { printableJson } from '../output/terminal-text.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 
+interface InspectOptions extends OutputOptions, DaemonOptions {
+  readonly follow?: true;
+}
+
+/** Of a daemon that gives none, because it asks for none. */
+const NO_TICKETS = ['route_not_found', 'method_not_allowed'];
+const INVALID_TICKET = 4401;
+
 export const inspectCommand: CommandFactory = (io) => ({
-  command: new Command('inspect')
-    .description('print the WebSocket that shows what an extension does, in the format of @statelyai/inspect')
-    .argument('[id]', 'extension, or one version of it as <id>@<version>; without: all')
-    .option('--follow', 'connect to it and print what happens, a line each, until the daemon stops')
-    .option('--json', 'with --follow: print the frames themselves, a line of JSON each'),
+  command: addExamples(
+    new Command('inspect')
+      .argument('[id]', 'extension, or one version of it as <id>@<version>; without: all')
+      .option('--follow', 'connect to it and print what happens, a line each, until the daemon stops')
+      .option('--json', 'print the addresses as JSON; with --follow: the frames themselves, a line of JSON each'),
+    'extreg inspect pii_guard --follow',
+    'extreg inspect pii_guard@v2',
+  ),
   settings: 'http',
-  action: async (id: string | undefined, options: { readonly follow?: true; readonly json?: true }) => {
-    const base = await adminUrl(io, options);
-    const url = `${base.replace(/^http/, 'ws')}/inspect?${selection(id)}`;
-    if (!options.follow) io.stdout.write(options.json ? json({ url }) : `${url}\n`);
-    else await follow(`${url}&control=true`, io.stdout, options.json ? asItIs : asText());
+  action: async (id: string | undefined, options: InspectOptions) => {
+    const daemon = await DaemonClient.of(io, options);
+    const ticket = await ticketOf(daemon);
+    const websocket = `${daemon.url.replace(/^http/, 'ws')}/inspect?${selection(id)}${ticket === null ? '' : `&ticket=${encodeURIComponent(ticket)}`}`;
+    if (options.follow) return follow(`${websocket}&control=true`, io.stdout, options.json ? asItIs : asText());
+    const of = id === undefined ? '' : `/${encodeURIComponent(id).replaceAll('%40', '@')}`;
+    const addresses = {
+      url: websocket,
+      page: `${daemon.url}/ui/inspect${of}`,
+      bridge: `${daemon.url}/ui/bridge`,
+    };
+    if (options.json) io.stdout.write(json(addresses));
+    else if (options.quiet) io.stdout.write(`${websocket}\n`);
+    else
+      io.stdout.write(
+        `page       ${addresses.page}\nWebSocket  ${websocket}${ticket === null ? '' : '  (once, within 30 s)'}\nbridge     ${addresses.bridge}  (where inspector_url is set)\n`,
+      );
   },
 });
+
+/** null: the daemon asks for none. A ticket is used once, so it may be in an address. */
+async function ticketOf(daemon: DaemonClient): Promise<string | null> {
+  try {
+    return (await daemon.json<{ readonly ticket: string }>('/inspect/tickets', {})).ticket;
+  } catch (error) {
+    if (error instanceof CommandError && error.code !== null && NO_TICKETS.includes(error.code)) return null;
+    throw error;
+  }
+}
 
 function selection(id: string | undefined): string {
   if (id === undefined) return 'extension=*';
@@ -31,7 +68,7 @@ function selection(id: string | undefined): string {
 }
 
 type Line = (frame: string) => string;
-const asItIs: Line = (frame) => `${frame}\n`;
+const asItIs: Line = (frame) => `${printableJson(frame)}\n`;
 const asText = (): Line => {
   const text = new InspectionText();
   return (frame) => text.line(frame);
@@ -55,8 +92,19 @@ async function follow(url: string, stdout: Writable, lineOf: Line): Promise<void
     socket.on('close', (code, reason) => {
       for (const event of ['error', 'close']) stdout.off(event, onReaderGone);
       if (code === 1001) resolve();
-      else if (code >= 4000) reject(new CommandError(EXIT.answeredWithError, String(reason)));
-      else reject(new CommandError(EXIT.unreachable, `${url}: ${String(reason) || problem}`));
+      else if (code === INVALID_TICKET)
+        reject(new CommandError(EXIT.answeredWithError, `unauthenticated: ${reason}`, { next: NEXT }));
+      else if (code >= 4000) reject(new CommandError(EXIT.answeredWithError, String(reason), { next: NEXT_ID }));
+      else
+        reject(
+          new CommandError(EXIT.unreachable, `${url.replace(/&ticket=[^&]*/, '')}: ${String(reason) || problem}`, {
+            next: NEXT_DAEMON,
+          }),
+        );
     });
   });
 }
+
+const NEXT = 'repeat it: each connection needs a ticket of its own';
+const NEXT_ID = 'extreg ls lists the extensions, extreg show <id> the versions of one';
+const NEXT_DAEMON = 'check that the daemon runs there (extreg status), or name another one with --url or --data-dir';

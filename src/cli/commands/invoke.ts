@@ -1,40 +1,46 @@
 // `extreg invoke <id> [body]`: one call through the daemon, as any caller would make it.
+
 import { buffer } from 'node:stream/consumers';
 import type { Msg } from '#@nats-io/nats-core';
 import { Command } from '#commander';
 import type { Config } from '../../config/config.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import type { OutputOptions } from '../options/common-options.js';
 import { addContextOptions, type Pair, pairOf } from '../options/context-options.js';
+import { addExamples } from '../options/examples.js';
 import type { InvokeHeaders } from '../options/invoke-headers.js';
 import { json } from '../output/output.js';
+import { printable, singleLine } from '../output/terminal-text.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
 
 /** The daemon answers within the budget; so much longer we wait for that answer. */
 const GRACE_MS = 1000;
 
-interface InvokeOptions extends InvokeHeaders {
+interface InvokeOptions extends InvokeHeaders, OutputOptions {
   readonly inboxPrefix?: string;
   readonly verbose?: true;
-  readonly json?: true;
 }
 
 export const invokeCommand: CommandFactory = (io) => ({
-  command: addContextOptions(
-    new Command('invoke')
-      .description('call an extension through the daemon and print its reply')
-      .argument('<id>', 'extension')
-      .argument('[body]', "body of the request; '-' reads it from standard input", ''),
-  )
-    .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
-    .option('--timeout <ms>', 'budget of the call')
-    .option('--inbox-prefix <subject>', 'where the reply is received: an inbox that NATS permits (default: _INBOX)')
-    .option(
-      '-v, --verbose',
-      'print the headers of the reply on standard error, and of an error whether and when to repeat the call',
+  command: addExamples(
+    addContextOptions(
+      new Command('invoke')
+        .argument('<id>', 'extension')
+        .argument('[body]', "body of the request; '-' reads it from standard input", ''),
     )
-    .option('--json', 'print status, headers and body as JSON'),
+      .option('--header <name=value>', 'header of the request; may be given again', collectHeader, [])
+      .option('--timeout <ms>', 'budget of the call')
+      .option('--inbox-prefix <subject>', 'where the reply is received: an inbox that NATS permits (default: _INBOX)')
+      .option(
+        '-v, --verbose',
+        'print the headers of the reply on standard error, and of an error whether and when to repeat the call',
+      )
+      .option('--json', 'print status, headers and body as JSON'),
+    "extreg invoke normalize_text 'some text' --tenant acme",
+    'extreg invoke normalize_text - < document.json',
+  ),
   settings: 'nats',
   action: async (id: string, body: string, options: InvokeOptions) => {
     // Its `--environment` is the caller's word, not the daemon's setting.
@@ -42,7 +48,7 @@ export const invokeCommand: CommandFactory = (io) => ({
     const payload = body === '-' ? await buffer(io.stdin) : Buffer.from(body);
     const reply = await request(config, subjectOf(config, id, options.tenant), payload, options);
     const problem = problemOf(reply);
-    print(reply, problem, options, io);
+    print(id, reply, problem, options, io);
     return problem === null ? 0 : EXIT.answeredWithError;
   },
 });
@@ -103,11 +109,13 @@ async function request(config: Config, subject: string, payload: Buffer, options
 }
 
 function print(
+  id: string,
   reply: Msg,
   problem: Problem | null,
-  { verbose, json: asJson }: InvokeOptions,
+  options: InvokeOptions,
   { stdout, stderr }: CommandIo,
 ): void {
+  const { verbose, json: asJson } = options;
   const headers =
     reply.headers === undefined
       ? []
@@ -123,17 +131,33 @@ function print(
     );
     return;
   }
-  if (verbose) for (const [name, value] of headers) stderr.write(`${name}: ${value}\n`);
-  if (verbose) stderr.write(repetition(reply.data, problem));
+  if (verbose) for (const [name, value] of headers) stderr.write(`${singleLine(`${name}: ${value}`)}\n`);
+  if (verbose) stderr.write(printable(repetition(reply.data, problem)));
   // The body of our own errors says no more than the message.
-  if (problem?.ours !== true) stdout.write(reply.data);
+  if (problem?.ours !== true) stdout.write(stdout.isTTY ? shownOnTerminal(reply.data) : reply.data);
   if (stdout.isTTY) stdout.write('\n');
-  if (problem !== null) stderr.write(`extreg: ${problem.text}\n`);
+  if (problem !== null) stderr.write(printable(`extreg: ${problem.text}\n${nextText(problem, id)}`));
+}
+
+/** What an operator may do about an error of ours. */
+const NEXT: Readonly<Record<string, (id: string) => string>> = {
+  extension_not_found: () => 'extreg ls lists the extensions',
+  extension_unavailable: (id) => `extreg explain ${id} says why, extreg show ${id} what may be done`,
+  extension_timeout: (id) => `extreg history ${id} shows whether it does so more often`,
+  extension_error: (id) => `extreg history ${id} shows whether it does so more often`,
+  overloaded: (id) => `extreg show ${id} shows how many calls are in flight`,
+};
+
+function nextText({ code }: Problem, id: string): string {
+  const next = code !== null && Object.hasOwn(NEXT, code) ? NEXT[code] : undefined;
+  return next === undefined ? '' : `next: ${next(id)}\n`;
 }
 
 interface Problem {
   /** An error of the daemon, not of the extension. */
   readonly ours: boolean;
+  /** Of an error of ours. */
+  readonly code: string | null;
   readonly text: string;
 }
 
@@ -143,11 +167,11 @@ function problemOf(reply: Msg): Problem | null {
   const status = reply.headers?.get('Nats-Service-Error-Code') ?? '';
   if (ours === '' && status === '') return null;
   const message = reply.headers?.get('Nats-Service-Error') ?? '';
-  if (ours === '') return { ours: false, text: `the extension answered ${status}: ${message}` };
+  if (ours === '') return { ours: false, code: null, text: `the extension answered ${status}: ${message}` };
   const reason = reasonOf(reply.data);
   const detail = reason === '' || message.includes(reason) ? '' : ` (${reason})`;
   const hint = reason === 'row_invalid' ? "; 'extreg migrate --dry-run' says why" : '';
-  return { ours: true, text: `${ours}: ${message}${detail}${hint}` };
+  return { ours: true, code: ours, text: `${ours}: ${message}${detail}${hint}` };
 }
 
 /** Whether and when the call that met an error of ours may be made again, in lines like headers; '' if it is not known. */
@@ -177,6 +201,12 @@ function errorIn(body: Uint8Array): WireError {
   } catch {
     return {};
   }
+}
+
+/** A body that is text, without what a terminal would obey; a pipe gets the bytes as they are. */
+function shownOnTerminal(bytes: Uint8Array): string {
+  const text = utf8(bytes);
+  return text === null ? `(${bytes.length} bytes that are no text: --json, or a pipe, has them)` : printable(text);
 }
 
 function utf8(bytes: Uint8Array): string | null {

@@ -1,4 +1,5 @@
 // `extreg migrate`: brings the database to the schema of this version, and names the rows that the daemon will refuse.
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from '#commander';
@@ -8,17 +9,16 @@ import type { MigrationPreview } from '../../db/migrate/migration-preview.js';
 import type { RegistryEntry } from '../../domain/registry/registry-rows.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import type { OutputOptions } from '../options/common-options.js';
 import { json, textTable } from '../output/output.js';
 import { refusedText } from '../output/refused-text.js';
 
-interface MigrateOptions {
-  readonly json?: boolean;
+interface MigrateOptions extends OutputOptions {
   readonly dryRun?: boolean;
 }
 
 export const migrateCommand: CommandFactory = (io) => ({
   command: new Command('migrate')
-    .description('migrate the database to the schema of this version; creates the embedded one if it is missing')
     .option('--dry-run', 'say what would be done and which rows the daemon would refuse, and change nothing')
     .option('--json', 'print JSON'),
   settings: 'registry',
@@ -26,7 +26,9 @@ export const migrateCommand: CommandFactory = (io) => ({
     const { config } = await commandConfig(io, options);
     const failures = await import('../process/start-errors.js');
     try {
-      io.stdout.write(await (options.dryRun ? preview : migrate)(config, options));
+      const text = await (options.dryRun ? preview : migrate)(config, options);
+      // A preview is what was asked for.
+      if (options.json || options.dryRun || !options.quiet) io.stdout.write(text);
     } catch (error) {
       throw failures.startFailure(error) ?? failures.databaseFailure(error) ?? error;
     }

@@ -1,50 +1,82 @@
 // `extreg rollout <id> [<version> <percent|none>]`: which version takes which share of the calls, what it was, and what it is to be.
+
 import { Command } from '#commander';
 import { percentProblem } from '../../domain/registry/rollout.js';
 import type { RolloutSet, RolloutShares } from '../../domain/registry/rollout-answer.js';
-import { adminJson } from '../daemon/admin-request.js';
-import { adminUrl } from '../daemon/admin-url.js';
+import { DaemonClient } from '../daemon/daemon-client.js';
 import type { CommandFactory } from '../options/command-definition.js';
-import { json, textTable } from '../output/output.js';
-import { CommandError, EXIT } from '../process/command-error.js';
+import {
+  addWatchOption,
+  type DaemonOptions,
+  type OutputOptions,
+  type WatchOptions,
+} from '../options/common-options.js';
+import { addExamples } from '../options/examples.js';
+import { json, jsonLine, textTable } from '../output/output.js';
+import { type Style, styleOf } from '../output/style.js';
+import { singleLine } from '../output/terminal-text.js';
+import { wrongUsage as wrong } from '../process/command-error.js';
+import { type ConfirmOptions, confirm, confirmByName, requiredReason } from '../process/confirm.js';
+import { printed } from '../process/repeat.js';
 
 const NONE = 'none';
 
-interface RolloutOptions {
+interface RolloutOptions extends OutputOptions, WatchOptions, DaemonOptions, ConfirmOptions {
   readonly reason?: string;
   readonly limit?: string;
-  readonly json?: true;
 }
 
 export const rolloutCommand: CommandFactory = (io) => ({
-  command: new Command('rollout')
-    .description('show which version takes which share of the calls, or give a version its percentage')
-    .argument('<id>', 'extension')
-    .argument('[version]', 'version to give a percentage')
-    .argument(
-      '[percent]',
-      `0 to 100, at most two digits after the point; ${NONE}: no percentage, which makes the highest such version the default`,
-    )
-    .option('--reason <text>', 'why, for the audit trail; needed with a percentage')
-    .option('--limit <n>', 'changes to show, 1 to 200 (default: 20)')
-    .option('--json', 'print JSON'),
+  command: addExamples(
+    addWatchOption(
+      new Command('rollout')
+        .argument('<id>', 'extension')
+        .argument('[version]', 'version to give a percentage')
+        .argument(
+          '[percent]',
+          `0 to 100, at most two digits after the point; ${NONE}: no percentage, which makes the highest such version the default`,
+        )
+        .option('--reason <text>', 'why, for the audit trail; needed with a percentage, asked for on a terminal')
+        .option('--limit <n>', 'changes to show, 1 to 200 (default: 20)')
+        .option('--yes', 'without asking; 100 needs it where no terminal can be asked')
+        .option('--json', 'print JSON'),
+    ),
+    'extreg rollout pii_guard',
+    "extreg rollout pii_guard v2 5 --reason 'v2 knows ligatures'",
+    "extreg rollout pii_guard v2 0 --reason 'back to v1'",
+  ),
   settings: 'http',
   action: async (id: string, version: string | undefined, percent: string | undefined, options: RolloutOptions) => {
-    const order = version === undefined ? null : orderOf(version, percent, options);
-    const query = order === null ? queryOf(options) : '';
-    const base = await adminUrl(io, options);
-    const url = `${base}/admin/extensions/${encodeURIComponent(id)}/rollout${query}`;
-    const answer = await (order === null ? adminJson(url) : adminJson(url, { ...order, by: io.userName() }));
+    const path = `/admin/extensions/${encodeURIComponent(id)}/rollout`;
+    const style = styleOf(io, options);
+    if (version === undefined) {
+      const query = queryOf(options);
+      const daemon = await DaemonClient.of(io, options);
+      return printed(io, options.watch, async () => {
+        const shares = await daemon.json<RolloutShares>(`${path}${query}`);
+        const asJson = options.watch === undefined ? json : jsonLine;
+        return { text: options.json ? asJson(shares) : reportText(shares, style) };
+      });
+    }
+    const order = orderOf(version, percent, options);
+    const reason = await requiredReason(io, options);
+    const daemon = await DaemonClient.of(io, options);
+    const of = singleLine(`version ${version} of ${id}`);
+    const question = `This gives ${of} ${order.percent === null ? 'no percentage' : `${order.percent} % of the calls`}.`;
+    if (order.percent === 100) await confirmByName(io, { question, name: id }, options);
+    else await confirm(io, question, options);
+    const answer = await daemon.json<RolloutSet>(path, { ...order, reason, by: io.userName() });
     if (options.json) io.stdout.write(json(answer));
-    else io.stdout.write(order === null ? reportText(answer as RolloutShares) : setText(answer as RolloutSet));
+    else if (!style.quiet) io.stdout.write(setText(answer, style));
+    return 0;
   },
 });
 
-function orderOf(version: string, given: string | undefined, { reason, limit }: RolloutOptions) {
+function orderOf(version: string, given: string | undefined, { limit, watch }: RolloutOptions) {
   if (given === undefined) throw wrong(`percent: expected 0 to 100 or ${NONE} after version '${version}', got nothing`);
   if (limit !== undefined) throw wrong('--limit: has a meaning only without a percentage');
-  if (reason === undefined) throw wrong('--reason: expected why, for the audit trail, got nothing');
-  return { version, percent: percentOf(given), reason };
+  if (watch !== undefined) throw wrong('--watch: has a meaning only without a percentage');
+  return { version, percent: percentOf(given) };
 }
 
 function queryOf({ reason, limit }: RolloutOptions): string {
@@ -63,22 +95,23 @@ function percentOf(given: string): number | null {
   return Number(given);
 }
 
-const wrong = (message: string): CommandError => new CommandError(EXIT.usage, message);
 const percentText = (percent: number | null): string => (percent === null ? NONE : String(percent));
 
-function setText({ extension_id, version, percent, was, changed, revision, in_force }: RolloutSet): string {
+function setText(answer: RolloutSet, style: Style): string {
+  const { extension_id, version, percent, was, changed, revision, in_force } = answer;
   const table = textTable(
     ['ID', 'VERSION', 'PERCENT', 'BEFORE', 'REVISION', 'IN FORCE'],
     [[extension_id, version, percentText(percent), percentText(was), String(revision), in_force ? 'yes' : 'not yet']],
+    style,
   );
   const notes = [
-    ...(changed ? [] : ['it was so already: nothing was written']),
+    ...(changed ? [] : ['already set; no change']),
     ...(in_force ? [] : ['written, but not in force on this daemon: its log says why where the row is refused']),
   ];
   return notes.length === 0 ? table : `${table}\n${notes.map((note) => `${note}\n`).join('')}`;
 }
 
-function reportText({ default_version, versions, history }: RolloutShares): string {
+function reportText({ default_version, versions, history }: RolloutShares, style: Style): string {
   const shares = textTable(
     ['VERSION', 'SHARE', 'PERCENT', 'DEFAULT', 'ENABLED', 'RULES', 'KEY'],
     versions.map((v) => [
@@ -90,6 +123,7 @@ function reportText({ default_version, versions, history }: RolloutShares): stri
       yesNo(v.has_rules),
       v.rollout_key ?? '-',
     ]),
+    style,
   );
   if (history.length === 0) return shares;
   const changes = textTable(
@@ -102,6 +136,7 @@ function reportText({ default_version, versions, history }: RolloutShares): stri
       one.by ?? '-',
       one.reason ?? '-',
     ]),
+    style,
   );
   return `${shares}\n${changes}`;
 }

@@ -1,90 +1,72 @@
-// `extreg show`, `create`, `set`, `unset` and `delete`: rows of the registry by the admin API of a daemon (docs/http-api.md).
+// `extreg create`, `set`, `unset` and `delete`: rows of the registry by the admin API of a daemon (docs/http-api.md).
 //
 // A change is made in the revision that was read: what another operator did meanwhile is not overwritten, but reported.
-import { createInterface } from 'node:readline/promises';
+
 import { Command } from '#commander';
-import {
-  fieldText,
-  isJsonMap,
-  type Json,
-  type JsonMap,
-  parseExactJson,
-  stringifyExactJson,
-} from '../../domain/exact-json.js';
-import { adminRequest } from '../daemon/admin-request.js';
-import { adminUrl } from '../daemon/admin-url.js';
+import { fieldText, isJsonMap, type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
+import { DaemonClient } from '../daemon/daemon-client.js';
+import { putRow, type RowNames, readRow, rowName, rowPath } from '../daemon/row-requests.js';
 import type { CommandFactory } from '../options/command-definition.js';
-import { textTable } from '../output/output.js';
-import { CommandError, EXIT } from '../process/command-error.js';
+import type { DaemonOptions, OutputOptions } from '../options/common-options.js';
+import { addExamples } from '../options/examples.js';
+import { changesText, rowText } from '../output/row-text.js';
+import { styleOf } from '../output/style.js';
+import { printableJson, singleLine } from '../output/terminal-text.js';
 import type { CommandIo } from '../process/command-io.js';
-import type { FieldChange } from '../registry/row-fields.js';
+import { type ConfirmOptions, confirmByName, requiredReason } from '../process/confirm.js';
+import { changesBetween, withFields, withoutFields } from '../registry/row-fields.js';
 
-/** Loaded by the commands that need it: not by the overview of all (MAIN-4). */
-const rowFields = () => import('../registry/row-fields.js');
-
-interface RowOptions {
-  readonly version?: string;
-  readonly instance?: string;
+interface RowOptions extends RowNames, OutputOptions, DaemonOptions, ConfirmOptions {
   readonly reason?: string;
-  readonly json?: true;
-  readonly yes?: true;
 }
 
-const MAX_DEPTH = 100;
 /** What a row says beside its fields. */
-const BESIDE = ['revision', 'in_force', 'refused', 'updated_at', 'updated_by', 'counts'];
+const BESIDE = ['revision', 'in_force', 'refused', 'updated_at', 'updated_by', 'counts', 'row_in_force'];
 
-const rowCommand = (name: string, description: string): Command =>
+const rowCommand = (name: string): Command =>
   new Command(name)
-    .description(description)
     .argument('<id>', 'extension')
     .option('--version <version>', 'the row of this version')
     .option('--instance <instance>', 'the row of this instance')
+    .option('--reason <text>', 'why, for the audit trail; asked for on a terminal')
     .option('--json', 'print JSON');
 
-const changing = (command: Command): Command => command.requiredOption('--reason <text>', 'why, for the audit trail');
-
-export const showCommand: CommandFactory = (io) => ({
-  command: rowCommand('show', 'show the row of an extension, a version or an instance'),
-  settings: 'http',
-  action: async (id: string, options: RowOptions) => {
-    const base = await adminUrl(io, options);
-    const url = rowUrl(base, id, options);
-    const { row } = await readRow(url);
-    if (options.json) return void io.stdout.write(`${stringifyExactJson(row, 2)}\n`);
-    io.stdout.write(rowText(row));
-    if (options.version !== undefined || options.instance !== undefined) return;
-    for (const kind of ['versions', 'instances'] as const) {
-      const { text } = await adminRequest(`${url}/${kind}`, { method: 'GET' });
-      const { items } = parseExactJson(text, MAX_DEPTH) as unknown as { items: readonly JsonMap[] };
-      if (items.length > 0) io.stdout.write(`\n${listText(kind, items)}`);
-    }
-  },
-});
+const rowJson = (row: JsonMap): string => `${printableJson(stringifyExactJson(row, 2))}\n`;
 
 export const createCommand: CommandFactory = (io) => ({
-  command: changing(rowCommand('create', 'make an extension, a version or an instance')).argument(
-    '<field=value...>',
-    'fields of the row: type=pre subject=ext.a policy.max_in_flight=50; a value is JSON, or a text',
+  command: addExamples(
+    rowCommand('create').argument(
+      '<field=value...>',
+      'fields of the row: type=pre subject=ext.a policy.max_in_flight=50; a value is JSON, or a text',
+    ),
+    "extreg create redact type=pre subject=ext.redact --reason 'new'",
+    "extreg create redact subject=ext.redact.v2 enabled=false --version v2 --reason 'next release'",
+    "extreg create redact subject=ext.redact.i2 weight=50 --instance i2 --reason 'more load'",
   ),
   settings: 'http',
   action: async (id: string, assignments: string[], options: RowOptions) => {
-    const url = rowUrl(await adminUrl(io, options), id, options);
-    const { withFields } = await rowFields();
-    const made = await put(url, withFields({}, assignments), { 'if-none-match': '*' }, options, io);
-    io.stdout.write(options.json ? `${stringifyExactJson(made, 2)}\n` : rowText(made));
+    const path = rowPath(id, options);
+    const row = withFields({}, assignments);
+    const reason = await requiredReason(io, options);
+    const daemon = await DaemonClient.of(io, options);
+    const made = await putRow(daemon, `${path}${query(reason, io)}`, row, { 'if-none-match': '*' });
+    if (options.json) io.stdout.write(rowJson(made));
+    else if (!options.quiet) io.stdout.write(rowText(made, styleOf(io, options)));
   },
 });
 
 export const setCommand: CommandFactory = (io) => ({
-  command: changing(rowCommand('set', 'change fields of a row')).argument(
-    '<field=value...>',
-    'timeout_ms=800 policy.breaker.failure_threshold=3; a value is JSON, or a text',
+  command: addExamples(
+    rowCommand('set').argument(
+      '<field=value...>',
+      'timeout_ms=800 policy.breaker.failure_threshold=3; a value is JSON, or a text',
+    ),
+    "extreg set pii_guard timeout_ms=800 policy.breaker.failure_threshold=3 --reason 'slow since 03:00'",
+    "extreg set pii_guard weight=10 --instance i1 --reason 'its disk is slow'",
   ),
   settings: 'http',
   action: (id: string, assignments: string[], options: RowOptions) =>
-    change(io, id, options, async (row) => {
-      const { withFields } = await rowFields();
+    change(io, id, options, (row) => {
       // ROWS-4: it is named, so it is decided.
       const own = assignments.some((one) => one.startsWith('enabled=')) ? { ...row, auto_disabled: false } : row;
       return withFields(own, assignments);
@@ -92,141 +74,72 @@ export const setCommand: CommandFactory = (io) => ({
 });
 
 export const unsetCommand: CommandFactory = (io) => ({
-  command: changing(rowCommand('unset', 'give fields of a row their default')).argument(
-    '<field...>',
-    'policy.breaker.failure_threshold, rollout_percent',
+  command: addExamples(
+    rowCommand('unset').argument('<field...>', 'policy.breaker.failure_threshold, rollout_percent'),
+    "extreg unset pii_guard policy.breaker.failure_threshold --reason 'the default will do'",
   ),
   settings: 'http',
   action: (id: string, names: string[], options: RowOptions) =>
-    change(io, id, options, async (row) => (await rowFields()).withoutFields(row, names)),
+    change(io, id, options, (row) => withoutFields(row, names)),
 });
 
 export const deleteCommand: CommandFactory = (io) => ({
-  command: changing(
-    rowCommand('delete', 'delete an extension with its versions and instances, or one of those'),
-  ).option('--yes', 'without asking'),
+  command: addExamples(
+    rowCommand('delete').option('--yes', 'without asking; needed where no terminal can be asked'),
+    "extreg delete redact --reason 'replaced by pii_guard'",
+    "extreg delete redact --version v1 --reason 'nothing calls it' --yes",
+  ),
   settings: 'http',
   action: async (id: string, options: RowOptions) => {
-    const url = rowUrl(await adminUrl(io, options), id, options);
-    const { row, etag } = await readRow(url);
-    await confirm(io, id, row, options);
-    await adminRequest(`${url}${query(options, io)}`, { method: 'DELETE', headers: { 'if-match': etag } });
-    io.stdout.write(options.json ? `${stringifyExactJson(row, 2)}\n` : `deleted ${nameOf(id, options)}\n`);
+    const path = rowPath(id, options);
+    const reason = await requiredReason(io, options);
+    const daemon = await DaemonClient.of(io, options);
+    const { row, etag } = await readRow(daemon, path);
+    const name = singleLine(rowName(id, options));
+    const question = `This deletes ${name}${alongText(row)}.`;
+    await confirmByName(io, { question, name: options.version ?? options.instance ?? id }, options);
+    await daemon.request(`${path}${query(reason, io)}`, { method: 'DELETE', headers: { 'if-match': etag } });
+    if (options.json) io.stdout.write(rowJson(row));
+    else if (!options.quiet) io.stdout.write(`deleted ${name}\n`);
   },
 });
 
-async function change(
-  io: CommandIo,
-  id: string,
-  options: RowOptions,
-  edit: (row: JsonMap) => Promise<JsonMap>,
-): Promise<void> {
-  const url = rowUrl(await adminUrl(io, options), id, options);
-  const { row, etag } = await readRow(url);
-  const after = await put(url, await edit(row), { 'if-match': etag }, options, io);
-  if (options.json) return void io.stdout.write(`${stringifyExactJson(after, 2)}\n`);
-  const fields = (of: JsonMap): JsonMap =>
-    Object.fromEntries(Object.entries(of).filter(([name]) => !BESIDE.includes(name)));
-  const { changesBetween } = await rowFields();
-  io.stdout.write(changesText(changesBetween(fields(row), fields(after)), after));
-}
-
-async function put(
-  url: string,
-  row: JsonMap,
-  headers: Readonly<Record<string, string>>,
-  options: RowOptions,
-  io: CommandIo,
-): Promise<JsonMap> {
-  const text = stringifyExactJson(row);
-  const answer = await adminRequest(`${url}${query(options, io)}`, { method: 'PUT', headers, text });
-  return parseExactJson(answer.text, MAX_DEPTH) as JsonMap;
-}
-
-async function readRow(url: string): Promise<{ readonly row: JsonMap; readonly etag: string }> {
-  const { text, etag } = await adminRequest(url, { method: 'GET' });
-  return { row: parseExactJson(text, MAX_DEPTH) as JsonMap, etag: etag ?? '*' };
-}
-
-function rowUrl(base: string, id: string, { version, instance }: RowOptions): string {
-  if (version !== undefined && instance !== undefined)
-    throw new CommandError(EXIT.usage, '--version and --instance: expected one of them, got both');
-  const own = `${base}/admin/extensions/${encodeURIComponent(id)}`;
-  if (version !== undefined) return `${own}/versions/${encodeURIComponent(version)}`;
-  return instance === undefined ? own : `${own}/instances/${encodeURIComponent(instance)}`;
-}
-
-const query = ({ reason = '' }: RowOptions, io: CommandIo): string =>
-  `?${new URLSearchParams({ reason, by: io.userName() })}`;
-
-const nameOf = (id: string, { version, instance }: RowOptions): string =>
-  version !== undefined ? `version ${version} of ${id}` : instance !== undefined ? `instance ${instance} of ${id}` : id;
-
-/** What cannot be undone is named once more, on a terminal; elsewhere it needs --yes. */
-async function confirm(io: CommandIo, id: string, row: JsonMap, options: RowOptions): Promise<void> {
-  if (options.yes) return;
-  if (io.stdin.isTTY !== true)
-    throw new CommandError(
-      EXIT.usage,
-      `--yes: expected, since no terminal can be asked whether to delete ${nameOf(id, options)}`,
-    );
-  const expected = options.version ?? options.instance ?? id;
-  const { counts } = row;
-  const along = isJsonMap(counts)
-    ? `, with ${fieldText(counts.versions)} versions and ${fieldText(counts.instances)} instances`
-    : '';
-  const terminal = createInterface({ input: io.stdin, output: io.stderr });
-  try {
-    const typed = await terminal.question(`This deletes ${nameOf(id, options)}${along}. Type ${expected} to go on: `);
-    if (typed.trim() !== expected) throw new CommandError(EXIT.usage, 'nothing was deleted');
-  } finally {
-    terminal.close();
+/** Shows what would be written, and writes it. */
+async function change(io: CommandIo, id: string, options: RowOptions, edit: (row: JsonMap) => JsonMap): Promise<void> {
+  const path = rowPath(id, options);
+  const isAskedLater = io.stdin.isTTY === true;
+  const given = isAskedLater ? null : await requiredReason(io, options);
+  const daemon = await DaemonClient.of(io, options);
+  const { row, etag } = await readRow(daemon, path);
+  const edited = edit(row);
+  const style = styleOf(io, options);
+  const isShown = !options.json && !style.quiet;
+  const changes = changesBetween(fieldsOf(row), fieldsOf(edited)).map(asDefault);
+  if (changes.length === 0) {
+    if (options.json) io.stdout.write(rowJson(row));
+    else if (isShown) io.stdout.write(`already set; no change (revision ${fieldText(row.revision)})\n`);
+    return;
   }
+  if (isShown) io.stdout.write(`${changesText(changes, style)}\n`);
+  const reason = given ?? (await requiredReason(io, options));
+  const after = await putRow(daemon, `${path}${query(reason, io)}`, edited, { 'if-match': etag });
+  if (options.json) io.stdout.write(rowJson(after));
+  else if (isShown) io.stdout.write(`revision ${fieldText(after.revision)}, ${inForceText(after, id)}\n`);
 }
 
-const rowText = (row: JsonMap): string =>
-  textTable(
-    ['FIELD', 'VALUE'],
-    Object.entries(row).map(([name, value]) => [name, name === 'refused' ? whyRefused(value) : fieldText(value)]),
-  );
+/** A column that the row lacks gets its default; what an inner field falls back to depends on the policy. */
+const asDefault = <T extends { readonly name: string; readonly to: string }>(one: T): T =>
+  one.to === '-' && !one.name.includes('.') ? { ...one, to: 'default' } : one;
 
-/** `{since, problems}` in one line; as other fields if it is none. */
-function whyRefused(refused: Json | undefined): string {
-  if (!isJsonMap(refused) || !Array.isArray(refused.problems)) return fieldText(refused);
-  return `since ${fieldText(refused.since)}: ${refused.problems.map((problem) => fieldText(problem)).join('; ')}`;
-}
+const fieldsOf = (row: JsonMap): JsonMap =>
+  Object.fromEntries(Object.entries(row).filter(([name]) => !BESIDE.includes(name)));
 
-function listText(kind: 'versions' | 'instances', items: readonly JsonMap[]): string {
-  const problems = items.flatMap(({ version, id, refused }) =>
-    isJsonMap(refused) ? [`${fieldText(kind === 'versions' ? version : id)} is refused ${whyRefused(refused)}\n`] : [],
-  );
-  return `${tableOf(kind, items)}${problems.join('')}`;
-}
+const inForceText = ({ in_force: inForce }: JsonMap, id: string): string =>
+  inForce === true ? 'in force' : `not in force on this daemon yet: extreg show ${singleLine(id)} says why`;
 
-function tableOf(kind: 'versions' | 'instances', items: readonly JsonMap[]): string {
-  const cell = (value: Json | undefined): string => (value === null ? '-' : fieldText(value));
-  return kind === 'versions'
-    ? textTable(
-        ['VERSION', 'ENABLED', 'SUBJECT', 'TIMEOUT ms', 'PERCENT', 'RULES', 'REVISION', 'IN FORCE'],
-        items.map((row) => [
-          ...[row.version, row.enabled, row.subject, row.timeout_ms, row.rollout_percent, row.routing_rules].map(cell),
-          ...[row.revision, row.in_force].map(cell),
-        ]),
-      )
-    : textTable(
-        ['INSTANCE', 'ENABLED', 'SUBJECT', 'WEIGHT', 'VERSION', 'REVISION', 'IN FORCE'],
-        items.map((row) =>
-          [row.id, row.enabled, row.subject, row.weight, row.version, row.revision, row.in_force].map(cell),
-        ),
-      );
-}
+const query = (reason: string, io: CommandIo): string => `?${new URLSearchParams({ reason, by: io.userName() })}`;
 
-function changesText(changes: readonly FieldChange[], after: JsonMap): string {
-  const { revision, in_force: inForce } = after;
-  if (changes.length === 0) return `already set; no change (revision ${fieldText(revision)})\n`;
-  const table = textTable(
-    ['FIELD', 'FROM', 'TO'],
-    changes.map(({ name, from, to }) => [name, from, to]),
-  );
-  return `${table}\nrevision ${fieldText(revision)}, ${inForce === true ? 'in force' : 'not in force on this daemon yet: extreg show says why'}\n`;
+function alongText({ counts }: JsonMap): string {
+  if (!isJsonMap(counts)) return '';
+  return `, with ${fieldText(counts.versions)} versions and ${fieldText(counts.instances)} instances`;
 }

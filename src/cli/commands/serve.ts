@@ -16,7 +16,7 @@ const STOP_GRACE_MS = 5000;
 const FLUSH_MS = 1000;
 
 export const serveCommand: CommandFactory = (io) => ({
-  command: new Command('serve').description('run the daemon; SIGTERM and SIGINT stop it in order'),
+  command: new Command('serve'),
   settings: 'all',
   action: (options: object) => serve(io, options),
 });

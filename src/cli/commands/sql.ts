@@ -1,12 +1,14 @@
 // `extreg sql <statement>`: one statement against the registry's database.
+
 import { Command } from '#commander';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import type { OutputOptions } from '../options/common-options.js';
 import { json, textTable } from '../output/output.js';
+import { styleOf } from '../output/style.js';
 
 export const sqlCommand: CommandFactory = (io) => {
   const command = new Command('sql')
-    .description('run one SQL statement against the registry, also while the daemon runs')
     .argument('<statement>', 'one statement')
     .option('--json', 'print JSON')
     // A statement may begin with a comment, which looks like an option.
@@ -15,7 +17,7 @@ export const sqlCommand: CommandFactory = (io) => {
   return {
     command,
     settings: 'database',
-    action: async (statement: string, options: { readonly json?: true }) => {
+    action: async (statement: string, options: OutputOptions) => {
       const unknown = command.args.find((word) => /^-\S*$/.test(word));
       if (unknown !== undefined) command.error(`error: unknown option '${unknown}'`);
       if (command.args.length > 1)
@@ -33,9 +35,11 @@ export const sqlCommand: CommandFactory = (io) => {
           textTable(
             columns,
             rows.map((row) => row.map(cellText)),
+            styleOf(io, options),
           ),
         );
-      io.stdout.write(columns.length > 0 ? `(${count} ${count === 1 ? 'row' : 'rows'})\n` : `${verb} ${count}\n`);
+      if (!options.quiet)
+        io.stdout.write(columns.length > 0 ? `(${count} ${count === 1 ? 'row' : 'rows'})\n` : `${verb} ${count}\n`);
     },
   };
 };

@@ -6,28 +6,31 @@ import type { Config } from '../../config/config.js';
 import { ROLES, type Role } from '../../domain/access/principal.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import type { OutputOptions } from '../options/common-options.js';
 import { json, textTable } from '../output/output.js';
+import { styleOf } from '../output/style.js';
+import { singleLine } from '../output/terminal-text.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
+import { type ConfirmOptions, confirmByName, requiredReason } from '../process/confirm.js';
 import { localActor } from '../process/local-actor.js';
 
 const DAY_MS = 86_400_000;
 
-interface TokenOptions {
+interface TokenOptions extends OutputOptions, ConfirmOptions {
   readonly role?: Role;
   readonly expiresInDays?: string;
   readonly reason?: string;
-  readonly json?: true;
 }
 
 export const tokenCommand: CommandFactory = (io) => {
   const command = new Command('token')
-    .description('make, list and revoke access tokens of the admin API, straight in the database')
     .addArgument(new Argument('<action>', 'what to do').choices(['create', 'ls', 'revoke']))
     .argument('[name]', 'name of the token: who or what has it')
     .addOption(new Option('--role <role>', 'what it allows; needed by create').choices(ROLES))
     .option('--expires-in-days <days>', 'when it ends; without: never')
-    .option('--reason <text>', 'why it is revoked, for the audit trail; needed by revoke')
+    .option('--reason <text>', 'why it is revoked, for the audit trail; needed by revoke, asked for on a terminal')
+    .option('--yes', 'without asking; revoke needs it where no terminal can be asked')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -39,7 +42,7 @@ a daemon need none.
 Examples:
   extreg token create ada --role admin > ada.token
   extreg ls --url https://registry.example --token-file ada.token
-  extreg token revoke ada --reason 'left the team'`,
+  extreg token revoke ada --reason 'left the team' --yes`,
     );
   return {
     command,
@@ -47,12 +50,15 @@ Examples:
     action: async (action: 'create' | 'ls' | 'revoke', name: string | undefined, options: TokenOptions) => {
       if (action !== 'ls' && name === undefined) command.error(`error: token ${action} needs the name of the token`);
       const wanted = action === 'create' ? await checkedWish(command, name ?? '', options) : null;
-      if (action === 'revoke' && (options.reason ?? '').trim() === '')
-        command.error('error: token revoke needs --reason <text>');
+      const reason = action === 'revoke' ? await requiredReason(io, options) : '';
       const { config } = await commandConfig(io, options);
       if (wanted !== null) await createToken(io, config, wanted, options);
       else if (action === 'ls') await listTokens(io, config, options);
-      else await revokeToken(io, config, name ?? '', options);
+      else {
+        const question = `This ends the access of token ${singleLine(name ?? '')} at every daemon.`;
+        await confirmByName(io, { question, name: name ?? '' }, options);
+        await revokeToken(io, config, name ?? '', reason, options);
+      }
     },
   };
 };
@@ -87,6 +93,7 @@ async function createToken(io: CommandIo, config: Config, wish: Wish, options: T
     );
   if (options.json) return void io.stdout.write(json({ token: text, ...made }));
   io.stdout.write(`${text}\n`);
+  if (options.quiet) return;
   const ends = made.expires_at === null ? 'it does not expire' : `it expires ${made.expires_at}`;
   io.stderr.write(`extreg: token '${wish.name}' with the role ${wish.role}; ${ends}, and cannot be shown again\n`);
 }
@@ -95,6 +102,7 @@ async function listTokens(io: CommandIo, config: Config, options: TokenOptions):
   const tokens = await withTokens(config, (store) => store.list());
   if (options.json) return void io.stdout.write(json({ items: tokens }));
   if (tokens.length === 0) {
+    if (options.quiet) return;
     io.stdout.write("there is no token: on loopback, none is asked for; 'extreg token create' makes one\n");
     return;
   }
@@ -106,14 +114,15 @@ async function listTokens(io: CommandIo, config: Config, options: TokenOptions):
     expires_at ?? 'never',
     last_used_at ?? 'never',
   ]);
-  io.stdout.write(textTable(['NAME', 'ROLE', 'CREATED', 'BY', 'EXPIRES', 'LAST USED'], rows));
+  io.stdout.write(textTable(['NAME', 'ROLE', 'CREATED', 'BY', 'EXPIRES', 'LAST USED'], rows, styleOf(io, options)));
 }
 
 async function revokeToken(
   io: CommandIo,
   config: Config,
   name: string,
-  { reason = '', json: isJson }: TokenOptions,
+  reason: string,
+  { json: isJson, quiet }: TokenOptions,
 ): Promise<void> {
   const { revoked, left } = await withTokens(config, async (store) => {
     const token = (await store.list()).find((one) => one.name === name);
@@ -123,7 +132,7 @@ async function revokeToken(
   });
   if (isJson) return void io.stdout.write(json({ revoked: revoked.id, name, left }));
   const open = left === 0 ? '; it was the last one, so on loopback no token is asked for any more' : '';
-  io.stdout.write(`token '${name}' is revoked${open}\n`);
+  if (!quiet) io.stdout.write(`token '${singleLine(name)}' is revoked${open}\n`);
 }
 
 /** An embedded database that does not exist yet is made: a daemon beyond loopback needs a token before its first start. */

@@ -13,12 +13,15 @@ const daemonFileSchema = Type.Object({
   http: Type.String(),
   nats: Type.String(),
   nats_token: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  http_token: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
 
 export interface RunningDaemon {
   readonly http: string;
   readonly nats: string;
   readonly natsToken: string | null;
+  /** What its admin API lets the user of this data directory in by; null: nothing is asked for. */
+  readonly httpToken: string | null;
 }
 
 /** null: no daemon of this data directory runs. */
@@ -35,7 +38,8 @@ export async function findDaemon(dataDir: string): Promise<RunningDaemon | null>
     throw new CommandError(EXIT.unreachable, `${path} is not what a daemon writes; remove it if none runs`);
   // A daemon that was killed leaves its file behind. DAEMON-FILE-1; if the lock cannot be asked, such as for its long path, the pid decides.
   if (!isRunning(content.pid) || !(await isDataDirectoryLocked(dataDir).catch(() => true))) return null;
-  return { http: content.http, nats: content.nats, natsToken: content.nats_token ?? null };
+  const { http, nats, nats_token: natsToken = null, http_token: httpToken = null } = content;
+  return { http, nats, natsToken, httpToken };
 }
 
 function isRunning(pid: number): boolean {
@@ -48,7 +52,7 @@ function isRunning(pid: number): boolean {
 }
 
 /** `flag`: by which the command is given the daemon's address instead. */
-export const noDaemon = (dataDir: string, flag: '--http-port' | '--nats-url'): CommandError =>
+export const noDaemon = (dataDir: string, flag: '--url' | '--nats-url'): CommandError =>
   new CommandError(
     EXIT.unreachable,
     `no daemon runs on ${dataDir}; start one with 'extreg serve', or name the one that runs with --data-dir or ${flag}`,

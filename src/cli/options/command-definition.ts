@@ -4,7 +4,7 @@ import { type Command, Option } from '#commander';
 import type { CommandIo } from '../process/command-io.js';
 
 /** Settings that a command takes as flags. */
-export type SettingsGroup = 'all' | 'nats' | 'database' | 'registry' | 'http';
+export type SettingsGroup = 'all' | 'nats' | 'database' | 'registry' | 'http' | 'none';
 
 /** A new one per call: commander keeps the values of the options in it. */
 export type CommandFactory = (io: CommandIo) => CommandDefinition;

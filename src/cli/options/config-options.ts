@@ -25,6 +25,7 @@ export const SETTINGS_OF_GROUP: Readonly<Record<SettingsGroup, readonly SettingK
   registry: [...DATABASE, 'subject_prefix', 'subject_prefixes'],
   /** To reach the HTTP server of a daemon. */
   http: ['data_dir', 'http_host', 'http_port'],
+  none: [],
 };
 
 /** Adds `--config` and a flag for each of these settings. */

@@ -9,10 +9,12 @@ import type {
   ExplainedVersion,
   Explanation,
 } from '../../domain/routing/explanation-schema.js';
-import { singleLine, textTable } from './output.js';
+import { textTable } from './output.js';
 import { refusedRowsText } from './refused-text.js';
+import { PLAIN, painted, type Style } from './style.js';
+import { singleLine } from './terminal-text.js';
 
-export function explanationText(explanation: Explanation): string {
+export function explanationText(explanation: Explanation, style: Style = PLAIN): string {
   const { extension_id, context, versions, candidates, unused, warnings, refused_rows } = explanation;
   const pairs = Object.entries(context).map(([key, value]) => `${key}=${value}`);
   const facts = [
@@ -21,6 +23,8 @@ export function explanationText(explanation: Explanation): string {
     ...(unused.length === 0 ? [] : [`nothing looks at: ${unused.join(', ')}`]),
     ...warnings.map((warning) => `warning: ${warning}`),
   ];
+  const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
+    rows.length === 0 ? '' : textTable(header, rows, style);
   const instances = candidates.flatMap((candidate) =>
     candidate.instances.map((instance) => instanceCells(candidate, instance)),
   );
@@ -36,14 +40,12 @@ export function explanationText(explanation: Explanation): string {
     ),
     table(['INSTANCE', 'OF', 'SUBJECT', 'WEIGHT', 'SHARE', 'WHY'], instances),
     refusedRowsText(refused_rows),
-    lines([`answer: ${answerText(explanation)}`]),
+    answerLine(explanation, style),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
 
 const lines = (texts: readonly string[]): string => texts.map((text) => `${singleLine(text)}\n`).join('');
-const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
-  rows.length === 0 ? '' : textTable(header, rows);
 
 function chosenText({ chosen, rollout }: Explanation): string {
   if (chosen === null) return 'no version';
@@ -170,6 +172,12 @@ function instanceText(verdict: ExplainedInstance['verdict'], isTaken: boolean): 
     default:
       return verdict satisfies never;
   }
+}
+
+/** Its first word is the outcome. */
+function answerLine(explanation: Explanation, style: Style): string {
+  const [word = '', ...rest] = singleLine(answerText(explanation)).split(/\b/);
+  return `answer: ${painted(word, style)}${rest.join('')}\n`;
 }
 
 function answerText({ answer }: Explanation): string {

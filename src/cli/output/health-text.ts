@@ -7,6 +7,8 @@ import type {
 } from '../../domain/health/health-schema.js';
 import { textTable } from './output.js';
 import { refusedRowsText } from './refused-text.js';
+import { tripText } from './state-text.js';
+import type { Style } from './style.js';
 
 type Enabled = Pick<ExtensionRowHealth, 'enabled' | 'override'> & { readonly auto_disabled?: boolean };
 
@@ -32,20 +34,24 @@ function stateText({
   return until === null ? state : `${state} until ${until}`;
 }
 
-export function reportText({ extensions, summary, refused_rows = [], refused_rows_total }: HealthReport): string {
+export function reportText(report: HealthReport, style: Style): string {
+  const { extensions, summary, refused_rows = [], refused_rows_total } = report;
   const table = textTable(
     ['ID', 'TYPE', 'VERSION', 'ENABLED', ...HEADER],
     extensions.map((one) => [one.id, one.type, one.version, enabledText(one), ...targetCells(one.health)]),
+    style,
   );
+  if (style.quiet) return table;
   const count = `${summary.total} ${summary.total === 1 ? 'extension' : 'extensions'}: ${summary.enabled} enabled, ${summary.healthy} healthy, ${summary.unhealthy} unhealthy`;
   return `${table}\n${count}\n${refusedRowsText(refused_rows, refused_rows_total)}`;
 }
 
-export function oneText(one: ExtensionHealth): string {
+export function oneText(one: ExtensionHealth, style: Style): string {
   const { versions, instances, refused_rows = [] } = one;
   const versionTable = textTable(
     ['VERSION', 'DEFAULT', 'ENABLED', ...HEADER],
     versions.map((v) => [v.version, yesNo(v.default), enabledText(v), ...targetCells(v)]),
+    style,
   );
   const instanceTable = textTable(
     ['INSTANCE', 'VERSION', 'WEIGHT', 'ENABLED', 'HEALTH', 'SUCCESS', 'AVG ms', 'P95 ms', 'OUT UNTIL'],
@@ -53,31 +59,29 @@ export function oneText(one: ExtensionHealth): string {
       ...[i.id, i.version ?? '-', String(i.weight), yesNo(i.enabled), i.health_status],
       ...[percent(i.success_rate), number(i.avg_latency_ms), number(i.p95_latency_ms), i.ejected_until ?? '-'],
     ]),
+    style,
   );
   const parts = [
-    `${one.id}  ${one.type}  ${enabledText(one)}${tripText(one.health)}\n`,
+    `${one.id}  ${one.type}  ${enabledText(one)}${openedText(one.health)}\n`,
     versionTable,
     ...(instances.length === 0 ? [] : [instanceTable]),
-    ...(one.breaker_settings === undefined ? [] : [settingsTable(one.breaker_settings)]),
+    ...(one.breaker_settings === undefined ? [] : [settingsTable(one.breaker_settings, style)]),
     refusedRowsText(refused_rows),
   ];
   return parts.filter((part) => part !== '').join('\n');
 }
 
-const settingsTable = (settings: NonNullable<ExtensionHealth['breaker_settings']>): string =>
+const settingsTable = (settings: NonNullable<ExtensionHealth['breaker_settings']>, style: Style): string =>
   textTable(
     ['BREAKER SETTING', 'VALUE', 'FROM'],
     Object.entries(settings).map(([name, { value, from }]) => [name, String(value), from]),
+    style,
   );
 
 /** Why it opened last, and on what. */
-function tripText({ trip_reason, trip_evidence }: TargetHealth): string {
-  if (trip_reason === null) return '';
-  if (trip_evidence === null) return `  opened last for: ${trip_reason}`;
-  const { failures, overdue, outcomes, window_seconds } = trip_evidence;
-  const hung = overdue === 0 ? '' : ` and ${overdue} overdue`;
-  const failed = `${failures} ${failures === 1 ? 'failure' : 'failures'}${hung}`;
-  return `  opened last for: ${trip_reason} (${failed} of ${outcomes + overdue} in ${window_seconds} s)`;
+function openedText(health: TargetHealth): string {
+  const why = tripText(health);
+  return why === '' ? '' : `  opened last for: ${why}`;
 }
 
 function enabledText({ enabled, auto_disabled = false, override }: Enabled): string {

@@ -1,5 +1,5 @@
 // What `extreg inspect --follow` prints: a line for each frame of an inspection socket.
-import { singleLine } from './output.js';
+import { singleLine } from './terminal-text.js';
 
 interface Frame {
   readonly type?: string;

@@ -1,7 +1,8 @@
 // Rows that the daemon refuses, as text.
 import type { RefusedRow } from '../../domain/registry/refused-row.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
-import { countText, singleLine } from './output.js';
+import { countText } from './output.js';
+import { singleLine } from './terminal-text.js';
 
 /** `since`: as the daemon says; absent where no daemon was asked. */
 type Refused = RowProblem & { readonly since?: string };

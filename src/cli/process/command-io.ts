@@ -2,10 +2,10 @@
 import type { Readable, Writable } from 'node:stream';
 import type { StopSignals } from './signals.js';
 
-type Terminal = { readonly isTTY?: boolean; readonly columns?: number };
+type Terminal = { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 export interface CommandIo {
-  readonly stdin: Readable & Pick<Terminal, 'isTTY'>;
+  readonly stdin: Readable & Pick<Terminal, 'isTTY'> & { readonly setRawMode?: (on: boolean) => unknown };
   readonly stdout: Writable & Terminal;
   readonly stderr: Writable & Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -28,6 +28,11 @@ interface OwnProcess {
    * itself, and ends before the optimised code has paid for its compilation. For the whole process, so never in a daemon.
    */
   readonly dropWasmOptimizer: () => void;
+  /**
+   * Calls `restore` when the process ends in any way that it can notice, and `stop` on a signal that asks it to end. Returns what
+   * takes both back.
+   */
+  readonly whenEnding: (restore: () => void, stop: () => void) => () => void;
   /** Ends the process with that exit code; kills it if `flush` resolves with false. */
   readonly endProcess: (code: number, flush: () => Promise<boolean>) => Promise<never>;
 }

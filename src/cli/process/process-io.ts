@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import type { CommandIo } from './command-io.js';
-import { endProcess, stopOnSignals } from './signals.js';
+import { endProcess, stopOnSignals, whenEnding } from './signals.js';
 
 export const processIo = (): CommandIo => ({
   // Opened when it is used: most commands read nothing.
@@ -14,7 +14,13 @@ export const processIo = (): CommandIo => ({
   env: process.env,
   cwd: process.cwd(),
   userName,
-  ownProcess: { stdoutFd: 1, stopOnSignals, endProcess, dropWasmOptimizer: () => setFlagsFromString('--liftoff-only') },
+  ownProcess: {
+    stdoutFd: 1,
+    stopOnSignals,
+    endProcess,
+    whenEnding,
+    dropWasmOptimizer: () => setFlagsFromString('--liftoff-only'),
+  },
 });
 
 function userName(): string {

@@ -29,6 +29,17 @@ export interface StopSignals {
   readonly onIgnored?: (signal: NodeJS.Signals) => void;
 }
 
+/** Of a command that holds the terminal: `restore` when the process ends, by whatever it can notice; `stop` on a signal. */
+export function whenEnding(restore: () => void, stop: () => void): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+  for (const signal of signals) process.on(signal, stop);
+  process.on('exit', restore);
+  return () => {
+    for (const signal of signals) process.off(signal, stop);
+    process.off('exit', restore);
+  };
+}
+
 const REPEAT_MS = 1000;
 const PARENT_POLL_MS = 250;
 

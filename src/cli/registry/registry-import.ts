@@ -6,8 +6,10 @@ import { conflictsWithStored } from '../../domain/registry-file/registry-file-co
 import { diffRegistryFile, type FileDiff, massPruneProblem } from '../../domain/registry-file/registry-file-diff.js';
 import { commandConfig } from '../options/command-config.js';
 import { countText } from '../output/output.js';
+import { printable, printableJson } from '../output/terminal-text.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
+import { confirmByName } from '../process/confirm.js';
 import { changeLines, changesForPrograms } from './registry-changes.js';
 import { subjectRules, withRegistry } from './registry-database.js';
 import { formatOf, readRegistryDocument } from './registry-document.js';
@@ -25,6 +27,8 @@ export interface ImportOptions {
   readonly prune?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
+  readonly yes?: true;
+  readonly quiet?: true;
 }
 
 /** Rejects with a CommandError. */
@@ -36,6 +40,10 @@ export async function importRegistry(io: CommandIo, file: string, options: Impor
   const read = parseRegistryFile(await readRegistryDocument(io, file, format), subjectRules(config));
   if ('problems' in read) throw new CommandError(EXIT.file, problemText(file, read.problems));
 
+  if (options.prune && !options.dryRun) {
+    const question = `This deletes what ${file === '-' ? 'standard input' : file} lacks (--dry-run shows it).`;
+    await confirmByName(io, { question, name: 'prune' }, options);
+  }
   const diff = await withRegistry(config, 'extreg import', async (db) => {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const stored = await readRegistryRows(db);
@@ -44,7 +52,9 @@ export async function importRegistry(io: CommandIo, file: string, options: Impor
       if (conflicts.length > 0) throw new CommandError(EXIT.file, problemText(file, conflicts));
       const tooMuch = options.force ? null : massPruneProblem(stored, found);
       if (tooMuch !== null && !options.dryRun)
-        throw new CommandError(EXIT.answeredWithError, `${tooMuch}; nothing was written, --force does it`);
+        throw new CommandError(EXIT.answeredWithError, `${tooMuch}; nothing was written, --force does it`, {
+          next: 'see what it deletes with --dry-run',
+        });
       if (options.dryRun) return { ...found, tooMuch };
       if ((await writeRegistryChanges(db, found.changes, { actor, reason: options.reason ?? '' })) === 'written')
         return { ...found, tooMuch: null };
@@ -54,7 +64,9 @@ export async function importRegistry(io: CommandIo, file: string, options: Impor
       'the registry is being changed all the time; nothing was written, try again',
     );
   });
-  io.stdout.write(options.json ? forPrograms(diff, options) : forPeople(diff, options));
+  // A dry run is what was asked for.
+  if (options.json) io.stdout.write(forPrograms(diff, options));
+  else if (options.dryRun || !options.quiet) io.stdout.write(printable(forPeople(diff, options)));
 }
 
 function actorOf(given: string | undefined, io: CommandIo): string {
@@ -98,5 +110,5 @@ function forPrograms(diff: ImportReport, { dryRun }: ImportOptions): string {
     unchanged: diff.unchanged,
     needs_force: diff.tooMuch !== null,
   };
-  return `${stringifyExactJson({ dry_run: dryRun === true, summary, changes: changesForPrograms(diff.changes) }, 2)}\n`;
+  return `${printableJson(stringifyExactJson({ dry_run: dryRun === true, summary, changes: changesForPrograms(diff.changes) }, 2))}\n`;
 }

@@ -4,15 +4,10 @@
 //     `config={"n":1}`; `version="2"` is the text 2.
 // ROW-FIELDS-2. A dot in a name leads into a field; what a field holds elsewhere stays.
 import { fieldText, isJsonMap, isSameJson, type Json, type JsonMap, parseExactJson } from '../../domain/exact-json.js';
+import type { FieldChange } from '../output/row-text.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 
 const MAX_DEPTH = 100;
-
-export interface FieldChange {
-  readonly name: string;
-  readonly from: string;
-  readonly to: string;
-}
 
 /** `assignments`: each `<name>=<value>`. Throws wrong usage. */
 export function withFields(row: JsonMap, assignments: readonly string[]): JsonMap {

@@ -67,7 +67,11 @@ test('explain: --json prints what the API says, with the same exit codes', async
 
 test('MAIN-1: explain: an error of the API ends with 1, and none to ask with 69', async (t) => {
   const { explain } = await explaining(t, null);
-  t.deepEqual(await explain('a'), { code: 1, stdout: '', stderr: "extreg: extension_not_found: no extension 'a'\n" });
+  t.deepEqual(await explain('a'), {
+    code: 1,
+    stdout: '',
+    stderr: "extreg: extension_not_found: no extension 'a'\nnext: extreg ls lists the extensions\n",
+  });
   const bad = await explain('a b');
   t.is(bad.code, 1);
   t.regex(bad.stderr, /^extreg: invalid_request: .*extension id/);

@@ -119,7 +119,8 @@ test('invoke: an error of the daemon is told with code, message and reason', asy
   t.deepEqual(await invoke(['a']), {
     code: 1,
     stdout: '',
-    stderr: 'extreg: extension_unavailable: its breaker is open (circuit_open)\n',
+    stderr:
+      'extreg: extension_unavailable: its breaker is open (circuit_open)\nnext: extreg explain a says why, extreg show a what may be done\n',
   });
 });
 
@@ -133,7 +134,8 @@ test('invoke -v: of an error of the daemon, whether and when to repeat the call'
   }));
   const told = async () => (await invoke(['a', '-v'])).stderr.split('\n').filter((line) => !line.startsWith('Nats-'));
   const first = ['Extreg-Error: extension_unavailable', 'Extreg-Version: v2'];
-  const last = ['extreg: extension_unavailable: its breaker is open', ''];
+  const next = 'next: extreg explain a says why, extreg show a what may be done';
+  const last = ['extreg: extension_unavailable: its breaker is open', next, ''];
   t.deepEqual(await told(), [...first, 'retryable: true', 'retry_after_ms: 1200', ...last]);
   t.deepEqual(await told(), [...first, 'retryable: false', ...last]);
   t.deepEqual(await told(), [...first, ...last]);
@@ -157,7 +159,8 @@ test('invoke: a row that is not valid is told with the command that says why', a
   t.deepEqual(await invoke(['a']), {
     code: 1,
     stdout: '',
-    stderr: "extreg: extension_unavailable: a cannot be called: row_invalid; 'extreg migrate --dry-run' says why\n",
+    stderr:
+      "extreg: extension_unavailable: a cannot be called: row_invalid; 'extreg migrate --dry-run' says why\nnext: extreg explain a says why, extreg show a what may be done\n",
   });
 });
 

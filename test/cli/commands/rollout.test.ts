@@ -50,10 +50,7 @@ test('rollout: what was so already, and what is not in force, is said', async (t
   const args = ['rollout', 'a', 'v2', 'none', '--reason', 'x', '--http-port', new URL(url).port];
   const { code, stdout } = await run(args, { cwd: directory(t) });
   t.is(code, 0);
-  t.regex(
-    stdout,
-    /\na +v2 +none +none +12 +not yet\n\nit was so already: nothing was written\n.*not in force on this daemon/,
-  );
+  t.regex(stdout, /\na +v2 +none +none +12 +not yet\n\nalready set; no change\n.*not in force on this daemon/);
 });
 
 const REPORT: RolloutReport = {
@@ -130,11 +127,14 @@ test('MAIN-1: rollout: an error of the API ends with 1, and none to ask with 69'
   const port = ['--http-port', new URL(url).port];
   const refused = await run(['rollout', 'a', 'v2', '60', '--reason', 'x', ...port], { cwd });
   t.is(refused.code, 1);
-  t.is(refused.stderr, `extreg: rollout_over_100: ${message}\n`);
+  t.is(
+    refused.stderr,
+    `extreg: rollout_over_100: ${message}\nnext: extreg rollout a shows the shares; lower another version first\n`,
+  );
   t.is(refused.stdout, '');
   const unknown = await run(['rollout', 'a', ...port], { cwd });
   t.is(unknown.code, 1);
-  t.is(unknown.stderr, "extreg: extension_not_found: no extension 'a'\n");
+  t.is(unknown.stderr, "extreg: extension_not_found: no extension 'a'\nnext: extreg ls lists the extensions\n");
   t.is((await run(['rollout', 'a', '--data-dir', '.'], { cwd })).code, 69);
 });
 

@@ -28,7 +28,10 @@ test('verbs: each tells its verb to the daemon of the data directory, in the nam
   const cwd = directory(t);
   writeDaemonFile(cwd, { http: url });
   for (const verb of VERBS) {
-    const { code, stdout, stderr } = await run([verb, 'a', '--reason', 'a bad deploy', '--data-dir', '.'], { cwd });
+    const { code, stdout, stderr } = await run(
+      [verb, 'a', '--reason', 'a bad deploy', ...(verb === 'force-closed' ? ['--yes'] : []), '--data-dir', '.'],
+      { cwd },
+    );
     t.is(stderr, '');
     t.is(code, 0);
     t.is(
@@ -69,13 +72,13 @@ test('verbs: --version means one version, and --json prints what the API says', 
   t.regex((await run(['--version'], options)).stdout, /^\d+\.\d+\.\d+\n$/);
 });
 
-test('verbs: what is owed is said', async (t) => {
+test('verbs: what is pending is said', async (t) => {
   const answer: VerbAnswer = { ...IN_FORCE, revision: null, owed: true, enabled: false, autoDisabled: true };
   const { url } = await listen(t, { executeVerb: async () => answer });
   const args = ['release', 'a', '--reason', 'x', '--http-port', new URL(url).port];
   const { code, stdout } = await run(args, { cwd: directory(t) });
   t.is(code, 0);
-  t.regex(stdout, /\na +all +auto-disabled +- +half_open +owed\n\nthe database is away: in force on this daemon/);
+  t.regex(stdout, /\na +all +auto-disabled +- +half_open +pending\n\nthe database is away: in force on this daemon/);
 });
 
 test('MAIN-1: verbs: an error of the API ends with 1, and none to ask with 69', async (t) => {
@@ -85,11 +88,16 @@ test('MAIN-1: verbs: an error of the API ends with 1, and none to ask with 69', 
   const cwd = directory(t);
   const refused = await run(['disable', 'a', '--reason', 'x', '--http-port', new URL(url).port], { cwd });
   t.is(refused.code, 1);
-  t.is(refused.stderr, 'extreg: database_unavailable: disable needs the database: it is away\n');
+  t.is(
+    refused.stderr,
+    'extreg: database_unavailable: disable needs the database: it is away\nnext: extreg status shows what the daemon waits for; repeat it when the database is back\n',
+  );
   t.is(refused.stdout, '');
-  const unknown = await run(['disable', 'a', '--reason', ' ', '--http-port', new URL(url).port], { cwd });
+  const unknown = await run(['disable', 'a', '--version', '', '--reason', 'x', '--http-port', new URL(url).port], {
+    cwd,
+  });
   t.is(unknown.code, 1);
-  t.regex(unknown.stderr, /^extreg: invalid_request: body\/reason/);
+  t.regex(unknown.stderr, /^extreg: invalid_request: body\/version/);
   const nobody = await run(['disable', 'a', '--reason', 'x', '--data-dir', '.'], { cwd });
   t.is(nobody.code, 69);
   t.regex(nobody.stderr, /^extreg: no daemon runs on/);
@@ -98,9 +106,12 @@ test('MAIN-1: verbs: an error of the API ends with 1, and none to ask with 69', 
 test('MAIN-1: verbs: without a reason or an extension they are used wrongly', async (t) => {
   const cwd = directory(t);
   for (const [args, expected] of [
-    [['isolate', 'a'], /required option '--reason <text>' not specified/],
-    [['disable', 'a'], /required option '--reason <text>' not specified/],
-    [['force-closed', 'a'], /required option '--reason <text>' not specified/],
+    [['isolate', 'a'], /--reason: expected why, for the audit trail, got nothing\nnext: /],
+    [['disable', 'a', '--reason', ' '], /--reason: expected why/],
+    [
+      ['force-closed', 'a', '--reason', 'x', '--http-port', '1'],
+      /--yes: expected, since no terminal can be asked: This lets every call/,
+    ],
     [['reset', '--reason', 'x'], /missing required argument 'id'/],
   ] as const) {
     const { code, stderr } = await run(args, { cwd });

@@ -1,0 +1,51 @@
+// Rows of the registry by the admin API: where they are, how they are read and written in the revision that was read.
+import { isJsonMap, type Json, type JsonMap, parseExactJson, stringifyExactJson } from '../../domain/exact-json.js';
+import { wrongUsage } from '../process/command-error.js';
+import type { DaemonClient } from './daemon-client.js';
+
+const MAX_DEPTH = 100;
+
+/** Which row: of an extension, or one below it. */
+export interface RowNames {
+  readonly version?: string;
+  readonly instance?: string;
+}
+
+export function rowPath(id: string, { version, instance }: RowNames): string {
+  if (version !== undefined && instance !== undefined)
+    throw wrongUsage('--version and --instance: expected one of them, got both');
+  const own = `/admin/extensions/${encodeURIComponent(id)}`;
+  if (version !== undefined) return `${own}/versions/${encodeURIComponent(version)}`;
+  return instance === undefined ? own : `${own}/instances/${encodeURIComponent(instance)}`;
+}
+
+export const rowName = (id: string, { version, instance }: RowNames): string =>
+  version !== undefined ? `version ${version} of ${id}` : instance !== undefined ? `instance ${instance} of ${id}` : id;
+
+export async function readRow(
+  daemon: DaemonClient,
+  path: string,
+): Promise<{ readonly row: JsonMap; readonly etag: string }> {
+  const { text, etag } = await daemon.request(path);
+  return { row: parseExactJson(text, MAX_DEPTH) as JsonMap, etag: etag ?? '*' };
+}
+
+export async function putRow(
+  daemon: DaemonClient,
+  path: string,
+  row: JsonMap,
+  headers: Readonly<Record<string, string>>,
+): Promise<JsonMap> {
+  const { text } = await daemon.request(path, { method: 'PUT', headers, text: stringifyExactJson(row) });
+  return parseExactJson(text, MAX_DEPTH) as JsonMap;
+}
+
+/** The versions or the instances of an extension. */
+export async function childrenOf(
+  daemon: DaemonClient,
+  id: string,
+  kind: 'versions' | 'instances',
+): Promise<readonly JsonMap[]> {
+  const { items } = await daemon.exactJson(`${rowPath(id, {})}/${kind}`);
+  return (Array.isArray(items) ? items : []).filter((item: Json): item is JsonMap => isJsonMap(item));
+}

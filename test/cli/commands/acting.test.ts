@@ -1,0 +1,92 @@
+// `extreg drain`, `undrain`, `reload`, `inspect`, `console`: what they send and print.
+import test from 'ava';
+import { fakeDaemon, Problem } from '../fake-daemon.js';
+
+const DRAINED = { weight: 0, was: 50, in_flight: 3, revision: 4, in_force: true };
+
+test('drain --wait: until none is in flight, by the instance itself', async (t) => {
+  const left = [3, 1, 0];
+  const daemon = await fakeDaemon(t, ({ method }) =>
+    method === 'POST' ? DRAINED : { id: 'i/1', weight: 0, in_flight: left.shift() ?? 0 },
+  );
+  const { code, stdout, stderr } = await daemon.extreg('drain', 'a', 'i/1', '--reason', 'kernel', '--wait', '20s');
+  t.deepEqual([code, stderr], [0, '']);
+  t.is(
+    stdout,
+    'INSTANCE  WEIGHT  BEFORE  IN FLIGHT  REVISION  IN FORCE\ni/1       0       50      0          4         yes\n',
+  );
+  t.deepEqual(daemon.routes().slice(0, 2), [
+    'POST /admin/extensions/a/instances/i/1/drain',
+    'GET /admin/extensions/a/instances/i/1',
+  ]);
+  t.like(daemon.asked[0]?.body, { reason: 'kernel' });
+  t.is(left.length, 0);
+});
+
+test('drain: without --wait it says what is in flight; with it 75 when that takes longer', async (t) => {
+  const daemon = await fakeDaemon(t, ({ method }) => (method === 'POST' ? DRAINED : { in_flight: 2 }));
+  const now = await daemon.extreg('drain', 'a', 'i', '--reason', 'x');
+  t.deepEqual([now.code, /\ni +0 +50 +3 +4 +yes\n$/.test(now.stdout)], [0, true]);
+  const late = await daemon.extreg('drain', 'a', 'i', '--reason', 'x', '--wait', '10ms');
+  t.is(late.code, 75);
+  t.is(
+    late.stderr,
+    'extreg: instance i still has 2 calls in flight after 0s\nnext: repeat it to wait on, or extreg undrain a i\n',
+  );
+  const terminal = await daemon.typing(['y'], 'drain', 'a', 'i', '--reason', 'x', '--wait', '10ms');
+  t.is(terminal.code, 75);
+  const unknown = await fakeDaemon(t, () => new Problem(404, 'instance_not_found', 'none'));
+  const { code, stderr } = await unknown.extreg('drain', 'a', 'i', '--reason', 'x');
+  t.deepEqual([code, stderr], [1, 'extreg: instance_not_found: none\nnext: extreg show a lists the instances\n']);
+});
+
+test('undrain: the weight of before, or the one that is given', async (t) => {
+  const daemon = await fakeDaemon(t, () => ({ weight: 50, was: 0, revision: 5, in_force: false }));
+  const { stdout } = await daemon.extreg('undrain', 'a', 'i');
+  t.is(
+    stdout,
+    'INSTANCE  WEIGHT  BEFORE  IN FLIGHT  REVISION  IN FORCE\ni         50      0       -          5         not yet\n',
+  );
+  await daemon.extreg('undrain', 'a', 'i', '--weight', '10', '-q');
+  t.like(daemon.asked[1]?.body, { weight: 10 });
+  t.false('weight' in ((daemon.asked[0]?.body ?? {}) as object));
+  t.is((await daemon.extreg('undrain', 'a', 'i', '-q')).stdout, '');
+});
+
+test('reload: what was started, updated and removed; force is sent only where it was said', async (t) => {
+  const daemon = await fakeDaemon(t, () => ({
+    revision: 7,
+    started: ['a', 'b'],
+    updated: [],
+    removed: [],
+    held: null,
+  }));
+  const { code, stdout } = await daemon.extreg('reload');
+  t.is(code, 0);
+  t.is(stdout, 'FACT      VALUE\nrevision  7\nstarted   a, b\nupdated   -\nremoved   -\nheld      -\n');
+  t.false('force' in ((daemon.asked[0]?.body ?? {}) as object));
+  t.is((await daemon.extreg('reload', '--force', '--reason', 'x', '--yes')).code, 0);
+  t.like(daemon.asked[1]?.body, { force: true, reason: 'x' });
+});
+
+test('inspect: the page, a WebSocket with a ticket of its own, and the bridge', async (t) => {
+  const daemon = await fakeDaemon(t, ({ path }) =>
+    path === '/inspect/tickets' ? { ticket: 't/1', expires_at: '' } : null,
+  );
+  const ws = daemon.url.replace('http', 'ws');
+  const { code, stdout } = await daemon.extreg('inspect', 'a@v2');
+  t.is(code, 0);
+  t.is(
+    stdout,
+    `page       ${daemon.url}/ui/inspect/a@v2\nWebSocket  ${ws}/inspect?extension=a&version=v2&ticket=t%2F1  (once, within 30 s)\nbridge     ${daemon.url}/ui/bridge  (where inspector_url is set)\n`,
+  );
+  t.is((await daemon.extreg('inspect', '-q')).stdout, `${ws}/inspect?extension=*&ticket=t%2F1\n`);
+  t.is(
+    (JSON.parse((await daemon.extreg('inspect', 'a', '--json')).stdout) as { url: string }).url,
+    `${ws}/inspect?extension=a&ticket=t%2F1`,
+  );
+  const open = await fakeDaemon(t, () => null);
+  t.is((await open.extreg('inspect', 'a', '-q')).stdout, `${open.url.replace('http', 'ws')}/inspect?extension=a\n`);
+  const forbidden = await fakeDaemon(t, () => new Problem(401, 'unauthenticated'));
+  t.is((await forbidden.extreg('inspect', 'a')).code, 1);
+});

@@ -1,0 +1,282 @@
+// `extreg show`, `history`, `audit`, `events`, `status` and --watch: what they ask for and print.
+import test from 'ava';
+import { main } from '../../../src/cli/main.js';
+import { sparks } from '../../../src/cli/output/history-text.js';
+import { until } from '../../helpers/nats-server.js';
+import { extensionHealth, healthSource } from '../../http/helpers.js';
+import { type Asked, fakeDaemon, HELLO, Problem, stream } from '../fake-daemon.js';
+import { Captured, commandIo, directory } from '../run.js';
+
+const AT = '2026-03-02T23:14:01.000Z';
+const AUDIT = [
+  {
+    at: AT,
+    extension_id: 'a',
+    action: 'disable',
+    by: 'system:auto-manager',
+    reason: 'circuit opened',
+    registry_revision: 4,
+    changes: [{ path: '/enabled', from: true, to: false }],
+  },
+  {
+    at: AT,
+    extension_id: 'a',
+    action: 'circuit_opened',
+    by: 'system:breaker',
+    reason: 'failure_count',
+    registry_revision: null,
+    changes: [],
+  },
+];
+const one = healthSource(
+  extensionHealth('a', {
+    circuit_breaker_state: 'open',
+    trip_reason: 'error_rate',
+    circuit_breaker_opened_at: new Date(Date.now() - 134_000).toISOString(),
+  }),
+).whole('a');
+const showing = ({ path }: Asked): unknown => {
+  if (path === '/admin/extensions/a/health') return { ...one, open_remaining_ms: 46_000, refused_per_second: 48.2 };
+  if (path === '/admin/extensions/a') return { id: 'a', subject: 'x.a\u001b[2J', revision: 3 };
+  if (path === '/admin/extensions/a/versions')
+    return {
+      items: [
+        {
+          version: 'v1',
+          enabled: true,
+          subject: 's',
+          timeout_ms: 5,
+          rollout_percent: null,
+          routing_rules: {},
+          revision: 1,
+          in_force: true,
+        },
+      ],
+    };
+  if (path === '/admin/extensions/a/instances')
+    return {
+      items: [{ id: 'i1', enabled: true, subject: 's', weight: 100, version: null, revision: 1, in_force: true }],
+    };
+  if (path === '/admin/audit') return { items: AUDIT, next: null };
+  return null;
+};
+
+test('show: state and why, row, versions, instances, last changes, next steps', async (t) => {
+  const daemon = await fakeDaemon(t, showing);
+  const { code, stdout, stderr } = await daemon.extreg('show', 'a');
+  t.deepEqual([code, stderr], [0, '']);
+  t.regex(
+    stdout,
+    /^a {2}pre {2}v1 {2}▲ open for 2m1\ds\n {2}opened last for error_rate\n {2}probes in 46s\n {2}refuses 48\.2 calls\/s\n\nFIELD +VALUE\n/,
+  );
+  t.true(stdout.includes('x.a\\u001b[2J'));
+  for (const part of [
+    /\n\nVERSION +ENABLED/,
+    /\n\nINSTANCE +ENABLED/,
+    /\n\nWHEN +WHO +WHAT +CHANGE +WHY\n/,
+    /\n\nNext:\n {2}extreg history a/,
+  ])
+    t.regex(stdout, part);
+  t.regex(stdout, /system:auto-manager +disable +enabled true → false +circuit opened\n/);
+  t.is(daemon.asked.find(({ path }) => path === '/admin/audit')?.query.toString(), 'extension_id=a&limit=5');
+});
+
+test('show: without the database, and with a daemon that has no audit route, the rest is shown', async (t) => {
+  const away = await fakeDaemon(t, (asked) =>
+    asked.path.endsWith('/health') ? showing(asked) : new Problem(503, 'database_unavailable'),
+  );
+  const { code, stdout } = await away.extreg('show', 'a');
+  t.is(code, 0);
+  t.regex(stdout, /^a {2}pre .*the database is away: the row is not shown\n\nNext:\n/s);
+  const old = await fakeDaemon(t, (asked) => (asked.path === '/admin/audit' ? null : showing(asked)));
+  t.notRegex((await old.extreg('show', 'a')).stdout, /WHEN/);
+  const none = await fakeDaemon(t, () => new Problem(404, 'extension_not_found'));
+  t.is((await none.extreg('show', 'b')).code, 1);
+});
+
+test('history: sparks of calls and latency, and marks as lines', async (t) => {
+  const none = new Array<null>(3).fill(null);
+  const history = {
+    step: 60,
+    start: 1_772_492_400,
+    calls: [null, 0, 10, 50, 100],
+    failed: [null, 0, 0, 5, 0],
+    refused: [...none, 0, 0],
+    p95: [...none, 20.04, 40],
+    marks: [{ at: AT, kind: 'circuit_opened', version: 'v1', actor: 'system:breaker', reason: 'failure_count' }],
+    begins: 1_772_492_460,
+  };
+  const daemon = await fakeDaemon(t, () => history);
+  const { code, stdout } = await daemon.extreg('history', 'a', '--version', 'v1', '--since', '1h');
+  t.is(code, 0);
+  t.regex(stdout, /^a {2}.* to .*, a spark for 1 min\nnothing is known of before .*: the daemon started\n\n/);
+  t.true(stdout.includes('calls     ▁▂▃▇  up to 100\nfailed    ▁▁▇▁  up to 5\nrefused     '), stdout);
+  t.regex(
+    stdout,
+    /\np95 +▃▇ {2}up to 40 ms\n\nWHEN +WHAT +VERSION +WHO +WHY\n.* circuit_opened +v1 +system:breaker +failure_count\n$/,
+  );
+  const [asked] = daemon.asked;
+  t.deepEqual(
+    [asked?.path, asked?.query.get('version'), asked?.query.get('step')],
+    ['/admin/extensions/a/history', 'v1', '60'],
+  );
+  t.true(Math.abs(Number(asked?.query.get('from')) - (Date.now() / 1000 - 3600)) < 60);
+  t.is(sparks([0, 1, 20, 40, 60, 80, 100, null]), '▁▂▂▂▃▅▇ ');
+  t.is(sparks([0, 0]), '▁▁');
+});
+
+test('history on a narrow terminal: slots are joined, sums by sum and latency by its most', async (t) => {
+  const calls = Array.from({ length: 240 }, (_, i) => i % 2);
+  const daemon = await fakeDaemon(t, () => ({
+    step: 60,
+    start: 0,
+    calls,
+    failed: calls,
+    refused: calls,
+    p95: calls,
+    marks: [],
+    begins: null,
+  }));
+  const { stdout } = await daemon.typing([], 'history', 'a');
+  t.regex(stdout, /\ncalls {4}(▃▇){40} {2}up to 2\n/);
+  t.regex(stdout, /\np95 {6}▇{80} {2}up to 1 ms\n/);
+});
+
+test('audit: one line a row, filtered by the daemon', async (t) => {
+  const daemon = await fakeDaemon(t, () => ({ items: AUDIT, next: 'x' }));
+  const { stdout } = await daemon.extreg(
+    'audit',
+    'a',
+    '--by',
+    'ada',
+    '--action',
+    'disable',
+    '--since',
+    '2026-03-02T03:00:00Z',
+  );
+  t.regex(
+    stdout,
+    /^WHEN +WHO +WHAT +CHANGE +WHY\n.*enabled true → false.*\n.*circuit_opened +- +failure_count\nolder ones are not shown/,
+  );
+  t.is(
+    daemon.asked[0]?.query.toString(),
+    'extension_id=a&by=ada&action=disable&since=2026-03-02T03%3A00%3A00.000Z&limit=50',
+  );
+  t.regex((await daemon.extreg('audit')).stdout, / ID\n/);
+  t.deepEqual(JSON.parse((await daemon.extreg('audit', '--json')).stdout), { items: AUDIT, next: 'x' });
+});
+
+/** Runs a command that follows until `isEnough`, and then lets its reader go. */
+async function followed(argv: readonly string[], cwd: string, isEnough: (printed: string) => boolean) {
+  const [stdout, stderr] = [new Captured(), new Captured()];
+  const running = main(argv, commandIo({ cwd, stdout, stderr }));
+  await until(`${argv.join(' ')}: ${stdout.text} ${stderr.text}`, () => isEnough(stdout.text), 20_000);
+  const { text } = stdout;
+  stdout.destroy();
+  return { code: await running, stdout: text, stderr: stderr.text };
+}
+
+test('audit -f: the last rows, oldest first, and then each once, when the daemon says that something happened', async (t) => {
+  const rows = [AUDIT[1], AUDIT[0]];
+  const daemon = await fakeDaemon(t, ({ path }, response) => {
+    if (path === '/admin/audit') return { items: rows.toReversed(), next: null };
+    const send = stream(response);
+    send('hello', HELLO);
+    send('daemon', { revision: 1 });
+    rows.push({ ...(AUDIT[0] as (typeof AUDIT)[0]), at: '2026-03-02T23:15:00.000Z', action: 'release', by: 'ada' });
+    return undefined;
+  });
+  const args = ['audit', '-f', '--json', '--url', daemon.url];
+  const { code, stdout } = await followed(args, directory(t), (printed) => printed.split('\n').length > 3);
+  t.is(code, 0);
+  t.deepEqual(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { action: string }).action),
+    ['circuit_opened', 'disable', 'release'],
+  );
+});
+
+const EVENT = {
+  event: 'circuit_opened',
+  extension_id: 'a',
+  version: 'v1',
+  at: AT,
+  reason: 'failure_count',
+  actor: 'system:breaker',
+};
+
+test('events: those that the daemon has kept, by resuming after none', async (t) => {
+  const daemon = await fakeDaemon(t, ({ headers }, response) => {
+    const send = stream(response);
+    send('hello', HELLO);
+    if (headers['last-event-id'] !== 'b1-0') return undefined;
+    send('gap', { missed: 4, since: AT });
+    for (let n = 5; n < 10; n++) send('event', { ...EVENT, extension_id: `e${n}` }, `b1-${n}`);
+    return undefined;
+  });
+  const { code, stdout } = await daemon.extreg('events', '--kinds', 'circuit_opened', '--last', '2');
+  t.is(code, 0);
+  t.regex(
+    stdout,
+    /^.* circuit_opened +e8@v1 {2}failure_count {2}system:breaker\n.* e9@v1 .*\n3 before these: --last; 4 are gone; extreg audit has what was before\n$/,
+  );
+  t.is(daemon.asked[0]?.query.toString(), 'topics=events&kinds=circuit_opened');
+  const json = JSON.parse((await daemon.extreg('events', '--json')).stdout) as { events: unknown[] };
+  t.is(json.events.length, 5);
+});
+
+test('events -f: each as it happens, and on a lost connection a word on standard error', async (t) => {
+  let streams = 0;
+  const daemon = await fakeDaemon(t, ({ headers }, response) => {
+    streams++;
+    const send = stream(response);
+    send('hello', HELLO);
+    send('event', { ...EVENT, reason: `after ${headers['last-event-id'] ?? 'none'}\u001b[2J` }, `b1-${streams}`);
+    if (streams === 1) response.end();
+    return undefined;
+  });
+  const { code, stdout, stderr } = await followed(
+    ['events', '-f', '--url', daemon.url],
+    directory(t),
+    (printed) => printed.split('\n').length > 2,
+  );
+  t.is(code, 0);
+  t.regex(stdout, /after none\\u001b\[2J .*\n.*after b1-1\\u001b\[2J/);
+  t.is(stderr, 'extreg: the connection was lost; connecting again\n');
+});
+
+test('status: every fact by its name', async (t) => {
+  const daemon = await fakeDaemon(t, () => ({
+    version: '0.1.0',
+    ready: true,
+    degraded: ['database'],
+    owed: { verbs: 0 },
+    streams: null,
+  }));
+  const { stdout } = await daemon.extreg('status');
+  t.is(
+    stdout,
+    'FACT        VALUE\nversion     0.1.0\nready       yes\ndegraded    database\nowed.verbs  0\nstreams     -\n',
+  );
+});
+
+test('--watch: again and again, errors in between are shown, and with --json a line each time', async (t) => {
+  let asked = 0;
+  const daemon = await fakeDaemon(t, () =>
+    ++asked === 2 ? new Problem(503, 'database_unavailable', 'away') : { n: asked },
+  );
+  const text = await followed(['status', '--watch=0.1', '--url', daemon.url], directory(t), (printed) =>
+    printed.includes('n     3'),
+  );
+  t.is(text.code, 0);
+  t.regex(text.stdout, /^FACT +VALUE\nn +1\nextreg: database_unavailable: away\nFACT +VALUE\nn +3\n/);
+  asked = 2;
+  const json = await followed(['status', '--watch=0.1', '--json', '--url', daemon.url], directory(t), (printed) =>
+    printed.includes('{"n":4}\n'),
+  );
+  t.regex(json.stdout, /^\{"n":3\}\n\{"n":4\}\n/);
+  asked = 1;
+  t.is((await daemon.extreg('status', '--watch')).code, 1, 'the first time it has to succeed');
+});
