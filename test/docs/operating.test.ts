@@ -7,6 +7,7 @@ import { VERBS } from '../../src/domain/registry/verbs.js';
 import { TEMPLATE_FILE } from '../../src/embedded/postgres/embedded-template.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { until } from '../helpers/nats-server.js';
+import { isLike } from './page.js';
 import { Shell } from './shell.js';
 import { readDocument } from './tables.js';
 
@@ -99,6 +100,28 @@ test.serial(
       t.true(listed.has(name), name);
   },
 );
+
+test.serial('docs/operating.md: an operator at night finds what is wrong, why, and what to do', async (t) => {
+  const daemon = await shared();
+  const sql = daemon.sql();
+  await sql`delete from extensions`;
+  await sql`insert into extensions (id, type, subject) values ('pii_guard', 'pre', 'ext.a')`;
+  await until('it is known', async () => (await daemon.fetch('/admin/extensions/pii_guard/health')).status === 200);
+  const shell = shellOf(t, daemon);
+  await shell.run("npx extreg isolate pii_guard --reason 'returns garbage'");
+  const steps = blocks('shell-session').flatMap(stepsOf);
+  t.is(steps.length, 7);
+  for (const { command, expected } of steps) {
+    let printed = '';
+    // The board and the trail may be a moment behind.
+    await until(command, async () => {
+      printed = await shell.run(command);
+      return isLike(printed, expected) || !/extreg (ls|audit|events)/.test(command);
+    }).catch(() => undefined);
+    if (!isLike(printed, expected)) t.is(printed, expected, command);
+  }
+  t.pass();
+});
 
 /** Whoever runs the tests is called ada; columns are as wide as their widest cell. */
 function likeAda(printed: string): string {

@@ -114,7 +114,7 @@ async function follow(
       const key = JSON.stringify(row);
       if (seen.has(key)) continue;
       seen.add(key);
-      if (last === undefined || row.at > last) last = row.at;
+      if (last === undefined || row.changed_at > last) last = row.changed_at;
       io.stdout.write(options.json ? jsonLine(row) : `${singleLine(lineOf(row, options.id))}\n`);
     }
   };

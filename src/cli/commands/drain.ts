@@ -30,7 +30,9 @@ interface Weight {
   readonly in_force?: boolean;
 }
 
-const ASK_EVERY_MS = 500;
+type Drained = Weight & { readonly in_flight: number };
+
+const ASK_EVERY_MS = 1000;
 const CLEAR_LINE = '\r\u001b[K';
 
 const instancePath = (id: string, instance: string): string =>
@@ -53,19 +55,13 @@ export const drainCommand: CommandFactory = (io) => ({
     const reason = await requiredReason(io, options);
     const daemon = await DaemonClient.of(io, options);
     await confirm(io, `This gives instance ${singleLine(`${instance} of ${id}`)} no new calls.`, options);
-    const path = instancePath(id, instance);
-    const answer = await daemon.json<Weight>(`${path}/drain`, { reason, by: io.userName() });
-    const left = waitMs === null ? null : await untilIdle(io, daemon, path, waitMs, options);
-    const inFlight = left ?? answer.in_flight;
-    if (options.json) io.stdout.write(json({ ...answer, in_flight: inFlight }));
-    else if (!options.quiet)
-      io.stdout.write(
-        weightText(
-          instance,
-          { ...answer, ...(inFlight === undefined ? {} : { in_flight: inFlight }) },
-          styleOf(io, options),
-        ),
-      );
+    const drain = () => daemon.json<Drained>(`${instancePath(id, instance)}/drain`, { reason, by: io.userName() });
+    const answer = await drain();
+    const read = async (): Promise<number> => (await drain()).in_flight;
+    const left = waitMs === null ? null : await untilIdle(io, answer.in_flight, read, waitMs, options);
+    const end = { ...answer, in_flight: left ?? answer.in_flight };
+    if (options.json) io.stdout.write(json(end));
+    else if (!options.quiet) io.stdout.write(weightText(instance, end, styleOf(io, options)));
     if (left === null || left === 0) return 0;
     const still = `instance ${instance} still has ${countText(left, 'call')} in flight after ${durationText(waitMs ?? 0)}`;
     throw new CommandError(EXIT.waitedInVain, still, {
@@ -119,34 +115,24 @@ function weightText(instance: string, answer: Weight, style: Style): string {
   );
 }
 
-/** How many calls are in flight at the end; a line of progress on a terminal. */
+/** How many calls are in flight at the end; a line of progress on a terminal. `read`: a drain of what is drained writes nothing. */
 async function untilIdle(
   io: CommandIo,
-  daemon: DaemonClient,
-  path: string,
+  first: number,
+  read: () => Promise<number>,
   waitMs: number,
   { quiet }: DrainOptions,
 ): Promise<number> {
   const isShown = io.stderr.isTTY === true && !quiet;
   const begin = performance.now();
-  let left = 0;
+  let left = first;
   await untilReaderGone(io, async (signal) => {
-    for (;;) {
-      const { in_flight: inFlight } = await daemon.json<{ readonly in_flight?: number }>(path);
-      if (inFlight === undefined)
-        throw new CommandError(
-          EXIT.answeredWithError,
-          'this daemon does not say how many calls of an instance are in flight',
-          {
-            next: 'repeat it without --wait',
-          },
-        );
-      left = inFlight;
+    while (!signal.aborted) {
       const overMs = performance.now() - begin;
       if (isShown) io.stderr.write(`${CLEAR_LINE}${countText(left, 'call')} in flight, ${durationText(overMs)}`);
       if (left === 0 || overMs >= waitMs) return;
       await pause(Math.min(ASK_EVERY_MS, waitMs - overMs), signal);
-      if (signal.aborted) return;
+      if (!signal.aborted) left = await read();
     }
   });
   if (isShown) io.stderr.write(CLEAR_LINE);

@@ -133,7 +133,7 @@ async function besideOf(daemon: DaemonClient, { id, health, auto_disabled }: Lis
     return { health: await orNull(daemon.json<OneHealth>(extensionPath(id, 'health'))), decision: null };
   const page = await orNull(daemon.json<AuditPage>(pathWith('/admin/audit', { extension_id: id, action, limit: '1' })));
   const [row] = page?.items ?? [];
-  return { health: null, decision: row === undefined ? null : { by: row.by, reason: row.reason } };
+  return { health: null, decision: row === undefined ? null : { by: row.changed_by, reason: row.reason } };
 }
 
 /** It may be gone meanwhile, or its database away: then its line says less. */

@@ -5,12 +5,12 @@ import { clockText } from './times.js';
 
 export interface AuditRow {
   /** ISO 8601. */
-  readonly at: string;
+  readonly changed_at: string;
   readonly extension_id: string;
   readonly version?: string | null;
   readonly instance_id?: string | null;
   readonly action: string;
-  readonly by: string | null;
+  readonly changed_by: string | null;
   readonly reason: string | null;
   /** Of the registry; null: a fact that is no change of a row. */
   readonly registry_revision: number | null;
@@ -38,8 +38,8 @@ export function auditText(rows: readonly AuditRow[], style: Style, withIds = fal
 
 /** When, who, what, change, why. */
 const auditCells = (row: AuditRow): string[] => [
-  clockText(row.at),
-  row.by ?? '-',
+  clockText(row.changed_at),
+  row.changed_by ?? '-',
   row.action,
   changeText(row),
   row.reason ?? '-',

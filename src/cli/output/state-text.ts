@@ -78,7 +78,7 @@ export function headText(one: OneHealth, nowMs: number, style: Style): string {
     ...(one.health.recovering ? ['recovering'] : []),
     ...(tripText(one.health) === '' ? [] : [`opened last for ${tripText(one.health)}`]),
     probeText(one, nowMs),
-    ...(typeof one.refused_per_second === 'number' ? [`refuses ${one.refused_per_second.toFixed(1)} calls/s`] : []),
+    ...((one.refused_per_second ?? 0) > 0 ? [`refuses ${(one.refused_per_second ?? 0).toFixed(1)} calls/s`] : []),
   ].filter((fact) => fact !== '');
   const name = singleLine(`${one.id}  ${one.type}  ${one.version}`);
   const why = facts.length === 0 ? '' : `\n${facts.map((fact) => `  ${singleLine(fact)}\n`).join('')}`.trimEnd();
@@ -101,7 +101,7 @@ function nextSteps(one: OneHealth): readonly string[] {
     forced_closed: [`extreg release ${id}: its breaker decides again`, `extreg audit ${id}: who did it`],
     disabled: [`extreg enable ${id}`, `extreg audit ${id}: who disabled it`],
   };
-  const refused = one.refused_rows === undefined ? [] : [`extreg set ${id} …: corrects the row that is refused`];
+  const refused = (one.refused_rows ?? []).length === 0 ? [] : [`extreg set ${id} …: corrects the row that is refused`];
   return [...refused, ...steps[stateOf(one)]];
 }
 

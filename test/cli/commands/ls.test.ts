@@ -78,10 +78,10 @@ const answering = ({ path, query }: Asked): unknown => {
     return {
       items: [
         {
-          at: '',
+          changed_at: '',
           extension_id: 'shout',
           action: 'isolate',
-          by: 'ada',
+          changed_by: 'ada',
           reason: 'returns garbage',
           changes: [],
           registry_revision: 1,

@@ -10,19 +10,19 @@ import { Captured, commandIo, directory } from '../run.js';
 const AT = '2026-03-02T23:14:01.000Z';
 const AUDIT = [
   {
-    at: AT,
+    changed_at: AT,
     extension_id: 'a',
     action: 'disable',
-    by: 'system:auto-manager',
+    changed_by: 'system:auto-manager',
     reason: 'circuit opened',
     registry_revision: 4,
     changes: [{ path: '/enabled', from: true, to: false }],
   },
   {
-    at: AT,
+    changed_at: AT,
     extension_id: 'a',
     action: 'circuit_opened',
-    by: 'system:breaker',
+    changed_by: 'system:breaker',
     reason: 'failure_count',
     registry_revision: null,
     changes: [],
@@ -183,7 +183,12 @@ test('audit -f: the last rows, oldest first, and then each once, when the daemon
     const send = stream(response);
     send('hello', HELLO);
     send('daemon', { revision: 1 });
-    rows.push({ ...(AUDIT[0] as (typeof AUDIT)[0]), at: '2026-03-02T23:15:00.000Z', action: 'release', by: 'ada' });
+    rows.push({
+      ...(AUDIT[0] as (typeof AUDIT)[0]),
+      changed_at: '2026-03-02T23:15:00.000Z',
+      action: 'release',
+      changed_by: 'ada',
+    });
     return undefined;
   });
   const args = ['audit', '-f', '--json', '--url', daemon.url];
