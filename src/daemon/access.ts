@@ -55,9 +55,9 @@ export function readCertificate({ http_tls_cert_file: cert, http_tls_key_file: k
   return cert === null || key === null ? null : { cert: readFileSync(cert), key: readFileSync(key) };
 }
 
-/** SHA256 of a certificate, as TLS of Node names it; null: there is none. */
-export const fingerprintOf = (certificate: Certificate | null): string | null =>
-  certificate === null ? null : new X509Certificate(certificate.cert).fingerprint256;
+/** The server's own certificate, PEM, without those above it; null: there is none. */
+export const leafOf = (certificate: Certificate | null): string | null =>
+  certificate === null ? null : new X509Certificate(certificate.cert).toString();
 
 interface Reloadable {
   readonly access: Access;
@@ -75,7 +75,8 @@ export async function reloadFiles(config: Config, { access, http, note }: Reload
     const certificate = readCertificate(config);
     if (certificate !== null) http.renewCertificate(certificate);
     note(certificate);
-    log.info({ event: 'reloaded', certificate: fingerprintOf(certificate) });
+    const valid_until = certificate === null ? null : new X509Certificate(certificate.cert).validTo;
+    log.info({ event: 'reloaded', certificate_valid_until: valid_until });
   } catch (error) {
     log.error({ event: 'reload_failed', what: 'http_certificate', error: (error as Error).message });
   }

@@ -8,7 +8,7 @@ interface DaemonAddresses {
   readonly http: string;
   /** Of the admin API, for commands beside the daemon. */
   readonly http_token: string;
-  /** SHA256 of its certificate; null: without TLS. */
+  /** Its own certificate, PEM, which commands trust for this daemon alone; null: without TLS. */
   readonly http_certificate: string | null;
   readonly nats: string;
   readonly nats_token: string | null;

@@ -15,7 +15,7 @@ import { InspectionHub } from '../inspector/hub.js';
 import { loginFileProblems } from '../nats/connection/login-files.js';
 import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
-import { createAccess, fingerprintOf, readCertificate, reloadFiles, requireToken } from './access.js';
+import { createAccess, leafOf, readCertificate, reloadFiles, requireToken } from './access.js';
 import { startAdminApi } from './admin-api.js';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.js';
 import { type RegistryDatabase, startDatabase } from './database.js';
@@ -129,7 +129,7 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
     writeDaemonFile(config.data_dir, {
       http: http.url,
       http_token: localToken,
-      http_certificate: fingerprintOf(now),
+      http_certificate: leafOf(now),
       nats: nats.url,
       nats_token: nats.token,
     });

@@ -2,6 +2,7 @@
 //
 // DAEMON-CLIENT-1. A token of daemon.json is sent to the address in daemon.json alone.
 // DAEMON-CLIENT-2. An error of the daemon is one sentence, and what to do next.
+// DAEMON-CLIENT-3. A daemon that is found through its file is known by the certificate in that file, whatever name it is for and whoever signed it.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -41,6 +42,8 @@ export class DaemonClient {
     /** Without a slash at the end. */
     readonly url: string,
     readonly token: string | null,
+    /** DAEMON-CLIENT-3. null: certificates are checked as usual. */
+    private readonly certificate: string | null = null,
   ) {}
 
   /** An address that was given wins; else the running daemon's own. Rejects with a CommandError or a ConfigError. */
@@ -49,17 +52,22 @@ export class DaemonClient {
     const isGiven = origins.http_port !== 'default' && config.http_port !== 0;
     const host = config.http_host.includes(':') ? `[${config.http_host.replace(/[[\]]/g, '')}]` : config.http_host;
     const address =
-      options.url === undefined ? (isGiven ? `http://${host}:${config.http_port}` : null) : urlOf(options.url);
+      options.url === undefined
+        ? isGiven
+          ? `${config.http_tls_cert_file === null ? 'http' : 'https'}://${host}:${config.http_port}`
+          : null
+        : urlOf(options.url);
     const given = tokenOf(io, options);
     if (address !== null) {
       // What cannot be read there does not matter, where the address is known.
-      const daemon = given === null ? await findDaemon(config.data_dir).catch(() => null) : null;
+      const daemon = await findDaemon(config.data_dir).catch(() => null);
       const isThat = daemon !== null && new URL(daemon.http).origin === new URL(address).origin;
-      return new DaemonClient(address, given ?? (isThat ? daemon.httpToken : null));
+      const known = isThat ? daemon : { httpToken: null, httpCertificate: null };
+      return new DaemonClient(address, given ?? known.httpToken, known.httpCertificate);
     }
     const daemon = await findDaemon(config.data_dir);
     if (daemon === null) throw noDaemon(config.data_dir, '--url');
-    return new DaemonClient(daemon.http.replace(/\/+$/, ''), given ?? daemon.httpToken);
+    return new DaemonClient(daemon.http.replace(/\/+$/, ''), given ?? daemon.httpToken, daemon.httpCertificate);
   }
 
   /** GET, or POST of `body`. */
@@ -126,7 +134,17 @@ export class DaemonClient {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
     };
-    const sent: ClientRequest = send(url, { agent: false, signal, method, headers: { ...own, ...headers } });
+    const trusted =
+      this.certificate === null
+        ? {}
+        : { ca: this.certificate, allowPartialTrustChain: true, checkServerIdentity: () => undefined };
+    const sent: ClientRequest = send(url, {
+      agent: false,
+      signal,
+      method,
+      headers: { ...own, ...headers },
+      ...trusted,
+    });
     // Also after the answer: a stream that is ended by `signal` reports it.
     sent.on('error', () => undefined);
     sent.end(body);

@@ -14,6 +14,7 @@ const daemonFileSchema = Type.Object({
   nats: Type.String(),
   nats_token: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   http_token: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  http_certificate: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
 
 export interface RunningDaemon {
@@ -22,6 +23,8 @@ export interface RunningDaemon {
   readonly natsToken: string | null;
   /** What its admin API lets the user of this data directory in by; null: nothing is asked for. */
   readonly httpToken: string | null;
+  /** PEM: the certificate that it shows; null: without TLS. */
+  readonly httpCertificate: string | null;
 }
 
 /** null: no daemon of this data directory runs. */
@@ -39,7 +42,7 @@ export async function findDaemon(dataDir: string): Promise<RunningDaemon | null>
   // A daemon that was killed leaves its file behind. DAEMON-FILE-1; if the lock cannot be asked, such as for its long path, the pid decides.
   if (!isRunning(content.pid) || !(await isDataDirectoryLocked(dataDir).catch(() => true))) return null;
   const { http, nats, nats_token: natsToken = null, http_token: httpToken = null } = content;
-  return { http, nats, natsToken, httpToken };
+  return { http, nats, natsToken, httpToken, httpCertificate: content.http_certificate ?? null };
 }
 
 function isRunning(pid: number): boolean {
