@@ -2,7 +2,7 @@
 //
 // DAEMON-CLIENT-1. A token of daemon.json is sent to the address in daemon.json alone.
 // DAEMON-CLIENT-2. An error of the daemon is one sentence, and what to do next.
-// DAEMON-CLIENT-3. A daemon that is found through its file is known by the certificate in that file, whatever name it is for and whoever signed it.
+// DAEMON-CLIENT-3. A daemon that is found through its file is known by the certificate in that file, whatever name it is for, and whatever signed it.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
