@@ -51,6 +51,7 @@ import { HealthBoard } from './reporting/health-board.js';
 import { HealthView } from './reporting/health-view.js';
 import { HealthWriter } from './reporting/health-writer.js';
 import { InstanceStatusWriter } from './reporting/instance-status-writer.js';
+import type { SortedIds } from './reporting/sorted-ids.js';
 import type { CandidateDeps } from './routing/candidates.js';
 import { createExplain } from './routing/explain.js';
 import { Router } from './routing/router.js';
@@ -168,7 +169,7 @@ export class ActorSystem {
     this.board = this.#createBoard(settings);
     const aggregateLog = this.#logOf('aggregate');
     this.aggregate = new Aggregate({ ...shared, view: this.view, minSuccessRate, wall: ports.wall, log: aggregateLog });
-    this.inspection = inspectionOf(runtimes);
+    this.inspection = inspectionOf(runtimes, this.healthBoard.ids);
     const { flushHealth: flush, wasFlushed } = ports;
     this.writer = new HealthWriter({ runtimes, clock, flush, wasFlushed, log: this.#logOf('health_writer') });
     this.#instanceStatusWriter = new InstanceStatusWriter({
@@ -340,8 +341,8 @@ export class ActorSystem {
   }
 }
 
-const inspectionOf = (runtimes: ReadonlyMap<string, ExtensionRuntime>): InspectionSource => ({
-  extensionIds: () => runtimes.keys(),
+const inspectionOf = (runtimes: ReadonlyMap<string, ExtensionRuntime>, ids: SortedIds): InspectionSource => ({
+  extensionIds: (after) => ids.each(after),
   targetsOf: (id) => {
     const runtime = runtimes.get(id);
     return runtime === undefined ? null : [...runtime.services].map((service) => service.target);

@@ -63,7 +63,7 @@ export function startAdminApi(
     readiness,
     metrics: createMetricsPage(system.view, numbers),
     inspection: {
-      targets: () => inspection.targets(),
+      targets: (after) => inspection.targets(after),
       open: (query, socket) => inspection.open(query, socket),
     },
     log: log.child({ component: 'http' }),

@@ -15,14 +15,21 @@ export function* jsonParts(name: string, items: readonly string[], rest: object)
   yield `${part}]${end === '{}' ? '' : `,${end.slice(1, -1)}`}}`;
 }
 
-/** `{<head>,"<name>":[<items>],…}`, in parts. `head` has at least one member. An item is made with its part. */
-export function* objectParts(head: object, lists: Readonly<Record<string, Iterable<object>>>): Generator<string> {
-  let part = JSON.stringify(head).slice(0, -1);
+/**
+ * `{<head>,"<name>":[<items>],…}`, in parts. An item is made with its part. `write`: how head and items are written; as JSON unless
+ * given.
+ */
+export function* objectParts(
+  head: object,
+  lists: Readonly<Record<string, Iterable<object>>>,
+  write: (value: object) => string = JSON.stringify,
+): Generator<string> {
+  let part = write(head).slice(0, -1);
   for (const [name, items] of Object.entries(lists)) {
-    part += `,${JSON.stringify(name)}:[`;
+    part += `${part === '{' ? '' : ','}${JSON.stringify(name)}:[`;
     let separator = '';
     for (const item of items) {
-      part += `${separator}${JSON.stringify(item)}`;
+      part += `${separator}${write(item)}`;
       separator = ',';
       if (part.length < PART_CHARACTERS) continue;
       yield part;

@@ -117,13 +117,12 @@ export class InspectionHub {
     };
   }
 
-  /** What can be watched, by extension and version. */
-  targets(): { extension_id: string; version: string; state: string }[] {
+  /** What can be watched, in order of the extensions' ids, behind the extension `after`; each is found when it is asked for. */
+  *targets(after?: string): Generator<{ extension_id: string; version: string; state: string }> {
     const { source } = this.#deps;
-    return [...source.extensionIds()]
-      .sort()
-      .flatMap((id) => source.targetsOf(id) ?? [])
-      .map((target) => ({ extension_id: target.extensionId, version: target.version, state: target.publishedState }));
+    for (const id of source.extensionIds(after))
+      for (const { extensionId, version, publishedState } of source.targetsOf(id) ?? [])
+        yield { extension_id: extensionId, version, state: publishedState };
   }
 
   /** A viewer that came with this query. Returns what to call when it is gone. */
@@ -178,7 +177,7 @@ export class InspectionHub {
   #select(subscriber: Subscriber): void {
     const { extensionIds, version } = subscriber.selection;
     const { source } = this.#deps;
-    const ids = extensionIds === 'all' ? [...source.extensionIds()].sort() : extensionIds;
+    const ids = extensionIds === 'all' ? source.extensionIds() : extensionIds;
     const selected: WatchableTarget[] = [];
     let leftOut = 0;
     for (const id of ids)

@@ -159,7 +159,7 @@ test(
   '/admin/extensions/normalize_text/rollout?offset=2',
   'there is no parameter "offset"; this path takes limit',
 );
-test(badQuery, '/inspect/targets?extension=a', 'there is no parameter "extension"; this path takes none');
+test(badQuery, '/inspect/targets?extension=a', 'there is no parameter "extension"; this path takes limit, after, q');
 
 for (const verb of ['disable', 'rollout'])
   test(`QUERY-STRING-2: POST …/${verb} takes no parameters`, async (t) => {

@@ -221,10 +221,13 @@ test('viewers beyond the limit are told to come later, and may once one has left
 test('targets: every version that can be watched, with its state', (t) => {
   const world = started('b', 'a');
   world.calls('a', 5, 500);
-  t.deepEqual(world.hub.targets(), [
-    { extension_id: 'a', version: 'v1', state: 'open' },
-    { extension_id: 'b', version: 'v1', state: 'closed' },
-  ]);
+  t.deepEqual(
+    [...world.hub.targets()],
+    [
+      { extension_id: 'a', version: 'v1', state: 'open' },
+      { extension_id: 'b', version: 'v1', state: 'closed' },
+    ],
+  );
 });
 
 // Too much, too slow, and unreadable

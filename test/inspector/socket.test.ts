@@ -28,7 +28,7 @@ async function serve(t: ExecutionContext): Promise<{ world: InspectedWorld; url:
   world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a')), registryEntry(extensionRow('b'))));
   const { hub } = world;
   const server = await listen(t, {
-    inspection: { targets: () => hub.targets(), open: (query, socket) => hub.open(query, socket) },
+    inspection: { targets: (after) => hub.targets(after), open: (query, socket) => hub.open(query, socket) },
   });
   return { world, url: server.url, close: () => server.close() };
 }
@@ -172,6 +172,16 @@ async function answer(socket: Socket, request: string, enough: RegExp): Promise<
   await until('it is answered', () => enough.test(text));
   return text;
 }
+
+test('targets: by pages of extensions, filtered by a part of the id', async (t) => {
+  const { url } = await serve(t);
+  const get = async (query: string) => (await fetch(`${url}/inspect/targets${query}`)).json();
+  const [a, b] = ['a', 'b'].map((id) => ({ extension_id: id, version: 'v1', state: 'closed' }));
+  t.deepEqual(await get('?limit=1'), { next: 'a', targets: [a] });
+  t.deepEqual(await get('?limit=1&after=a'), { next: null, targets: [b] });
+  t.deepEqual(await get('?q=B'), { targets: [b] });
+  t.deepEqual(await get('?after=b'), { targets: [] });
+});
 
 test('WEBSOCKET-1: an upgrade to something else is answered as if it had not been asked for, body and all', async (t) => {
   const app = createApp(OPEN);

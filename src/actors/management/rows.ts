@@ -10,6 +10,7 @@
 // ROWS-6. While the database is away, rows are read from memory, and say so; they have no ETag, since nothing can be changed.
 import type { Json, JsonMap } from '../../domain/exact-json.js';
 import type { Extension } from '../../domain/registry/extension.js';
+import { instanceOf, versionOf } from '../../domain/registry/extension-index.js';
 import type { Refusal } from '../../domain/registry/refused-row.js';
 import type { SubjectRules } from '../../domain/registry/subject-rules.js';
 import { compareVersions } from '../../domain/registry/version-choice.js';
@@ -81,12 +82,12 @@ export class Rows implements RowDesk {
       const own = stored.rows.filter((row) => row.kind === kind);
       const inOrder =
         kind === 'version' ? own.toSorted((a, b) => compareVersions(a.name, b.name)) : own.toSorted(byName);
-      return { kind: 'rows', rows: inOrder.map((row) => this.#shown(row, stored)) } as const;
+      return { kind: 'rows', rows: lazily(inOrder, (row) => this.#shown(row, stored)) } as const;
     });
     const extension = this.#extension(extensionId);
     if (answer.kind !== 'database_unavailable' || extension === undefined) return answer as never;
     const own = rowsInMemory(extension).filter((row) => row.kind === kind);
-    return { kind: 'rows', rows: own.map((row) => this.#fromMemory(row)) };
+    return { kind: 'rows', rows: lazily(own, (row) => this.#fromMemory(row)) };
   }
 
   async edit(order: RowOrder): Promise<RowAnswer> {
@@ -256,9 +257,8 @@ export class Rows implements RowDesk {
 
   #revisionInForce({ kind, extensionId, name }: Named): number | undefined {
     const extension = this.deps.registry.runtimes.get(extensionId)?.extension;
-    if (kind === 'version') return extension?.versions.find(({ version }) => version === name)?.revision;
-    if (kind === 'instance') return extension?.instances.find(({ id }) => id === name)?.revision;
-    return extension?.revision;
+    if (extension === undefined || kind === 'extension') return extension?.revision;
+    return (kind === 'version' ? versionOf(extension, name) : instanceOf(extension, name))?.revision;
   }
 
   async #inTime<T>(work: Promise<T>, moreover: string): Promise<T> {
@@ -281,6 +281,11 @@ export class Rows implements RowDesk {
 function refusedAs(refusals: readonly Refusal[]): { readonly since: string; readonly problems: string[] } | null {
   const [since] = refusals.map((one) => one.since).toSorted();
   return since === undefined ? null : { since, problems: refusals.flatMap(({ problems }) => problems) };
+}
+
+/** Each is made when it is asked for: an extension may have thousands of rows. */
+function* lazily<Row>(rows: readonly Row[], shown: (row: Row) => JsonMap): Generator<JsonMap> {
+  for (const row of rows) yield shown(row);
 }
 
 const rowIn = ({ rows }: StoredRows, named: Named): StoredRow | undefined =>

@@ -236,7 +236,8 @@ export interface RowDesk {
     extensionId: string,
     kind: 'version' | 'instance',
   ): Promise<
-    | { readonly kind: 'rows'; readonly rows: readonly JsonMap[] }
+    /** Each row is made when it is asked for; they are asked for once. */
+    | { readonly kind: 'rows'; readonly rows: Iterable<JsonMap> }
     | { readonly kind: 'extension_not_found' | 'database_unavailable'; readonly message: string }
   >;
   edit(order: RowOrder): Promise<RowAnswer>;
@@ -268,8 +269,8 @@ export interface WatchableTarget {
 }
 
 export interface InspectionSource {
-  /** Ids of the extensions that run. */
-  extensionIds(): Iterable<string>;
+  /** Ids of the extensions that run, in order, behind `after`; each is found when it is asked for. */
+  extensionIds(after?: string): Iterable<string>;
   /** The targets of one extension; null: no such extension. */
   targetsOf(extensionId: string): readonly WatchableTarget[] | null;
 }

@@ -40,7 +40,8 @@ interface HealthBoardDeps {
 }
 
 export class HealthBoard {
-  readonly #ids = new SortedIds();
+  /** Of the extensions that run. */
+  readonly ids = new SortedIds();
   #shown = new Map<string, Shown>();
   /** HEALTH-BOARD-3. null: no list was read lately. */
   #changes: DirtyReader<ExtensionRuntime> | null = null;
@@ -55,12 +56,12 @@ export class HealthBoard {
   constructor(private readonly deps: HealthBoardDeps) {}
 
   added(runtime: ExtensionRuntime): void {
-    this.#ids.add(runtime.id);
+    this.ids.add(runtime.id);
     this.#changes?.queue(runtime);
   }
 
   removed(runtime: ExtensionRuntime): void {
-    this.#ids.remove(runtime.id);
+    this.ids.remove(runtime.id);
     this.#shown.delete(runtime.id);
     this.#measured.delete(runtime);
     this.#passing.delete(runtime);
@@ -147,7 +148,7 @@ export class HealthBoard {
     const extensions: string[] = [];
     let selected = 0;
     // References: extensions that come and go meanwhile change nothing in it.
-    const ids = [...this.#ids.all];
+    const ids = [...this.ids.all];
     for (let i = 0; i < ids.length; i++) {
       if (i % PER_STEP === 0) yield;
       const id = ids[i] as string;

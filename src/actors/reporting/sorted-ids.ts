@@ -12,6 +12,15 @@ export class SortedIds {
     return this.#ids;
   }
 
+  /** In order, also over turns in which ids come and go: one that stays comes once. `after`: behind this one, whether it is there or not. */
+  *each(after: string | null = null): Generator<string> {
+    let at = after === null ? 0 : this.#firstAfter(after);
+    for (let id = this.#ids[at]; id !== undefined; id = this.#ids[at]) {
+      yield id;
+      at = this.#ids[at] === id ? at + 1 : this.#firstAfter(id);
+    }
+  }
+
   add(id: string): void {
     const last = this.#ids.at(-1);
     // The registry is read in this order.
@@ -26,6 +35,11 @@ export class SortedIds {
   remove(id: string): void {
     const at = this.#firstNotBefore(id);
     if (this.#ids[at] === id) this.#ids.splice(at, 1);
+  }
+
+  #firstAfter(id: string): number {
+    const at = this.#firstNotBefore(id);
+    return this.#ids[at] === id ? at + 1 : at;
   }
 
   #firstNotBefore(id: string): number {

@@ -16,6 +16,18 @@ export function versionOf({ versions }: Pick<Extension, 'versions'>, name: strin
   return byName.get(name);
 }
 
+const instanceMaps = new WeakMap<readonly Instance[], ReadonlyMap<string, Instance>>();
+
+/** undefined: there is no row of that id. */
+export function instanceOf({ instances }: Pick<Extension, 'instances'>, id: string): Instance | undefined {
+  let byId = instanceMaps.get(instances);
+  if (byId === undefined) {
+    byId = new Map(instances.map((instance) => [instance.id, instance]));
+    instanceMaps.set(instances, byId);
+  }
+  return byId.get(id);
+}
+
 /** Instances by what decides which version they serve; each with its position among all of them. */
 interface Assignment {
   readonly byVersion: ReadonlyMap<string, readonly number[]>;

@@ -7,7 +7,10 @@ export const HTTP_ERRORS = {
     when: 'a token is needed, and there is none, or it is unknown, expired or revoked; or a login code that is not valid any more',
   },
   forbidden: { status: 403, when: 'the role of the token does not allow it; `needs` names the role that does' },
-  host_not_allowed: { status: 403, when: 'the Host header is neither loopback, the listening address, nor among `http_hosts` and `http_public_url`' },
+  host_not_allowed: {
+    status: 403,
+    when: 'the Host header is neither loopback, the listening address, nor among `http_hosts` and `http_public_url`',
+  },
   origin_not_allowed: { status: 403, when: 'a request of a page of another origin or site' },
   extension_not_found: { status: 404, when: 'no such extension' },
   version_not_found: { status: 404, when: 'no such version of the extension' },

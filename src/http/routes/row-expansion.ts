@@ -29,6 +29,12 @@ export function expansionsIn({ expand }: { readonly expand?: string }): readonly
   return EXPANSIONS.filter((name) => names.includes(name));
 }
 
+interface Expanded {
+  readonly members: JsonMap;
+  /** Each row is made when it is asked for. */
+  readonly lists: Readonly<Record<string, Iterable<JsonMap>>>;
+}
+
 /** `shown`: what the reader may see of a row. */
 export async function expandedRow(
   id: string,
@@ -36,19 +42,22 @@ export async function expandedRow(
   rows: RowDesk,
   desk: Pick<ManagementDesk, 'measured' | 'policyInForce'>,
   shown: (row: JsonMap) => JsonMap,
-): Promise<JsonMap> {
+): Promise<Expanded> {
   const measured = desk.measured(id);
-  const expanded: Record<string, Json> = {};
+  const lists: Record<string, Iterable<JsonMap>> = {};
   for (const kind of ['version', 'instance'] as const) {
     if (!wanted.includes(`${kind}s`)) continue;
     const answer = await rows.list(id, kind);
     if (answer.kind !== 'rows') throw new HttpProblem(answer.kind, answer.message);
     const name = kind === 'version' ? 'version' : 'id';
-    expanded[`${kind}s`] = answer.rows.map((row) => ({
+    lists[`${kind}s`] = mapped(answer.rows, (row) => ({
       ...shown(row),
       ...measured?.[`${kind}s`].get(String(row[name])),
     }));
   }
-  if (wanted.includes('policy')) expanded.policy_in_force = desk.policyInForce(id) as Json;
-  return expanded;
+  return { members: wanted.includes('policy') ? { policy_in_force: desk.policyInForce(id) as Json } : {}, lists };
+}
+
+export function* mapped<From, To>(all: Iterable<From>, to: (one: From) => To): Generator<To> {
+  for (const one of all) yield to(one);
 }

@@ -4,17 +4,19 @@ import { Type } from '#typebox';
 import type { RowAnswer, RowDesk } from '../../actors/ports/api.js';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import { allows, type Principal } from '../../domain/access/principal.js';
-import type { Json, JsonMap } from '../../domain/exact-json.js';
+import { type Json, type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
+import { objectParts } from '../../domain/json-parts.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
 import type { RowKind } from '../../domain/registry-file/registry-file-schema.js';
 import { editSchema, rowSchema, withoutConfig } from '../../domain/registry-file/row-schema.js';
 import type { App } from '../app/app.js';
 import type { HttpErrorCode } from '../app/http-errors.js';
+import { sendJson as sendParts } from '../app/json-stream.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
 import { refusalOf, sendJson } from './row-answer.js';
-import { expandedRow, expandQuery, expansionsIn } from './row-expansion.js';
+import { expandedRow, expandQuery, expansionsIn, mapped } from './row-expansion.js';
 import {
   bodyOf,
   changeQuery,
@@ -93,7 +95,9 @@ function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk): void 
     async (request, reply) => {
       const answer = await rows.list(extensionId(request.params), kind);
       if (answer.kind !== 'rows') throw new HttpProblem(answer.kind, answer.message);
-      return sendJson(reply, { items: answer.rows.map((row) => shownTo(request.principal, row)) });
+      const items = mapped(answer.rows, (row) => shownTo(request.principal, row));
+      reply.header('vary', 'Authorization');
+      return sendParts(request, reply, objectParts({}, { items }, exactly));
     },
   );
 }
@@ -118,7 +122,8 @@ function readRoute(app: App, kind: RowKind, rows: RowDesk, desk: Desk): void {
       const shown = (row: JsonMap) => shownTo(request.principal, row);
       const { id } = request.params as { id: string };
       const more = await expandedRow(id, wanted, rows, desk, shown);
-      return sendJson(reply.header('vary', 'Authorization'), { ...shown(answer.row), ...more });
+      reply.header('vary', 'Authorization');
+      return sendParts(request, reply, objectParts({ ...shown(answer.row), ...more.members }, more.lists, exactly));
     },
   );
 }
@@ -235,6 +240,8 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAns
       throw refusalOf(answer);
   }
 }
+
+const exactly = (row: object): string => stringifyExactJson(row as JsonMap);
 
 const shownTo = ({ role }: Principal, row: JsonMap): JsonMap => (allows(role, 'operator') ? row : withoutConfig(row));
 

@@ -329,7 +329,8 @@ test('admin: a daemon with its own server answers what its admin API answers', a
   const client = await daemon.connect();
   const ask = async (verb: string, body: string): Promise<unknown> =>
     (await client.request(`extreg.v1.admin.${verb}`, body, { timeout: 5000 })).json();
-  const get = async (path: string): Promise<unknown> => (await daemon.fetch(`/admin/extensions${path.startsWith('?') ? '' : '/'}${path}`)).json();
+  const get = async (path: string): Promise<unknown> =>
+    (await daemon.fetch(`/admin/extensions${path.startsWith('?') ? '' : '/'}${path}`)).json();
   const told = await ask('explain', '{"extension_id": "a", "context": {"plan": 1.0}}');
   t.deepEqual(told, await get('a/explain?plan=1'));
   t.like(told, { chosen: { version: 'v2', by: 'rules' } });
