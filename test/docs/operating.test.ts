@@ -49,7 +49,7 @@ test.serial('docs/operating.md: a rollout goes as it says', async (t) => {
   // Whoever runs it is called ada, at any time; columns are as wide as they are.
   const plain = (printed: string): string =>
     printed
-      .replaceAll(`admin:${userInfo().username}`, 'admin:ada')
+      .replaceAll(`local:${userInfo().username}`, 'local:ada')
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'now')
       .replace(/ {2,}/g, '  ')
       .trimEnd();
@@ -110,7 +110,7 @@ test.serial('docs/operating.md: an operator at night finds what is wrong, why, a
   const shell = shellOf(t, daemon);
   await shell.run("npx extreg isolate pii_guard --reason 'returns garbage'");
   const steps = blocks('shell-session').flatMap(stepsOf);
-  t.is(steps.length, 7);
+  t.is(steps.length, 6);
   for (const { command, expected } of steps) {
     let printed = '';
     // The board and the trail may be a moment behind.
@@ -125,10 +125,10 @@ test.serial('docs/operating.md: an operator at night finds what is wrong, why, a
 
 /** Whoever runs the tests is called ada; columns are as wide as their widest cell. */
 function likeAda(printed: string): string {
-  const user = `admin:${userInfo().username}`;
+  const user = `local:${userInfo().username}`;
   const width = Math.max(user.length, 'changed_by'.length, 'admin:ada'.length);
   return printed
-    .replaceAll(user.padEnd(width), 'admin:ada'.padEnd('changed_by'.length))
+    .replaceAll(user.padEnd(width), 'local:ada'.padEnd('changed_by'.length))
     .replaceAll('changed_by'.padEnd(width), 'changed_by')
     .replaceAll('admin:ada'.padEnd(width), 'admin:ada'.padEnd('changed_by'.length));
 }

@@ -55,7 +55,7 @@ export const drainCommand: CommandFactory = (io) => ({
     const reason = await requiredReason(io, options);
     const daemon = await DaemonClient.of(io, options);
     await confirm(io, `This gives instance ${singleLine(`${instance} of ${id}`)} no new calls.`, options);
-    const drain = () => daemon.json<Drained>(`${instancePath(id, instance)}/drain`, { reason, by: io.userName() });
+    const drain = () => daemon.json<Drained>(`${instancePath(id, instance)}/drain`, { reason, ...daemon.by(io) });
     const answer = await drain();
     const read = async (): Promise<number> => (await drain()).in_flight;
     const left = waitMs === null ? null : await untilIdle(io, answer.in_flight, read, waitMs, options);
@@ -90,7 +90,7 @@ export const undrainCommand: CommandFactory = (io) => ({
     const answer = await daemon.json<Weight>(`${instancePath(id, instance)}/undrain`, {
       ...(weight === undefined ? {} : { weight: Number(weight) }),
       ...(reason === undefined ? {} : { reason }),
-      by: io.userName(),
+      ...daemon.by(io),
     });
     if (options.json) io.stdout.write(json(answer));
     else if (!options.quiet) io.stdout.write(weightText(instance, answer, styleOf(io, options)));

@@ -36,7 +36,7 @@ export const reloadCommand: CommandFactory = (io) => ({
       const question = 'This removes every extension that the registry lacks, also where so many are held back.';
       await confirmByName(io, { question, name: 'reload' }, options);
     }
-    const order = { ...(reason === undefined ? {} : { reason }), ...(force ? { force } : {}), by: io.userName() };
+    const order = { ...(reason === undefined ? {} : { reason }), ...(force ? { force } : {}), ...daemon.by(io) };
     const { text } = await daemon.request('/admin/reload', {
       method: 'POST',
       text: JSON.stringify(order),

@@ -65,7 +65,7 @@ export const rolloutCommand: CommandFactory = (io) => ({
     const question = `This gives ${of} ${order.percent === null ? 'no percentage' : `${order.percent} % of the calls`}.`;
     if (order.percent === 100) await confirmByName(io, { question, name: id }, options);
     else await confirm(io, question, options);
-    const answer = await daemon.json<RolloutSet>(path, { ...order, reason, by: io.userName() });
+    const answer = await daemon.json<RolloutSet>(path, { ...order, reason, ...daemon.by(io) });
     if (options.json) io.stdout.write(json(answer));
     else if (!style.quiet) io.stdout.write(setText(answer, style));
     return 0;

@@ -49,7 +49,7 @@ export const createCommand: CommandFactory = (io) => ({
     const row = withFields({}, assignments);
     const reason = await requiredReason(io, options);
     const daemon = await DaemonClient.of(io, options);
-    const made = await putRow(daemon, `${path}${query(reason, io)}`, row, { 'if-none-match': '*' });
+    const made = await putRow(daemon, `${path}${query(reason, daemon, io)}`, row, { 'if-none-match': '*' });
     if (options.json) io.stdout.write(rowJson(made));
     else if (!options.quiet) io.stdout.write(rowText(made, styleOf(io, options)));
   },
@@ -98,7 +98,7 @@ export const deleteCommand: CommandFactory = (io) => ({
     const name = singleLine(rowName(id, options));
     const question = `This deletes ${name}${alongText(row)}.`;
     await confirmByName(io, { question, name: options.version ?? options.instance ?? id }, options);
-    await daemon.request(`${path}${query(reason, io)}`, { method: 'DELETE', headers: { 'if-match': etag } });
+    await daemon.request(`${path}${query(reason, daemon, io)}`, { method: 'DELETE', headers: { 'if-match': etag } });
     if (options.json) io.stdout.write(rowJson(row));
     else if (!options.quiet) io.stdout.write(`deleted ${name}\n`);
   },
@@ -122,7 +122,7 @@ async function change(io: CommandIo, id: string, options: RowOptions, edit: (row
   }
   if (isShown) io.stdout.write(`${changesText(changes, style)}\n`);
   const reason = given ?? (await requiredReason(io, options));
-  const after = await putRow(daemon, `${path}${query(reason, io)}`, edited, { 'if-match': etag });
+  const after = await putRow(daemon, `${path}${query(reason, daemon, io)}`, edited, { 'if-match': etag });
   if (options.json) io.stdout.write(rowJson(after));
   else if (isShown) io.stdout.write(`revision ${fieldText(after.revision)}, ${inForceText(after, id)}\n`);
 }
@@ -137,7 +137,8 @@ const fieldsOf = (row: JsonMap): JsonMap =>
 const inForceText = ({ in_force: inForce }: JsonMap, id: string): string =>
   inForce === true ? 'in force' : `not in force on this daemon yet: extreg show ${singleLine(id)} says why`;
 
-const query = (reason: string, io: CommandIo): string => `?${new URLSearchParams({ reason, by: io.userName() })}`;
+const query = (reason: string, daemon: DaemonClient, io: CommandIo): string =>
+  `?${new URLSearchParams({ reason, ...daemon.by(io) })}`;
 
 function alongText({ counts }: JsonMap): string {
   if (!isJsonMap(counts)) return '';

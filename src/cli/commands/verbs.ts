@@ -40,7 +40,7 @@ export const verbCommand =
       const { version } = options;
       const given = { ...(reason === undefined ? {} : { reason }), ...(version === undefined ? {} : { version }) };
       const path = `/admin/extensions/${encodeURIComponent(id)}/${verb}`;
-      const answer = await daemon.json<VerbInForce>(path, { ...given, by: io.userName() });
+      const answer = await daemon.json<VerbInForce>(path, { ...given, ...daemon.by(io) });
       const style = styleOf(io, options);
       if (options.json) io.stdout.write(json(answer));
       else if (!style.quiet) io.stdout.write(answerText(answer, style));

@@ -42,9 +42,18 @@ export class DaemonClient {
     /** Without a slash at the end. */
     readonly url: string,
     readonly token: string | null,
-    /** DAEMON-CLIENT-3. null: certificates are checked as usual. */
-    private readonly certificate: string | null = null,
+    private readonly known: {
+      /** DAEMON-CLIENT-3. null: certificates are checked as usual. */
+      readonly certificate?: string | null;
+      /** The token is that of daemon.json, whose actor is the user already. */
+      readonly isLocal?: boolean;
+    } = {},
   ) {}
+
+  /** Who asks, for the audit trail; nothing where the token says it. */
+  by({ userName }: Pick<CommandIo, 'userName'>): { readonly by?: string } {
+    return this.known.isLocal ? {} : { by: userName() };
+  }
 
   /** An address that was given wins; else the running daemon's own. Rejects with a CommandError or a ConfigError. */
   static async of(io: CommandIo, options: DaemonOptions): Promise<DaemonClient> {
@@ -63,11 +72,14 @@ export class DaemonClient {
       const daemon = await findDaemon(config.data_dir).catch(() => null);
       const isThat = daemon !== null && new URL(daemon.http).origin === new URL(address).origin;
       const known = isThat ? daemon : { httpToken: null, httpCertificate: null };
-      return new DaemonClient(address, given ?? known.httpToken, known.httpCertificate);
+      const isLocal = given === null && known.httpToken !== null;
+      return new DaemonClient(address, given ?? known.httpToken, { certificate: known.httpCertificate, isLocal });
     }
     const daemon = await findDaemon(config.data_dir);
     if (daemon === null) throw noDaemon(config.data_dir, '--url');
-    return new DaemonClient(daemon.http.replace(/\/+$/, ''), given ?? daemon.httpToken, daemon.httpCertificate);
+    const { httpToken, httpCertificate: certificate } = daemon;
+    const isLocal = given === null && httpToken !== null;
+    return new DaemonClient(daemon.http.replace(/\/+$/, ''), given ?? httpToken, { certificate, isLocal });
   }
 
   /** GET, or POST of `body`. */
@@ -135,9 +147,9 @@ export class DaemonClient {
       ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
     };
     const trusted =
-      this.certificate === null
+      this.known.certificate === null
         ? {}
-        : { ca: this.certificate, allowPartialTrustChain: true, checkServerIdentity: () => undefined };
+        : { ca: this.known.certificate, allowPartialTrustChain: true, checkServerIdentity: () => undefined };
     const sent: ClientRequest = send(url, {
       agent: false,
       signal,

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import test, { type ExecutionContext } from 'ava';
 import type { RowAnswer, RowOrder } from '../../../src/actors/ports/api.js';
 import { type JsonMap, parseExactJson, stringifyExactJson } from '../../../src/domain/exact-json.js';
-import { listen } from '../../http/helpers.js';
+import { extensionHealth, healthSource, listen } from '../../http/helpers.js';
 import { directory, run } from '../run.js';
 
 const actor = `admin:${userInfo().username}`;
@@ -137,6 +137,7 @@ for (const [argv, message] of [
 test('show: a row that is refused says since when, and why', async (t) => {
   const refused = { since: '2026-01-02T03:04:05.000Z', problems: ['subject must have no wildcards, got "ext.*"'] };
   const { url } = await listen(t, {
+    health: healthSource(extensionHealth('a')),
     rows: {
       read: async () => ({ kind: 'row', row: { ...row(ROW), in_force: false, refused }, revision: 3, created: false }),
       list: async () => ({ kind: 'rows', rows: [] }),

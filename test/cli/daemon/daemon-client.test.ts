@@ -1,5 +1,6 @@
 // By which token a daemon is asked, and what its refusals make an operator do.
 import { writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { type Asked, fakeDaemon, Problem } from '../fake-daemon.js';
@@ -18,6 +19,18 @@ test('the token of daemon.json is sent, by whatever address the daemon is found'
   for (const flags of [[], ['--url', daemon.url], ['--url', `${daemon.url}/`], ['--http-port', port]])
     t.is((await run(['status', ...flags], { cwd, env })).code, 0);
   t.deepEqual(authorization(daemon.asked), new Array(4).fill('Bearer extreg_local'));
+});
+
+test('beside the daemon its token says who it is; elsewhere the name of the user is sent', async (t) => {
+  const daemon = await fakeDaemon(t, () => ({ weight: 1, was: 0, revision: 1 }));
+  const cwd = directory(t);
+  writeDaemonFile(cwd, { http: daemon.url, http_token: 'extreg_local' });
+  t.is((await run(['undrain', 'a', 'i', '--data-dir', '.'], { cwd })).code, 0);
+  t.is((await daemon.extreg('undrain', 'a', 'i')).code, 0);
+  t.deepEqual(
+    daemon.asked.map(({ body }) => body),
+    [{}, { by: userInfo().username }],
+  );
 });
 
 test('DAEMON-CLIENT-1: the token of daemon.json goes to no other address', async (t) => {
