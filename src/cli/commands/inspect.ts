@@ -33,7 +33,8 @@ export const inspectCommand: CommandFactory = (io) => ({
     const daemon = await DaemonClient.of(io, options);
     const ticket = await ticketOf(daemon);
     const websocket = `${daemon.url.replace(/^http/, 'ws')}/inspect?${selection(id)}${ticket === null ? '' : `&ticket=${encodeURIComponent(ticket)}`}`;
-    if (options.follow) return follow(`${websocket}&control=true`, io.stdout, options.json ? asItIs : asText());
+    if (options.follow)
+      return follow(`${websocket}&control=true`, io.stdout, options.json ? asItIs : asText(), daemon.trust);
     const of = id === undefined ? '' : `/${encodeURIComponent(id).replaceAll('%40', '@')}`;
     const addresses = {
       url: websocket,
@@ -75,10 +76,10 @@ const asText = (): Line => {
 };
 
 /** Resolves when the daemon stops, or the reader has gone. */
-async function follow(url: string, stdout: Writable, lineOf: Line): Promise<void> {
+async function follow(url: string, stdout: Writable, lineOf: Line, trust: object): Promise<void> {
   const { WebSocket } = await import('#ws');
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url);
+    const socket = new WebSocket(url, trust);
     let problem = 'the connection was lost';
     const onReaderGone = () => {
       socket.terminate();

@@ -31,6 +31,12 @@ interface Order {
   readonly signal?: AbortSignal;
 }
 
+interface TlsTrust {
+  readonly ca?: string;
+  readonly allowPartialTrustChain?: boolean;
+  readonly checkServerIdentity?: () => undefined;
+}
+
 interface Answer {
   readonly status: number;
   readonly etag: string | null;
@@ -80,6 +86,14 @@ export class DaemonClient {
     const { httpToken, httpCertificate: certificate } = daemon;
     const isLocal = given === null && httpToken !== null;
     return new DaemonClient(daemon.http.replace(/\/+$/, ''), given ?? httpToken, { certificate, isLocal });
+  }
+
+  /** DAEMON-CLIENT-3. Options of a connection with TLS. */
+  get trust(): TlsTrust {
+    const { certificate = null } = this.known;
+    return certificate === null
+      ? {}
+      : { ca: certificate, allowPartialTrustChain: true, checkServerIdentity: () => undefined };
   }
 
   /** GET, or POST of `body`. */
@@ -146,16 +160,12 @@ export class DaemonClient {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
     };
-    const trusted =
-      this.known.certificate === null
-        ? {}
-        : { ca: this.known.certificate, allowPartialTrustChain: true, checkServerIdentity: () => undefined };
     const sent: ClientRequest = send(url, {
       agent: false,
       signal,
       method,
       headers: { ...own, ...headers },
-      ...trusted,
+      ...this.trust,
     });
     // Also after the answer: a stream that is ended by `signal` reports it.
     sent.on('error', () => undefined);
