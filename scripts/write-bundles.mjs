@@ -66,7 +66,7 @@ function bundle(specifiers, options) {
     // Error classes are logged by their names.
     keepNames: true,
     metafile: true,
-    plugins: [entries, withoutTheirMaps],
+    plugins: [entries, withoutTheirMaps, ...(options.format === 'esm' ? [yamlWhenNeeded] : [])],
     write: false,
     logLevel: 'warning',
   });
@@ -88,6 +88,19 @@ const entries = {
       const names = Object.keys(await import(specifier)).filter(isWanted);
       return { contents: `export { ${names.join(', ')} } from '${specifier}';`, resolveDir: process.cwd() };
     });
+  },
+};
+
+/** @fastify/swagger asks for it at its start, and needs it only for a document in YAML. It is in a bundle of its own, a folder above. */
+const yamlWhenNeeded = {
+  name: 'yaml-when-needed',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^yaml$/ }, () => ({ path: 'yaml', namespace: 'when-needed' }));
+    onResolve({ filter: /^\.\.\/yaml\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    const lazily = (name) => `${name}: (...given) => require('../yaml.cjs').${name}(...given)`;
+    onLoad({ filter: /./, namespace: 'when-needed' }, () => ({
+      contents: `module.exports = { ${lazily('parse')}, ${lazily('stringify')} };`,
+    }));
   },
 };
 
