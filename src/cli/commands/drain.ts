@@ -55,9 +55,8 @@ export const drainCommand: CommandFactory = (io) => ({
     const reason = await requiredReason(io, options);
     const daemon = await DaemonClient.of(io, options);
     await confirm(io, `This gives instance ${singleLine(`${instance} of ${id}`)} no new calls.`, options);
-    const drain = () => daemon.json<Drained>(`${instancePath(id, instance)}/drain`, { reason, ...daemon.by(io) });
-    const answer = await drain();
-    const read = async (): Promise<number> => (await drain()).in_flight;
+    const answer = await daemon.json<Drained>(`${instancePath(id, instance)}/drain`, { reason, ...daemon.by(io) });
+    const read = () => inFlight(daemon, id, instance);
     const left = waitMs === null ? null : await untilIdle(io, answer.in_flight, read, waitMs, options);
     const end = { ...answer, in_flight: left ?? answer.in_flight };
     if (options.json) io.stdout.write(json(end));
@@ -69,6 +68,22 @@ export const drainCommand: CommandFactory = (io) => ({
     });
   },
 });
+
+interface Instance {
+  readonly id: string;
+  readonly weight: number;
+  readonly in_flight: number;
+}
+
+/** 0 where it is deleted. Rejects if it gets calls again: it will not be idle. */
+async function inFlight(daemon: DaemonClient, id: string, instance: string): Promise<number> {
+  const { items } = await daemon.json<{ readonly items: readonly Instance[] }>(extensionPath(id, 'instances'));
+  const found = items.find((one) => one.id === instance);
+  if (found === undefined || found.weight === 0) return found?.in_flight ?? 0;
+  throw new CommandError(EXIT.answeredWithError, `instance ${instance} has weight ${found.weight} again`, {
+    next: `extreg audit ${id} says who undrained it`,
+  });
+}
 
 export const undrainCommand: CommandFactory = (io) => ({
   command: addExamples(

@@ -1,4 +1,4 @@
-// `extreg inspect [id]`: where the statechart of an extension can be watched, or with --follow what it does, line by line.
+// `extreg inspect [id]`: the WebSocket where the statechart of an extension can be watched, or with --follow what it does, line by line.
 
 import type { Writable } from 'node:stream';
 import { Command } from '#commander';
@@ -24,7 +24,7 @@ export const inspectCommand: CommandFactory = (io) => ({
     new Command('inspect')
       .argument('[id]', 'extension, or one version of it as <id>@<version>; without: all')
       .option('--follow', 'connect to it and print what happens, a line each, until the daemon stops')
-      .option('--json', 'print the addresses as JSON; with --follow: the frames themselves, a line of JSON each'),
+      .option('--json', 'print the address as JSON; with --follow: the frames themselves, a line of JSON each'),
     'extreg inspect pii_guard --follow',
     'extreg inspect pii_guard@v2',
   ),
@@ -35,18 +35,10 @@ export const inspectCommand: CommandFactory = (io) => ({
     const websocket = `${daemon.url.replace(/^http/, 'ws')}/inspect?${selection(id)}${ticket === null ? '' : `&ticket=${encodeURIComponent(ticket)}`}`;
     if (options.follow)
       return follow(`${websocket}&control=true`, io.stdout, options.json ? asItIs : asText(), daemon.trust);
-    const of = id === undefined ? '' : `/${encodeURIComponent(id).replaceAll('%40', '@')}`;
-    const addresses = {
-      url: websocket,
-      page: `${daemon.url}/ui/inspect${of}`,
-      bridge: `${daemon.url}/ui/bridge`,
-    };
-    if (options.json) io.stdout.write(json(addresses));
-    else if (options.quiet) io.stdout.write(`${websocket}\n`);
-    else
-      io.stdout.write(
-        `page       ${addresses.page}\nWebSocket  ${websocket}${ticket === null ? '' : '  (once, within 30 s)'}\nbridge     ${addresses.bridge}  (where inspector_url is set)\n`,
-      );
+    if (options.json) io.stdout.write(json({ url: websocket }));
+    else io.stdout.write(`${websocket}\n`);
+    if (ticket !== null && !options.json && !options.quiet)
+      io.stderr.write('extreg: the address opens once, within 30 s; --follow prints what happens here\n');
   },
 });
 

@@ -1,6 +1,6 @@
 // Rows of the registry over HTTP: `/admin/extensions`, and below an extension `/versions` and `/instances`.
 import type { FastifyReply, FastifyRequest } from '#fastify';
-import { Type } from '#typebox';
+import { type TSchema, Type } from '#typebox';
 import type { RowAnswer, RowDesk } from '../../actors/ports/api.js';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import { allows, type Principal } from '../../domain/access/principal.js';
@@ -45,7 +45,7 @@ export function rowRoutes(app: App, rows: RowDesk, desk: Desk): void {
     const own = scope as unknown as App;
     readsExactJson(own);
     for (const kind of ['extension', 'version', 'instance'] as const) {
-      if (kind !== 'extension') listRoute(own, kind, rows);
+      if (kind !== 'extension') listRoute(own, kind, rows, desk);
       readRoute(own, kind, rows, desk);
       createRoute(own, kind, rows);
       for (const method of ['PUT', 'PATCH', 'DELETE'] as const) changeRoute(own, kind, method, rows);
@@ -75,8 +75,8 @@ const rowContent = (kind: RowKind) => ({
   content: { [JSON_TYPE]: { schema: rowSchema(kind) } },
 });
 
-function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk): void {
-  const items = Type.Object({ items: Type.Array(rowSchema(kind)) });
+function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk, desk: Desk): void {
+  const items = Type.Object({ items: Type.Array(listedSchema(kind)) });
   app.get(
     KINDS[kind].all,
     {
@@ -93,13 +93,25 @@ function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk): void 
       },
     },
     async (request, reply) => {
-      const answer = await rows.list(extensionId(request.params), kind);
+      const id = extensionId(request.params);
+      const answer = await rows.list(id, kind);
       if (answer.kind !== 'rows') throw new HttpProblem(answer.kind, answer.message);
-      const items = mapped(answer.rows, (row) => shownTo(request.principal, row));
+      const measured = kind === 'instance' ? desk.measured(id)?.instances : undefined;
+      const items = mapped(answer.rows, (row) => ({
+        ...shownTo(request.principal, row),
+        // The list has no ETag, so it may hold what is measured.
+        ...(kind === 'instance' ? { in_flight: measured?.get(String(row.id))?.in_flight ?? 0 } : {}),
+      }));
       reply.header('vary', 'Authorization');
       return sendParts(request, reply, objectParts({}, { items }, exactly));
     },
   );
+}
+
+function listedSchema(kind: RowKind): TSchema {
+  const { properties } = rowSchema(kind) as TSchema & { readonly properties: Record<string, TSchema> };
+  const description = 'Attempts in flight to its subject, of this daemon.';
+  return Type.Object({ ...properties, ...(kind === 'instance' ? { in_flight: Type.Integer({ description }) } : {}) });
 }
 
 function readRoute(app: App, kind: RowKind, rows: RowDesk, desk: Desk): void {
