@@ -68,6 +68,13 @@ export async function startDaemon(
   }
 }
 
+const inspectionOf = (system: ActorSystem, clock: Clock, log: Logger): InspectionHub =>
+  new InspectionHub({ source: system.inspection, clock, wall: Date.now, log: log.child({ component: 'inspector' }) });
+
+function logReady({ supervisor: { revision, runtimes } }: ActorSystem, log: Logger): void {
+  log.info({ event: 'daemon_ready', revision, extensions: runtimes.size });
+}
+
 /** What the actors stand on. */
 async function openGround(config: Config, clock: Clock, log: Logger, started: (() => Promise<void>)[]) {
   const problems = loginFileProblems(natsFiles(config));
@@ -109,30 +116,23 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   const inForce = new InForce(system.supervisor, clock);
   const desks = createDesks(config, database, system, inForce, clock, log);
   const services = createServices(config, wire, system, nats.isEmbedded, access, desks, clock, log);
-  const ready = services.selfCheck.passed.then(() => {
-    const { revision, runtimes } = system.supervisor;
-    log.info({ event: 'daemon_ready', revision, extensions: runtimes.size });
-  });
-  const inspectorLog = log.child({ component: 'inspector' });
-  const inspection = new InspectionHub({ source: system.inspection, clock, wall: Date.now, log: inspectorLog });
+  const ready = services.selfCheck.passed.then(() => logReady(system, log));
+  const inspection = inspectionOf(system, clock, log);
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
   const parts = { system, services, wire, inspection, readiness };
-  const management = managementOf({ ...parts, settings, database, audit: desks.audit, inForce, clock, log });
+  const managed = { ...parts, settings, database, audit: desks.audit, inForce, clock, log };
+  const management = managementOf({ ...managed, reloadFiles: () => reload() });
   started.push(async () => management.stop());
   const sources = { ...parts, desks, access, management: management.desk };
   const http = await startAdminApi(config, certificate, sources, log);
   started.push(() => http.close());
 
   system.start();
-  const note = (now: Certificate | null): void =>
-    writeDaemonFile(config.data_dir, {
-      http: http.url,
-      http_token: localToken,
-      http_certificate: leafOf(now),
-      nats: nats.url,
-      nats_token: nats.token,
-    });
+  const note = (now: Certificate | null): void => {
+    const addresses = { http: http.url, http_token: localToken, nats: nats.url, nats_token: nats.token };
+    writeDaemonFile(config.data_dir, { ...addresses, http_certificate: leafOf(now) });
+  };
   note(certificate);
   log.info({ event: 'daemon_started', version: VERSION, pid: process.pid, http: http.url, data_dir: config.data_dir });
   const running = { system, services, wire, inspection, http, access, database, stopNats: nats.stop, unlock };

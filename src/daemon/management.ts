@@ -23,6 +23,7 @@ import type { Wire } from './wire.js';
 
 interface ManagementDeps {
   readonly settings: SettingsInForce;
+  readonly reloadFiles: () => Promise<void>;
   readonly database: RegistryDatabase;
   readonly system: ActorSystem;
   readonly services: Services;
@@ -77,7 +78,13 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
     status: () => statusOf(status),
     settings: () => shown,
     invoke: localCalls(services.intake.takeLocal, Math.max(min_budget_ms, Math.min(USUAL_BUDGET_MS, max_budget_ms))),
-    reload: reloadOf({ system, database, settings, log: log.child({ component: 'reload' }) }),
+    reload: reloadOf({
+      system,
+      database,
+      settings,
+      reloadFiles: deps.reloadFiles,
+      log: log.child({ component: 'reload' }),
+    }),
   };
   return { desk, stop: () => loopDelay.stop() };
 }

@@ -1,4 +1,4 @@
-// A reload that an operator asked for: the whole registry is read again, and the trail has who asked.
+// A reload that an operator asked for: the whole registry is read again, and what SIGHUP reads, and the trail has who asked.
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Reload } from '../actors/ports/management.js';
 import type { Logger } from '../telemetry/log.js';
@@ -9,15 +9,17 @@ interface ReloadDeps {
   readonly system: Pick<ActorSystem, 'supervisor' | 'audit'>;
   readonly database: Pick<RegistryDatabase, 'isAway'>;
   readonly settings: SettingsInForce;
+  /** Certificate, tokens and logins; never rejects. */
+  readonly reloadFiles: () => Promise<void>;
   readonly log: Logger;
 }
 
 export const reloadOf =
-  ({ system, database, settings, log }: ReloadDeps): Reload =>
+  ({ system, database, settings, reloadFiles, log }: ReloadDeps): Reload =>
   async ({ force, reason, actor }) => {
     const away = { kind: 'database_unavailable', message: 'the registry is in the database, which is away' } as const;
     if (database.isAway()) return away;
-    const applied = await system.supervisor.reload(force);
+    const [applied] = await Promise.all([system.supervisor.reload(force), reloadFiles()]);
     if (applied === null) return { ...away, message: 'the registry was not read in time; it will be when it can be' };
     const { revision: registry_revision, ...counts } = applied;
     log.info({ event: 'registry_reloaded', actor, reason, force, registry_revision, ...counts });

@@ -27,7 +27,10 @@ test.serial(
     t.regex((await run(['inspect', 'echo@v1'], cli)).stdout, /\?extension=echo&version=v1&ticket=[\w-]+\n$/);
     t.regex((await run(['inspect'], cli)).stdout, /\?extension=\*&ticket=[\w-]+\n$/);
     const unknown = await run(['inspect', 'none', '--follow'], cli);
-    t.deepEqual([unknown.code, unknown.stderr], [1, "extreg: no extension 'none'\n"]);
+    t.deepEqual(
+      [unknown.code, unknown.stderr],
+      [1, "extreg: no extension 'none'\nnext: extreg ls lists the extensions, extreg show <id> the versions of one\n"],
+    );
 
     const follower = start(['inspect', 'echo', '--follow', '--json'], cli);
     t.teardown(() => follower.kill('SIGKILL'));

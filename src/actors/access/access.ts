@@ -161,7 +161,8 @@ export class Access implements AccessDesk {
   revoke(id: string, actor: string, reason: string): ReturnType<AccessDesk['revoke']> {
     return this.stored(async () => {
       const isRevoked = await this.deps.store.revoke(id, { actor, reason });
-      await this.#read();
+      this.#memory.forget(id);
+      await this.refresh();
       return isRevoked
         ? { kind: 'revoked' as const }
         : { kind: 'token_not_found' as const, message: `no token has the id '${id}'; GET /admin/tokens lists them` };
@@ -179,11 +180,18 @@ export class Access implements AccessDesk {
       : { kind: 'unauthenticated' as const, message, delayMs: 0 };
   }
 
-  /** null: there is a token of this name. Rejects while the database is away. */
+  /** After a change that is written: one that cannot be read yet is read within a second of its return. */
+  async refresh(): Promise<void> {
+    await this.#read().catch((error: Error) => {
+      this.deps.log.warn({ event: 'tokens_not_read', error: error.message });
+    });
+  }
+
+  /** null: there is a token of this name, or its parent was revoked. Rejects while the database is away. */
   async make(token: Omit<NewToken, 'hash'>): Promise<{ readonly text: string; readonly token: TokenReport } | null> {
     const text = tokenText(this.deps.randomBytes(TOKEN_BYTES));
     const made = await this.deps.store.create({ ...token, hash: tokenHash(text) });
-    await this.#read();
+    await this.refresh();
     return made === null ? null : { text, token: made };
   }
 
@@ -211,7 +219,9 @@ export class Access implements AccessDesk {
     this.#isReading = true;
     try {
       await this.#read();
-      await this.#sometimes();
+      await this.#sometimes().catch((error: Error) => {
+        this.deps.log.warn({ event: 'tokens_not_tended', error: error.message });
+      });
     } catch (error) {
       this.deps.log.debug({ event: 'tokens_not_read', error: (error as Error).message });
       if (this.deps.clock.now() - this.#startedMs >= FILE_AFTER_MS && this.#memory.readFile())
@@ -247,14 +257,14 @@ export class Access implements AccessDesk {
   async #sometimes(): Promise<void> {
     const nowMs = this.deps.clock.now();
     if (nowMs - this.#lastPruneMs >= PRUNE_MS) {
-      this.#lastPruneMs = nowMs;
       await this.deps.store.prune();
+      this.#lastPruneMs = nowMs;
     }
     if (this.#uses.size > 0 && nowMs - this.#lastUsesMs >= NOTE_USES_MS) {
-      this.#lastUsesMs = nowMs;
       const uses = new Map(this.#uses);
-      this.#uses.clear();
       await this.deps.store.noteUses(uses);
+      this.#lastUsesMs = nowMs;
+      for (const [id, atMs] of uses) if (this.#uses.get(id) === atMs) this.#uses.delete(id);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Signing in with a code instead of a token, and tickets for WebSockets.
 //
 // SIGN-IN-1. A code that was not used because the database was away is not used up.
-// SIGN-IN-2. A sign-in is never above the role of the code, and goes with the token that asked for the code.
+// SIGN-IN-2. A sign-in is never above the role of the code, and goes with what asked for the code, revoked or expired.
 import type { Principal, Role } from '../../domain/access/principal.js';
 import type { NewToken, SignInDesk, TokenReport, TokenStore } from '../ports/access.js';
 import type { Clock, WallClock } from '../ports/clock.js';
@@ -15,8 +15,8 @@ const SIGN_IN_MS = 12 * 3_600_000;
 interface Tokens {
   isValid(principal: Principal): boolean;
   make(token: Omit<NewToken, 'hash'>): Promise<{ readonly text: string; readonly token: TokenReport } | null>;
-  /** Reads them again. */
-  reload(): Promise<void>;
+  /** Reads them again, if that can be. */
+  refresh(): Promise<void>;
   stored<T>(work: () => Promise<T>): Promise<T | { kind: 'database_unavailable'; message: string }>;
   refuseWrong(
     address: string,
@@ -60,16 +60,17 @@ export class SignIn implements SignInDesk {
     const { principal, role } = taken.value;
     const answer = await this.tokens.stored(() => this.#signIn(principal, role));
     // SIGN-IN-1.
-    if (answer.kind !== 'signed_in') taken.putBack();
+    if (answer.kind === 'database_unavailable') taken.putBack();
     return answer;
   }
 
   /** SIGN-IN-2. */
-  async #signIn({ name, actor, tokenId: parent }: Principal, role: Role) {
-    const expiresAtMs = this.deps.wall() + SIGN_IN_MS;
+  async #signIn({ name, actor, tokenId: parent, expiresAtMs: endsMs }: Principal, role: Role) {
+    const expiresAtMs = Math.min(this.deps.wall() + SIGN_IN_MS, endsMs ?? Number.POSITIVE_INFINITY);
     const named = name === '' ? 'console' : name;
     const made = await this.tokens.make({ name: named, role, kind: 'sign_in', parent, createdBy: actor, expiresAtMs });
-    if (made === null) throw new Error('two tokens are equal');
+    if (made === null)
+      return { kind: 'unauthenticated', message: 'the token that asked for the code was revoked meanwhile' } as const;
     const principal = { kind: 'sign_in', name: named, role, actor, tokenId: made.token.id, expiresAtMs } as const;
     return { kind: 'signed_in', text: made.text, principal } as const;
   }
@@ -78,7 +79,7 @@ export class SignIn implements SignInDesk {
     if (kind !== 'sign_in' || tokenId === null) return { kind: 'signed_out' };
     return this.tokens.stored(async () => {
       await this.deps.store.revoke(tokenId, { actor, reason: null });
-      await this.tokens.reload();
+      await this.tokens.refresh();
       return { kind: 'signed_out' as const };
     });
   }

@@ -2,9 +2,11 @@
 //
 // TOKEN-MEMORY-1. What is not known yet is nothing: until tokens were read once, no request that needs to know them is answered.
 // TOKEN-MEMORY-2. While the database is away, what was known last holds. A database whose schema has no tokens has none, unless some were
-//     known here: it is being restored then.
+//     known here, now or the last time: it is being restored then.
 // TOKEN-MEMORY-3. A token is found by the hash of its text, and the hashes are then compared in constant time.
+// TOKEN-MEMORY-4. What was signed in while no token was asked for ends when one is.
 import { timingSafeEqual } from 'node:crypto';
+import { OPEN_PRINCIPAL } from '../../domain/access/principal.js';
 import { isExpired, type Token } from '../../domain/access/token.js';
 import { tokenHash } from './token-text.js';
 
@@ -39,18 +41,18 @@ export class TokenMemory {
   find(text: string): Token | null {
     const hash = tokenHash(text);
     const token = this.#byHash?.get(hash);
-    if (token === undefined || isExpired(token, this.wall())) return null;
+    if (token === undefined || !this.#isGood(token)) return null;
     return timingSafeEqual(Buffer.from(token.hash), Buffer.from(hash)) ? token : null;
   }
 
   isValid(id: string): boolean {
     const token = this.#byId.get(id);
-    return token !== undefined && !isExpired(token, this.wall());
+    return token !== undefined && this.#isGood(token);
   }
 
   /** As the database has them. True: they are others than before. */
   replace(tokens: readonly Token[] | null): boolean {
-    if (tokens === null && this.hasTokens) return false;
+    if (tokens === null && (this.hasTokens || (!this.isKnown && this.#readTokens()))) return false;
     const now = tokens ?? [];
     const fingerprint = JSON.stringify(now.toSorted((a, b) => (a.id < b.id ? -1 : 1)));
     if (this.isKnown && fingerprint === this.#fingerprint) return false;
@@ -65,6 +67,27 @@ export class TokenMemory {
     if (known === null) return false;
     this.#hold(known, '');
     return true;
+  }
+
+  /** That one was revoked, before it is read. */
+  forget(id: string): void {
+    this.#hold(
+      [...this.#byId.values()].filter((token) => token.id !== id),
+      '',
+    );
+  }
+
+  /** TOKEN-MEMORY-2. True: the file has tokens, which count now. */
+  #readTokens(): boolean {
+    const last = this.file.read();
+    if (last === null || !last.some(({ kind }) => kind === 'token')) return false;
+    this.#hold(last, '');
+    return true;
+  }
+
+  #isGood(token: Token): boolean {
+    const isOpenSignIn = token.kind === 'sign_in' && token.actor === OPEN_PRINCIPAL.actor;
+    return !isExpired(token, this.wall()) && !(isOpenSignIn && this.#hasTokens);
   }
 
   #hold(tokens: readonly Token[], fingerprint: string): void {

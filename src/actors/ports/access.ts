@@ -45,7 +45,7 @@ export interface TokenStore {
   read(): Promise<readonly Token[] | null>;
   /** Those of kind `token`, in order of their names. */
   list(): Promise<readonly TokenReport[]>;
-  /** null: there is a token of this name. */
+  /** null: there is a token of this name, or none of the parent's id. */
   create(token: NewToken): Promise<TokenReport | null>;
   /** With the sign-ins of it; false: there is none of this id. `reason` null: of a sign-in that ends itself. */
   revoke(id: string, who: { readonly actor: string; readonly reason: string | null }): Promise<boolean>;

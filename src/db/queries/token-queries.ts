@@ -10,6 +10,8 @@ import { sqlState } from '../database-errors.js';
 import { inTransaction } from './transaction.js';
 
 const UNIQUE_VIOLATION = '23505';
+/** The parent was revoked meanwhile. */
+const FOREIGN_KEY_VIOLATION = '23503';
 const UNDEFINED_TABLE = '42P01';
 
 const isoTime = (column: string): SQL =>
@@ -43,7 +45,8 @@ async function readTokens(db: Database): Promise<readonly Token[] | null> {
       kind,
       hash,
       actor: kind === 'token' ? `token:${name}` : created_by,
-      expiresAtMs: expires_ms,
+      // `infinity` is never, and `-infinity` was always: a file can hold neither.
+      expiresAtMs: expires_ms === null || expires_ms === Number.POSITIVE_INFINITY ? null : Math.max(expires_ms, 0),
     }));
   } catch (error) {
     if (sqlState(error) === UNDEFINED_TABLE) return null;
@@ -54,7 +57,7 @@ async function readTokens(db: Database): Promise<readonly Token[] | null> {
 const listTokens = (db: Database): Promise<TokenReport[]> =>
   inTransaction<TokenReport>(db, {}, sql`select ${REPORT} from extension_tokens where kind = 'token' order by name`);
 
-/** TOKEN-QUERIES-1. null: there is a token of this name. */
+/** TOKEN-QUERIES-1. null: there is a token of this name, or none of the parent's id. */
 async function createToken(db: Database, token: NewToken): Promise<TokenReport | null> {
   const { name, role, kind, hash, parent, createdBy, expiresAtMs } = token;
   const expires = expiresAtMs === null ? sql`null` : sql`to_timestamp(${expiresAtMs / 1000}::float8)`;
@@ -76,7 +79,7 @@ async function createToken(db: Database, token: NewToken): Promise<TokenReport |
     );
     return row ?? null;
   } catch (error) {
-    if (sqlState(error) === UNIQUE_VIOLATION) return null;
+    if ([UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION].includes(sqlState(error) ?? '')) return null;
     throw error;
   }
 }

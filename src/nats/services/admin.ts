@@ -5,6 +5,7 @@
 // ADMIN-3. A verb is asked only what it takes: a JSON object of at most 64 KiB without foreign fields.
 // ADMIN-4. A token is asked for as over HTTP, in the header `Authorization: Bearer …`. On a server that is not the daemon's own, verbs are
 //     served only while tokens are asked for: any of its clients could ask otherwise.
+import { setImmediate } from 'node:timers/promises';
 import { Match, type Msg } from '#@nats-io/nats-core';
 import type { Admit } from '../../actors/ports/access.js';
 import type { Clock } from '../../actors/ports/clock.js';
@@ -13,6 +14,7 @@ import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } f
 import { jsonParts } from '../../domain/json-parts.js';
 import { quoted } from '../../domain/quoted.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
+import { unawaited } from '../../telemetry/guard.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
@@ -85,9 +87,16 @@ export class AdminService {
     this.#subscription = connection.subscribe(subjects.adminAll, QUEUE_GROUP, (message) => this.#take(message));
   }
 
-  /** Tokens are asked for from now on, or are not any more. */
+  /** ADMIN-4. Tokens are asked for from now on, or are not any more. */
   accessChanged(): void {
-    if (this.#isWanted) this.start();
+    if (!this.#isWanted) return;
+    const { isOwnServer, isTokenRequired, log } = this.deps;
+    if (isOwnServer || isTokenRequired()) return this.start();
+    const ended = this.#subscription;
+    if (ended === null) return;
+    this.#subscription = null;
+    log.info({ event: 'nats_admin_not_served', reason: 'no_access_token' });
+    unawaited(log, 'ending the admin verbs', ended.drain());
   }
 
   /** Takes no further requests; resolves when those on their way have their answers. */
@@ -127,15 +136,21 @@ export class AdminService {
     };
     try {
       const answer = this.#ask(verb, message);
-      if (!(answer instanceof Promise)) return this.#messageOf(answer);
-      return answer.then((value) => this.#messageOf(value)).catch(failed);
+      const made = answer instanceof Promise ? answer.then((value) => this.#messageOf(value)) : this.#messageOf(answer);
+      return made instanceof Promise ? made.catch(failed) : made;
     } catch (error) {
       return failed(error);
     }
   }
 
-  #messageOf(answer: AdminAnswer): AnswerMessage {
+  #messageOf(answer: AdminAnswer): AnswerMessage | Promise<AnswerMessage> {
     if (answer.kind === 'refused') return refusalMessage(answer);
+    if (answer.kind !== 'answer') return this.#madeInTurns(answer);
+    return this.#sized(JSON.stringify(answer.value));
+  }
+
+  /** A long answer, a part in each turn of the event loop. */
+  async #madeInTurns(answer: Exclude<AdminAnswer, { kind: 'refused' | 'answer' }>): Promise<AnswerMessage> {
     const { maxPayload } = this.deps.connection;
     // An answer that is too large is not made to its end.
     const least = answer.kind === 'list' ? answer.items.reduce((sum, item) => sum + item.length + 1, 0) : 0;
@@ -144,7 +159,13 @@ export class AdminService {
     for (const part of partsOf(answer)) {
       text += part;
       if (text.length > maxPayload) break;
+      await setImmediate();
     }
+    return this.#sized(text);
+  }
+
+  #sized(text: string): AnswerMessage {
+    const { maxPayload } = this.deps.connection;
     const body = Buffer.from(text);
     return body.length <= maxPayload ? { block: '', body } : refusalMessage(tooLarge(maxPayload, body.length));
   }
@@ -180,8 +201,7 @@ export class AdminService {
   }
 }
 
-function partsOf(answer: Exclude<AdminAnswer, { kind: 'refused' }>): Iterable<string> {
-  if (answer.kind === 'answer') return [JSON.stringify(answer.value)];
+function partsOf(answer: Exclude<AdminAnswer, { kind: 'refused' | 'answer' }>): Iterable<string> {
   return answer.kind === 'list' ? jsonParts(answer.name, answer.items, answer.rest) : answer.parts;
 }
 

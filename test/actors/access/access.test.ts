@@ -208,6 +208,77 @@ test('SIGN-IN-2: a code of a token that was revoked signs nobody in, and a sign-
   t.is((await access.signIn.login(code, 'a')).kind, 'unauthenticated');
 });
 
+test('SIGN-IN-2: a sign-in ends with the token that asked for it, also by expiry, and does not renew itself', async (t) => {
+  const { access, made, clock, kindOf } = await world();
+  await made('stays');
+  const { text } = await made('short', 'viewer', 1 / 24);
+  const signIn = async (token: string) => {
+    const admission = access.admit(`Bearer ${token}`, 'a');
+    if (admission.kind !== 'admitted') throw new Error(admission.message);
+    const answer = await access.signIn.login(access.signIn.code(admission.principal, 'viewer').code, 'a');
+    if (answer.kind !== 'signed_in') throw new Error(answer.message);
+    return answer.text;
+  };
+  const first = await signIn(text);
+  const second = await signIn(first);
+  clock.advance(3_600_000 - 1);
+  t.deepEqual([kindOf(first), kindOf(second)], ['admitted', 'admitted']);
+  clock.advance(1);
+  t.deepEqual([kindOf(first), kindOf(second)], ['unauthenticated', 'unauthenticated']);
+});
+
+test('TOKEN-MEMORY-4: what was signed in on an open API ends with the first token', async (t) => {
+  const { access, made, kindOf } = await world();
+  const open = access.admit(undefined, 'a');
+  if (open.kind !== 'admitted') return t.fail();
+  const answer = await access.signIn.login(access.signIn.code(open.principal, 'admin').code, 'a');
+  if (answer.kind !== 'signed_in') return t.fail();
+  t.like(access.admit(`Bearer ${answer.text}`, 'a'), { kind: 'admitted' });
+  await made();
+  t.is(kindOf(answer.text), 'unauthenticated');
+  t.false(access.isValid(answer.principal));
+});
+
+test('access: what was written is not reported as lost because it could not be read back', async (t) => {
+  const { access, made, store, kindOf, advance } = await world();
+  await made('stays');
+  const { read } = store;
+  store.read = async () => {
+    throw new Error('away');
+  };
+  const answer = await access.create({ name: 'new', role: 'viewer', expiresInDays: null }, 'x');
+  if (answer.kind !== 'created') return t.fail(answer.kind);
+  t.is((await access.revoke(answer.token.id, 'x', 'why')).kind, 'revoked');
+  store.read = read;
+  await advance(2000);
+  t.is(kindOf(answer.text), 'unauthenticated');
+});
+
+test('TOKEN-MEMORY-2: a start beside a database that is being restored goes by the tokens of the last time', async (t) => {
+  const first = await world();
+  const { text } = await first.made();
+  const { store } = first;
+  store.tokens = null;
+  const second = await world({ store });
+  t.is(second.kindOf(), 'unauthenticated');
+  t.is(second.kindOf(text), 'admitted');
+  t.true((store.file ?? []).length > 0);
+});
+
+test('access: uses that could not be written are written later', async (t) => {
+  const { made, kindOf, advance, store } = await world();
+  const { text, token } = await made();
+  const { noteUses } = store;
+  store.noteUses = async () => {
+    throw new Error('away');
+  };
+  kindOf(text);
+  await advance(3000);
+  store.noteUses = noteUses;
+  await advance(2000);
+  t.deepEqual([...(store.uses[0]?.keys() ?? [])], [token.id]);
+});
+
 test('SIGN-IN-1: a code is not used up by a database that was away', async (t) => {
   const { access, store } = await world();
   const open = access.admit(undefined, 'a');

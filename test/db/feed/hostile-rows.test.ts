@@ -12,6 +12,7 @@ import { type Database, openDatabase } from '../../../src/db/client.js';
 import { registryFeed } from '../../../src/db/feed/registry-feed.js';
 import { readSnapshotFile, writeSnapshotFile } from '../../../src/db/feed/snapshot-file.js';
 import { healthFlusher } from '../../../src/db/queries/health-flusher.js';
+import { tokenStore } from '../../../src/db/queries/token-queries.js';
 import * as schema from '../../../src/db/schema.js';
 import type { RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
@@ -149,6 +150,7 @@ const ROWS: Readonly<Record<string, string>> = {
   extension_audit_log: `extension_id = 'a'`,
   extension_rollouts: `extension_id = 'a'`,
   extension_health_writers: 'true',
+  extension_tokens: 'true',
   registry_revision: 'true',
 };
 
@@ -212,7 +214,9 @@ const SEED = `
   insert into extension_versions (id, version, subject) values ('a', 'v1', 'ext.a.v1') on conflict do nothing;
   insert into extension_instances (extension_id, instance_id, subject) values ('a', 'i1', 'ext.a.i1') on conflict do nothing;
   insert into extension_health (extension_id) values ('a') on conflict do nothing;
-  insert into extension_version_health (extension_id, version) values ('a', 'v1') on conflict do nothing;`;
+  insert into extension_version_health (extension_id, version) values ('a', 'v1') on conflict do nothing;
+  insert into extension_tokens (name, role, hash, created_by)
+    select 'ada', 'viewer', repeat('0', 64), 'ada' where not exists (select from extension_tokens);`;
 
 /** As an adopted database may be: only types keep values out. */
 const NO_CHECKS = `do $$ declare c record; begin
@@ -289,6 +293,8 @@ onBoth('a hostile value concerns its own row alone', async (t, database) => {
     const file = await readSnapshotFile(path, 0);
     t.is(file.kind === 'found' && file.snapshot.entries.length, following.last?.entries.length as number);
 
+    const [token] = (await tokenStore(db).read()) ?? [];
+    t.true(token?.expiresAtMs === null || Number.isFinite(token?.expiresAtMs));
     await world.pass(1000, 1000);
     JSON.stringify([await reportOf(world), world.core.view.one('a'), [...world.core.view.extensions()]]);
     await db.$client`update extensions set enabled = false where id = 'a'`;

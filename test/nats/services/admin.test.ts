@@ -383,8 +383,17 @@ test('ADMIN-4: on a server that is not its own, verbs are served once a token is
   isRequired = true;
   service.accessChanged();
   await t.context.rig.connection.flush();
-  // The principal of an open API: the last token was revoked.
+  // The principal of an open API: the last token has just been revoked.
   t.is(errorOf(await ask()).code, 'unauthenticated');
+  isRequired = false;
+  service.accessChanged();
+  await t.context.rig.connection.flush();
+  await until('it is not served', () =>
+    ask().then(
+      () => false,
+      (error: Error) => /no responders/.test(error.message),
+    ),
+  );
 });
 
 test('admin: a daemon on a server that is not its own does not serve it, and says so once', async (t) => {
