@@ -12,20 +12,20 @@ import { HTTP_ERRORS } from '../../src/http/app/http-errors.js';
 import type { HttpOptions } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { MemoryTokens } from '../helpers/access.js';
+import { ActorWorld } from '../helpers/actor-world.js';
 import { CERTIFICATE, KEY } from '../helpers/certificate.js';
 import { until } from '../helpers/nats-server.js';
+import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
 import { systemClock } from '../nats/wire-rig.js';
 import { listen } from './helpers.js';
 
 const LOCAL = 'extreg_local';
 
-/** A server with a token of each role. */
-async function world(t: ExecutionContext, options: Partial<HttpOptions> = {}) {
-  const store = new MemoryTokens();
+async function startAccess(t: ExecutionContext, store: MemoryTokens, alwaysRequired: boolean): Promise<Access> {
   const access = new Access({
     store,
     file: { read: () => null, write: () => undefined },
-    alwaysRequired: true,
+    alwaysRequired,
     local: { text: LOCAL, user: 'ada' },
     clock: systemClock,
     wall: Date.now,
@@ -35,6 +35,13 @@ async function world(t: ExecutionContext, options: Partial<HttpOptions> = {}) {
   access.start();
   t.teardown(() => access.stop());
   await access.known;
+  return access;
+}
+
+/** A server with a token of each role. */
+async function world(t: ExecutionContext, options: Partial<HttpOptions> = {}) {
+  const store = new MemoryTokens();
+  const access = await startAccess(t, store, true);
   const routes: { method: string; path: string }[] = [];
   const actors: string[] = [];
   const server = await listen(t, {
@@ -320,3 +327,40 @@ test('access: a token that is revoked while it is used ends with its next reques
   await until('it is known', () => access.admit(`Bearer ${viewer.text}`, 'a').kind === 'unauthenticated');
   t.is((await ask('/admin/whoami', { token: viewer.text })).status, 401);
 });
+
+test('ACCESS-4: a stream of live updates lasts as long as its token is valid, or no token is asked for', async (t) => {
+  const access = await startAccess(t, new MemoryTokens(), false);
+  const { core, pass } = liveWorld();
+  const { url } = await listen(t, { access, board: core.board });
+  const opened = async (headers: Record<string, string> = {}) =>
+    (await fetch(`${url}/admin/events`, { headers })).text();
+  const lasts = async (count: number, at: string): Promise<void> => {
+    await until('the streams are open', () => core.board.live.size === count);
+    await pass(3000);
+    core.board.published({ event: 'verb_void', extension_id: '_', at, actor: 'x' });
+    await pass(1000);
+    t.is(core.board.live.size, count, 'none was dropped');
+  };
+  const open = opened();
+  await lasts(1, '2026-01-01T00:00:00.000Z');
+  const made = await access.create({ name: 'v', role: 'viewer', expiresInDays: null }, 'admin');
+  if (made.kind !== 'created') return t.fail(made.message);
+  await pass(1000);
+  t.regex(await open, /event: event\n[^]*event: bye\ndata: {"reason":"unauthenticated"}\n\n$/);
+
+  const authorization = `Bearer ${made.text}`;
+  const [ofToken, ofProcess] = [opened({ authorization }), opened({ authorization: `Bearer ${LOCAL}` })];
+  await lasts(2, '2026-01-01T00:00:01.000Z');
+  await access.revoke(made.token.id, 'admin', 'left');
+  await pass(1000);
+  t.regex(await ofToken, /event: event\n[^]*event: bye\ndata: {"reason":"unauthenticated"}\n\n$/);
+  t.is(core.board.live.size, 1);
+  core.board.live.stop();
+  t.regex(await ofProcess, /event: bye\ndata: {"reason":"stopping"}\n\n$/);
+});
+
+function liveWorld() {
+  const world = new ActorWorld();
+  world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+  return { core: world.core, pass: (ms: number) => world.pass(ms, 250) };
+}

@@ -144,9 +144,16 @@ export class BoardStream implements BoardReader {
     this.#deps.sink.end();
   }
 
-  /** Ends without a word: its client is gone, or its sink failed. */
+  /** Ends without a word: its client is gone. */
   drop(): void {
     this.#isEnded = true;
+  }
+
+  /** Ends after a fault: its client sees that, and connects again. */
+  fail(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#deps.sink.end();
   }
 
   get #isWaiting(): boolean {

@@ -1,12 +1,12 @@
 // Streams of live updates: how many there are, and when each gets something.
 //
 // LIVE-UPDATES-1. At most MAX_STREAMS, and MAX_OF_TOKEN of one token.
-// LIVE-UPDATES-2. A stream that fails is dropped, and disturbs no other; nor does it disturb what publishes an event or changes a row.
+// LIVE-UPDATES-2. A stream that fails is ended, and disturbs no other; nor does it disturb what publishes an event or changes a row.
 // LIVE-UPDATES-3. Each stream has its turn in a slice of its own: however many there are, nothing holds the event loop for longer.
 import { concatMap, type Subscription } from '#rxjs';
 import type { RegistryEvent } from '../../domain/registry/events.js';
 import type { Steps } from '../../domain/steps.js';
-import { logUnexpected } from '../../telemetry/guard.js';
+import { guarded, logUnexpected } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
 import { after, every } from '../extension/actor-supervision.js';
 import { inSlices } from '../extension/slices.js';
@@ -172,6 +172,7 @@ export class LiveUpdates implements LiveSource {
       if (!stream.isEnded) work();
     } catch (error) {
       logUnexpected(this.#deps.log, 'a stream of live updates', error);
+      guarded(this.#deps.log, 'the end of a stream of live updates', () => stream.fail())();
       this.#drop(stream);
     }
   }

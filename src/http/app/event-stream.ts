@@ -2,6 +2,8 @@
 //
 // EVENT-STREAM-1. What is sent is on its way at once: not compressed, and not kept by a proxy that heeds `X-Accel-Buffering`.
 // EVENT-STREAM-2. A client that is gone, or a socket that fails, ends its own stream and nothing else.
+// EVENT-STREAM-3. A client that is slow is no fault as long as the stream lasts. Once that is ended, the client has as long as for any other
+//     answer to read the rest, and is cut then, whatever it sends meanwhile.
 import type { FastifyReply } from '#fastify';
 import type { LiveSink } from '../../actors/ports/live.js';
 
@@ -11,16 +13,20 @@ const HEADERS = {
   connection: 'keep-alive',
 };
 
+/** Of a socket without a timeout. */
+const DEFAULT_SLOW_MS = 30_000;
+
 /** `open` takes the sink, and returns what to call when the client is gone; nothing of the answer is sent before. */
 export function sendEvents(reply: FastifyReply, open: (sink: LiveSink) => () => void): FastifyReply {
   const { raw } = reply;
   const { socket } = raw;
+  const slowMs = socket?.timeout || DEFAULT_SLOW_MS;
   const write = (text: string): void => {
     if (!raw.headersSent) {
       for (const [name, value] of Object.entries(reply.getHeaders()))
         if (value !== undefined) raw.setHeader(name, value);
       raw.writeHead(200, HEADERS);
-      // It is slow by the rules of streams, and not by those of requests.
+      // EVENT-STREAM-3.
       socket?.setTimeout(0);
     }
     raw.write(text);
@@ -31,7 +37,11 @@ export function sendEvents(reply: FastifyReply, open: (sink: LiveSink) => () => 
     },
     send: (event, data, id) => write(`${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`),
     ping: () => write(': ping\n\n'),
-    end: () => raw.end(),
+    end: () => {
+      raw.end();
+      const cut = setTimeout(() => socket?.destroy(), slowMs).unref();
+      raw.once('close', () => clearTimeout(cut));
+    },
   });
   reply.hijack();
   // EVENT-STREAM-2. 'close' follows.

@@ -34,7 +34,7 @@ const REFUSALS = {
   stopping: ['shutting_down', 'the daemon is stopping: try again when it is back'],
 } as const;
 
-export function liveRoutes(app: App, live: LiveSource, { isValid }: Pick<AccessDesk, 'isValid'>): void {
+export function liveRoutes(app: App, live: LiveSource, access: Pick<AccessDesk, 'isValid'>): void {
   app.route({
     method: 'GET',
     url: '/admin/events',
@@ -63,7 +63,7 @@ export function liveRoutes(app: App, live: LiveSource, { isValid }: Pick<AccessD
         lastEventId: typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : null,
         role: principal.role,
         principal: streamsOf(principal),
-        isValid: () => isValid(principal),
+        isValid: () => access.isValid(principal),
       };
       return sendEvents(reply, (sink) => {
         const opened = live.open(selection, sink);

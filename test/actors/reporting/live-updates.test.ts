@@ -249,7 +249,7 @@ test('a revoked token ends its streams, a stop ends all, and opens none', async 
   t.is(live.open(requestOf(), new Client()), 'stopping');
 });
 
-test('LIVE-UPDATES-2: a stream that throws is dropped, and nothing else notices', async (t) => {
+test('LIVE-UPDATES-2: a stream that throws is ended, so that its client connects again, and nothing else notices', async (t) => {
   const world = running(['a', 'b']);
   const broken = new Client();
   world.core.board.live.open(requestOf(), broken);
@@ -261,8 +261,24 @@ test('LIVE-UPDATES-2: a stream that throws is dropped, and nothing else notices'
   t.deepEqual(world.kinds().slice(0, 1), ['circuit_opened']);
   t.deepEqual(other.kinds().slice(0, 1), ['circuit_opened']);
   t.is(world.core.board.live.size, 1);
+  t.true(broken.isEnded);
   await world.pass(1000);
   t.true(other.of('rows').length > 0);
+  opened(world, {
+    isValid: () => {
+      throw new Error('a bug');
+    },
+  });
+  const unsound = opened(world, {
+    isValid: () => {
+      throw new Error('a bug');
+    },
+  });
+  unsound.end = () => {
+    throw new Error('another');
+  };
+  await world.pass(1000, 250);
+  t.is(world.core.board.live.size, 1);
 });
 
 test('without streams nothing runs', async (t) => {

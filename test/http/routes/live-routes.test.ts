@@ -5,6 +5,7 @@ import type { AccessDesk } from '../../../src/actors/ports/access.js';
 import { OPEN_PRINCIPAL, type Principal } from '../../../src/domain/access/principal.js';
 import { openAccess } from '../../helpers/access.js';
 import { ActorWorld } from '../../helpers/actor-world.js';
+import { until as eventually } from '../../helpers/nats-server.js';
 import { extensionRow, registryEntry, snapshotOf } from '../../helpers/registry-rows.js';
 import { listen } from '../helpers.js';
 
@@ -140,12 +141,13 @@ test('a stop ends streams first, and does not wait for them', async (t) => {
   t.true(performance.now() - startedMs < 900, 'the grace of a second is for requests');
 });
 
-test('a client that reads nothing is skipped, and then ended, while others go on', async (t) => {
+test('EVENT-STREAM-3: a client that reads nothing is skipped, then ended and cut, while others go on', async (t) => {
   const world = running('a');
-  const { url } = await listen(t, { board: world.core.board });
+  const { url } = await listen(t, { board: world.core.board, slowMs: 400 });
   const { port } = new URL(url);
   const stuck = connect(Number(port), '127.0.0.1');
   t.teardown(() => stuck.destroy());
+  stuck.on('error', () => undefined);
   stuck.pause();
   stuck.write('GET /admin/events HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
   await until(() => world.core.board.live.size === 1);
@@ -165,8 +167,14 @@ test('a client that reads nothing is skipped, and then ended, while others go on
   }
   await world.pass(29_000, 250);
   t.is(world.core.board.live.size, 2);
+  t.false(stuck.closed);
   await world.pass(2000, 250);
   t.is(world.core.board.live.size, 1);
+  // What it does not read holds its socket no longer: who writes into that sees it.
+  await eventually('its socket is closed', () => {
+    stuck.write('\r\n');
+    return stuck.closed;
+  });
 });
 
 test('HEAD is not allowed, nor is POST', async (t) => {
