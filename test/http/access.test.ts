@@ -319,6 +319,23 @@ test('access: headers and paths that are no requests of ours get a problem, and 
     t.is((await ask('/admin/whoami', { headers: { authorization } })).status, 401, authorization.slice(0, 20));
 });
 
+test('STRICT-BODY-3: a body where none is taken is refused, if it says something', async (t) => {
+  const { ask, admin } = await world(t);
+  const { text: token } = admin;
+  for (const [method, path] of [
+    ['POST', '/inspect/tickets'],
+    ['POST', '/admin/logout'],
+    ['DELETE', '/admin/tokens/x?reason=x'],
+    ['DELETE', '/admin/extensions/a?reason=x'],
+  ] as const) {
+    const named = await ask(path, { method, token, body: { role: 'viewer' } });
+    t.is(named.body?.detail, 'this path takes no body: send none, or {}', path);
+    t.is((await ask(path, { method, token, body: ['x'] })).status, 400, path);
+    t.not((await ask(path, { method, token, body: {}, headers: { 'if-match': '*' } })).status, 400, path);
+    t.not((await ask(path, { method, token, headers: { 'if-match': '*' } })).status, 400, path);
+  }
+});
+
 test('access: a token that is revoked while it is used ends with its next request, for whoever holds it', async (t) => {
   const { ask, access, viewer, store } = await world(t);
   t.is((await ask('/admin/whoami', { token: viewer.text })).status, 200);
@@ -346,14 +363,14 @@ test('ACCESS-4: a stream of live updates lasts as long as its token is valid, or
   const made = await access.create({ name: 'v', role: 'viewer', expiresInDays: null }, 'admin');
   if (made.kind !== 'created') return t.fail(made.message);
   await pass(1000);
-  t.regex(await open, /event: event\n[^]*event: bye\ndata: {"reason":"unauthenticated"}\n\n$/);
+  t.regex(await open, /event: event\n[\s\S]*event: bye\ndata: {"reason":"unauthenticated"}\n\n$/);
 
   const authorization = `Bearer ${made.text}`;
   const [ofToken, ofProcess] = [opened({ authorization }), opened({ authorization: `Bearer ${LOCAL}` })];
   await lasts(2, '2026-01-01T00:00:01.000Z');
   await access.revoke(made.token.id, 'admin', 'left');
   await pass(1000);
-  t.regex(await ofToken, /event: event\n[^]*event: bye\ndata: {"reason":"unauthenticated"}\n\n$/);
+  t.regex(await ofToken, /event: event\n[\s\S]*event: bye\ndata: {"reason":"unauthenticated"}\n\n$/);
   t.is(core.board.live.size, 1);
   core.board.live.stop();
   t.regex(await ofProcess, /event: bye\ndata: {"reason":"stopping"}\n\n$/);

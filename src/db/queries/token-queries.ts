@@ -5,6 +5,7 @@ import { type SQL, sql } from '#drizzle-orm';
 import type { NewToken, TokenReport, TokenStore } from '../../actors/ports/access.js';
 import type { Role } from '../../domain/access/principal.js';
 import type { Token } from '../../domain/access/token.js';
+import { storageProblem } from '../../domain/exact-json.js';
 import type { Database } from '../client.js';
 import { sqlState } from '../database-errors.js';
 import { inTransaction } from './transaction.js';
@@ -90,6 +91,8 @@ async function revokeToken(
   id: string,
   { actor, reason }: { readonly actor: string; readonly reason: string | null },
 ): Promise<boolean> {
+  // No token has such an id, and no statement can hold it.
+  if (storageProblem(id) !== null) return false;
   const [row] = await inTransaction<{ count: number }>(
     db,
     {},

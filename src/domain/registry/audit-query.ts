@@ -79,11 +79,14 @@ function positionIn(cursor: string): AuditPosition | undefined {
 }
 const CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
+const TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /** In UTC; undefined: it is no time. */
 function timeIn(given: string | undefined): string | null | undefined {
   if (given === undefined) return null;
-  const time = TIME.test(given) ? Date.parse(given) : Number.NaN;
+  const [, day = ''] = TIME.exec(given) ?? [];
+  // A Date takes the 30th of February for the 2nd of March.
+  const isDay = Date.parse(day) >= 0 && new Date(day).toISOString().startsWith(day);
+  const time = isDay ? Date.parse(given) : Number.NaN;
   return Number.isNaN(time) || time < 0 ? undefined : new Date(time).toISOString();
 }

@@ -19,12 +19,14 @@ import fastify, {
 import type { TSchema } from '#typebox';
 import type { Admit } from '../../actors/ports/access.js';
 import { allows, OPEN_PRINCIPAL, type Principal, type Role } from '../../domain/access/principal.js';
+import { withoutExactNumbers } from '../../domain/exact-json.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
+import { bodyParser } from './json-body.js';
 import { HttpProblem, PROBLEM_JSON, problemOf, sendProblem } from './problem.js';
 import { queryValidator } from './query-string.js';
 import { type Openness, refuseForeign, type Site } from './same-site.js';
-import { strictly } from './strict-body.js';
+import { refuseBody, strictly } from './strict-body.js';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -91,7 +93,9 @@ export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS, tls }: Ap
   );
 
   // A form of another site may send text without asking first (CORS); JSON it may not.
-  app.removeContentTypeParser('text/plain');
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  // JSON-BODY-1: fastify's own parser would choose.
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, bodyParser(withoutExactNumbers));
   const methodsByPath = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method, config }) => {
     // APP-3.
@@ -108,6 +112,10 @@ export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS, tls }: Ap
     if (foreign !== null) throw foreign;
     if (request.is404) throw refusedUnrouted(request.url, request.method, methodsByPath, reply);
     request.principal = await admitted(request, reply, admit);
+  });
+  // STRICT-BODY-3.
+  app.addHook('preValidation', async ({ body, routeOptions: { schema, config } }) => {
+    if (schema?.body === undefined && config.body === undefined) refuseBody(body);
   });
   logRequests(app, log);
   return app;

@@ -2,9 +2,11 @@
 //
 // STRICT-BODY-1. Nothing of a change is converted: it has the types of its schema, or it is refused.
 // STRICT-BODY-2. Where nothing is required, no body is an empty one.
+// STRICT-BODY-3. Where no body is taken, one that says something is refused: what it says would have no effect.
 import { type TSchema, Type } from '#typebox';
 import { Compile } from '#typebox/compile';
 import { storageProblem } from '../../domain/exact-json.js';
+import { HttpProblem } from './problem.js';
 
 export const MAX_CHANGE_BYTES = 16_384;
 
@@ -29,6 +31,13 @@ export function strictly(schema: TSchema): (given: unknown) => { value: unknown 
     const [first] = validator.Errors(given);
     return first === undefined ? { value: given } : { error: new Error(problemOf(first, given, schema)) };
   };
+}
+
+/** STRICT-BODY-3. Throws HttpProblem. */
+export function refuseBody(body: unknown): void {
+  const isEmpty = typeof body === 'object' && !Array.isArray(body) && Object.keys(body ?? {}).length === 0;
+  if (body !== undefined && !isEmpty)
+    throw new HttpProblem('invalid_request', 'this path takes no body: send none, or {}');
 }
 
 /** In words that say what to do: a pattern does not. */

@@ -10,16 +10,14 @@ import {
   isJsonMap,
   type Json,
   type JsonMap,
-  JsonSyntaxError,
-  parseExactJson,
   stringifyExactJson,
   withoutExactNumbers,
 } from '../../domain/exact-json.js';
 import type { App } from '../app/app.js';
+import { bodyParser } from '../app/json-body.js';
 import { HttpProblem } from '../app/problem.js';
 
 const MAX_ROW_BYTES = 262_144;
-const MAX_DEPTH = 100;
 export const JSON_TYPE = 'application/json';
 export const MERGE_PATCH = 'application/merge-patch+json';
 
@@ -41,16 +39,10 @@ export const preconditions = (method: 'PUT' | 'PATCH' | 'DELETE') =>
 /** ROW-REQUEST-2. For every route of `app`. */
 export function readsExactJson(app: App): void {
   app.removeContentTypeParser('application/json');
-  app.addContentTypeParser<string>(
+  app.addContentTypeParser<Buffer>(
     ['application/json', MERGE_PATCH],
-    { parseAs: 'string', bodyLimit: MAX_ROW_BYTES },
-    (_request, text, done) => {
-      try {
-        done(null, parseExactJson(text, MAX_DEPTH));
-      } catch (error) {
-        done(error instanceof JsonSyntaxError ? Object.assign(error, { statusCode: 400 }) : (error as Error));
-      }
-    },
+    { parseAs: 'buffer', bodyLimit: MAX_ROW_BYTES },
+    bodyParser((json) => json),
   );
 }
 

@@ -39,6 +39,7 @@ onMigrated(
     t.is((await store.list())[0]?.last_used_at, '2026-01-01T00:00:00.000Z');
     t.false(await store.revoke('11111111-1111-1111-1111-111111111111', { actor: 'x', reason: 'y' }));
     t.false(await store.revoke("' or true --", { actor: 'x', reason: 'y' }));
+    t.false(await store.revoke('\0', { actor: 'x', reason: 'y' }));
     t.true(await store.revoke(id, { actor: 'token:bob', reason: 'left' }));
     const trail = await db.$client`select extension_id, action, old_values, new_values, changed_by, reason, revision
     from extension_audit_log order by changed_at`;

@@ -103,7 +103,7 @@ for (const kind of ['extension_not_found', 'version_not_found', 'database_unavai
 const refused = test.macro<
   [
     what: string,
-    body: string | null,
+    body: string | Buffer | null,
     code: keyof typeof HTTP_ERRORS,
     message: RegExp,
     headers?: Record<string, string>,
@@ -142,6 +142,20 @@ bad('a list', ['x'], /the body must be a JSON object with reason/);
 test(refused, 'no body', null, 'invalid_request', /./, {});
 test(refused, 'an empty body', '', 'invalid_request', /./);
 test(refused, 'half a body', '{"reason":', 'invalid_request', /./);
+for (const [what, body] of [
+  ['a reason that is given twice', '{"reason":"a","reason":"b"}'],
+  ['a version that is given twice, once in escapes', '{"reason":"a","version":"v1","versi\\u006fn":"v2"}'],
+  ['__proto__', '{"reason":"a","__proto__":{"version":"v1"}}'],
+  ['a body that is nested too deeply', `{"reason":${'['.repeat(500)}${']'.repeat(500)}}`],
+] as const)
+  test(refused, what, body, 'invalid_request', /given twice|no field '__proto__'|nested deeper/);
+test(
+  refused,
+  'a reason that is no UTF-8',
+  Buffer.from('7b22726561736f6e223a22ff227d', 'hex'),
+  'invalid_request',
+  /UTF-8/,
+);
 test(refused, 'a body that is too large', JSON.stringify({ reason: 'x'.repeat(20_000) }), 'payload_too_large', /./);
 for (const type of [
   'text/plain',
