@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { RowAnswer, RowOrder } from '../../../src/actors/ports/api.js';
 import { type JsonMap, parseExactJson, stringifyExactJson } from '../../../src/domain/exact-json.js';
 import { extensionHealth, healthSource, listen } from '../../http/helpers.js';
+import { type Answering, fakeDaemon } from '../fake-daemon.js';
 import { directory, run } from '../run.js';
 
 const actor = `admin:${userInfo().username}`;
@@ -152,3 +153,31 @@ test('show: a row that is refused says since when, and why', async (t) => {
   );
   t.like(JSON.parse((await run(['show', 'a', '--json'], options)).stdout), { in_force: false, refused });
 });
+
+const REDUCED = { id: 'a', subject: 'x.a', timeout_ms: 5, revision: 3, in_force: true, refused: null };
+const withoutEtag: Answering = ({ method }, response) => {
+  if (method === 'GET') return void response.end(JSON.stringify(REDUCED));
+  return {};
+};
+
+for (const [what, answer, why] of [
+  ['a row from memory', () => ({ ...REDUCED, from: 'memory' }), 'the daemon has the row in memory only'],
+  ['a row without an ETag', withoutEtag, 'the row came without its revision (ETag)'],
+] as const)
+  test(`ROW-REQUESTS-1: ${what} is neither written nor deleted`, async (t) => {
+    for (const argv of [
+      ['set', 'a', 'timeout_ms=800'],
+      ['set', 'a', 'timeout_ms=5'],
+      ['unset', 'a', 'timeout_ms'],
+      ['delete', 'a', '--yes'],
+    ]) {
+      const daemon = await fakeDaemon(t, answer);
+      const { code, stdout, stderr } = await daemon.extreg(...argv, '--reason', 'x');
+      t.deepEqual([code, stdout], [1, '']);
+      t.is(
+        stderr,
+        `extreg: database_unavailable: ${why}; nothing was written\nnext: extreg status shows what the daemon waits for; repeat it when the database is back\n`,
+      );
+      t.deepEqual(daemon.routes(), ['GET /admin/extensions/a'], argv.join(' '));
+    }
+  });
