@@ -91,9 +91,13 @@ async function waited(
   const path = pathWith('/admin/events', { topics: 'rows', extension_id: id });
   let last: Seen | null = null;
   let problem: string | null = null;
-  for await (const { event, data } of liveEvents(daemon, path, { signal })) {
+  let asked: Seen | null = null;
+  const begin = async (either: AbortSignal): Promise<void> => {
+    asked = await askFor(daemon, id, either);
+  };
+  for await (const { event, data } of liveEvents(daemon, path, { signal, begin })) {
     if (event === 'lost') problem = data;
-    const seen = event === 'hello' ? await askFor(daemon, id, signal) : seenIn(event, data, id);
+    const seen: Seen | null = event === 'hello' ? asked : seenIn(event, data, id);
     if (seen === null) continue;
     problem = null;
     last = seen;
@@ -102,12 +106,8 @@ async function waited(
   return { reached: false, state: last?.state ?? null, problem };
 }
 
-async function askFor(daemon: DaemonClient, id: string, signal: AbortSignal): Promise<Seen | null> {
-  const { text } = await daemon.request(extensionPath(id, 'health'), { signal }).catch((error: unknown) => {
-    if (signal.aborted || (error instanceof CommandError && error.exitCode === EXIT.unreachable)) return { text: null };
-    throw error;
-  });
-  if (text === null) return null;
+async function askFor(daemon: DaemonClient, id: string, signal: AbortSignal): Promise<Seen> {
+  const { text } = await daemon.request(extensionPath(id, 'health'), { signal });
   const health = JSON.parse(text) as OneHealth;
   return { state: stateOf(health), enabled: health.enabled };
 }

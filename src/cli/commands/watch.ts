@@ -222,7 +222,7 @@ async function followJson(io: CommandIo, daemon: DaemonClient, id: string | unde
     const either = AbortSignal.any([signal, own.signal]);
     const printing = (async () => {
       while (!either.aborted) {
-        if (isDue && board.heardAtMs > 0) io.stdout.write(line());
+        if (isDue) io.stdout.write(line());
         isDue = false;
         await pause(JSON_MS, either);
       }

@@ -1,5 +1,4 @@
 // The board of a daemon as one client sees it: read once, and kept up to date by one stream.
-import { CommandError, EXIT } from '../process/command-error.js';
 import type { DaemonClient } from './daemon-client.js';
 import { liveEvents } from './live-events.js';
 
@@ -62,11 +61,12 @@ export class LiveBoard {
 
   /** Follows until `signal` aborts; `onChange` after each change. Throws a CommandError. */
   async follow(daemon: DaemonClient, signal: AbortSignal, onChange: () => void): Promise<void> {
-    for await (const { event, data } of liveEvents(daemon, '/admin/events', { signal })) {
+    const begin = (either: AbortSignal): Promise<void> => this.#begin(daemon, either);
+    for await (const { event, data } of liveEvents(daemon, '/admin/events', { signal, begin })) {
       if (event === 'lost') this.problem = data;
       else {
         this.heardAtMs = Date.now();
-        if (event === 'hello') await this.#begin(daemon, signal);
+        if (event === 'hello') this.problem = null;
         else this.#take(event, JSON.parse(data));
       }
       onChange();
@@ -75,20 +75,13 @@ export class LiveBoard {
 
   /** Changes that the stream brings meanwhile wait for it, and are at least as new. */
   async #begin(daemon: DaemonClient, signal: AbortSignal): Promise<void> {
-    try {
-      const { text } = await daemon.request('/admin/overview', { signal });
-      const { columns } = JSON.parse(text) as { readonly columns: Readonly<Record<string, readonly unknown[]>> };
-      const names = Object.keys(columns);
-      this.rows.clear();
-      for (let i = 0; i < (columns.k?.length ?? 0); i++) {
-        const row = Object.fromEntries(names.map((name) => [name, columns[name]?.[i]])) as unknown as BoardRow;
-        this.rows.set(row.k, row);
-      }
-      this.problem = null;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof CommandError) || error.exitCode !== EXIT.unreachable) throw error;
-      this.problem = error.message;
+    const { text } = await daemon.request('/admin/overview', { signal });
+    const { columns } = JSON.parse(text) as { readonly columns: Readonly<Record<string, readonly unknown[]>> };
+    const names = Object.keys(columns);
+    this.rows.clear();
+    for (let i = 0; i < (columns.k?.length ?? 0); i++) {
+      const row = Object.fromEntries(names.map((name) => [name, columns[name]?.[i]])) as unknown as BoardRow;
+      this.rows.set(row.k, row);
     }
   }
 

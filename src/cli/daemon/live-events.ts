@@ -4,16 +4,17 @@
 // LIVE-EVENTS-2. The first connection has to succeed. Later ones are tried until `signal` ends it, each after a wait that doubles up to
 //     MAX_WAIT_MS, of which chance takes a part. A refusal that waiting does not help ends it.
 // LIVE-EVENTS-3. A connection that says nothing for SILENCE_MS is lost: the daemon sends a comment every 15 s.
+// LIVE-EVENTS-4. What `begin` reads belongs to the connection: if that fails for a passing reason, the connection is lost, and both are
+//     tried again.
 import type { IncomingMessage } from 'node:http';
 import { CommandError, EXIT } from '../process/command-error.js';
 import { pause } from '../process/repeat.js';
 import type { DaemonClient } from './daemon-client.js';
+import { isPassing } from './refusals.js';
 
 const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 10_000;
 const SILENCE_MS = 40_000;
-/** Refusals that end by themselves. */
-const PASSING = ['shutting_down', 'too_many_streams'];
 
 interface StreamEvent {
   /** As the daemon names it; `lost`: the connection is, and `data` says why. */
@@ -26,13 +27,15 @@ interface StreamOptions {
   readonly signal: AbortSignal;
   /** Resume after this event. */
   readonly lastEventId?: string;
+  /** Runs at the `hello` of each connection, before it is yielded. LIVE-EVENTS-4. */
+  readonly begin?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Ends when `signal` aborts. Throws a CommandError. */
 export async function* liveEvents(
   daemon: DaemonClient,
   path: string,
-  { signal, lastEventId }: StreamOptions,
+  { signal, lastEventId, begin }: StreamOptions,
 ): AsyncGenerator<StreamEvent, void, undefined> {
   let last = lastEventId ?? null;
   let isFirst = true;
@@ -46,6 +49,7 @@ export async function* liveEvents(
       const response = await daemon.stream(path, headers, either);
       for await (const one of eventsIn(response, connection)) {
         isFirst = false;
+        if (one.event === 'hello') await begin?.(either);
         waitMs = FIRST_WAIT_MS;
         if (one.id !== null) last = one.id;
         if (one.event === 'bye') problem = byeText(one.data);
@@ -65,9 +69,6 @@ export async function* liveEvents(
     waitMs = Math.min(MAX_WAIT_MS, waitMs * 2);
   }
 }
-
-const isPassing = ({ exitCode, code }: CommandError): boolean =>
-  exitCode === EXIT.unreachable || (code !== null && PASSING.includes(code));
 
 function byeText(data: string): string {
   const { reason } = JSON.parse(data) as { readonly reason?: string };

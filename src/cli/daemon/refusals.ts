@@ -53,6 +53,14 @@ export function refusalOf(status: number, refusal: Refusal, id: string | null): 
   return new CommandError(EXIT.answeredWithError, sentence, { code, ...(next === undefined ? {} : { next }) });
 }
 
+/** Refusals that end without the operator: a command that follows tries again. */
+const PASSING = ['database_unavailable', 'shutting_down', 'too_many_requests', 'too_many_streams'];
+
+/** No answer, or a refusal that ends without the operator. */
+export const isPassing = (error: unknown): error is CommandError =>
+  error instanceof CommandError &&
+  (error.exitCode === EXIT.unreachable || (error.code !== null && PASSING.includes(error.code)));
+
 export const noConnection = (url: string, reason: string): CommandError =>
   new CommandError(EXIT.unreachable, `${url} gave no answer: ${reason}`, {
     next: 'check that the daemon runs there (extreg status), or name another one with --url or --data-dir',

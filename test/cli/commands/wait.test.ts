@@ -90,3 +90,14 @@ test('wait: a connection that is lost is made again, and the state is asked for 
   t.is(code, 0);
   t.is(streams, 2);
 });
+
+for (const code of ['database_unavailable', 'too_many_requests'])
+  test(`LIVE-EVENTS-4: wait: ${code} passes when the state is asked for`, async (t) => {
+    let asked = 0;
+    const refusal = new Problem(503, code);
+    const daemon = await fakeDaemon(t, (one, response) =>
+      daemonWith(one.path.endsWith('/health') && ++asked === 1 ? refusal : health('closed'))(one, response),
+    );
+    t.is((await daemon.extreg('wait', 'a', '--for', 'closed', '--timeout', '20s')).code, 0);
+    t.is(asked, 2);
+  });

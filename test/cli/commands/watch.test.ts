@@ -197,6 +197,19 @@ test('watch: what is wrong by impact, live; arrows, Enter, / and q', async (t) =
   t.is(one.stdin.listenerCount('data'), 0);
 });
 
+test('LIVE-EVENTS-4: watch: an overview that fails is read again', async (t) => {
+  let overviews = 0;
+  const daemon = await fakeDaemon(t, ({ path }, response) => {
+    if (path === '/admin/overview')
+      return ++overviews === 1 ? new Problem(503, 'database_unavailable') : { columns: COLUMNS };
+    return void stream(response)('hello', HELLO);
+  });
+  const one = await screen(t, 'watch', '--color', 'never', '--url', daemon.url);
+  await one.shows(/● live [\s\S]*pii_guard/);
+  one.press('q');
+  t.deepEqual([await one.running, overviews], [0, 2]);
+});
+
 test('watch <id>: one extension; 1 for an unknown one, before anything is on the screen', async (t) => {
   const daemon = await board(t);
   const one = await screen(t, 'watch', 'mask_pii', '--url', daemon.url);

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { DaemonClient } from '../../../src/cli/daemon/daemon-client.js';
 import { EventParser, liveEvents } from '../../../src/cli/daemon/live-events.js';
+import { refusalOf } from '../../../src/cli/daemon/refusals.js';
 import { CommandError } from '../../../src/cli/process/command-error.js';
 import { fakeDaemon, HELLO, Problem, stream } from '../fake-daemon.js';
 
@@ -71,4 +72,40 @@ test('LIVE-EVENTS-2: the first connection has to succeed, and a token that ends,
     response.end();
   });
   t.regex((await t.throwsAsync(all(revoked.url)))?.message ?? '', /^unauthenticated: the token is not valid any more/);
+});
+
+for (const code of ['database_unavailable', 'too_many_requests', 'too_many_streams', 'shutting_down'])
+  test(`LIVE-EVENTS-2, -4: ${code} passes, at a later connection and in what it begins with`, async (t) => {
+    let connections = 0;
+    const daemon = await fakeDaemon(t, (_, response) => {
+      connections++;
+      if (connections === 2) return new Problem(503, code);
+      stream(response)('hello', HELLO);
+      if (connections === 1) response.end();
+      return undefined;
+    });
+    const ended = new AbortController();
+    let begun = 0;
+    const begin = async (): Promise<void> => {
+      begun++;
+      if (begun === 2) throw refusalOf(503, { code, detail: 'at the beginning' }, null);
+    };
+    const seen: string[] = [];
+    const client = new DaemonClient(daemon.url, null);
+    for await (const { event, data } of liveEvents(client, '/admin/events', { signal: ended.signal, begin })) {
+      seen.push(event === 'lost' ? data : event);
+      if (begun === 3) ended.abort();
+    }
+    const refused = [`${code}: a detail`, `${code}: at the beginning`];
+    t.deepEqual(seen, ['hello', 'the connection was lost', ...refused, 'hello']);
+  });
+
+test('LIVE-EVENTS-4: a refusal that waiting does not help ends it', async (t) => {
+  const daemon = await fakeDaemon(t, (_, response) => void stream(response)('hello', HELLO));
+  const begin = async (): Promise<void> => {
+    throw refusalOf(403, { code: 'forbidden' }, null);
+  };
+  const { signal } = new AbortController();
+  const first = liveEvents(new DaemonClient(daemon.url, null), '/admin/events', { signal, begin }).next();
+  t.is((await t.throwsAsync<CommandError>(first))?.code, 'forbidden');
 });
