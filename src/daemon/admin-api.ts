@@ -35,7 +35,7 @@ export function startAdminApi(
 ): Promise<HttpServer> {
   const { system, services, wire, desks, management, inspection, readiness, access } = sources;
   const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness() });
-  system.board.live.about = {
+  system.board.live.describe({
     version: VERSION,
     state: () => ({
       ...readiness(),
@@ -47,7 +47,7 @@ export function startAdminApi(
         replies: wire.replies.counts().pending,
       },
     }),
-  };
+  });
   return startHttp({
     host: config.http_host,
     port: config.http_port,

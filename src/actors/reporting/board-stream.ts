@@ -3,7 +3,8 @@
 // BOARD-STREAM-1. Of a row the newest values are sent, however often it changed: a stream keeps a bit for each row, so that its memory does
 //     not depend on how slow its client is.
 // BOARD-STREAM-2. Events are read from the ring as the client takes them. What is gone from there is reported as a gap, also while streaming.
-// BOARD-STREAM-3. A stream with more than MAX_WAITING bytes waiting is skipped, and ended once that has lasted SLOW_MS.
+// BOARD-STREAM-3. A stream with more than MAX_WAITING bytes waiting is skipped, and ended once that has lasted SLOW_MS, or more than
+//     MAX_REMOVED_WAITING rows were removed meanwhile: removed rows are the one thing whose memory grows.
 import type { ByeReason, LiveRequest, LiveSink } from '../ports/live.js';
 import type { BoardReader } from './board.js';
 import type { BoardRow } from './board-row.js';
@@ -19,6 +20,7 @@ const MAX_ROWS = 500;
 const MAX_EVENTS = 200;
 /** Removed rows at a time. */
 const MAX_REMOVED = 5000;
+const MAX_REMOVED_WAITING = 20_000;
 
 interface BoardStreamDeps {
   readonly request: LiveRequest;
@@ -122,7 +124,8 @@ export class BoardStream implements BoardReader {
     if (!this.#isWaiting) this.#slowSinceMs = null;
     else {
       this.#slowSinceMs ??= nowMs;
-      if (nowMs - this.#slowSinceMs >= SLOW_MS) this.bye('slow');
+      const isTooSlow = nowMs - this.#slowSinceMs >= SLOW_MS || this.#removed.length > MAX_REMOVED_WAITING;
+      if (isTooSlow) this.bye('slow');
       return;
     }
     this.#sendRows();

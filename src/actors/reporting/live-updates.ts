@@ -19,7 +19,7 @@ import { EventRing } from './event-ring.js';
 const MAX_STREAMS = 64;
 const MAX_OF_TOKEN = 8;
 const TURN_MS = 250;
-/** In turns: the summary and the daemon's state are looked at once a second. */
+/** In turns that ran: the summary, the daemon's state and tokens are looked at once a second, later if a turn takes longer than TURN_MS. */
 const SUMMARY_TURNS = 4;
 
 interface LiveUpdatesDeps {
@@ -33,13 +33,18 @@ interface LiveUpdatesDeps {
   readonly log: Logger;
 }
 
+/** What `hello` and `daemon` say of the daemon. */
+interface DaemonAbout {
+  readonly version: string;
+  readonly state: () => object;
+}
+
 export class LiveUpdates implements LiveSource {
-  /** What `hello` and `daemon` say of the daemon; set as it is put together. */
-  about: { readonly version: string; readonly state: () => object } = { version: '', state: () => ({}) };
   readonly #deps: LiveUpdatesDeps;
   readonly #events: EventRing;
   /** With what ends its reading of the board. */
   readonly #streams = new Map<BoardStream, () => void>();
+  #daemon: DaemonAbout = { version: '', state: () => ({}) };
   #turns: Subscription | null = null;
   #turn = 0;
   #inTurn: Subscription | null = null;
@@ -49,6 +54,11 @@ export class LiveUpdates implements LiveSource {
   constructor(deps: LiveUpdatesDeps) {
     this.#deps = deps;
     this.#events = new EventRing(new Date(deps.wall()).toISOString());
+  }
+
+  /** Called once, before the first stream: what it says of the daemon is known only when all of it is wired. */
+  describe(daemon: DaemonAbout): void {
+    this.#daemon = daemon;
   }
 
   /** Number of the last event; 0 without one. */
@@ -83,7 +93,7 @@ export class LiveUpdates implements LiveSource {
     this.#streams.set(stream, board.read(stream));
     this.#turns ??= every(TURN_MS, clock).subscribe(() => this.#everyTurn());
     const now = new Date(wall()).toISOString();
-    const { version, state } = this.about;
+    const { version, state } = this.#daemon;
     this.#guarded(stream, () => {
       stream.begin({ boot, version, revision: revision(), now, role: request.role, seq: board.seq });
       stream.show('summary', this.#summary);
@@ -141,9 +151,9 @@ export class LiveUpdates implements LiveSource {
 
   /** LIVE-UPDATES-3. */
   #everyTurn(): void {
-    this.#turn++;
-    // The turn before is still under way.
+    // The turn before is still in progress.
     if (this.#inTurn !== null && !this.#inTurn.closed) return;
+    this.#turn++;
     const { clock, log } = this.#deps;
     this.#inTurn = inSlices(this.#turnOfEach(), clock).subscribe({
       error: (error: unknown) => logUnexpected(log, 'live updates', error),
@@ -153,7 +163,7 @@ export class LiveUpdates implements LiveSource {
   *#turnOfEach(): Steps<void> {
     const isSummaryDue = this.#turn % SUMMARY_TURNS === 0;
     const summary = isSummaryDue ? this.#summary : null;
-    const state = isSummaryDue ? JSON.stringify(this.about.state()) : null;
+    const state = isSummaryDue ? JSON.stringify(this.#daemon.state()) : null;
     for (const stream of [...this.#streams.keys()]) {
       this.#guarded(stream, () => {
         if (summary !== null) stream.show('summary', summary);

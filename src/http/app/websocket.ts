@@ -5,7 +5,7 @@
 // WEBSOCKET-2. A socket only sends. What it receives is ignored; a frame beyond MAX_FRAME_BYTES ends it with 1009.
 // WEBSOCKET-3. A peer that does not answer a ping before the next one is cut off.
 // WEBSOCKET-4. One that may not open it is accepted and closed with 4401, since a browser shows a page nothing else of a refusal; so is one whose
-//     token was revoked or has expired, within a second.
+//     token was revoked or has expired, within two seconds.
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from '#ws';

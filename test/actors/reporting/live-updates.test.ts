@@ -1,6 +1,9 @@
 // LIVE-UPDATES-1 to LIVE-UPDATES-3 of live-updates.ts and BOARD-STREAM-1 to BOARD-STREAM-3 of board-stream.ts, on a simulated clock.
 import test from 'ava';
 import type { LiveRequest, LiveSink } from '../../../src/actors/ports/live.js';
+import type { BoardRow } from '../../../src/actors/reporting/board-row.js';
+import { BoardStream } from '../../../src/actors/reporting/board-stream.js';
+import { EventRing } from '../../../src/actors/reporting/event-ring.js';
 import { LIVE_TOPICS, type LiveTopic } from '../../../src/domain/health/live-topics.js';
 import { ActorWorld, START_WALL_MS } from '../../helpers/actor-world.js';
 import { changesOf, extensionRow, registryEntry, snapshotOf } from '../../helpers/registry-rows.js';
@@ -70,7 +73,7 @@ const trip = (world: ActorWorld, id: string): void => {
 
 test('a stream begins with hello, the summary and the daemon; then it gets what changes', async (t) => {
   const world = running(['a', 'b']);
-  world.core.board.live.about = { version: '1.2.3', state: () => ({ ready: true }) };
+  world.core.board.live.describe({ version: '1.2.3', state: () => ({ ready: true }) });
   const client = opened(world, { role: 'operator' });
   t.deepEqual(
     client.sent.map(({ event }) => event),
@@ -212,6 +215,25 @@ test('BOARD-STREAM-3: a slow stream is skipped and keeps no more, gets the newes
   t.is(world.core.board.live.size, 0);
 });
 
+test('BOARD-STREAM-3: a slow stream is ended once 20 000 rows were removed meanwhile, a fast one is not', (t) => {
+  const streamOf = (sink: Client) =>
+    new BoardStream({ request: requestOf(), sink, boot: 'b', events: new EventRing(''), rowAt: () => null }, 0);
+  const [slow, fast] = [new Client(), new Client()];
+  const streams = [streamOf(slow), streamOf(fast)];
+  slow.waitingBytes = 300_000;
+  for (let k = 1; k <= 20_001; k++) {
+    if (k === 20_001) for (const stream of streams) stream.turn(250);
+    t.false(slow.isEnded);
+    for (const stream of streams) stream.removed({ k, place: k, id: 'a' } as BoardRow);
+  }
+  for (const stream of streams) stream.turn(500);
+  t.deepEqual(slow.of('bye'), [{ reason: 'slow' }]);
+  t.true(slow.isEnded);
+  t.false(fast.isEnded);
+  for (let turn = 3; turn < 7; turn++) streams[1]?.turn(turn * 250);
+  t.is(fast.of('rows_removed').flat().length, 20_001);
+});
+
 test('a ping comes every 15 s', async (t) => {
   const world = running(['a']);
   const client = opened(world);
@@ -247,6 +269,18 @@ test('a revoked token ends its streams, a stop ends all, and opens none', async 
   await world.core.stop();
   t.deepEqual(bob.of('bye'), [{ reason: 'stopping' }]);
   t.is(live.open(requestOf(), new Client()), 'stopping');
+});
+
+test('turns that take longer than their interval still look at tokens and the summary', async (t) => {
+  const world = running(['a']);
+  let isValid = true;
+  const ada = opened(world, { isValid: () => isValid });
+  for (let i = 0; i < 14; i++) opened(world, { topics: new Set(['summary']) });
+  // Each stream is a slice, and a turn of all of them is still in progress when the next one is due, which is skipped.
+  world.clock.readingMs = 5;
+  isValid = false;
+  await world.pass(2000, 5);
+  t.deepEqual(ada.of('bye'), [{ reason: 'unauthenticated' }]);
 });
 
 test('LIVE-UPDATES-2: a stream that throws is ended, so that its client connects again, and nothing else notices', async (t) => {
