@@ -62,7 +62,7 @@ export const leafOf = (certificate: Certificate | null): string | null =>
 interface Reloadable {
   readonly access: Access;
   readonly http: HttpServer;
-  /** Tells the commands beside the daemon which certificate it has. */
+  /** Writes which certificate it has, for the commands beside the daemon. */
   readonly note: (certificate: Certificate | null) => void;
 }
 

@@ -97,7 +97,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   managementRoutes(app, options.management, options.rows);
   probeRoutes(app, options.readiness);
   metricsRoute(app, options.metrics, metricsOpen);
-  accessRoutes(app, access, () => publicUrl ?? url);
+  accessRoutes(app, access, () => publicUrl ?? withinHost(url));
   inspectRoutes(app, inspection);
   openApiRoute(app);
   let url = '';
@@ -122,7 +122,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     url,
     renewCertificate: (renewed) => (app.server as unknown as SecureServer).setSecureContext(renewed),
     async close() {
-      // A stream is a request that does not end by itself: the server would wait for it.
+      // A stream is a request that does not end on its own: the server would wait for it.
       options.board.live.stop();
       const closed = app.close();
       await within(CLOSE_GRACE_MS, Promise.all([underWay.none(), sockets.close()]), null);
@@ -133,6 +133,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     },
   };
 }
+
+/** An address that stands for all of this host is none to open: as it is reached from here. */
+const withinHost = (url: string): string => url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 
 /** By a ticket, since a browser sends no header; by a token, as anything else does. null: by neither. */
 function viewerOf(access: AccessDesk, { headers, socket }: IncomingMessage, query: URLSearchParams): Principal | null {

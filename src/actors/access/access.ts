@@ -5,7 +5,7 @@
 // ACCESS-2. While tokens are not known, because the database was not reached yet, requests are refused: what is not known is not open. The
 //     tokens of the last time, from their file, count if the database is still away after FILE_AFTER_MS.
 // ACCESS-3. The token of this process, which only its own user can read, always serves: a command beside the daemon needs no other.
-// ACCESS-4. Whatever is revoked or expires ends for requests at once where it was revoked, within two seconds elsewhere.
+// ACCESS-4. What is revoked or expires ends for requests immediately where it was revoked, within two seconds elsewhere.
 import { timingSafeEqual } from 'node:crypto';
 import { OPEN_PRINCIPAL, type Principal } from '../../domain/access/principal.js';
 import type { Token } from '../../domain/access/token.js';

@@ -1,7 +1,7 @@
 // Signing in with a code instead of a token, and tickets for WebSockets.
 //
 // SIGN-IN-1. A code that was not used because the database was away is not used up.
-// SIGN-IN-2. A sign-in is never above the role of the code, and goes with what asked for the code, revoked or expired.
+// SIGN-IN-2. A sign-in is never above the role of the code, and ends with what asked for the code, revoked or expired.
 import type { Principal, Role } from '../../domain/access/principal.js';
 import type { NewToken, SignInDesk, TokenReport, TokenStore } from '../ports/access.js';
 import type { Clock, WallClock } from '../ports/clock.js';

@@ -1,6 +1,6 @@
 // One table in memory with a row per extension: what the overview, lists and live updates read. No reader asks the extensions themselves.
 //
-// BOARD-1. A transition, an override and a change of a row are in it at once; `since` is pinned as it happens.
+// BOARD-1. A transition, an override and a change of a row are in it immediately; `since` is pinned as it happens.
 // BOARD-2. What is measured is read again only for what changed, at most BUDGET_MS in EVERY_MS, and only while the board is read or was within
 //     WATCHED_MS. Without readers a call costs the comparison of a mark (DIRTY-SET-1), and nothing walks the table.
 // BOARD-3. No turn of the event loop grows with the number of extensions.
@@ -182,7 +182,7 @@ export class Board {
   async fresh(): Promise<void> {
     this.watch();
     if (this.#isStopped) return;
-    // One that is under way may have passed what changed since it began.
+    // One in progress may have passed what changed since it began.
     const round = this.#rounds + (this.#round === null ? 1 : 2);
     if (this.#changes.size === 0 && this.#round === null) return;
     await new Promise<void>((resolve) => {

@@ -19,7 +19,7 @@ import { EventRing } from './event-ring.js';
 const MAX_STREAMS = 64;
 const MAX_OF_TOKEN = 8;
 const TURN_MS = 250;
-/** In turns that ran: the summary, the daemon's state and tokens are looked at once a second, later if a turn takes longer than TURN_MS. */
+/** In turns that ran: the summary, the daemon's state and tokens are checked once a second, later if a turn takes longer than TURN_MS. */
 const SUMMARY_TURNS = 4;
 
 interface LiveUpdatesDeps {

@@ -95,7 +95,7 @@ function noteOf(
     ...(health?.recovering ? ['recovering'] : []),
     ...(health?.ejected_instance ? ['an instance is out of rotation'] : []),
     ...(refused === null ? [] : [`${inForce ? 'a row' : 'its row'} is refused: ${refused[0] ?? ''}`]),
-    ...(health?.canary ? ['a rollout is under way'] : []),
+    ...(health?.canary ? ['a rollout is in progress'] : []),
     ...(health?.no_call_ever ? ['never called'] : []),
   ];
   return notes.filter((note) => note !== '').join('; ') || '-';

@@ -92,7 +92,7 @@ function nextSteps(one: OneHealth): readonly string[] {
     closed: [`extreg history ${id}`, `extreg explain ${id}`],
     open: [
       `extreg history ${id}: since when`,
-      `extreg wait ${id} --for closed: it tries again by itself`,
+      `extreg wait ${id} --for closed: it tries again automatically`,
       `extreg reset ${id}: closes it now`,
       ...(one.versions.length > 1 ? [`extreg rollout ${id}: gives calls to another version`] : []),
     ],

@@ -1,4 +1,4 @@
-// Access tokens: read, made, revoked, and what becomes of them in the audit trail.
+// Access tokens: read, made, revoked, and their facts in the audit trail.
 //
 // TOKEN-QUERIES-1. A change and its audit row are one statement. Sign-ins are not in the trail: what they change is.
 import { type SQL, sql } from '#drizzle-orm';

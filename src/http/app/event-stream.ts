@@ -1,6 +1,6 @@
 // Server-sent events over one answer: the wire format, and when it ends.
 //
-// EVENT-STREAM-1. What is sent is on its way at once: not compressed, and not kept by a proxy that heeds `X-Accel-Buffering`.
+// EVENT-STREAM-1. What is sent leaves immediately: not compressed, and not kept by a proxy that heeds `X-Accel-Buffering`.
 // EVENT-STREAM-2. A client that is gone, or a socket that fails, ends its own stream and nothing else.
 // EVENT-STREAM-3. A client that is slow is no fault as long as the stream lasts. Once that is ended, the client has as long as for any other
 //     answer to read the rest, and is cut then, whatever it sends meanwhile.

@@ -25,7 +25,7 @@ export function jsonIn(bytes: Buffer): Json {
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** A parser of bodies for fastify. `read`: what becomes of the JSON. */
+/** A parser of bodies for fastify. `read`: what is made of the JSON. */
 export const bodyParser =
   (read: (json: Json) => unknown) =>
   (_request: unknown, bytes: Buffer, done: Done): void => {

@@ -13,7 +13,7 @@ export function explainRoutes(app: App, explain: Explain): void {
       config: { role: 'viewer' },
       schema: {
         operationId: 'explain',
-        summary: 'What would become of a call; each parameter is a key of its context',
+        summary: 'What would happen to a call; each parameter is a key of its context',
         params: ID_PARAMS,
         response: { 200: explanationSchema, ...problems('extension_not_found') },
       },

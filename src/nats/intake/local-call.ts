@@ -2,7 +2,7 @@
 //
 // LOCAL-CALL-1. Context, headers, budget and body are read as those of a message are, so a call is refused for the same reasons.
 // LOCAL-CALL-2. A header that the daemon sets, or takes for its own, is refused by name: it would be dropped in silence.
-// LOCAL-CALL-3. The call ends with its budget, whether anybody still waits for it or not.
+// LOCAL-CALL-3. The call ends with its budget, whether a client still waits for it or not.
 import type { InvokeAnswer, InvokeExtension, InvokeOrder } from '../../actors/ports/invoke.js';
 import type { Reply, Route } from '../../actors/ports/transport.js';
 import { quoted } from '../../domain/quoted.js';
