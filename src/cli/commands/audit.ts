@@ -1,10 +1,11 @@
 // `extreg audit [id]`: who changed what, and why; with -f as it happens.
 
-import { setTimeout as wait } from 'node:timers/promises';
 import { Command } from '#commander';
+import { AuditTrail } from '../daemon/audit-trail.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
 import { liveEvents } from '../daemon/live-events.js';
 import { pathWith } from '../daemon/paths.js';
+import { isPassing } from '../daemon/refusals.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import {
   addWatchOption,
@@ -20,7 +21,7 @@ import { styleOf } from '../output/style.js';
 import { singleLine } from '../output/terminal-text.js';
 import { wrongUsage } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
-import { printed, untilReaderGone } from '../process/repeat.js';
+import { pause, printed, untilReaderGone } from '../process/repeat.js';
 
 interface AuditOptions extends OutputOptions, WatchOptions, DaemonOptions {
   readonly by?: string;
@@ -33,9 +34,8 @@ interface AuditOptions extends OutputOptions, WatchOptions, DaemonOptions {
 const DEFAULT_LIMIT = 50;
 /** What is printed before what follows. */
 const BEFORE = 10;
-const PAGE = 200;
-/** Facts are written after their events, within a second or so. */
-const LOOK_AFTER_MS = [300, 2000];
+/** Facts are written after their events, within a second or so: each pause after the one before. */
+const LOOK_AFTER_MS = [300, 1700];
 
 export const auditCommand: CommandFactory = (io) => ({
   command: addExamples(
@@ -97,36 +97,68 @@ interface FollowOptions extends AuditOptions {
   readonly id: string | undefined;
 }
 
-/** One connection says that something happened; what was written is then read. Until the reader is gone. */
+/**
+ * One connection says that something happened, and one loop then reads what was written, however much happens meanwhile. Until the
+ * reader is gone. The first reading has to succeed; later ones are tried again where waiting helps.
+ */
 async function follow(
   io: CommandIo,
   daemon: DaemonClient,
   query: (more: Readonly<Record<string, string | undefined>>) => string,
   options: FollowOptions,
 ): Promise<number> {
-  const seen = new Set<string>();
-  let last: string | undefined;
-  const read = async (first: boolean): Promise<void> => {
-    const since = last ?? sinceOf(options.since)();
-    const limit = first && options.since === undefined ? limitOf(options) : String(PAGE);
-    const { items } = await daemon.json<AuditPage>(query({ since, limit }));
-    for (const row of items.toReversed()) {
-      const key = JSON.stringify(row);
-      if (seen.has(key)) continue;
-      seen.add(key);
-      if (last === undefined || row.changed_at > last) last = row.changed_at;
-      io.stdout.write(options.json ? jsonLine(row) : `${singleLine(lineOf(row, options.id))}\n`);
-    }
-  };
-  await untilReaderGone(io, async (signal) => {
-    for await (const { event } of liveEvents(daemon, '/admin/events?topics=events,daemon', { signal })) {
-      if (event === 'hello') await read(last === undefined);
-      else if (event === 'event' || event === 'daemon')
-        for (const ms of LOOK_AFTER_MS) {
-          await wait(ms, undefined, { signal }).catch(() => undefined);
-          if (!signal.aborted) await read(false);
+  await untilReaderGone(io, async (gone) => {
+    const failed = new AbortController();
+    const signal = AbortSignal.any([gone, failed.signal]);
+    const trail = new AuditTrail<AuditRow>(
+      (page) => daemon.json<AuditPage>(query({ ...page }), undefined, signal),
+      sinceOf(options.since)(),
+    );
+    const print = async (limit?: number): Promise<void> => {
+      for (const row of await trail.read(limit))
+        io.stdout.write(options.json ? jsonLine(row) : `${singleLine(lineOf(row, options.id))}\n`);
+    };
+    let looks = 0;
+    const look = async (): Promise<void> => {
+      while (looks > 0 && !signal.aborted) {
+        await pause(LOOK_AFTER_MS[LOOK_AFTER_MS.length - looks] ?? 0, signal);
+        looks--;
+        if (signal.aborted) return;
+        await print().catch((error: unknown) => {
+          if (signal.aborted) return;
+          if (!isPassing(error)) throw error;
+          if (!options.quiet) io.stderr.write(`extreg: ${error.message}; reading it again\n`);
+          looks = LOOK_AFTER_MS.length;
+        });
+      }
+    };
+    let looking: Promise<void> | null = null;
+    let failure: unknown = null;
+    let isFirst = true;
+    try {
+      for await (const { event } of liveEvents(daemon, '/admin/events?topics=events,daemon', { signal })) {
+        if (isFirst && event === 'hello') {
+          isFirst = false;
+          await print(
+            options.since !== undefined && options.limit === undefined ? undefined : Number(limitOf(options)),
+          );
+        } else if (['hello', 'event', 'daemon'].includes(event)) {
+          looks = LOOK_AFTER_MS.length;
+          looking ??= look()
+            .catch((error: unknown) => {
+              failure = error;
+              failed.abort();
+            })
+            .finally(() => {
+              looking = null;
+            });
         }
+      }
+    } finally {
+      failed.abort();
+      await looking;
     }
+    if (failure !== null) throw failure;
   });
   return 0;
 }

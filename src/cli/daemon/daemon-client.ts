@@ -3,6 +3,8 @@
 // DAEMON-CLIENT-1. A token of daemon.json is sent to the address in daemon.json alone.
 // DAEMON-CLIENT-2. An error of the daemon is one sentence, and what to do next.
 // DAEMON-CLIENT-3. A daemon that is found through its file is known by the certificate in that file, whatever name it is for, and whatever signed it.
+// DAEMON-CLIENT-4. What the daemon limits by itself is waited for longer than that, so that its own reason is shown: the audit trail,
+//     and changes, which are several steps in the database.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -18,6 +20,7 @@ import { findDaemon, noDaemon } from './daemon-file.js';
 import { noConnection, type Refusal, refusalOf } from './refusals.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
+const DATABASE_TIMEOUT_MS = 30_000;
 const MAX_DEPTH = 100;
 const TOKEN = /^[\x21-\x7e]+$/;
 
@@ -97,9 +100,9 @@ export class DaemonClient {
   }
 
   /** GET, or POST of `body`. */
-  async json<T>(path: string, body?: object): Promise<T> {
+  async json<T>(path: string, body?: object, signal?: AbortSignal): Promise<T> {
     const order = body === undefined ? {} : { method: 'POST', text: JSON.stringify(body) };
-    const { text: answer } = await this.request(path, order);
+    const { text: answer } = await this.request(path, { ...order, ...(signal === undefined ? {} : { signal }) });
     return this.#parsed(path, () => JSON.parse(answer) as T);
   }
 
@@ -122,7 +125,7 @@ export class DaemonClient {
   /** Rejects with a CommandError if the answer is an error. Not by fetch(), which refuses some ports that a daemon may well have. */
   async request(path: string, order: Order = {}): Promise<Answer> {
     const overdue = new AbortController();
-    const timer = setTimeout(() => overdue.abort(), order.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    const timer = setTimeout(() => overdue.abort(), order.timeoutMs ?? timeoutOf(path, order));
     const signal = order.signal === undefined ? overdue.signal : AbortSignal.any([overdue.signal, order.signal]);
     let answer: Answer;
     try {
@@ -188,6 +191,10 @@ export class DaemonClient {
     }
   }
 }
+
+/** DAEMON-CLIENT-4. ms. */
+export const timeoutOf = (path: string, { method = 'GET' }: Pick<Order, 'method'>): number =>
+  method !== 'GET' || /^\/admin\/audit(\?|$)/.test(path) ? DATABASE_TIMEOUT_MS : REQUEST_TIMEOUT_MS;
 
 function urlOf(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : null;

@@ -4,6 +4,7 @@ import type { Style } from './style.js';
 import { clockText } from './times.js';
 
 export interface AuditRow {
+  readonly id: string;
   /** ISO 8601. */
   readonly changed_at: string;
   readonly extension_id: string;

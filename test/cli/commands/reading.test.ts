@@ -10,6 +10,7 @@ import { Captured, commandIo, directory } from '../run.js';
 const AT = '2026-03-02T23:14:01.000Z';
 const AUDIT = [
   {
+    id: 'r2',
     changed_at: AT,
     extension_id: 'a',
     action: 'disable',
@@ -19,6 +20,7 @@ const AUDIT = [
     changes: [{ path: '/enabled', from: true, to: false }],
   },
   {
+    id: 'r1',
     changed_at: AT,
     extension_id: 'a',
     action: 'circuit_opened',
@@ -185,6 +187,7 @@ test('audit -f: the last rows, oldest first, and then each once, when the daemon
     send('daemon', { revision: 1 });
     rows.push({
       ...(AUDIT[0] as (typeof AUDIT)[0]),
+      id: 'r3',
       changed_at: '2026-03-02T23:15:00.000Z',
       action: 'release',
       changed_by: 'ada',
@@ -201,6 +204,40 @@ test('audit -f: the last rows, oldest first, and then each once, when the daemon
       .map((line) => (JSON.parse(line) as { action: string }).action),
     ['circuit_opened', 'disable', 'release'],
   );
+});
+
+test('audit -f: many events are one reading, and a database that is away is asked again', async (t) => {
+  let readings = 0;
+  const more = { ...(AUDIT[0] as (typeof AUDIT)[0]), id: 'r3', action: 'release' };
+  const daemon = await fakeDaemon(t, ({ path }, response) => {
+    if (path === '/admin/audit') {
+      readings++;
+      if (readings === 2) return new Problem(503, 'database_unavailable');
+      return { items: readings === 1 ? AUDIT : [more, ...AUDIT], next: null };
+    }
+    const send = stream(response);
+    send('hello', HELLO);
+    for (let n = 0; n < 500; n++) send('event', EVENT, `b1-${n}`);
+    return undefined;
+  });
+  const args = ['audit', '-f', '--json', '--url', daemon.url];
+  const { code, stdout, stderr } = await followed(args, directory(t), (printed) => printed.includes('release'));
+  t.deepEqual([code, stdout.trimEnd().split('\n').length], [0, 3]);
+  t.is(stderr, 'extreg: database_unavailable: a detail; reading it again\n');
+  t.is(readings, 3);
+});
+
+test('audit -f: a refusal that waiting does not help ends it', async (t) => {
+  let readings = 0;
+  const daemon = await fakeDaemon(t, ({ path }, response) => {
+    if (path === '/admin/audit') return ++readings === 1 ? { items: [], next: null } : new Problem(403, 'forbidden');
+    const send = stream(response);
+    send('hello', HELLO);
+    send('daemon', {});
+    return undefined;
+  });
+  const { code, stderr } = await daemon.extreg('audit', '-f');
+  t.deepEqual([code, stderr], [1, 'extreg: forbidden: a detail\n']);
 });
 
 const EVENT = {
@@ -230,6 +267,20 @@ test('events: those that the daemon has kept, by resuming after none', async (t)
   t.is(daemon.asked[0]?.query.toString(), 'topics=events&kinds=circuit_opened');
   const json = JSON.parse((await daemon.extreg('events', '--json')).stdout) as { events: unknown[] };
   t.is(json.events.length, 5);
+});
+
+test('events: what comes late, since the connection took long, is shown', async (t) => {
+  const daemon = await fakeDaemon(t, ({ headers }, response) => {
+    const send = stream(response);
+    if (headers['last-event-id'] === undefined) return send('hello', HELLO);
+    const timer = setTimeout(() => {
+      send('hello', HELLO);
+      send('event', EVENT, 'b1-1');
+    }, 1000);
+    t.teardown(() => clearTimeout(timer));
+    return undefined;
+  });
+  t.regex((await daemon.extreg('events')).stdout, /circuit_opened/);
 });
 
 test('events -f: each as it happens, and on a lost connection a word on standard error', async (t) => {

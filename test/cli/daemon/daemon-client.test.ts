@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { timeoutOf } from '../../../src/cli/daemon/daemon-client.js';
 import { type Asked, fakeDaemon, Problem } from '../fake-daemon.js';
 import { directory, run, writeDaemonFile } from '../run.js';
 
@@ -110,4 +111,11 @@ test('a text of the registry in an error does not reach the terminal as it is', 
   const daemon = await fakeDaemon(t, () => new Problem(400, 'invalid_request', 'got \u001b[2J\u009b31m\u202e'));
   const { stderr } = await daemon.extreg('health', 'a');
   t.is(stderr, 'extreg: invalid_request: got \\u001b[2J\\u009b31m\\u202e\n');
+});
+
+test('DAEMON-CLIENT-4: the audit trail and changes get longer than the daemon takes for them', (t) => {
+  for (const path of ['/admin/audit', '/admin/audit?limit=5', '/admin/audit?extension_id=a'])
+    t.is(timeoutOf(path, {}), 30_000, path);
+  for (const method of ['PUT', 'DELETE', 'POST']) t.is(timeoutOf('/admin/extensions/a', { method }), 30_000, method);
+  for (const path of ['/admin/extensions/audit', '/admin/status']) t.is(timeoutOf(path, {}), 10_000, path);
 });
