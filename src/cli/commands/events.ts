@@ -20,7 +20,7 @@ interface EventsOptions extends OutputOptions, DaemonOptions {
 }
 
 const DEFAULT_LAST = 20;
-/** The daemon sends what it has without a pause. */
+/** The daemon sends what it has right after `hello`, without a pause. */
 const QUIET_MS = 700;
 
 export const eventsCommand: CommandFactory = (io) => ({
@@ -78,12 +78,13 @@ async function happened(daemon: DaemonClient, path: string, signal: AbortSignal)
   const own = new AbortController();
   const either = AbortSignal.any([signal, own.signal]);
   const boot = await bootOf(daemon, path, signal);
-  const quiet = setTimeout(() => own.abort(), QUIET_MS);
+  let quiet: NodeJS.Timeout | undefined;
   const events: EventFacts[] = [];
   let missed: number | null = null;
   try {
     for await (const one of liveEvents(daemon, path, { signal: either, lastEventId: `${boot}-0` })) {
-      quiet.refresh();
+      if (one.event === 'hello') quiet ??= setTimeout(() => own.abort(), QUIET_MS);
+      quiet?.refresh();
       if (one.event === 'event') events.push(JSON.parse(one.data) as EventFacts);
       if (one.event === 'gap') missed = (JSON.parse(one.data) as { readonly missed: number | null }).missed;
     }
