@@ -85,7 +85,7 @@ async function createToken(io: CommandIo, config: Config, wish: Wish, options: T
   const { TOKEN_BYTES, tokenHash, tokenText } = await import('../../actors/access/token-text.js');
   const text = tokenText(randomBytes(TOKEN_BYTES));
   const token = { ...wish, kind: 'token', hash: tokenHash(text), parent: null, createdBy: localActor() } as const;
-  const made = await withTokens(config, (store) => store.create(token));
+  const made = await withTokens(config, { create: true }, (store) => store.create(token));
   if (made === null)
     throw new CommandError(
       EXIT.answeredWithError,
@@ -99,7 +99,7 @@ async function createToken(io: CommandIo, config: Config, wish: Wish, options: T
 }
 
 async function listTokens(io: CommandIo, config: Config, options: TokenOptions): Promise<void> {
-  const tokens = await withTokens(config, (store) => store.list());
+  const tokens = await withTokens(config, { create: false }, (store) => store.list());
   if (options.json) return void io.stdout.write(json({ items: tokens }));
   if (tokens.length === 0) {
     if (options.quiet) return;
@@ -124,7 +124,7 @@ async function revokeToken(
   reason: string,
   { json: isJson, quiet }: TokenOptions,
 ): Promise<void> {
-  const { revoked, left } = await withTokens(config, async (store) => {
+  const { revoked, left } = await withTokens(config, { create: false }, async (store) => {
     const token = (await store.list()).find((one) => one.name === name);
     if (token === undefined || !(await store.revoke(token.id, { actor: localActor(), reason })))
       throw new CommandError(EXIT.answeredWithError, `there is no token named '${name}'; 'extreg token ls' lists them`);
@@ -135,11 +135,18 @@ async function revokeToken(
   if (!quiet) io.stdout.write(`token '${singleLine(name)}' is revoked${open}\n`);
 }
 
-/** An embedded database that does not exist yet is made: a daemon beyond loopback needs a token before its first start. */
-async function withTokens<T>(config: Config, work: (store: TokenStore) => Promise<T>): Promise<T> {
+/**
+ * `create`: an embedded database that does not exist yet is made: a daemon beyond loopback needs a token before its first start.
+ * Elsewhere that is an error, such as of a mistyped --data-dir.
+ */
+async function withTokens<T>(
+  config: Config,
+  { create }: { readonly create: boolean },
+  work: (store: TokenStore) => Promise<T>,
+): Promise<T> {
   const [{ withRegistry }, { tokenStore }] = await Promise.all([
     import('../registry/registry-database.js'),
     import('../../db/queries/token-queries.js'),
   ]);
-  return withRegistry(config, 'extreg token', (db) => work(tokenStore(db)), { create: true });
+  return withRegistry(config, 'extreg token', (db) => work(tokenStore(db)), { create });
 }
