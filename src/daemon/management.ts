@@ -53,7 +53,10 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
     }),
     numbers: () => daemonNumbers({ system, services, wire, readiness: readiness() }),
     readiness,
-    extensions: () => system.view.counts(),
+    extensions: () => {
+      const { total, enabled, healthy, unhealthy } = system.board.summary();
+      return { total, enabled, healthy, unhealthy };
+    },
     revision: () => registry.revision,
     lagMs: database.lagMs,
     viewers: () => inspection.viewers,

@@ -16,7 +16,7 @@ export function daemonNumbers({ system, services, wire, readiness }: NumberSourc
   const { intake, admin } = services;
   const { replies, events, webhooks, connection } = wire;
   const { connected } = connection;
-  const { total, enabled, healthy, unhealthy } = system.view.counts();
+  const { total, enabled, healthy, unhealthy } = system.board.summary();
   const { last } = system.aggregate;
   const counts = intake.counts();
   const answers = replies.counts();

@@ -1,6 +1,6 @@
 // Reads the runtimes for the health API and the metrics page. Reading takes no permit and changes no state.
 
-import { type HealthCounts, isHealthy, MAX_REFUSED_ROWS } from '../../domain/health/health-report.js';
+import { MAX_REFUSED_ROWS } from '../../domain/health/health-report.js';
 import type {
   ExtensionHealth,
   ExtensionRowHealth,
@@ -141,18 +141,6 @@ export class HealthView implements MetricsSource {
   #ejectedUntil(out: readonly Endpoint[]): string | null {
     const [last] = out.toSorted((a, b) => b.ejectedUntilMs - a.ejectedUntilMs);
     return last === undefined ? null : this.#times.at(last, 'ejected_until', last.ejectedUntilMs);
-  }
-
-  /** As of now; reads no window, so that it costs little. */
-  counts(): HealthCounts {
-    const total = this.deps.runtimes.size;
-    let enabled = 0;
-    let healthy = 0;
-    for (const { extension, defaultService } of this.deps.runtimes.values()) {
-      if (extension.enabled) enabled++;
-      if (isHealthy(extension.enabled, defaultService?.target.publishedState ?? 'closed')) healthy++;
-    }
-    return { total, enabled, healthy, unhealthy: total - healthy };
   }
 
   /** Health of one target; also what an event carries. */

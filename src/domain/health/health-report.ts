@@ -4,8 +4,6 @@ import type { ExtensionRowHealth, HealthSummary, TargetHealth } from './health-s
 /** Refused rows that a report names. */
 export const MAX_REFUSED_ROWS = 1000;
 
-export type HealthCounts = Pick<HealthSummary, 'total' | 'enabled' | 'healthy' | 'unhealthy'>;
-
 /** Mean of what is known; null without any. */
 class Mean {
   #sum = 0;
