@@ -44,7 +44,7 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<numb
     await program.parseAsync(words, { from: 'user' });
     return exitCode;
   } catch (error) {
-    return failed(error, io);
+    return failed(error, io, words[0] ?? '');
   }
 }
 
@@ -128,8 +128,8 @@ const argumentsText = (command: Command): string =>
     .map((one) => `${one.required ? '<' : '['}${one.name()}${one.variadic ? '...' : ''}${one.required ? '>' : ']'}`)
     .join(' ');
 
-/** Prints the failure on standard error and returns its exit code. */
-function failed(error: unknown, { stderr }: CommandIo): number {
+/** Prints the failure of the command `name` on standard error and returns its exit code. MAIN-2. */
+function failed(error: unknown, { stderr }: CommandIo, name: string): number {
   // commander has printed it.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   if (error instanceof ConfigError) {
@@ -137,9 +137,9 @@ function failed(error: unknown, { stderr }: CommandIo): number {
     return EXIT.configuration;
   }
   if (error instanceof CommandError) {
-    const next = error.next === null ? '' : `next: ${error.next}\n`;
+    const next = error.next ?? (error.exitCode === EXIT.usage ? `extreg ${name} --help has examples` : '');
     // Words of the registry may be in it.
-    stderr.write(printable(`extreg: ${error.message}\n${next}`));
+    stderr.write(printable(`extreg: ${error.message}\n${next === '' ? '' : `next: ${next}\n`}`));
     return error.exitCode;
   }
   const tooMany = tooManyOpenFiles(error);

@@ -75,16 +75,21 @@ test('migrate and sql: make, fill and read the embedded database, also while ano
   ] as const)
     t.deepEqual(
       await run(['sql', statement], { cwd }),
-      { code: 64, stdout: '', stderr: `extreg: statement: expected ${found}\n` },
+      { code: 64, stdout: '', stderr: `extreg: statement: expected ${found}\nnext: extreg sql --help has examples\n` },
       statement,
     );
   const kept = await run(['sql', '--json', "select enabled from extensions where id = 'a'"], { cwd });
   t.like(JSON.parse(kept.stdout), { rows: [{ enabled: true }] });
 });
 
-test('sql and export: where there is no database none is made, with or without a data directory', async (t) => {
+test('sql, export, token ls and token revoke: where there is no database none is made, with or without a data directory', async (t) => {
   for (const makeDataDir of [false, true])
-    for (const args of [['sql', 'select 1'], ['export']]) {
+    for (const args of [
+      ['sql', 'select 1'],
+      ['export'],
+      ['token', 'ls'],
+      ['token', 'revoke', 'ada', '--reason', 'left', '--yes'],
+    ]) {
       const cwd = directory(t);
       const dataDir = join(cwd, '.extreg');
       if (makeDataDir) await copyTemplateFile(dataDir);

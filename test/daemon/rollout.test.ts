@@ -242,7 +242,7 @@ test.serial('rollout: a command is in force when it is answered, and one that go
   t.is(far.code, 1);
   t.regex(
     far.stderr,
-    /^extreg: rollout_over_100: 41 for v2 would make more than 100: the other versions have 60 \(v3 60\)\n$/,
+    /^extreg: rollout_over_100: 41 for v2 would make more than 100: the other versions have 60 \(v3 60\)\nnext: extreg rollout \S+ shows .*\n$/,
   );
   t.like(JSON.parse((await rollout('v3', '60', '--reason', 'again')).stdout), { changed: false, in_force: true });
 

@@ -3,6 +3,7 @@
 import { Command } from '#commander';
 import { AuditTrail } from '../daemon/audit-trail.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
+import { requireExtension } from '../daemon/known-extension.js';
 import { liveEvents } from '../daemon/live-events.js';
 import { pathWith } from '../daemon/paths.js';
 import { isPassing } from '../daemon/refusals.js';
@@ -31,6 +32,8 @@ interface AuditOptions extends OutputOptions, WatchOptions, DaemonOptions {
   readonly follow?: true;
 }
 
+/** The id of what concerns no single extension. */
+const ALL = '_';
 const DEFAULT_LIMIT = 50;
 /** What is printed before what follows. */
 const BEFORE = 10;
@@ -60,9 +63,17 @@ export const auditCommand: CommandFactory = (io) => ({
     const daemon = await DaemonClient.of(io, options);
     const query = (more: Readonly<Record<string, string | undefined>>): string =>
       pathWith('/admin/audit', { extension_id: id, by: options.by, action: options.action, ...more });
+    // One that was deleted has a trail.
+    const checkId = async (): Promise<void> => {
+      if (id === undefined || id === ALL) return;
+      const { items } = await daemon.json<AuditPage>(pathWith('/admin/audit', { extension_id: id, limit: '1' }));
+      if (items.length === 0) await requireExtension(daemon, id);
+    };
+    if (options.follow) await checkId();
     if (options.follow) return follow(io, daemon, query, { ...options, id });
     return printed(io, options.watch, async () => {
       const page = await daemon.json<AuditPage>(query({ since: since(), limit }));
+      if (page.items.length === 0) await checkId();
       if (options.json) return { text: (options.watch === undefined ? json : jsonLine)(page) };
       const style = styleOf(io, options);
       if (page.items.length === 0) return { text: style.quiet ? '' : 'nothing was changed in that time\n' };
@@ -89,7 +100,7 @@ function sinceOf(given: string | undefined): () => string | undefined {
       throw wrongUsage(`--since: expected a time such as 2026-03-02T03:00:00Z, got '${given}'`);
     return () => at.toISOString();
   }
-  const ms = durationOf('--since', given);
+  const ms = durationOf('--since', given, 'a duration such as 30m or 2h, or a time such as 2026-03-02T03:00:00Z');
   return () => new Date(Date.now() - ms).toISOString();
 }
 

@@ -5,6 +5,7 @@ import { ConfigError } from '../../config/error.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import type { OutputOptions } from '../options/common-options.js';
+import { addExamples } from '../options/examples.js';
 import { json, textTable } from '../output/output.js';
 import { styleOf } from '../output/style.js';
 import { EXIT } from '../process/command-error.js';
@@ -14,9 +15,13 @@ interface CheckOptions extends OutputOptions {
 }
 
 export const checkConfigCommand: CommandFactory = (io) => ({
-  command: new Command('check-config')
-    .option('--print', 'show the effective configuration, where each value comes from, and no secrets')
-    .option('--json', 'print JSON'),
+  command: addExamples(
+    new Command('check-config')
+      .option('--print', 'show the effective configuration, where each value comes from, and no secrets')
+      .option('--json', 'print JSON'),
+    'extreg check-config',
+    'extreg check-config --print --config /etc/extreg.yaml',
+  ),
   settings: 'all',
   action: async (options: CheckOptions) => {
     const [{ printableConfig }, { SETTING_KEYS }, { serveProblems }] = await Promise.all([

@@ -2,6 +2,7 @@
 
 import { Command } from '#commander';
 import { DaemonClient } from '../daemon/daemon-client.js';
+import { requireExtension } from '../daemon/known-extension.js';
 import { liveEvents } from '../daemon/live-events.js';
 import { pathWith } from '../daemon/paths.js';
 import type { CommandFactory } from '../options/command-definition.js';
@@ -40,11 +41,13 @@ export const eventsCommand: CommandFactory = (io) => ({
     const last = lastOf(options);
     const daemon = await DaemonClient.of(io, options);
     const path = pathWith('/admin/events', { topics: 'events', kinds: options.kinds, extension_id: id });
+    if (options.follow && id !== undefined) await requireExtension(daemon, id);
     if (options.follow) return follow(io, daemon, path, last, options);
     const { events, missed } = (await untilReaderGone(io, (signal) => happened(daemon, path, signal))) ?? {
       events: [],
       missed: null,
     };
+    if (events.length === 0 && id !== undefined) await requireExtension(daemon, id);
     const shown = last === 0 ? [] : events.slice(-last);
     if (options.json) io.stdout.write(json({ events: shown }));
     else {

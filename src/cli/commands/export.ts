@@ -2,6 +2,7 @@
 import { Command, Option } from '#commander';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import { addExamples } from '../options/examples.js';
 import { printable } from '../output/terminal-text.js';
 
 interface ExportOptions {
@@ -11,10 +12,14 @@ interface ExportOptions {
 }
 
 export const exportCommand: CommandFactory = (io) => ({
-  command: new Command('export')
-    .argument('[file]', 'where to; the ending decides the format; - is standard output', '-')
-    .addOption(new Option('--format <format>', 'yaml or json, whatever the name of the file'))
-    .option('--json', 'the same as --format json'),
+  command: addExamples(
+    new Command('export')
+      .argument('[file]', 'where to; the ending decides the format; - is standard output', '-')
+      .addOption(new Option('--format <format>', 'yaml or json, whatever the name of the file'))
+      .option('--json', 'the same as --format json'),
+    'extreg export registry.yaml',
+    'extreg export --json > registry.json',
+  ),
   settings: 'registry',
   action: async (file: string, options: ExportOptions) => {
     const [{ parseRegistryFile, registryFile }, documents, { readRegistryRows }, { subjectRules, withRegistry }] =

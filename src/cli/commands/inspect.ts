@@ -3,6 +3,7 @@
 import type { Writable } from 'node:stream';
 import { Command } from '#commander';
 import { DaemonClient } from '../daemon/daemon-client.js';
+import { requireExtension } from '../daemon/known-extension.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import type { DaemonOptions, OutputOptions } from '../options/common-options.js';
 import { addExamples } from '../options/examples.js';
@@ -31,6 +32,8 @@ export const inspectCommand: CommandFactory = (io) => ({
   settings: 'http',
   action: async (id: string | undefined, options: InspectOptions) => {
     const daemon = await DaemonClient.of(io, options);
+    // With --follow the socket says so.
+    if (id !== undefined && !options.follow) await requireExtension(daemon, id.split('@')[0] ?? '');
     const ticket = await ticketOf(daemon);
     const websocket = `${daemon.url.replace(/^http/, 'ws')}/inspect?${selection(id)}${ticket === null ? '' : `&ticket=${encodeURIComponent(ticket)}`}`;
     if (options.follow)

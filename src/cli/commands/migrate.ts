@@ -10,6 +10,7 @@ import type { RegistryEntry } from '../../domain/registry/registry-rows.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import type { OutputOptions } from '../options/common-options.js';
+import { addExamples } from '../options/examples.js';
 import { json, textTable } from '../output/output.js';
 import { refusedText } from '../output/refused-text.js';
 
@@ -18,9 +19,13 @@ interface MigrateOptions extends OutputOptions {
 }
 
 export const migrateCommand: CommandFactory = (io) => ({
-  command: new Command('migrate')
-    .option('--dry-run', 'say what would be done and which rows the daemon would refuse, and change nothing')
-    .option('--json', 'print JSON'),
+  command: addExamples(
+    new Command('migrate')
+      .option('--dry-run', 'say what would be done and which rows the daemon would refuse, and change nothing')
+      .option('--json', 'print JSON'),
+    'extreg migrate --dry-run',
+    'extreg migrate --database-url postgres://extreg:secret@db/extension_registry',
+  ),
   settings: 'registry',
   action: async (options: MigrateOptions) => {
     const { config } = await commandConfig(io, options);

@@ -5,6 +5,7 @@ import { within } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
+import { addExamples } from '../options/examples.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
 import { requireOpenFiles } from '../process/open-files.js';
@@ -16,7 +17,11 @@ const STOP_GRACE_MS = 5000;
 const FLUSH_MS = 1000;
 
 export const serveCommand: CommandFactory = (io) => ({
-  command: new Command('serve'),
+  command: addExamples(
+    new Command('serve'),
+    'extreg serve',
+    'extreg serve --data-dir /var/lib/extreg --http-port 8420',
+  ),
   settings: 'all',
   action: (options: object) => serve(io, options),
 });

@@ -15,6 +15,7 @@ import {
 } from '../options/common-options.js';
 import { addExamples } from '../options/examples.js';
 import { type AuditPage, auditText } from '../output/audit-text.js';
+import { failuresTable, type RecentFailures } from '../output/failures-text.js';
 import { refusedRowsText } from '../output/refused-text.js';
 import { instancesText, rowText, versionsText } from '../output/row-text.js';
 import { headText, nextText, type OneHealth } from '../output/state-text.js';
@@ -25,6 +26,9 @@ import { printed } from '../process/repeat.js';
 interface ShowOptions extends RowNames, OutputOptions, WatchOptions, DaemonOptions {}
 
 const LAST_CHANGES = 5;
+const LAST_FAILURES = 3;
+/** A viewer may not read them, the version before has none, and a version may go meanwhile. */
+const NO_FAILURES = ['forbidden', 'database_unavailable', 'route_not_found', 'version_not_found'];
 /** Of a daemon without its database, or of the version before. */
 const NO_AUDIT = ['database_unavailable', 'route_not_found'];
 
@@ -66,8 +70,10 @@ async function wholeText(daemon: DaemonClient, id: string, style: Style): Promis
     NO_AUDIT,
     pathWith('/admin/audit', { extension_id: id, limit: String(LAST_CHANGES) }),
   );
+  const failed = await daemon.jsonUnless<RecentFailures>(NO_FAILURES, extensionPath(id, 'failures'));
   return [
     headText(health, Date.now(), style),
+    failuresTable((failed?.failures ?? []).slice(0, LAST_FAILURES), style),
     rows === null ? 'the database is away: the row is not shown\n' : rowText(rows.row, style),
     ...(rows === null ? [] : childrenTexts(rows, style)),
     refusedRowsText(health.refused_rows ?? []),

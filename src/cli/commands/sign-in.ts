@@ -4,6 +4,7 @@ import { ROLES } from '../../domain/access/principal.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import type { DaemonOptions, OutputOptions } from '../options/common-options.js';
+import { addExamples } from '../options/examples.js';
 import { json } from '../output/output.js';
 
 interface ConsoleOptions extends OutputOptions, DaemonOptions {
@@ -17,10 +18,14 @@ interface LoginCode {
 }
 
 export const consoleCommand: CommandFactory = (io) => ({
-  command: new Command('console')
-    .option('--print', 'the address alone, for a script')
-    .addOption(new Option('--role <role>', 'what the browser may do; not more than this command may').choices(ROLES))
-    .option('--json', 'print JSON'),
+  command: addExamples(
+    new Command('console')
+      .option('--print', 'the address alone, for a script')
+      .addOption(new Option('--role <role>', 'what the browser may do; not more than this command may').choices(ROLES))
+      .option('--json', 'print JSON'),
+    'extreg console',
+    'xdg-open "$(extreg console --print --role viewer)"',
+  ),
   settings: 'http',
   action: async (options: ConsoleOptions) => {
     const { role } = options;

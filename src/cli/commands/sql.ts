@@ -4,6 +4,7 @@ import { Command } from '#commander';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import type { OutputOptions } from '../options/common-options.js';
+import { addExamples } from '../options/examples.js';
 import { json, textTable } from '../output/output.js';
 import { styleOf } from '../output/style.js';
 
@@ -14,6 +15,11 @@ export const sqlCommand: CommandFactory = (io) => {
     // A statement may begin with a comment, which looks like an option.
     .allowUnknownOption()
     .allowExcessArguments();
+  addExamples(
+    command,
+    'extreg sql "select id, enabled, auto_disabled from extensions order by id"',
+    'extreg sql "update extensions set enabled = true where id = \'pii_guard\'"',
+  );
   return {
     command,
     settings: 'database',

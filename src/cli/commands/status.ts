@@ -29,7 +29,11 @@ export const statusCommand: CommandFactory = (io) => ({
     return printed(io, options.watch, async () => {
       const status = await daemon.json<object>('/admin/status');
       const asJson = options.watch === undefined ? json : jsonLine;
-      return { text: options.json ? asJson(status) : factsText(status, styleOf(io, options)) };
+      return { text: options.json ? asJson(status) : factsText(withPending(status), styleOf(io, options)) };
     });
   },
 });
+
+/** What is still to be sent or written is called pending; `owed` is its name in the API. */
+const withPending = (status: object): object =>
+  Object.fromEntries(Object.entries(status).map(([name, value]) => [name === 'owed' ? 'pending' : name, value]));

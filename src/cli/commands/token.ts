@@ -1,5 +1,7 @@
 // `extreg token create|ls|revoke`: access tokens, straight in the database, so that the first one needs no daemon.
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Argument, Command, Option } from '#commander';
 import type { TokenStore } from '../../actors/ports/access.js';
 import type { Config } from '../../config/config.js';
@@ -82,9 +84,13 @@ async function checkedWish(command: Command, name: string, { role, expiresInDays
 }
 
 async function createToken(io: CommandIo, config: Config, wish: Wish, options: TokenOptions): Promise<void> {
-  const { TOKEN_BYTES, tokenHash, tokenText } = await import('../../actors/access/token-text.js');
+  const [{ TOKEN_BYTES, tokenHash, tokenText }, { databasePlaces }] = await Promise.all([
+    import('../../actors/access/token-text.js'),
+    import('../../config/config.js'),
+  ]);
   const text = tokenText(randomBytes(TOKEN_BYTES));
   const token = { ...wish, kind: 'token', hash: tokenHash(text), parent: null, createdBy: localActor() } as const;
+  const isNew = databasePlaces(config) === null && !existsSync(join(config.data_dir, 'pgdata'));
   const made = await withTokens(config, { create: true }, (store) => store.create(token));
   if (made === null)
     throw new CommandError(
@@ -94,6 +100,10 @@ async function createToken(io: CommandIo, config: Config, wish: Wish, options: T
   if (options.json) return void io.stdout.write(json({ token: text, ...made }));
   io.stdout.write(`${text}\n`);
   if (options.quiet) return;
+  if (isNew)
+    io.stderr.write(
+      `extreg: ${singleLine(config.data_dir)} had no database and has one now; daemons on another one do not know this token\n`,
+    );
   const ends = made.expires_at === null ? 'it does not expire' : `it expires ${made.expires_at}`;
   io.stderr.write(`extreg: token '${wish.name}' with the role ${wish.role}; ${ends}, and cannot be shown again\n`);
 }

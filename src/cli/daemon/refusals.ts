@@ -24,6 +24,7 @@ const NEXT: Readonly<Record<string, string>> = {
   route_not_found: 'this daemon does not know that yet: check its version with extreg status, and --url',
   already_exists: 'extreg show <id> shows it, extreg set <id> changes it',
   revision_conflict: 'extreg show <id> shows what it is now; repeat what is still right',
+  invalid_request: 'correct it and repeat; extreg <command> --help has examples',
   row_invalid: 'correct the fields and repeat; nothing was written',
   rollout_over_100: 'extreg rollout <id> shows the shares; lower another version first',
   database_unavailable: 'extreg status shows what the daemon waits for; repeat it when the database is back',

@@ -1,4 +1,5 @@
 // Rows of the audit trail, one line each: when, who, what, from → to, why.
+import { type Evidence, failuresText } from './evidence-text.js';
 import { textTable } from './output.js';
 import type { Style } from './style.js';
 import { clockText } from './times.js';
@@ -50,8 +51,12 @@ const auditCells = (row: AuditRow): string[] => [
 export const auditLine = (row: AuditRow, withId: boolean): string =>
   [...auditCells(row), ...(withId ? [row.extension_id] : [])].join('  ');
 
-function changeText({ changes, version, instance_id: instance }: AuditRow): string {
+function changeText({ changes: all, version, instance_id: instance }: AuditRow): string {
   const of = version ? `${version}: ` : instance ? `${instance}: ` : '';
+  const evidence = evidenceOf(all);
+  if (evidence !== null) return `${of}${failuresText(evidence)}`;
+  // A fact about a version repeats its name.
+  const changes = all.filter(({ path, to }) => path !== '/version' || to !== version);
   if (changes.length === 0) return of === '' ? '-' : of.slice(0, -2);
   const shown = changes
     .slice(0, MAX_CHANGES)
@@ -61,6 +66,19 @@ function changeText({ changes, version, instance_id: instance }: AuditRow): stri
   const more = changes.length > MAX_CHANGES ? [`${changes.length - MAX_CHANGES} more`] : [];
   return `${of}${[...shown, ...more].join(', ')}`;
 }
+
+/** Of a breaker that opened; null: the row is about something else. */
+function evidenceOf(changes: AuditRow['changes']): Evidence | null {
+  const to = changes.find(({ path }) => path === '/evidence')?.to;
+  return isEvidence(to) ? to : null;
+}
+
+const isEvidence = (value: unknown): value is Evidence =>
+  typeof value === 'object' &&
+  value !== null &&
+  ['failures', 'outcomes', 'overdue', 'window_seconds'].every(
+    (name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'number',
+  );
 
 function valueText(value: unknown): string {
   if (value === undefined || value === null) return '-';

@@ -1,4 +1,5 @@
 // Events of the registry, one line each: when, what, of which, why, who.
+import { type Evidence, failuresText } from './evidence-text.js';
 import { singleLine } from './terminal-text.js';
 import { clockText } from './times.js';
 
@@ -11,12 +12,7 @@ export interface EventFacts {
   readonly instance_id?: string;
   readonly at: string;
   readonly reason?: string;
-  readonly evidence?: {
-    readonly failures: number;
-    readonly overdue: number;
-    readonly outcomes: number;
-    readonly window_seconds: number;
-  };
+  readonly evidence?: Evidence;
   readonly actor: string;
 }
 
@@ -31,10 +27,7 @@ export function eventLine({
   actor,
 }: EventFacts): string {
   const of = `${id === '_' ? 'all' : id}${version === undefined ? '' : `@${version}`}${instance === undefined ? '' : ` ${instance}`}`;
-  const numbers =
-    evidence === undefined
-      ? ''
-      : `${evidence.failures} failures of ${evidence.outcomes + evidence.overdue} in ${evidence.window_seconds} s`;
+  const numbers = evidence === undefined ? '' : failuresText(evidence);
   const why = [reason ?? '', numbers].filter((text) => text !== '').join(', ');
   return singleLine([clockText(at), event.padEnd(20), of, why === '' ? '-' : why, actor].join('  '));
 }

@@ -1,5 +1,6 @@
 // The state of an extension in a word and a symbol, since when, why, and what an operator may do.
 import type { ExtensionHealth, TargetHealth } from '../../domain/health/health-schema.js';
+import { failuresText } from './evidence-text.js';
 import { painted, type Style } from './style.js';
 import { singleLine } from './terminal-text.js';
 import { durationText } from './times.js';
@@ -45,10 +46,7 @@ export type OneHealth = ExtensionHealth & {
 export function tripText({ trip_reason, trip_evidence }: Pick<TargetHealth, 'trip_reason' | 'trip_evidence'>): string {
   if (trip_reason === null) return '';
   if (trip_evidence === null) return trip_reason;
-  const { failures, overdue, outcomes, window_seconds } = trip_evidence;
-  const hung = overdue === 0 ? '' : ` and ${overdue} overdue`;
-  const failed = `${failures} ${failures === 1 ? 'failure' : 'failures'}${hung}`;
-  return `${trip_reason} (${failed} of ${outcomes + overdue} in ${window_seconds} s)`;
+  return `${trip_reason} (${failuresText(trip_evidence)})`;
 }
 
 /** When the next probe passes, or how many are in flight; '' if the state does not end by probes. */

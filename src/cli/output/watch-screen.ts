@@ -115,7 +115,9 @@ function listLines(screen: Screen, { columns, rows: height }: Size, style: Style
       ? `${style.colour ? INVERSE : ''}>${style.colour ? PLAIN_AGAIN : ''} ${line}`
       : `  ${line}`,
   );
-  const none = filter === null ? '  nothing needs a look' : '  no extension has this in its id';
+  // Before anything was read, nothing is known to be well.
+  const isKnown = screen.heardAtMs !== 0;
+  const none = !isKnown ? '' : filter === null ? '  nothing needs a look' : '  no extension has this in its id';
   const more = rows.length > shown.length ? ` (${rows.length} in all)` : '';
   return [
     '',

@@ -17,7 +17,7 @@ export const EXIT = {
 interface Details {
   /** Of the table of errors of the admin API, if it is one. */
   readonly code?: string;
-  /** What the operator may do now. */
+  /** What the operator may do now; '': nothing. Wrong usage without one refers to the command's help. */
   readonly next?: string;
 }
 

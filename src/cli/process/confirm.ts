@@ -15,7 +15,7 @@ export interface ConfirmOptions {
 type Terminal = Pick<CommandIo, 'stdin' | 'stderr'>;
 
 const isTerminal = ({ stdin }: Terminal): boolean => stdin.isTTY === true;
-const stopped = () => wrongUsage('nothing was changed');
+const stopped = () => wrongUsage('nothing was changed', '');
 
 /** CONFIRM-1. `question`: a sentence that says what happens. Throws if the answer is not yes. */
 export async function confirm(io: Terminal, question: string, { yes }: ConfirmOptions): Promise<void> {
@@ -31,7 +31,8 @@ export async function confirmByName(
   { yes }: ConfirmOptions,
 ): Promise<void> {
   if (yes) return;
-  if (!isTerminal(io)) throw wrongUsage(`--yes: expected, since no terminal can be asked: ${question}`);
+  if (!isTerminal(io))
+    throw wrongUsage(`--yes: expected, since no terminal can be asked: ${question}`, 'repeat it with --yes');
   if ((await ask(io, `${question} Type ${name} to go on: `)) !== name) throw stopped();
 }
 

@@ -83,6 +83,91 @@ test('show: state and why, row, versions, instances, last changes, next steps', 
   t.is(daemon.asked.find(({ path }) => path === '/admin/audit')?.query.toString(), 'extension_id=a&limit=5');
 });
 
+test('show: the last three failures and what the extension said; not for a viewer', async (t) => {
+  const failure = {
+    at: AT,
+    kind: 'error',
+    code: 500,
+    message: 'no disk\u001b[2J',
+    instance_id: 'i1',
+    attempt: 1,
+    duration_ms: 3.25,
+  };
+  const silent = { at: AT, kind: 'no_responders', instance_id: null, attempt: 1, duration_ms: 0.5 };
+  const failures = [failure, silent, failure, { ...failure, message: 'too old' }];
+  const daemon = await fakeDaemon(t, (asked) => (asked.path.endsWith('/failures') ? { failures } : showing(asked)));
+  const { stdout } = await daemon.extreg('show', 'a');
+  t.regex(
+    stdout,
+    /\n\nFAILED +KIND +CODE +AFTER ms +WHY +INSTANCE\n\S.* error +500 +3\.3 +no disk\\u001b\[2J +i1\n\S.* no_responders +- +0\.5 +- +-\n.*\n\nFIELD/,
+  );
+  t.notRegex(stdout, /too old/);
+  const viewer = await fakeDaemon(t, (asked) =>
+    asked.path.endsWith('/failures') ? new Problem(403, 'forbidden') : showing(asked),
+  );
+  const { code, stdout: shown } = await viewer.extreg('show', 'a');
+  t.is(code, 0);
+  t.notRegex(shown, /FAILED/);
+});
+
+for (const argv of [
+  ['audit', 'b'],
+  ['audit', 'b', '--since', '1h', '--json'],
+  ['audit', 'b', '-f'],
+  ['events', 'b'],
+  ['events', 'b', '--json'],
+  ['events', 'b', '-f'],
+  ['inspect', 'b'],
+  ['inspect', 'b@v1', '--json'],
+])
+  test(`extreg ${argv.join(' ')}: a mistyped id is an error, not an extension without news`, async (t) => {
+    const daemon = await fakeDaemon(t, ({ path }, response) => {
+      if (path === '/admin/audit') return { items: [], next: null };
+      if (path === '/inspect/tickets') return { ticket: 'x' };
+      if (path === '/admin/extensions/b') return new Problem(404, 'extension_not_found', "no extension 'b'");
+      stream(response)('hello', HELLO);
+      return undefined;
+    });
+    const { code, stdout, stderr } = await daemon.extreg(...argv);
+    t.deepEqual([code, stdout], [1, '']);
+    t.is(stderr, "extreg: extension_not_found: no extension 'b'\nnext: extreg ls lists the extensions\n");
+  });
+
+test('audit: an extension that was deleted has its trail, also where nothing of it is in that time', async (t) => {
+  const daemon = await fakeDaemon(t, ({ path, query }) => {
+    if (path === '/admin/audit') return { items: query.has('since') ? [] : AUDIT, next: null };
+    return new Problem(404, 'extension_not_found');
+  });
+  t.deepEqual(await daemon.extreg('audit', 'a', '--since', '1h'), {
+    code: 0,
+    stdout: 'nothing was changed in that time\n',
+    stderr: '',
+  });
+});
+
+test('audit: why a breaker opened is said in words', async (t) => {
+  const evidence = { overdue: 1, failures: 15, outcomes: 291, error_rate: 0.05, window_seconds: 60 };
+  const opened = {
+    ...AUDIT[1],
+    version: 'v1',
+    changes: [
+      { path: '/version', from: null, to: 'v1' },
+      { path: '/evidence', from: null, to: evidence },
+    ],
+  };
+  const closed = {
+    ...AUDIT[1],
+    action: 'circuit_closed',
+    version: 'v1',
+    changes: [{ path: '/version', from: null, to: 'v1' }],
+  };
+  const daemon = await fakeDaemon(t, () => ({ items: [closed, opened], next: null }));
+  t.regex(
+    (await daemon.extreg('audit', 'a')).stdout,
+    /circuit_closed +v1 +failure_count\n.*circuit_opened +v1: 15 failures and 1 overdue of 292 in 60 s +failure_count\n$/,
+  );
+});
+
 test('show: without the database, and with a daemon that has no audit route, the rest is shown', async (t) => {
   const away = await fakeDaemon(t, (asked) =>
     asked.path.endsWith('/health') ? showing(asked) : new Problem(503, 'database_unavailable'),
@@ -303,7 +388,7 @@ test('events -f: each as it happens, and on a lost connection a word on standard
   t.is(stderr, 'extreg: the connection was lost; connecting again\n');
 });
 
-test('status: every fact by its name', async (t) => {
+test('status: every fact by its name; what is owed is called pending', async (t) => {
   const daemon = await fakeDaemon(t, () => ({
     version: '0.1.0',
     ready: true,
@@ -314,7 +399,7 @@ test('status: every fact by its name', async (t) => {
   const { stdout } = await daemon.extreg('status');
   t.is(
     stdout,
-    'FACT        VALUE\nversion     0.1.0\nready       yes\ndegraded    database\nowed.verbs  0\nstreams     -\n',
+    'FACT           VALUE\nversion        0.1.0\nready          yes\ndegraded       database\npending.verbs  0\nstreams        -\n',
   );
 });
 

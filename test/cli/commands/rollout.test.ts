@@ -151,7 +151,9 @@ for (const percent of ['101', '-1', '12.345', 'abc', '5%', '1e1', 'NONE', ''])
   test(
     wrong,
     ['a', 'v2', percent, '--reason', 'x'],
-    new RegExp(`^extreg: percent: expected 0 to 100 with .*, or none, got '${percent}'\n$`),
+    new RegExp(
+      `^extreg: percent: expected 0 to 100 with .*, or none, got '${percent}'\nnext: extreg rollout --help has examples\n$`,
+    ),
   );
 test(
   wrong,

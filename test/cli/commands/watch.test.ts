@@ -79,6 +79,9 @@ test('the screen: a lost connection looks lost, a filter is shown as it is typed
   const rows = Array.from({ length: 50 }, (_, i) => row(`e${i}`));
   t.true(screenLines({ ...SCREEN, rows, selectedId: 'e40' }, size, PLAIN).some((line) => /^> .* e40$/.test(line)));
   t.regex(screenLines({ ...SCREEN, rows: [] }, size, PLAIN).join('\n'), /nothing needs a look/);
+  // Before anything was read, nothing is known to be well.
+  const connecting = { ...SCREEN, rows: [], problem: 'connecting', heardAtMs: 0 };
+  t.notRegex(screenLines(connecting, size, PLAIN).join('\n'), /nothing needs a look/);
   t.regex(screenLines({ ...SCREEN, detail: 'a\nb\n' }, size, PLAIN).join('\n'), /\na\nb\n\n.*circuit_opened/);
 });
 

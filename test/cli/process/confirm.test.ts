@@ -76,7 +76,10 @@ for (const [argv, name] of [
     const daemon = await fakeDaemon(t, answering);
     const refused = await daemon.extreg(...argv);
     t.is(refused.code, 64);
-    t.regex(refused.stderr, /^extreg: --yes: expected, since no terminal can be asked: This .*\.\n$/);
+    t.regex(
+      refused.stderr,
+      /^extreg: --yes: expected, since no terminal can be asked: This .*\.\nnext: repeat it with --yes\n$/,
+    );
     t.false(wrote(daemon.routes()));
     t.is((await daemon.extreg(...argv, '--yes')).code, 0);
     t.true(wrote(daemon.routes()));
