@@ -24,7 +24,7 @@ test('shell: npx extreg has the words, environment, directory, streams and exit 
 
   t.is(
     await shell.run(`npx extreg invoke 'a  b' "it's"; echo $?`),
-    "extreg: id: expected one subject token without blanks, dots, * and >, got 'a  b'\n64",
+    "extreg: id: expected one subject token without blanks, dots, * and >, got 'a  b'\nnext: extreg invoke --help has examples\n64",
   );
   t.is(
     await shell.run('npx extreg nonsense 2> err; cat err'),
