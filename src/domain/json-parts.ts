@@ -21,8 +21,8 @@ export function* jsonParts(name: string, items: readonly string[], rest: object)
  */
 export function* objectParts(
   head: object,
-  lists: Readonly<Record<string, Iterable<object>>>,
-  write: (value: object) => string = JSON.stringify,
+  lists: Readonly<Record<string, Iterable<object | null>>>,
+  write: (value: object | null) => string = JSON.stringify,
 ): Generator<string> {
   let part = write(head).slice(0, -1);
   for (const [name, items] of Object.entries(lists)) {
@@ -38,4 +38,9 @@ export function* objectParts(
     part += ']';
   }
   yield `${part}}`;
+}
+
+/** Each is made when it is asked for: a list may have thousands of items. */
+export function* mapped<From, To>(all: Iterable<From>, to: (one: From) => To): Generator<To> {
+  for (const one of all) yield to(one);
 }

@@ -91,6 +91,14 @@ test('openapi: it is read again only if it is another', async (t) => {
   t.regex(etag, /^"[\w-]{22}"$/);
   const again = await fetch(`${server.url}/openapi.json`, { headers: { 'if-none-match': etag } });
   t.is(again.status, 304);
+  for (const [known, status] of [
+    [`W/${etag}`, 304],
+    [`"x", ${etag}`, 304],
+    ['*', 304],
+    ['"x"', 200],
+    [etag.slice(1, -1), 200],
+  ] as const)
+    t.is((await fetch(`${server.url}/openapi.json`, { headers: { 'if-none-match': known } })).status, status, known);
 });
 
 test('page: / is one line that says where to go', async (t) => {

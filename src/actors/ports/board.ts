@@ -1,4 +1,4 @@
-// What the edges read of the board, of histories and of failures. Types alone.
+// What the edges read of the board, of histories and of failures.
 import type { HealthSummary } from '../../domain/health/health-schema.js';
 import type { Failure } from '../../domain/health/recent-failures.js';
 import type { Evidence } from '../../domain/registry/events.js';
@@ -6,7 +6,7 @@ import type { BreakerOverride } from '../../domain/registry/extension.js';
 import type { LiveSource } from './live.js';
 
 export interface Overview {
-  /** `<boot>-<seq>`: another one after each change. */
+  /** Another one after each change of what the answer says, but for `now`. */
   readonly tag: string;
   /** All rows as columns, JSON in parts; null: the tag is known. */
   readonly parts: Generator<string> | null;
@@ -73,6 +73,27 @@ export interface ListQuery {
   readonly sort?: readonly string[];
 }
 
+/** What HTTP and NATS take of a list, by the same names. */
+interface ListRequest extends Omit<ListQuery, 'limit' | 'ids' | 'states' | 'types' | 'autoDisabled'> {
+  readonly limit?: number;
+  readonly id?: readonly string[];
+  readonly state?: readonly string[];
+  readonly type?: readonly string[];
+  readonly auto_disabled?: boolean;
+}
+
+export function listQueryOf(request: ListRequest, defaultLimit: number): ListQuery {
+  const { limit = defaultLimit, id, state, type, auto_disabled: autoDisabled, ...rest } = request;
+  return {
+    ...rest,
+    limit,
+    ...(id === undefined ? {} : { ids: new Set(id) }),
+    ...(state === undefined ? {} : { states: new Set(state) }),
+    ...(type === undefined ? {} : { types: new Set(type) }),
+    ...(autoDisabled === undefined ? {} : { autoDisabled }),
+  };
+}
+
 export type ListAnswer =
   | {
       readonly kind: 'page';
@@ -89,7 +110,7 @@ export type OfVersion<T> = T | 'extension_not_found' | 'version_not_found';
 export interface BoardSource {
   /** `isKnown`: whether the client has what this tag stands for. */
   overview(isKnown: (tag: string) => boolean): Promise<Overview>;
-  sparklines(ks: readonly number[]): Sparklines;
+  sparklines(ks: readonly number[]): Promise<Sparklines>;
   list(query: ListQuery): Promise<ListAnswer>;
   /** `version`: null for the default one. */
   history(

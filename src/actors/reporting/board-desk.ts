@@ -22,7 +22,7 @@ import type {
 import type { Clock, WallClock } from '../ports/clock.js';
 import type { ReadMarks } from '../ports/storage.js';
 import { Board } from './board.js';
-import { type ColumnTexts, overviewParts, readingColumns } from './board-overview.js';
+import { overviewParts, readingColumns } from './board-overview.js';
 import type { DirtySet } from './dirty-set.js';
 import { listing } from './extension-list.js';
 import { History } from './history.js';
@@ -99,6 +99,11 @@ export class BoardDesk implements BoardSource {
     return this.#history.size;
   }
 
+  /** Versions that the history has totals of. */
+  get historyVersions(): number {
+    return this.#history.versions;
+  }
+
   summary() {
     return this.board.summary;
   }
@@ -112,29 +117,25 @@ export class BoardDesk implements BoardSource {
     const { wall, revision } = this.#deps;
     await this.board.fresh();
     const { seq, size, stale } = this.board;
-    const tag = `${this.boot}-${seq}`;
+    const registryRevision = revision();
+    // A reload may bring a revision that changes no row, and what was not read yet is read without a change.
+    const tag = `${this.boot}-${seq}-${registryRevision ?? 0}-${stale}`;
     if (isKnown(tag)) return { tag, parts: null };
     const head = {
       boot: this.boot,
       seq,
-      revision: revision(),
+      revision: registryRevision,
       now: new Date(wall()).toISOString(),
       total: size,
       stale,
     };
-    const result: { columns: ColumnTexts } = { columns: new Map() };
-    const { rows } = this.board;
-    await this.#inSlices(
-      (function* () {
-        result.columns = yield* readingColumns(rows);
-      })(),
-    );
-    return { tag, parts: overviewParts(head, result.columns) };
+    return { tag, parts: overviewParts(head, await this.#read(readingColumns(this.board.rows))) };
   }
 
-  sparklines(ks: readonly number[]): Sparklines {
+  async sparklines(ks: readonly number[]): Promise<Sparklines> {
     this.board.watch();
-    return this.#history.sparklines(ks.map((k) => this.board.numbered(k)?.runtime ?? null));
+    const runtimes = ks.map((k) => this.board.numbered(k)?.runtime ?? null);
+    return this.#read(this.#history.sparklines(runtimes));
   }
 
   async list(query: ListQuery): Promise<ListAnswer> {
@@ -200,6 +201,15 @@ export class BoardDesk implements BoardSource {
   *#sampling(runtime: ExtensionRuntime, slot: number): Steps<boolean> {
     yield* this.#history.sampling(runtime, slot);
     return this.board.sample(runtime, slot);
+  }
+
+  async #read<Result>(steps: Steps<Result>): Promise<Result> {
+    let result: { readonly value: Result } | null = null;
+    const reading = (function* (): Steps<void> {
+      result = { value: yield* steps };
+    })();
+    await this.#inSlices(reading);
+    return (result as unknown as { readonly value: Result }).value;
   }
 
   #inSlices(steps: Steps<void>): Promise<void> {

@@ -114,11 +114,9 @@ export class HealthView implements MetricsSource {
   }
 
   #instance(runtime: ExtensionRuntime, instance: Instance): InstanceHealth {
-    const { clock, minSuccessRate } = this.deps;
-    const nowMs = clock.now();
+    const nowMs = this.deps.clock.now();
     const serving = runtime.servicesOf(instance);
     const endpoints = serving.map(({ target }) => target.rotation.at(instance.subject));
-    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, instance.id, minSuccessRate, nowMs)));
     const out = endpoints.filter((endpoint) => !endpoint.isInRotation);
     const reading = endpoints[0]?.health.read(nowMs);
     return {
@@ -126,8 +124,7 @@ export class HealthView implements MetricsSource {
       version: serving.length === 1 ? (serving[0]?.version.version ?? null) : null,
       weight: instance.weight,
       enabled: instance.enabled,
-      // If nothing is known here yet, the row may know more.
-      health_status: status === 'unknown' ? runtime.instanceStatuses.inRow(instance) : status,
+      health_status: this.instanceStatus(runtime, instance),
       ejected_until: this.#ejectedUntil(out),
       success_rate: reading?.successRate ?? null,
       avg_latency_ms: round(reading?.avgMs ?? null),
@@ -136,6 +133,15 @@ export class HealthView implements MetricsSource {
       p99_latency_ms: round(reading?.p99Ms ?? null),
       latency_samples: reading?.samples ?? 0,
     };
+  }
+
+  instanceStatus(runtime: ExtensionRuntime, instance: Instance): InstanceHealth['health_status'] {
+    const { clock, minSuccessRate } = this.deps;
+    const nowMs = clock.now();
+    const endpoints = runtime.servicesOf(instance).map(({ target }) => target.rotation.at(instance.subject));
+    const status = worstOf(endpoints.map((endpoint) => statusOf(endpoint, instance.id, minSuccessRate, nowMs)));
+    // If nothing is known here yet, the row may know more.
+    return status === 'unknown' ? runtime.instanceStatuses.inRow(instance) : status;
   }
 
   #ejectedUntil(out: readonly Endpoint[]): string | null {

@@ -1,7 +1,8 @@
 // What each target did over the last hours, kept for those that had traffic.
 //
 // HISTORY-1. A slot is written as the next one begins, for targets with traffic alone, in steps; a target without any costs nothing.
-// HISTORY-2. Memory is bounded: a record is given back after IDLE_SLOTS without traffic, and beyond `targetsMax` the longest idle one is.
+// HISTORY-2. Memory is bounded: a record is given back after IDLE_SLOTS without traffic, and beyond `targetsMax` the longest idle one is. Nothing
+//     is kept of a version that is gone.
 // HISTORY-3. Percentiles of a slot are those of the health window as it ends. What was before the process is not known.
 import { type CallCounts, NO_CALLS, RATE_SLOT_MS } from '../../domain/health/call-rates.js';
 import {
@@ -13,6 +14,7 @@ import {
   type HistorySlot,
 } from '../../domain/health/history-record.js';
 import { isSameRow, type Version } from '../../domain/registry/extension.js';
+import { versionOf } from '../../domain/registry/extension-index.js';
 import type { Steps } from '../../domain/steps.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
@@ -30,6 +32,12 @@ interface Entry {
   totals: CallCounts;
   /** null: it was given back. */
   record: HistoryRecord | null;
+}
+
+/** Per slot; null: nothing happened in it. */
+interface Line {
+  readonly calls: (number | null)[];
+  readonly failed: (number | null)[];
 }
 
 interface HistoryDeps {
@@ -56,6 +64,11 @@ export class History {
     return this.#kept.size;
   }
 
+  /** Versions that it has totals of, with a record or without. */
+  get versions(): number {
+    return [...this.#entries.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Epoch s: nothing is known of before. */
   get begins(): number {
     return (this.#beginsSlot * RATE_SLOT_MS) / 1000;
@@ -73,6 +86,7 @@ export class History {
       this.#sample(entries, service, slot);
       yield;
     }
+    yield* this.#forgettingVersions(runtime, entries);
   }
 
   /** HISTORY-2. */
@@ -114,25 +128,38 @@ export class History {
     };
   }
 
-  /** The last ten minutes of these, all of their versions together; null: no such extension. */
-  sparklines(runtimes: readonly (ExtensionRuntime | null)[]): Sparklines {
+  /** The last ten minutes of these, all of their versions together; null: no such extension. A step for each version. */
+  *sparklines(runtimes: readonly (ExtensionRuntime | null)[]): Steps<Sparklines> {
     const end = this.#deps.slots.current;
-    const line = (runtime: ExtensionRuntime | null, name: 'calls' | 'failed'): (number | null)[] | null => {
-      if (runtime === null) return null;
-      const records = [...(this.#entries.get(runtime)?.values() ?? [])].map(({ record }) => record);
-      return Array.from({ length: FINE_SLOTS }, (_, i) => {
-        const slots = records
-          .map((record) => record?.fine(end - FINE_SLOTS + i) ?? null)
-          .filter((slot) => slot !== null);
-        return slots.length === 0 ? null : slots.reduce((sum, slot) => sum + slot[name], 0);
-      });
-    };
+    const lines: (Line | null)[] = [];
+    for (const runtime of runtimes) {
+      const line: Line = { calls: Array(FINE_SLOTS).fill(null), failed: Array(FINE_SLOTS).fill(null) };
+      lines.push(runtime === null ? null : line);
+      if (runtime === null) continue;
+      for (const { record } of [...(this.#entries.get(runtime)?.values() ?? [])]) {
+        if (record !== null) addTo(line, record, end - FINE_SLOTS);
+        yield;
+      }
+    }
     return {
       step: FINE_SECONDS,
       end: end * FINE_SECONDS,
-      calls: runtimes.map((runtime) => line(runtime, 'calls')),
-      failed: runtimes.map((runtime) => line(runtime, 'failed')),
+      calls: lines.map((line) => line?.calls ?? null),
+      failed: lines.map((line) => line?.failed ?? null),
     };
+  }
+
+  /** HISTORY-2. Every deploy may bring a version of its own. */
+  *#forgettingVersions(runtime: ExtensionRuntime, entries: Map<string, Entry>): Steps<void> {
+    const { extension } = runtime;
+    for (const [version, entry] of entries) {
+      const isThere = versionOf(extension, version) !== undefined || version === extension.version;
+      if (!isThere && runtime.service(version) === null) {
+        this.#giveBack(entry);
+        entries.delete(version);
+      }
+      yield;
+    }
   }
 
   #sample(entries: Map<string, Entry>, { version, target }: Service, slot: number): void {
@@ -176,5 +203,14 @@ export class History {
   #giveBack(entry: Entry): void {
     entry.record = null;
     this.#kept.delete(entry);
+  }
+}
+
+function addTo(line: Line, record: HistoryRecord, first: number): void {
+  for (let i = 0; i < FINE_SLOTS; i++) {
+    const counts = record.fineCounts(first + i);
+    if (counts === null) continue;
+    line.calls[i] = (line.calls[i] ?? 0) + counts.calls;
+    line.failed[i] = (line.failed[i] ?? 0) + counts.failed;
   }
 }

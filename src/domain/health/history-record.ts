@@ -55,7 +55,12 @@ export class HistoryRecord {
 
   /** null: nothing happened in it, or it is not kept any more. */
   fine(slot: number): HistorySlot | null {
-    return slot >= 0 && slot > this.#newest - FINE_SLOTS && slot <= this.#newest ? this.#read(fineAt(slot)) : null;
+    return this.#hasFine(slot) ? this.#read(fineAt(slot)) : null;
+  }
+
+  /** Counts of a fine slot, without its percentiles; null as fine(). */
+  fineCounts(slot: number): CallCounts | null {
+    return this.#hasFine(slot) ? this.#countsAt(fineAt(slot)) : null;
   }
 
   coarse(slot: number): HistorySlot | null {
@@ -74,15 +79,24 @@ export class HistoryRecord {
     for (let one = from; one <= coarse; one++) this.#clear(coarseAt(one));
   }
 
+  #hasFine(slot: number): boolean {
+    return slot >= 0 && slot > this.#newest - FINE_SLOTS && slot <= this.#newest;
+  }
+
   #clear(at: number): void {
     this.#words.fill(0, at, at + WORDS);
   }
 
   #read(at: number): HistorySlot | null {
-    const [calls, failed, refused] = [this.#count(at), this.#count(at + 2), this.#count(at + 4)];
-    if (calls === 0 && failed === 0 && refused === 0) return null;
+    const counts = this.#countsAt(at);
+    if (counts === null) return null;
     const latency = (offset: number) => latencyOf(this.#words[at + offset] as number);
-    return { calls, failed, refused, p50: latency(6), p95: latency(7), p99: latency(8) };
+    return { ...counts, p50: latency(6), p95: latency(7), p99: latency(8) };
+  }
+
+  #countsAt(at: number): CallCounts | null {
+    const [calls, failed, refused] = [this.#count(at), this.#count(at + 2), this.#count(at + 4)];
+    return calls === 0 && failed === 0 && refused === 0 ? null : { calls, failed, refused };
   }
 
   #count(at: number): number {

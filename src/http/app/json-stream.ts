@@ -6,7 +6,7 @@
 // JSON-STREAM-3. A list of texts that are there already is written into the bytes that are sent, without a text of the whole part in between: half
 //     of the work of the garbage collector was for those.
 import { pipeline, Readable } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from '#fastify';
 
@@ -15,36 +15,42 @@ const PAUSE_MS = 1;
 const SMALL_CHARACTERS = 16_384;
 
 /** JSON-STREAM-1, JSON-STREAM-2. */
-export function sendJson(
+export async function sendJson(
   request: FastifyRequest,
   reply: FastifyReply,
   parts: Generator<string | Buffer>,
-): FastifyReply {
+): Promise<FastifyReply> {
   const vary = reply.getHeader('vary');
   reply.type('application/json; charset=utf-8');
   reply.header('vary', vary === undefined ? 'accept-encoding' : `${vary}, accept-encoding`);
   const first = parts.next();
-  const second = parts.next();
-  // It fits into one part: a stream would only cost time.
-  if (first.done || (second.done && first.value.length <= SMALL_CHARACTERS)) return reply.send(first.value ?? '');
-  const all = Readable.from(inTurns(first.value, second.done ? null : second.value, parts), { objectMode: false });
+  if (first.done) return reply.send('');
+  let second: IteratorResult<string | Buffer> | null = null;
+  if (first.value.length <= SMALL_CHARACTERS) {
+    await setImmediate();
+    second = parts.next();
+    // It fits into one part: a stream would only cost time.
+    if (second.done) return reply.send(first.value);
+  }
+  const begin = second === null ? [first.value] : [first.value, second.value];
+  const all = Readable.from(inTurns(begin, parts), { objectMode: false });
   if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(all);
   reply.header('content-encoding', 'gzip');
   // An error on either side, a client that left for one, ends both.
   return reply.send(pipeline(all, createGzip({ level: 1 }), () => undefined));
 }
 
-/** JSON-STREAM-1. */
+/** JSON-STREAM-1. `begin`: those that are made already. */
 async function* inTurns(
-  first: string | Buffer,
-  second: string | Buffer | null,
+  begin: readonly (string | Buffer)[],
   others: Generator<string | Buffer>,
 ): AsyncGenerator<Buffer> {
-  yield bytesOf(first);
-  if (second !== null) yield bytesOf(second);
-  for (const part of others) {
+  for (const part of begin) yield bytesOf(part);
+  for (;;) {
     await setTimeout(PAUSE_MS);
-    yield bytesOf(part);
+    const part = others.next();
+    if (part.done) return;
+    yield bytesOf(part.value);
   }
 }
 

@@ -8,6 +8,7 @@ import type { FastifySchema, RouteOptions } from '#fastify';
 import type { TSchema } from '#typebox';
 import type { Json } from '../../domain/exact-json.js';
 import type { App } from './app.js';
+import { hasTag } from './etags.js';
 import type { HttpErrorCode } from './http-errors.js';
 import { problemResponses, problemSchema } from './problem.js';
 import { NO_PARAMETERS } from './query-string.js';
@@ -58,7 +59,7 @@ export async function documentRoutes(app: App, version: string): Promise<void> {
 /** `/openapi.json`, after the last route. */
 export function openApiRoute(app: App): void {
   let text = '';
-  let etag = '';
+  let tag = '';
   app.get(
     '/openapi.json',
     {
@@ -74,15 +75,15 @@ export function openApiRoute(app: App): void {
       },
     },
     async (request, reply) => {
-      reply.header('etag', etag);
-      if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+      reply.header('etag', `"${tag}"`);
+      if (hasTag(request.headers['if-none-match'], tag)) return reply.code(304).send();
       return reply.type(`${JSON_TYPE}; charset=utf-8`).send(text);
     },
   );
   // Once, before the first request: it takes some ten milliseconds.
   app.addHook('onReady', async () => {
     text = JSON.stringify(withExamples(app.swagger() as unknown as Document));
-    etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
+    tag = createHash('sha256').update(text).digest('base64url').slice(0, 22);
   });
 }
 

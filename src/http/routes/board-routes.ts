@@ -1,8 +1,10 @@
 // `GET /admin/overview`, `/admin/sparklines`, `/admin/extensions`, and the history and last failures of one extension.
 import { Type } from '#typebox';
-import type { BoardSource, OfVersion } from '../../actors/ports/board.js';
+import { type BoardSource, listQueryOf, type OfVersion } from '../../actors/ports/board.js';
+import { objectParts } from '../../domain/json-parts.js';
 import { EXTENSION_TYPES } from '../../domain/registry/extension.js';
 import type { App } from '../app/app.js';
+import { hasTag } from '../app/etags.js';
 import { jsonBytes, sendJson } from '../app/json-stream.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
@@ -11,6 +13,8 @@ import { failuresSchema, historySchema, listSchema, overviewSchema, STATES, spar
 
 const MAX_SPARKLINES = 200;
 const DEFAULT_LIMIT = 100;
+/** A request line and its headers may have 16 KiB, and an id 255 characters. */
+const MAX_IDS = 60;
 
 const listQuery = Type.Object(
   {
@@ -19,7 +23,7 @@ const listQuery = Type.Object(
     ),
     after: Type.Optional(Type.String({ maxLength: 2000, description: '`next` of the page before.' })),
     q: Type.Optional(Type.String({ maxLength: 255, description: 'Part of an id, in any case.' })),
-    id: Type.Optional(texts(1000, 255, 'These extensions alone.')),
+    id: Type.Optional(texts(MAX_IDS, 255, `These extensions alone; at most ${MAX_IDS}, which fit into a URL.`)),
     state: Type.Optional(someOfWords(STATES, 'In one of these states.')),
     type: Type.Optional(someOfWords(EXTENSION_TYPES, 'Of one of these types.')),
     enabled: Type.Optional(Type.Boolean()),
@@ -59,8 +63,8 @@ function overviewRoutes(app: App, board: BoardSource): void {
       },
     },
     async (request, reply) => {
-      const known = tagsIn(request.headers['if-none-match']);
-      const { tag, parts } = await board.overview((one) => known.has(one) || known.has('*'));
+      const known = request.headers['if-none-match'];
+      const { tag, parts } = await board.overview((one) => hasTag(known, one));
       reply.header('etag', `W/"${tag}"`).header('vary', 'authorization');
       return parts === null ? reply.code(304).send(undefined) : sendJson(request, reply, parts);
     },
@@ -79,7 +83,10 @@ function overviewRoutes(app: App, board: BoardSource): void {
         response: { 200: sparklinesSchema },
       },
     },
-    async (request, reply) => sendJson(request, reply, whole(board.sparklines(request.query.k))),
+    async (request, reply) => {
+      const { calls, failed, ...rest } = await board.sparklines(request.query.k);
+      return sendJson(request, reply, objectParts(rest, { calls, failed }));
+    },
   );
 }
 
@@ -96,15 +103,7 @@ function listRoute(app: App, board: BoardSource): void {
       },
     },
     async (request, reply) => {
-      const { limit = DEFAULT_LIMIT, id, state, type, auto_disabled: autoDisabled, ...rest } = request.query;
-      const answer = await board.list({
-        ...rest,
-        limit,
-        ...(id === undefined ? {} : { ids: new Set(id) }),
-        ...(state === undefined ? {} : { states: new Set<string>(state) }),
-        ...(type === undefined ? {} : { types: new Set<string>(type) }),
-        ...(autoDisabled === undefined ? {} : { autoDisabled }),
-      });
+      const answer = await board.list(listQueryOf(request.query, DEFAULT_LIMIT));
       if (answer.kind === 'invalid') throw new HttpProblem('invalid_request', answer.message);
       const { items, next, total, revision } = answer;
       return sendJson(request, reply, jsonBytes('items', items, { next, total, revision }));
@@ -188,10 +187,4 @@ function found<T extends object>(answer: OfVersion<T>, id: string, version: stri
   if (answer === 'extension_not_found') throw new HttpProblem(answer, `no extension '${id}'`);
   if (answer === 'version_not_found') throw new HttpProblem(answer, `no version '${version}' of ${id}`);
   return answer;
-}
-
-/** The tags of If-None-Match, weak or not. */
-function tagsIn(header: string | undefined): ReadonlySet<string> {
-  const tags = (header ?? '').split(',').map((tag) => tag.trim());
-  return new Set(tags.map((tag) => (tag === '*' ? tag : (/^(?:W\/)?"([^"]*)"$/.exec(tag)?.[1] ?? ''))));
 }

@@ -1,7 +1,7 @@
 // The admin verbs that read rows, lists and the audit trail: `show`, `list`, `audit`. They answer what the admin API answers over HTTP.
 import type { RowDesk } from '../../actors/ports/api.js';
 import type { ListAudit } from '../../actors/ports/audit.js';
-import type { BoardSource } from '../../actors/ports/board.js';
+import { type BoardSource, listQueryOf } from '../../actors/ports/board.js';
 import { allows, type Role } from '../../domain/access/principal.js';
 import { type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
 import { auditPageParts } from '../../domain/registry/audit-answer.js';
@@ -56,15 +56,7 @@ async function shown(rows: RegistrySources['rows'], id: string, role: Role): Pro
 }
 
 async function listed(board: RegistrySources['board'], asked: Requests['list']): Promise<AdminAnswer> {
-  const { limit: most = LIMIT, id, state, type, auto_disabled: autoDisabled, ...rest } = asked;
-  const page = await board.list({
-    ...rest,
-    limit: most,
-    ...(id === undefined ? {} : { ids: new Set(id) }),
-    ...(state === undefined ? {} : { states: new Set<string>(state) }),
-    ...(type === undefined ? {} : { types: new Set<string>(type) }),
-    ...(autoDisabled === undefined ? {} : { autoDisabled }),
-  });
+  const page = await board.list(listQueryOf(asked, LIMIT));
   if (page.kind === 'invalid') return invalid(page.message);
   const { items, next, total, revision } = page;
   return { kind: 'list', name: 'items', items, rest: { next, total, revision } };

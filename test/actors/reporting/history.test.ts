@@ -72,10 +72,42 @@ test('each version has a history of its own; sparklines add them up', async (t) 
   await world.pass(11_000, 1000);
   t.is((await historyOf(world, 'a', 10, 'v2')).calls.at(-1), 2);
   t.is((await historyOf(world, 'a')).calls.at(-1), 1);
-  const { calls, end, step } = world.core.board.sparklines([1, 99]);
+  const { calls, end, step } = await world.core.board.sparklines([1, 99]);
   t.deepEqual([calls[0]?.at(-1), calls[0]?.length, calls[1], step, end], [3, 60, null, 10, START + 10]);
   t.is(await world.core.board.history('nope', null, 10), 'extension_not_found');
   t.is(await world.core.board.history('a', 'v9', 10), 'version_not_found');
+});
+
+test('sparklines of many extensions are read in slices', async (t) => {
+  const world = running(Array.from({ length: 100 }, (_, i) => `e${i}`));
+  for (let i = 0; i < 100; i++) world.callEnding(`e${i}`, i % 2 === 0 ? 0 : 500);
+  await world.pass(11_000, 1000);
+  world.clock.readingMs = 0.1;
+  world.clock.delays.length = 0;
+  const reading = world.core.board.sparklines(Array.from({ length: 100 }, (_, i) => i + 1));
+  await world.pass(1000, 10);
+  const { calls, failed } = await reading;
+  t.true(calls.every((line) => line?.at(-1) === 1));
+  t.deepEqual([failed[0]?.at(-1), failed[1]?.at(-1), failed[1]?.at(0)], [0, 1, null]);
+  const pauses = world.clock.delays.filter((ms) => ms === 1).length;
+  t.true(pauses >= 20, `${pauses} pauses`);
+});
+
+test('HISTORY-2: nothing is kept of a version that is gone, however many come and go', async (t) => {
+  const world = new ActorWorld();
+  for (let n = 2; n < 8; n++) {
+    const versions = [versionRow('a', `v${n}`, { routing_rules: { tenant: 'x' } })];
+    const entry = registryEntry(extensionRow('a'), { versions });
+    world.feed$.next(n === 2 ? snapshotOf(1, entry) : changesOf(n, [entry]));
+    for (const context of [{ tenant: 'x' }, {}]) {
+      const before = world.sent.length;
+      world.call('a', null, context);
+      world.sent[before]?.end(0);
+    }
+    await world.pass(11_000, 1000);
+    t.is(world.core.board.historyVersions, 2, `v1 and v${n}`);
+    t.is(world.core.board.histories, 2);
+  }
 });
 
 test('`from` leaves out what was before', async (t) => {

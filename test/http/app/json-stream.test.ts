@@ -44,6 +44,31 @@ test('JSON-STREAM-1: one extension with thousands of versions comes in parts, to
   t.deepEqual(JSON.parse(body.toString()), large);
 });
 
+for (const [size, characters] of [
+  ['small', 10],
+  ['large', 20_000],
+] as const)
+  test(`JSON-STREAM-1: after a ${size} first part, the second is made in a turn of its own`, async (t) => {
+    const later: boolean[] = [];
+    function* parts(): Generator<string> {
+      for (let i = 0; i < 3; i++) {
+        let isLater = false;
+        const mark = (): void => {
+          isLater = true;
+        };
+        // Timers of one duration fire in the order of their arming, and may fire before immediates.
+        setImmediate(mark);
+        setTimeout(mark, 1);
+        yield i === 0 ? `"${'x'.repeat(characters)}` : i === 1 ? 'y' : '"';
+        later.push(isLater);
+      }
+    }
+    const { url } = await listen(t, { health: { ...few, one: parts } });
+    const { body } = await get(url, {}, '/admin/extensions/a/health');
+    t.is(JSON.parse(body.toString()).length, characters + 1);
+    t.deepEqual(later, [true, true, true]);
+  });
+
 const compressed = test.macro<[accepts: string, isCompressed: boolean]>({
   async exec(t, accepts, isCompressed) {
     const { url } = await listen(t, { health: many });

@@ -2,7 +2,14 @@
 import test from 'ava';
 import type { ActorWorld as World } from '../../helpers/actor-world.js';
 import { ActorWorld, START_WALL_MS } from '../../helpers/actor-world.js';
-import { extensionRow, instanceRow, registryEntry, snapshotOf, versionRow } from '../../helpers/registry-rows.js';
+import {
+  changesOf,
+  extensionRow,
+  instanceRow,
+  registryEntry,
+  snapshotOf,
+  versionRow,
+} from '../../helpers/registry-rows.js';
 import { listen } from '../helpers.js';
 
 function running(...ids: string[]): World {
@@ -54,7 +61,7 @@ test('the overview has all rows as columns, and 304 while nothing changes', asyn
   t.is(columns.length, 14);
   t.true(columns.every(({ length }) => length === 2));
   const etag = response.headers.get('etag') ?? '';
-  t.regex(etag, /^W\/"boot-1-\d+"$/);
+  t.regex(etag, /^W\/"boot-1-\d+-1-0"$/);
   t.regex(response.headers.get('vary') ?? '', /authorization/);
   for (const known of [etag, etag.slice(2), `"x", ${etag}`, '*']) {
     const { response: again } = await read(`${url}/admin/overview`, { 'if-none-match': known });
@@ -65,13 +72,23 @@ test('the overview has all rows as columns, and 304 while nothing changes', asyn
   const { response: other } = await passing(world, read(`${url}/admin/overview`, { 'if-none-match': etag }));
   t.is(other.status, 200);
   t.not(other.headers.get('etag'), etag);
+  const tag = other.headers.get('etag') ?? '';
+  world.feed$.next(changesOf(2, []));
+  const later = await passing(world, read(`${url}/admin/overview`, { 'if-none-match': tag }));
+  t.is(later.response.status, 200, 'the revision is part of it');
+  t.like(later.body, { revision: 2 });
 });
 
 test('a large overview is compressed, and made in many turns', async (t) => {
   const world = running(...Array.from({ length: 600 }, (_, i) => `extension_${i}`));
   const { url } = await listen(t, { board: world.core.board });
   await world.pass(2000);
+  // A step of 64 rows takes longer than a slice.
+  world.clock.readingMs = 0.3;
+  world.clock.delays.length = 0;
   const { response, body } = await passing(world, read(`${url}/admin/overview`, { 'accept-encoding': 'gzip' }));
+  const pauses = world.clock.delays.filter((ms) => ms === 1).length;
+  t.true(pauses >= 9, `${pauses} pauses`);
   t.is(response.headers.get('content-encoding'), 'gzip');
   t.is(body.columns.id?.length, 600);
   t.is(body.columns.id?.[599], 'extension_599');
@@ -98,12 +115,15 @@ test('the list is paged, filtered and sorted by its parameters', async (t) => {
   t.deepEqual((await ids('sort=-failed_per_second,-id')).ids, ['c', 'd', 'b', 'a']);
   t.deepEqual((await ids('wrong=true&type=pre&auto_disabled=true')).ids, ['c']);
   t.deepEqual((await ids('override=none&enabled=true&q=A')).ids, ['a']);
+  const longest = Array.from({ length: 60 }, (_, i) => `e${i}`.padEnd(255, 'x'));
+  t.deepEqual((await ids(`id=${longest.join(',')}`)).ids, [], 'as many as there may be fit into a request');
   for (const [query, what] of [
     ['limit=0', /'limit'/],
     ['limit=1001', /'limit'/],
     ['state=closed,ajar', /'state' may not have "ajar": it must be some of closed, open,/],
     ['sort=speed', /refused_per_second/],
     ['after=x', /after must be/],
+    [`id=${Array.from({ length: 61 }, (_, i) => `e${i}`).join(',')}`, /60 values at most, got 61/],
     ['override=open', /'override' must be one of isolated, forced_closed, none/],
     ['enabled=yes', /'enabled'/],
   ] as const) {
