@@ -2,21 +2,26 @@
 import type { ActorSystem } from '../actors/actor-system.js';
 import { instanceInFlight } from '../actors/extension/instance-in-flight.js';
 import type { Measured } from '../actors/ports/management.js';
-import type { ExtensionHealth } from '../domain/health/health-schema.js';
+import { instanceOf, versionOf } from '../domain/registry/extension-index.js';
 
-export function measuredOf({ health, supervisor }: ActorSystem, extensionId: string): Measured | null {
+type Sources = Pick<ActorSystem, 'view' | 'supervisor'>;
+
+export function measuredOf({ view, supervisor }: Sources, extensionId: string): Measured | null {
   const runtime = supervisor.runtimes.get(extensionId);
-  const parts = health.one(extensionId);
-  if (runtime === undefined || parts === null) return null;
-  const { versions, instances } = JSON.parse([...parts].join('')) as ExtensionHealth;
-  const statuses = new Map(instances.map(({ id, health_status }) => [id, health_status]));
+  if (runtime === undefined) return null;
   return {
-    versions: new Map(versions.map(({ version, circuit_breaker_state }) => [version, { circuit_breaker_state }])),
-    instances: new Map(
-      runtime.extension.instances.map((instance) => [
-        instance.id,
-        { health_status: statuses.get(instance.id) ?? 'unknown', in_flight: instanceInFlight(runtime, instance) },
-      ]),
-    ),
+    version(name) {
+      const service = runtime.service(name);
+      if (service !== null) return { circuit_breaker_state: service.target.facts().state };
+      return versionOf(runtime.extension, name) === undefined ? null : { circuit_breaker_state: 'closed' };
+    },
+    instance(id) {
+      const instance = instanceOf(runtime.extension, id);
+      if (instance === undefined) return null;
+      return {
+        health_status: view.instanceStatus(runtime, instance),
+        in_flight: instanceInFlight(runtime, instance),
+      };
+    },
   };
 }

@@ -20,7 +20,13 @@ export const reloadOf =
     const away = { kind: 'database_unavailable', message: 'the registry is in the database, which is away' } as const;
     if (database.isAway()) return away;
     const [applied] = await Promise.all([system.supervisor.reload(force), reloadFiles()]);
-    if (applied === null) return { ...away, message: 'the registry was not read in time; it will be when it can be' };
+    if (applied === null) {
+      // RELOADS-2.
+      const later = force
+        ? 'it will be read when it can be, but nothing is forced then: repeat the reload with force'
+        : 'it will be read when it can be';
+      return { ...away, message: `the registry was not read in time; ${later}` };
+    }
     const { revision: registry_revision, ...counts } = applied;
     log.info({ event: 'registry_reloaded', actor, reason, force, registry_revision, ...counts });
     system.audit.add({

@@ -106,7 +106,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await app.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
   } catch (error) {
     await app.close();
-    throw new HttpStartError(startProblem(error as NodeJS.ErrnoException, urlHost, port), { cause: error });
+    throw new HttpStartError(startProblem(error as NodeJS.ErrnoException, `${scheme}://${urlHost}:${port}`), {
+      cause: error,
+    });
   }
   const sockets = acceptWebSockets(app.server, {
     path: INSPECT_PATH,
@@ -167,8 +169,7 @@ function watchRequests(server: Server): { none(): Promise<void> } {
   };
 }
 
-function startProblem(error: NodeJS.ErrnoException, host: string, port: number): string {
-  const address = `http://${host}:${port}`;
+function startProblem(error: NodeJS.ErrnoException, address: string): string {
   switch (error.code) {
     case 'EADDRINUSE':
       return `${address} is in use by another process; choose another port with http_port (--http-port 0: one that is free)`;

@@ -28,3 +28,12 @@ export async function within<T, Late>(
     timers.clearTimeout(timer);
   }
 }
+
+const LATE = Symbol('late');
+
+/** As within(), but rejects if it is late. `moreover`: ends the message. */
+export async function answerWithin<T>(ms: number, work: Promise<T>, timers?: Timers, moreover = ''): Promise<T> {
+  const result = await within<T, typeof LATE>(ms, work, LATE, timers);
+  if (result === LATE) throw new Error(`no answer within ${ms / 1000} s${moreover}`);
+  return result;
+}

@@ -7,6 +7,7 @@ import type { Readiness } from '../../src/actors/ports/api.js';
 import { HTTP_ERRORS } from '../../src/http/app/http-errors.js';
 import { HttpStartError } from '../../src/http/http-start-error.js';
 import { createLogger } from '../../src/telemetry/log.js';
+import { CERTIFICATE, KEY } from '../helpers/certificate.js';
 import { extensionHealth, healthSource, listen, targetHealth } from './helpers.js';
 
 test('health: the report of all extensions goes out as it is, in the order of their ids', async (t) => {
@@ -301,6 +302,14 @@ test('start: a port in use is refused with the address and what to do', async (t
   const { url } = await listen(t);
   const error = await t.throwsAsync(listen(t, { port: Number(new URL(url).port) }), { instanceOf: HttpStartError });
   t.true(error?.message.startsWith(`${url} is in use by another process; choose another port with http_port`));
+});
+
+test('start: with TLS, a port in use is refused with an https address', async (t) => {
+  const tls = { cert: Buffer.from(CERTIFICATE), key: Buffer.from(KEY) };
+  const { url } = await listen(t, { tls });
+  t.regex(url, /^https:/);
+  const error = await t.throwsAsync(listen(t, { tls, port: Number(new URL(url).port) }));
+  t.true(error?.message.startsWith(`${url} is in use by another process`), error?.message);
 });
 
 test('start: an address of another host is refused', async (t) => {

@@ -1,12 +1,11 @@
 // The audit trail for those who read it: from the database, for a limited time.
-import { within } from '../../telemetry/deadline.js';
+import { answerWithin } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
-import type { AuditPage, ListAudit, ReadAuditPage } from '../ports/audit.js';
+import type { ListAudit, ReadAuditPage } from '../ports/audit.js';
 import type { Clock } from '../ports/clock.js';
 
 /** A page of a long trail that is filtered by what is rare in it. */
 const ANSWER_MS = 10_000;
-const LATE = Symbol('late');
 
 interface AuditDeps {
   readonly read: ReadAuditPage;
@@ -18,9 +17,7 @@ export const listAudit =
   ({ read, clock, log }: AuditDeps): ListAudit =>
   async (query) => {
     try {
-      const page = await within<AuditPage, typeof LATE>(ANSWER_MS, read(query), LATE, clock);
-      if (page === LATE) throw new Error(`no answer within ${ANSWER_MS / 1000} s`);
-      return page;
+      return await answerWithin(ANSWER_MS, read(query), clock);
     } catch (error) {
       log.warn({ event: 'audit_unavailable', error: String(error) });
       return {

@@ -1,7 +1,7 @@
 // Instances that an operator drains or gives calls again, from the admin API to the database and back.
 //
 // INSTANCES-1. An answer waits until this daemon has the weight in force, for a limited time, and says whether it has.
-import { within } from '../../telemetry/deadline.js';
+import { answerWithin } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { instanceInFlight } from '../extension/instance-in-flight.js';
@@ -19,7 +19,6 @@ import type { InForce } from './in-force.js';
 
 /** How long the database may take. */
 const ANSWER_MS = 5000;
-const LATE = Symbol('late');
 
 interface InstancesDeps {
   readonly set: SetWeight;
@@ -62,9 +61,7 @@ export class Instances implements InstanceDesk {
   async #write(command: WeightCommand): Promise<WeightResult> {
     const deadlineMs = this.deps.clock.now() + ANSWER_MS;
     const work = this.deps.set(command, () => deadlineMs - this.deps.clock.now());
-    const result = await within<WeightResult, typeof LATE>(ANSWER_MS, work, LATE, this.deps.clock);
-    if (result === LATE) throw new Error(`no answer within ${ANSWER_MS / 1000} s; it may have been written`);
-    return result;
+    return answerWithin(ANSWER_MS, work, this.deps.clock, '; it may have been written');
   }
 
   /** INSTANCES-1. */

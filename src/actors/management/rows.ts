@@ -9,6 +9,7 @@
 // ROWS-5. Of a row that is refused, the last valid one is shown beside it: that is what is in force.
 // ROWS-6. While the database is away, rows are read from memory, and say so; they have no ETag, since nothing can be changed.
 import type { Json, JsonMap } from '../../domain/exact-json.js';
+import { mapped } from '../../domain/json-parts.js';
 import type { Extension } from '../../domain/registry/extension.js';
 import { instanceOf, versionOf } from '../../domain/registry/extension-index.js';
 import type { Refusal } from '../../domain/registry/refused-row.js';
@@ -17,14 +18,14 @@ import { compareVersions } from '../../domain/registry/version-choice.js';
 import { byName } from '../../domain/registry-file/registry-file.js';
 import { keyOf, type Named, type RowChange, type StoredRow } from '../../domain/registry-file/registry-file-diff.js';
 import { type EditProblem, editRow } from '../../domain/registry-file/row-edit.js';
-import { within } from '../../telemetry/deadline.js';
+import { answerWithin } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { RowAnswer, RowDesk, RowOrder } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
 import type { ReadFallbackRows, ReadRowChange, ReadRows, StoredRows, WriteRow } from '../ports/storage.js';
 import type { InForce } from './in-force.js';
 import { decidedOver, writable } from './row-decisions.js';
-import { type RowInMemory, rowsInMemory } from './row-in-memory.js';
+import { type RowInMemory, rowInMemory, rowsInMemory } from './row-in-memory.js';
 
 /** With `any` revision allowed: another operator may come in between each time. */
 const ATTEMPTS = 3;
@@ -48,13 +49,12 @@ interface RowsDeps {
   readonly log: Logger;
 }
 
-const LATE = Symbol('late');
-
 export class Rows implements RowDesk {
   readonly #database: Pick<RowsDeps, 'read' | 'readFallbacks' | 'readChange' | 'write'>;
 
   constructor(private readonly deps: RowsDeps) {
-    const inTime = <T>(work: Promise<T>, moreover = ''): Promise<T> => this.#inTime(work, moreover);
+    const inTime = <T>(work: Promise<T>, moreover = ''): Promise<T> =>
+      answerWithin(ANSWER_MS, work, deps.clock, moreover);
     this.#database = {
       read: (id) => inTime(deps.read(id)),
       readFallbacks: () => inTime(deps.readFallbacks()),
@@ -82,12 +82,14 @@ export class Rows implements RowDesk {
       const own = stored.rows.filter((row) => row.kind === kind);
       const inOrder =
         kind === 'version' ? own.toSorted((a, b) => compareVersions(a.name, b.name)) : own.toSorted(byName);
-      return { kind: 'rows', rows: lazily(inOrder, (row) => this.#shown(row, stored)) } as const;
+      const refusals = this.#refusals(extensionId);
+      return { kind: 'rows', rows: mapped(inOrder, (row) => this.#shown(row, stored, refusals)) } as const;
     });
     const extension = this.#extension(extensionId);
     if (answer.kind !== 'database_unavailable' || extension === undefined) return answer as never;
     const own = rowsInMemory(extension).filter((row) => row.kind === kind);
-    return { kind: 'rows', rows: lazily(own, (row) => this.#fromMemory(row)) };
+    const refusals = this.#refusals(extensionId);
+    return { kind: 'rows', rows: mapped(own, (row) => this.#fromMemory(row, refusals)) };
   }
 
   async edit(order: RowOrder): Promise<RowAnswer> {
@@ -195,9 +197,9 @@ export class Rows implements RowDesk {
   }
 
   /** ROWS-3. */
-  #shown(row: StoredRow, { rows, own }: StoredRows): JsonMap {
+  #shown(row: StoredRow, { rows, own }: StoredRows, ofExtension = this.#refusals(row.extensionId)): JsonMap {
     const { kind, extensionId, name, fields, revision } = row;
-    const refusals = this.#refusalsOf(row);
+    const refusals = ofExtension.get(rowKey(row)) ?? [];
     const in_force = refusals.length === 0 && this.#revisionInForce(row) === revision;
     const state = this.#stateOf(row, revision, in_force, refusals);
     const count = (of: StoredRow['kind']) => rows.filter((one) => one.kind === of).length;
@@ -217,12 +219,16 @@ export class Rows implements RowDesk {
     };
   }
 
-  #refusalsOf({ kind, extensionId, name }: Named): Refusal[] {
-    return [...this.deps.registry.refusedRows(extensionId)].filter(
-      (one) =>
-        (one.version ?? '') === (kind === 'version' ? name : '') &&
-        (one.instanceId ?? '') === (kind === 'instance' ? name : ''),
-    );
+  /** By rowKey: a list has thousands of rows, and each may be refused. */
+  #refusals(extensionId: string): RefusalsByRow {
+    const byRow = new Map<string, Refusal[]>();
+    for (const refusal of this.deps.registry.refusedRows(extensionId)) {
+      const key = JSON.stringify([refusal.version ?? '', refusal.instanceId ?? '']);
+      const list = byRow.get(key);
+      if (list === undefined) byRow.set(key, [refusal]);
+      else list.push(refusal);
+    }
+    return byRow;
   }
 
   /** ROWS-5. */
@@ -235,9 +241,9 @@ export class Rows implements RowDesk {
   }
 
   /** ROWS-6. */
-  #fromMemory(row: RowInMemory): JsonMap {
+  #fromMemory(row: RowInMemory, ofExtension = this.#refusals(row.extensionId)): JsonMap {
     const { kind, extensionId, name, fields, revision } = row;
-    const refusals = this.#refusalsOf(row);
+    const refusals = ofExtension.get(rowKey(row)) ?? [];
     const names =
       kind === 'extension'
         ? { id: extensionId }
@@ -248,7 +254,7 @@ export class Rows implements RowDesk {
 
   #inMemory(row: Named): RowInMemory | undefined {
     const extension = this.#extension(row.extensionId);
-    return extension && rowsInMemory(extension).find((one) => keyOf(one) === keyOf(row));
+    return extension && rowInMemory(extension, row);
   }
 
   #extension(id: string): Extension | undefined {
@@ -259,12 +265,6 @@ export class Rows implements RowDesk {
     const extension = this.deps.registry.runtimes.get(extensionId)?.extension;
     if (extension === undefined || kind === 'extension') return extension?.revision;
     return (kind === 'version' ? versionOf(extension, name) : instanceOf(extension, name))?.revision;
-  }
-
-  async #inTime<T>(work: Promise<T>, moreover: string): Promise<T> {
-    const result = await within<T, typeof LATE>(ANSWER_MS, work, LATE, this.deps.clock);
-    if (result === LATE) throw new Error(`no answer within ${ANSWER_MS / 1000} s${moreover}`);
-    return result;
   }
 
   async #withDatabase<T>(work: () => Promise<T>): Promise<T | { kind: 'database_unavailable'; message: string }> {
@@ -283,10 +283,10 @@ function refusedAs(refusals: readonly Refusal[]): { readonly since: string; read
   return since === undefined ? null : { since, problems: refusals.flatMap(({ problems }) => problems) };
 }
 
-/** Each is made when it is asked for: an extension may have thousands of rows. */
-function* lazily<Row>(rows: readonly Row[], shown: (row: Row) => JsonMap): Generator<JsonMap> {
-  for (const row of rows) yield shown(row);
-}
+type RefusalsByRow = ReadonlyMap<string, readonly Refusal[]>;
+
+const rowKey = ({ kind, name }: Named): string =>
+  JSON.stringify([kind === 'version' ? name : '', kind === 'instance' ? name : '']);
 
 const rowIn = ({ rows }: StoredRows, named: Named): StoredRow | undefined =>
   rows.find((row) => keyOf(row) === keyOf(named));

@@ -26,10 +26,10 @@ export interface SettingShown {
   readonly origin: string;
 }
 
-/** By the names of versions and instances. */
+/** By the name of a version or instance, each read when it is asked for; null: there is no such row in force. */
 export interface Measured {
-  readonly versions: ReadonlyMap<string, { readonly circuit_breaker_state: string }>;
-  readonly instances: ReadonlyMap<string, { readonly health_status: string; readonly in_flight: number }>;
+  version(name: string): { readonly circuit_breaker_state: string } | null;
+  instance(id: string): { readonly health_status: string; readonly in_flight: number } | null;
 }
 
 export interface ManagementDesk {

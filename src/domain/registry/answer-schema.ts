@@ -11,7 +11,7 @@ interface Described {
 }
 
 export const orNull = <T extends number | string>(
-  type: T extends number ? 'number' : 'string',
+  type: T extends number ? 'number' | 'integer' : 'string',
   options: Described = {},
 ) => Type.Unsafe<T | null>({ type: [type, 'null'], ...options });
 

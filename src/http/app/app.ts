@@ -144,7 +144,9 @@ function limitsOf(slowMs: number, tls: Certificate | undefined) {
 
 /** Throws what refuses it. */
 async function admitted(request: FastifyRequest, reply: FastifyReply, admit: Admit): Promise<Principal> {
-  const { role = 'admin' } = request.routeOptions.config;
+  const { role } = request.routeOptions.config;
+  // APP-3. Never undefined: such a route ends the start.
+  if (role === undefined) throw new Error(`the route ${request.routeOptions.url} names no role`);
   if (role === 'none') return OPEN_PRINCIPAL;
   const admission = admit(request.headers.authorization, request.ip);
   if (admission.kind !== 'admitted') {

@@ -11,6 +11,7 @@ import {
   stringifyExactJson,
   withoutExactNumbers,
 } from '../../domain/exact-json.js';
+import { orNull } from '../../domain/registry/answer-schema.js';
 import type { App } from '../app/app.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
@@ -41,7 +42,6 @@ const bodySchema = Type.Object(
 );
 const judge = strictly(bodySchema);
 
-const orNull = (type: string) => Type.Unsafe<string | number | null>({ type: [type, 'null'] });
 const answerSchema = Type.Object({
   ok: Type.Boolean({ description: 'The extension answered.' }),
   error: Type.Optional(
@@ -59,7 +59,7 @@ const answerSchema = Type.Object({
   ),
   version: orNull('string'),
   instance_id: orNull('string'),
-  attempts: orNull('integer'),
+  attempts: orNull<number>('integer'),
   duration_ms: Type.Number(),
   headers: Type.Object({}, { additionalProperties: { type: 'string' }, description: 'Of the answer.' }),
   body: Type.String(),

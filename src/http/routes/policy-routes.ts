@@ -12,7 +12,7 @@ import type { App } from '../app/app.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { refusalOf, sendJson } from './row-answer.js';
+import { refusalOf, sendExactJson } from './row-answer.js';
 import { bodyOf, changeQuery, expectedBy, JSON_TYPE, preconditions, readsExactJson, who } from './row-request.js';
 
 const PATH = '/admin/extensions/:id/policy';
@@ -118,5 +118,5 @@ function sendPolicy(
   if (!isFromMemory) reply.header('etag', `"${answer.revision}"`);
   reply.header('vary', 'Authorization');
   const where = isFromMemory ? { row_from: 'memory' } : {};
-  return sendJson(reply, { own: policy, effective, from, revision, in_force, refused, ...where });
+  return sendExactJson(reply, { own: policy, effective, from, revision, in_force, refused, ...where });
 }

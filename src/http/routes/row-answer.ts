@@ -21,5 +21,5 @@ export function refusalOf(answer: Exclude<RowAnswer, { readonly kind: 'row' }>):
   }
 }
 
-export const sendJson = (reply: FastifyReply, value: Json): FastifyReply =>
+export const sendExactJson = (reply: FastifyReply, value: Json): FastifyReply =>
   reply.type(`${JSON_TYPE}; charset=utf-8`).send(stringifyExactJson(value));

@@ -3,31 +3,17 @@ import { Type } from '#typebox';
 import type { RowDesk } from '../../actors/ports/api.js';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import type { Json, JsonMap } from '../../domain/exact-json.js';
-import { quoted } from '../../domain/quoted.js';
+import { mapped } from '../../domain/json-parts.js';
 import { HttpProblem } from '../app/problem.js';
+import { someOfWords } from '../app/query-string.js';
 
 const EXPANSIONS = ['versions', 'instances', 'policy'] as const;
-type Expansion = (typeof EXPANSIONS)[number];
+export type Expansion = (typeof EXPANSIONS)[number];
 
 export const expandQuery = Type.Object(
-  {
-    expand: Type.Optional(
-      Type.String({ maxLength: 100, description: `Some of ${EXPANSIONS.join(', ')}, separated by commas.` }),
-    ),
-  },
+  { expand: Type.Optional(someOfWords(EXPANSIONS, 'What belongs to the extension, beside its row.')) },
   { additionalProperties: false },
 );
-
-export function expansionsIn({ expand }: { readonly expand?: string }): readonly Expansion[] {
-  const names = expand === undefined ? [] : expand.split(',').map((name) => name.trim());
-  for (const name of names)
-    if (!(EXPANSIONS as readonly string[]).includes(name))
-      throw new HttpProblem(
-        'invalid_request',
-        `parameter 'expand' takes ${EXPANSIONS.join(', ')}, separated by commas, got ${quoted(name)}`,
-      );
-  return EXPANSIONS.filter((name) => names.includes(name));
-}
 
 interface Expanded {
   readonly members: JsonMap;
@@ -52,12 +38,8 @@ export async function expandedRow(
     const name = kind === 'version' ? 'version' : 'id';
     lists[`${kind}s`] = mapped(answer.rows, (row) => ({
       ...shown(row),
-      ...measured?.[`${kind}s`].get(String(row[name])),
+      ...measured?.[kind](String(row[name])),
     }));
   }
   return { members: wanted.includes('policy') ? { policy_in_force: desk.policyInForce(id) as Json } : {}, lists };
-}
-
-export function* mapped<From, To>(all: Iterable<From>, to: (one: From) => To): Generator<To> {
-  for (const one of all) yield to(one);
 }

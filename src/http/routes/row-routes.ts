@@ -5,18 +5,18 @@ import type { RowAnswer, RowDesk } from '../../actors/ports/api.js';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import { allows, type Principal } from '../../domain/access/principal.js';
 import { type Json, type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
-import { objectParts } from '../../domain/json-parts.js';
+import { mapped, objectParts } from '../../domain/json-parts.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
 import type { RowKind } from '../../domain/registry-file/registry-file-schema.js';
 import { editSchema, rowSchema, withoutConfig } from '../../domain/registry-file/row-schema.js';
 import type { App } from '../app/app.js';
 import type { HttpErrorCode } from '../app/http-errors.js';
-import { sendJson as sendParts } from '../app/json-stream.js';
+import { sendJson } from '../app/json-stream.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
-import { refusalOf, sendJson } from './row-answer.js';
-import { expandedRow, expandQuery, expansionsIn, mapped } from './row-expansion.js';
+import { refusalOf, sendExactJson } from './row-answer.js';
+import { type Expansion, expandedRow, expandQuery } from './row-expansion.js';
 import {
   bodyOf,
   changeQuery,
@@ -96,14 +96,14 @@ function listRoute(app: App, kind: 'version' | 'instance', rows: RowDesk, desk: 
       const id = extensionId(request.params);
       const answer = await rows.list(id, kind);
       if (answer.kind !== 'rows') throw new HttpProblem(answer.kind, answer.message);
-      const measured = kind === 'instance' ? desk.measured(id)?.instances : undefined;
+      const measured = kind === 'instance' ? desk.measured(id) : null;
       const items = mapped(answer.rows, (row) => ({
         ...shownTo(request.principal, row),
         // The list has no ETag, so it may hold what is measured.
-        ...(kind === 'instance' ? { in_flight: measured?.get(String(row.id))?.in_flight ?? 0 } : {}),
+        ...(kind === 'instance' ? { in_flight: measured?.instance(String(row.id))?.in_flight ?? 0 } : {}),
       }));
       reply.header('vary', 'Authorization');
-      return sendParts(request, reply, objectParts({}, { items }, exactly));
+      return sendJson(request, reply, objectParts({}, { items }, exactly));
     },
   );
 }
@@ -128,14 +128,14 @@ function readRoute(app: App, kind: RowKind, rows: RowDesk, desk: Desk): void {
       },
     },
     async (request, reply) => {
-      const wanted = expansionsIn(request.query as { expand?: string });
+      const { expand: wanted = [] } = request.query as { readonly expand?: readonly Expansion[] };
       const answer = await rows.read(namedBy(kind, request));
       if (wanted.length === 0 || answer.kind !== 'row') return sendAnswer(request, reply, answer);
       const shown = (row: JsonMap) => shownTo(request.principal, row);
       const { id } = request.params as { id: string };
       const more = await expandedRow(id, wanted, rows, desk, shown);
       reply.header('vary', 'Authorization');
-      return sendParts(request, reply, objectParts({ ...shown(answer.row), ...more.members }, more.lists, exactly));
+      return sendJson(request, reply, objectParts({ ...shown(answer.row), ...more.members }, more.lists, exactly));
     },
   );
 }
@@ -245,7 +245,7 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAns
       if (answer.created) reply.code(201).header('location', locationOf(answer.row));
       if (answer.isFromMemory !== true) reply.header('etag', `"${answer.revision}"`);
       reply.header('vary', 'Authorization');
-      return sendJson(reply, shownTo(request.principal, answer.row));
+      return sendExactJson(reply, shownTo(request.principal, answer.row));
     case 'deleted':
       return reply.code(204).send();
     default:
@@ -253,7 +253,7 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: RowAns
   }
 }
 
-const exactly = (row: object): string => stringifyExactJson(row as JsonMap);
+const exactly = (row: object | null): string => stringifyExactJson(row as JsonMap);
 
 const shownTo = ({ role }: Principal, row: JsonMap): JsonMap => (allows(role, 'operator') ? row : withoutConfig(row));
 
