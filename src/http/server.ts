@@ -10,7 +10,7 @@ import type { ManagementDesk } from '../actors/ports/management.js';
 import type { Principal } from '../domain/access/principal.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
-import { type Certificate, createApp } from './app/app.js';
+import { type App, type Certificate, createApp } from './app/app.js';
 import { documentRoutes, openApiRoute } from './app/openapi.js';
 import { siteOf } from './app/same-site.js';
 import { acceptWebSockets } from './app/websocket.js';
@@ -76,31 +76,12 @@ const CLOSE_GRACE_MS = 1000;
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { host, port, log, inspection } = options;
   const urlHost = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
-  const { access, tls, publicUrl = null, metricsOpen = true } = options;
+  const { access, tls, publicUrl = null } = options;
   const scheme = tls === undefined ? 'http' : 'https';
   const site = siteOf(urlHost, scheme, options.hosts, publicUrl);
   const app = createApp({ site, admit: access.admit, log, slowMs: options.slowMs, tls });
-  const { onRoute } = options;
-  if (onRoute !== undefined)
-    app.addHook('onRoute', ({ method, url }) => {
-      for (const one of [method].flat()) onRoute(one, url);
-    });
-  await documentRoutes(app, options.version);
-  pageRoute(app);
-  healthRoutes(app, options.health);
-  boardRoutes(app, options.board);
-  liveRoutes(app, options.board.live, access);
-  explainRoutes(app, options.explain);
-  verbRoutes(app, options.executeVerb);
-  rolloutRoutes(app, options.rollout);
-  rowRoutes(app, options.rows, options.management);
-  managementRoutes(app, options.management, options.rows);
-  probeRoutes(app, options.readiness);
-  metricsRoute(app, options.metrics, metricsOpen);
-  accessRoutes(app, access, () => publicUrl ?? withinHost(url));
-  inspectRoutes(app, inspection);
-  openApiRoute(app);
   let url = '';
+  await addRoutes(app, options, () => publicUrl ?? withinHost(url));
   await app.ready();
   try {
     await app.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port });
@@ -134,6 +115,30 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       log.info({ event: 'http_closed' });
     },
   };
+}
+
+/** `address`: where a page is opened. */
+async function addRoutes(app: App, options: HttpOptions, address: () => string): Promise<void> {
+  const { access, board, management, rows, onRoute } = options;
+  if (onRoute !== undefined)
+    app.addHook('onRoute', ({ method, url }) => {
+      for (const one of [method].flat()) onRoute(one, url);
+    });
+  await documentRoutes(app, options.version);
+  pageRoute(app);
+  healthRoutes(app, options.health);
+  boardRoutes(app, board);
+  liveRoutes(app, board.live, access);
+  explainRoutes(app, options.explain);
+  verbRoutes(app, options.executeVerb);
+  rolloutRoutes(app, options.rollout);
+  rowRoutes(app, rows, management);
+  managementRoutes(app, management, rows);
+  probeRoutes(app, options.readiness);
+  metricsRoute(app, options.metrics, options.metricsOpen ?? true);
+  accessRoutes(app, access, address);
+  inspectRoutes(app, options.inspection);
+  openApiRoute(app);
 }
 
 /** An address that stands for all of this host is none to open: as it is reached from here. */

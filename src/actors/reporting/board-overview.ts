@@ -23,7 +23,7 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof WholeRow)[];
 
 /** A text of each column in pieces, every row as it is at one moment. */
-export type ColumnTexts = ReadonlyMap<string, readonly string[]>;
+type ColumnTexts = ReadonlyMap<string, readonly string[]>;
 
 export function* readingColumns(rows: Iterable<BoardRow>): Steps<ColumnTexts> {
   const columns = COLUMNS.map((name) => ({ name, piece: '', pieces: [] as string[] }));

@@ -8,7 +8,7 @@ import { HttpProblem } from './problem.js';
 const MAX_DEPTH = 100;
 
 /** JSON-BODY-1. A byte order mark at the beginning is left out. Throws HttpProblem. */
-export function jsonIn(bytes: Buffer): Json {
+function jsonIn(bytes: Buffer): Json {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
