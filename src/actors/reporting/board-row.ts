@@ -1,36 +1,21 @@
 // What the board shows of one extension, as numbers.
+import { BOARD_FLAGS, BOARD_STATES, type BoardState } from '../../domain/board-codes.js';
 import { type CallCounts, CallRates, RATE_SLOT_MS } from '../../domain/health/call-rates.js';
 import { isHealthy } from '../../domain/health/health-report.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { BreakerMode } from '../target/breaker-host.js';
 
-/** By the number that stands for it. */
-export const BOARD_STATES = ['closed', 'open', 'half_open', 'isolated', 'forced_closed', 'disabled'] as const;
-
-export const BOARD_FLAGS = {
-  auto_disabled: 1,
-  recovering: 2,
-  /** Versions take a share of the calls. */
-  canary: 4,
-  /** An instance is out of rotation. */
-  ejected_instance: 8,
-  /** A row of it is not in force as it is. */
-  row_refused: 16,
-  /** As far as is known, in this process and before. */
-  no_call_ever: 32,
-} as const;
-
+const numberOf = (state: BoardState): number => BOARD_STATES.indexOf(state);
 const STATE_OF: Readonly<Record<Exclude<BreakerMode, 'failed'>, number>> = {
-  closed: 0,
-  recovering: 0,
-  open: 1,
-  halfOpen: 2,
-  isolated: 3,
-  forcedClosed: 4,
+  closed: numberOf('closed'),
+  recovering: numberOf('closed'),
+  open: numberOf('open'),
+  halfOpen: numberOf('half_open'),
+  isolated: numberOf('isolated'),
+  forcedClosed: numberOf('forced_closed'),
 };
-const STATE_OF_FAILED = { closed: 0, open: 1, half_open: 2 } as const;
-const DISABLED = 5;
+const DISABLED = numberOf('disabled');
 
 /** A row by the names of its columns, in their order. */
 export interface WholeRow {
@@ -124,7 +109,7 @@ export class BoardRow {
   readFirst(wallMs: number, isRefused: boolean): void {
     this.readState(wallMs, isRefused);
     const facts = this.runtime.defaultService?.target.facts();
-    const isOpen = this.state === 1 && facts !== undefined && facts.openedAgoMs !== null;
+    const isOpen = this.state === STATE_OF.open && facts !== undefined && facts.openedAgoMs !== null;
     this.since = isOpen ? Math.floor((wallMs - (facts.openedAgoMs ?? 0)) / 1000) : null;
   }
 
@@ -186,7 +171,7 @@ export class BoardRow {
 function stateOf({ gate, defaultService }: ExtensionRuntime): number {
   if (gate !== null || defaultService === null) return DISABLED;
   const { mode, publishedState } = defaultService.target;
-  return mode === 'failed' ? STATE_OF_FAILED[publishedState] : STATE_OF[mode];
+  return mode === 'failed' ? numberOf(publishedState) : STATE_OF[mode];
 }
 
 const rounded = (value: number | null, per: number): number | null =>

@@ -4,10 +4,11 @@
 //     on exactly one page, whatever comes and goes meanwhile.
 // EXTENSION-LIST-2. One walk finds the items of a page and the total; it keeps no more of them than a page has.
 // EXTENSION-LIST-3. An extension whose row was never valid is listed as well: without measurements, `in_force` false, and why.
+import { BOARD_FLAGS, BOARD_STATES, LOOK_FLAGS } from '../../domain/board-codes.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import type { Steps } from '../../domain/steps.js';
 import type { ListAnswer, ListQuery } from '../ports/board.js';
-import { BOARD_FLAGS, BOARD_STATES, type BoardRow } from './board-row.js';
+import type { BoardRow } from './board-row.js';
 import { BY_IMPACT, type ListKey, ListOrder } from './list-order.js';
 
 const PER_STEP = 64;
@@ -124,11 +125,9 @@ function isSelectedWithout(query: ListQuery, id: string): boolean {
 const isNamed = ({ ids, q }: ListQuery, id: string): boolean =>
   (ids?.has(id) ?? true) && (q === undefined || id.toLowerCase().includes(q.toLowerCase()));
 
-const LOOK = BOARD_FLAGS.auto_disabled | BOARD_FLAGS.ejected_instance | BOARD_FLAGS.row_refused;
-
 /** Not closed, disabled, or with something that an operator should know of. */
 const isWrong = (row: BoardRow): boolean =>
-  !row.isHealthy || (row.flags & LOOK) !== 0 || BOARD_STATES[row.state] !== 'closed';
+  !row.isHealthy || (row.flags & LOOK_FLAGS) !== 0 || BOARD_STATES[row.state] !== 'closed';
 
 function itemOf({ key, row }: Found, { refusedRows }: ListSources): object {
   const problems = [...refusedRows(key.id)];

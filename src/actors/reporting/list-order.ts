@@ -1,6 +1,7 @@
 // The order of a list by some of its columns, the id last, and the text that says where a page ended.
+
+import { BOARD_STATES } from '../../domain/board-codes.js';
 import type { BoardRow } from './board-row.js';
-import { BOARD_STATES } from './board-row.js';
 
 type Value = number | string | null;
 

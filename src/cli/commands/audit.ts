@@ -1,9 +1,9 @@
 // `extreg audit [id]`: who changed what, and why; with -f as it happens.
 
 import { Command } from '#commander';
-import { AuditTrail } from '../daemon/audit-trail.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
 import { requireExtension } from '../daemon/known-extension.js';
+import { LiveAudit } from '../daemon/live-audit.js';
 import { liveEvents } from '../daemon/live-events.js';
 import { pathWith } from '../daemon/paths.js';
 import { isPassing } from '../daemon/refusals.js';
@@ -121,7 +121,7 @@ async function follow(
   await untilReaderGone(io, async (gone) => {
     const failed = new AbortController();
     const signal = AbortSignal.any([gone, failed.signal]);
-    const trail = new AuditTrail<AuditRow>(
+    const trail = new LiveAudit<AuditRow>(
       (page) => daemon.json<AuditPage>(query({ ...page }), undefined, signal),
       sinceOf(options.since)(),
     );
@@ -129,22 +129,10 @@ async function follow(
       for (const row of await trail.read(limit))
         io.stdout.write(options.json ? jsonLine(row) : `${singleLine(lineOf(row, options.id))}\n`);
     };
-    let looks = 0;
-    const look = async (): Promise<void> => {
-      while (looks > 0 && !signal.aborted) {
-        await pause(LOOK_AFTER_MS[LOOK_AFTER_MS.length - looks] ?? 0, signal);
-        looks--;
-        if (signal.aborted) return;
-        await print().catch((error: unknown) => {
-          if (signal.aborted) return;
-          if (!isPassing(error)) throw error;
-          if (!options.quiet) io.stderr.write(`extreg: ${error.message}; reading it again\n`);
-          looks = LOOK_AFTER_MS.length;
-        });
-      }
-    };
-    let looking: Promise<void> | null = null;
-    let failure: unknown = null;
+    const looks = new Looks(print, signal, (error) => {
+      if (!isPassing(error)) failed.abort();
+      else if (!options.quiet) io.stderr.write(`extreg: ${error.message}; reading it again\n`);
+    });
     let isFirst = true;
     try {
       for await (const { event } of liveEvents(daemon, '/admin/events?topics=events,daemon', { signal })) {
@@ -153,25 +141,61 @@ async function follow(
           await print(
             options.since !== undefined && options.limit === undefined ? undefined : Number(limitOf(options)),
           );
-        } else if (['hello', 'event', 'daemon'].includes(event)) {
-          looks = LOOK_AFTER_MS.length;
-          looking ??= look()
-            .catch((error: unknown) => {
-              failure = error;
-              failed.abort();
-            })
-            .finally(() => {
-              looking = null;
-            });
-        }
+        } else if (['hello', 'event', 'daemon'].includes(event)) looks.begin();
       }
     } finally {
       failed.abort();
-      await looking;
+      await looks.ended();
     }
-    if (failure !== null) throw failure;
   });
   return 0;
+}
+
+/** Readings after something happened: one loop, which begins anew with what happens meanwhile. */
+class Looks {
+  #isRunning = false;
+  #isMarked = false;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly read: () => Promise<void>,
+    private readonly signal: AbortSignal,
+    private readonly onFailure: (error: unknown) => void,
+  ) {}
+
+  begin(): void {
+    this.#isMarked = true;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#loop = this.#run();
+    // ended() has it.
+    this.#loop.catch(() => undefined);
+  }
+
+  /** Rejects with what no further reading would mend. */
+  ended(): Promise<void> {
+    return this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isMarked) {
+      for (const ms of LOOK_AFTER_MS) {
+        this.#isMarked = false;
+        await pause(ms, this.signal);
+        if (this.signal.aborted) return;
+        await this.read().catch((error: unknown) => this.#failed(error));
+        if (this.#isMarked) break;
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  #failed(error: unknown): void {
+    if (this.signal.aborted) return;
+    this.onFailure(error);
+    if (!isPassing(error)) throw error;
+    this.#isMarked = true;
+  }
 }
 
 /** Without the id where all have the same. */

@@ -3,6 +3,7 @@
 // COMPLETE-1. It prints nothing on standard error and ends with 0 within about 500 ms, whatever the daemon does.
 
 import type { Command, Option } from '#commander';
+import { BOARD_STATES } from '../../domain/board-codes.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import { addDaemonOptions, addOutputOptions, type DaemonOptions } from '../options/common-options.js';
 import type { CommandIo } from '../process/command-io.js';
@@ -10,7 +11,7 @@ import type { CommandIo } from '../process/command-io.js';
 const ASK_MS = 500;
 const MAX_IDS = 200;
 const LISTS: Readonly<Record<string, readonly string[]>> = {
-  '--state': ['closed', 'open', 'half_open', 'isolated', 'forced_closed', 'disabled'],
+  '--state': BOARD_STATES,
   '--type': ['pre', 'validator', 'post', 'provider'],
 };
 

@@ -1,6 +1,7 @@
 // `extreg ls`: the board. With --wrong what is not healthy, by impact, with why and until when.
 
 import { Command } from '#commander';
+import { BOARD_STATES } from '../../domain/board-codes.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
 import { extensionPath, pathWith } from '../daemon/paths.js';
 import type { CommandFactory } from '../options/command-definition.js';
@@ -45,7 +46,7 @@ export const lsCommand: CommandFactory = (io) => ({
       new Command('ls')
         .argument('[part]', 'only extensions whose id contains this')
         .option('--wrong', 'only what is not healthy, what harms callers most first, with the reason')
-        .option('--state <states>', 'of these states: closed, open, half_open, isolated, forced_closed, disabled')
+        .option('--state <states>', `of these states: ${BOARD_STATES.join(', ')}`)
         .option('--type <types>', 'of these types: pre, validator, post, provider')
         .option('--sort <columns>', 'such as -refused_per_second,id; - before a name: descending (default: id)')
         .option('--limit <n>', 'at most so many (default: all)')

@@ -3,6 +3,7 @@
 // WAIT-1. One connection: the daemon says when the extension changes, and is asked for its state only after each connection.
 
 import { Command, Option } from '#commander';
+import { BOARD_FLAGS, BOARD_STATES } from '../../domain/board-codes.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
 import { liveEvents } from '../daemon/live-events.js';
 import { extensionPath, pathWith } from '../daemon/paths.js';
@@ -11,7 +12,7 @@ import type { DaemonOptions, OutputOptions } from '../options/common-options.js'
 import { durationOf } from '../options/durations.js';
 import { addExamples } from '../options/examples.js';
 import { json } from '../output/output.js';
-import { type OneHealth, STATES, stateOf, stateText } from '../output/state-text.js';
+import { type OneHealth, stateOf, stateText } from '../output/state-text.js';
 import { painted, styleOf } from '../output/style.js';
 import { singleLine } from '../output/terminal-text.js';
 import { durationText } from '../output/times.js';
@@ -112,8 +113,6 @@ async function askFor(daemon: DaemonClient, id: string, signal: AbortSignal): Pr
   return { state: stateOf(health), enabled: health.enabled };
 }
 
-const AUTO_DISABLED = 1;
-
 /** `rows` has tuples: k, number of the state, flags, …; the stream is about one extension. */
 function seenIn(event: string, data: string, id: string): Seen | null {
   if (event === 'rows_removed')
@@ -125,6 +124,6 @@ function seenIn(event: string, data: string, id: string): Seen | null {
   const row = rows.at(-1);
   if (row === undefined) return null;
   const [state = 0, flags = 0] = 'state' in row ? [row.state, row.flags] : [row[1], row[2]];
-  const word = STATES[state] ?? 'closed';
-  return { state: word, enabled: word !== 'disabled' && (flags & AUTO_DISABLED) === 0 };
+  const word = BOARD_STATES[state] ?? 'closed';
+  return { state: word, enabled: word !== 'disabled' && (flags & BOARD_FLAGS.auto_disabled) === 0 };
 }

@@ -1,6 +1,7 @@
 // `extreg watch [id]`: a live screen of what is wrong, or of one extension. One connection; what it reads is the board.
 
 import { Command } from '#commander';
+import { BOARD_STATES } from '../../domain/board-codes.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
 import { type BoardRow, LiveBoard } from '../daemon/live-board.js';
 import { extensionPath } from '../daemon/paths.js';
@@ -10,7 +11,7 @@ import { addExamples } from '../options/examples.js';
 import type { EventFacts } from '../output/event-text.js';
 import { oneText } from '../output/health-text.js';
 import { jsonLine } from '../output/output.js';
-import { headText, nextText, type OneHealth, STATES } from '../output/state-text.js';
+import { headText, nextText, type OneHealth } from '../output/state-text.js';
 import { type Style, styleOf } from '../output/style.js';
 import { screenLines } from '../output/watch-screen.js';
 import { CommandError, wrongUsage } from '../process/command-error.js';
@@ -82,10 +83,7 @@ class Watch {
     ];
     try {
       // The first that fails ends the others.
-      await Promise.race([
-        Promise.all(work),
-        ...work.map((one) => one.then(() => new Promise<never>(() => undefined))),
-      ]);
+      await Promise.all(work);
     } finally {
       this.#quit.abort();
       this.#wake();
@@ -209,7 +207,7 @@ async function followJson(io: CommandIo, daemon: DaemonClient, id: string | unde
   let isDue = false;
   const line = (): string => {
     const rows = id === undefined ? board.wrong : [...board.rows.values()].filter((row) => row.id === id);
-    const shown = rows.map(({ k: _, state, ...row }) => ({ ...row, state: STATES[state] ?? null }));
+    const shown = rows.map(({ k: _, state, ...row }) => ({ ...row, state: BOARD_STATES[state] ?? null }));
     return jsonLine({
       at: new Date().toISOString(),
       problem: board.problem,

@@ -1,9 +1,9 @@
 // The audit trail as it grows: each row once, oldest first, however many were written since it was read last.
 //
-// AUDIT-TRAIL-1. A reading goes on page by page, until it has all of its time; a page of the daemon may be shorter than asked for.
-// AUDIT-TRAIL-2. Facts are written after they happened, and not in that order: each reading goes OVERLAP_MS back from the newest row,
+// LIVE-AUDIT-1. A reading goes on page by page, until it has all of its time; a page of the daemon may be shorter than asked for.
+// LIVE-AUDIT-2. Facts are written after they happened, and not in that order: each reading goes OVERLAP_MS back from the newest row,
 //     and leaves out what was read before, by its id. No more ids are kept than that time has.
-// AUDIT-TRAIL-3. What a limited first reading leaves out is not read later either.
+// LIVE-AUDIT-3. What a limited first reading leaves out is not read later either.
 
 /** Newest first. */
 interface Page<Row> {
@@ -26,11 +26,11 @@ export interface PageQuery {
 const PAGE = 200;
 const OVERLAP_MS = 60_000;
 
-export class AuditTrail<Row extends TrailRow> {
-  /** When it happened, by id. AUDIT-TRAIL-2. */
+export class LiveAudit<Row extends TrailRow> {
+  /** When it happened, by id. LIVE-AUDIT-2. */
   readonly #known = new Map<string, string>();
   #newest: string | undefined;
-  /** AUDIT-TRAIL-3. Rows of this time and before are left out. */
+  /** LIVE-AUDIT-3. Rows of this time and before are left out. */
   #floor = '';
 
   /** `since`: ISO 8601, of the first reading; undefined: from the beginning. */

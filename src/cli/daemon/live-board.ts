@@ -1,4 +1,5 @@
 // The board of a daemon as one client sees it: read once, and kept up to date by one stream.
+import { BOARD_STATES, LOOK_FLAGS } from '../../domain/board-codes.js';
 import type { DaemonClient } from './daemon-client.js';
 import { liveEvents } from './live-events.js';
 
@@ -7,7 +8,7 @@ export interface BoardRow {
   readonly id: string;
   readonly type: string;
   readonly version: string;
-  /** By its number (STATES of output/state-text.ts). */
+  /** By its number (BOARD_STATES). */
   readonly state: number;
   readonly flags: number;
   readonly success_rate: number | null;
@@ -33,8 +34,6 @@ type Tuple = readonly [
   number | null,
 ];
 
-const FLAGS = { auto_disabled: 1, recovering: 2, canary: 4, ejected_instance: 8, row_refused: 16 } as const;
-const LOOK = FLAGS.auto_disabled | FLAGS.ejected_instance | FLAGS.row_refused;
 const MAX_EVENTS = 100;
 
 export class LiveBoard {
@@ -50,7 +49,9 @@ export class LiveBoard {
 
   /** What needs a look: first what refuses and fails most, then what does so longest. */
   get wrong(): BoardRow[] {
-    const found = [...this.rows.values()].filter(({ state, flags }) => state !== 0 || (flags & LOOK) !== 0);
+    const found = [...this.rows.values()].filter(
+      ({ state, flags }) => BOARD_STATES[state] !== 'closed' || (flags & LOOK_FLAGS) !== 0,
+    );
     return found.sort(
       (a, b) =>
         b.refused + b.failed - (a.refused + a.failed) ||

@@ -1,15 +1,12 @@
 // The state of an extension in a word and a symbol, since when, why, and what an operator may do.
+import { BOARD_STATES, type BoardState } from '../../domain/board-codes.js';
 import type { ExtensionHealth, TargetHealth } from '../../domain/health/health-schema.js';
 import { failuresText } from './evidence-text.js';
 import { painted, type Style } from './style.js';
 import { singleLine } from './terminal-text.js';
 import { durationText } from './times.js';
 
-/** As the admin API names them; the board numbers them in this order. */
-export const STATES = ['closed', 'open', 'half_open', 'isolated', 'forced_closed', 'disabled'] as const;
-type State = (typeof STATES)[number];
-
-const SYMBOLS: Readonly<Record<State, string>> = {
+const SYMBOLS: Readonly<Record<BoardState, string>> = {
   closed: '●',
   open: '▲',
   half_open: '◐',
@@ -18,7 +15,7 @@ const SYMBOLS: Readonly<Record<State, string>> = {
   disabled: '○',
 };
 
-const isState = (word: string): word is State => (STATES as readonly string[]).includes(word);
+const isState = (word: string): word is BoardState => (BOARD_STATES as readonly string[]).includes(word);
 
 /** `▲ open`. */
 export const stateText = (state: string): string =>
@@ -30,7 +27,7 @@ export function stateOf({
   auto_disabled,
   override,
   health,
-}: Pick<ExtensionHealth, 'enabled' | 'auto_disabled' | 'override' | 'health'>): State {
+}: Pick<ExtensionHealth, 'enabled' | 'auto_disabled' | 'override' | 'health'>): BoardState {
   if (!enabled && !auto_disabled) return 'disabled';
   return override ?? health.circuit_breaker_state;
 }
@@ -86,7 +83,7 @@ export function headText(one: OneHealth, nowMs: number, style: Style): string {
 /** What an operator may do in this state, most useful first. */
 function nextSteps(one: OneHealth): readonly string[] {
   const id = singleLine(one.id);
-  const steps: Readonly<Record<State, readonly string[]>> = {
+  const steps: Readonly<Record<BoardState, readonly string[]>> = {
     closed: [`extreg history ${id}`, `extreg explain ${id}`],
     open: [
       `extreg history ${id}: since when`,

@@ -44,7 +44,7 @@ function isColourful(env: Output['env'], isTerminal: boolean): boolean {
 
 const [RED, GREEN, YELLOW, MAGENTA] = [31, 32, 33, 35];
 const COLOURS: ReadonlyMap<string, number> = new Map([
-  ...['closed', 'healthy', 'taken', 'yes', 'ready'].map((word) => [word, GREEN] as const),
+  ...['closed', 'healthy', 'taken', 'yes', 'ready', 'live'].map((word) => [word, GREEN] as const),
   ...['open', 'unhealthy', 'refused', 'failed'].map((word) => [word, RED] as const),
   ...['half_open', 'half-open', 'degraded', 'recovering'].map((word) => [word, YELLOW] as const),
   ...['isolated', 'forced_closed', 'forced-closed', 'disabled', 'auto-disabled'].map(

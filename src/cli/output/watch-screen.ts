@@ -1,7 +1,8 @@
 // The screen of `extreg watch`, as lines of at most the terminal's size. Pure: what is shown is an argument.
+import { BOARD_FLAGS, BOARD_STATES } from '../../domain/board-codes.js';
 import { type EventFacts, eventLine } from './event-text.js';
 import { textTable } from './output.js';
-import { STATES, stateText } from './state-text.js';
+import { stateText } from './state-text.js';
 import { painted, type Style } from './style.js';
 import { cutTo, singleLine } from './terminal-text.js';
 import { durationText } from './times.js';
@@ -50,7 +51,7 @@ const PLAIN_AGAIN = '\u001b[27m';
 
 /** As many lines as the terminal has, none longer than it is wide. */
 export function screenLines(screen: Screen, size: Size, style: Style): string[] {
-  const body = screen.detail === null ? listLines(screen, size, style) : detailLines(screen, size, style);
+  const body = screen.detail === null ? listLines(screen, size, style) : detailLines(screen, size);
   const lines = [headLine(screen, size, style), cutTo(summaryLine(screen), size.columns), ...body];
   const shown = lines.slice(0, size.rows - 1);
   while (shown.length < size.rows - 1) shown.push('');
@@ -60,8 +61,7 @@ export function screenLines(screen: Screen, size: Size, style: Style): string[] 
 function headLine({ address, problem, heardAtMs, nowMs }: Screen, { columns }: Size, style: Style): string {
   const time = new Date(nowMs).toTimeString().slice(0, 8);
   const name = singleLine(`Extension Registry  ${address}`);
-  if (problem === null)
-    return `${cutTo(name, columns - 20)}  ${painted('● ready', style).replace('ready', 'live')}  ${time}`;
+  if (problem === null) return `${cutTo(name, columns - 20)}  ${painted('● live', style)}  ${time}`;
   const stale = heardAtMs === 0 ? '' : `, stale for ${durationText(nowMs - heardAtMs)}`;
   return cutTo(`${name}  ✕ ${singleLine(problem)}${stale}  ${time}`, columns);
 }
@@ -118,13 +118,13 @@ function listLines(screen: Screen, { columns, rows: height }: Size, style: Style
   // Before anything was read, nothing is known to be well.
   const isKnown = screen.heardAtMs !== 0;
   const none = !isKnown ? '' : filter === null ? '  nothing needs a look' : '  no extension has this in its id';
-  const more = rows.length > shown.length ? ` (${rows.length} in all)` : '';
+  const more = rows.length > shown.length ? `  ${shown.length} of ${rows.length} are shown` : '';
   return [
     '',
     rows.length === 0 ? none : `  ${heading}`,
     ...(rows.length === 0 ? [] : marked),
-    '',
-    ...(shownEvents.length === 0 ? [] : [cutTo(`LAST EVENTS${more}`, columns)]),
+    cutTo(more, columns),
+    ...(shownEvents.length === 0 ? [] : [cutTo('LAST EVENTS', columns)]),
     ...shownEvents.map((event) => cutTo(eventLine(event), columns)),
   ];
 }
@@ -132,17 +132,17 @@ function listLines(screen: Screen, { columns, rows: height }: Size, style: Style
 const HEADER = ['STATE', 'FOR', 'SUCCESS', 'CALLS/S', 'REFUSED/S', 'P95 ms', 'NOTE', 'ID'];
 const NUMBERS = ['SUCCESS', 'CALLS/S', 'REFUSED/S', 'P95 ms'];
 const NOTES: readonly (readonly [number, string])[] = [
-  [1, 'auto-disabled'],
-  [2, 'recovering'],
-  [8, 'an instance is out of rotation'],
-  [16, 'a row is refused'],
-  [4, 'rollout'],
+  [BOARD_FLAGS.auto_disabled, 'auto-disabled'],
+  [BOARD_FLAGS.recovering, 'recovering'],
+  [BOARD_FLAGS.ejected_instance, 'an instance is out of rotation'],
+  [BOARD_FLAGS.row_refused, 'a row is refused'],
+  [BOARD_FLAGS.canary, 'rollout'],
 ];
 
 function cellsOf(row: ScreenRow, nowMs: number): string[] {
   const notes = NOTES.filter(([flag]) => (row.flags & flag) !== 0).map(([, note]) => note);
   return [
-    stateText(STATES[row.state] ?? String(row.state)),
+    stateText(BOARD_STATES[row.state] ?? String(row.state)),
     row.since === null ? '-' : durationText(nowMs - row.since * 1000),
     row.success_rate === null ? '-' : `${(row.success_rate * 100).toFixed(1)} %`,
     row.calls.toFixed(1),
@@ -153,7 +153,7 @@ function cellsOf(row: ScreenRow, nowMs: number): string[] {
   ];
 }
 
-function detailLines({ detail, events, selectedId }: Screen, { columns, rows: height }: Size, _style: Style): string[] {
+function detailLines({ detail, events, selectedId }: Screen, { columns, rows: height }: Size): string[] {
   const own = events.filter((event) => event.extension_id === selectedId).slice(0, MAX_EVENTS);
   const lines = ['', ...(detail ?? '').trimEnd().split('\n')];
   const room = height - 4 - own.length;

@@ -1,10 +1,10 @@
 // What the reading admin verbs take over NATS: `show`, `list` and `audit`.
 import { type Static, type TSchema, Type } from '#typebox';
 import { Value } from '#typebox/value';
+import { BOARD_STATES } from '../board-codes.js';
 import { type JsonMap, withoutExactNumbers } from '../exact-json.js';
 import { EXTENSION_TYPES } from './extension.js';
 
-const STATES = ['closed', 'open', 'half_open', 'isolated', 'forced_closed', 'disabled'] as const;
 const strict = { additionalProperties: false } as const;
 const optional = <S extends TSchema>(schema: S) => Type.Optional(schema);
 const limit = optional(Type.Integer({ minimum: 1, maximum: 1000 }));
@@ -17,7 +17,7 @@ const listSchema = Type.Object(
     after: text(2000),
     q: text(255),
     id: optional(Type.Array(Type.String(), { maxItems: 1000 })),
-    state: optional(Type.Array(Type.Enum([...STATES]))),
+    state: optional(Type.Array(Type.Enum([...BOARD_STATES]))),
     type: optional(Type.Array(Type.Enum([...EXTENSION_TYPES]))),
     enabled: optional(Type.Boolean()),
     auto_disabled: optional(Type.Boolean()),

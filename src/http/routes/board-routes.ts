@@ -1,6 +1,7 @@
 // `GET /admin/overview`, `/admin/sparklines`, `/admin/extensions`, and the history and last failures of one extension.
 import { Type } from '#typebox';
 import { type BoardSource, listQueryOf, type OfVersion } from '../../actors/ports/board.js';
+import { BOARD_STATES } from '../../domain/board-codes.js';
 import { objectParts } from '../../domain/json-parts.js';
 import { EXTENSION_TYPES } from '../../domain/registry/extension.js';
 import type { App } from '../app/app.js';
@@ -9,7 +10,7 @@ import { jsonBytes, sendJson } from '../app/json-stream.js';
 import { extensionId, ID_PARAMS } from '../app/path-id.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { integers, NO_PARAMETERS, oneOfIntegers, oneOfWords, someOfWords, texts } from '../app/query-string.js';
-import { failuresSchema, historySchema, listSchema, overviewSchema, STATES, sparklinesSchema } from './board-schema.js';
+import { failuresSchema, historySchema, listSchema, overviewSchema, sparklinesSchema } from './board-schema.js';
 
 const MAX_SPARKLINES = 200;
 const DEFAULT_LIMIT = 100;
@@ -24,7 +25,7 @@ const listQuery = Type.Object(
     after: Type.Optional(Type.String({ maxLength: 2000, description: '`next` of the page before.' })),
     q: Type.Optional(Type.String({ maxLength: 255, description: 'Part of an id, in any case.' })),
     id: Type.Optional(texts(MAX_IDS, 255, `These extensions alone; at most ${MAX_IDS}, which fit into a URL.`)),
-    state: Type.Optional(someOfWords(STATES, 'In one of these states.')),
+    state: Type.Optional(someOfWords(BOARD_STATES, 'In one of these states.')),
     type: Type.Optional(someOfWords(EXTENSION_TYPES, 'Of one of these types.')),
     enabled: Type.Optional(Type.Boolean()),
     auto_disabled: Type.Optional(Type.Boolean()),

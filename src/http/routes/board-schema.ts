@@ -1,7 +1,6 @@
 // What the board, histories and failures look like, for those who read them.
 import { type TSchema, Type } from '#typebox';
-
-export const STATES = ['closed', 'open', 'half_open', 'isolated', 'forced_closed', 'disabled'] as const;
+import { BOARD_FLAGS, BOARD_STATES } from '../../domain/board-codes.js';
 
 const orNull = (type: string, description: string) => Type.Unsafe<unknown>({ type: [type, 'null'], description });
 const column = (items: TSchema, description: string) => Type.Array(items, { description });
@@ -20,10 +19,10 @@ export const overviewSchema = Type.Object({
     id: column(Type.String(), 'Extension id.'),
     type: column(Type.String(), '`pre`, `validator`, `post` or `provider`.'),
     version: column(Type.String(), 'The default version, which the rest is about.'),
-    state: column(Type.Integer(), `By number from 0 on: ${STATES.join(', ')}.`),
+    state: column(Type.Integer(), `By number from 0 on: ${BOARD_STATES.join(', ')}.`),
     flags: column(
       Type.Integer(),
-      'A sum of 1 auto-disabled, 2 recovering, 4 versions with a share of the calls, 8 an instance out of rotation, 16 a row is refused, 32 no call ever.',
+      `A sum of ${BOARD_FLAGS.auto_disabled} auto-disabled, ${BOARD_FLAGS.recovering} recovering, ${BOARD_FLAGS.canary} versions with a share of the calls, ${BOARD_FLAGS.ejected_instance} an instance out of rotation, ${BOARD_FLAGS.row_refused} a row is refused, ${BOARD_FLAGS.no_call_ever} no call ever.`,
     ),
     success_rate: numbers('0..1 over the last five minutes; null without calls.'),
     p50: numbers('Median latency over the same time, ms.'),

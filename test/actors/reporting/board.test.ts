@@ -1,6 +1,7 @@
 // BOARD-1 to BOARD-4 of board.ts, and what its columns say.
 import test from 'ava';
-import { BOARD_FLAGS, type BoardRow } from '../../../src/actors/reporting/board-row.js';
+import type { BoardRow } from '../../../src/actors/reporting/board-row.js';
+import { BOARD_FLAGS } from '../../../src/domain/board-codes.js';
 import { ActorWorld, reportOf, START_WALL_MS, settle } from '../../helpers/actor-world.js';
 import {
   changesOf,

@@ -181,6 +181,25 @@ test('show: without the database, and with a daemon that has no audit route, the
   t.is((await none.extreg('show', 'b')).code, 1);
 });
 
+test('show: rows that come from memory say so, and what they lack', async (t) => {
+  const row = { from: 'memory' };
+  const daemon = await fakeDaemon(t, (asked) => {
+    if (asked.path === '/admin/audit') return new Problem(503, 'database_unavailable');
+    if (asked.path.endsWith('/versions/v1')) return row;
+    return asked.path === '/admin/extensions/a' ? row : showing(asked);
+  });
+  const note =
+    /\nfrom +memory\n\nthe database is away: rows are from the memory of the daemon, without metadata, thresholds and who made them;\nset, unset and delete need the database\n/;
+  for (const argv of [
+    ['show', 'a'],
+    ['show', 'a', '--version', 'v1'],
+  ]) {
+    t.regex((await daemon.extreg(...argv)).stdout, note);
+    t.notRegex((await daemon.extreg(...argv, '-q')).stdout, /the database is away/);
+    t.deepEqual(JSON.parse((await daemon.extreg(...argv, '--json')).stdout), row);
+  }
+});
+
 test('history: sparks of calls and latency, and marks as lines', async (t) => {
   const none = new Array<null>(3).fill(null);
   const history = {

@@ -78,6 +78,10 @@ test('the screen: a lost connection looks lost, a filter is shown as it is typed
   t.regex(screenLines({ ...SCREEN, filter: 'pi', isTyping: true }, size, PLAIN).at(-1) ?? '', /^\/pi▏/);
   const rows = Array.from({ length: 50 }, (_, i) => row(`e${i}`));
   t.true(screenLines({ ...SCREEN, rows, selectedId: 'e40' }, size, PLAIN).some((line) => /^> .* e40$/.test(line)));
+  const cut = screenLines({ ...SCREEN, rows }, size, PLAIN).join('\n');
+  t.regex(cut, /\n {2}(\d+) of 50 are shown\nLAST EVENTS\n/);
+  t.is((cut.match(/ e\d+$/gm) ?? []).length, Number(/(\d+) of 50/.exec(cut)?.[1]));
+  t.true(screenLines(SCREEN, size, { ...PLAIN, colour: true })[0]?.includes('\u001b[32m● live\u001b[0m'));
   t.regex(screenLines({ ...SCREEN, rows: [] }, size, PLAIN).join('\n'), /nothing needs a look/);
   // Before anything was read, nothing is known to be well.
   const connecting = { ...SCREEN, rows: [], problem: 'connecting', heardAtMs: 0 };

@@ -1,6 +1,6 @@
 // What `extreg audit -f` reads of the trail: each row once, whatever the sizes of pages and the order of writing.
 import test from 'ava';
-import { AuditTrail, type PageQuery } from '../../../src/cli/daemon/audit-trail.js';
+import { LiveAudit, type PageQuery } from '../../../src/cli/daemon/live-audit.js';
 
 interface Row {
   readonly id: string;
@@ -30,11 +30,11 @@ function world({ since, most = 1000 }: { readonly since?: string; readonly most?
     const isLast = begin + items.length >= newest.length;
     return { items, next: isLast ? null : (items.at(-1)?.id ?? null) };
   };
-  return { written, queries, trail: new AuditTrail<Row>(page, since) };
+  return { written, queries, trail: new LiveAudit<Row>(page, since) };
 }
 const idsOf = (read: readonly Row[]): string[] => read.map(({ id }) => id);
 
-test('AUDIT-TRAIL-1: more rows than a page has are all read, oldest first', async (t) => {
+test('LIVE-AUDIT-1: more rows than a page has are all read, oldest first', async (t) => {
   const { written, trail } = world({ most: 70 });
   written.push(...rows(0, 5));
   await trail.read();
@@ -43,7 +43,7 @@ test('AUDIT-TRAIL-1: more rows than a page has are all read, oldest first', asyn
   t.deepEqual(await trail.read(), []);
 });
 
-test('AUDIT-TRAIL-2: a fact that is written late is read, and ids are kept of the last minute only', async (t) => {
+test('LIVE-AUDIT-2: a fact that is written late is read, and ids are kept of the last minute only', async (t) => {
   const { written, queries, trail } = world();
   written.push(row(0));
   await trail.read();
@@ -59,7 +59,7 @@ test('AUDIT-TRAIL-2: a fact that is written late is read, and ids are kept of th
   t.is(queries.at(-1)?.since, at(3_600_000 + 998_000 - 60_000));
 });
 
-test('AUDIT-TRAIL-3: of the first reading the newest, and later none of those before, also of the same time', async (t) => {
+test('LIVE-AUDIT-3: of the first reading the newest, and later none of those before, also of the same time', async (t) => {
   const { written, trail } = world({ most: 4 });
   written.push(...rows(0, 100, 5));
   t.deepEqual(idsOf(await trail.read(10)), idsOf(rows(90, 100)));
@@ -68,13 +68,13 @@ test('AUDIT-TRAIL-3: of the first reading the newest, and later none of those be
   t.deepEqual(idsOf(await trail.read()), ['r100']);
 });
 
-test('AUDIT-TRAIL-1: a reading that fails counts as none; `since` limits what is read', async (t) => {
+test('LIVE-AUDIT-1: a reading that fails counts as none; `since` limits what is read', async (t) => {
   const { written, trail } = world({ since: at(10) });
   written.push(...rows(0, 20));
   t.deepEqual(idsOf(await trail.read()), idsOf(rows(10, 20)));
   written.push(row(20));
   let fails = true;
-  const failing = new AuditTrail<Row>(async () => {
+  const failing = new LiveAudit<Row>(async () => {
     if (fails) throw new Error('away');
     return { items: [row(1)], next: null };
   }, undefined);
