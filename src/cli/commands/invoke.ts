@@ -87,7 +87,7 @@ async function request(config: Config, subject: string, payload: Buffer, options
   const waitMs = (options.timeout === undefined ? config.max_budget_ms : Number(options.timeout)) + GRACE_MS;
   const daemon = config.nats_url === null ? await findDaemon(config.data_dir) : null;
   if (config.nats_url === null && daemon === null) throw noDaemon(config.data_dir, '--nats-url');
-  const nc = await connectOnce(config, daemon, inboxPrefix);
+  const nc = await connectOnce(config, daemon, { name: 'extreg invoke', inboxPrefix });
   try {
     return await nc.request(subject, payload, { timeout: waitMs, ...(headers ? { headers } : {}) });
   } catch (error) {

@@ -11,11 +11,11 @@ import type { RunningDaemon } from './daemon-file.js';
 
 const CONNECT_TIMEOUT_MS = 5000;
 
-/** `daemon`: whose server is used if the configuration names none. */
+/** `daemon`: whose server is used if the configuration names none. `name`: of the connection, for who looks at the server. */
 export async function connectOnce(
   config: Config,
   daemon: RunningDaemon | null,
-  inboxPrefix?: string,
+  { name, inboxPrefix }: { readonly name: string; readonly inboxPrefix?: string | undefined },
 ): Promise<NatsConnection> {
   const url = daemon?.nats ?? config.nats_url ?? '';
   const { tlsCaFile, tlsCertFile, tlsKeyFile, ...login } = natsLogin(config);
@@ -25,7 +25,7 @@ export async function connectOnce(
     return await connect({
       // A problem with a file is the reason why it cannot connect.
       ...loginOptions(settings, new LoginContents(settings, silentLogger)),
-      name: 'extreg invoke',
+      name,
       timeout: CONNECT_TIMEOUT_MS,
       reconnect: false,
       maxReconnectAttempts: 0,
