@@ -1,11 +1,11 @@
-// `extreg show <id>`: everything about one extension that an operator asks for first. Parts that need the database are left out
-// without it, and named.
+// `extreg show <id>`: everything about one extension that an operator asks for first. While the database is away the rows are those that
+// the daemon has in memory, which is said, and the audit trail is left out.
 
 import { Command } from '#commander';
 import { type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
 import { DaemonClient } from '../daemon/daemon-client.js';
 import { extensionPath, pathWith } from '../daemon/paths.js';
-import { childrenOf, type RowNames, rowPath } from '../daemon/row-requests.js';
+import { childrenOf, isFromMemory, type RowNames, rowPath } from '../daemon/row-requests.js';
 import type { CommandFactory } from '../options/command-definition.js';
 import {
   addWatchOption,
@@ -54,7 +54,8 @@ export const showCommand: CommandFactory = (io) => ({
       if (!options.json && !isOneRow) return { text: await wholeText(daemon, id, style) };
       const row = await daemon.exactJson(path);
       const indent = options.watch === undefined ? 2 : undefined;
-      return { text: options.json ? `${printableJson(stringifyExactJson(row, indent))}\n` : rowText(row, style) };
+      if (options.json) return { text: `${printableJson(stringifyExactJson(row, indent))}\n` };
+      return { text: [rowText(row, style), ...memoryNote(row, style)].join('\n') };
     });
   },
 });
@@ -75,6 +76,7 @@ async function wholeText(daemon: DaemonClient, id: string, style: Style): Promis
     headText(health, Date.now(), style),
     failuresTable((failed?.failures ?? []).slice(0, LAST_FAILURES), style),
     rows === null ? 'the database is away: the row is not shown\n' : rowText(rows.row, style),
+    ...(rows === null ? [] : memoryNote(rows.row, style)),
     ...(rows === null ? [] : childrenTexts(rows, style)),
     refusedRowsText(health.refused_rows ?? []),
     ...(audit === null || audit.items.length === 0 ? [] : [`${auditText(audit.items, style)}`]),
@@ -83,6 +85,13 @@ async function wholeText(daemon: DaemonClient, id: string, style: Style): Promis
     .filter((part) => part !== '')
     .join('\n');
 }
+
+const memoryNote = (row: JsonMap, { quiet }: Style): string[] =>
+  isFromMemory(row) && !quiet
+    ? [
+        'the database is away: rows are from the memory of the daemon, without metadata, thresholds and who made them;\nset, unset and delete need the database\n',
+      ]
+    : [];
 
 async function readOr<T>(read: () => Promise<T>): Promise<T | null> {
   const { CommandError } = await import('../process/command-error.js');
