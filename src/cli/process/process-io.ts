@@ -1,6 +1,6 @@
 // The environment of a command that has this process to itself.
-import { userInfo } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
+import { userName } from '../../daemon/user-name.js';
 import type { CommandIo } from './command-io.js';
 import { endProcess, stopOnSignals, whenEnding } from './signals.js';
 
@@ -22,12 +22,3 @@ export const processIo = (): CommandIo => ({
     dropWasmOptimizer: () => setFlagsFromString('--liftoff-only'),
   },
 });
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // An account that the system has no name for.
-    return String(process.getuid?.() ?? 'unknown');
-  }
-}
