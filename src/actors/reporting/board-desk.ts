@@ -1,6 +1,8 @@
 // The board and what belongs to it, put together: rows, slots of ten seconds, histories, events and live updates.
+
 import type { Failure } from '../../domain/health/recent-failures.js';
 import type { RegistryEvent } from '../../domain/registry/events.js';
+import type { ListQuery } from '../../domain/registry/list-query.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
 import type { Steps } from '../../domain/steps.js';
@@ -14,7 +16,6 @@ import type {
   HistoryMark,
   HistoryStep,
   ListAnswer,
-  ListQuery,
   OfVersion,
   Overview,
   Sparklines,

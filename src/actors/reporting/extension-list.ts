@@ -5,9 +5,10 @@
 // EXTENSION-LIST-2. One walk finds the items of a page and the total; it keeps no more of them than a page has.
 // EXTENSION-LIST-3. An extension whose row was never valid is listed as well: without measurements, `in_force` false, and why.
 import { BOARD_FLAGS, BOARD_STATES, LOOK_FLAGS } from '../../domain/board-codes.js';
+import type { ListQuery } from '../../domain/registry/list-query.js';
 import type { RowProblem } from '../../domain/registry/registry-validation.js';
 import type { Steps } from '../../domain/steps.js';
-import type { ListAnswer, ListQuery } from '../ports/board.js';
+import type { ListAnswer } from '../ports/board.js';
 import type { BoardRow } from './board-row.js';
 import { BY_IMPACT, type ListKey, ListOrder } from './list-order.js';
 

@@ -1,9 +1,10 @@
 // `GET /admin/overview`, `/admin/sparklines`, `/admin/extensions`, and the history and last failures of one extension.
 import { Type } from '#typebox';
-import { type BoardSource, listQueryOf, type OfVersion } from '../../actors/ports/board.js';
+import type { BoardSource, OfVersion } from '../../actors/ports/board.js';
 import { BOARD_STATES } from '../../domain/board-codes.js';
 import { objectParts } from '../../domain/json-parts.js';
 import { EXTENSION_TYPES } from '../../domain/registry/extension.js';
+import { listQueryOf } from '../../domain/registry/list-query.js';
 import type { App } from '../app/app.js';
 import { hasTag } from '../app/etags.js';
 import { jsonBytes, sendJson } from '../app/json-stream.js';

@@ -1,11 +1,12 @@
 // The admin verbs that read rows, lists and the audit trail: `show`, `list`, `audit`. They answer what the admin API answers over HTTP.
 import type { RowDesk } from '../../actors/ports/api.js';
 import type { ListAudit } from '../../actors/ports/audit.js';
-import { type BoardSource, listQueryOf } from '../../actors/ports/board.js';
+import type { BoardSource } from '../../actors/ports/board.js';
 import { allows, type Role } from '../../domain/access/principal.js';
 import { type JsonMap, stringifyExactJson } from '../../domain/exact-json.js';
 import { auditPageParts } from '../../domain/registry/audit-answer.js';
 import { auditQuery, cursorOf } from '../../domain/registry/audit-query.js';
+import { listQueryOf } from '../../domain/registry/list-query.js';
 import { FIELDS, type Requests, readRequest } from '../../domain/registry/reading-requests.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import { withoutConfig } from '../../domain/registry-file/row-schema.js';

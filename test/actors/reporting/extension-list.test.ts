@@ -1,7 +1,7 @@
 // EXTENSION-LIST-1 to EXTENSION-LIST-3 of extension-list.ts.
 import test from 'ava';
 import fc from 'fast-check';
-import type { ListQuery } from '../../../src/actors/ports/board.js';
+import type { ListQuery } from '../../../src/domain/registry/list-query.js';
 import { ActorWorld } from '../../helpers/actor-world.js';
 import { changesOf, extensionRow, registryEntry, snapshotOf, versionRow } from '../../helpers/registry-rows.js';
 

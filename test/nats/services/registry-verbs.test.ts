@@ -1,9 +1,9 @@
 // `show`, `list` and `audit` over NATS: what they take, and what each role sees.
 import test from 'ava';
 import type { AuditPage } from '../../../src/actors/ports/audit.js';
-import type { ListQuery } from '../../../src/actors/ports/board.js';
 import type { JsonMap } from '../../../src/domain/exact-json.js';
 import type { AuditQuery } from '../../../src/domain/registry/audit-query.js';
+import type { ListQuery } from '../../../src/domain/registry/list-query.js';
 import type { AdminAnswer } from '../../../src/nats/services/admin.js';
 import { registryVerbs } from '../../../src/nats/services/registry-verbs.js';
 
