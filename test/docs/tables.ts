@@ -23,6 +23,7 @@ import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src
 import { HTTP_ERRORS } from '../../src/http/app/http-errors.js';
 import { adminVerbs } from '../../src/nats/services/admin-verbs.js';
 import { SERVICE_NAME } from '../../src/nats/services/micro.js';
+import { registryVerbs } from '../../src/nats/services/registry-verbs.js';
 import { INBOX_PREFIX, microSubjects, QUEUE_GROUP, Subjects } from '../../src/nats/wire/subjects.js';
 import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';
 
@@ -162,7 +163,7 @@ interface SchemaFields {
 export function subjectTable(): string {
   const subjects = new Subjects(loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' }).subject_prefix);
   const below = (all: string, ...tokens: string[]): string => all.replace('>', tokens.join('.'));
-  const verbs = [...adminVerbs(UNASKED).keys()].map(code).join(' or ');
+  const verbs = [...adminVerbs(UNASKED).keys(), ...registryVerbs(UNREAD).keys()].map(code).join(', ');
   const event = subjects
     .event('kind', 'extension_id')
     .replace('kind', '<kind>')
@@ -195,7 +196,7 @@ export function subjectTable(): string {
         code(below(subjects.adminAll, '<verb>')),
         'anyone',
         `daemon, ${group}`,
-        `Verbs that only read: ${verbs}. Only on the embedded server.`,
+        `Verbs that only read: ${verbs}. With an [access token](access.md#over-nats) as soon as there is one; on a server that is not the daemon's own, only then.`,
       ],
       ...(['PING', 'INFO', 'STATS'] as const).map((verb) => [
         microSubjects(verb, SERVICE_NAME, '<id>').map(code).join(', '),
@@ -209,6 +210,7 @@ export function subjectTable(): string {
 
 /** Only the names of the verbs are read. */
 const UNASKED = {} as Parameters<typeof adminVerbs>[0];
+const UNREAD = {} as Parameters<typeof registryVerbs>[0];
 
 /** As far as the schemas of the health views use it. */
 interface HealthField {

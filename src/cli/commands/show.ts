@@ -27,8 +27,14 @@ interface ShowOptions extends RowNames, OutputOptions, WatchOptions, DaemonOptio
 
 const LAST_CHANGES = 5;
 const LAST_FAILURES = 3;
-/** A viewer may not read them, the version before has none, and a version may go meanwhile. */
-const NO_FAILURES = ['forbidden', 'database_unavailable', 'route_not_found', 'version_not_found'];
+/** A viewer may not read them, the version before has none, and extension and version may be removed meanwhile. */
+const NO_FAILURES = [
+  'forbidden',
+  'database_unavailable',
+  'route_not_found',
+  'extension_not_found',
+  'version_not_found',
+];
 /** Of a daemon without its database, or of the version before. */
 const NO_AUDIT = ['database_unavailable', 'route_not_found'];
 

@@ -98,7 +98,7 @@ test(refused, new Problem(409, 'already_exists'), /^next: extreg show a shows it
 test(refused, new Problem(503, 'database_unavailable'), /^next: extreg status/);
 test(refused, new Problem(503, 'shutting_down'), /^next: repeat it/);
 test(refused, new Problem(500, 'internal_error'), /^next: the daemon's log/);
-test(refused, new Problem(400, 'invalid_request'), /^$/);
+test(refused, new Problem(400, 'invalid_request'), /^next: correct it and repeat/);
 
 test('DAEMON-CLIENT-2: the form of the first version of the API is understood as well', async (t) => {
   const daemon = await fakeDaemon(t, (_, response) => {
@@ -110,7 +110,10 @@ test('DAEMON-CLIENT-2: the form of the first version of the API is understood as
 test('a text of the registry in an error does not reach the terminal as it is', async (t) => {
   const daemon = await fakeDaemon(t, () => new Problem(400, 'invalid_request', 'got \u001b[2J\u009b31m\u202e'));
   const { stderr } = await daemon.extreg('health', 'a');
-  t.is(stderr, 'extreg: invalid_request: got \\u001b[2J\\u009b31m\\u202e\n');
+  t.is(
+    stderr,
+    'extreg: invalid_request: got \\u001b[2J\\u009b31m\\u202e\nnext: correct it and repeat; extreg <command> --help has examples\n',
+  );
 });
 
 test('DAEMON-CLIENT-4: the audit trail and changes get longer than the daemon takes for them', (t) => {
