@@ -8,6 +8,7 @@ for (const force of [false, true])
     const reload = reloadOf({
       system: { supervisor: { reload: async () => null } },
       database: { isAway: () => false },
+      reloadFiles: async () => undefined,
       log: silentLogger,
     } as unknown as Parameters<typeof reloadOf>[0]);
     const answer = await reload({ force, reason: 'why', actor: 'ada' });
