@@ -102,7 +102,8 @@ async function openLog(config, logFile) {
 /** A client of the daemon's NATS server. */
 export async function connectTo(daemon, config) {
   const { connectOnce } = await compiled('cli/daemon/nats-client.js');
-  return connectOnce(config, { http: daemon.httpUrl, nats: daemon.natsUrl, natsToken: daemon.natsToken });
+  const server = { http: daemon.httpUrl, nats: daemon.natsUrl, natsToken: daemon.natsToken };
+  return connectOnce(config, server, { name: 'extreg demo' });
 }
 
 export function shown(path) {
