@@ -40,7 +40,7 @@ export const inspectCommand: CommandFactory = (io) => ({
       return follow(`${websocket}&control=true`, io.stdout, options.json ? asItIs : asText(), daemon.trust);
     if (options.json) io.stdout.write(json({ url: websocket }));
     else io.stdout.write(`${websocket}\n`);
-    if (ticket !== null && !options.json && !options.quiet)
+    if (ticket !== null && io.stdout.isTTY && !options.json && !options.quiet)
       io.stderr.write('extreg: the address opens once, within 30 s; --follow prints what happens here\n');
   },
 });
