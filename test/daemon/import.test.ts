@@ -34,7 +34,7 @@ test('import: takes effect in the daemon that has the database open', async (t) 
   t.is(unwritable.code, 65);
   t.regex(unwritable.stderr, /r\.yaml cannot be written: ENOENT/);
   t.is((await extreg(['export', 'r.yaml'])).code, 0);
-  t.is((await extreg(['import', '-', '--prune'], 'format: 1\nextensions: {}\n')).code, 0);
+  t.is((await extreg(['import', '-', '--prune', '--yes'], 'format: 1\nextensions: {}\n')).code, 0);
   await answers('it is gone', 'extension_not_found');
   t.is((await extreg(['import', 'r.yaml'])).code, 0);
   await answers('it is back', 'x.a.v2');

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai/inspect';
 import test, { type ExecutionContext } from 'ava';
+import { Type } from '#typebox';
 import { WebSocket } from '#ws';
 import { OPEN_PRINCIPAL } from '../../src/domain/access/principal.js';
 import { createApp } from '../../src/http/app/app.js';
@@ -185,7 +186,8 @@ test('targets: by pages of extensions, filtered by a part of the id', async (t) 
 
 test('WEBSOCKET-1: an upgrade to something else is answered as if it had not been asked for, body and all', async (t) => {
   const app = createApp(OPEN);
-  app.post('/echo', { config: { role: 'none' } }, async (request) => request.body);
+  const schema = { body: Type.Object({ long: Type.String() }) };
+  app.post('/echo', { config: { role: 'none' }, schema }, async (request) => request.body);
   acceptWebSockets(app.server, {
     path: '/inspect',
     site: siteOf('127.0.0.1'),
