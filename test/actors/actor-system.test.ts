@@ -100,10 +100,11 @@ test('FM 54: two thousand extensions that come, are called and go leave no serie
     await settle();
     t.is([...world.core.view.extensions()].length, 2000);
     t.true(world.clock.armed > idle);
-    void world.core.supervisor.reload(true);
+    const reloaded = world.core.supervisor.reload(true);
     world.feed$.next(snapshotOf(round * 2 + 1));
     t.deepEqual([...world.core.view.extensions()], []);
     t.is(world.core.supervisor.runtimes.size, 0);
+    t.is((await reloaded)?.removed, 2000);
     t.is(world.clock.armed, idle, 'its breakers have taken their timers along');
     await settle();
     t.is(world.core.autoManager.pending, 0);
