@@ -4,7 +4,17 @@
 // the exit code. The command uses the standard streams of the function, which may be redirected or piped, by their names in /proc.
 // A command that runs until it is ended, such as `inspect --follow`, has to be a process.
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, constants, createReadStream, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  existsSync,
+  openSync,
+  type ReadStream,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -50,9 +60,12 @@ async function answer(directory: string, pid: string): Promise<void> {
   // It waits there from then on, and no longer has the descriptors of its last `echo`.
   const code = await open(`${request}.code`, 'w');
   const [stdout, stderr] = [output(pid, 1), output(pid, 2)];
+  let stdin: ReadStream | null = null;
   const exitCode = await main(words, {
+    // Opened while the function waits: afterwards it has other descriptors. A command may look at it and not read it.
     get stdin() {
-      return createReadStream(`/proc/${pid}/fd/0`);
+      stdin ??= createReadStream('', { fd: openSync(`/proc/${pid}/fd/0`, 'r') });
+      return stdin;
     },
     stdout,
     stderr,
@@ -61,7 +74,7 @@ async function answer(directory: string, pid: string): Promise<void> {
     userName: () => userInfo().username,
     ownProcess: null,
   });
-  for (const stream of [stdout, stderr]) stream.destroy();
+  for (const stream of [stdout, stderr, stdin as ReadStream | null]) stream?.destroy();
   // Before it goes on: its next request has these names.
   for (const file of [request, `${request}.code`]) rmSync(file);
   await code.write(`${exitCode}\n`);
