@@ -11,7 +11,7 @@ import type { Principal } from '../domain/access/principal.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
 import { type App, type Certificate, createApp } from './app/app.js';
-import { documentRoutes, openApiRoute } from './app/openapi.js';
+import { documentRoutes } from './app/openapi.js';
 import { siteOf } from './app/same-site.js';
 import { acceptWebSockets } from './app/websocket.js';
 import { HttpStartError } from './http-start-error.js';
@@ -124,7 +124,7 @@ async function addRoutes(app: App, options: HttpOptions, address: () => string):
     app.addHook('onRoute', ({ method, url }) => {
       for (const one of [method].flat()) onRoute(one, url);
     });
-  await documentRoutes(app, options.version);
+  const addDocument = await documentRoutes(app, options.version);
   pageRoute(app);
   healthRoutes(app, options.health);
   boardRoutes(app, board);
@@ -138,7 +138,7 @@ async function addRoutes(app: App, options: HttpOptions, address: () => string):
   metricsRoute(app, options.metrics, options.metricsOpen ?? true);
   accessRoutes(app, access, address);
   inspectRoutes(app, options.inspection);
-  openApiRoute(app);
+  addDocument();
 }
 
 /** An address that stands for all of this host is none to open: as it is reached from here. */

@@ -42,6 +42,8 @@ declare module 'fastify' {
     readonly role?: Role | 'none';
     /** For the documentation: the body, where the route reads it itself. */
     readonly body?: TSchema;
+    /** For the documentation: answers that are sent as texts, by status. */
+    readonly described?: object;
     /** Its content types; `application/json` unless given. */
     readonly bodyTypes?: readonly string[];
   }

@@ -2,6 +2,8 @@
 //
 // OPENAPI-1. Every route is in it, and nothing else, with an operationId, a summary, its role (`x-extreg-role`), each status of an error, and an
 //     example of what it takes and answers.
+// OPENAPI-2. What is only documented costs a server nothing: answers that are sent as texts have no serialisers, and the document is made once
+//     in a process, for all of its servers that have the same routes.
 import { createHash } from 'node:crypto';
 import swagger from '#@fastify/swagger';
 import type { FastifySchema, RouteOptions } from '#fastify';
@@ -34,9 +36,12 @@ const WITH_ROLE: readonly HttpErrorCode[] = [
 const WITH_ID: readonly HttpErrorCode[] = ['uri_too_long'];
 const WITH_BODY: readonly HttpErrorCode[] = ['payload_too_large', 'unsupported_media_type'];
 
-/** Before the first route is added. `version`: of the package. */
-export async function documentRoutes(app: App, version: string): Promise<void> {
+/** Before the first route is added. Returns what adds `/openapi.json`, after the last one. `version`: of the package. */
+export async function documentRoutes(app: App, version: string): Promise<() => void> {
+  const routes: string[] = [];
+  app.addHook('onRoute', ({ method, url }) => void routes.push(`${method} ${url}`));
   app.addSchema(problemSchema);
+  app.addHook('onRoute', setApart);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -54,10 +59,11 @@ export async function documentRoutes(app: App, version: string): Promise<void> {
     refResolver: { buildLocalReference: ({ $id }) => String($id) },
     transform: ({ schema, url, route }) => ({ schema: documented(schema ?? {}, route as RouteOptions), url }),
   });
+  return () => openApiRoute(app, () => `${version} ${routes.join()}`);
 }
 
-/** `/openapi.json`, after the last route. */
-export function openApiRoute(app: App): void {
+/** `of`: what the document depends on, once all routes are there. */
+function openApiRoute(app: App, of: () => string): void {
   let text = '';
   let tag = '';
   app.get(
@@ -80,11 +86,32 @@ export function openApiRoute(app: App): void {
       return reply.type(`${JSON_TYPE}; charset=utf-8`).send(text);
     },
   );
-  // Once, before the first request: it takes some ten milliseconds.
+  // Before the first request: it takes some ten milliseconds.
   app.addHook('onReady', async () => {
-    text = JSON.stringify(withExamples(app.swagger() as unknown as Document));
-    tag = createHash('sha256').update(text).digest('base64url').slice(0, 22);
+    ({ text, tag } = madeOnce(of(), () => JSON.stringify(withExamples(app.swagger() as unknown as Document))));
   });
+}
+
+let last: { readonly of: string; readonly text: string; readonly tag: string } | null = null;
+
+/** OPENAPI-2. `of`: what it depends on. */
+function madeOnce(of: string, make: () => string): { readonly text: string; readonly tag: string } {
+  if (last?.of !== of) {
+    const text = make();
+    last = { of, text, tag: createHash('sha256').update(text).digest('base64url').slice(0, 22) };
+  }
+  return last;
+}
+
+/** OPENAPI-2. Moves the answers that are described by their contents to where only the document looks. */
+function setApart(route: RouteOptions): void {
+  const response = route.schema?.response as Responses | undefined;
+  if (response === undefined) return;
+  const [described, serialised] = [true, false].map((isDescribed) =>
+    Object.fromEntries(Object.entries(response).filter(([, one]) => (one.content !== undefined) === isDescribed)),
+  );
+  route.config = { ...route.config, described: described ?? {} };
+  route.schema = { ...route.schema, response: serialised };
 }
 
 /** OPENAPI-1. */
@@ -102,7 +129,7 @@ function documented(schema: FastifySchema, { config, url }: RouteOptions): Fasti
     ...rest,
     ...(hasQuery ? { querystring } : {}),
     ...(body === undefined ? {} : { body: contentOf(body, config?.bodyTypes) }),
-    response: responsesOf(schema.response as Responses, codes),
+    response: responsesOf({ ...(schema.response as Responses), ...(config?.described as Responses) }, codes),
     'x-extreg-role': role,
     security: role === 'none' ? [] : [{ token: [] }, {}],
   } as FastifySchema;
