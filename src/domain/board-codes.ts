@@ -20,3 +20,20 @@ export const BOARD_FLAGS = {
 
 /** An extension with one of these needs a look, also while its state is `closed`. */
 export const LOOK_FLAGS = BOARD_FLAGS.auto_disabled | BOARD_FLAGS.ejected_instance | BOARD_FLAGS.row_refused;
+
+/** A row of the board, as a client of its overview and stream keeps it; p50 and p99 apart. Rates are per second. */
+export interface BoardEntry {
+  readonly id: string;
+  readonly type: string;
+  /** By its number (BOARD_STATES). */
+  readonly state: number;
+  readonly flags: number;
+  readonly success_rate: number | null;
+  /** ms */
+  readonly p95: number | null;
+  readonly calls: number;
+  readonly failed: number;
+  readonly refused: number;
+  /** Epoch s. */
+  readonly since: number | null;
+}

@@ -1,23 +1,11 @@
 // The board of a daemon as one client sees it: read once, and kept up to date by one stream.
-import { BOARD_STATES, LOOK_FLAGS } from '../../domain/board-codes.js';
+import { BOARD_STATES, type BoardEntry, LOOK_FLAGS } from '../../domain/board-codes.js';
 import type { DaemonClient } from './daemon-client.js';
 import { liveEvents } from './live-events.js';
 
-export interface BoardRow {
+export interface BoardRow extends BoardEntry {
   readonly k: number;
-  readonly id: string;
-  readonly type: string;
   readonly version: string;
-  /** By its number (BOARD_STATES). */
-  readonly state: number;
-  readonly flags: number;
-  readonly success_rate: number | null;
-  readonly p95: number | null;
-  readonly calls: number;
-  readonly failed: number;
-  readonly refused: number;
-  /** Epoch s. */
-  readonly since: number | null;
 }
 
 type Tuple = readonly [

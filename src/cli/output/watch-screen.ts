@@ -1,24 +1,11 @@
 // The screen of `extreg watch`, as lines of at most the terminal's size. Pure: what is shown is an argument.
-import { BOARD_FLAGS, BOARD_STATES } from '../../domain/board-codes.js';
+import { BOARD_FLAGS, BOARD_STATES, type BoardEntry } from '../../domain/board-codes.js';
 import { type EventFacts, eventLine } from './event-text.js';
 import { textTable } from './output.js';
 import { stateText } from './state-text.js';
 import { painted, type Style } from './style.js';
 import { cutTo, singleLine } from './terminal-text.js';
 import { durationText } from './times.js';
-
-interface ScreenRow {
-  readonly id: string;
-  readonly type: string;
-  readonly state: number;
-  readonly flags: number;
-  readonly success_rate: number | null;
-  readonly p95: number | null;
-  readonly calls: number;
-  readonly failed: number;
-  readonly refused: number;
-  readonly since: number | null;
-}
 
 interface Screen {
   readonly address: string;
@@ -28,7 +15,7 @@ interface Screen {
   readonly summary: Readonly<Record<string, unknown>>;
   readonly daemon: Readonly<Record<string, unknown>>;
   /** In the order in which they are listed. */
-  readonly rows: readonly ScreenRow[];
+  readonly rows: readonly BoardEntry[];
   readonly selectedId: string | null;
   /** null: no filter; a text that is being typed ends with a cursor. */
   readonly filter: string | null;
@@ -139,7 +126,7 @@ const NOTES: readonly (readonly [number, string])[] = [
   [BOARD_FLAGS.canary, 'rollout'],
 ];
 
-function cellsOf(row: ScreenRow, nowMs: number): string[] {
+function cellsOf(row: BoardEntry, nowMs: number): string[] {
   const notes = NOTES.filter(([flag]) => (row.flags & flag) !== 0).map(([, note]) => note);
   return [
     stateText(BOARD_STATES[row.state] ?? String(row.state)),

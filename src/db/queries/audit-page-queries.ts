@@ -6,7 +6,8 @@
 // AUDIT-PAGE-QUERIES-3. A page holds MAX_PAGE_BYTES of values at most; the next one goes on from there. The values of a row that has more than
 //     MAX_ROW_BYTES alone stay in the database.
 import { type SQL, sql } from '#drizzle-orm';
-import type { AuditPageRow, ReadAuditPage } from '../../actors/ports/audit.js';
+import type { ReadAuditPage } from '../../actors/ports/audit.js';
+import type { AuditRow } from '../../domain/registry/audit-answer.js';
 import type { AuditQuery } from '../../domain/registry/audit-query.js';
 import type { Database } from '../client.js';
 import { inTransaction } from './transaction.js';
@@ -16,7 +17,7 @@ const MAX_ROW_BYTES = 524_288;
 
 /** Implements ReadAuditPage of the ports. */
 export async function readAuditPage(db: Database, query: AuditQuery): ReturnType<ReadAuditPage> {
-  const found = await inTransaction<AuditPageRow & { readonly of: number }>(
+  const found = await inTransaction<AuditRow & { readonly of: number }>(
     db,
     {},
     sql`

@@ -10,6 +10,7 @@ import {
 } from '../exact-json.js';
 import { listOf, orNull } from './answer-schema.js';
 import { auditChanges, MAX_CHANGES, MAX_CHARACTERS } from './audit-changes.js';
+import type { AuditPosition } from './audit-query.js';
 
 const anyJson: TSchema = Type.Unknown();
 const changeSchema = Type.Object({
@@ -43,17 +44,18 @@ export const auditPageSchema = Type.Object({
   next: orNull<string>('string', { description: 'For `after`, to get the next page; null: there is none.' }),
 });
 
-interface AuditRow {
-  readonly id: string;
-  readonly at: string;
+/** A row of the trail as it is read for a page. */
+export interface AuditRow extends AuditPosition {
   readonly extension_id: string;
   readonly action: string;
-  /** JSON. */
+  /** JSON; null if there are none. */
   readonly old_values: string | null;
   readonly new_values: string | null;
+  /** The values are too large to be read with a page: both are null here. */
   readonly is_too_large: boolean;
   readonly changed_by: string | null;
   readonly reason: string | null;
+  /** Of the registry; null for a fact that is no change of it. */
   readonly revision: number | null;
 }
 

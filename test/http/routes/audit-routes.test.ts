@@ -1,15 +1,16 @@
 // `GET /admin/audit`: what is asked for, what comes out, and for whom.
 import test, { type ExecutionContext } from 'ava';
 import { Compile } from '#typebox/compile';
-import type { AuditPageRow, ListAudit } from '../../../src/actors/ports/audit.js';
+import type { ListAudit } from '../../../src/actors/ports/audit.js';
 import { OPEN_PRINCIPAL, type Role } from '../../../src/domain/access/principal.js';
+import type { AuditRow } from '../../../src/domain/registry/audit-answer.js';
 import { auditPageSchema } from '../../../src/domain/registry/audit-answer.js';
 import type { AuditQuery } from '../../../src/domain/registry/audit-query.js';
 import { openAccess } from '../../helpers/access.js';
 import { listen, noManagement } from '../helpers.js';
 
 const ID = '6f1c1a30-0000-4000-8000-000000000001';
-const row = (over: Partial<AuditPageRow> = {}): AuditPageRow => ({
+const row = (over: Partial<AuditRow> = {}): AuditRow => ({
   id: ID,
   at: '2026-01-01T00:00:00.123456Z',
   extension_id: 'a',
