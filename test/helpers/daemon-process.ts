@@ -1,5 +1,6 @@
 // `extreg serve` as a process of its own, on a data directory and free ports of its own, and what a test does with it.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,8 +102,10 @@ export class DaemonProcess {
     return this.log.some((line) => line.event === event);
   }
 
+  /** With every line of its log up to then: the log comes by another way than answers do, and may come later. */
   async ready(): Promise<void> {
     await until('the daemon is ready', async () => (await this.fetch('/readyz')).status === 200, 60_000);
+    await until('the log says so', () => this.has('daemon_ready'));
   }
 
   /** Of the admin API. */
@@ -160,9 +163,13 @@ export class DaemonProcess {
     return db.$client;
   }
 
+  /** Its exit code, once its whole log is here. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const closed = this.child.stdout?.closed === false ? once(this.child.stdout, 'close') : null;
     this.child.kill(signal);
-    return this.exited;
+    const code = await this.exited;
+    await closed;
+    return code;
   }
 }
 
