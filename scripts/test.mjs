@@ -41,7 +41,7 @@ async function main(args) {
   try {
     const env = {
       ...(await testEnvironment(dataDir, directory, process.env, isDeep)),
-      ...variables({ isCovered, isDeep }),
+      ...variables({ isCovered, isDeep, isWhole: files.length === 0 && !isCovered }),
     };
     doing = 'making the databases for tests';
     await prepareTestTemplates(env, dataDir);
@@ -77,9 +77,10 @@ function compiledTest(arg) {
   return source ? `dist/${source[1]}.js` : arg;
 }
 
-const variables = ({ isCovered, isDeep }) => ({
+const variables = ({ isCovered, isDeep, isWhole }) => ({
   ...(isCovered ? { NODE_V8_COVERAGE: RAW_COVERAGE } : {}),
   ...(isDeep ? { EXTREG_TEST_DEEP: '1' } : {}),
+  ...(isWhole ? { EXTREG_TEST_WHOLE: '1' } : {}),
 });
 
 async function lint() {

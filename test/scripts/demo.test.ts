@@ -105,7 +105,7 @@ demonstrates('demo: a breaker that does not open ends it with 1, and it says wha
     env: { EXTENSION_REGISTRY_DATA_DIR: join(directory, dataDir) },
   });
   t.is(forced.stdout, 'UPDATE 1\n', forced.stderr);
-  t.deepEqual(await demo.ended(), [1, null]);
+  t.deepEqual(await demo.ended(), [1, null], demo.output);
   t.regex(demo.output, /The demo failed\. It should have been so: the event circuit_opened of pii_guard came/);
   await demo.nothingIsLeft(t);
   t.deepEqual(made(directory), []);
