@@ -9,28 +9,35 @@ import { type EmbeddedDatabase, openEmbedded } from '../../src/embedded/postgres
 import { copyEmbedded } from './embedded-template.js';
 import { type DatabaseState, type Engine, opener, type TestDatabase } from './test-database.js';
 
-const RESET = `
+const RESET: Record<DatabaseState, string> = {
+  // Back to what a database without a schema is.
+  empty: `
+  do $$ declare made name; begin
+    for made in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+      execute format('drop schema %I cascade', made);
+    end loop;
+  end $$;
+  create schema public authorization pg_database_owner;
+  grant usage on schema public to public;
+  comment on schema public is 'standard public schema'`,
+  migrated: `
   truncate extensions, extension_versions, extension_instances, extension_health, extension_version_health, extension_audit_log;
   delete from extension_audit_log;
   update registry_revision set revision = 0;
-  delete from drizzle.__drizzle_migrations where id > ${knownMigrations().length}`;
+  delete from drizzle.__drizzle_migrations where id > ${knownMigrations().length}`,
+};
 
 export class PgliteEngine implements Engine {
-  /** The migrated database, emptied between tests: opening one takes longer than most tests. */
-  private shared: Promise<PgliteServer> | null = null;
+  /** One database for each state, reset between tests: opening one takes longer than most tests. */
+  private readonly shared = new Map<DatabaseState, Promise<PgliteServer>>();
 
   async database(t: ExecutionContext, state: DatabaseState): Promise<TestDatabase> {
-    let server: PgliteServer;
-    if (state === 'migrated') {
-      this.shared ??= PgliteServer.create(state);
-      server = await this.shared;
-      t.teardown(() => server.start());
-    } else {
-      server = await PgliteServer.create(state);
-      t.teardown(() => server.remove());
-    }
+    const made = this.shared.get(state) ?? PgliteServer.create(state);
+    this.shared.set(state, made);
+    const server = await made;
+    t.teardown(() => server.start());
     const open = opener(t, server.connection);
-    if (state === 'migrated') await open(1).$client.unsafe(RESET);
+    await open(1).$client.unsafe(RESET[state]);
     return {
       engine: 'pglite',
       connection: server.connection,
@@ -41,9 +48,9 @@ export class PgliteEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    const shared = this.shared;
-    this.shared = null;
-    await (await shared)?.remove();
+    const servers = [...this.shared.values()];
+    this.shared.clear();
+    for (const server of servers) await (await server).remove();
   }
 }
 
