@@ -1,4 +1,4 @@
-// `npm pack` runs this first (prepack): dist/src as its sources want it, nothing missing and nothing left over, dist/vendor, and the template
+// `npm pack` runs this first (prepack): dist/src as its sources want it, nothing missing and nothing left over, dist/vendor, dist/pages, and the template
 // that an installed package makes its embedded database from. `postpack` removes the template: in a checkout it is made as needed.
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { buildDaemon } from './build.mjs';
 import { removeOldBundles } from './bundles.mjs';
 import { catchSignals, throwIfInterrupted } from './child-process.mjs';
+import { removeOldPages } from './pages.mjs';
 import { fail } from './say.mjs';
 import { ROOT } from './setup.mjs';
 
 async function main() {
   await buildDaemon(ROOT);
   removeOldBundles(ROOT);
+  removeOldPages(ROOT);
   await makeTemplate();
 }
 

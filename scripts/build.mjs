@@ -1,4 +1,4 @@
-// dist/, compiled from src/, test/ and bench/ and bundled of libraries: nothing missing, nothing left of files that are gone.
+// dist/, compiled from src/, test/ and bench/, bundled of libraries and of console/: nothing missing, nothing left of files that are gone.
 //
 // The compiler takes two seconds of processor time to find that it has nothing to do. So a build that succeeded leaves a note of what
 // it read; while that is unchanged, the compiler is not started.
@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { ensureBundles } from './bundles.mjs';
 import { run, SetupError } from './child-process.mjs';
+import { ensurePages } from './pages.mjs';
 
 const SOURCES = ['.ts'];
 const OUTPUTS = ['.js', '.js.map'];
@@ -18,6 +19,7 @@ const ALL = { project: 'tsconfig.json', folders: ['src', 'test', 'bench'], build
 /** The daemon: what `npm start` needs. */
 export async function buildDaemon(root) {
   await ensureBundles(root);
+  await ensurePages(root);
   await compile(root, DAEMON);
 }
 

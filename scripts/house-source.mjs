@@ -83,10 +83,10 @@ export function without(code, parts) {
   return rest + code.slice(at);
 }
 
-/** The path below src that a relative specifier of a file means. `from`: its path below the repository. */
+/** The path below src that a relative specifier of a file means, or below the repository outside src. `from`: below the repository. */
 const pathBelowSrc = (from, specifier) =>
   resolve('/', dirname(from), specifier)
-    .replace(/^\/(?:dist\/)?src\//, '')
+    .replace(/^\/(?:dist\/)?(?:src\/)?/, '')
     .replace(/\.js$/, '.ts');
 
 const namesIn = (clause) =>

@@ -1,4 +1,4 @@
-// The structure of src/ in numbers, and what is wrong with it: `npm run house` prints both, test/house.test.ts holds the rules.
+// The structure of src/ and console/ in numbers, and what is wrong with it: `npm run house` prints both, test/house.test.ts holds the rules.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -31,6 +31,14 @@ export const ROOMS = {
     commands: ['daemon', 'options', 'output', 'process', 'registry'],
   },
   config: { '': [] },
+  console: {
+    url: [],
+    parts: [],
+    app: ['parts', 'url'],
+    pages: [],
+    inspect: ['url'],
+    statechart: [],
+  },
   daemon: { '': [] },
   db: { '': [], queries: [''], feed: ['', 'queries'], migrate: ['', 'queries'] },
   domain: {
@@ -43,7 +51,7 @@ export const ROOMS = {
     routing: ['', 'registry'],
   },
   embedded: { nats: [], postgres: [] },
-  http: { '': ['app', 'routes'], app: [], routes: ['app'] },
+  http: { '': ['app', 'console', 'routes'], app: [], console: ['app'], routes: ['app'] },
   inspector: { '': [] },
   machines: { '': [] },
   nats: {
@@ -68,14 +76,28 @@ const LONGEST_FILE = 300;
  * `bare`: lines without comments and texts; `imports`: what it imports of src.
  */
 
-/** Every file of src/, or of a folder that is laid out like it. @returns {SourceFile[]} */
-export function readHouse(folder = join(ROOT, 'src')) {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+/**
+ * Every file of src/ and console/, or of a folder that is laid out like src/. console/ is a floor of its own: its paths begin with it.
+ * @returns {SourceFile[]}
+ */
+export function readHouse(folder = null) {
+  if (folder !== null) return filesOf(folder);
+  return withTsx([...filesOf(join(ROOT, 'src')), ...filesOf(join(ROOT, 'console'), 'console/')]);
+}
+
+function filesOf(folder, prefix = '') {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name));
   return names.sort().map((name) => {
     const path = name.replaceAll('\\', '/');
-    const code = readFileSync(join(folder, path), 'utf8');
-    return sourceFile(path, code);
+    return sourceFile(`${prefix}${path}`, readFileSync(join(folder, path), 'utf8'));
   });
+}
+
+/** An import says `.js` of both: what is no `.ts` is a `.tsx`. */
+function withTsx(files) {
+  const paths = new Set(files.map(({ path }) => path));
+  const found = (path) => (!paths.has(path) && paths.has(`${path}x`) ? `${path}x` : path);
+  return files.map((file) => ({ ...file, imports: file.imports.map((one) => ({ ...one, path: found(one.path) })) }));
 }
 
 /** @returns {SourceFile} */
@@ -90,7 +112,7 @@ export function sourceFile(path, code) {
   const bare = without(code, parts)
     .split('\n')
     .map((line) => line.trimEnd());
-  const imports = importsOf(`src/${path}`, plain);
+  const imports = importsOf(pathInRepository(path), plain);
   return {
     path,
     floor: rest.length === 0 ? '' : floor,
@@ -103,6 +125,9 @@ export function sourceFile(path, code) {
     imports,
   };
 }
+
+/** console/ lies beside src/. */
+const pathInRepository = (path) => (path.startsWith('console/') ? path : `src/${path}`);
 
 const roomName = ({ floor, room }) => (room === '' ? floor : `${floor}/${room}`);
 
@@ -257,7 +282,16 @@ export function unknownIds(files, readers) {
   const stated = statedIds(files);
   const misnamed = [...stated].flatMap(([id, paths]) =>
     paths
-      .filter((path) => !`-${prefixOf(id)}`.endsWith(`-${path.split('/').at(-1).replace(/\.ts$/, '').toUpperCase()}`))
+      .filter(
+        (path) =>
+          !`-${prefixOf(id)}`.endsWith(
+            `-${path
+              .split('/')
+              .at(-1)
+              .replace(/\.tsx?$/, '')
+              .toUpperCase()}`,
+          ),
+      )
       .map((path) => `${path} states ${id}, which is not made of its name`),
   );
   const texts = [...files.map(({ path, code }) => [path, code]), ...readers];
@@ -273,9 +307,22 @@ export function unknownIds(files, readers) {
 /** Words that a reader of another project's documentation would not search for; ARCHITECTURE.md has those that are used instead. */
 const BANNED = /\b(told|whoever|somebody|nobody|reckon(?:s|ed|ing)?|owe[sd]?)\b/gi;
 
+/** What a page shows stands between tags. */
+const BETWEEN_TAGS = /(?<=[^=]>|\})[^<>{};=]*[a-z][^<>{};=]*(?=[<{])/gi;
+
+function textsBetweenTags({ path, plain }) {
+  if (!path.endsWith('.tsx')) return [];
+  return [...plain.matchAll(BETWEEN_TAGS)].map(({ index, 0: text }) => ({
+    kind: 'text',
+    start: index,
+    end: index + text.length,
+  }));
+}
+
 /** Prose of a source file: its comments and texts, but for the member `owed` of answers. @returns {[line: number, text: string][]} */
-function proseOf({ code, parts }) {
-  return parts
+function proseOf(file) {
+  const { code, parts } = file;
+  return [...parts, ...textsBetweenTags(file)]
     .map(({ kind, start, end }) => ({
       kind,
       text: code.slice(start, end),
@@ -298,7 +345,7 @@ function proseOfPage(page) {
 /** `pages`: Markdown by path. */
 export function bannedWords(files, pages) {
   const prose = [
-    ...files.map((file) => [`src/${file.path}`, proseOf(file)]),
+    ...files.map((file) => [pathInRepository(file.path), proseOf(file)]),
     ...pages.map(([path, text]) => [path, proseOfPage(text)]),
   ];
   return prose.flatMap(([path, lines]) =>

@@ -141,12 +141,78 @@ test('house: the whole of src is read', (t) => {
   t.true(FILES.some((file) => file.path === 'src/domain/breaker/trip.ts'));
 });
 
+/** console/, which a browser runs: it lies beside src/, and is no floor of it. */
+const CONSOLE: readonly SourceFile[] = readdirSync(join(ROOT, 'console'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => /\.tsx?$/.test(name))
+  .map((name) => {
+    const path = join('console', name).replaceAll('\\', '/');
+    const code = withoutComments(readFileSync(join(ROOT, path), 'utf8'));
+    return { path, floor: 'console', code, imports: importsOf(code) };
+  });
+const CONSOLE_PACKAGES = ['preact', '@preact/*', 'uplot', '@dagrejs/*'];
+
+/** Why a file of the console may not import that; null where it may: its own files, its packages, and of src/ what is pure or a type. */
+function forbiddenInConsole(file: SourceFile, imported: Import): string | null {
+  const target = targetOf(file, imported);
+  const problem = `${file.path} imports ${imported.specifier}`;
+  if (target === null) return isListed(packageOf(imported.specifier), CONSOLE_PACKAGES) ? null : problem;
+  if (target.startsWith('console/')) return null;
+  if (!target.startsWith('src/domain/')) return problem;
+  return imported.isTypeOnly || reachesNoPackage(target) ? null : `${problem}, which imports a package`;
+}
+
+/** Code of src/domain that runs in a browser: whatever it imports at run time is of src/domain too. */
+function reachesNoPackage(path: string, seen = new Set<string>()): boolean {
+  if (seen.has(path)) return true;
+  seen.add(path);
+  const file = FILES.find((one) => one.path === path);
+  if (file === undefined) return false;
+  return file.imports
+    .filter(({ isTypeOnly }) => !isTypeOnly)
+    .every((imported) => {
+      const target = targetOf(file, imported);
+      return target?.startsWith('src/domain/') === true && reachesNoPackage(target, seen);
+    });
+}
+
+test('house: the console imports itself, its packages, and of src only pure domain code and types of it', (t) => {
+  t.true(CONSOLE.length >= 10, `${CONSOLE.length} files`);
+  t.true(CONSOLE.flatMap(({ imports }) => imports).length >= 20);
+  t.deepEqual(
+    CONSOLE.flatMap((file) => file.imports.map((imported) => forbiddenInConsole(file, imported))).filter(
+      (problem) => problem !== null,
+    ),
+    [],
+  );
+  const verdict = (code: string) =>
+    forbiddenInConsole(
+      { path: 'console/pages/x.tsx', floor: 'console', code, imports: [] },
+      importsOf(code)[0] as Import,
+    );
+  t.not(verdict("import { startHttp } from '../../src/http/server.js';"), null);
+  t.not(verdict("import type { HttpOptions } from '../../src/http/server.js';"), null);
+  t.not(verdict("import { healthReportSchema } from '../../src/domain/health/health-schema.js';"), null);
+  t.not(verdict("import { readFileSync } from 'node:fs';"), null);
+  t.not(verdict("import { Type } from '#typebox';"), null);
+  t.not(verdict("const rxjs = await import('rxjs');"), null);
+  t.is(verdict("import type { HealthReport } from '../../src/domain/health/health-schema.js';"), null);
+  t.is(verdict("import { BOARD_STATES } from '../../src/domain/board-codes.js';"), null);
+  t.is(verdict("import { signal } from '@preact/signals';"), null);
+});
+
+test('house: nothing of src imports the console', (t) => {
+  const ofConsole = FILES.flatMap((file) =>
+    file.imports.filter((one) => targetOf(file, one)?.startsWith('console/')).map(() => file.path),
+  );
+  t.deepEqual(ofConsole, []);
+});
+
 test('house: every import that names a file names one that is there', (t) => {
-  const paths = new Set(FILES.map((file) => file.path));
-  const missing = FILES.flatMap((file) =>
+  const paths = new Set([...FILES, ...CONSOLE].map((file) => file.path));
+  const missing = [...FILES, ...CONSOLE].flatMap((file) =>
     file.imports.flatMap((imported) => {
       const target = targetOf(file, imported);
-      return target === null || paths.has(target) ? [] : [`${file.path} imports ${target}`];
+      return target === null || paths.has(target) || paths.has(`${target}x`) ? [] : [`${file.path} imports ${target}`];
     }),
   );
   t.deepEqual(missing, []);

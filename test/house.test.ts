@@ -32,6 +32,11 @@ const file = house.sourceFile;
 
 test('house: every file lies in a room, and imports of its floor only rooms that it may', (t) => {
   t.true(FILES.length > 200, `${FILES.length} files`);
+  for (const path of ['domain/breaker/trip.ts', 'console/app/main.tsx', 'console/app/routes.ts'])
+    t.true(
+      FILES.some((one) => one.path === path),
+      path,
+    );
   t.deepEqual(house.wrongDirections(FILES), []);
   t.deepEqual(house.wrongDirections([file('main.ts', '')]), ['main.ts lies on the roof: put it into a room']);
   t.regex(house.wrongDirections([file('actors/cellar/x.ts', '')])[0] ?? '', /the room actors\/cellar is not in ROOMS/);
@@ -55,6 +60,10 @@ test('house: every file lies in a room, and imports of its floor only rooms that
     t.is(house.wrongDirections([file('http/app/x.ts', code), file('http/routes/y.ts', '')]).length, 1, code);
   const comment = file('http/app/x.ts', "// import { y } from '../routes/y.js';\n/*\nimport '../routes/y.js';\n*/\n");
   t.deepEqual(house.wrongDirections([comment, file('http/routes/y.ts', '')]), []);
+  const page = file('console/parts/x.tsx', "import { y } from '../app/y.js';");
+  t.deepEqual(house.wrongDirections([page, file('console/app/y.ts', '')]), [
+    'console/parts/x.tsx imports console/app/y.ts: console/parts may not import console/app',
+  ]);
 });
 
 test('house: what is imported stands in quotes, so that the rules see it', (t) => {
@@ -190,6 +199,9 @@ test('house: comments, texts and pages use the words of the field', (t) => {
   t.is(says(`const x = \`\${y ? 'a' : "it's told"} SOMEBODY \${z}\`;\n`), 2);
   t.is(says('const x = `a\n  told twice\n`;\n'), 1);
   t.is(says('x(/* whoever */ y);\n/*\n told\n*/\n'), 2);
+  const shows = (code: string) => house.bannedWords([file('console/pages/x.tsx', code)], []).length;
+  t.is(shows('const X = () => (\n  <p>\n    It is owed to <b>nobody</b>.\n  </p>\n);\n'), 2);
+  t.is(shows('const X = ({ owed }) => <p>{owed} and {told}</p>;\nconst f = () => owed;\n'), 0);
   t.is(says('const x = /[\'"]/; // told\nconst y = a / b; // told\n'), 2);
   t.is(says("// `owed` is a member of the answer.\nconst owed = ['owed'];\n"), 0);
   t.deepEqual(house.bannedWords([], [['README.md', 'a\n```\ntold\n```\nSomebody `told`\n']]), [

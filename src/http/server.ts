@@ -14,6 +14,8 @@ import { type App, type Certificate, createApp } from './app/app.js';
 import { documentRoutes } from './app/openapi.js';
 import { siteOf } from './app/same-site.js';
 import { acceptWebSockets } from './app/websocket.js';
+import { type ConsoleFiles, consoleFiles } from './console/assets.js';
+import { consoleRoutes } from './console/console-routes.js';
 import { HttpStartError } from './http-start-error.js';
 import { accessRoutes } from './routes/access-routes.js';
 import { boardRoutes } from './routes/board-routes.js';
@@ -24,7 +26,6 @@ import { liveRoutes } from './routes/live-routes.js';
 import { managementRoutes } from './routes/management-routes.js';
 import type { MetricsPage } from './routes/metrics-page.js';
 import { metricsRoute } from './routes/metrics-route.js';
-import { pageRoute } from './routes/page-route.js';
 import { probeRoutes } from './routes/probe-routes.js';
 import { rolloutRoutes } from './routes/rollout-routes.js';
 import { rowRoutes } from './routes/row-routes.js';
@@ -125,7 +126,7 @@ async function addRoutes(app: App, options: HttpOptions, address: () => string):
       for (const one of [method].flat()) onRoute(one, url);
     });
   const addDocument = await documentRoutes(app, options.version);
-  pageRoute(app);
+  consoleRoutes(app, filesOfConsole());
   healthRoutes(app, options.health);
   boardRoutes(app, board);
   liveRoutes(app, board.live, access);
@@ -139,6 +140,14 @@ async function addRoutes(app: App, options: HttpOptions, address: () => string):
   accessRoutes(app, access, address);
   inspectRoutes(app, options.inspection);
   addDocument();
+}
+
+function filesOfConsole(): ConsoleFiles {
+  try {
+    return consoleFiles();
+  } catch (error) {
+    throw new HttpStartError((error as Error).message, { cause: error });
+  }
 }
 
 /** An address that stands for all of this host is none to open: as it is reached from here. */

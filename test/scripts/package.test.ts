@@ -30,7 +30,7 @@ const READY_MS = 60_000;
 const INSTALL_OPTIONS = ['--engine-strict', '--prefer-offline', '--no-audit', '--no-fund'];
 /** What packing needs of a checkout, besides what goes into the package. Any other file of the checkout is left out. */
 const BESIDE_THE_PACKAGE = [
-  ...['bench', 'scripts', 'src', 'test'],
+  ...['bench', 'console', 'scripts', 'src', 'test'],
   ...['LICENSE', 'README.md', 'package.json', 'package-lock.json', 'tsconfig.json'],
 ];
 /** What Python writes when an example is run. */
@@ -226,9 +226,12 @@ test.serial('package: holds what runs and what is to be read, and nothing else',
     [],
   );
   const vendor = bundles.map((name) => `dist/vendor/${name}`);
+  const { files } = JSON.parse(readFileSync('dist/.pages.json', 'utf8')) as { files: string[] };
+  for (const needed of ['manifest.json', 'assets/LICENSES.txt']) t.true(files.includes(needed));
+  const pages = files.map((name) => `dist/pages/${name}`);
   t.deepEqual(
     held.filter((path) => path.startsWith('dist/')).sort(),
-    [...code, ...vendor, `dist/${TEMPLATE_FILE}`].sort(),
+    [...code, ...vendor, ...pages, `dist/${TEMPLATE_FILE}`].sort(),
   );
   const others = held.filter((path) => !path.startsWith('dist/') && !/^(docs|drizzle|examples)\//.test(path));
   t.deepEqual(others.sort(), [

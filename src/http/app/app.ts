@@ -223,6 +223,8 @@ function codeOf(error: FastifyError): HttpErrorCode {
 }
 
 const matches = (pattern: string, path: string): boolean => {
+  // A pattern like `/ui/*` stands for any number of parts.
+  if (pattern.endsWith('/*')) return path.startsWith(pattern.slice(0, -1));
   const expected = pattern.split('/');
   const got = path.split('/');
   return expected.length === got.length && expected.every((part, i) => part.startsWith(':') || part === got[i]);

@@ -1,6 +1,6 @@
 // The document of the admin API (OpenAPI 3.1), made once from the schemas of the routes.
 //
-// OPENAPI-1. Every route is in it, and nothing else, with an operationId, a summary, its role (`x-extreg-role`), each status of an error, and an
+// OPENAPI-1. Every route but the pages of the console is in it, and nothing else, with an operationId, a summary, its role (`x-extreg-role`), each status of an error, and an
 //     example of what it takes and answers.
 // OPENAPI-2. What is only documented costs a server nothing: answers that are sent as texts have no serialisers, and the document is made once
 //     in a process, for all of its servers that have the same routes.

@@ -1,0 +1,4 @@
+// `/`: what is wrong, and all extensions.
+export default function OverviewPage() {
+  return <h1>Extensions</h1>;
+}

@@ -1,0 +1,14 @@
+// The statechart of one version of an extension.
+
+export interface ChartProps {
+  readonly id: string;
+  readonly version: string;
+}
+
+export default function Chart({ id, version }: ChartProps) {
+  return (
+    <p>
+      The breaker of {id}@{version}.
+    </p>
+  );
+}
