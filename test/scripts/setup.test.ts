@@ -33,6 +33,19 @@ const { ensurePythonYaml, findPythonYaml } = await script<{
   ensurePythonYaml(dataDir: string, env: NodeJS.ProcessEnv, debian?: string): Promise<Found>;
 }>('python-yaml.mjs');
 
+const { ensureChromium, findChromium } = await script<{
+  findChromium(dataDir: string, env: NodeJS.ProcessEnv, usual?: string[]): string | null;
+  ensureChromium(
+    dataDir: string,
+    env: NodeJS.ProcessEnv,
+    usual?: string[],
+  ): Promise<{ chromium?: string; missing?: string }>;
+}>('chromium.mjs');
+const { refuse, requiredBy } = await script<{
+  requiredBy(env: NodeJS.ProcessEnv): string[];
+  refuse(required: readonly string[], missing: Readonly<Record<string, string>>): void;
+}>('test-environment.mjs');
+
 interface Found {
   readonly python: string;
   readonly pythonPath: string;
@@ -227,4 +240,38 @@ test('PyYAML: without one and without apt there is one command to run, and exit 
   t.is(error.exitCode, 69);
   t.regex(error.message, /There is no Python with PyYAML on this machine/);
   t.is(error.message.match(/^ {2}\S.*$/gm)?.length, 1);
+});
+
+test('Chromium: one in PATH comes first, then a usual place, then what was fetched', (t) => {
+  const base = directory(t);
+  const usual = [join(base, 'usual')];
+  const env = { PATH: join(base, 'path') };
+  const found = () => findChromium(base, env, usual);
+  t.is(found(), null);
+  const fetched = executable(base, 'tools', 'chromium', 'bin', 'chromium');
+  t.is(found(), fetched);
+  const installed = executable(base, 'usual', 'google-chrome');
+  t.is(found(), installed);
+  const inPath = executable(base, 'path', 'chromium-browser');
+  t.is(found(), inPath);
+});
+
+test('Chromium: without one and without apt it is said why the tests are skipped', async (t) => {
+  const base = directory(t);
+  const answer = await ensureChromium(base, { PATH: join(base, 'nothing') }, [join(base, 'usual')]);
+  t.regex(answer.missing ?? '', /no Chromium on this machine, and no apt-get/);
+});
+
+test('TEST-ENVIRONMENT-1: what is required and missing ends the run, with why; what is not required does not', (t) => {
+  t.deepEqual(requiredBy({}), []);
+  t.deepEqual(requiredBy({ EXTREG_TEST_REQUIRE: '' }), []);
+  t.deepEqual(requiredBy({ EXTREG_TEST_REQUIRE: 'browser, python,' }), ['browser', 'python']);
+  const unknown = t.throws<Error & { exitCode: number }>(() => requiredBy({ EXTREG_TEST_REQUIRE: 'browser,bowser' }));
+  t.is(unknown?.exitCode, 64);
+  t.regex(unknown?.message ?? '', /takes browser and python, got bowser/);
+  t.notThrows(() => refuse([], { browser: 'none is here' }));
+  t.notThrows(() => refuse(['python'], { browser: 'none is here', python: '' }));
+  const error = t.throws<Error & { exitCode: number }>(() => refuse(['browser'], { browser: 'none is here' }));
+  t.is(error?.exitCode, 69);
+  t.regex(error?.message ?? '', /browser: none is here/);
 });
