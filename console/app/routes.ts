@@ -12,6 +12,7 @@ const inspect = () => import('../inspect/page.js');
 
 export const ROUTES: readonly Route[] = [
   { pattern: '/', title: () => 'Overview', load: () => import('../pages/overview-page.js') },
+  { pattern: '/ui/sign-in', title: () => 'Sign in', load: () => import('../pages/sign-in-page.js') },
   { pattern: '/ui/inspect', title: () => 'Inspect', load: inspect },
   { pattern: '/ui/inspect/:id@:version', title: ({ id, version }) => `${id}@${version}`, load: inspect },
   { pattern: '/ui/bridge', title: () => 'Hosted inspector', load: inspect },

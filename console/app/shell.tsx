@@ -1,29 +1,67 @@
-// The frame around every page.
+// The frame around every page: bar, banners, the page, and what is said of what was done.
 import { useEffect } from 'preact/hooks';
+import { ActionDialog } from '../actions/action-dialog.js';
+import { Outcomes } from '../actions/outcomes.js';
+import { left } from '../live/session.js';
 import { Lazy } from '../parts/lazy.js';
-import { address } from '../url/address.js';
+import { address, go, here } from '../url/address.js';
+import { Banners, useIsCut } from './banner.js';
+import { Header } from './header.js';
+import { KeyHelp, useKeys } from './keys.js';
+import { sentence } from './live-region.js';
 import { routeOf } from './routes.js';
+
+const SIGN_IN = '/ui/sign-in';
 
 export function Shell() {
   const { path } = address.value;
-  const found = routeOf(path);
+  const isCut = useIsCut();
+  useKeys();
+  useTitle(path);
+  // Where to come back to is in the address of the sign-in.
   useEffect(() => {
-    document.title = `${found?.route.title(found.params) ?? 'No such page'} – Extension Registry`;
-  }, [path]);
+    if (left.value !== null && path !== SIGN_IN) go(`${SIGN_IN}?to=${encodeURIComponent(here())}`, { replaces: true });
+  }, [left.value, path]);
   return (
-    <>
-      <header class="bar">
-        <a href="/">Extension Registry</a>
-      </header>
+    <div class="shell" data-cut={isCut}>
+      <a class="skip" href="#main">
+        To the page
+      </a>
+      <Header />
+      <Banners isCut={isCut} />
       <main id="main" tabIndex={-1}>
-        {found === null ? (
-          <p>
-            There is no page at {path}. <a href="/">Overview</a>
-          </p>
-        ) : (
-          <Lazy load={found.route.load} props={{ params: found.params }} />
-        )}
+        <Page path={path} />
       </main>
-    </>
+      <p class="visually-hidden" role="status">
+        {sentence.value}
+      </p>
+      <Outcomes />
+      <ActionDialog isCut={isCut} />
+      <KeyHelp />
+    </div>
   );
+}
+
+function Page({ path }: { readonly path: string }) {
+  const found = routeOf(path);
+  if (found !== null) return <Lazy load={found.route.load} props={{ params: found.params }} />;
+  return (
+    <div class="page">
+      <h1>No such page</h1>
+      <p>
+        There is nothing at {path}. <a href="/">To the overview</a>
+      </p>
+    </div>
+  );
+}
+
+/** A page that was opened by a link begins at its top, and a screen reader with it. */
+function useTitle(path: string): void {
+  useEffect(() => {
+    const found = routeOf(path);
+    document.title = `${found?.route.title(found.params) ?? 'No such page'} – Extension Registry`;
+    if (document.activeElement instanceof HTMLElement && document.activeElement !== document.body)
+      document.getElementById('main')?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [path]);
 }

@@ -1,0 +1,64 @@
+// The sparklines of the rows in view: asked for together, again every ten seconds, and kept while the list is on the page.
+import { type Signal, signal } from '@preact/signals';
+import { read } from '../live/api.js';
+import { connection } from '../live/connection.js';
+import type { Line } from './sparkline.js';
+
+const EVERY_MS = 10_000;
+const SETTLED_MS = 150;
+const MAX_ASKED = 200;
+const MAX_KEPT = 2000;
+
+interface Answer {
+  readonly calls: readonly (Line['calls'] | null)[];
+  readonly failed: readonly (Line['failed'] | null)[];
+}
+
+const lines = new Map<string, Signal<Line | null>>();
+let inView: readonly { readonly id: string; readonly k: number }[] = [];
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Of an extension; null until it was read. */
+export function lineOf(id: string): Signal<Line | null> {
+  const known = lines.get(id);
+  if (known !== undefined) return known;
+  if (lines.size >= MAX_KEPT) lines.clear();
+  const line = signal<Line | null>(null);
+  lines.set(id, line);
+  return line;
+}
+
+/** Called when the list shows other rows: what is not known of them is asked for once scrolling has settled. */
+export function showLines(rows: typeof inView): void {
+  inView = rows;
+  clearTimeout(timer);
+  if (rows.length === 0) return;
+  const isMissing = rows.some(({ id }) => lineOf(id).peek() === null);
+  timer = setTimeout(ask, isMissing ? SETTLED_MS : EVERY_MS);
+}
+
+async function ask(): Promise<void> {
+  const asked = inView.slice(0, MAX_ASKED);
+  if (!document.hidden && connection.peek().kind !== 'lost')
+    try {
+      const { calls, failed } = await read<Answer>(`/admin/sparklines?k=${asked.map(({ k }) => k).join(',')}`);
+      for (const [i, { id }] of asked.entries()) {
+        const [called, fell] = [calls[i], failed[i]];
+        lineOf(id).value = { calls: called ?? [], failed: fell ?? [] };
+      }
+    } catch {
+      // Tried again below; the page says that it is not connected.
+    }
+  clearTimeout(timer);
+  if (inView.length > 0) timer = setTimeout(ask, EVERY_MS);
+}
+
+/** Colours of a canvas do not follow the scheme of the system: every line is drawn again. */
+export function redrawOnScheme(): () => void {
+  const scheme = matchMedia('(prefers-color-scheme: dark)');
+  const redraw = () => {
+    for (const line of lines.values()) if (line.peek() !== null) line.value = { ...(line.peek() as Line) };
+  };
+  scheme.addEventListener('change', redraw);
+  return () => scheme.removeEventListener('change', redraw);
+}

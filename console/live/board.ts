@@ -1,0 +1,177 @@
+// The board as this page knows it: a signal for each extension, so that a change of one redraws one row.
+//
+// BOARD-STORE-1. Changes are put in at most four times a second, all of them together: that is how often the page paints.
+// BOARD-STORE-2. An extension keeps its row through reconnections and restarts of the daemon, whatever number the daemon gives it.
+import { batch, type Signal, signal } from '@preact/signals';
+import { needsLook } from '../words/states.js';
+
+/** What is known of an extension. Rates are per second, latencies ms. */
+export interface Entry {
+  readonly k: number;
+  readonly id: string;
+  readonly type: string;
+  readonly version: string;
+  /** By its number (BOARD_STATES). */
+  readonly state: number;
+  /** A sum of BOARD_FLAGS. */
+  readonly flags: number;
+  readonly success_rate: number | null;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+  readonly calls: number;
+  readonly failed: number;
+  readonly refused: number;
+  /** Epoch s of the last change of `state`. */
+  readonly since: number | null;
+}
+
+export interface Row {
+  readonly id: string;
+  readonly entry: Signal<Entry>;
+}
+
+/** `[k, state, flags, success_rate, p50, p95, p99, calls, failed, refused, since]`. */
+export type Tuple = readonly [number, number, number, ...(number | null)[]];
+
+export interface Overview {
+  readonly boot: string;
+  readonly revision: number | null;
+  readonly now: string;
+  readonly columns: Readonly<Record<keyof Entry, readonly unknown[]>>;
+}
+
+const PAINT_MS = 250;
+
+const byId = new Map<string, Row>();
+const byK = new Map<number, Row>();
+let waiting = new Map<number, Tuple>();
+let timer: ReturnType<typeof setTimeout> | null = null;
+let paintedMs = 0;
+
+/** Grows when extensions came or went. */
+export const membership = signal(0);
+/** Grows with each paint that changed a row. */
+export const paints = signal(0);
+/** Whether an overview was read. */
+export const isLoaded = signal(false);
+/** While true, what arrives is kept and not shown. */
+export const isPaused = signal(false);
+
+export const allRows = (): Row[] => [...byId.values()];
+export const rowOf = (id: string): Row | undefined => byId.get(id);
+export const rowCount = (): number => byId.size;
+
+/** What needs a look: first what refuses and fails most, then what has done so longest. */
+export function wrongEntries(): Entry[] {
+  const found: Entry[] = [];
+  for (const { entry } of byId.values()) {
+    const one = entry.peek();
+    if (needsLook(one.state, one.flags)) found.push(one);
+  }
+  const impact = (one: Entry): number => one.refused + one.failed;
+  return found.sort(
+    (a, b) => impact(b) - impact(a) || (a.since ?? Infinity) - (b.since ?? Infinity) || (a.id < b.id ? -1 : 1),
+  );
+}
+
+/** BOARD-STORE-2. */
+export function putOverview({ columns }: Overview): void {
+  const names = Object.keys(columns) as (keyof Entry)[];
+  batch(() => {
+    byK.clear();
+    const gone = new Set(byId.keys());
+    for (let i = 0; i < columns.k.length; i++) {
+      const entry = Object.fromEntries(names.map((name) => [name, columns[name][i]])) as unknown as Entry;
+      gone.delete(entry.id);
+      put(entry);
+    }
+    for (const id of gone) byId.delete(id);
+    for (const k of waiting.keys()) if (!byK.has(k)) waiting.delete(k);
+    isLoaded.value = true;
+    membership.value++;
+    paints.value++;
+  });
+}
+
+function put(entry: Entry): void {
+  const known = byId.get(entry.id);
+  const row = known ?? { id: entry.id, entry: signal(entry) };
+  if (known !== undefined && !isSame(known.entry.peek(), entry)) known.entry.value = entry;
+  byId.set(entry.id, row);
+  byK.set(entry.k, row);
+}
+
+const isSame = (a: Entry, b: Entry): boolean =>
+  (Object.keys(b) as (keyof Entry)[]).every((name) => a[name] === b[name]);
+
+export function addRows(entries: readonly Entry[]): void {
+  batch(() => {
+    for (const entry of entries) put(entry);
+    membership.value++;
+  });
+}
+
+export function removeRows(numbers: readonly number[]): void {
+  for (const k of numbers) {
+    const row = byK.get(k);
+    byK.delete(k);
+    waiting.delete(k);
+    if (row?.entry.peek().k === k) byId.delete(row.id);
+  }
+  membership.value++;
+}
+
+/** BOARD-STORE-1. */
+export function changeRows(tuples: readonly Tuple[]): void {
+  for (const tuple of tuples) waiting.set(tuple[0], tuple);
+  if (timer !== null || isPaused.peek()) return;
+  timer = setTimeout(paint, Math.max(0, paintedMs + PAINT_MS - performance.now()));
+}
+
+export function resume(): void {
+  isPaused.value = false;
+  changeRows([]);
+}
+
+function paint(): void {
+  timer = null;
+  if (isPaused.peek()) return;
+  paintedMs = performance.now();
+  const tuples = waiting;
+  waiting = new Map();
+  batch(() => {
+    for (const tuple of tuples.values()) changeRow(tuple);
+    paints.value++;
+  });
+}
+
+function changeRow([
+  k,
+  state,
+  flags,
+  success_rate = null,
+  p50 = null,
+  p95 = null,
+  p99 = null,
+  calls,
+  failed,
+  refused,
+  since = null,
+]: Tuple): void {
+  const row = byK.get(k);
+  if (row === undefined) return;
+  row.entry.value = {
+    ...row.entry.peek(),
+    state,
+    flags,
+    success_rate,
+    p50,
+    p95,
+    p99,
+    calls: calls ?? 0,
+    failed: failed ?? 0,
+    refused: refused ?? 0,
+    since,
+  };
+}

@@ -1,0 +1,226 @@
+// The one stream of this page: opened, watched, opened again, and let go of while nobody looks.
+//
+// CONNECTION-1. The overview is read after the stream is open, so that no change is lost in between.
+// CONNECTION-2. A lost connection is tried again after 0.5 s, doubling to 10 s (3 s in the first half minute, which a restart takes), each by
+//     chance within that, so that many pages do not come at once.
+// CONNECTION-3. A tab that is hidden for 30 s lets its stream go: a browser has six connections to one host.
+// CONNECTION-4. Where there are too many streams already, the overview is read every 10 s instead, with its ETag.
+import { effect, signal } from '@preact/signals';
+import { ApiError, problemOf, request, send } from './api.js';
+import { addRows, changeRows, type Entry, type Overview, putOverview, removeRows, type Tuple } from './board.js';
+import { setClock } from './clock.js';
+import { type DaemonNews, daemon, gap, putEvent, type Summary, summary } from './news.js';
+import { forget, left, refused, token, type Whoami, whoami } from './session.js';
+import { serverEvents } from './sse.js';
+
+export type Connection =
+  /** Not yet. */
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'polling' }
+  /** The tab is hidden. */
+  | { readonly kind: 'resting' }
+  /** `sinceMs`: when it was heard last. `why`: in words. */
+  | { readonly kind: 'lost'; readonly sinceMs: number; readonly why: string };
+
+interface Hello {
+  readonly boot: string;
+  readonly version: string;
+  readonly now: string;
+  readonly role: string;
+}
+
+const SILENT_MS = 40_000;
+const HIDDEN_MS = 30_000;
+const POLL_MS = 10_000;
+const POLLS = 6;
+const FIRST_MS = 500;
+const LONGEST_MS = 10_000;
+const LONGEST_OF_A_RESTART_MS = 3000;
+const RESTART_MS = 30_000;
+
+export const connection = signal<Connection>({ kind: 'connecting' });
+/** Of the daemon that answers, and when this page met it. Another boot: another process. */
+export const daemonIs = signal<{ readonly boot: string; readonly version: string; readonly metAt: number } | null>(
+  null,
+);
+/** Grows whenever what was read before may be old: a new boot, or a connection that was gone. */
+export const freshness = signal(0);
+
+/** Of the overview that is being read. */
+export const loadedBytes = signal(0);
+
+let heardMs = Date.now();
+let lastEventId: string | null = null;
+let etag: string | null = null;
+let wake: (() => void) | null = null;
+let current: AbortController | null = null;
+
+/** Tries now, instead of waiting. */
+export const tryNow = (): void => wake?.();
+
+/** Runs as long as the page does. */
+export async function keepConnected(): Promise<never> {
+  restWhileHidden();
+  // A new token is tried immediately.
+  effect(() => {
+    if (left.value === null) tryNow();
+  });
+  let failures = 0;
+  for (;;) {
+    if (document.hidden && connection.value.kind === 'resting') await sleep(null);
+    if (left.value !== null) await sleep(null);
+    const begunMs = Date.now();
+    const outcome = await once();
+    if (outcome === 'over_the_limit') {
+      await poll();
+      continue;
+    }
+    if (outcome === 'resting') continue;
+    failures = heardMs > begunMs ? 0 : failures + 1;
+    const lostMs = Date.now() - heardMs;
+    const longest = lostMs < RESTART_MS ? LONGEST_OF_A_RESTART_MS : LONGEST_MS;
+    await sleep(Math.random() * Math.min(longest, FIRST_MS * 2 ** Math.min(failures, 10)));
+  }
+}
+
+/** One stream, to its end. */
+async function once(): Promise<'ended' | 'resting' | 'over_the_limit'> {
+  const controller = new AbortController();
+  current = controller;
+  const watchdog = setInterval(() => {
+    if (Date.now() - heardMs > SILENT_MS && connection.value.kind === 'live') controller.abort();
+  }, 1000);
+  let why = 'The connection ended';
+  try {
+    const headers: Record<string, string> = lastEventId === null ? {} : { 'last-event-id': lastEventId };
+    const response = await send('/admin/events', { headers, signal: controller.signal });
+    if (!response.ok) {
+      const problem = (await response.json().catch(() => null)) as { code?: string; detail?: string } | null;
+      if (problem?.code === 'too_many_streams') return 'over_the_limit';
+      why = problem?.detail ?? `The answer was ${response.status}`;
+    } else if (response.body !== null) {
+      for await (const event of serverEvents(response.body)) {
+        heardMs = Date.now();
+        if (event !== null) await take(event.event, JSON.parse(event.data), event.id);
+      }
+    }
+  } catch (error) {
+    why = problemOf(error).detail;
+  } finally {
+    clearInterval(watchdog);
+    controller.abort();
+  }
+  if (connection.value.kind === 'resting') return 'resting';
+  if (left.value === null && connection.value.kind !== 'lost')
+    connection.value = { kind: 'lost', sinceMs: heardMs, why };
+  return 'ended';
+}
+
+async function take(event: string, data: unknown, id: string | null): Promise<void> {
+  if (id !== null) lastEventId = id;
+  switch (event) {
+    case 'hello':
+      return greet(data as Hello);
+    case 'rows':
+      return changeRows(data as Tuple[]);
+    case 'rows_added':
+      return addRows(data as Entry[]);
+    case 'rows_removed':
+      return removeRows(data as number[]);
+    case 'summary':
+      summary.value = data as Summary;
+      return;
+    case 'daemon':
+      daemon.value = data as DaemonNews;
+      return;
+    case 'event':
+      return putEvent({ ...(data as Parameters<typeof putEvent>[0]), n: id ?? '' });
+    case 'gap':
+      gap.value = data as NonNullable<typeof gap.value>;
+      return;
+    case 'bye':
+      if ((data as { reason: string }).reason === 'unauthenticated') refused(token(), Date.now());
+  }
+}
+
+/** CONNECTION-1. */
+async function greet({ boot, version, now, role }: Hello): Promise<void> {
+  setClock(now);
+  const isOther = daemonIs.value?.boot !== boot;
+  if (isOther) {
+    daemonIs.value = { boot, version, metAt: Date.now() };
+    etag = null;
+  }
+  await readOverview();
+  if (whoami.value?.role !== role) await readWhoami();
+  connection.value = { kind: 'live' };
+  freshness.value++;
+}
+
+async function readOverview(): Promise<void> {
+  const headers: Record<string, string> = etag === null ? {} : { 'if-none-match': etag };
+  const answer = await request<Overview>('/admin/overview', {
+    headers,
+    expect: [304],
+    onBytes: (bytes) => {
+      loadedBytes.value = bytes;
+    },
+  });
+  heardMs = Date.now();
+  if (answer.status === 304) return;
+  etag = answer.etag;
+  setClock(answer.body.now);
+  putOverview(answer.body);
+}
+
+/** Who this is; without a valid token, `left` says so. */
+export async function readWhoami(): Promise<void> {
+  try {
+    whoami.value = (await request<Whoami>('/admin/whoami')).body;
+    left.value = null;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.problem.status !== 401) return;
+    if (left.value === null) forget('never');
+  }
+}
+
+/** CONNECTION-4. Returns after a minute, so that a stream is tried again. */
+async function poll(): Promise<void> {
+  for (let i = 0; i < POLLS && left.value === null && !document.hidden; i++) {
+    try {
+      await readOverview();
+      connection.value = { kind: 'polling' };
+    } catch (error) {
+      connection.value = { kind: 'lost', sinceMs: heardMs, why: problemOf(error).detail };
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** CONNECTION-3. */
+function restWhileHidden(): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(timer);
+    if (document.hidden)
+      timer = setTimeout(() => {
+        connection.value = { kind: 'resting' };
+        current?.abort();
+      }, HIDDEN_MS);
+    else tryNow();
+  });
+}
+
+/** `ms` null: until tryNow(). */
+function sleep(ms: number | null): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = ms === null ? undefined : setTimeout(done, ms);
+    function done(): void {
+      clearTimeout(timer);
+      wake = null;
+      resolve();
+    }
+    wake = done;
+  });
+}

@@ -1,0 +1,52 @@
+// What the stream says beside rows: the summary, the daemon, and the events of the registry.
+import { signal } from '@preact/signals';
+import type { RegistryEvent } from '../../src/domain/registry/events.js';
+
+export interface Summary {
+  readonly total: number;
+  readonly enabled: number;
+  readonly healthy: number;
+  readonly unhealthy: number;
+  readonly avg_success_rate: number | null;
+  readonly avg_latency_ms: number | null;
+  readonly avg_p95_latency_ms: number | null;
+  readonly in_flight: number;
+  readonly mass_failure: boolean;
+}
+
+export interface DaemonNews {
+  readonly ready: boolean;
+  readonly waiting_for: readonly string[];
+  readonly reasons: readonly string[];
+  /** What is away while calls are served. */
+  readonly degraded: readonly string[];
+  readonly revision: number | null;
+  readonly owed: Readonly<Record<string, number>>;
+}
+
+/** With its place in the stream, `<boot>-<n>`. */
+export interface News extends RegistryEvent {
+  readonly n: string;
+}
+
+const MAX_EVENTS = 500;
+
+export const summary = signal<Summary | null>(null);
+export const daemon = signal<DaemonNews | null>(null);
+/** The newest first. */
+export const events = signal<readonly News[]>([]);
+/** Events that could not be sent: how many, and since when; null: none is missing. */
+export const gap = signal<{ readonly missed: number | null; readonly since: string | null } | null>(null);
+
+const listeners = new Set<(event: News) => void>();
+
+export function putEvent(event: News): void {
+  events.value = [event, ...events.value].slice(0, MAX_EVENTS);
+  for (const listener of listeners) listener(event);
+}
+
+/** Returns what ends it. */
+export function onEvent(listener: (event: News) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}

@@ -1,0 +1,67 @@
+// One answer of the API in a part of a page: read when the part is shown, and again when it may have changed.
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { type Problem, problemOf, read } from './api.js';
+import { freshness } from './connection.js';
+
+export interface Reading<T> {
+  /** Of the last time; null: not yet. */
+  readonly value: T | null;
+  /** Why the last attempt failed; null: it did not. */
+  readonly problem: Problem | null;
+  /** Wall clock ms of `value`. */
+  readonly readAt: number;
+  readonly again: () => void;
+}
+
+interface ReadingOptions {
+  /** Reads again after so many ms; absent: only when asked, and after a reconnection. */
+  readonly every?: number | undefined;
+  /** Reads again when this is another. */
+  readonly key?: unknown;
+}
+
+/** `path` null: nothing is read. Another path: what was read before is gone. */
+export function useReading<T>(path: string | null, { every, key }: ReadingOptions = {}): Reading<T> {
+  const state = useSignal<Omit<Reading<T>, 'again'> & { readonly path: string | null }>({
+    path: null,
+    value: null,
+    problem: null,
+    readAt: 0,
+  });
+  const turn = useSignal(0);
+  useEffect(() => {
+    if (path === null) return;
+    const controller = new AbortController();
+    const attempt = () =>
+      read<T>(path, controller.signal).then(
+        (value) => {
+          state.value = { path, value, problem: null, readAt: Date.now() };
+        },
+        (error) => {
+          if (controller.signal.aborted) return;
+          const kept = state.peek();
+          state.value = {
+            ...(kept.path === path ? kept : { path, value: null, readAt: 0 }),
+            problem: problemOf(error),
+          };
+        },
+      );
+    void attempt();
+    const timer = every === undefined ? undefined : setInterval(() => !document.hidden && attempt(), every);
+    return () => {
+      controller.abort();
+      clearInterval(timer);
+    };
+  }, [path, every, key, turn.value, freshness.value]);
+  const { value, problem, readAt } = state.value;
+  const isOfPath = state.value.path === path;
+  return {
+    value: isOfPath ? value : null,
+    problem: isOfPath ? problem : null,
+    readAt,
+    again: () => {
+      turn.value++;
+    },
+  };
+}

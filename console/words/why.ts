@@ -1,0 +1,84 @@
+// Rows of the audit trail and registry events in a few words.
+import { NONE } from './numbers.js';
+import { failures } from './reasons.js';
+
+/** As GET /admin/audit has it. */
+export interface AuditRow {
+  readonly id: string;
+  /** ISO 8601. */
+  readonly changed_at: string;
+  readonly changed_by: string | null;
+  /** `_`: no single extension. */
+  readonly extension_id: string;
+  readonly version: string | null;
+  readonly instance_id: string | null;
+  readonly action: string;
+  readonly reason: string | null;
+  readonly registry_revision: number | null;
+  readonly revision: number | null;
+  readonly changes: readonly Change[];
+  readonly cut: boolean;
+}
+
+export interface Change {
+  readonly path: string;
+  readonly from?: unknown;
+  readonly to?: unknown;
+  readonly hidden?: boolean;
+}
+
+export interface AuditPage {
+  readonly items: readonly AuditRow[];
+  readonly next: string | null;
+}
+
+const MAX_VALUE = 60;
+
+/** A value of a change, in one line. */
+export function valueText(value: unknown): string {
+  if (value === undefined || value === null) return NONE;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+}
+
+/** `/policy/breaker/x` as `policy.breaker.x`. */
+export const pathText = (path: string): string => path.replace(/^\//, '').replaceAll('/', '.');
+
+/** The numbers of a breaker that opened; null: the row is about something else. */
+export function evidenceText({ changes }: Pick<AuditRow, 'changes'>): string | null {
+  const evidence = changes.find(({ path }) => path === '/evidence')?.to;
+  if (typeof evidence !== 'object' || evidence === null) return null;
+  const numbers = evidence as Readonly<Record<string, unknown>>;
+  const isWhole = ['failures', 'outcomes', 'overdue', 'window_seconds'].every(
+    (name) => typeof numbers[name] === 'number',
+  );
+  return isWhole ? failures(numbers as unknown as Parameters<typeof failures>[0]) : null;
+}
+
+/** What was decided or seen by the daemon itself, not by an operator. */
+export const isBySystem = ({ changed_by: by }: Pick<AuditRow, 'changed_by'>): boolean =>
+  by?.startsWith('system:') === true;
+
+/** `circuit_opened` as `circuit opened`. */
+export const actionWords = (action: string): string => action.replaceAll('_', ' ');
+
+/** The version or instance that a row is about, behind its extension. */
+export const subjectText = ({ extension_id: id, version, instance_id: instance }: Subject): string =>
+  `${id === '_' ? 'registry' : id}${version ? `@${version}` : ''}${instance ? ` ${instance}` : ''}`;
+
+interface Subject {
+  readonly extension_id: string;
+  readonly version?: string | null;
+  readonly instance_id?: string | null;
+}
+
+/** One line of the last changes: `ada: rollout mask_pii@v2 5 → 25`. */
+export function changeLine(row: AuditRow): string {
+  const who = isBySystem(row) ? '' : `${whoText(row.changed_by)}: `;
+  const [first] = row.changes.filter(({ path, hidden }) => path !== '/evidence' && hidden !== true);
+  const values = row.changes.length === 1 && first ? ` ${valueText(first.from)} → ${valueText(first.to)}` : '';
+  return `${who}${actionWords(row.action)} ${subjectText(row)}${values}`;
+}
+
+/** `token:ada`, `local:ada` and `admin:ada` are ada. */
+export const whoText = (by: string | null): string => by?.replace(/^(?:token|local|admin):/, '') ?? 'unknown';
