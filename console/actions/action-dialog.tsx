@@ -19,20 +19,60 @@ export function ActionDialog({ isCut }: { readonly isCut: boolean }) {
 }
 
 function Question({ action, isCut }: { readonly action: Action; readonly isCut: boolean }) {
-  const reason = useSignal('');
-  const typed = useSignal('');
-  const by = useSignal(localStorage.getItem(NAME) ?? '');
+  const form = useForm(action, isCut);
+  const { question, text, verb } = action.words();
+  return (
+    <Dialog title={question} onClose={close}>
+      <p>{text}</p>
+      {action.share === undefined ? null : (
+        <Field
+          label="Percent of the callers; empty: none by a share"
+          value={action.share.value}
+          onInput={action.share.set}
+        />
+      )}
+      {action.typed === null ? null : <Field label={`Type ${action.typed} to confirm`} {...form.typed} />}
+      {action.reason === null ? null : (
+        <Field
+          label={`Reason, for the audit trail${action.reason === 'optional' ? ' (optional)' : ''}`}
+          isFirst
+          onEnter={form.run}
+          {...form.reason}
+        />
+      )}
+      {isOpen.value && action.reason !== null ? (
+        <Field label="Your name, for the audit trail (optional)" {...form.by} />
+      ) : null}
+      {form.problem === null ? null : <Refusal problem={form.problem} id={action.id} />}
+      {isCut ? <p class="fault">Not connected: nothing can be done now.</p> : null}
+      <p class="dialog-buttons">
+        <button type="button" onClick={close} data-first={action.reason === null ? '' : undefined}>
+          Leave
+        </button>
+        <button type="button" class="main-button" disabled={!form.isReady} onClick={form.run}>
+          {form.isBusy ? `${verb} …` : verb}
+        </button>
+      </p>
+    </Dialog>
+  );
+}
+
+const close = (): void => {
+  pending.value = null;
+};
+
+/** What was typed, and what the button does with it. */
+function useForm(action: Action, isCut: boolean) {
+  const reason = useText('');
+  const typed = useText('');
+  const by = useText(localStorage.getItem(NAME) ?? '');
   const problem = useSignal<Problem | null>(null);
   const isBusy = useSignal(false);
-  const { question, text, verb } = action.words();
   const isReady =
     !isCut &&
     !isBusy.value &&
     (action.reason !== 'required' || reason.value.trim() !== '') &&
     (action.typed === null || typed.value === action.typed);
-  const close = () => {
-    pending.value = null;
-  };
   const run = async () => {
     if (!isReady) return;
     isBusy.value = true;
@@ -46,63 +86,24 @@ function Question({ action, isCut }: { readonly action: Action; readonly isCut: 
       close();
     } catch (error) {
       problem.value = problemOf(error);
-      const { revision } = problem.value;
-      if (problem.value.status === 412 && typeof revision === 'number') action.onConflict?.(revision);
+      const { revision, status } = problem.value;
+      if (status === 412 && typeof revision === 'number') action.onConflict?.(revision);
     } finally {
       isBusy.value = false;
     }
   };
-  return (
-    <Dialog title={question} onClose={close}>
-      <p>{text}</p>
-      {action.share === undefined ? null : (
-        <Field
-          label="Percent of the callers; empty: none by a share"
-          value={action.share.value}
-          onInput={action.share.set}
-        />
-      )}
-      {action.typed === null ? null : (
-        <Field
-          label={`Type ${action.typed} to confirm`}
-          value={typed.value}
-          onInput={(value) => {
-            typed.value = value;
-          }}
-        />
-      )}
-      {action.reason === null ? null : (
-        <Field
-          label={`Reason, for the audit trail${action.reason === 'optional' ? ' (optional)' : ''}`}
-          value={reason.value}
-          isFirst
-          onEnter={run}
-          onInput={(value) => {
-            reason.value = value;
-          }}
-        />
-      )}
-      {isOpen.value && action.reason !== null ? (
-        <Field
-          label="Your name, for the audit trail (optional)"
-          value={by.value}
-          onInput={(value) => {
-            by.value = value;
-          }}
-        />
-      ) : null}
-      {problem.value === null ? null : <Refusal problem={problem.value} id={action.id} />}
-      {isCut ? <p class="fault">Not connected: nothing can be done now.</p> : null}
-      <p class="dialog-buttons">
-        <button type="button" onClick={close} data-first={action.reason === null ? '' : undefined}>
-          Leave
-        </button>
-        <button type="button" class="main-button" disabled={!isReady} onClick={run}>
-          {isBusy.value ? `${verb} …` : verb}
-        </button>
-      </p>
-    </Dialog>
-  );
+  return { reason, typed, by, problem: problem.value, isBusy: isBusy.value, isReady, run };
+}
+
+/** As a field takes it. */
+function useText(initial: string): Pick<FieldProps, 'value' | 'onInput'> {
+  const text = useSignal(initial);
+  return {
+    value: text.value,
+    onInput: (value) => {
+      text.value = value;
+    },
+  };
 }
 
 interface FieldProps {

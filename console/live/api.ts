@@ -22,13 +22,13 @@ export class ApiError extends Error {
   }
 }
 
-export interface Answer<T> {
+interface Answer<T> {
   readonly body: T;
   readonly status: number;
   readonly etag: string | null;
 }
 
-export interface RequestOptions {
+interface RequestOptions {
   readonly method?: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;

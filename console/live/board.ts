@@ -1,7 +1,7 @@
 // The board as this page knows it: a signal for each extension, so that a change of one redraws one row.
 //
-// BOARD-STORE-1. Changes are put in at most four times a second, all of them together: that is how often the page paints.
-// BOARD-STORE-2. An extension keeps its row through reconnections and restarts of the daemon, whatever number the daemon gives it.
+// CONSOLE-BOARD-1. Changes are put in at most four times a second, all of them together: that is how often the page paints.
+// CONSOLE-BOARD-2. An extension keeps its row through reconnections and restarts of the daemon, whatever number the daemon gives it.
 import { batch, type Signal, signal } from '@preact/signals';
 import { needsLook } from '../words/states.js';
 
@@ -75,7 +75,7 @@ export function wrongEntries(): Entry[] {
   );
 }
 
-/** BOARD-STORE-2. */
+/** CONSOLE-BOARD-2. */
 export function putOverview({ columns }: Overview): void {
   const names = Object.keys(columns) as (keyof Entry)[];
   batch(() => {
@@ -122,7 +122,7 @@ export function removeRows(numbers: readonly number[]): void {
   membership.value++;
 }
 
-/** BOARD-STORE-1. */
+/** CONSOLE-BOARD-1. */
 export function changeRows(tuples: readonly Tuple[]): void {
   for (const tuple of tuples) waiting.set(tuple[0], tuple);
   if (timer !== null || isPaused.peek()) return;

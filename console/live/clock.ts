@@ -16,7 +16,4 @@ const tick = (): void => {
   nowMs.value = Date.now() + offsetMs;
 };
 
-/** Epoch ms of the daemon at this moment. */
-export const daemonNow = (): number => Date.now() + offsetMs;
-
 setInterval(tick, 1000);

@@ -1,10 +1,10 @@
-// The one stream of this page: opened, watched, opened again, and let go of while nobody looks.
+// The one stream of this page: opened, watched, opened again, and let go of while the tab is hidden.
 //
-// CONNECTION-1. The overview is read after the stream is open, so that no change is lost in between.
-// CONNECTION-2. A lost connection is tried again after 0.5 s, doubling to 10 s (3 s in the first half minute, which a restart takes), each by
+// CONSOLE-CONNECTION-1. The overview is read after the stream is open, so that no change is lost in between.
+// CONSOLE-CONNECTION-2. A lost connection is tried again after 0.5 s, doubling to 10 s (3 s in the first half minute, which a restart takes), each by
 //     chance within that, so that many pages do not come at once.
-// CONNECTION-3. A tab that is hidden for 30 s lets its stream go: a browser has six connections to one host.
-// CONNECTION-4. Where there are too many streams already, the overview is read every 10 s instead, with its ETag.
+// CONSOLE-CONNECTION-3. A tab that is hidden for 30 s lets its stream go: a browser has six connections to one host.
+// CONSOLE-CONNECTION-4. Where there are too many streams already, the overview is read every 10 s instead, with its ETag.
 import { effect, signal } from '@preact/signals';
 import { ApiError, problemOf, request, send } from './api.js';
 import { addRows, changeRows, type Entry, type Overview, putOverview, removeRows, type Tuple } from './board.js';
@@ -13,7 +13,7 @@ import { type DaemonNews, daemon, gap, putEvent, type Summary, summary } from '.
 import { forget, left, refused, token, type Whoami, whoami } from './session.js';
 import { serverEvents } from './sse.js';
 
-export type Connection =
+type Connection =
   /** Not yet. */
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live' }
@@ -144,7 +144,7 @@ async function take(event: string, data: unknown, id: string | null): Promise<vo
   }
 }
 
-/** CONNECTION-1. */
+/** CONSOLE-CONNECTION-1. */
 async function greet({ boot, version, now, role }: Hello): Promise<void> {
   setClock(now);
   const isOther = daemonIs.value?.boot !== boot;
@@ -185,7 +185,7 @@ export async function readWhoami(): Promise<void> {
   }
 }
 
-/** CONNECTION-4. Returns after a minute, so that a stream is tried again. */
+/** CONSOLE-CONNECTION-4. Returns after a minute, so that a stream is tried again. */
 async function poll(): Promise<void> {
   for (let i = 0; i < POLLS && left.value === null && !document.hidden; i++) {
     try {
@@ -198,7 +198,7 @@ async function poll(): Promise<void> {
   }
 }
 
-/** CONNECTION-3. */
+/** CONSOLE-CONNECTION-3. */
 function restWhileHidden(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   document.addEventListener('visibilitychange', () => {

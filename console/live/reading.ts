@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { type Problem, problemOf, read } from './api.js';
 import { freshness } from './connection.js';
 
-export interface Reading<T> {
+interface Reading<T> {
   /** Of the last time; null: not yet. */
   readonly value: T | null;
   /** Why the last attempt failed; null: it did not. */

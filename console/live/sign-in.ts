@@ -12,18 +12,19 @@ export async function takeCode(): Promise<void> {
   const code = new URLSearchParams(location.hash.slice(1)).get('code');
   if (code === null) return;
   history.replaceState(null, '', location.pathname + location.search);
-  await signInWith(code);
+  codeProblem.value = await signInWith(code);
 }
 
-/** Of an address, or pasted: with the code alone, or the whole address. */
-export async function signInWith(given: string): Promise<void> {
+/** Of an address, or pasted: the code alone, or the whole address. Returns why it was not taken; null: it was. */
+export async function signInWith(given: string): Promise<string | null> {
   const code = /code=([^&\s]+)/.exec(given)?.[1] ?? given.trim();
   codeProblem.value = null;
   try {
     const { body } = await request<{ readonly token: string }>('/admin/login', { method: 'POST', body: { code } });
     remember(body.token, false);
     await readWhoami();
+    return null;
   } catch (error) {
-    codeProblem.value = problemOf(error).detail;
+    return problemOf(error).detail;
   }
 }

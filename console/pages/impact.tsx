@@ -131,12 +131,12 @@ function Why({ entry, health, suspect, isAuto }: WhyProps) {
   return (
     <>
       {isDecided ? <Decision id={entry.id} state={wordOf(state)} /> : why}
-      {isAuto ? <span class="note"> auto-disabled</span> : null}
+      {isAuto ? <span class="note"> · auto-disabled</span> : null}
       {(entry.flags & BOARD_FLAGS.ejected_instance) !== 0 ? (
-        <span class="note"> an instance is out of rotation</span>
+        <span class="note"> · an instance is out of rotation</span>
       ) : null}
-      {refusedRow === undefined ? null : <span class="note"> a row is refused: {refusedRow.problems[0]}</span>}
-      {suspect === null ? null : <span class="note"> after {changeLine(suspect)}</span>}
+      {refusedRow === undefined ? null : <span class="note"> · a row is refused: {refusedRow.problems[0]}</span>}
+      {suspect === null ? null : <span class="note"> · after {changeLine(suspect)}</span>}
     </>
   );
 }
@@ -169,7 +169,9 @@ function useSuspect({ id, state, since }: Entry): AuditRow | null {
     const controller = new AbortController();
     read<AuditPage>(`/admin/audit?${query}`, controller.signal).then(
       ({ items }) => {
-        suspect.value = items.find((row) => !isBySystem(row) && row.registry_revision !== null) ?? null;
+        const isCause = (row: AuditRow) =>
+          !isBySystem(row) && row.registry_revision !== null && row.action !== 'create';
+        suspect.value = items.find(isCause) ?? null;
       },
       () => undefined,
     );

@@ -2,7 +2,7 @@
 import type { Entry } from '../live/board.js';
 import { BOARD_STATES, type BoardState, FLAGS, needsLook } from '../words/states.js';
 
-export interface ListFilter {
+interface ListFilter {
   readonly q: string;
   readonly states: readonly BoardState[];
   readonly types: readonly string[];
@@ -25,12 +25,12 @@ export type SortKey =
   | 'since'
   | 'impact';
 
-export interface ListSort {
+interface ListSort {
   readonly key: SortKey;
   readonly isDescending: boolean;
 }
 
-export const DEFAULT_SORT: ListSort = { key: 'impact', isDescending: true };
+const DEFAULT_SORT: ListSort = { key: 'impact', isDescending: true };
 const SORT_KEYS: readonly string[] = [
   ...['id', 'type', 'version', 'state', 'success_rate', 'p50', 'p95', 'p99'],
   ...['calls', 'failed', 'refused', 'since', 'impact'],

@@ -6,7 +6,7 @@ import { VERB_WORDS, verbsFor } from '../actions/texts.js';
 import { askVerb, factsOf } from '../actions/verb-actions.js';
 import { drawSparkline, SPARKLINE_SIZE } from '../charts/sparkline.js';
 import { lineOf } from '../charts/sparklines.js';
-import type { Row } from '../live/board.js';
+import type { Entry, Row } from '../live/board.js';
 import { may } from '../live/session.js';
 import { Menu } from '../parts/menu.js';
 import { StateMark } from '../parts/state-mark.js';
@@ -70,18 +70,17 @@ export function ListRow({ row, index, isActive, onFocus }: ListRowProps) {
         <Sparkline id={entry.id} />
       </span>
       <span role="gridcell" class="cell-actions">
-        {may('operator') ? (
-          <Menu
-            label={`Actions of ${entry.id}`}
-            items={verbsFor(stateAt(entry.state), factsOf(entry).isAutoDisabled).map((verb) => ({
-              label: `${VERB_WORDS[verb]} …`,
-              run: () => askVerb(verb, entry.id),
-            }))}
-          />
-        ) : null}
+        <RowActions entry={entry} />
       </span>
     </div>
   );
+}
+
+function RowActions({ entry }: { readonly entry: Entry }) {
+  if (!may('operator')) return null;
+  const verbs = verbsFor(stateAt(entry.state), factsOf(entry).isAutoDisabled);
+  const items = verbs.map((verb) => ({ label: `${VERB_WORDS[verb]} …`, run: () => askVerb(verb, entry.id) }));
+  return <Menu label={`Actions of ${entry.id}`} items={items} />;
 }
 
 function Sparkline({ id }: { readonly id: string }) {

@@ -7,7 +7,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { redrawOnScheme, showLines } from '../charts/sparklines.js';
-import { allRows, isLoaded } from '../live/board.js';
+import { allRows, isLoaded, type Row } from '../live/board.js';
 import { go, setQuery } from '../url/address.js';
 import { usePageKeys } from '../url/keys.js';
 import { extensionPath } from '../url/paths.js';
@@ -41,7 +41,7 @@ export function List() {
   const view = useView();
   const rows = shown.value;
   const active = useSignal(0);
-  const { scroller, height, top, rowPx, scrollTo } = view;
+  const { scroller, height, top, rowPx } = view;
   const size = Math.ceil(height / rowPx) + 2 * SPARE_ROWS;
   const first = Math.max(0, Math.min(Math.floor(top / rowPx) - SPARE_ROWS, rows.length - size));
   const inView = rows.slice(first, first + size);
@@ -49,36 +49,9 @@ export function List() {
   useEffect(() => showLines(inView.map(({ id, entry }) => ({ id, k: entry.peek().k }))), [rows, first, size]);
   useEffect(() => redrawOnScheme(), []);
   useEffect(() => () => showLines([]), []);
-  const move = (to: number) => {
-    const index = Math.max(0, Math.min(to, rows.length - 1));
+  const onKeyDown = useRowKeys(view, rows, at, (index) => {
     active.value = index;
-    scrollTo(index);
-    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${index}"]`)?.focus());
-  };
-  const openMenu = () => {
-    const row = scroller.current?.querySelector(`[data-row="${at}"]`);
-    row?.querySelector<HTMLButtonElement>('.menu > button')?.click();
-  };
-  usePageKeys({ j: () => move(at + 1), k: () => move(at - 1), s: sortNow, '.': openMenu });
-  const onKeyDown = (event: KeyboardEvent) => {
-    const isRow = event.target instanceof HTMLElement && event.target.dataset.row !== undefined;
-    if (!isRow || event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor(height / rowPx) - 1);
-    const to = {
-      ArrowDown: at + 1,
-      ArrowUp: at - 1,
-      PageDown: at + page,
-      PageUp: at - page,
-      Home: 0,
-      End: rows.length - 1,
-    };
-    const target = (to as Readonly<Record<string, number>>)[event.key];
-    const row = rows[at];
-    if (target !== undefined) move(target);
-    else if (event.key === 'Enter' && row !== undefined) go(extensionPath(row.id));
-    else return;
-    event.preventDefault();
-  };
+  });
   return (
     <div
       class="list"
@@ -109,6 +82,41 @@ export function List() {
       </div>
     </div>
   );
+}
+
+/** Moves between rows, and what a row does by a key; returns what the list listens with. */
+function useRowKeys(view: View, rows: readonly Row[], at: number, activate: (index: number) => void) {
+  const { scroller, height, rowPx, scrollTo } = view;
+  const move = (to: number) => {
+    const index = Math.max(0, Math.min(to, rows.length - 1));
+    activate(index);
+    scrollTo(index);
+    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${index}"]`)?.focus());
+  };
+  const openMenu = () => {
+    const row = scroller.current?.querySelector(`[data-row="${at}"]`);
+    row?.querySelector<HTMLButtonElement>('.menu > button')?.click();
+  };
+  usePageKeys({ j: () => move(at + 1), k: () => move(at - 1), s: sortNow, '.': openMenu });
+  return (event: KeyboardEvent) => {
+    const isRow = event.target instanceof HTMLElement && event.target.dataset.row !== undefined;
+    if (!isRow || event.ctrlKey || event.metaKey || event.altKey) return;
+    const page = Math.max(1, Math.floor(height / rowPx) - 1);
+    const moves: Readonly<Record<string, number>> = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: rows.length - 1,
+    };
+    const target = moves[event.key];
+    const row = rows[at];
+    if (target !== undefined) move(target);
+    else if (event.key === 'Enter' && row !== undefined) go(extensionPath(row.id));
+    else return;
+    event.preventDefault();
+  };
 }
 
 /** LIST-ORDER-1: while the pointer or the focus is in it. */
@@ -154,6 +162,8 @@ function Head() {
     </div>
   );
 }
+
+type View = ReturnType<typeof useView>;
 
 /** LIST-1. How much of the list is in view. */
 function useView() {

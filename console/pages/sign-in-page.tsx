@@ -17,30 +17,12 @@ const WHY: Readonly<Record<LeaveReason, string>> = {
 const pageOf = (to: string): string => (/^\/(?:$|\?|ui(?:\/|$))/.test(to) ? to : '/');
 
 export default function SignInPage() {
-  const given = useSignal('');
-  const isKept = useSignal(false);
-  const isBusy = useSignal(false);
-  const problem = useSignal<string | null>(null);
   const why = left.value;
   const who = whoami.value;
+  const to = pageOf(queryValue('to'));
   useEffect(() => {
-    if (left.value === null && whoami.value?.auth === 'required' && queryValue('to') !== '')
-      go(pageOf(queryValue('to')), { replaces: true });
+    if (left.value === null && whoami.value?.auth === 'required' && queryValue('to') !== '') go(to, { replaces: true });
   }, [left.value, whoami.value]);
-  const signIn = async () => {
-    const text = given.value.trim();
-    if (text === '') return;
-    isBusy.value = true;
-    problem.value = null;
-    if (text.includes('code=')) await signInWith(text);
-    else {
-      remember(text, isKept.value);
-      await readWhoami();
-      if (left.value !== null) problem.value = 'The daemon does not accept this token. It was forgotten.';
-    }
-    isBusy.value = false;
-    if (left.value === null) go(pageOf(queryValue('to')), { replaces: true });
-  };
   return (
     <div class="page sign-in">
       <h1>Sign in</h1>
@@ -52,6 +34,32 @@ export default function SignInPage() {
             : `You are signed in as ${who.name}, ${who.role}. Another token replaces this one.`}
         </p>
       ) : null}
+      <SignInForm onDone={() => go(to, { replaces: true })} />
+      <h2>Where a token comes from</h2>
+      <p>On the host of the daemon, this prints an address that signs in once, within a minute:</p>
+      <pre>extreg console</pre>
+      <p>A token of your own is made by an administrator:</p>
+      <pre>extreg token create ada --role operator</pre>
+    </div>
+  );
+}
+
+function SignInForm({ onDone }: { readonly onDone: () => void }) {
+  const given = useSignal('');
+  const isKept = useSignal(false);
+  const isBusy = useSignal(false);
+  const problem = useSignal<string | null>(null);
+  const signIn = async () => {
+    const text = given.value.trim();
+    if (text === '') return;
+    isBusy.value = true;
+    problem.value = await (text.includes('code=') ? signInWith(text) : signInByToken(text, isKept.value));
+    isBusy.value = false;
+    if (problem.value === null) onDone();
+  };
+  const shown = problem.value ?? codeProblem.value;
+  return (
+    <>
       <label class="field">
         <span>Token, or the address that extreg console prints</span>
         <input
@@ -76,9 +84,9 @@ export default function SignInPage() {
         />{' '}
         Keep it on this computer, not only in this tab
       </label>
-      {(problem.value ?? codeProblem.value) === null ? null : (
+      {shown === null ? null : (
         <p class="fault" role="alert">
-          {problem.value ?? codeProblem.value}
+          {shown}
         </p>
       )}
       <p>
@@ -86,11 +94,13 @@ export default function SignInPage() {
           Sign in
         </button>
       </p>
-      <h2>Where a token comes from</h2>
-      <p>On the host of the daemon, this prints an address that signs in once, within a minute:</p>
-      <pre>extreg console</pre>
-      <p>A token of your own is made by an administrator:</p>
-      <pre>extreg token create ada --role operator</pre>
-    </div>
+    </>
   );
+}
+
+/** Why it is not accepted; null: it is. */
+async function signInByToken(text: string, isKept: boolean): Promise<string | null> {
+  remember(text, isKept);
+  await readWhoami();
+  return left.value === null ? null : 'The daemon does not accept this token. It was forgotten.';
 }

@@ -4,7 +4,7 @@ import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { Fault, Loading } from './states.js';
 
-export interface LazyProps<P> {
+interface LazyProps<P> {
   /** The same function for the same part. */
   readonly load: () => Promise<{ readonly default: ComponentType<P> }>;
   readonly props: P;

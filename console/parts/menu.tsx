@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
-export interface MenuItem {
+interface MenuItem {
   readonly label: string;
   readonly run: () => void;
 }
@@ -13,27 +13,15 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
   const button = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     if (!isOpen.value) return;
-    root.current?.querySelector<HTMLButtonElement>('[role=menuitem]')?.focus();
     const closeOutside = (event: Event) => {
       if (!root.current?.contains(event.target as Node)) isOpen.value = false;
     };
     document.addEventListener('pointerdown', closeOutside);
     return () => document.removeEventListener('pointerdown', closeOutside);
   }, [isOpen.value]);
-  const close = () => {
+  const close = (keepsFocus: boolean) => {
     isOpen.value = false;
-    button.current?.focus();
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    const buttons = [...(root.current?.querySelectorAll<HTMLButtonElement>('[role=menuitem]') ?? [])];
-    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === 'Escape') close();
-    else if (step !== undefined) buttons[(at + step + buttons.length) % buttons.length]?.focus();
-    else if (event.key === 'Tab') isOpen.value = false;
-    else return;
-    if (event.key !== 'Tab') event.preventDefault();
-    event.stopPropagation();
+    if (keepsFocus) button.current?.focus();
   };
   return (
     <span class="menu" ref={root}>
@@ -51,23 +39,46 @@ export function Menu({ label, items }: { readonly label: string; readonly items:
       >
         …
       </button>
-      {isOpen.value ? (
-        <span class="menu-items" role="menu" tabIndex={-1} onKeyDown={onKeyDown}>
-          {items.map((item) => (
-            <button
-              key={item.label}
-              type="button"
-              role="menuitem"
-              onClick={() => {
-                close();
-                item.run();
-              }}
-            >
-              {item.label}
-            </button>
-          ))}
-        </span>
-      ) : null}
+      {isOpen.value ? <Items items={items} onClose={close} /> : null}
+    </span>
+  );
+}
+
+interface ItemsProps {
+  readonly items: readonly MenuItem[];
+  readonly onClose: (keepsFocus: boolean) => void;
+}
+
+function Items({ items, onClose }: ItemsProps) {
+  const list = useRef<HTMLSpanElement>(null);
+  const buttons = () => [...(list.current?.querySelectorAll('button') ?? [])];
+  useEffect(() => buttons()[0]?.focus(), []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    event.stopPropagation();
+    const all = buttons();
+    const at = all.indexOf(document.activeElement as HTMLButtonElement);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key === 'Tab') return onClose(false);
+    if (event.key === 'Escape') onClose(true);
+    else if (step !== undefined) all[(at + step + all.length) % all.length]?.focus();
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <span class="menu-items" role="menu" tabIndex={-1} ref={list} onKeyDown={onKeyDown}>
+      {items.map(({ label, run }) => (
+        <button
+          key={label}
+          type="button"
+          role="menuitem"
+          onClick={() => {
+            onClose(true);
+            run();
+          }}
+        >
+          {label}
+        </button>
+      ))}
     </span>
   );
 }

@@ -24,7 +24,7 @@ export function Loading({ lines = 3, progress = '' }: { readonly lines?: number;
   );
 }
 
-export interface FaultProps {
+interface FaultProps {
   readonly what: string;
   readonly detail: string;
   readonly code?: string | undefined;

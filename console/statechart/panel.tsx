@@ -1,6 +1,6 @@
 // The statechart of one version of an extension.
 
-export interface ChartProps {
+interface ChartProps {
   readonly id: string;
   readonly version: string;
 }

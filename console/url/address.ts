@@ -1,7 +1,7 @@
 // The address of the page: the only place where filter, sort order, tab, time range and selection are kept.
 import { computed, signal } from '@preact/signals';
 
-export interface Address {
+interface Address {
   /** Percent-encoded, as in the address bar. */
   readonly path: string;
   readonly query: URLSearchParams;

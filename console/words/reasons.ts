@@ -21,7 +21,7 @@ export function trip({ trip_reason: reason, trip_evidence: evidence, circuit_bre
   return trips > 1 ? `${numbers}, ${ordinal(trips)} trip in a row` : numbers;
 }
 
-export function ordinal(value: number): string {
+function ordinal(value: number): string {
   const rest = value % 100;
   const ending = rest >= 11 && rest <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][value % 10] ?? 'th');
   return `${value}${ending}`;

@@ -20,7 +20,7 @@ export interface AuditRow {
   readonly cut: boolean;
 }
 
-export interface Change {
+interface Change {
   readonly path: string;
   readonly from?: unknown;
   readonly to?: unknown;

@@ -1,0 +1,150 @@
+// Rows of the audit trail in pages, newest first: when, who, what, from → to, why.
+
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { problemOf, read } from '../live/api.js';
+import { nowMs } from '../live/clock.js';
+import { useReading } from '../live/reading.js';
+import { Empty, Fault, Loading } from '../parts/states.js';
+import { TableBox } from '../parts/table-box.js';
+import { Moment } from '../parts/times.js';
+import { extensionPath } from '../url/paths.js';
+import { NONE } from '../words/numbers.js';
+import {
+  type AuditPage,
+  type AuditRow,
+  actionWords,
+  evidenceText,
+  pathText,
+  subjectText,
+  valueText,
+} from '../words/why.js';
+
+const PAGE = 50;
+const SHOWN_CHANGES = 4;
+
+interface AuditListProps {
+  /** As GET /admin/audit takes them. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Whether rows name their extension. */
+  readonly isOfAll: boolean;
+}
+
+export function AuditList({ query, isOfAll }: AuditListProps) {
+  const given = Object.entries(query).filter(([, value]) => value !== '');
+  const path = `/admin/audit?${new URLSearchParams([...given, ['limit', String(PAGE)]])}`;
+  const { value, problem, again } = useReading<AuditPage>(path, { every: 5000 });
+  const older = useSignal<readonly AuditRow[]>([]);
+  const next = useSignal<string | null>(null);
+  const fault = useSignal<string | null>(null);
+  useEffect(() => {
+    older.value = [];
+    next.value = null;
+    fault.value = null;
+  }, [path]);
+  if (value === null)
+    return problem === null ? (
+      <Loading lines={12} />
+    ) : (
+      <Fault what="The audit trail cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
+    );
+  const after = older.value.length === 0 ? value.next : next.value;
+  const more = async () => {
+    if (after === null) return;
+    try {
+      const page = await read<AuditPage>(`${path}&after=${encodeURIComponent(after)}`);
+      older.value = [...older.value, ...page.items];
+      next.value = page.next;
+    } catch (error) {
+      fault.value = problemOf(error).detail;
+    }
+  };
+  const first = new Set(value.items.map(({ id }) => id));
+  const rows = [...value.items, ...older.value.filter(({ id }) => !first.has(id))];
+  if (rows.length === 0)
+    return (
+      <Empty>
+        <p>Nothing in the trail fits.</p>
+      </Empty>
+    );
+  return (
+    <>
+      <AuditTable rows={rows} isOfAll={isOfAll} />
+      {fault.value === null ? null : <Fault what="The next page cannot be read" detail={fault.value} onRetry={more} />}
+      {after === null ? null : (
+        <p>
+          <button type="button" onClick={more}>
+            Older
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function AuditTable({ rows, isOfAll }: { readonly rows: readonly AuditRow[]; readonly isOfAll: boolean }) {
+  return (
+    <TableBox label="Audit trail">
+      <table class="trail">
+        <thead>
+          <tr>
+            <th>When</th>
+            <th>Who</th>
+            <th>What</th>
+            {isOfAll ? <th>Extension</th> : null}
+            <th>Change</th>
+            <th>Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.id}>
+              <td>
+                <Moment at={row.changed_at} nowMs={nowMs.value} />
+              </td>
+              <td>{row.changed_by ?? NONE}</td>
+              <td>{actionWords(row.action)}</td>
+              {isOfAll ? (
+                <td>
+                  {row.extension_id === '_' ? (
+                    'registry'
+                  ) : (
+                    <a href={extensionPath(row.extension_id)}>{subjectText(row)}</a>
+                  )}
+                </td>
+              ) : null}
+              <td class="wraps">
+                <Changes row={row} isOfAll={isOfAll} />
+              </td>
+              <td class="wraps">{row.reason ?? NONE}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableBox>
+  );
+}
+
+function Changes({ row, isOfAll }: { readonly row: AuditRow; readonly isOfAll: boolean }) {
+  const evidence = evidenceText(row);
+  if (evidence !== null) return <>{evidence}</>;
+  const of = isOfAll
+    ? ''
+    : subjectText({ ...row, extension_id: '' })
+        .replace(/^@/, '')
+        .trim();
+  const more = row.changes.length - SHOWN_CHANGES;
+  return (
+    <>
+      {of === '' ? '' : `${of}: `}
+      {row.changes.length === 0 && of === '' ? NONE : ''}
+      {row.changes.slice(0, SHOWN_CHANGES).map(({ path, from, to, hidden }) => (
+        <span key={path} class="change-line">
+          <code>{pathText(path)}</code> {hidden === true ? 'changed' : `${valueText(from)} → ${valueText(to)}`}
+        </span>
+      ))}
+      {more > 0 ? `and ${more} more` : ''}
+      {row.cut ? ' (not all is shown)' : ''}
+    </>
+  );
+}

@@ -1,0 +1,70 @@
+// The attempts of a version that failed last, without what was in them.
+
+import { nowMs } from '../live/clock.js';
+import { useReading } from '../live/reading.js';
+import { Fault } from '../parts/states.js';
+import { TableBox } from '../parts/table-box.js';
+import { Moment } from '../parts/times.js';
+import { ms, NONE } from '../words/numbers.js';
+
+interface Failure {
+  readonly at: string;
+  readonly kind: string;
+  readonly code?: number;
+  readonly message?: string;
+  readonly instance_id: string | null;
+  readonly attempt: number | null;
+  readonly duration_ms: number;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  timeout: 'timeout',
+  error: 'error answer',
+  no_responders: 'nothing listens',
+};
+
+export function Failures({ id, version }: { readonly id: string; readonly version: string }) {
+  const path = `/admin/extensions/${encodeURIComponent(id)}/failures?version=${encodeURIComponent(version)}`;
+  const { value, problem, again } = useReading<{ readonly failures: readonly Failure[] }>(path, { every: 5000 });
+  return (
+    <section aria-labelledby="failures-title">
+      <h2 id="failures-title">Recent failures of {version}</h2>
+      {problem !== null && value === null ? (
+        <Fault what="The failures cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
+      ) : null}
+      {value?.failures.length === 0 ? <p class="dim">None since the daemon started.</p> : null}
+      {value === null || value.failures.length === 0 ? null : (
+        <TableBox label="Failures">
+          <table>
+            <thead>
+              <tr>
+                <th>When</th>
+                <th>What</th>
+                <th class="number">Code</th>
+                <th>Message</th>
+                <th>Instance</th>
+                <th>Attempt</th>
+                <th class="number">ms</th>
+              </tr>
+            </thead>
+            <tbody>
+              {value.failures.map((one, i) => (
+                <tr key={`${one.at} ${i}`}>
+                  <td>
+                    <Moment at={one.at} nowMs={nowMs.value} />
+                  </td>
+                  <td>{KINDS[one.kind] ?? one.kind}</td>
+                  <td class="number">{one.code ?? NONE}</td>
+                  <td class="wraps">{one.message ?? NONE}</td>
+                  <td>{one.instance_id ?? NONE}</td>
+                  <td>{one.attempt === null ? 'active check' : one.attempt}</td>
+                  <td class="number">{ms(one.duration_ms)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </TableBox>
+      )}
+    </section>
+  );
+}

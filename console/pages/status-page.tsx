@@ -1,0 +1,160 @@
+// `/ui/status`: the daemon itself: is it ready, what waits to be written, how it does; and its settings.
+import type { ComponentChildren } from 'preact';
+import type { DaemonStatus } from '../../src/domain/status-schema.js';
+import { nowMs } from '../live/clock.js';
+import { useReading } from '../live/reading.js';
+import { may } from '../live/session.js';
+import { Fault, Loading } from '../parts/states.js';
+import { TableBox } from '../parts/table-box.js';
+import { Age, Moment } from '../parts/times.js';
+import { queryValue, setQuery } from '../url/address.js';
+import { count, mebibytes, ms, NONE, withUnit } from '../words/numbers.js';
+import { valueText } from '../words/why.js';
+
+export default function StatusPage() {
+  const { value, problem, again } = useReading<DaemonStatus>('/admin/status', { every: 3000 });
+  return (
+    <div class="page">
+      <h1>The daemon</h1>
+      {value === null ? (
+        problem === null ? (
+          <Loading lines={10} />
+        ) : (
+          <Fault what="The status cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
+        )
+      ) : (
+        <Status status={value} />
+      )}
+      {may('admin') ? <Settings /> : null}
+    </div>
+  );
+}
+
+const PENDING_WORDS: Readonly<Record<string, string>> = {
+  replies: 'replies to callers',
+  auto_changes: 'automatic changes',
+  verbs: "operators' verbs",
+  audit_facts: 'rows of the audit trail',
+  webhooks: 'webhooks',
+};
+
+function Status({ status }: { readonly status: DaemonStatus }) {
+  const { readiness, memory, loop_delay: delay } = status;
+  const away = readiness.degraded.length === 0 ? 'nothing' : readiness.degraded.join(', ');
+  const facts: readonly (readonly [string, ComponentChildren])[] = [
+    [
+      'Ready',
+      readiness.ready ? (
+        'yes'
+      ) : (
+        <strong class="bad">no: {[...readiness.waiting_for, ...readiness.reasons].join(', ')}</strong>
+      ),
+    ],
+    ['Away', readiness.degraded.length === 0 ? away : <strong class="bad">{away}</strong>],
+    ['Mass failure', status.mass_failure ? <strong class="bad">yes: nothing is disabled automatically</strong> : 'no'],
+    ['Version', status.version],
+    ['Started', <Started key="started" at={status.started_at} />],
+    ['Process', status.boot],
+    ['Registry revision', count(status.registry_revision)],
+    ['Last confirmed', status.registry_lag_ms === null ? NONE : `${withUnit(ms(status.registry_lag_ms), 'ms')} ago`],
+    ['Extensions', `${count(status.extensions.total)}, ${count(status.extensions.unhealthy)} not healthy`],
+    ['In flight', count(status.in_flight)],
+    ['Event streams', count(status.streams ?? 0)],
+    ['Viewers of statecharts', count(status.viewers)],
+    [
+      'Memory',
+      `${mebibytes(memory.rss_bytes)}, of it heap ${mebibytes(memory.heap_used_bytes)} of ${mebibytes(memory.heap_total_bytes)}`,
+    ],
+    [
+      'Event loop late by',
+      `p50 ${withUnit(ms(delay.p50_ms), 'ms')}, p99 ${withUnit(ms(delay.p99_ms), 'ms')}, at most ${withUnit(ms(delay.max_ms), 'ms')}`,
+    ],
+    [
+      'History begins',
+      status.history_begins === undefined ? (
+        'there is none'
+      ) : (
+        <Moment key="begins" at={status.history_begins} nowMs={nowMs.value} />
+      ),
+    ],
+    ...Object.entries(status.owed).map(
+      ([name, pending]) => [`Pending ${PENDING_WORDS[name] ?? name}`, count(pending)] as const,
+    ),
+  ];
+  return (
+    <TableBox label="Status">
+      <table>
+        <tbody>
+          {facts.map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td class="wraps measured">{value}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableBox>
+  );
+}
+
+function Started({ at }: { readonly at: string }) {
+  return (
+    <>
+      <Moment at={at} nowMs={nowMs.value} />, <Age at={at} nowMs={nowMs.value} /> ago
+    </>
+  );
+}
+
+interface Setting {
+  readonly key: string;
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+function Settings() {
+  const { value, problem, again } = useReading<{ readonly settings: readonly Setting[] }>('/admin/settings');
+  const isAll = queryValue('settings') === 'all';
+  const shown = value?.settings.filter(({ origin }) => isAll || origin !== 'default') ?? [];
+  return (
+    <section aria-labelledby="settings-title">
+      <h2 id="settings-title">Settings in force</h2>
+      <label>
+        <input
+          type="checkbox"
+          checked={isAll}
+          onChange={({ currentTarget }) => setQuery({ settings: currentTarget.checked ? 'all' : null })}
+        />{' '}
+        Defaults, too
+      </label>
+      {problem !== null && value === null ? (
+        <Fault what="The settings cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
+      ) : null}
+      {shown.length === 0 ? (
+        <p class="dim">{value === null ? '' : 'Every setting has its default.'}</p>
+      ) : (
+        <TableBox label="Settings">
+          <table>
+            <thead>
+              <tr>
+                <th>Setting</th>
+                <th>In force</th>
+                <th>From</th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map(({ key, value: set, origin }) => (
+                <tr key={key}>
+                  <th scope="row">
+                    <code>{key}</code>
+                  </th>
+                  <td class="wraps">{valueText(set)}</td>
+                  <td class="wraps">{origin}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </TableBox>
+      )}
+    </section>
+  );
+}

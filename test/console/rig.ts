@@ -1,0 +1,136 @@
+// One browser and one daemon for all tests of the pages, and how a test opens a page and looks at it.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext, TestFn } from 'ava';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type postgres from '#postgres';
+import { DaemonProcess } from '../helpers/daemon-process.js';
+import { copyEmbedded } from '../helpers/embedded-template.js';
+import { freePort } from '../helpers/nats-port.js';
+import { seed, World } from './world.js';
+
+/** Where the tests of the pages run: '' where there is no browser. */
+const { EXTREG_TEST_CHROMIUM: found = '/usr/bin/chromium', EXTREG_TEST_CHROMIUM_MISSING: missing = '' } = process.env;
+
+/** Why the tests of the pages are skipped; null: they run. */
+export const NO_BROWSER: string | null = missing === '' ? null : missing;
+
+const FLAGS = [
+  // As root it would not start; what it opens here is the project's own pages.
+  '--no-sandbox',
+  ...['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  ...['--disable-component-update', '--disable-sync'],
+];
+
+const SETTINGS = {
+  EXTENSION_REGISTRY_ABSENCE_GRACE_SECONDS: '0',
+  EXTENSION_REGISTRY_CIRCUIT_BREAKER_TIMEOUT_SECONDS: '60',
+};
+
+export interface OpenOptions {
+  /** Of the session; null: none. */
+  readonly token?: string | null;
+  readonly scheme?: 'light' | 'dark';
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** What a page did that no page may do. */
+export interface Faults {
+  /** Errors and violations of its policy. */
+  readonly errors: string[];
+  /** Requests to other hosts. */
+  readonly foreign: string[];
+}
+
+export interface Opened {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  readonly faults: Faults;
+}
+
+/** What a daemon ends with. */
+type Owner = Parameters<typeof DaemonProcess.start>[0];
+
+export class Rig {
+  token: string | null = null;
+
+  private constructor(
+    private readonly owner: Owner,
+    readonly browser: Browser,
+    public daemon: DaemonProcess,
+    readonly world: World,
+    readonly sql: postgres.Sql,
+    private readonly port: number,
+  ) {}
+
+  static async start(owner: Owner, names?: readonly string[]): Promise<Rig> {
+    const dataDir = await copyEmbedded(mkdtempSync(join(tmpdir(), 'extreg-console-')));
+    owner.teardown(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+    const port = await freePort();
+    const daemon = await DaemonProcess.startReady(owner, settings(port), dataDir);
+    const sql = daemon.sql();
+    await seed(sql, names);
+    const world = new World(await daemon.connect());
+    await world.start();
+    const browser = await chromium.launch({ executablePath: found, args: FLAGS });
+    owner.teardown(() => browser.close());
+    return new Rig(owner, browser, daemon, world, sql, port);
+  }
+
+  /** Made when the first test asks for it; ends with the file. */
+  static shared(test: TestFn): () => Promise<Rig> {
+    let rig: Promise<Rig> | null = null;
+    const ends: (() => void | PromiseLike<void>)[] = [];
+    const file: Owner = { teardown: (end) => void ends.unshift(end), log: (text) => void process.stderr.write(text) };
+    test.after.always('browser and daemon end', async () => {
+      for (const end of ends) await end();
+    });
+    return () => {
+      rig ??= Rig.start(file);
+      return rig;
+    };
+  }
+
+  /** A tab of its own, closed with the test. */
+  async open(t: Pick<ExecutionContext, 'teardown'>, path: string, options: OpenOptions = {}): Promise<Opened> {
+    const { token = this.token, scheme = 'light', width = 1280, height = 800 } = options;
+    const context = await this.browser.newContext({
+      colorScheme: scheme,
+      viewport: { width, height },
+      reducedMotion: 'reduce',
+    });
+    t.teardown(() => context.close());
+    if (token !== null)
+      await context.addInitScript({
+        content: `if (sessionStorage.getItem('tested') === null) sessionStorage.setItem('extreg-token', ${JSON.stringify(token)});
+          sessionStorage.setItem('tested', '1');`,
+      });
+    const page = await context.newPage();
+    const faults = watch(page, this.daemon.url);
+    await page.goto(`${this.daemon.url}${path}`);
+    return { page, context, faults };
+  }
+
+  /** Kills the daemon as a crash would, and starts it again at the same address after `pauseMs`. */
+  async restart(pause: () => Promise<void>): Promise<void> {
+    await this.daemon.stop('SIGKILL');
+    await pause();
+    this.daemon = await DaemonProcess.startReady(this.owner, settings(this.port), this.daemon.dataDir);
+  }
+}
+
+const settings = (port: number) => ({ ...SETTINGS, EXTENSION_REGISTRY_HTTP_PORT: String(port) });
+
+function watch(page: Page, url: string): Faults {
+  const faults: Faults = { errors: [], foreign: [] };
+  page.on('pageerror', (error) => faults.errors.push(String(error)));
+  page.on('console', (message) => {
+    if (/Content Security Policy|Trusted|TypeError/i.test(message.text())) faults.errors.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${url}/`)) faults.foreign.push(request.url());
+  });
+  return faults;
+}
