@@ -9,12 +9,16 @@ import { ensureBundles } from './bundles.mjs';
 import { run, SetupError } from './child-process.mjs';
 import { ensurePages } from './pages.mjs';
 
-const SOURCES = ['.ts'];
 const OUTPUTS = ['.js', '.js.map'];
 
-/** What there is to build: the daemon alone, or all that is compiled. Each knows its own last build. */
+/** What there is to build: the daemon alone, or all that is compiled; `read` are folders of which it imports. Each knows its own last build. */
 const DAEMON = { project: join('scripts', 'tsconfig.src.json'), folders: ['src'], buildInfo: '.tsbuildinfo-src' };
-const ALL = { project: 'tsconfig.json', folders: ['src', 'test', 'bench'], buildInfo: '.tsbuildinfo' };
+const ALL = {
+  project: 'tsconfig.json',
+  folders: ['src', 'test', 'bench'],
+  read: ['console'],
+  buildInfo: '.tsbuildinfo',
+};
 
 /** The daemon: what `npm start` needs. */
 export async function buildDaemon(root) {
@@ -30,15 +34,15 @@ export async function buildAll(root) {
 }
 
 /** Type-checks and compiles; writes only what changed, so that nobody who runs from dist/ is disturbed. */
-export async function compile(root, { project, folders, buildInfo }) {
+export async function compile(root, { project, folders, read = [], buildInfo }) {
   const dist = join(root, 'dist');
   const infoFile = join(dist, buildInfo);
   const noteFile = `${infoFile}.read`;
   const isComplete = matchesSources(root, dist, folders);
   if (!isComplete) rmSync(infoFile, { force: true });
   // Taken before the compiler reads them: what is written meanwhile is compiled by the next build.
-  const read = inputsOf(root, project, folders);
-  if (isComplete && textOf(noteFile) === read) return;
+  const inputs = inputsOf(root, project, [...folders, ...read]);
+  if (isComplete && textOf(noteFile) === inputs) return;
   rmSync(noteFile, { force: true });
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const args = [
@@ -53,12 +57,12 @@ export async function compile(root, { project, folders, buildInfo }) {
   ];
   const { code, output } = await run(process.execPath, args, { cwd: root });
   if (code !== 0) throw new SetupError(`${output.trim()}\n\nThe build failed: see the errors above.`, 1);
-  writeFileSync(noteFile, read);
+  writeFileSync(noteFile, inputs);
 }
 
 /** A digest of what a build reads: its sources and settings by time and size, the installed packages by npm's list of them. */
 function inputsOf(root, project, folders) {
-  const sources = folders.flatMap((folder) => namesIn(root, folder, SOURCES).map((name) => `${name}.ts`));
+  const sources = folders.flatMap((folder) => filesIn(root, folder));
   const digest = createHash('sha256');
   for (const path of [...sources.sort(), 'tsconfig.json', project, 'package.json']) {
     const { mtimeNs, size } = statSync(join(root, path), { bigint: true });
@@ -66,6 +70,11 @@ function inputsOf(root, project, folders) {
   }
   return digest.update(textOf(join(root, 'node_modules', '.package-lock.json')) ?? '').digest('hex');
 }
+
+const filesIn = (root, folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.tsx?$/.test(name))
+    .map((name) => join(folder, name));
 
 function textOf(path) {
   try {
@@ -77,7 +86,7 @@ function textOf(path) {
 
 /** Removes compiled files without a source; false where a source has no compiled file. */
 function matchesSources(root, dist, folders) {
-  const sources = new Set(folders.flatMap((folder) => namesIn(root, folder, SOURCES)));
+  const sources = new Set(folders.flatMap((folder) => namesIn(root, folder, ['.ts'])));
   for (const name of folders.flatMap((folder) => namesIn(dist, folder, OUTPUTS)))
     if (!sources.has(name)) for (const suffix of OUTPUTS) rmSync(join(dist, `${name}${suffix}`), { force: true });
   return [...sources].every((name) => existsSync(join(dist, `${name}.js`)));
