@@ -18,12 +18,13 @@ import { AuditTrail } from './events/audit-trail.js';
 import { Notices } from './events/notices.js';
 import { every } from './extension/actor-supervision.js';
 import type { ExtensionRuntime } from './extension/extension-runtime.js';
+import { TargetCensus } from './extension/target-census.js';
 import { AutoManager } from './management/auto-manager.js';
 import { DisableGuard } from './management/disable-guard.js';
 import { Operator } from './management/operator.js';
 import { Prober } from './management/prober.js';
 import { Supervisor } from './management/supervisor.js';
-import type { Explain, HealthSource, InspectionSource } from './ports/api.js';
+import type { Explain, HealthSource, InspectionSource, WatchableActor } from './ports/api.js';
 import type { Clock, WallClock } from './ports/clock.js';
 import type {
   ApplyAutoChange,
@@ -131,6 +132,7 @@ export class ActorSystem {
     absence: (id) => absenceText(id, this.supervisor.refusedRows(id)),
   };
   readonly #dirty = new DirtySet<ExtensionRuntime>();
+  readonly #census = new TargetCensus();
   #ticks: Subscription | null = null;
   #isTickWaiting = false;
 
@@ -169,7 +171,7 @@ export class ActorSystem {
     this.board = this.#createBoard(settings);
     const aggregateLog = this.#logOf('aggregate');
     this.aggregate = new Aggregate({ ...shared, view: this.view, minSuccessRate, wall: ports.wall, log: aggregateLog });
-    this.inspection = inspectionOf(runtimes, this.healthBoard.ids);
+    this.inspection = inspectionOf(runtimes, this.healthBoard.ids, this.#census, this.supervisor.actor);
     const { flushHealth: flush, wasFlushed } = ports;
     this.writer = new HealthWriter({ runtimes, clock, flush, wasFlushed, log: this.#logOf('health_writer') });
     this.#instanceStatusWriter = new InstanceStatusWriter({
@@ -208,6 +210,7 @@ export class ActorSystem {
       requestSnapshot,
       onRuntimeChanged: (runtime) => this.#runtimeChanged(runtime),
       onRuntimeStopped: (runtime) => {
+        this.#census.removed(runtime);
         this.prober.forget(runtime);
         this.healthBoard.removed(runtime);
         this.board.removed(runtime);
@@ -235,6 +238,10 @@ export class ActorSystem {
         breakerDefaults,
         autoEnableOnCircuitClose,
         ...events.listeners,
+        onActorFailed: (runtime, target, error, givenUp) => {
+          this.supervisor.actor.report({ type: 'child.failed', target: `${runtime.id}@${target.version}` });
+          events.listeners.onActorFailed(runtime, target, error, givenUp);
+        },
       },
     });
   }
@@ -320,6 +327,7 @@ export class ActorSystem {
   }
 
   #runtimeChanged(runtime: ExtensionRuntime): void {
+    this.#census.changed(runtime);
     this.autoManager.consider(runtime);
     this.prober.follow(runtime);
     this.healthBoard.added(runtime);
@@ -341,7 +349,19 @@ export class ActorSystem {
   }
 }
 
-const inspectionOf = (runtimes: ReadonlyMap<string, ExtensionRuntime>, ids: SortedIds): InspectionSource => ({
+const inspectionOf = (
+  runtimes: ReadonlyMap<string, ExtensionRuntime>,
+  ids: SortedIds,
+  census: TargetCensus,
+  supervisor: WatchableActor,
+): InspectionSource => ({
+  get changes() {
+    return census.changes;
+  },
+  get targetCount() {
+    return census.targets;
+  },
+  supervisor,
   extensionIds: (after) => ids.each(after),
   targetsOf: (id) => {
     const runtime = runtimes.get(id);

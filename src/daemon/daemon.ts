@@ -69,7 +69,14 @@ export async function startDaemon(
 }
 
 const inspectionOf = (system: ActorSystem, clock: Clock, log: Logger): InspectionHub =>
-  new InspectionHub({ source: system.inspection, clock, wall: Date.now, log: log.child({ component: 'inspector' }) });
+  new InspectionHub({
+    source: system.inspection,
+    clock,
+    wall: Date.now,
+    // Enough of it to tell daemons apart, and short enough to be read in an inspector.
+    boot: system.board.boot.slice(0, 8),
+    log: log.child({ component: 'inspector' }),
+  });
 
 function logReady({ supervisor: { revision, runtimes } }: ActorSystem, log: Logger): void {
   log.info({ event: 'daemon_ready', revision, extensions: runtimes.size });

@@ -33,13 +33,15 @@ export async function stopInOrder(running: Running, config: Config, clock: Clock
   const { intake, admin, selfCheck, micro } = services;
   system.prober.stop();
   selfCheck.stop();
-  inspection.close();
+  system.supervisor.actor.report({ type: 'daemon.draining' });
   const step = stepper(clock, log, config.shutdown_timeout_seconds * 1000);
   await step('intake_drained', 0.3, Promise.all([intake.drain(), admin.drain()]));
   await step('calls_finished', 0.8, system.router.idle());
   // A call that is still in flight is answered: it failed because the daemon stops.
   wire.requester.close();
   await step('core_stopped', 0.9, system.stop());
+  // Viewers have seen the end of every actor.
+  inspection.close();
   await step('http_closed', 0.92, http.close());
   await step('webhooks_sent', 0.94, wire.webhooks.drain());
   wire.webhooks.close();

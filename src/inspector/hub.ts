@@ -1,106 +1,56 @@
-// Which viewer watches what: attaches to the targets that a viewer selects, forwards what they do, and detaches from them.
+// Which viewer watches what: attaches to the actors that a viewer selects, forwards what they do, and detaches from them.
 //
-// HUB-1. A target is watched once, however many viewers it has, and not at all once the last one left.
-// HUB-2. Frames are sent at most every FLUSH_MS; between two flushes all targets together keep at most FLUSH_BUDGET items and
-//     the last snapshot of each.
-// HUB-3. A viewer that reads too slowly is skipped, and gets every target as it is then once it has caught up.
+// HUB-1. An actor is watched once, however many viewers it has, and not at all once the last one left.
+// HUB-2. Frames are sent at most every FLUSH_MS; between two flushes all actors together keep at most FLUSH_BUDGET items and
+//     two snapshots of each (WATCH-2).
+//     Likewise at most INTRODUCTIONS actors are introduced to viewers, since each frame of that kind has a whole definition.
+// HUB-3. A viewer that reads too slowly is skipped, and gets every actor as it is then once it has caught up; one that is behind for
+//     SLOW_MS is closed.
 // HUB-4. What a viewer was not sent is counted and reported to it, at most once per RESELECT_MS, if it asked for control frames.
-// HUB-5. The targets of a selection are computed again every RESELECT_MS: it follows extensions and versions that are added, removed and added again.
-// HUB-6. Closing ends every viewer with 1001 immediately and detaches from every target.
-import type { InspectionSource, WatchableTarget } from '../actors/ports/api.js';
+// HUB-5. A selection follows extensions and versions that are added, removed and added again, within RESELECT_MS. It is computed again only
+//     after a change, and from all extensions no further than to MAX_TARGETS.
+// HUB-6. Closing sends what is pending, ends every viewer with 1001 immediately and detaches from every actor.
+// HUB-7. A viewer that throws is dropped and logged; no other one notices.
+import type { InspectionSource, WatchableActor } from '../actors/ports/api.js';
 import type { Clock, WallClock } from '../actors/ports/clock.js';
 import type { Logger } from '../telemetry/log.js';
+import { EpochTimes } from './epoch-times.js';
 import { controlFrame } from './frames.js';
 import { type Selection, selectionOf } from './selection.js';
-import { type Batch, type Budget, type Dropped, Watch, type WatchDeps } from './watch.js';
-
-/** Where frames go. */
-export interface Viewer {
-  /** Bytes that wait to be sent. */
-  readonly bufferedBytes: number;
-  send(frame: string): void;
-  close(code: number, reason: string): void;
-}
+import { Subscriber, type Viewer } from './subscriber.js';
+import { type Budget, Watch, type WatchDeps } from './watch.js';
 
 interface HubDeps {
   readonly source: InspectionSource;
   readonly clock: Clock;
   readonly wall: WallClock;
+  /** Identifies this process of the daemon. */
+  readonly boot: string;
   readonly log: Logger;
 }
 
 export const FLUSH_MS = 50;
 export const FLUSH_BUDGET = 100;
+export const INTRODUCTIONS = 20;
 export const RESELECT_MS = 1000;
 /** Targets of one viewer. */
 export const MAX_TARGETS = 200;
 export const MAX_VIEWERS = 16;
-export const MAX_BUFFERED_BYTES = 1_048_576;
 
 /** Codes of RFC 6455, and of the application's range after the HTTP status that says the same. */
-export const CLOSE = { goingAway: 1001, tryAgainLater: 1013, badRequest: 4400, notFound: 4404 } as const;
+export const CLOSE = { goingAway: 1001, tryAgainLater: 1013, badRequest: 4400, notFound: 4404, tooSlow: 4408 } as const;
 
 type Refusal = readonly [code: number, reason: string];
 const GOING_AWAY: Refusal = [CLOSE.goingAway, 'the daemon is stopping'];
-
-class Subscriber {
-  readonly watches = new Set<Watch>();
-  readonly dropped = new Map<string, Dropped>();
-  /** Watches it has missed something of. */
-  readonly missed = new Set<Watch>();
-  /** The control frame that it got last. */
-  control = '';
-
-  constructor(
-    readonly viewer: Viewer,
-    readonly selection: Selection,
-  ) {}
-
-  get isBehind(): boolean {
-    return this.viewer.bufferedBytes > MAX_BUFFERED_BYTES;
-  }
-
-  send(frames: readonly string[]): void {
-    for (const frame of frames) this.viewer.send(frame);
-  }
-
-  /** HUB-3, HUB-4. */
-  deliver(watch: Watch, batch: Batch): void {
-    this.#count(watch.sessionId, batch.dropped);
-    if (this.isBehind) {
-      this.missed.add(watch);
-      this.#count(watch.sessionId, batch);
-    } else if (!this.missed.has(watch)) this.send(batch.frames);
-    else this.#count(watch.sessionId, batch);
-  }
-
-  /** HUB-3. */
-  catchUp(): void {
-    if (this.missed.size === 0 || this.isBehind) return;
-    for (const watch of this.missed) this.send(watch.introduction());
-    this.missed.clear();
-  }
-
-  /** HUB-4. */
-  reportDropped(): void {
-    if (this.isBehind || !this.selection.control) return;
-    for (const [target, { events, snapshots }] of this.dropped)
-      this.viewer.send(controlFrame({ control: 'dropped', target, events, snapshots }));
-    this.dropped.clear();
-  }
-
-  #count(sessionId: string, { events, snapshots }: Readonly<Dropped>): void {
-    if (events + snapshots === 0 || !this.selection.control) return;
-    const sum = this.dropped.get(sessionId) ?? { events: 0, snapshots: 0 };
-    this.dropped.set(sessionId, { events: sum.events + events, snapshots: sum.snapshots + snapshots });
-  }
-}
+const TOO_SLOW: Refusal = [CLOSE.tooSlow, 'this viewer reads too slowly'];
+const SUPERVISOR = 'supervisor';
 
 export class InspectionHub {
   readonly #deps: HubDeps;
   readonly #subscribers = new Set<Subscriber>();
-  readonly #watches = new Map<WatchableTarget, { watch: Watch; subscribers: Set<Subscriber> }>();
+  readonly #watches = new Map<WatchableActor, { watch: Watch; subscribers: Set<Subscriber> }>();
   readonly #budget: Budget = { left: FLUSH_BUDGET };
+  #introductions = INTRODUCTIONS;
   readonly #watchDeps: WatchDeps;
   #flushing: unknown = null;
   #reselecting: unknown = null;
@@ -111,6 +61,8 @@ export class InspectionHub {
     this.#watchDeps = {
       budget: this.#budget,
       wall: deps.wall,
+      boot: deps.boot,
+      epochOf: new EpochTimes(deps.clock, deps.wall).at,
       onItem: () => this.#flushLater(),
       onUnreadable: (target, error) =>
         deps.log.error({ event: 'inspection_frame_failed', target, error: String(error) }),
@@ -136,9 +88,9 @@ export class InspectionHub {
     }
     const subscriber = new Subscriber(viewer, selection);
     this.#subscribers.add(subscriber);
-    this.#select(subscriber);
+    this.#deps.log.info({ event: 'inspection_started', query: shortened(query.toString()) });
     this.#reselectLater();
-    this.#deps.log.info({ event: 'inspection_started', targets: subscriber.watches.size });
+    this.#guarded(subscriber, () => this.#select(subscriber));
     return () => {
       if (!this.#subscribers.has(subscriber)) return;
       this.#drop(subscriber);
@@ -153,9 +105,27 @@ export class InspectionHub {
   /** HUB-6. */
   close(): void {
     this.#isClosed = true;
-    for (const subscriber of [...this.#subscribers]) {
-      this.#drop(subscriber);
-      subscriber.viewer.close(...GOING_AWAY);
+    if (this.#subscribers.size > 0) this.#flush();
+    for (const subscriber of this.#subscribers) this.#end(subscriber, GOING_AWAY);
+  }
+
+  #end(subscriber: Subscriber, why: Refusal): void {
+    this.#drop(subscriber);
+    try {
+      subscriber.viewer.close(...why);
+    } catch {
+      // It is gone already.
+    }
+  }
+
+  /** HUB-7. */
+  #guarded(subscriber: Subscriber, work: () => void): void {
+    if (!this.#subscribers.has(subscriber)) return;
+    try {
+      work();
+    } catch (error) {
+      this.#deps.log.error({ event: 'inspection_viewer_failed', error: String(error) });
+      this.#end(subscriber, [CLOSE.tryAgainLater, 'sending failed']);
     }
   }
 
@@ -175,34 +145,58 @@ export class InspectionHub {
 
   /** HUB-5. Attaches to what is selected and not watched yet, detaches from what was removed, and reports if that changed anything. */
   #select(subscriber: Subscriber): void {
-    const { extensionIds, version } = subscriber.selection;
     const { source } = this.#deps;
-    const ids = extensionIds === 'all' ? source.extensionIds() : extensionIds;
-    const selected: WatchableTarget[] = [];
-    let leftOut = 0;
-    for (const id of ids)
-      for (const target of source.targetsOf(id) ?? [])
-        if (version === null || target.version === version) {
-          if (selected.length < MAX_TARGETS) selected.push(target);
-          else leftOut++;
-        }
-    const wanted = new Set(selected);
-    for (const watch of subscriber.watches) if (!wanted.has(watch.target)) this.#leave(subscriber, watch);
-    const targets = selected.map((target) => `${target.extensionId}@${target.version}`);
-    const control = controlFrame({ control: 'watching', targets, left_out: leftOut });
+    if (subscriber.followed === source.changes) return;
+    subscriber.followed = source.changes;
+    const { actors, leftOut } = this.#selected(subscriber.selection);
+    for (const watch of subscriber.watches) if (!actors.has(watch.actor)) this.#leave(subscriber, watch);
+    const control = controlFrame({ control: 'watching', targets: [...actors.values()], left_out: leftOut });
     if (control !== subscriber.control && subscriber.selection.control) subscriber.viewer.send(control);
     subscriber.control = control;
-    for (const target of selected) this.#join(subscriber, target);
+    const watched = new Set([...subscriber.watches].map((watch) => watch.actor));
+    subscriber.awaited = [...actors].filter(([actor]) => !watched.has(actor));
+    this.#introduce(subscriber);
+  }
+
+  /** HUB-2. What it waits for, as far as the limit allows. */
+  #introduce(subscriber: Subscriber): void {
+    this.#introductions -= subscriber.catchUp(this.#introductions);
+    while (this.#introductions > 0 && subscriber.awaited.length > 0 && !subscriber.isBehind) {
+      const [actor, name] = subscriber.awaited.shift() as (typeof subscriber.awaited)[number];
+      this.#introductions--;
+      this.#join(subscriber, actor, name);
+    }
+    if (this.#introductions < INTRODUCTIONS) this.#flushLater();
+  }
+
+  /** HUB-5. The actors with their names. */
+  #selected({ extensionIds, version, supervisor }: Selection): {
+    actors: Map<WatchableActor, string>;
+    leftOut: number;
+  } {
+    const { source } = this.#deps;
+    const actors = new Map<WatchableActor, string>();
+    if (supervisor) actors.set(source.supervisor, SUPERVISOR);
+    let room = MAX_TARGETS;
+    let leftOut = 0;
+    for (const id of extensionIds === 'all' ? source.extensionIds() : extensionIds) {
+      if (room <= 0 && extensionIds === 'all') return { actors, leftOut: source.targetCount - MAX_TARGETS };
+      for (const target of source.targetsOf(id) ?? [])
+        if (version === null || target.version === version) {
+          if (room-- > 0) actors.set(target, `${target.extensionId}@${target.version}`);
+          else leftOut++;
+        }
+    }
+    return { actors, leftOut };
   }
 
   /** HUB-1. */
-  #join(subscriber: Subscriber, target: WatchableTarget): void {
-    let watched = this.#watches.get(target);
-    if (watched?.subscribers.has(subscriber)) return;
+  #join(subscriber: Subscriber, actor: WatchableActor, name: string): void {
+    let watched = this.#watches.get(actor);
     if (watched === undefined) {
-      const watch = new Watch(target, this.#watchDeps);
+      const watch = new Watch(actor, name, this.#watchDeps);
       watched = { watch, subscribers: new Set() };
-      this.#watches.set(target, watched);
+      this.#watches.set(actor, watched);
     } else this.#flushOne(watched);
     watched.subscribers.add(subscriber);
     subscriber.watches.add(watched.watch);
@@ -213,11 +207,11 @@ export class InspectionHub {
   #leave(subscriber: Subscriber, watch: Watch): void {
     subscriber.watches.delete(watch);
     subscriber.missed.delete(watch);
-    const watched = this.#watches.get(watch.target);
+    const watched = this.#watches.get(watch.actor);
     watched?.subscribers.delete(subscriber);
     if (watched?.subscribers.size !== 0) return;
     watch.end();
-    this.#watches.delete(watch.target);
+    this.#watches.delete(watch.actor);
   }
 
   #drop(subscriber: Subscriber): void {
@@ -230,6 +224,7 @@ export class InspectionHub {
     this.#flushing = null;
     this.#reselecting = null;
     this.#budget.left = FLUSH_BUDGET;
+    this.#introductions = INTRODUCTIONS;
   }
 
   #flushLater(): void {
@@ -241,13 +236,15 @@ export class InspectionHub {
     this.#deps.clock.clearTimeout(this.#flushing);
     this.#flushing = null;
     this.#budget.left = FLUSH_BUDGET;
+    this.#introductions = INTRODUCTIONS;
     for (const watched of this.#watches.values()) this.#flushOne(watched);
-    for (const subscriber of this.#subscribers) subscriber.catchUp();
+    for (const subscriber of this.#subscribers) this.#guarded(subscriber, () => this.#introduce(subscriber));
   }
 
   #flushOne({ watch, subscribers }: { watch: Watch; subscribers: ReadonlySet<Subscriber> }): void {
     const batch = watch.flush();
-    if (batch !== null) for (const subscriber of subscribers) subscriber.deliver(watch, batch);
+    if (batch === null) return;
+    for (const subscriber of subscribers) this.#guarded(subscriber, () => subscriber.deliver(watch, batch));
   }
 
   #reselectLater(): void {
@@ -257,11 +254,14 @@ export class InspectionHub {
   #reselect(): void {
     this.#reselecting = null;
     this.#flush();
-    for (const subscriber of this.#subscribers) {
-      this.#select(subscriber);
-      subscriber.reportDropped();
-    }
-    this.#reselectLater();
+    const nowMs = this.#deps.clock.now();
+    for (const subscriber of this.#subscribers)
+      this.#guarded(subscriber, () => {
+        if (subscriber.isTooSlow(nowMs)) return this.#end(subscriber, TOO_SLOW);
+        this.#select(subscriber);
+        subscriber.reportDropped();
+      });
+    if (this.#subscribers.size > 0) this.#reselectLater();
   }
 }
 

@@ -1,13 +1,14 @@
-// One target that has viewers: what its actor did since the last flush, for all its viewers.
+// One actor that has viewers: what it did since the last flush, for all its viewers.
 //
 // WATCH-1. In the actor's own step an item is kept by reference or counted as dropped; nothing is serialised there.
-// WATCH-2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows, plus the last
-//     snapshot, which is never dropped. A snapshot in the same state as the one before it takes that one's place.
-// WATCH-3. A viewer that joins gets actor and snapshot as they are, and then only what comes after.
-// WATCH-4. The event of a snapshot is the one that led to its state, also if a later snapshot in the same state has replaced it.
+// WATCH-2. Kept between two flushes: at most MAX_KEPT items, and at most what the budget of all watches allows; beyond that the first snapshot
+//     of the newest state and the newest snapshot, which are never dropped.
+// WATCH-3. A viewer that joins gets actor and snapshot as they are, with the event that led to that state, and then only what comes after.
+// WATCH-4. The first snapshot of a new state is never replaced by a later one in the same state: its event is the cause of the transition.
+//     Any other snapshot is replaced by the next one in the same state.
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
-import type { ActorObserver, WatchableTarget } from '../actors/ports/api.js';
+import type { ActorObserver, WatchableActor } from '../actors/ports/api.js';
 import type { WallClock } from '../actors/ports/clock.js';
 import { actorFrame, eventFrame, type Stamp, snapshotFrame } from './frames.js';
 
@@ -21,10 +22,13 @@ export interface Budget {
 export interface WatchDeps {
   readonly budget: Budget;
   readonly wall: WallClock;
+  /** See Stamp of frames.ts. */
+  readonly boot: string;
+  readonly epochOf: Stamp['epochOf'];
   /** There is something to flush. */
   readonly onItem: () => void;
   /** Something could not be made into a frame and is left out; reported once for each watch. */
-  readonly onUnreadable: (sessionId: string, error: unknown) => void;
+  readonly onUnreadable: (name: string, error: unknown) => void;
 }
 
 export interface Dropped {
@@ -40,6 +44,8 @@ type Item =
       event: AnyEventObject;
       /** Its state is another than that of the snapshot before. */
       isTransition: boolean;
+      /** Kept although there was no room. */
+      isExtra: boolean;
       snapshot: AnyMachineSnapshot;
       atMs: number;
     };
@@ -53,7 +59,6 @@ export interface Batch {
 }
 
 export class Watch implements ActorObserver {
-  readonly sessionId: string;
   #kept: Item[] = [];
   #dropped: Dropped = { events: 0, snapshots: 0 };
   #actor: { config: object; snapshot: AnyMachineSnapshot } | null = null;
@@ -61,12 +66,13 @@ export class Watch implements ActorObserver {
   #isUnreadable = false;
   readonly #end: () => void;
 
+  /** `name`: as FRAMES-1 says. */
   constructor(
-    readonly target: WatchableTarget,
+    readonly actor: WatchableActor,
+    readonly name: string,
     private readonly deps: WatchDeps,
   ) {
-    this.sessionId = `${target.extensionId}@${target.version}`;
-    this.#end = target.watch(this);
+    this.#end = actor.watch(this);
     // No viewer has joined yet.
     this.#kept = [];
   }
@@ -102,17 +108,31 @@ export class Watch implements ActorObserver {
     const isTransition = this.#actor === null || !isSameState(this.#actor.snapshot, snapshot);
     if (this.#actor !== null) this.#actor = { ...this.#actor, snapshot };
     if (isTransition) this.#lastEvent = event;
+    else this.#replaceLast();
+    const isExtra = !this.#hasRoom();
+    if (isExtra && isTransition) this.#dropExtra();
+    this.#keep({ kind: 'snapshot', event, isTransition, isExtra, snapshot, atMs: this.deps.wall() });
+  }
+
+  /** WATCH-4. The last snapshot, unless it is the first one of its state. */
+  #replaceLast(): void {
     const at = this.#kept.findLastIndex((item) => item.kind === 'snapshot');
-    const before = this.#kept[at];
-    if (before?.kind === 'snapshot' && (isSameState(before.snapshot, snapshot) || !this.#hasRoom())) {
-      this.#kept.splice(at, 1);
-      this.#dropped.snapshots++;
+    const last = this.#kept[at];
+    if (last?.kind === 'snapshot' && !last.isTransition) this.#drop(at);
+  }
+
+  /** WATCH-2. Of states that it left again. */
+  #dropExtra(): void {
+    for (let at = this.#kept.length - 1; at >= 0; at--) {
+      const item = this.#kept[at];
+      if (item?.kind === 'snapshot' && item.isExtra) this.#drop(at);
     }
-    const kept = before?.kind === 'snapshot' && isSameState(before.snapshot, snapshot) ? before : null;
-    // WATCH-4.
-    const cause = kept?.isTransition ? kept.event : event;
-    const keepsTransition = isTransition || kept?.isTransition === true;
-    this.#keep({ kind: 'snapshot', event: cause, isTransition: keepsTransition, snapshot, atMs: this.deps.wall() });
+  }
+
+  #drop(at: number): void {
+    this.#kept.splice(at, 1);
+    this.#dropped.snapshots++;
+    this.deps.budget.left++;
   }
 
   /** null: nothing happened. */
@@ -145,7 +165,7 @@ export class Watch implements ActorObserver {
     try {
       return [make()];
     } catch (error) {
-      if (!this.#isUnreadable) this.deps.onUnreadable(this.sessionId, error);
+      if (!this.#isUnreadable) this.deps.onUnreadable(this.name, error);
       this.#isUnreadable = true;
       return [];
     }
@@ -166,10 +186,11 @@ export class Watch implements ActorObserver {
   }
 
   #stamp(atMs: number): Stamp {
-    return { sessionId: this.sessionId, atMs };
+    const { boot, epochOf } = this.deps;
+    return { name: this.name, boot, atMs, epochOf };
   }
 }
 
 /** The same nodes are active and it is as alive as before. */
 const isSameState = (a: AnyMachineSnapshot, b: AnyMachineSnapshot): boolean =>
-  a.status === b.status && isDeepStrictEqual(a.value, b.value);
+  a.status === b.status && (a.value === b.value || isDeepStrictEqual(a.value, b.value));

@@ -3,6 +3,7 @@ import test from 'ava';
 import { type AnyEventObject, createActor, createMachine } from 'xstate';
 import { toDirectedGraph } from 'xstate/graph';
 import { DecisionWindow } from '../../src/domain/breaker/decision-window.js';
+import { EpochTimes } from '../../src/inspector/epoch-times.js';
 import {
   actorFrame,
   controlFrame,
@@ -13,12 +14,19 @@ import {
   snapshotFrame,
 } from '../../src/inspector/frames.js';
 import { breakerMachine } from '../../src/machines/breaker-machine.js';
+import { supervisorMachine } from '../../src/machines/supervisor-machine.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 import type { Frame } from './helpers.js';
 
-const stamp = { sessionId: 'a@v1', atMs: 1_700_000_000_123.4 };
+const stamp = {
+  name: 'a@v1',
+  boot: 'boot',
+  atMs: 1_700_000_000_123.4,
+  epochOf: (ms: number) => 1_700_000_000_000 + ms,
+};
+const TIMES = ['openedAtMs', 'openUntilMs', 'closedAtMs', 'rampUntilMs', 'probes', 'leasesUntilMs', 'warnedAtMs'];
 
 /** What the real package sends of a breaker that fails, and what we send of the same. */
 async function both(): Promise<{ theirs: StatelyInspectionEvent[]; ours: Frame[] }> {
@@ -86,7 +94,7 @@ test('frames are those of the real package: the same kinds in the same order wit
     t.deepEqual(Object.keys(our.snapshot ?? {}).sort(), Object.keys(snapshot).sort());
     // By reference; theirs is read later.
     for (const [name, value] of Object.entries(our.snapshot?.context ?? {}))
-      if (name !== 'window') t.deepEqual(value, snapshot.context[name], name);
+      if (name !== 'window' && !TIMES.includes(name)) t.deepEqual(value, snapshot.context[name], name);
   }
 });
 
@@ -96,27 +104,88 @@ test('the version is that of the package, and numbers and times are spelled as t
   const sent = frame(eventFrame(stamp, { type: 'tick', nowMs: 5 }, false)) as Record<string, unknown>;
   t.deepEqual(sent, {
     type: '@xstate.event',
-    event: { type: 'tick', nowMs: 5 },
-    sessionId: 'a@v1',
-    rootId: 'a@v1',
+    event: { type: 'tick', nowMs: 1_700_000_000_005 },
+    sessionId: 'boot/a@v1',
+    rootId: 'boot/a@v1',
     _version: '0.7.2',
     createdAt: '1700000000123',
     id: null,
   });
-  t.is(frame(eventFrame(stamp, { type: 'xstate.after.lease' }, true)).sourceId, 'a@v1');
+  t.is(frame(eventFrame(stamp, { type: 'xstate.after.lease' }, true)).sourceId, 'boot/a@v1');
 });
 
-test('FRAMES-1: actor, session and root have one name', async (t) => {
+test('FRAMES-1: session and root are one id, of the daemon and the actor; the name is that of the actor', async (t) => {
   const { ours } = await both();
-  for (const one of ours as (Frame & { rootId?: string })[]) t.deepEqual([one.sessionId, one.rootId], ['a@v1', 'a@v1']);
+  for (const one of ours as (Frame & { rootId?: string })[])
+    t.deepEqual([one.sessionId, one.rootId], ['boot/a@v1', 'boot/a@v1']);
   t.is(ours[0]?.name, 'a@v1');
+  const other = frame(eventFrame({ ...stamp, boot: 'other' }, { type: 'tick' }, false));
+  t.not(other.sessionId, ours[0]?.sessionId, 'of another daemon');
+});
+
+test('FRAMES-5: times in a context are epoch milliseconds, and null for never', async (t) => {
+  const { theirs, ours } = await both();
+  const [opened] = ours.filter((one) => one.snapshot?.value === 'open');
+  const at = theirs.map((one) => (one as { snapshot?: { value: unknown; context: Record<string, number> } }).snapshot);
+  const monotonic = at.find((one) => one?.value === 'open')?.context;
+  t.is(opened?.snapshot?.context.openUntilMs, stamp.epochOf(monotonic?.openUntilMs as number));
+  t.is(opened?.snapshot?.context.openedAtMs, stamp.epochOf(1000));
+  const first = ours.find((one) => one.snapshot?.value !== 'open');
+  t.like(first?.snapshot?.context, {
+    openedAtMs: null,
+    probes: [],
+    leasesUntilMs: [],
+  });
+});
+
+test('FRAMES-5: infinite and missing times are null; lists and records keep their shape', (t) => {
+  const epochOf = new EpochTimes({ now: () => 0 }, () => 100).at;
+  const times = {
+    openUntilMs: Number.NEGATIVE_INFINITY,
+    openedAtMs: null,
+    probes: [1, 2],
+    warnedAtMs: { wouldOpen: Number.NEGATIVE_INFINITY, highFailureCount: 5 },
+    leaseMs: 7,
+  };
+  const snapshot = createActor(createMachine({ id: 'breaker', context: times })).getSnapshot();
+  const sent = frame(snapshotFrame({ ...stamp, epochOf }, { type: 'x' }, snapshot));
+  t.deepEqual(sent.snapshot?.context, {
+    openUntilMs: null,
+    openedAtMs: null,
+    probes: [101, 102],
+    warnedAtMs: { wouldOpen: null, highFailureCount: 105 },
+    leaseMs: 7,
+  });
+});
+
+test('EPOCH-TIMES-1: a time is the same at each read, also while the clocks disagree by a little, until one is set', (t) => {
+  let now = 1000;
+  let ahead = 500;
+  const times = new EpochTimes({ now: () => now }, () => now + ahead);
+  const first = times.at(900.4);
+  t.is(first, 1400);
+  for (const off of [500.6, 499.4, 503, 490]) {
+    now += 77.7;
+    ahead = off;
+    t.is(times.at(900.4), first);
+  }
+  ahead = 500 + 3_600_000;
+  t.is(times.at(900.4), 1400 + 3_600_000, 'the wall clock was set');
 });
 
 test('FRAMES-2: every member of the context is shown, or kept back on purpose', async (t) => {
   const { theirs } = await both();
   const snapshot = theirs.find((one) => one.type === '@xstate.snapshot')?.snapshot as unknown as Frame['snapshot'];
   const KEPT_BACK = ['boot', 'now', 'random', 'nextGeneration'];
-  t.deepEqual(Object.keys(snapshot?.context ?? {}).sort(), [...SHOWN_CONTEXT, ...KEPT_BACK].sort());
+  t.deepEqual(
+    Object.keys(snapshot?.context ?? {}).sort(),
+    [...Object.keys(SHOWN_CONTEXT.breaker ?? {}), ...KEPT_BACK].sort(),
+  );
+});
+
+test('FRAMES-2: every member of the context of the supervisor is shown', (t) => {
+  const { context } = createActor(supervisorMachine).getSnapshot();
+  t.deepEqual(Object.keys(SHOWN_CONTEXT.supervisor ?? {}).sort(), Object.keys(context).sort());
 });
 
 test('FRAMES-2: no function goes out, and of an input only what is listed', async (t) => {

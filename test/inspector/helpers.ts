@@ -1,5 +1,6 @@
 // The core of the daemon with an inspection hub beside it, on a simulated clock, and viewers that keep what they get.
-import { InspectionHub, type Viewer } from '../../src/inspector/hub.js';
+import { InspectionHub } from '../../src/inspector/hub.js';
+import type { Viewer } from '../../src/inspector/subscriber.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
 import { ActorWorld } from '../helpers/actor-world.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
@@ -57,6 +58,7 @@ export class InspectedWorld extends ActorWorld {
       source: this.core.inspection,
       clock,
       wall: () => 1_700_000_000_000 + clock.now(),
+      boot: 'boot',
       log,
     });
   }

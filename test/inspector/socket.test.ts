@@ -75,7 +75,13 @@ test('the receiver of the real package reads actor, snapshots and events, joinin
   world.clock.advance(FLUSH_MS);
   await until('the timer is seen', () => events().length >= 4);
   const [actor, joined, timer, halfOpen] = events();
-  t.like(actor, { type: '@xstate.actor', name: 'a@v1', sessionId: 'a@v1', rootId: 'a@v1', _version: '0.7.2' });
+  t.like(actor, {
+    type: '@xstate.actor',
+    name: 'a@v1',
+    sessionId: 'boot/a@v1',
+    rootId: 'boot/a@v1',
+    _version: '0.7.2',
+  });
   t.like(joined, { type: '@xstate.snapshot', snapshot: { status: 'active', value: 'open' } });
   t.like(timer, { type: '@xstate.event', event: { type: 'xstate.after.openTime.breaker.open' } });
   t.like(halfOpen, { type: '@xstate.snapshot', snapshot: { value: { halfOpen: 'waiting' } } });

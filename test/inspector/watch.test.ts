@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { Actor, type AnyActor, type AnyEventObject } from 'xstate';
 import type { ActorObserver } from '../../src/actors/ports/api.js';
+import { Watch } from '../../src/inspector/watch.js';
 import { extensionRow, registryEntry, snapshotOf, versionRow } from '../helpers/registry-rows.js';
 import { InspectedWorld, told } from './helpers.js';
 
@@ -51,7 +52,8 @@ test.serial(
     t.is(attached(), 1);
     world.calls('a', 3);
     world.calls('b', 3);
-    t.deepEqual(sent, [{ actor: 'a@v1', type: 'attempt.succeeded' }], 'of three at once, one sample');
+    const toTargets = sent.filter(({ actor }) => actor !== 'supervisor');
+    t.deepEqual(toTargets, [{ actor: 'a@v1', type: 'attempt.succeeded' }], 'of three at once, one sample');
     viewer.left();
     t.is(attached(), 0);
     world.clock.advance(1000);
@@ -64,7 +66,9 @@ test.serial(
 test.serial('HUB-1: an actor has one observer however many viewers it has, until the last one leaves', (t) => {
   const { attached } = spy(t);
   const world = started('a', 'b');
-  const viewers = ['extension=a', 'extension=*', 'extension=b&extension=a'].map((query) => world.view(query));
+  const viewers = ['extension=a', 'extension=*&supervisor=false', 'extension=b&extension=a'].map((query) =>
+    world.view(query),
+  );
   t.is(attached(), 2);
   viewers[1]?.left();
   viewers[2]?.left();
@@ -84,6 +88,27 @@ test.serial('ACTOR-INSPECTION-1: an actor that is removed while it is watched ke
   t.is(attached(), 0);
   viewer.left();
   t.is(attached(), 0);
+});
+
+test.serial('HUB-1, HUB-2: without viewers nothing is observed, kept or timed, whatever happens', (t) => {
+  const { attached } = spy(t);
+  const world = started('a', 'b');
+  const { armed } = world.clock;
+  let observed = 0;
+  const { eventReceived, snapshotTaken } = Watch.prototype;
+  t.teardown(() => Object.assign(Watch.prototype, { eventReceived, snapshotTaken }));
+  const count = () => {
+    observed++;
+  };
+  Object.assign(Watch.prototype, { eventReceived: count, snapshotTaken: count });
+  world.view('extension=*').left();
+  observed = 0;
+  world.calls('a', 4, 500);
+  world.calls('b', 50);
+  world.feed$.next(snapshotOf(2, ...['a', 'b'].map((id) => registryEntry(extensionRow(id)))));
+  t.is(attached(), 0);
+  t.is(observed, 0);
+  t.is(world.clock.armed, armed);
 });
 
 test.serial('BREAKER-HOST-3: successes are sampled, and each sample says how many it stands for', (t) => {
@@ -178,7 +203,7 @@ test.serial('HUB-5: a version that takes over from another is followed', (t) => 
   ]);
   t.deepEqual(
     frames.map((frame) => frame.sessionId),
-    ['a@v1', undefined, 'a@v2', 'a@v2'],
+    ['boot/a@v1', undefined, 'boot/a@v2', 'boot/a@v2'],
   );
 });
 

@@ -26,6 +26,7 @@ import type { RegistryFeed } from '../ports/storage.js';
 import { FallbackTable } from './fallback-table.js';
 import { RefusedRows } from './refused-rows.js';
 import { type AppliedSnapshot, Reloads } from './reloads.js';
+import { SupervisorActor } from './supervisor-actor.js';
 
 interface SupervisorDeps {
   readonly feed$: RegistryFeed;
@@ -56,6 +57,8 @@ const NOTHING: ReadonlySet<string> = new Set();
 
 export class Supervisor {
   readonly runtimes = new Map<string, ExtensionRuntime>();
+  /** What it is at, for viewers. */
+  readonly actor: SupervisorActor;
   readonly #registered = new Map<string, RegisteredExtension>();
   readonly #stopped$ = new Subject<void>();
   readonly #deps: SupervisorDeps;
@@ -75,6 +78,7 @@ export class Supervisor {
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps;
+    this.actor = new SupervisorActor(deps.clock, deps.log);
     this.#reloads = new Reloads(deps.requestSnapshot, deps.clock);
     this.#refused = new RefusedRows(deps.notices, deps.wall, deps.onRefusedChanged);
     this.#fallbacks = new FallbackTable((problem) => this.#refused.report(problem, 'fallback'));
@@ -129,6 +133,7 @@ export class Supervisor {
       this.runtimes.delete(runtime.id);
       this.#deps.onRuntimeStopped(runtime);
     }
+    this.actor.report({ type: 'daemon.stopped' });
   }
 
   /** SUPERVISOR-2, of what concerns no single extension: the update is lost, and read again. */
@@ -181,6 +186,7 @@ export class Supervisor {
     this.#revision = update.revision;
     if (historyChange !== null) this.#deps.onHistoryChanged(update.revision);
     this.#logApplied(update, plan);
+    this.actor.report({ type: 'registry.applied', revision: update.revision, children: this.runtimes.size });
     this.#deps.onApplied(update);
     if (request !== null) this.#reloads.applied(request, appliedOf(update.revision, plan));
     if (this.#unsettled.size > 0) this.#retryLater();

@@ -258,17 +258,26 @@ export interface ActorObserver {
   snapshotTaken(snapshot: AnyMachineSnapshot, event: AnyEventObject): void;
 }
 
-/** One version of one extension; the same object for as long as it runs. */
-export interface WatchableTarget {
+/** What can be watched; the same object for as long as it runs. */
+export interface WatchableActor {
+  /** Returns the function that ends it. Nothing is attached to an actor without viewers. */
+  watch(observer: ActorObserver): () => void;
+}
+
+/** One version of one extension. */
+interface WatchableTarget extends WatchableActor {
   readonly extensionId: string;
   readonly version: string;
   /** The breaker's own state, without an operator's override. */
   readonly publishedState: BreakerStateName;
-  /** Returns the way to end it. Nothing is attached to an actor without viewers. */
-  watch(observer: ActorObserver): () => void;
 }
 
 export interface InspectionSource {
+  /** Different after each change of what can be watched. */
+  readonly changes: number;
+  /** How many targets there are. */
+  readonly targetCount: number;
+  readonly supervisor: WatchableActor;
   /** Ids of the extensions that run, in order, behind `after`; each is found when it is asked for. */
   extensionIds(after?: string): Iterable<string>;
   /** The targets of one extension; null: no such extension. */

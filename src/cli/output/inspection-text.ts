@@ -43,7 +43,7 @@ export class InspectionText {
     if (happened === null || frame.sessionId === undefined) return null;
     const atMs = Number(frame.createdAt);
     const time = Number.isFinite(atMs) ? new Date(atMs).toISOString() : '-';
-    return `${time}  ${frame.sessionId}  ${happened}`;
+    return `${time}  ${nameOf(frame.sessionId)}  ${happened}`;
   }
 
   #happened({ type, sessionId = '', event, snapshot }: Frame): string | null {
@@ -58,6 +58,9 @@ export class InspectionText {
     return before === undefined ? `is ${state}` : `${before} → ${state}, by ${eventType}`;
   }
 }
+
+/** Of the actor: what follows the boot of its daemon. */
+const nameOf = (sessionId: string): string => sessionId.slice(sessionId.indexOf('/') + 1);
 
 /** `closed.steady`. */
 function stateText(value: unknown): string {
