@@ -22,12 +22,16 @@ const isOff = signal(localStorage.getItem(OFF) === '1');
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof Element && target.closest('input, textarea, select, [contenteditable], dialog') !== null;
 
+/** Space is what presses it. */
+const isPressed = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest('button, summary, [role="button"]') !== null;
+
 export function useKeys(): void {
   useEffect(() => {
     let goingSince = Number.NEGATIVE_INFINITY;
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isOff.value) return;
-      if (isTyping(event.target)) return;
+      if (isTyping(event.target) || (event.key === ' ' && isPressed(event.target))) return;
       const destination = event.timeStamp - goingSince < GO_MS ? DESTINATIONS[event.key] : undefined;
       goingSince = event.key === 'g' ? event.timeStamp : Number.NEGATIVE_INFINITY;
       if (destination !== undefined) go(destination);

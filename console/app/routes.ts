@@ -25,6 +25,11 @@ const ROUTES: readonly Route[] = [
   { pattern: '/ui/api', title: () => 'The admin API', load: () => import('../pages/api-page.js') },
   { pattern: '/ui/sign-in', title: () => 'Sign in', load: () => import('../pages/sign-in-page.js') },
   { pattern: '/ui/inspect', title: () => 'Inspect', load: inspect },
+  {
+    pattern: '/ui/inspect/supervisor',
+    title: () => 'Supervisor',
+    load: () => import('../inspect/supervisor-page.js'),
+  },
   { pattern: '/ui/inspect/:id@:version', title: ({ id, version }) => `${id}@${version}`, load: inspect },
   { pattern: '/ui/bridge', title: () => 'Hosted inspector', load: inspect },
 ];

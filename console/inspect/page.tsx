@@ -1,6 +1,10 @@
-// `/ui/inspect` and `/ui/inspect/<id>@<version>`: the statechart of a target, live.
+// `/ui/inspect`: what can be inspected; `/ui/inspect/<id>@<version>` and `/ui/inspect/supervisor`: one actor.
 import type { PageProps } from '../url/paths.js';
+import { Inspector } from './inspector.js';
+import { TargetList } from './target-list.js';
 
 export default function InspectPage({ params: { id, version } }: PageProps) {
-  return <h1>{id === undefined ? 'Inspect' : `${id}@${version}`}</h1>;
+  if (id !== undefined && version !== undefined)
+    return <Inspector key={`${id}@${version}`} selection={{ id, version }} />;
+  return <TargetList />;
 }

@@ -1,0 +1,263 @@
+// A statechart as SVG: boxes of states, transitions as rows of text, lines where a state is left.
+//
+// CHART-1. It is a list of states for who cannot see it: an active one is current, and the words of a state are its name.
+// CHART-2. Data is only ever text; colours and widths come from the style sheet.
+// biome-ignore-all lint/a11y/useSemanticElements: within an SVG there is no ul and no li
+// biome-ignore-all lint/a11y/noInteractiveElementToNoninteractiveRole: a group of an SVG is not interactive
+// biome-ignore-all lint/a11y/noAriaHiddenOnFocusable: none of these elements takes the focus
+import { useSignal } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { nowMs } from '../live/clock.js';
+import { duration } from '../words/times.js';
+import { activeNodes } from './active.js';
+import type { Machine, StateNode, Transition } from './definition.js';
+import { type Box, CHAR, childAbove, type Layout, type Line, layoutOf, PAD, type Point, ROW, TITLE } from './layout.js';
+import type { View } from './log.js';
+import { dueAtMs } from './timers.js';
+import { signOf, toneOf } from './tones.js';
+import { nodeName, targetText, transitionText } from './words.js';
+
+export interface ChartProps {
+  readonly label: string;
+  readonly machine: Machine;
+  readonly view: View;
+  readonly sinceMs: number | null;
+  /** The transition that was taken last; null: not known. */
+  readonly taken: Transition | null;
+  readonly showsBoot: boolean;
+  readonly showsActions: boolean;
+}
+
+/** What every part of a chart is drawn by. */
+interface Drawn {
+  readonly view: View;
+  readonly active: ReadonlySet<StateNode>;
+  readonly taken: Transition | null;
+  readonly sinceMs: number | null;
+}
+
+/** Below this part of its size a chart is turned rather than made smaller. */
+const SMALLEST = 0.82;
+
+export function Chart({ label, machine, view, sinceMs, taken, showsBoot, showsActions }: ChartProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useSignal(0);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => {
+      width.value = entry?.contentRect.width ?? 0;
+    });
+    if (frame.current !== null) observer.observe(frame.current);
+    return () => observer.disconnect();
+  }, []);
+  const layouts = useMemo(() => {
+    const options = { showsBoot, showsActions };
+    return {
+      across: layoutOf(machine, { ...options, direction: 'across' }),
+      down: layoutOf(machine, { ...options, direction: 'down' }),
+    };
+  }, [machine, showsBoot, showsActions]);
+  const layout = layouts.across.width * SMALLEST <= width.value ? layouts.across : layouts.down;
+  const drawn: Drawn = { view, active: new Set(activeNodes(machine, view.value)), taken, sinceMs };
+  const scale = Math.min(1, Math.max(width.value / layout.width, SMALLEST));
+  return (
+    <div class="chart">
+      <Chips chips={layout.chips} taken={taken} />
+      <div class="chart-frame" ref={frame}>
+        {width.value === 0 ? null : <Drawing label={label} layout={layout} drawn={drawn} scale={scale} />}
+      </div>
+    </div>
+  );
+}
+
+/** What leaves every state. */
+function Chips({ chips, taken }: { readonly chips: readonly Transition[]; readonly taken: Transition | null }) {
+  if (chips.length === 0) return null;
+  return (
+    <p class="chips">
+      <span class="dim">From any state:</span>{' '}
+      {chips.map((chip) => (
+        <span key={chip.key} class="chip" data-taken={chip === taken} title={transitionText(chip)}>
+          {chip.event} <span class="dim">{targetText(chip) || `/ ${chip.actions.join(', ')}`}</span>
+        </span>
+      ))}
+    </p>
+  );
+}
+
+interface DrawingProps {
+  readonly label: string;
+  readonly layout: Layout;
+  readonly drawn: Drawn;
+  readonly scale: number;
+}
+
+function Drawing({ label, layout, drawn, scale }: DrawingProps) {
+  const { width, height, boxes, lines } = layout;
+  const top = boxes.filter(({ node }) => node.parent?.parent === null);
+  const isTaken = (line: Line): boolean => leadsAlong(line, drawn.taken);
+  return (
+    <svg
+      class="chart-drawing"
+      width={width * scale}
+      height={height * scale}
+      viewBox={`0 0 ${width} ${height}`}
+      role="list"
+      aria-label={label}
+    >
+      {top.map((box) => (
+        <State key={box.node.id} box={box} boxes={boxes} drawn={drawn} />
+      ))}
+      <g aria-hidden="true">
+        {[...lines]
+          .sort((a, b) => Number(isTaken(a)) - Number(isTaken(b)))
+          .map((line) => (
+            <Arrow key={`${line.from.id} ${line.to.id}`} line={line} isTaken={isTaken(line)} />
+          ))}
+      </g>
+    </svg>
+  );
+}
+
+/** Whether the line stands for this transition. */
+function leadsAlong({ from, to }: Line, taken: Transition | null): boolean {
+  const parent = from.parent;
+  if (taken === null || parent === null) return false;
+  return childAbove(parent, taken.source) === from && taken.targets.some((target) => childAbove(parent, target) === to);
+}
+
+interface StateProps {
+  readonly box: Box;
+  readonly boxes: readonly Box[];
+  readonly drawn: Drawn;
+}
+
+/** CHART-1. */
+function State({ box, boxes, drawn }: StateProps) {
+  const { node, x, y, width, height, rows } = box;
+  const isActive = drawn.active.has(node);
+  const inner = boxes.filter((one) => one.node.parent === node);
+  const sign = signOf(node);
+  return (
+    <g
+      role="listitem"
+      class="chart-state"
+      data-state={nodeName(node)}
+      data-active={isActive}
+      data-inner={node.parent?.parent !== null}
+      data-tone={toneOf(node)}
+      aria-current={isActive ? 'true' : undefined}
+      aria-label={`${nodeName(node)}${isActive ? ', active' : ''}: ${rows.map((row) => transitionText(row.transition)).join('; ')}`}
+    >
+      <rect class="chart-box" x={x} y={y} width={width} height={height} rx={7} />
+      {node.type === 'final' ? (
+        <rect class="chart-final" x={x + 3} y={y + 3} width={width - 6} height={height - 6} rx={5} />
+      ) : null}
+      {node.parent?.initial === node ? <Initial x={x + 20} y={y} /> : null}
+      <text class="chart-title" x={x + PAD} y={y + TITLE - 10} aria-hidden="true">
+        {sign === '' ? '' : `${sign} `}
+        {node.key}
+      </text>
+      {rows.map(({ transition, left, guard, right, x: rowX, y: rowY }) => (
+        <g
+          key={transition.key}
+          class="chart-row"
+          data-taken={transition === drawn.taken}
+          data-event={transition.event}
+          aria-hidden="true"
+        >
+          <title>{transitionText(transition)}</title>
+          {transition === drawn.taken ? (
+            <rect class="chart-mark" x={x + 4} y={rowY - 1} width={width - 8} height={ROW} rx={3} />
+          ) : null}
+          <text x={rowX} y={rowY + 13}>
+            {left}
+            <tspan class="chart-guard">{guard}</tspan>
+          </text>
+          {isActive ? (
+            <Countdown
+              transition={transition}
+              drawn={drawn}
+              x={rowX + (left.length + guard.length + 1) * CHAR}
+              y={rowY + 13}
+            />
+          ) : null}
+          <text class="chart-right" text-anchor="end" x={x + width - PAD} y={rowY + 13}>
+            {right}
+          </text>
+        </g>
+      ))}
+      {inner.length === 0 ? null : (
+        <g role="list" aria-label={`within ${nodeName(node)}`}>
+          {inner.map((one) => (
+            <State key={one.node.id} box={one} boxes={boxes} drawn={drawn} />
+          ))}
+        </g>
+      )}
+    </g>
+  );
+}
+
+/** Where a machine, or a state with states within it, begins. */
+function Initial({ x, y }: Point) {
+  return (
+    <g class="chart-initial" aria-hidden="true">
+      <circle cx={x} cy={y - 8} r={3} />
+      <path d={`M${x} ${y - 8}V${y}`} />
+    </g>
+  );
+}
+
+/** How long until a timer of an active state; it ticks once a second and redraws nothing else. */
+function Countdown({ transition, drawn, x, y }: Point & { readonly transition: Transition; readonly drawn: Drawn }) {
+  const dueMs = dueAtMs(transition, drawn.view, drawn.sinceMs);
+  if (dueMs === null) return null;
+  const left = dueMs - nowMs.value;
+  return (
+    <text class="chart-countdown" x={x} y={y}>
+      {left <= 0 ? 'now' : duration(left)}
+    </text>
+  );
+}
+
+const TIP = 7;
+
+function Arrow({ line, isTaken }: { readonly line: Line; readonly isTaken: boolean }) {
+  const { points } = line;
+  const tip = points.at(-1);
+  const before = points.at(-2);
+  if (tip === undefined || before === undefined) return null;
+  const angle = Math.atan2(tip.y - before.y, tip.x - before.x);
+  const corner = (turn: number) => `${tip.x - TIP * Math.cos(angle + turn)} ${tip.y - TIP * Math.sin(angle + turn)}`;
+  return (
+    <g class="chart-line" data-taken={isTaken} data-line={`${line.from.key} ${line.to.key}`}>
+      <path d={smooth(points)} />
+      <path class="chart-tip" d={`M${tip.x} ${tip.y}L${corner(0.45)}L${corner(-0.45)}Z`} />
+    </g>
+  );
+}
+
+/** A path with its corners rounded. */
+function smooth(points: readonly Point[]): string {
+  const [first, ...others] = points;
+  if (first === undefined) return '';
+  let path = `M${first.x} ${first.y}`;
+  for (const [i, at] of others.entries()) {
+    const next = others[i + 1];
+    if (next === undefined) path += `L${at.x} ${at.y}`;
+    else {
+      const from = towards(at, i === 0 ? first : (others[i - 1] as Point));
+      const to = towards(at, next);
+      path += `L${from.x} ${from.y}Q${at.x} ${at.y} ${to.x} ${to.y}`;
+    }
+  }
+  return path;
+}
+
+const ROUND = 10;
+
+/** A point near `at`, on the way to another. */
+function towards(at: Point, other: Point): Point {
+  const length = Math.hypot(other.x - at.x, other.y - at.y) || 1;
+  const part = Math.min(ROUND, length / 2) / length;
+  return { x: at.x + (other.x - at.x) * part, y: at.y + (other.y - at.y) * part };
+}
