@@ -9,7 +9,6 @@ import { Fault, Loading } from '../parts/states.js';
 import { Moment } from '../parts/times.js';
 import { stateText } from '../statechart/active.js';
 import { Chart } from '../statechart/chart.js';
-import type { ConnectionState } from '../statechart/connection.js';
 import { InWords } from '../statechart/in-words.js';
 import { follow, type LiveActor, type Selection, selectionName } from '../statechart/live-actor.js';
 import type { ActorLog, View } from '../statechart/log.js';
@@ -45,7 +44,7 @@ export function Inspector({ selection }: { readonly selection: Selection }) {
 }
 
 function Inspected({ actor, name }: { readonly actor: LiveActor; readonly name: string }) {
-  // Read, so that it is drawn again.
+  // Read, so that it is drawn again: the log stays the same object.
   actor.version.value;
   const connection = actor.connection.value;
   const { log } = actor;
@@ -60,18 +59,20 @@ function Inspected({ actor, name }: { readonly actor: LiveActor; readonly name: 
   return (
     <>
       <NoConnection state={connection} onRetry={actor.retry} />
-      {log.machine === null ? null : <Moments log={log} connection={connection} name={name} />}
+      {log.machine === null ? null : <Moments actor={actor} name={name} />}
     </>
   );
 }
 
 interface MomentsProps {
-  readonly log: ActorLog;
-  readonly connection: ConnectionState;
+  readonly actor: LiveActor;
   readonly name: string;
 }
 
-function Moments({ log, connection, name }: MomentsProps) {
+function Moments({ actor, name }: MomentsProps) {
+  actor.version.value;
+  const { log } = actor;
+  const connection = actor.connection.value;
   /** Number of the entry that is looked at; null: the newest, whatever comes. */
   const cursor = useSignal<number | null>(null);
   const filter = { part: queryValue('filter'), transitionsOnly: queryValue('only') === 'transitions' };
@@ -102,7 +103,7 @@ function Moments({ log, connection, name }: MomentsProps) {
   return (
     <div class="moments" data-cut={connection.kind !== 'live'} data-held={!isLive}>
       <Now view={view} since={since} cause={transition?.event.type ?? null} />
-      <Tools log={log} at={at} isLive={isLive} onHold={hold} onMove={(n) => (cursor.value = n)} />
+      <Tools log={log} last={log.last} at={at} isLive={isLive} onHold={hold} onMove={(n) => (cursor.value = n)} />
       <section class="moments-chart" aria-label="Statechart">
         {log.machine === null ? null : (
           <>
@@ -123,7 +124,7 @@ function Moments({ log, connection, name }: MomentsProps) {
       <section class="moments-details" aria-label="The moment in detail">
         {log.machine === null ? null : <InWords machine={log.machine} view={view} sinceMs={since} />}
         <EntryDetails entry={log.at(at)} view={view} />
-        <CannotShow left={log.left} />
+        <CannotShow {...log.left} />
       </section>
     </div>
   );
@@ -163,14 +164,15 @@ function Now({
 
 interface ToolsProps {
   readonly log: ActorLog;
+  readonly last: number;
   readonly at: number;
   readonly isLive: boolean;
   readonly onHold: () => void;
   readonly onMove: (n: number | null) => void;
 }
 
-function Tools({ log, at, isLive, onHold, onMove }: ToolsProps) {
-  const newer = log.last - at;
+function Tools({ log, last, at, isLive, onHold, onMove }: ToolsProps) {
+  const newer = last - at;
   return (
     <div class="tools moments-tools">
       <button type="button" onClick={onHold} title="Space" aria-pressed={!isLive}>
@@ -181,12 +183,12 @@ function Tools({ log, at, isLive, onHold, onMove }: ToolsProps) {
         <input
           type="range"
           min={log.first}
-          max={log.last}
+          max={last}
           value={at}
           aria-valuetext={`entry ${at - log.first + 1} of ${log.entries.length}`}
           onInput={({ currentTarget }) => {
             const n = Number(currentTarget.value);
-            onMove(n >= log.last ? null : n);
+            onMove(n >= last ? null : n);
           }}
         />
       </label>
@@ -226,7 +228,7 @@ function Switch({ name, on, label }: { readonly name: string; readonly on: strin
   );
 }
 
-function CannotShow({ left: { events, snapshots } }: { readonly left: ActorLog['left'] }) {
+function CannotShow({ events, snapshots }: ActorLog['left']) {
   const what = [counted(snapshots, 'snapshot'), counted(events, 'event')].filter((one) => one !== '').join(' and ');
   return (
     <p class="dim">

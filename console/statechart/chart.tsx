@@ -59,6 +59,13 @@ export function Chart({ label, machine, view, sinceMs, taken, showsBoot, showsAc
   const layout = layouts.across.width * SMALLEST <= width.value ? layouts.across : layouts.down;
   const drawn: Drawn = { view, active: new Set(activeNodes(machine, view.value)), taken, sinceMs };
   const scale = Math.min(1, Math.max(width.value / layout.width, SMALLEST));
+  const isAt = layout.boxes.find(({ node }) => drawn.active.has(node));
+  // Where the chart is wider than its frame, what is active is in view.
+  useEffect(() => {
+    const element = frame.current;
+    if (element === null || isAt === undefined || element.scrollWidth <= element.clientWidth) return;
+    element.scrollLeft = (isAt.x + isAt.width / 2) * scale - element.clientWidth / 2;
+  }, [isAt?.node.id, width.value]);
   return (
     <div class="chart">
       <Chips chips={layout.chips} taken={taken} />
@@ -94,7 +101,7 @@ interface DrawingProps {
 function Drawing({ label, layout, drawn, scale }: DrawingProps) {
   const { width, height, boxes, lines } = layout;
   const top = boxes.filter(({ node }) => node.parent?.parent === null);
-  const isTaken = (line: Line): boolean => leadsAlong(line, drawn.taken);
+  const taken = lines.filter((line) => leadsAlong(line, drawn.taken));
   return (
     <svg
       class="chart-drawing"
@@ -108,15 +115,19 @@ function Drawing({ label, layout, drawn, scale }: DrawingProps) {
         <State key={box.node.id} box={box} boxes={boxes} drawn={drawn} />
       ))}
       <g aria-hidden="true">
-        {[...lines]
-          .sort((a, b) => Number(isTaken(a)) - Number(isTaken(b)))
-          .map((line) => (
-            <Arrow key={`${line.from.id} ${line.to.id}`} line={line} isTaken={isTaken(line)} />
-          ))}
+        {lines.map((line) => (
+          <Arrow key={keyOf(line)} line={line} isTaken={false} />
+        ))}
+        {/* Drawn once more above the others: elements that move in the document keep styles of before. */}
+        {taken.map((line) => (
+          <Arrow key={`taken ${keyOf(line)}`} line={line} isTaken={true} />
+        ))}
       </g>
     </svg>
   );
 }
+
+const keyOf = ({ from, to }: Line): string => `${from.id} ${to.id}`;
 
 /** Whether the line stands for this transition. */
 function leadsAlong({ from, to }: Line, taken: Transition | null): boolean {

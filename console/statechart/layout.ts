@@ -63,6 +63,8 @@ const BETWEEN = 3 * CHAR;
 const MARGIN = 2;
 /** How far two lines between the same boxes stand apart, halved. */
 const TWIN = 6;
+/** `59 m 59 s`. */
+const COUNTDOWN_CHARS = 8;
 /** For the sign of the state, and its words beside its name. */
 const SIGN = 20;
 
@@ -184,7 +186,7 @@ function boxOf(
   const rows = node.transitions.map((transition, i): Row => {
     return { transition, ...rowText(transition, options.showsActions), x: PAD, y: TITLE + i * ROW };
   });
-  const rowChars = Math.max(0, ...rows.map(({ left, guard, right }) => left.length + guard.length + right.length));
+  const rowChars = Math.max(0, ...rows.map(charsOf));
   const rowWidth = rows.length === 0 ? 0 : rowChars * CHAR + BETWEEN;
   const titleWidth = SIGN + node.key.length * CHAR + 13 * CHAR;
   const rowsEnd = TITLE + rows.length * ROW + (rows.length > 0 ? 6 : 0);
@@ -194,6 +196,10 @@ function boxOf(
   const height = level === EMPTY ? rowsEnd + 4 : rowsEnd + GAP - 6 + level.height + PAD;
   return { box: { node, x: 0, y: 0, width, height, rows }, level: { ...level, ...below } };
 }
+
+/** A timer has its countdown beside it. */
+const charsOf = ({ transition, left, guard, right }: Row): number =>
+  left.length + guard.length + right.length + (transition.kind === 'after' ? COUNTDOWN_CHARS : 0);
 
 function place(box: Box, level: Level, dx: number, dy: number): { box: Box; level: Level } {
   return { box: movedBox(box, dx, dy), level: { ...level, ...moved(level, dx, dy) } };
