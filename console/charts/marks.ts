@@ -21,10 +21,7 @@ export const marksPlugin = (marks: () => readonly Mark[]): uPlot.Plugin => ({
 });
 
 /** MARKS-1. */
-function drawMarks(
-  chart: Pick<uPlot, 'ctx' | 'bbox' | 'scales' | 'valToPos' | 'root'>,
-  marks: readonly Mark[],
-): void {
+function drawMarks(chart: Pick<uPlot, 'ctx' | 'bbox' | 'scales' | 'valToPos' | 'root'>, marks: readonly Mark[]): void {
   const { ctx, bbox, scales, root } = chart;
   const { min, max } = scales.x ?? {};
   const scale = devicePixelRatio;

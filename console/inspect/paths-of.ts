@@ -1,7 +1,7 @@
 // A context as paths and values, in its own order; settings last, since they seldom change.
 import type { Json } from '../statechart/definition.js';
 
-export interface PathValue {
+interface PathValue {
   /** `window.failures`. */
   readonly path: string;
   readonly value: Json;

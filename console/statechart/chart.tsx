@@ -11,13 +11,25 @@ import { nowMs } from '../live/clock.js';
 import { duration } from '../words/times.js';
 import { activeNodes } from './active.js';
 import type { Machine, StateNode, Transition } from './definition.js';
-import { type Box, CHAR, childAbove, type Layout, type Line, layoutOf, PAD, type Point, ROW, TITLE } from './layout.js';
+import {
+  type Box,
+  CHAR,
+  childAbove,
+  type Layout,
+  type Line,
+  layoutOf,
+  PAD,
+  type Point,
+  ROW,
+  type Row,
+  TITLE,
+} from './layout.js';
 import type { View } from './log.js';
 import { dueAtMs } from './timers.js';
 import { signOf, toneOf } from './tones.js';
 import { nodeName, targetText, transitionText } from './words.js';
 
-export interface ChartProps {
+interface ChartProps {
   readonly label: string;
   readonly machine: Machine;
   readonly view: View;
@@ -168,34 +180,8 @@ function State({ box, boxes, drawn }: StateProps) {
         {sign === '' ? '' : `${sign} `}
         {node.key}
       </text>
-      {rows.map(({ transition, left, guard, right, x: rowX, y: rowY }) => (
-        <g
-          key={transition.key}
-          class="chart-row"
-          data-taken={transition === drawn.taken}
-          data-event={transition.event}
-          aria-hidden="true"
-        >
-          <title>{transitionText(transition)}</title>
-          {transition === drawn.taken ? (
-            <rect class="chart-mark" x={x + 4} y={rowY - 1} width={width - 8} height={ROW} rx={3} />
-          ) : null}
-          <text x={rowX} y={rowY + 13}>
-            {left}
-            <tspan class="chart-guard">{guard}</tspan>
-          </text>
-          {isActive ? (
-            <Countdown
-              transition={transition}
-              drawn={drawn}
-              x={rowX + (left.length + guard.length + 1) * CHAR}
-              y={rowY + 13}
-            />
-          ) : null}
-          <text class="chart-right" text-anchor="end" x={x + width - PAD} y={rowY + 13}>
-            {right}
-          </text>
-        </g>
+      {rows.map((row) => (
+        <TransitionRow key={row.transition.key} row={row} box={box} isActive={isActive} drawn={drawn} />
       ))}
       {inner.length === 0 ? null : (
         <g role="list" aria-label={`within ${nodeName(node)}`}>
@@ -204,6 +190,36 @@ function State({ box, boxes, drawn }: StateProps) {
           ))}
         </g>
       )}
+    </g>
+  );
+}
+
+interface TransitionRowProps {
+  readonly row: Row;
+  readonly box: Box;
+  /** Its state is active: timers count down. */
+  readonly isActive: boolean;
+  readonly drawn: Drawn;
+}
+
+function TransitionRow({ row, box, isActive, drawn }: TransitionRowProps) {
+  const { transition, left, guard, right, x, y } = row;
+  const isTaken = transition === drawn.taken;
+  const base = y + 13;
+  return (
+    <g class="chart-row" data-taken={isTaken} data-event={transition.event} aria-hidden="true">
+      <title>{transitionText(transition)}</title>
+      {isTaken ? <rect class="chart-mark" x={box.x + 4} y={y - 1} width={box.width - 8} height={ROW} rx={3} /> : null}
+      <text x={x} y={base}>
+        {left}
+        <tspan class="chart-guard">{guard}</tspan>
+      </text>
+      {isActive ? (
+        <Countdown transition={transition} drawn={drawn} x={x + (left.length + guard.length + 1) * CHAR} y={base} />
+      ) : null}
+      <text class="chart-right" text-anchor="end" x={box.x + box.width - PAD} y={base}>
+        {right}
+      </text>
     </g>
   );
 }

@@ -44,7 +44,7 @@ export interface Layout {
   readonly chips: readonly Transition[];
 }
 
-export interface LayoutOptions {
+interface LayoutOptions {
   /** `across`: from left to right. */
   readonly direction: 'down' | 'across';
   /** States in which the machine only decides where to begin. */

@@ -3,7 +3,7 @@
 // LIVE-ACTOR-1. What comes is shown at most every SHOW_MS: a burst is one paint.
 import { type Signal, signal } from '@preact/signals';
 import { problemOf, request } from '../live/api.js';
-import { Connection, type ConnectionState, type SocketLike, type TicketProblem } from './connection.js';
+import { Connection, type ConnectionState, type SocketLike, type TicketProblem } from './actor-connection.js';
 import { frameOf } from './frames.js';
 import { ActorLog } from './log.js';
 
@@ -20,7 +20,7 @@ export interface LiveActor {
 
 export type Selection = { readonly id: string; readonly version: string } | 'supervisor';
 
-export const selectionQuery = (selection: Selection): string =>
+const selectionQuery = (selection: Selection): string =>
   selection === 'supervisor'
     ? 'supervisor=true'
     : `extension=${encodeURIComponent(selection.id)}&version=${encodeURIComponent(selection.version)}`;

@@ -17,7 +17,7 @@ export interface Line {
   readonly change: string;
 }
 
-export interface LineFilter {
+interface LineFilter {
   /** Part of an event, a state or the path of a change, in any case; '': all. */
   readonly part: string;
   /** Only what changed the state. */

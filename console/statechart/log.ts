@@ -19,7 +19,7 @@ export interface View {
   readonly context: Context;
 }
 
-export type EntryKind =
+type EntryKind =
   /** The actor received an event. */
   | 'event'
   /** It was introduced: a connection was made, or it was started again. */

@@ -2,7 +2,7 @@
 import { nowMs } from '../live/clock.js';
 import { Fault } from '../parts/states.js';
 import { duration, moment } from '../words/times.js';
-import type { ConnectionState } from './connection.js';
+import type { ConnectionState } from './actor-connection.js';
 
 interface NoConnectionProps {
   readonly state: ConnectionState;

@@ -15,7 +15,7 @@ interface PanelProps {
 export default function Panel({ id, version }: PanelProps) {
   const actor = useMemo(() => follow({ id, version }), [id, version]);
   useEffect(() => actor.end, [actor]);
-  // Read, so that it is drawn again.
+  // Read, so that it is drawn again: the log stays the same object.
   actor.version.value;
   const { log } = actor;
   const connection = actor.connection.value;

@@ -5,7 +5,7 @@ import type { View } from './log.js';
 import { dueAtMs } from './timers.js';
 import { eventText, nodeName, targetText } from './words.js';
 
-export interface Sentences {
+interface Sentences {
   readonly node: StateNode;
   readonly name: string;
   /** `after openTime in 46 s → halfOpen`. */

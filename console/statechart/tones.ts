@@ -1,7 +1,7 @@
 // Which colour a state has in a chart, and its sign: that of the state of an extension that it means.
 import type { StateNode } from './definition.js';
 
-export type Tone = 'closed' | 'open' | 'half' | 'override' | 'plain';
+type Tone = 'closed' | 'open' | 'half' | 'override' | 'plain';
 
 const TONES: Readonly<Record<string, readonly [tone: Tone, sign: string]>> = {
   closed: ['closed', '●'],

@@ -31,7 +31,7 @@ export function targetText({ source, targets, reenter }: Transition): string {
 const shortName = (source: StateNode, target: StateNode): string =>
   target.parent === source.parent || target.parent === source ? target.key : nodeName(target);
 
-export interface RowText {
+interface RowText {
   readonly left: string;
   readonly guard: string;
   readonly right: string;

@@ -1,6 +1,6 @@
 // A socket that is kept open, on a simulated clock with sockets that the test closes.
 import test from 'ava';
-import { Connection, type ConnectionState, type SocketLike } from '../../../console/statechart/connection.js';
+import { Connection, type ConnectionState, type SocketLike } from '../../../console/statechart/actor-connection.js';
 import { SimulatedClock } from '../../helpers/simulated-clock.js';
 
 class Rig {
@@ -64,7 +64,7 @@ async function connected(): Promise<Rig> {
   return rig;
 }
 
-test('CONNECTION-1: each attempt has a ticket of its own, and frames come as they are', async (t) => {
+test('ACTOR-CONNECTION-1: each attempt has a ticket of its own, and frames come as they are', async (t) => {
   const rig = await connected();
   t.deepEqual(rig.states, [{ kind: 'connecting' }, { kind: 'live' }]);
   rig.last.onmessage?.({ data: 'second' });
@@ -77,7 +77,7 @@ test('CONNECTION-1: each attempt has a ticket of its own, and frames come as the
   );
 });
 
-test('CONNECTION-2: attempts grow apart, and begin anew after something came', async (t) => {
+test('ACTOR-CONNECTION-2: attempts grow apart, and begin anew after something came', async (t) => {
   const rig = await connected();
   const waits: number[] = [];
   for (let i = 0; i < 7; i++) {
@@ -99,7 +99,7 @@ test('CONNECTION-2: attempts grow apart, and begin anew after something came', a
   t.is(state?.kind === 'lost' ? state.why : null, 'the daemon does not answer');
 });
 
-test('CONNECTION-2: without a daemon that answers, no socket is opened', async (t) => {
+test('ACTOR-CONNECTION-2: without a daemon that answers, no socket is opened', async (t) => {
   const rig = await connected();
   rig.problem = { status: 0, detail: 'The daemon does not answer' };
   await rig.close(1006);
@@ -112,7 +112,7 @@ test('CONNECTION-2: without a daemon that answers, no socket is opened', async (
   t.is(rig.sockets.length, 2);
 });
 
-test('CONNECTION-3: a session that ended and a wrong address are not tried again', async (t) => {
+test('ACTOR-CONNECTION-3: a session that ended and a wrong address are not tried again', async (t) => {
   const signedOut = await connected();
   signedOut.problem = { status: 401, detail: 'sign in' };
   await signedOut.close(4401, 'the token was revoked');
@@ -126,7 +126,7 @@ test('CONNECTION-3: a session that ended and a wrong address are not tried again
   t.is(refused.sockets.length, 1);
 });
 
-test('CONNECTION-3: an unknown target is asked for again, and its page follows as soon as it is there', async (t) => {
+test('ACTOR-CONNECTION-3: an unknown target is asked for again, and its page follows as soon as it is there', async (t) => {
   const rig = new Rig();
   await rig.settle();
   await rig.close(4404, "no extension 'a'");

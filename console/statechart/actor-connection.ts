@@ -1,8 +1,8 @@
 // A WebSocket of the inspection that is kept open: a ticket for each attempt, and attempts that grow apart.
 //
-// CONNECTION-1. Each attempt asks for a ticket of its own: one opens a socket once.
-// CONNECTION-2. The time between attempts doubles from MIN_MS to MAX_MS, with full jitter, and begins anew after a socket has sent something.
-// CONNECTION-3. What will not get better by itself is not tried again: a wrong address, a session that ended. An unknown target may still come.
+// ACTOR-CONNECTION-1. Each attempt asks for a ticket of its own: one opens a socket once.
+// ACTOR-CONNECTION-2. The time between attempts doubles from MIN_MS to MAX_MS, with full jitter, and begins anew after a socket has sent something.
+// ACTOR-CONNECTION-3. What will not get better by itself is not tried again: a wrong address, a session that ended. An unknown target may still come.
 
 export type ConnectionState =
   | { readonly kind: 'connecting' }
@@ -26,7 +26,7 @@ export interface TicketProblem {
   readonly detail: string;
 }
 
-export interface ConnectionDeps {
+interface ConnectionDeps {
   readonly ticket: () => Promise<string | TicketProblem>;
   /** Opens a socket with this ticket. */
   readonly open: (ticket: string) => SocketLike;
@@ -79,7 +79,7 @@ export class Connection {
     const given = await ticket().catch((error: Error): TicketProblem => ({ status: 0, detail: error.message }));
     if (this.#isEnded || attempt !== this.#attempt) return;
     if (typeof given === 'string') this.#open(given);
-    // CONNECTION-3.
+    // ACTOR-CONNECTION-3.
     else if (given.status === 401) onState({ kind: 'signed_out' });
     else this.#lost(given.detail);
   }
@@ -122,7 +122,7 @@ export class Connection {
     this.#deps.onState({ kind: 'lost', why, sinceMs: this.#lostSinceMs, retryAtMs });
   }
 
-  /** CONNECTION-2. Returns when. */
+  /** ACTOR-CONNECTION-2. Returns when. */
   #later(): number {
     const { later, now, random } = this.#deps;
     const waitMs = random() * Math.min(MIN_MS * 2 ** this.#failures++, MAX_MS);
