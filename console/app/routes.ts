@@ -31,7 +31,7 @@ const ROUTES: readonly Route[] = [
     load: () => import('../inspect/supervisor-page.js'),
   },
   { pattern: '/ui/inspect/:id@:version', title: ({ id, version }) => `${id}@${version}`, load: inspect },
-  { pattern: '/ui/bridge', title: () => 'Hosted inspector', load: inspect },
+  { pattern: '/ui/bridge', title: () => 'Hosted inspector', load: () => import('../inspect/bridge.js') },
 ];
 
 interface Match {

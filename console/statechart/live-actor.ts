@@ -20,10 +20,19 @@ export interface LiveActor {
 
 export type Selection = { readonly id: string; readonly version: string } | 'supervisor';
 
-const selectionQuery = (selection: Selection): string =>
-  selection === 'supervisor'
-    ? 'supervisor=true'
-    : `extension=${encodeURIComponent(selection.id)}&version=${encodeURIComponent(selection.version)}`;
+/** `a@v1`, `supervisor`, or `*`; null: it is neither. */
+export function selectionOf(name: string): Selection | 'all' | null {
+  if (name === '*') return 'all';
+  if (name === 'supervisor') return name;
+  const [id = '', ...version] = name.split('@');
+  return id === '' || version.length === 0 ? null : { id, version: version.join('@') };
+}
+
+function selectionQuery(selection: Selection | 'all'): string {
+  if (selection === 'all') return 'extension=*';
+  if (selection === 'supervisor') return 'supervisor=true';
+  return `extension=${encodeURIComponent(selection.id)}&version=${encodeURIComponent(selection.version)}`;
+}
 
 export const selectionName = (selection: Selection): string =>
   selection === 'supervisor' ? 'supervisor' : `${selection.id}@${selection.version}`;
@@ -40,10 +49,8 @@ export function follow(selection: Selection): LiveActor {
       version.value++;
     }, SHOW_MS);
   };
-  const connection = new Connection({
-    ticket: takeTicket,
-    // A browser gives its handlers more than SocketLike asks for.
-    open: (ticket) => new WebSocket(addressOf(selection, ticket)) as unknown as SocketLike,
+  const connection = connect(selection, {
+    hasControl: true,
     onFrame: (text) => {
       const frame = frameOf(text);
       if (frame === null) return;
@@ -52,12 +59,6 @@ export function follow(selection: Selection): LiveActor {
     },
     onState: (now) => {
       state.value = now;
-    },
-    now: Date.now,
-    random: Math.random,
-    later: (run, ms) => {
-      const id = setTimeout(run, ms);
-      return () => clearTimeout(id);
     },
   });
   return {
@@ -72,6 +73,30 @@ export function follow(selection: Selection): LiveActor {
   };
 }
 
+interface Handlers {
+  /** Frames of the daemon, too: what is watched, and what was left out. */
+  readonly hasControl: boolean;
+  readonly onFrame: (text: string) => void;
+  readonly onState: (state: ConnectionState) => void;
+}
+
+/** A socket for this selection, kept open until it is ended. */
+export function connect(selection: Selection | 'all', { hasControl, onFrame, onState }: Handlers): Connection {
+  return new Connection({
+    ticket: takeTicket,
+    // A browser gives its handlers more than SocketLike asks for.
+    open: (ticket) => new WebSocket(addressOf(selection, hasControl, ticket)) as unknown as SocketLike,
+    onFrame,
+    onState,
+    now: Date.now,
+    random: Math.random,
+    later: (run, ms) => {
+      const id = setTimeout(run, ms);
+      return () => clearTimeout(id);
+    },
+  });
+}
+
 async function takeTicket(): Promise<string | TicketProblem> {
   try {
     const { body } = await request<{ readonly ticket: string }>('/inspect/tickets', { method: 'POST', body: {} });
@@ -82,8 +107,9 @@ async function takeTicket(): Promise<string | TicketProblem> {
   }
 }
 
-function addressOf(selection: Selection, ticket: string): string {
+function addressOf(selection: Selection | 'all', hasControl: boolean, ticket: string): string {
   const { protocol, host } = location;
   const scheme = protocol === 'https:' ? 'wss:' : 'ws:';
-  return `${scheme}//${host}/inspect?${selectionQuery(selection)}&control=1&ticket=${encodeURIComponent(ticket)}`;
+  const control = hasControl ? '&control=true' : '';
+  return `${scheme}//${host}/inspect?${selectionQuery(selection)}${control}&ticket=${encodeURIComponent(ticket)}`;
 }

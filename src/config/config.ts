@@ -96,7 +96,7 @@ function readValue(given: Given, cwd: string, problems: string[]): unknown {
     return refuse('; put it in quotes, so that it stays as written');
   if (!Value.Check(setting.schema, parsed)) return refuse('');
   if (schemaFields(setting).pattern === POSTGRES_URL && !isDatabaseUrl(String(parsed))) return refuse('');
-  if (given.key === 'webhook_urls' && !(parsed as string[]).every((url) => URL.canParse(url))) return refuse('');
+  if (URLS.includes(given.key) && ![parsed].flat().every((url) => URL.canParse(String(url)))) return refuse('');
   if (!setting.path) return parsed;
   const path = resolve(cwd, String(parsed));
   if (setting.path === 'file') {
@@ -106,6 +106,9 @@ function readValue(given: Given, cwd: string, problems: string[]): unknown {
   if (setting.path === 'directory' && isFile(path)) return refuse(', which is a file');
   return path;
 }
+
+/** Whose pattern lets through what is no URL, such as one with a port that is too high. */
+const URLS = ['webhook_urls', 'inspector_url', 'http_public_url'];
 
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([

@@ -174,6 +174,16 @@ const SETTINGS = {
     null,
     { expected: 'http or https, a host and perhaps a port, such as https://registry.example' },
   ),
+  inspector_url: setting(
+    Type.String({
+      pattern: '^https?://([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/?!$&()*+,=:@%-]*)?$',
+      maxLength: 1000,
+      description:
+        'Page of a hosted XState inspector, which `/ui/bridge` shows in a frame and sends frames to once its user agrees; unset: none.',
+    }),
+    null,
+    { expected: 'the address of a page, such as https://stately.ai/inspect' },
+  ),
   http_tls_cert_file: setting(
     text('Certificate of the admin API, with those between it and its root; read again on SIGHUP.'),
     null,

@@ -67,6 +67,7 @@ export function startAdminApi(
       open: (query, socket) => inspection.open(query, socket),
     },
     log: log.child({ component: 'http' }),
+    inspectorUrl: config.inspector_url,
     hosts: config.http_hosts,
     publicUrl: config.http_public_url,
     metricsOpen: config.metrics_open ?? isLoopback(config.http_host),

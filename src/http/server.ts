@@ -53,6 +53,8 @@ export interface HttpOptions {
   readonly hosts?: readonly string[];
   /** Where a proxy before this server is asked, without a slash at the end; null: there is none. */
   readonly publicUrl?: string | null;
+  /** Page of a hosted inspector, for the bridge; null: none. */
+  readonly inspectorUrl?: string | null;
   /** Whether /metrics is read without a token. */
   readonly metricsOpen?: boolean;
   /** Absent: without TLS. */
@@ -126,7 +128,7 @@ async function addRoutes(app: App, options: HttpOptions, address: () => string):
       for (const one of [method].flat()) onRoute(one, url);
     });
   const addDocument = await documentRoutes(app, options.version);
-  consoleRoutes(app, filesOfConsole());
+  consoleRoutes(app, filesOfConsole(), options.inspectorUrl ?? null);
   healthRoutes(app, options.health);
   boardRoutes(app, board);
   liveRoutes(app, board.live, access);

@@ -64,7 +64,7 @@ test('serve: the daemon runs, every command reaches it from a process of its own
   for (const [args, expected, exitCode] of [
     [['check-config'], /^the configuration is valid\n$/, 0],
     [['rollout', 'shout'], /^VERSION +SHARE .*\nv1 +100 % /, 0],
-    [['inspect', 'shout'], /^ws:.*\/inspect\?extension=shout&ticket=[\w-]+\n$/, 0],
+    [['inspect', 'shout', '-q'], /^ws:.*\/inspect\?extension=shout&ticket=[\w-]+\n$/, 0],
     [['isolate', 'shout', '--reason', 'a test'], /\nshout +all +yes +isolated /, 0],
     [['explain', 'shout'], /\nanswer: refused, extension_unavailable: .*isolated; not retryable\n$/, 1],
     [['release', 'shout', '--reason', 'a test'], /\nshout +all +yes +- /, 0],

@@ -180,8 +180,28 @@ for (const value of ['http://h:1', 'nats://', 'nats://a b', 'nats://h:123456'])
   test(refused, 'nats_url', value, /expected nats:\/\/host:port or tls:/);
 for (const value of ['a b', 'example.com:80', '::1', 'http://a', '*'])
   test(refused, 'http_hosts', value, /expected host names or addresses without ports/);
-for (const value of ['registry.example', 'https://a/', 'https://a/b', 'https://u:p@a', 'ftp://a', 'https://a b'])
+for (const value of [
+  'registry.example',
+  'https://a/',
+  'https://a/b',
+  'https://u:p@a',
+  'ftp://a',
+  'https://a b',
+  'http://a:99999',
+])
   test(refused, 'http_public_url', value, /expected http or https, a host/);
+for (const value of [
+  'stately.ai/inspect',
+  'ftp://a/',
+  'https://a:99999/',
+  'https://[zz]/',
+  'https://u:p@a/',
+  "https://a/'x'",
+  'https://a/;x',
+  'https://a/ x',
+  'https://a/"><script>',
+])
+  test(refused, 'inspector_url', value, /expected the address of a page, such as https:\/\/stately\.ai\/inspect/);
 test(refused, 'http_auth', 'never', /expected one of auto, required/);
 test(refused, 'db_host', 'user@host', /expected a host name, an address or the directory of a socket/);
 for (const value of [
@@ -228,6 +248,8 @@ test(accepted, 'http_host', 'localhost', 'localhost');
 test(accepted, 'http_host', '127.8.9.1', '127.8.9.1');
 test(accepted, 'http_host', '0.0.0.0', '0.0.0.0');
 test(accepted, 'http_public_url', 'https://registry.example:8443', 'https://registry.example:8443');
+for (const value of ['https://stately.ai/inspect', 'http://127.0.0.1:8080', 'https://editor.stately.ai/?a=1&b=%20'])
+  test(accepted, 'inspector_url', value, value);
 test(accepted, 'http_hosts', 'registry.example,[fe80::1],10.0.0.1', ['registry.example', '[fe80::1]', '10.0.0.1']);
 
 test('isLoopback: only addresses of this host', (t) => {

@@ -21,11 +21,16 @@ test.serial(
     });
 
     const cli = { cwd: directory(t), env: { EXTENSION_REGISTRY_DATA_DIR: daemon.dataDir } };
-    const { stdout, stderr } = await run(['inspect', 'echo'], cli);
+    const { stdout, stderr } = await run(['inspect', 'echo', '-q'], cli);
     t.is(stderr, '');
     t.regex(stdout, /^ws:\/\/127\.0\.0\.1:\d+\/inspect\?extension=echo&ticket=[\w-]+\n$/);
-    t.regex((await run(['inspect', 'echo@v1'], cli)).stdout, /\?extension=echo&version=v1&ticket=[\w-]+\n$/);
-    t.regex((await run(['inspect'], cli)).stdout, /\?extension=\*&ticket=[\w-]+\n$/);
+    const addresses = (await run(['inspect', 'echo@v1'], cli)).stdout;
+    t.regex(
+      addresses,
+      /^console +http:\S+\/ui\/inspect\/echo@v1\nwebsocket +ws:\S+\?extension=echo&version=v1&ticket=[\w-]+\n/,
+    );
+    t.regex(addresses, /\nbridge +http:\S+\/ui\/bridge\?actor=echo@v1\n$/);
+    t.regex((await run(['inspect', '-q'], cli)).stdout, /\?extension=\*&ticket=[\w-]+\n$/);
     const unknown = await run(['inspect', 'none', '--follow'], cli);
     t.deepEqual(
       [unknown.code, unknown.stderr],

@@ -1,4 +1,5 @@
-// `extreg inspect [id]`: the WebSocket where the statechart of an extension can be watched, or with --follow what it does, line by line.
+// `extreg inspect [id]`: where the statechart of an extension can be watched (a page of the console, a WebSocket, the page that connects a hosted
+// inspector), or with --follow what it does, line by line.
 
 import type { Writable } from 'node:stream';
 import { Command } from '#commander';
@@ -25,7 +26,7 @@ export const inspectCommand: CommandFactory = (io) => ({
     new Command('inspect')
       .argument('[id]', 'extension, or one version of it as <id>@<version>; without: all')
       .option('--follow', 'connect to it and print what happens, a line each, until the daemon stops')
-      .option('--json', 'print the address as JSON; with --follow: the frames themselves, a line of JSON each'),
+      .option('--json', 'print the addresses as JSON; with --follow: the frames themselves, a line of JSON each'),
     'extreg inspect pii_guard --follow',
     'extreg inspect pii_guard@v2',
   ),
@@ -33,17 +34,32 @@ export const inspectCommand: CommandFactory = (io) => ({
   action: async (id: string | undefined, options: InspectOptions) => {
     const daemon = await DaemonClient.of(io, options);
     // With --follow the socket says so.
-    if (id !== undefined && !options.follow) await requireExtension(daemon, id.split('@')[0] ?? '');
+    const [extension, ...given] = id?.split('@') ?? [];
+    const found = extension === undefined || options.follow ? null : await requireExtension(daemon, extension);
+    const version = given.length > 0 ? given.join('@') : found;
     const ticket = await ticketOf(daemon);
     const websocket = `${daemon.url.replace(/^http/, 'ws')}/inspect?${selection(id)}${ticket === null ? '' : `&ticket=${encodeURIComponent(ticket)}`}`;
     if (options.follow)
       return follow(`${websocket}&control=true`, io.stdout, options.json ? asItIs : asText(), daemon.trust);
-    if (options.json) io.stdout.write(json({ url: websocket }));
-    else io.stdout.write(`${websocket}\n`);
+    const pages = pagesOf(daemon.url, extension, version);
+    if (options.json) io.stdout.write(json({ ...pages, url: websocket }));
+    else if (options.quiet) io.stdout.write(`${websocket}\n`);
+    else io.stdout.write(`console    ${pages.console}\nwebsocket  ${websocket}\nbridge     ${pages.bridge}\n`);
     if (ticket !== null && io.stdout.isTTY && !options.json && !options.quiet)
-      io.stderr.write('extreg: the address opens once, within 30 s; --follow prints what happens here\n');
+      io.stderr.write('extreg: the WebSocket opens once, within 30 s; --follow prints what happens here\n');
   },
 });
+
+/** Pages of the console: of this version, or of what there is. No extension id has an '@'. */
+function pagesOf(url: string, id: string | undefined, version: string | null): { console: string; bridge: string } {
+  const console = `${url}/ui/inspect`;
+  const bridge = `${url}/ui/bridge`;
+  if (id === undefined) return { console, bridge };
+  const part = encodeURIComponent(id);
+  if (version === null) return { console: `${console}?q=${part}`, bridge };
+  const name = `${part}@${encodeURIComponent(version)}`;
+  return { console: `${console}/${name}`, bridge: `${bridge}?actor=${name}` };
+}
 
 /** null: the daemon asks for none. A ticket is used once, so it may be in an address. */
 async function ticketOf(daemon: DaemonClient): Promise<string | null> {

@@ -3,11 +3,16 @@ import { CommandError } from '../process/command-error.js';
 import type { DaemonClient } from './daemon-client.js';
 import { rowPath } from './row-requests.js';
 
-/** Rejects with extension_not_found; anything else that keeps the row from being read says nothing about the id. */
-export async function requireExtension(daemon: DaemonClient, id: string): Promise<void> {
+/**
+ * Rejects with extension_not_found; anything else that keeps the row from being read says nothing about the id. Resolves with its default
+ * version, or null where that is not known.
+ */
+export async function requireExtension(daemon: DaemonClient, id: string): Promise<string | null> {
   try {
-    await daemon.json(rowPath(id, {}));
+    const row = await daemon.json<{ readonly version?: string } | null>(rowPath(id, {}));
+    return row?.version ?? null;
   } catch (error) {
     if (error instanceof CommandError && error.code === 'extension_not_found') throw error;
+    return null;
   }
 }

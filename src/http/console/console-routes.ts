@@ -1,9 +1,11 @@
 // The console's pages and their files: `/`, `/ui/*` and `/assets/<name>`. They hold no data, so they ask for no token; what they
 // show comes from the admin API, with the reader's own.
 //
-// CONSOLE-ROUTES-1. Every page is the same few lines of HTML: which page it becomes is decided in the browser, by its address.
+// CONSOLE-ROUTES-1. Every page is the same few lines of HTML: which page it becomes is decided in the browser, by its address. The bridge's also
+//     says where the hosted inspector is.
 // CONSOLE-ROUTES-2. A page runs its own files and nothing else, sends nothing to another host, is in no frame, and no text can become code in it
 //     (Trusted Types).
+// CONSOLE-ROUTES-3. The bridge to a hosted inspector is the one page with a frame: of exactly that inspector's origin, and of none where none is set.
 import type { FastifyReply, FastifyRequest } from '#fastify';
 import type { App } from '../app/app.js';
 import { HttpProblem } from '../app/problem.js';
@@ -22,21 +24,28 @@ const POLICY = [
   "require-trusted-types-for 'script'",
   "trusted-types 'none'",
 ].join('; ');
-const PAGE_HEADERS = {
+const headersOf = (policy: string) => ({
   'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': POLICY,
+  'content-security-policy': policy,
   'cross-origin-opener-policy': 'same-origin',
-};
+});
+const PAGE_HEADERS = headersOf(POLICY);
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /** Pages are no operations of the API: its document leaves them out. */
 const NOT_IN_THE_DOCUMENT = { hide: true } as const;
 
-export function consoleRoutes(app: App, files: ConsoleFiles): void {
+/** `inspectorUrl`: as the setting allows it. */
+export function consoleRoutes(app: App, files: ConsoleFiles, inspectorUrl: string | null): void {
   const page = pageOf(files.manifest);
   const sendPage = async (_: FastifyRequest, reply: FastifyReply) => reply.headers(PAGE_HEADERS).send(page);
   const options = { config: { role: 'none', isPage: true }, schema: NOT_IN_THE_DOCUMENT } as const;
   for (const path of ['/', '/ui', '/ui/*']) app.get(path, options, sendPage);
+  // CONSOLE-ROUTES-3.
+  const bridge = pageOf(files.manifest, `<meta name="${BRIDGE}" content="${attribute(inspectorUrl ?? '')}">\n`);
+  const frame = inspectorUrl === null ? '' : `; frame-src ${new URL(inspectorUrl).origin}`;
+  const bridgeHeaders = headersOf(POLICY + frame);
+  app.get('/ui/bridge', options, async (_, reply) => reply.headers(bridgeHeaders).send(bridge));
   app.get('/assets/:name', { config: { role: 'none' }, schema: NOT_IN_THE_DOCUMENT }, async (request, reply) => {
     const { name } = request.params as { readonly name: string };
     const asset = files.assets.get(name);
@@ -55,15 +64,20 @@ function sendAsset(request: FastifyRequest, reply: FastifyReply, asset: Asset): 
     .send(coding === null ? asset.bytes : asset[coding]);
 }
 
-/** CONSOLE-ROUTES-1. */
-const pageOf = ({ main, style, icon, preload }: Manifest): string => `<!doctype html>
+/** The name under which the bridge's page finds where the hosted inspector is. */
+const BRIDGE = 'extreg-inspector';
+
+const attribute = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
+
+/** CONSOLE-ROUTES-1. `more`: further lines of its head. */
+const pageOf = ({ main, style, icon, preload }: Manifest, more = ''): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Extension Registry</title>
-<link rel="icon" href="/assets/${icon}" type="image/svg+xml">
+${more}<link rel="icon" href="/assets/${icon}" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/${style}">
 ${preload.map((name) => `<link rel="modulepreload" href="/assets/${name}">\n`).join('')}<script type="module" src="/assets/${main}"></script>
 </head>

@@ -71,20 +71,31 @@ test('reload: what was started, updated and removed; force is sent only where it
   t.like(daemon.asked[1]?.body, { force: true, reason: 'x' });
 });
 
-test('inspect: a WebSocket with a ticket of its own', async (t) => {
-  const daemon = await fakeDaemon(t, ({ path }) =>
-    path === '/inspect/tickets' ? { ticket: 't/1', expires_at: '' } : null,
-  );
+test('inspect: the page of the console, a WebSocket with a ticket of its own, and the page of the bridge', async (t) => {
+  const daemon = await fakeDaemon(t, ({ path }) => {
+    if (path === '/inspect/tickets') return { ticket: 't/1', expires_at: '' };
+    return path === '/admin/extensions/a' ? { id: 'a', version: 'v1' } : null;
+  });
   const ws = daemon.url.replace('http', 'ws');
   const { code, stdout, stderr } = await daemon.extreg('inspect', 'a@v2');
   t.is(code, 0);
-  t.is(stdout, `${ws}/inspect?extension=a&version=v2&ticket=t%2F1\n`);
+  t.is(
+    stdout,
+    `console    ${daemon.url}/ui/inspect/a@v2\nwebsocket  ${ws}/inspect?extension=a&version=v2&ticket=t%2F1\nbridge     ${daemon.url}/ui/bridge?actor=a@v2\n`,
+  );
+  t.regex(
+    (await daemon.extreg('inspect', 'a')).stdout,
+    /\/ui\/inspect\/a@v1\n.*extension=a&ticket=.*\n.*actor=a@v1\n$/,
+  );
+  t.regex((await daemon.extreg('inspect', 'b')).stdout, /\/ui\/inspect\?q=b\n/, 'its version is not known');
+  t.regex((await daemon.extreg('inspect')).stdout, /\/ui\/inspect\n.*extension=\*&ticket.*\/ui\/bridge\n$/s);
   t.is(stderr, '');
   t.is((await daemon.extreg('inspect', '-q')).stdout, `${ws}/inspect?extension=*&ticket=t%2F1\n`);
-  t.is(
-    (JSON.parse((await daemon.extreg('inspect', 'a', '--json')).stdout) as { url: string }).url,
-    `${ws}/inspect?extension=a&ticket=t%2F1`,
-  );
+  t.deepEqual(JSON.parse((await daemon.extreg('inspect', 'a', '--json')).stdout), {
+    console: `${daemon.url}/ui/inspect/a@v1`,
+    bridge: `${daemon.url}/ui/bridge?actor=a@v1`,
+    url: `${ws}/inspect?extension=a&ticket=t%2F1`,
+  });
   const open = await fakeDaemon(t, () => null);
   t.is((await open.extreg('inspect', 'a', '-q')).stdout, `${open.url.replace('http', 'ws')}/inspect?extension=a\n`);
   const forbidden = await fakeDaemon(t, () => new Problem(401, 'unauthenticated'));

@@ -45,6 +45,22 @@ test('CONSOLE-ROUTES-2: a page runs its own files and nothing else, and no text 
   }
 });
 
+test('CONSOLE-ROUTES-3: the bridge may have a frame of the hosted inspector alone, and no other page may', async (t) => {
+  const policyOf = async (url: string, path: string) =>
+    (await fetch(`${url}${path}`)).headers.get('content-security-policy') ?? '';
+  const none = await listen(t);
+  t.notRegex(await policyOf(none.url, '/ui/bridge'), /frame-src/);
+  t.regex(await (await fetch(`${none.url}/ui/bridge`)).text(), /<meta name="extreg-inspector" content="">/);
+  const { url } = await listen(t, { inspectorUrl: 'https://stately.example:8443/inspect?a=1&b=2' });
+  const strict = await policyOf(none.url, '/ui/bridge');
+  t.is(await policyOf(url, '/ui/bridge'), `${strict}; frame-src https://stately.example:8443`);
+  t.regex(
+    await (await fetch(`${url}/ui/bridge`)).text(),
+    /<meta name="extreg-inspector" content="https:\/\/stately\.example:8443\/inspect\?a=1&amp;b=2">/,
+  );
+  for (const path of PAGES) t.is(await policyOf(url, path), strict, path);
+});
+
 test('APP-2: a page answers another method with 405 and Allow; beside the pages, an unknown path stays a 404', async (t) => {
   const { url } = await listen(t);
   for (const [method, path, status] of [
