@@ -113,6 +113,7 @@ function Moments({ actor, name }: MomentsProps) {
               view={view}
               sinceMs={since}
               taken={transition?.transition ?? null}
+              last={log.at(at)?.transition ?? null}
               showsBoot={queryValue('boot') === '1'}
               showsActions={queryValue('actions') === '1'}
             />

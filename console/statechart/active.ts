@@ -2,7 +2,8 @@
 //
 // ACTIVE-1. The cause of a transition is the latest event that the definition allows from the old state to the new one: other events may have
 //     arrived at the actor before its snapshot was sent.
-// ACTIVE-2. A transition counts as taken only if its target was entered.
+// ACTIVE-2. A transition counts as taken only if its target was entered. While the state stays the same, one with a guard does not count: nothing
+//     says whether its guard let it through.
 import type { Json, Machine, StateNode, Transition } from './definition.js';
 
 /** `value` of a snapshot: `open`, or `{ closed: 'steady' }`. Active states in document order, without the root; unknown names are left out. */
@@ -53,20 +54,19 @@ function leadsTo(target: StateNode, active: ReadonlySet<StateNode>, seen = new S
   return next.some((node) => node !== null && leadsTo(node, active, seen));
 }
 
-/**
- * The transition that an event of this type takes from one state to the other, innermost states first; null: the definition has none. While the
- * state stays the same: one that enters it again, else one without a target; several with guards are possible then, and the first is returned.
- */
+/** The transition that an event of this type takes from one state to the other, innermost states first; null: none, or not known (ACTIVE-2). */
 export function transitionTaken(machine: Machine, from: Json, to: Json, type: string): Transition | null {
   const active = new Set(activeNodes(machine, to));
   const isSame = isSameState(from, to);
   const before = [...activeNodes(machine, from)].reverse();
-  for (const node of [...before, machine.root])
-    for (const transition of node.transitions) {
-      if (!isEventOf(transition, type)) continue;
-      if (transition.targets.length === 0 ? isSame : transition.targets.every((one) => leadsTo(one, active)))
-        return transition;
-    }
+  for (const node of [...before, machine.root]) {
+    const first = node.transitions.find(
+      (one) =>
+        isEventOf(one, type) &&
+        (one.targets.length === 0 ? isSame : one.targets.every((target) => leadsTo(target, active))),
+    );
+    if (first !== undefined) return isSame && first.guard !== null ? null : first;
+  }
   return null;
 }
 

@@ -34,8 +34,10 @@ interface ChartProps {
   readonly machine: Machine;
   readonly view: View;
   readonly sinceMs: number | null;
-  /** The transition that was taken last; null: not known. */
+  /** The transition that led to the state; null: not known. */
   readonly taken: Transition | null;
+  /** That of the last event, also where the state stayed; null: none, or not known. */
+  readonly last: Transition | null;
   readonly showsBoot: boolean;
   readonly showsActions: boolean;
 }
@@ -45,13 +47,14 @@ interface Drawn {
   readonly view: View;
   readonly active: ReadonlySet<StateNode>;
   readonly taken: Transition | null;
+  readonly last: Transition | null;
   readonly sinceMs: number | null;
 }
 
 /** Below this part of its size a chart is turned rather than made smaller. */
 const SMALLEST = 0.82;
 
-export function Chart({ label, machine, view, sinceMs, taken, showsBoot, showsActions }: ChartProps) {
+export function Chart({ label, machine, view, sinceMs, taken, last, showsBoot, showsActions }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const width = useSignal(0);
   useEffect(() => {
@@ -69,7 +72,7 @@ export function Chart({ label, machine, view, sinceMs, taken, showsBoot, showsAc
     };
   }, [machine, showsBoot, showsActions]);
   const layout = layouts.across.width * SMALLEST <= width.value ? layouts.across : layouts.down;
-  const drawn: Drawn = { view, active: new Set(activeNodes(machine, view.value)), taken, sinceMs };
+  const drawn: Drawn = { view, active: new Set(activeNodes(machine, view.value)), taken, last, sinceMs };
   const scale = Math.min(1, Math.max(width.value / layout.width, SMALLEST));
   const isAt = layout.boxes.find(({ node }) => drawn.active.has(node));
   // Where the chart is wider than its frame, what is active is in view.
@@ -80,7 +83,7 @@ export function Chart({ label, machine, view, sinceMs, taken, showsBoot, showsAc
   }, [isAt?.node.id, width.value]);
   return (
     <div class="chart">
-      <Chips chips={layout.chips} taken={taken} />
+      <Chips chips={layout.chips} drawn={drawn} />
       <div class="chart-frame" ref={frame}>
         {width.value === 0 ? null : <Drawing label={label} layout={layout} drawn={drawn} scale={scale} />}
       </div>
@@ -89,13 +92,19 @@ export function Chart({ label, machine, view, sinceMs, taken, showsBoot, showsAc
 }
 
 /** What leaves every state. */
-function Chips({ chips, taken }: { readonly chips: readonly Transition[]; readonly taken: Transition | null }) {
+function Chips({ chips, drawn }: { readonly chips: readonly Transition[]; readonly drawn: Drawn }) {
   if (chips.length === 0) return null;
   return (
     <p class="chips">
       <span class="dim">From any state:</span>{' '}
       {chips.map((chip) => (
-        <span key={chip.key} class="chip" data-taken={chip === taken} title={transitionText(chip)}>
+        <span
+          key={chip.key}
+          class="chip"
+          data-taken={chip === drawn.taken}
+          data-last={chip === drawn.last}
+          title={transitionText(chip)}
+        >
           {chip.event} <span class="dim">{targetText(chip) || `/ ${chip.actions.join(', ')}`}</span>
         </span>
       ))}
@@ -207,7 +216,13 @@ function TransitionRow({ row, box, isActive, drawn }: TransitionRowProps) {
   const isTaken = transition === drawn.taken;
   const base = y + 13;
   return (
-    <g class="chart-row" data-taken={isTaken} data-event={transition.event} aria-hidden="true">
+    <g
+      class="chart-row"
+      data-taken={isTaken}
+      data-last={transition === drawn.last}
+      data-event={transition.event}
+      aria-hidden="true"
+    >
       <title>{transitionText(transition)}</title>
       {isTaken ? <rect class="chart-mark" x={box.x + 4} y={y - 1} width={box.width - 8} height={ROW} rx={3} /> : null}
       <text x={x} y={base}>

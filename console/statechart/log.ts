@@ -112,12 +112,12 @@ export class ActorLog {
     return view;
   }
 
-  /** The latest entry up to this one that changed the state, or entered it again. */
+  /** The latest entry up to this one that led to its state from another one. */
   transitionAt(n: number): Entry | null {
     for (let i = Math.min(n, this.last); i >= this.first; i--) {
       const entry = this.at(i);
       if (entry?.kind === 'joined') return entry.transition === null ? null : entry;
-      if (entry?.value !== undefined) return entry;
+      if (entry !== undefined && isStateChange(entry)) return entry;
     }
     return null;
   }
@@ -229,6 +229,10 @@ export class ActorLog {
     if (entry !== undefined) this.#entries[at] = { ...entry, ...more };
   }
 }
+
+/** It led to another state; one that was entered again is the same. */
+const isStateChange = ({ value, before, status }: Entry): boolean =>
+  status !== undefined || (value !== undefined && !isSameState(before, value));
 
 const after = (view: View, entry: Entry | undefined): View =>
   entry === undefined

@@ -37,6 +37,7 @@ export default function Panel({ id, version }: PanelProps) {
         view={now}
         sinceMs={since}
         taken={log.transitionAt(log.last)?.transition ?? null}
+        last={log.at(log.last)?.transition ?? null}
         showsBoot={false}
         showsActions={false}
       />
