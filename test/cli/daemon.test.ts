@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { connect } from '#@nats-io/transport-node';
 import { EXIT } from '../../src/cli/process/command-error.js';
 import { dataDirectoryFailure } from '../../src/cli/process/start-errors.js';
+import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { startExtension, until } from '../helpers/nats-server.js';
 import { directory, run, runProcess, start } from './run.js';
 
@@ -17,6 +18,7 @@ interface DaemonFile {
 
 test('serve: the daemon runs, every command reaches it from a process of its own, and SIGTERM ends it in order', async (t) => {
   const cwd = directory(t);
+  const template = await copyTemplateFile(join(cwd, '.extreg'));
   const daemon = start(['serve', '--http-port', '0'], { cwd });
   t.teardown(() => daemon.kill('SIGKILL'));
   const closed = once(daemon, 'close');
@@ -100,9 +102,7 @@ test('serve: the daemon runs, every command reaches it from a process of its own
     .map((line) => JSON.parse(line) as { event: string; template?: string | null; from?: number });
   const events = lines.map(({ event }) => event);
   t.true(events.includes('daemon_started'));
-  // An empty directory, and a checkout: nothing that the database could have been made from.
-  t.is(lines.find(({ event }) => event === 'embedded_database_made')?.template, null);
-  t.is(lines.filter(({ event, from }) => event === 'database_migrated' && from === 0).length, 1);
+  t.is(lines.find(({ event }) => event === 'embedded_database_made')?.template, realpathSync(template));
   t.is(events.at(-1), 'daemon_stopped');
   t.is((await run(['health'], { cwd })).code, 69);
 });
