@@ -33,6 +33,8 @@ interface Hello {
 const SILENT_MS = 40_000;
 const HIDDEN_MS = 30_000;
 const POLL_MS = 10_000;
+const ATTEMPTS = 40;
+const ATTEMPT_MS = 250;
 const POLLS = 6;
 const FIRST_MS = 500;
 const LONGEST_MS = 10_000;
@@ -53,6 +55,8 @@ export const loadedBytes = signal(0);
 let heardMs = Date.now();
 let lastEventId: string | null = null;
 let etag: string | null = null;
+/** With which the stream was opened. */
+let sentToken: string | null = null;
 let wake: (() => void) | null = null;
 let current: AbortController | null = null;
 
@@ -92,6 +96,7 @@ async function once(): Promise<'ended' | 'resting' | 'over_the_limit'> {
     if (Date.now() - heardMs > SILENT_MS && connection.value.kind === 'live') controller.abort();
   }, 1000);
   let why = 'The connection ended';
+  sentToken = token();
   try {
     const headers: Record<string, string> = lastEventId === null ? {} : { 'last-event-id': lastEventId };
     const response = await send('/admin/events', { headers, signal: controller.signal });
@@ -140,7 +145,7 @@ async function take(event: string, data: unknown, id: string | null): Promise<vo
       gap.value = data as NonNullable<typeof gap.value>;
       return;
     case 'bye':
-      if ((data as { reason: string }).reason === 'unauthenticated') refused(token(), Date.now());
+      if ((data as { reason: string }).reason === 'unauthenticated') refused(sentToken, Date.now());
   }
 }
 
@@ -159,19 +164,25 @@ async function greet({ boot, version, now, role }: Hello): Promise<void> {
 }
 
 async function readOverview(): Promise<void> {
-  const headers: Record<string, string> = etag === null ? {} : { 'if-none-match': etag };
-  const answer = await request<Overview>('/admin/overview', {
-    headers,
-    expect: [304],
-    onBytes: (bytes) => {
-      loadedBytes.value = bytes;
-    },
-  });
+  const answer = await settledOverview();
   heardMs = Date.now();
   if (answer.status === 304) return;
   etag = answer.etag;
   setClock(answer.body.now);
   putOverview(answer.body);
+}
+
+/** A daemon that has just started has no rows yet: what is on the page stays until it has read its registry. */
+async function settledOverview() {
+  const headers: Record<string, string> = etag === null ? {} : { 'if-none-match': etag };
+  const onBytes = (bytes: number) => {
+    loadedBytes.value = bytes;
+  };
+  for (let attempt = 1; ; attempt++) {
+    const answer = await request<Overview>('/admin/overview', { headers, expect: [304], onBytes });
+    if (answer.status === 304 || answer.body.revision !== null || attempt === ATTEMPTS) return answer;
+    await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS));
+  }
 }
 
 /** Who this is; without a valid token, `left` says so. */

@@ -1,7 +1,7 @@
 // Whose session this is: the token of this tab, what it allows, and why it is gone.
 //
 // SESSION-1. A token is kept for the tab, or for this computer if that was chosen, and forgotten as soon as the daemon refuses it.
-// SESSION-2. Why there is no token any more is kept with it: it was revoked, it expired, or its user signed out.
+// SESSION-2. Why there is no token any more is kept: it was revoked, it expired, or its user signed out.
 import { computed, signal } from '@preact/signals';
 import { allows, type Role } from '../../src/domain/access/principal.js';
 
@@ -14,7 +14,7 @@ export interface Whoami {
   readonly auth: 'required' | 'open';
 }
 
-export type LeaveReason = 'signed_out' | 'revoked' | 'expired' | 'never';
+export type LeaveReason = 'signed_out' | 'revoked' | 'expired' | 'unknown' | 'never';
 
 const KEY = 'extreg-token';
 
@@ -49,5 +49,7 @@ export function refused(sent: string | null, nowMs: number): void {
   if (sent !== token()) return;
   const expiresAt = whoami.value?.expires_at ?? null;
   if (sent === null) forget('never');
+  // It was never accepted in this tab.
+  else if (whoami.value === null) forget('unknown');
   else forget(expiresAt !== null && Date.parse(expiresAt) <= nowMs ? 'expired' : 'revoked');
 }

@@ -31,7 +31,8 @@ export default function ExtensionPage({ params: { id = '' } }: PageProps) {
   const health = useReading<ExtensionHealth>(`${base}/health`, { key, every: 3000 });
   const row = useReading<ExtensionRow>(`${base}?expand=versions,instances`, { key, every: 5000 });
   const problem = row.problem ?? health.problem;
-  if (problem?.code === 'extension_not_found')
+  // Or a name that no extension can have.
+  if (problem?.code === 'extension_not_found' || problem?.status === 400)
     return (
       <div class="page">
         <h1>{id}</h1>

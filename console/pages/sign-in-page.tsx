@@ -10,6 +10,7 @@ const WHY: Readonly<Record<LeaveReason, string>> = {
   signed_out: 'You signed out.',
   revoked: 'Your token was revoked: it is not valid any more, and this page has forgotten it.',
   expired: 'Your sign-in has expired, and this page has forgotten it.',
+  unknown: 'The token of this tab is not valid any more: it was revoked or has expired. This page has forgotten it.',
   never: 'This registry asks for a token.',
 };
 

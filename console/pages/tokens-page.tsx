@@ -1,12 +1,13 @@
 // `/ui/tokens`: who may use the admin API. A new token is shown once; a revoked one ends within two seconds everywhere.
-import { useSignal } from '@preact/signals';
+import { signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { ROLES, type Role } from '../../src/domain/access/principal.js';
 import { type Action, pending } from '../actions/action.js';
 import { type Problem, problemOf, request } from '../live/api.js';
 import { nowMs } from '../live/clock.js';
 import { readWhoami } from '../live/connection.js';
 import { useReading } from '../live/reading.js';
-import { may, whoami } from '../live/session.js';
+import { may, remember, whoami } from '../live/session.js';
 import { Empty, Fault, Loading } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
 import { Moment } from '../parts/times.js';
@@ -24,12 +25,19 @@ interface Token {
 
 export default function TokensPage() {
   const isAdmin = may('admin');
+  useEffect(
+    () => () => {
+      secret.value = null;
+    },
+    [],
+  );
   const { value, problem, again } = useReading<{ readonly items: readonly Token[] }>(isAdmin ? '/admin/tokens' : null, {
     every: 10_000,
   });
   return (
     <div class="page">
       <h1>Access tokens</h1>
+      {secret.value === null ? null : <Secret text={secret.value} />}
       {!isAdmin ? (
         <p>Tokens are for administrators. Your role is {whoami.value?.role ?? 'unknown'}.</p>
       ) : value === null ? (
@@ -48,13 +56,21 @@ export default function TokensPage() {
   );
 }
 
+/** The token that was made last. Outside of the form: with the first token of a registry, what this page may do changes. */
+const secret = signal<string | null>(null);
+
 function NewToken({ onMade }: { readonly onMade: () => void }) {
-  const secret = useSignal<string | null>(null);
   const problem = useSignal<Problem | null>(null);
   const make = async (body: NewTokenBody) => {
     problem.value = null;
     try {
+      const isFirst = whoami.value?.auth === 'open';
       secret.value = (await request<{ readonly token: string }>('/admin/tokens', { method: 'POST', body })).body.token;
+      // From now on every request needs one: this tab goes on with what it has just made.
+      if (isFirst) {
+        remember(secret.value, false);
+        await readWhoami();
+      }
       onMade();
     } catch (error) {
       problem.value = problemOf(error);
@@ -64,13 +80,15 @@ function NewToken({ onMade }: { readonly onMade: () => void }) {
     <section aria-labelledby="new-token">
       <h2 id="new-token">New token</h2>
       {whoami.value?.auth === 'open' ? (
-        <p class="dim">No token exists yet. As soon as one does, every request needs one, of this page too.</p>
+        <p class="dim">
+          No token exists yet. As soon as one does, every request needs one; this tab goes on with the one that you make
+          here.
+        </p>
       ) : null}
       <NewTokenForm onMake={make} />
       {problem.value === null ? null : (
         <Fault what="Not made" detail={problem.value.detail} code={problem.value.code} />
       )}
-      {secret.value === null ? null : <Secret text={secret.value} />}
     </section>
   );
 }

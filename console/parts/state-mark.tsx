@@ -7,7 +7,7 @@ export function StateMark({ state, notes = [] }: { readonly state: BoardState; r
       <span aria-hidden="true" class="state-symbol">
         {symbolOf(state)}
       </span>{' '}
-      {wordOf(state)}
+      <span>{wordOf(state)}</span>
       {notes.map((note) => (
         <span key={note} class="note">
           {' '}

@@ -34,6 +34,16 @@ export interface OpenOptions {
   readonly scheme?: 'light' | 'dark';
   readonly width?: number;
   readonly height?: number;
+  /** Without its policy, for what a test brings into the page. */
+  readonly bypassPolicy?: boolean;
+  /** Timers that a test moves on. */
+  readonly fakeClock?: boolean;
+}
+
+/** Of an element in the page; tests know no types of a browser. */
+export interface Scroller {
+  scrollTop: number;
+  readonly clientHeight: number;
 }
 
 /** What a page did that no page may do. */
@@ -94,12 +104,17 @@ export class Rig {
   }
 
   /** A tab of its own, closed with the test. */
-  async open(t: Pick<ExecutionContext, 'teardown'>, path: string, options: OpenOptions = {}): Promise<Opened> {
-    const { token = this.token, scheme = 'light', width = 1280, height = 800 } = options;
+  readonly open = async (
+    t: Pick<ExecutionContext, 'teardown'>,
+    path: string,
+    options: OpenOptions = {},
+  ): Promise<Opened> => {
+    const { token = this.token, scheme = 'light', width = 1280, height = 800, bypassPolicy = false } = options;
     const context = await this.browser.newContext({
       colorScheme: scheme,
       viewport: { width, height },
       reducedMotion: 'reduce',
+      bypassCSP: bypassPolicy,
     });
     t.teardown(() => context.close());
     if (token !== null)
@@ -108,10 +123,12 @@ export class Rig {
           sessionStorage.setItem('tested', '1');`,
       });
     const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    if (options.fakeClock === true) await page.clock.install();
     const faults = watch(page, this.daemon.url);
     await page.goto(`${this.daemon.url}${path}`);
     return { page, context, faults };
-  }
+  };
 
   /** Kills the daemon as a crash would, and starts it again at the same address after `pauseMs`. */
   async restart(pause: () => Promise<void>): Promise<void> {
@@ -120,6 +137,9 @@ export class Rig {
     this.daemon = await DaemonProcess.startReady(this.owner, settings(this.port), this.daemon.dataDir);
   }
 }
+
+/** Less than a test may take, so that it says what it waited for. */
+const PATIENCE_MS = 12_000;
 
 const settings = (port: number) => ({ ...SETTINGS, EXTENSION_REGISTRY_HTTP_PORT: String(port) });
 
@@ -134,3 +154,9 @@ function watch(page: Page, url: string): Faults {
   });
   return faults;
 }
+
+/** Registers the tests of one subject. */
+export type Suite = (
+  test: (title: string, implementation: (t: ExecutionContext) => Promise<void>) => void,
+  rig: () => Promise<Rig>,
+) => void;

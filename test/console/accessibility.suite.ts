@@ -1,0 +1,84 @@
+// Every page, light and dark: no violation that axe finds, 320 px without scrolling sideways, nothing of another host, and no violation of the policy.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import type { Suite } from './rig.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** With something on each page that is only there when it has been read. */
+const PAGES: readonly (readonly [path: string, shows: string])[] = [
+  ['/', '.rows .row'],
+  ['/?flag=wrong&sort=id', '.rows .row'],
+  ['/?q=nothing+has+this', '.empty'],
+  ['/ui/extensions/rank_results', '.marks li'],
+  ['/ui/extensions/classify_topic', '.table-box tr'],
+  ['/ui/extensions/classify_topic/policy', '.table-box tr'],
+  ['/ui/extensions/classify_topic/audit', '.table-box tr'],
+  ['/ui/extensions/classify_topic/explain?tenant_id=acme', '.explanation'],
+  ['/ui/extensions/summarize/try', 'textarea'],
+  ['/ui/extensions/no_such_one', '.empty'],
+  ['/ui/events', '.table-box tr'],
+  ['/ui/audit', '.table-box tr'],
+  ['/ui/status', '.table-box tr'],
+  ['/ui/tokens', '.empty'],
+  ['/ui/api?operation=listExtensions', '.operation-details'],
+  ['/ui/sign-in', '.sign-in'],
+  ['/ui/no-such-page', 'h1'],
+];
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return (await page.evaluate(`axe.run().then(({ violations }) => violations.map(({ id, nodes }) =>
+    id + ': ' + nodes.map(({ html, failureSummary }) => html.slice(0, 120) + ' ' + failureSummary).slice(0, 2).join(' | ')))`)) as string[];
+}
+
+const go = (page: Page, path: string) =>
+  page.evaluate(`(() => {
+    const link = document.createElement('a');
+    link.href = ${JSON.stringify(path)};
+    document.body.append(link);
+    link.click();
+    link.remove();
+  })()`);
+
+export const accessibilitySuite: Suite = (test, rig) => {
+  test('pages: axe finds nothing in any of them, light and dark; none asks another host, none breaks its policy', async (t) => {
+    const { open } = await rig();
+    // The policy keeps a page from evaluating what a test brings; the pages themselves are opened under it in every other test.
+    const { page, faults } = await open(t, '/', { bypassPolicy: true });
+    for (const [path, shows] of PAGES) {
+      await go(page, path);
+      await page.locator(shows).first().waitFor({ timeout: 10_000 });
+      for (const scheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme: scheme });
+        t.deepEqual(await violations(page), [], `${path} ${scheme}`);
+      }
+    }
+    t.deepEqual(faults.foreign, []);
+  });
+
+  test('pages: a question and a menu over a page are clean, too', async (t) => {
+    const { open } = await rig();
+    const { page } = await open(t, '/?q=geo_tag', { bypassPolicy: true });
+    await page.getByRole('button', { name: 'Actions of geo_tag' }).click();
+    t.deepEqual(await violations(page), []);
+    await page.getByRole('menuitem', { name: 'Isolate …' }).click();
+    await page.getByRole('dialog').waitFor();
+    t.deepEqual(await violations(page), []);
+    await page.keyboard.press('Escape');
+    t.is(await page.getByRole('dialog').count(), 0);
+  });
+
+  test('pages: at 320 px none scrolls sideways', async (t) => {
+    const { open } = await rig();
+    const { page, faults } = await open(t, '/', { width: 320, height: 640 });
+    for (const [path, shows] of PAGES) {
+      await go(page, path);
+      await page.locator(shows).first().waitFor();
+      const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
+      t.true(width <= 320, `${path} is ${width} px wide`);
+    }
+    t.deepEqual(faults, { errors: [], foreign: [] });
+  });
+};

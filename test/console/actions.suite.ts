@@ -1,0 +1,97 @@
+// Actions: what the dialog asks, what it sends, what comes of it, and what takes it back.
+import { until } from '../helpers/nats-server.js';
+import type { Suite } from './rig.js';
+
+export const actionsSuite: Suite = (test, rig) => {
+  test('actions: disabled in the console, a call is refused; the undo enables it again', async (t) => {
+    const { world, open, daemon } = await rig();
+    const { page } = await open(t, '/ui/extensions/toxicity');
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByText('Nothing enables it automatically.').waitFor();
+    t.true(await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).isDisabled(), 'it needs a reason');
+    t.is(await page.evaluate("document.activeElement.closest('label')?.textContent"), 'Reason, for the audit trail');
+    await page.keyboard.type('returns garbage');
+    await page.getByLabel('Your name').fill('ada');
+    await page.keyboard.press('Enter');
+    t.is(await page.getByRole('dialog').count(), 1, 'Enter sends only from the reason');
+    await page.getByLabel('Reason, for the audit trail').press('Enter');
+    await page.locator('.outcome', { hasText: /toxicity is disabled\. Revision \d+\./ }).waitFor();
+    await until('the call is refused', async () => (await world.call('toxicity'))[0] !== '');
+    await page.locator('.head-block').getByText('disabled', { exact: true }).first().waitFor();
+    await page.getByRole('button', { name: 'Undo: Enable' }).click();
+    await page.locator('.outcome', { hasText: 'toxicity is enabled.' }).waitFor();
+    await until('the call passes', async () => (await world.call('toxicity'))[0] === '');
+    const { items } = (await (await daemon.fetch('/admin/audit?extension_id=toxicity&limit=2')).json()) as {
+      items: { action: string; reason: string; changed_by: string }[];
+    };
+    t.deepEqual(
+      items.map(({ action, reason, changed_by: by }) => [action, reason, by]),
+      [
+        ['enable', 'undo of disable: returns garbage', 'admin:ada'],
+        ['disable', 'returns garbage', 'admin:ada'],
+      ],
+    );
+  });
+
+  test('actions: what lets harm through asks for the id', async (t) => {
+    const { open, daemon } = await rig();
+    const { page } = await open(t, '/?q=geo_tag');
+    await page.getByRole('button', { name: 'Actions of geo_tag' }).click();
+    await page.getByRole('menuitem', { name: 'Force closed …' }).click();
+    const button = page.getByRole('dialog').getByRole('button', { name: 'Force closed' });
+    await page.getByLabel('Reason, for the audit trail').fill('a drill');
+    t.true(await button.isDisabled());
+    await page.getByLabel('Type geo_tag to confirm').fill('geo_ta');
+    t.true(await button.isDisabled());
+    await page.getByLabel('Type geo_tag to confirm').fill('geo_tag');
+    await button.click();
+    await page.locator('.outcome', { hasText: 'geo_tag is kept closed.' }).waitFor();
+    await page.locator('.rows .row').getByText('forced closed').waitFor();
+    t.is((await daemon.health('geo_tag')).override, 'forced_closed');
+    await page.getByRole('button', { name: 'Undo: Release' }).click();
+    await page.locator('.rows .row').getByText('closed', { exact: true }).waitFor();
+  });
+
+  test('ACTION-DIALOG-2: a row that was changed meanwhile is not deleted: what changed is shown, and the text stays', async (t) => {
+    const { open, daemon, sql } = await rig();
+    await sql`insert into extensions (id, type, subject) values ('doomed', 'pre', 'world.doomed')`;
+    const { page } = await open(t, '/ui/extensions/doomed');
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('heading', { name: /^Delete doomed with 0\sversions and 0\sinstances\?$/ }).waitFor();
+    const changed = await fetch(`${daemon.url}/admin/extensions/doomed?reason=slower&by=bob`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json', 'if-match': '*' },
+      body: JSON.stringify({ timeout_ms: 700 }),
+    });
+    t.is(changed.status, 200);
+    await page.getByLabel('Type doomed to confirm').fill('doomed');
+    await page.getByLabel('Reason, for the audit trail').fill('not needed');
+    await page.keyboard.press('Enter');
+    await page.getByText(/has revision 2 by admin:bob/).waitFor();
+    await page.getByText('bob: update doomed 5000 → 700: slower').waitFor();
+    t.is(await page.getByLabel('Reason, for the audit trail').inputValue(), 'not needed');
+    t.is((await daemon.fetch('/admin/extensions/doomed')).status, 200);
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.locator('.outcome', { hasText: 'doomed is deleted.' }).waitFor();
+    t.is((await daemon.fetch('/admin/extensions/doomed')).status, 404);
+    t.is(new URL(page.url()).pathname, '/');
+  });
+
+  test('actions: a refusal stands in the dialog, with its code', async (t) => {
+    const { open, daemon } = await rig();
+    const { page } = await open(t, '/ui/extensions/classify_topic');
+    const row = page.locator('tr', { hasText: 'v3' }).first();
+    await row.getByRole('button', { name: 'Rollout' }).click();
+    await page.getByLabel(/^Percent of the callers/).fill('33.333');
+    await page.getByLabel('Reason, for the audit trail').fill('more');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByText('invalid_request').waitFor();
+    await page.getByLabel(/^Percent of the callers/).fill('20');
+    await page.getByLabel('Reason, for the audit trail').press('Enter');
+    await page.locator('.outcome', { hasText: 'v3 of classify_topic has 20 % (was 10 %)' }).waitFor();
+    const shares = (await (await daemon.fetch('/admin/extensions/classify_topic/rollout')).json()) as {
+      versions: { version: string; percent: number | null }[];
+    };
+    t.is(shares.versions.find(({ version }) => version === 'v3')?.percent, 20);
+  });
+};

@@ -1,0 +1,149 @@
+// The stream of a page: through a crash of the daemon, beyond the limit of streams, and while the tab is hidden.
+import { until } from '../helpers/nats-server.js';
+import type { Scroller, Suite } from './rig.js';
+
+export const connectionSuite: Suite = (test, rig) => {
+  test('connection: a daemon that is killed and started again: a banner, then live rows; filter, scroll and an open dialog stay', async (t) => {
+    t.timeout(120_000);
+    const own = await rig();
+    const { page, faults } = await own.open(t, '/?q=many_&sort=id');
+    await page.locator('.rows .row').first().waitFor();
+    const rows = page.locator('.list');
+    await rows.evaluate((list: Scroller) => {
+      list.scrollTop = 32 * 700;
+    });
+    await page.getByText('many_00705').waitFor();
+    await page.getByRole('button', { name: 'Actions of many_00705' }).click();
+    await page.getByRole('menuitem', { name: 'Isolate …' }).click();
+    await page.getByLabel('Reason, for the audit trail').fill('a text of an operator');
+    await page.evaluate('window.sameDocument = true');
+    const killed = performance.now();
+    await own.restart(async () => {
+      await page.getByText(/^Not connected since/).waitFor({ timeout: 8000 });
+      const took = performance.now() - killed;
+      t.true(took < 5000, `the banner took ${took} ms`);
+      t.is(await page.locator('.shell').getAttribute('data-cut'), 'true');
+      await page.getByText('Not connected: nothing can be done now.').waitFor();
+      t.true(await page.getByRole('dialog').getByRole('button', { name: 'Isolate' }).isDisabled());
+    });
+    const back = performance.now();
+    await page.locator('[data-live=live]').waitFor({ timeout: 15_000 });
+    const took = performance.now() - back;
+    t.true(took < 10_000, `live rows took ${took} ms`);
+    await page.getByText('The daemon was started again').waitFor();
+    t.is(await page.getByLabel('Reason, for the audit trail').inputValue(), 'a text of an operator');
+    t.true(await page.getByRole('dialog').getByRole('button', { name: 'Isolate' }).isEnabled());
+    await page.keyboard.press('Escape');
+    t.is(await rows.evaluate((list: Scroller) => list.scrollTop), 32 * 700);
+    t.true(page.url().endsWith('/?q=many_&sort=id'));
+    t.true(await page.evaluate('window.sameDocument'));
+    await until('rows are live', async () => {
+      await own.daemon.tell('many_00705', 'isolate');
+      return (await page.locator('.rows .row', { hasText: 'many_00705' }).getByText('isolated').count()) === 1;
+    });
+    await own.daemon.tell('many_00705', 'release');
+    t.deepEqual(faults, { errors: [], foreign: [] });
+  });
+
+  test('CONSOLE-CONNECTION-4: over the limit of streams the numbers are read every ten seconds, and the page says so', async (t) => {
+    const { open } = await rig();
+    const { page, context } = await open(t, '/ui/status');
+    await context.route('**/admin/events', (route) =>
+      route.fulfill({
+        status: 503,
+        contentType: 'application/problem+json',
+        body: '{"code":"too_many_streams","detail":"64 event streams are open","status":503}',
+      }),
+    );
+    await page.goto(`${new URL(page.url()).origin}/`);
+    await page.getByText('Too many event streams are open: numbers are read every 10 seconds.').waitFor();
+    await page.locator('.rows .row').first().waitFor();
+    t.is(await page.locator('.live').getAttribute('data-live'), 'polling');
+  });
+
+  test('CONSOLE-CONNECTION-3: a tab that is hidden for 30 s lets its stream go, and takes it up when it is seen', async (t) => {
+    const { open, daemon } = await rig();
+    const { page } = await open(t, '/ui/status', { fakeClock: true });
+    await page.locator('[data-live=live]').waitFor();
+    const streams = async () =>
+      ((await (await daemon.fetch('/admin/status')).json()) as { streams?: number }).streams ?? 0;
+    await until('the stream of this page is the only one', async () => (await streams()) === 1);
+    const see = (isHidden: boolean) =>
+      page.evaluate(`Object.defineProperty(document, 'hidden', { configurable: true, value: ${isHidden} });
+        document.dispatchEvent(new Event('visibilitychange'));`);
+    await see(true);
+    await page.clock.fastForward(25_000);
+    t.is(await streams(), 1);
+    await page.clock.fastForward(6000);
+    await until('the stream is gone', async () => (await streams()) === 0);
+    await see(false);
+    await until('the stream is back', async () => (await streams()) === 1);
+  });
+
+  test('states: a part that cannot be read says so in its place, and the rest stays', async (t) => {
+    const { open } = await rig();
+    const { page, context } = await open(t, '/ui/status');
+    let isBroken = true;
+    await context.route('**/history?**', (route) =>
+      isBroken
+        ? route.fulfill({
+            status: 500,
+            contentType: 'application/problem+json',
+            body: '{"code":"internal_error","detail":"a fault of the daemon; see its log","status":500}',
+          })
+        : route.continue(),
+    );
+    await page.goto(`${new URL(page.url()).origin}/ui/extensions/translate`);
+    await page.getByText('The history cannot be read').waitFor();
+    await page.getByText('internal_error').waitFor();
+    await page.getByRole('heading', { name: 'Versions' }).waitFor();
+    isBroken = false;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('.chart canvas').first().waitFor();
+    t.pass();
+  });
+
+  test('states: while the overview is read, the page says how much has come', async (t) => {
+    const { open } = await rig();
+    const { page, context } = await open(t, '/ui/status');
+    await context.route('**/admin/overview', async (route) => {
+      await page.getByText(/^Still loading …/).waitFor();
+      await route.continue();
+    });
+    await page.goto(`${new URL(page.url()).origin}/`);
+    await page.locator('.rows .row').first().waitFor();
+    t.pass();
+  });
+
+  test('states: what the daemon lacks stands above everything, with what still works', async (t) => {
+    const { open } = await rig();
+    const { page, context } = await open(t, '/ui/status');
+    const news = { ready: true, waiting_for: [], reasons: [], degraded: ['database'], revision: 1, owed: {} };
+    const summary = {
+      total: 6,
+      enabled: 6,
+      healthy: 0,
+      unhealthy: 6,
+      avg_success_rate: null,
+      avg_latency_ms: null,
+      avg_p95_latency_ms: null,
+      in_flight: 0,
+      mass_failure: true,
+    };
+    const hello = { boot: 'b', version: '1', now: new Date().toISOString(), role: 'admin' };
+    const body = [
+      ['hello', hello],
+      ['daemon', news],
+      ['summary', summary],
+    ]
+      .map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+      .join('');
+    await context.route('**/admin/events', (route) => route.fulfill({ contentType: 'text/event-stream', body }));
+    await page.goto(`${new URL(page.url()).origin}/`);
+    await page
+      .getByText(/Database away: calls are served from memory\. Isolate, .* enable and disable wait\./)
+      .waitFor();
+    await page.getByText(/Mass failure: more than half .* Suspect the daemon, NATS or the network first\./).waitFor();
+    t.pass();
+  });
+};
