@@ -104,23 +104,7 @@ function Moments({ actor, name }: MomentsProps) {
     <div class="moments" data-cut={connection.kind !== 'live'} data-held={!isLive}>
       <Now view={view} since={since} cause={transition?.event.type ?? null} />
       <Tools log={log} last={log.last} at={at} isLive={isLive} onHold={hold} onMove={(n) => (cursor.value = n)} />
-      <section class="moments-chart" aria-label="Statechart">
-        {log.machine === null ? null : (
-          <>
-            <Chart
-              label={`Statechart of ${name}`}
-              machine={log.machine}
-              view={view}
-              sinceMs={since}
-              taken={transition?.transition ?? null}
-              last={log.at(at)?.transition ?? null}
-              showsBoot={queryValue('boot') === '1'}
-              showsActions={queryValue('actions') === '1'}
-            />
-            <ChartOptions />
-          </>
-        )}
-      </section>
+      <MomentChart log={log} name={name} at={at} view={view} sinceMs={since} />
       <LogView log={log} lines={lines} at={at} isLive={isLive} onChoose={(n) => (cursor.value = n)} />
       <section class="moments-details" aria-label="The moment in detail">
         {log.machine === null ? null : <InWords machine={log.machine} view={view} sinceMs={since} />}
@@ -128,6 +112,33 @@ function Moments({ actor, name }: MomentsProps) {
         <CannotShow {...log.left} />
       </section>
     </div>
+  );
+}
+
+interface MomentChartProps {
+  readonly log: ActorLog;
+  readonly name: string;
+  readonly at: number;
+  readonly view: View;
+  readonly sinceMs: number | null;
+}
+
+function MomentChart({ log, name, at, view, sinceMs: since }: MomentChartProps) {
+  if (log.machine === null) return null;
+  return (
+    <section class="moments-chart" aria-label="Statechart">
+      <Chart
+        label={`Statechart of ${name}`}
+        machine={log.machine}
+        view={view}
+        sinceMs={since}
+        taken={log.transitionAt(at)?.transition ?? null}
+        last={log.at(at)?.transition ?? null}
+        showsBoot={queryValue('boot') === '1'}
+        showsActions={queryValue('actions') === '1'}
+      />
+      <ChartOptions />
+    </section>
   );
 }
 
