@@ -40,7 +40,8 @@ function drawMarks(chart: Pick<uPlot, 'ctx' | 'bbox' | 'scales' | 'valToPos' | '
   const inOrder = marks.toSorted((a, b) => Number(a.isDashed) - Number(b.isDashed) || b.at - a.at);
   for (const { at, label, colour, isDashed } of inOrder) {
     if (min == null || max == null || at < min || at > max) continue;
-    const x = Math.round(chart.valToPos(at, 'x', true));
+    // On the middle of a pixel, or the line would be spread over two.
+    const x = Math.round(chart.valToPos(at, 'x', true)) + 0.5;
     ctx.strokeStyle = style.getPropertyValue(`--${colour}`);
     ctx.fillStyle = ctx.strokeStyle;
     ctx.setLineDash(isDashed ? [3 * scale, 3 * scale] : []);

@@ -28,7 +28,7 @@ export const accessSuite: Suite = (test, rig) => {
     admin = (await page.locator('.secret').textContent()) ?? '';
     t.regex(admin, /^extreg_[\w-]{43}$/);
     viewer = await post(own, '/admin/tokens', { name: 'eve', role: 'viewer' }, admin);
-    await page.locator('tr', { hasText: 'root' }).waitFor();
+    await page.getByRole('row', { name: /^root/ }).waitFor();
     await page.getByText('root, admin').waitFor();
     await other.page.getByText('This registry asks for a token.').waitFor();
     await other.page.getByLabel(/^Token, or the address/).fill(admin);
@@ -38,14 +38,15 @@ export const accessSuite: Suite = (test, rig) => {
   });
 
   test('access: a page of a viewer has no action, and no config', async (t) => {
-    const { open } = await rig();
+    const { open, sql } = await rig();
+    await sql`insert into extension_instances (extension_id, instance_id, subject) values ('tax_rules', 'eu-1', 'world.tax_a')`;
     const { page } = await open(t, '/', { token: viewer.token ?? '' });
     await page.locator('.rows .row').first().waitFor();
     await page.getByText('You may look. To act, sign in as operator.').waitFor();
     t.is(await page.locator('.menu').count(), 0);
     t.is(await page.locator('.impact-line button').count(), 0);
-    await page.goto(`${new URL(page.url()).origin}/ui/extensions/classify_topic`);
-    await page.locator('tr', { hasText: 'world.classify_a' }).waitFor();
+    await page.goto(`${new URL(page.url()).origin}/ui/extensions/tax_rules`);
+    await page.locator('tr', { hasText: 'world.tax_a' }).waitFor();
     for (const name of ['Isolate', 'Disable', 'Delete', 'Drain', 'Rollout'])
       t.is(await page.getByRole('button', { name }).count(), 0, name);
     t.is(await page.getByText('Recent failures').count(), 0);
@@ -61,7 +62,7 @@ export const accessSuite: Suite = (test, rig) => {
     t.is(await page.evaluate('sessionStorage.length'), 1);
     t.is(await page.evaluate('localStorage.length'), 0);
     const again = await own.open(t, `/ui/status${new URL(url).hash}`, { token: null });
-    await again.page.getByText(/code/).first().waitFor();
+    await again.page.locator('.fault', { hasText: /code/ }).waitFor();
     t.true(again.page.url().includes('/ui/sign-in'));
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByText('You signed out.').waitFor();

@@ -25,7 +25,7 @@ export const extensionSuite: Suite = (test, rig) => {
     const before = await redPixels(page);
     await world.trip('rank_results');
     await page.locator('.head-block', { hasText: 'It opened after 5 failures of' }).waitFor();
-    await page.locator('.marks li', { hasText: /circuit opened: 5 failures of \d+ in 60 s/ }).waitFor();
+    await page.locator('.marks li', { hasText: /circuit opened: 5\sfailures of \d+ in 60 s/ }).waitFor();
     await until('the mark is drawn', async () => (await redPixels(page)) > before + 50);
     await page.locator('tr', { hasText: 'the model is not loaded' }).first().waitFor();
     t.regex((await page.title()) ?? '', /^rank_results – /);
