@@ -2,7 +2,7 @@
 import type { Evidence } from '../../src/domain/registry/events.js';
 import { failures } from '../words/reasons.js';
 import { actionWords, whoText } from '../words/why.js';
-import type { Mark } from './marks.js';
+import type { Mark } from './mark.js';
 
 /** As GET …/history has it. */
 export interface HistoryMark {

@@ -2,7 +2,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { clock, moment } from '../words/times.js';
-import { type Mark, marksPlugin } from './marks.js';
+import type { Mark } from './mark.js';
+import { marksPlugin } from './marks.js';
 
 interface ChartSeries {
   readonly label: string;

@@ -2,16 +2,7 @@
 //
 // MARKS-1. The state of a canvas leaks from one hook of uPlot into the next: everything that is used is set here, and all of it put back.
 import type uPlot from 'uplot';
-
-export interface Mark {
-  /** Epoch s. */
-  readonly at: number;
-  /** In a word or two. */
-  readonly label: string;
-  /** Name of a colour in colours.css. */
-  readonly colour: string;
-  readonly isDashed: boolean;
-}
+import type { Mark } from './mark.js';
 
 const LABEL_PX = 10;
 

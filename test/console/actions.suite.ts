@@ -1,11 +1,10 @@
 // Actions: what the dialog asks, what it sends, what comes of it, and what takes it back.
-import { until } from '../helpers/nats-server.js';
-import type { Suite } from './rig.js';
+import { type Suite, until } from './rig.js';
 
 export const actionsSuite: Suite = (test, rig) => {
   test('actions: disabled in the console, a call is refused; the undo enables it again', async (t) => {
-    const { world, open, daemon } = await rig();
-    const { page } = await open(t, '/ui/extensions/toxicity');
+    const { world, visit, daemon } = await rig();
+    const { page } = await visit('/ui/extensions/toxicity');
     await page.getByRole('button', { name: 'Disable' }).click();
     await page.getByText('Nothing enables it automatically.').waitFor();
     t.true(await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).isDisabled(), 'it needs a reason');
@@ -34,8 +33,8 @@ export const actionsSuite: Suite = (test, rig) => {
   });
 
   test('actions: what lets harm through asks for the id', async (t) => {
-    const { open, daemon } = await rig();
-    const { page } = await open(t, '/?q=geo_tag');
+    const { visit, daemon } = await rig();
+    const { page } = await visit('/?q=geo_tag');
     await page.getByRole('button', { name: 'Actions of geo_tag' }).click();
     await page.getByRole('menuitem', { name: 'Force closed …' }).click();
     const button = page.getByRole('dialog').getByRole('button', { name: 'Force closed' });
@@ -53,9 +52,9 @@ export const actionsSuite: Suite = (test, rig) => {
   });
 
   test('ACTION-DIALOG-2: a row that was changed meanwhile is not deleted: what changed is shown, and the text stays', async (t) => {
-    const { open, daemon, sql } = await rig();
+    const { visit, daemon, sql } = await rig();
     await sql`insert into extensions (id, type, subject) values ('doomed', 'pre', 'world.doomed')`;
-    const { page } = await open(t, '/ui/extensions/doomed');
+    const { page } = await visit('/ui/extensions/doomed');
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.getByRole('heading', { name: /^Delete doomed with 0\sversions and 0\sinstances\?$/ }).waitFor();
     const changed = await fetch(`${daemon.url}/admin/extensions/doomed?reason=slower&by=bob`, {
@@ -78,8 +77,8 @@ export const actionsSuite: Suite = (test, rig) => {
   });
 
   test('actions: a refusal stands in the dialog, with its code', async (t) => {
-    const { open, daemon } = await rig();
-    const { page } = await open(t, '/ui/extensions/classify_topic');
+    const { visit, daemon } = await rig();
+    const { page } = await visit('/ui/extensions/classify_topic');
     const row = page.locator('tr', { hasText: 'v3' }).first();
     await row.getByRole('button', { name: 'Rollout' }).click();
     await page.getByLabel(/^Percent of the callers/).fill('33.333');

@@ -1,6 +1,5 @@
 // The stream of a page: through a crash of the daemon, beyond the limit of streams, and while the tab is hidden.
-import { until } from '../helpers/nats-server.js';
-import type { Scroller, Suite } from './rig.js';
+import { type Scroller, type Suite, until } from './rig.js';
 
 export const connectionSuite: Suite = (test, rig) => {
   test('connection: a daemon that is killed and started again: a banner, then live rows; filter, scroll and an open dialog stay', async (t) => {
@@ -10,10 +9,10 @@ export const connectionSuite: Suite = (test, rig) => {
     await page.locator('.rows .row').first().waitFor();
     const rows = page.locator('.list');
     await rows.evaluate((list: Scroller) => {
-      list.scrollTop = 32 * 700;
+      list.scrollTop = 32 * 200;
     });
-    await page.getByText('many_00705').waitFor();
-    await page.getByRole('button', { name: 'Actions of many_00705' }).click();
+    await page.getByText('many_00205').waitFor();
+    await page.getByRole('button', { name: 'Actions of many_00205' }).click();
     await page.getByRole('menuitem', { name: 'Isolate …' }).click();
     await page.getByLabel('Reason, for the audit trail').fill('a text of an operator');
     await page.evaluate('window.sameDocument = true');
@@ -34,14 +33,14 @@ export const connectionSuite: Suite = (test, rig) => {
     t.is(await page.getByLabel('Reason, for the audit trail').inputValue(), 'a text of an operator');
     t.true(await page.getByRole('dialog').getByRole('button', { name: 'Isolate' }).isEnabled());
     await page.keyboard.press('Escape');
-    t.is(await rows.evaluate((list: Scroller) => list.scrollTop), 32 * 700);
+    t.is(await rows.evaluate((list: Scroller) => list.scrollTop), 32 * 200);
     t.true(page.url().endsWith('/?q=many_&sort=id'));
     t.true(await page.evaluate('window.sameDocument'));
     await until('rows are live', async () => {
-      await own.daemon.tell('many_00705', 'isolate');
-      return (await page.locator('.rows .row', { hasText: 'many_00705' }).getByText('isolated').count()) === 1;
+      await own.daemon.tell('many_00205', 'isolate');
+      return (await page.locator('.rows .row', { hasText: 'many_00205' }).getByText('isolated').count()) === 1;
     });
-    await own.daemon.tell('many_00705', 'release');
+    await own.daemon.tell('many_00205', 'release');
     t.deepEqual(faults, { errors: [], foreign: [] });
   });
 
@@ -67,17 +66,18 @@ export const connectionSuite: Suite = (test, rig) => {
     await page.locator('[data-live=live]').waitFor();
     const streams = async () =>
       ((await (await daemon.fetch('/admin/status')).json()) as { streams?: number }).streams ?? 0;
-    await until('the stream of this page is the only one', async () => (await streams()) === 1);
+    const before = await streams();
+    t.true(before >= 1);
     const see = (isHidden: boolean) =>
       page.evaluate(`Object.defineProperty(document, 'hidden', { configurable: true, value: ${isHidden} });
         document.dispatchEvent(new Event('visibilitychange'));`);
     await see(true);
     await page.clock.fastForward(25_000);
-    t.is(await streams(), 1);
+    t.is(await streams(), before);
     await page.clock.fastForward(6000);
-    await until('the stream is gone', async () => (await streams()) === 0);
+    await until('the stream is gone', async () => (await streams()) === before - 1);
     await see(false);
-    await until('the stream is back', async () => (await streams()) === 1);
+    await until('the stream is back', async () => (await streams()) === before);
   });
 
   test('states: a part that cannot be read says so in its place, and the rest stays', async (t) => {
@@ -112,6 +112,7 @@ export const connectionSuite: Suite = (test, rig) => {
     });
     await page.goto(`${new URL(page.url()).origin}/`);
     await page.locator('.rows .row').first().waitFor();
+    await context.unrouteAll({ behavior: 'wait' });
     t.pass();
   });
 

@@ -1,7 +1,6 @@
 // The page of one extension: its state, its history with marks, versions, instances, policy, explanation and a real call.
 import type { Page } from 'playwright-core';
-import { until } from '../helpers/nats-server.js';
-import type { Suite } from './rig.js';
+import { type Suite, until } from './rig.js';
 
 /** Pixels of the first chart in the colour of open. */
 const redPixels = (page: Page) =>
@@ -16,9 +15,9 @@ const redPixels = (page: Page) =>
 
 export const extensionSuite: Suite = (test, rig) => {
   test('extension: a trip changes head, history and failures, and is marked on the chart', async (t) => {
-    const { world, open } = await rig();
+    const { world, visit } = await rig();
     await world.call('rank_results', 12);
-    const { page, faults } = await open(t, '/ui/extensions/rank_results');
+    const { page, faults } = await visit('/ui/extensions/rank_results');
     await page.locator('.chart canvas').first().waitFor();
     await page.getByText('Calls pass.').waitFor();
     await page.getByText(/The daemon started at .*: it has no numbers of before\./).waitFor();
@@ -33,8 +32,8 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('MARKS-1: a mark leaves nothing of its canvas state for what is drawn after it', async (t) => {
-    const { open } = await rig();
-    const { page } = await open(t, '/ui/extensions/rank_results');
+    const { visit } = await rig();
+    const { page } = await visit('/ui/extensions/rank_results');
     await page.locator('.chart canvas').first().waitFor();
     await page.locator('.marks li').first().waitFor();
     const state = await page.evaluate(`(() => {
@@ -45,8 +44,8 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('extension: colours of charts follow the scheme of the system', async (t) => {
-    const { open } = await rig();
-    const { page } = await open(t, '/ui/extensions/rank_results');
+    const { visit } = await rig();
+    const { page } = await visit('/ui/extensions/rank_results');
     await page.locator('.chart canvas').first().waitFor();
     await page.locator('.marks li').first().waitFor();
     await until('drawn in light', async () => (await redPixels(page)) > 50);
@@ -56,7 +55,7 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('extension: versions with rules and shares, and instances that are drained and undrained', async (t) => {
-    const { sql, open, daemon } = await rig();
+    const { sql, visit, daemon } = await rig();
     await sql`insert into extension_versions (id, version, subject, routing_rules, rollout_percent) values
       ('classify_topic', 'v1', 'world.classify_topic', '{}', null),
       ('classify_topic', 'v2', 'world.classify_topic', '{"tenant_id": "acme"}', null),
@@ -64,7 +63,7 @@ export const extensionSuite: Suite = (test, rig) => {
     await sql`insert into extension_instances (extension_id, instance_id, subject, weight) values
       ('classify_topic', 'eu-1', 'world.classify_a', 60), ('classify_topic', 'eu-2', 'world.classify_b', 40)`;
     await until('they run', async () => (await daemon.health('classify_topic')).instances?.length === 2);
-    const { page } = await open(t, '/ui/extensions/classify_topic');
+    const { page } = await visit('/ui/extensions/classify_topic');
     await page.locator('tr', { hasText: 'where tenant_id = acme' }).waitFor();
     await page.locator('tr', { hasText: '10 % of what no rules take' }).waitFor();
     const row = page.locator('tr', { hasText: 'world.classify_a' });
@@ -80,8 +79,8 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('extension: its tabs show policy with sources, the trail, an explanation by address, and a real call', async (t) => {
-    const { open } = await rig();
-    const { page, faults } = await open(t, '/ui/extensions/classify_topic/policy');
+    const { visit } = await rig();
+    const { page, faults } = await visit('/ui/extensions/classify_topic/policy');
     await page
       .locator('tr', { hasText: 'breaker.failure_threshold' })
       .getByText(/^(default|configuration of the daemon)$/)
@@ -108,7 +107,7 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('extension: one that is not there says so, and where its trail is', async (t) => {
-    const { page } = await (await rig()).open(t, '/ui/extensions/no.such');
+    const { page } = await (await rig()).visit('/ui/extensions/no.such');
     await page.getByRole('heading', { name: 'no.such' }).waitFor();
     await page.getByText('There is no extension of this name').waitFor();
     t.is(

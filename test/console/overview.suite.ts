@@ -1,18 +1,17 @@
 // The first block: what needs a look, why, and what may be done.
-import { until } from '../helpers/nats-server.js';
-import type { Suite } from './rig.js';
+import { type Suite, until } from './rig.js';
 
 export const overviewSuite: Suite = (test, rig) => {
   test('overview: while nothing is wrong, one quiet line says so', async (t) => {
-    const { page, faults } = await (await rig()).open(t, '/');
+    const { page, faults } = await (await rig()).visit('/');
     await page.getByRole('heading', { name: 'All 29 extensions are healthy.' }).waitFor();
     t.is(await page.locator('.impact-line').count(), 0);
     t.deepEqual(faults, { errors: [], foreign: [] });
   });
 
   test('overview: a breaker that opens by failing calls is there within a second, with since when, why and when it tries again', async (t) => {
-    const { world, open } = await rig();
-    const { page, faults } = await open(t, '/');
+    const { world, visit } = await rig();
+    const { page, faults } = await visit('/');
     await page.locator('.rows .row').first().waitFor();
     await world.call('pii_guard', 4);
     await world.trip('pii_guard');
@@ -39,8 +38,8 @@ export const overviewSuite: Suite = (test, rig) => {
   });
 
   test('overview: a screen reader hears of a transition in one sentence', async (t) => {
-    const { world, open } = await rig();
-    const { page } = await open(t, '/');
+    const { world, visit } = await rig();
+    const { page } = await visit('/');
     await page.getByText('live', { exact: true }).waitFor();
     await world.trip('ocr');
     await page
@@ -50,7 +49,7 @@ export const overviewSuite: Suite = (test, rig) => {
   });
 
   test('overview: a rollout within half an hour before the trip is named, and the one button takes it back', async (t) => {
-    const { world, open, daemon, sql } = await rig();
+    const { world, visit, daemon, sql } = await rig();
     await sql`insert into extension_versions (id, version, subject, rollout_percent) values
       ('mask_pii', 'v1', 'world.mask_pii', null), ('mask_pii', 'v2', 'world.mask_new', 5)`;
     await until('both versions run', async () => (await daemon.health('mask_pii')).versions.length === 2);
@@ -65,7 +64,7 @@ export const overviewSuite: Suite = (test, rig) => {
       await world.call('mask_pii', 5);
       return (await daemon.state('mask_pii')) === 'open';
     });
-    const { page } = await open(t, '/');
+    const { page } = await visit('/');
     const line = page.locator('.impact-line', { hasText: 'mask_pii' });
     await line.getByText(/after ada: version rollout mask_pii@v2 5 → 25/).waitFor();
     await line.getByRole('button', { name: 'Back to 5 %' }).click();

@@ -36,6 +36,8 @@ export interface OpenOptions {
   readonly height?: number;
   /** Without its policy, for what a test brings into the page. */
   readonly bypassPolicy?: boolean;
+  /** Each document begins without what a page has kept. */
+  readonly isForgetful?: boolean;
   /** Timers that a test moves on. */
   readonly fakeClock?: boolean;
 }
@@ -103,6 +105,23 @@ export class Rig {
     };
   }
 
+  #page: Opened | null = null;
+
+  /** The tab that tests use one after another, as it is after a start: what a tab costs is most of what a test does. */
+  readonly visit = async (path: string): Promise<Opened> => {
+    const context = { teardown: (end: () => void | PromiseLike<void>) => this.owner.teardown(end) };
+    this.#page ??= await this.open(context, '/ui/no-such-page', { isForgetful: true });
+    const { page, faults } = this.#page;
+    faults.errors.length = 0;
+    faults.foreign.length = 0;
+    await page.mouse.move(0, 0);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.goto('about:blank');
+    faults.foreign.length = 0;
+    await page.goto(`${this.daemon.url}${path}`);
+    return this.#page;
+  };
+
   /** A tab of its own, closed with the test. */
   readonly open = async (
     t: Pick<ExecutionContext, 'teardown'>,
@@ -121,6 +140,10 @@ export class Rig {
       await context.addInitScript({
         content: `if (sessionStorage.getItem('tested') === null) sessionStorage.setItem('extreg-token', ${JSON.stringify(token)});
           sessionStorage.setItem('tested', '1');`,
+      });
+    if (options.isForgetful === true)
+      await context.addInitScript({
+        content: "if (location.protocol === 'http:') { localStorage.clear(); sessionStorage.clear(); }",
       });
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
@@ -160,3 +183,25 @@ export type Suite = (
   test: (title: string, implementation: (t: ExecutionContext) => Promise<void>) => void,
   rig: () => Promise<Rig>,
 ) => void;
+
+/** As that of other tests, but it asks less often: each question goes through the browser. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Work of `action` for so long, ten times a second. */
+export async function meanwhile(ms: number, action: () => Promise<unknown>): Promise<void> {
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    await action();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
