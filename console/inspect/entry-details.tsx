@@ -17,7 +17,7 @@ export function EntryDetails({ entry, view }: EntryDetailsProps) {
   return (
     <>
       {entry === undefined || isJoined ? null : <Changed entry={entry} />}
-      <h3>Context</h3>
+      <h2>Context</h2>
       <dl class="context">
         {contextPaths(view.context).map(({ path, value }) => (
           <div key={path} data-changed={!isJoined && changed.has(path)}>
@@ -37,7 +37,7 @@ function Changed({ entry }: { readonly entry: Entry }) {
   const given = pathsOf(payload);
   return (
     <>
-      <h3>{entry.kind === 'dropped' ? 'Left out' : eventTypeText(type)}</h3>
+      <h2>{entry.kind === 'dropped' ? 'Left out' : eventTypeText(type)}</h2>
       {given.length === 0 ? null : (
         <p class="payload">
           {given.slice(0, 12).map(({ path, value }) => (

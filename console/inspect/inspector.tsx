@@ -109,7 +109,7 @@ function Moments({ actor, name }: MomentsProps) {
       <section class="moments-details" aria-label="The moment in detail">
         {log.machine === null ? null : <InWords machine={log.machine} view={view} sinceMs={since} />}
         <EntryDetails entry={log.at(at)} view={view} />
-        <CannotShow {...log.left} />
+        <CannotShow {...log.left} isSupervisor={name === 'supervisor'} />
       </section>
     </div>
   );
@@ -240,15 +240,16 @@ function Switch({ name, on, label }: { readonly name: string; readonly on: strin
   );
 }
 
-function CannotShow({ events, snapshots }: ActorLog['left']) {
+function CannotShow({ events, snapshots, isSupervisor }: ActorLog['left'] & { readonly isSupervisor: boolean }) {
   const what = [counted(snapshots, 'snapshot'), counted(events, 'event')].filter((one) => one !== '').join(' and ');
   return (
     <p class="dim">
       {what === ''
         ? 'Nothing was left out since this page is open.'
         : `${what} left out since this page is open: too many at once.`}{' '}
-      Not shown: calls that are refused, which are no events of the actor, and each single success: they are sampled, at
-      most 20 a second, with how many each stands for.
+      {isSupervisor
+        ? 'Not shown: the extensions one by one. They are counted.'
+        : 'Not shown: calls that are refused, which are no events of the actor, and each single success: they are sampled, at most 20 a second, with how many each stands for.'}
     </p>
   );
 }

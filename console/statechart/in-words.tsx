@@ -18,7 +18,7 @@ export function InWords({ machine, view, sinceMs }: InWordsProps) {
   const leaving = anywhere(machine);
   return (
     <section class="in-words" aria-label="The statechart in words">
-      <h3>In words</h3>
+      <h2>In words</h2>
       {view.status === 'active' ? null : (
         <p>
           The actor is {view.status}

@@ -60,7 +60,9 @@ export const PAD = 12;
 const GAP = 14;
 /** Where the rows end and what is beside them begins. */
 const BETWEEN = 3 * CHAR;
+/** For borders, and above for the sign of where it begins. */
 const MARGIN = 2;
+const MARGIN_TOP = 14;
 /** How far two lines between the same boxes stand apart, halved. */
 const TWIN = 6;
 /** `59 m 59 s`. */
@@ -83,9 +85,9 @@ export function layoutOf(machine: Machine, options: LayoutOptions): Layout {
   const shown = (node: StateNode): boolean => options.showsBoot || !isBootState(machine, node);
   const level = levelOf(root, machine, shown, options);
   return {
-    ...moved(level, MARGIN, MARGIN),
+    ...moved(level, MARGIN, MARGIN_TOP),
     width: level.width + 2 * MARGIN,
-    height: level.height + 2 * MARGIN,
+    height: level.height + MARGIN_TOP + MARGIN,
     chips: root.transitions,
   };
 }
@@ -140,7 +142,10 @@ function edgesOf(
   };
   // LAYOUT-4.
   const isAside = (node: StateNode): boolean =>
-    parent.parent === null && node !== first && !pairs.some(([, to]) => to === node) && !isBootState(machine, node);
+    parent.parent === null &&
+    node !== first &&
+    !pairs.some(([from, to]) => to === node && !isBootState(machine, from)) &&
+    !isBootState(machine, node);
   for (const [from, to] of pairs)
     if (isAside(from) && to === first) add(to, from);
     else add(from, to);

@@ -1,7 +1,6 @@
 // The statechart of one version of an extension, live: of the extension's own page.
 import { useEffect, useMemo } from 'preact/hooks';
 import { Fault, Loading } from '../parts/states.js';
-import { inspectPath } from '../url/paths.js';
 import { Chart } from './chart.js';
 import { follow } from './live-actor.js';
 import { NoConnection } from './no-connection.js';
@@ -41,12 +40,6 @@ export default function Panel({ id, version }: PanelProps) {
         showsBoot={false}
         showsActions={false}
       />
-      <p>
-        <a href={inspectPath(id, version)}>
-          Inspect {id}@{version}
-        </a>
-        : its events one by one, and back through them
-      </p>
     </div>
   );
 }

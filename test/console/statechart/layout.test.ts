@@ -102,6 +102,13 @@ test('LAYOUT-3: what leaves every state is a chip', (t) => {
   t.is(chips.length, machine.root.transitions.length);
 });
 
+test('LAYOUT-4: also where the boot state is shown, which leads to each of them', (t) => {
+  const chart = layoutOf(machine, { ...options, direction: 'down', showsBoot: true });
+  const [restoring, closed] = ['restoring', 'closed'].map((key) => boxOf(chart, key).y);
+  t.true((restoring ?? 0) < (closed ?? 0));
+  for (const key of ['forcedClosed', 'isolated', 'open']) t.true(boxOf(chart, key).y > (closed ?? 0), key);
+});
+
 test('LAYOUT-4: states that an operator alone leads to stand beside the others', (t) => {
   const chart = layoutOf(machine, { ...options, direction: 'down' });
   t.true(boxOf(chart, 'forcedClosed').y > boxOf(chart, 'closed').y);
