@@ -38,7 +38,7 @@ export const ROOMS = {
     parts: ['words'],
     actions: ['live', 'parts', 'words'],
     charts: ['live', 'parts', 'url', 'words'],
-    statechart: ['live', 'parts', 'url', 'words'],
+    statechart: ['live', 'parts', 'words'],
     inspect: ['live', 'parts', 'statechart', 'url', 'words'],
     pages: ['actions', 'charts', 'live', 'parts', 'statechart', 'url', 'words'],
     app: ['actions', 'inspect', 'live', 'pages', 'parts', 'url', 'words'],

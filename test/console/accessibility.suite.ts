@@ -22,6 +22,10 @@ const PAGES: readonly (readonly [path: string, shows: string])[] = [
   ['/ui/status', '.table-box tr'],
   ['/ui/tokens', '.empty'],
   ['/ui/api?q=extensions&operation=listExtensions', '.operation-details'],
+  ['/ui/inspect', '.targets tr'],
+  ['/ui/inspect/summarize@v1', '.chart-state'],
+  ['/ui/inspect/supervisor', '.chart-state'],
+  ['/ui/inspect/no_such_one@v1', '.fault'],
   ['/ui/sign-in', '.sign-in'],
   ['/ui/no-such-page', 'h1'],
 ];

@@ -7,6 +7,7 @@ import { accessibilitySuite } from './accessibility.suite.js';
 import { actionsSuite } from './actions.suite.js';
 import { connectionSuite } from './connection.suite.js';
 import { extensionSuite } from './extension.suite.js';
+import { inspectSuite } from './inspect.suite.js';
 import { listSuite } from './list.suite.js';
 import { overviewSuite } from './overview.suite.js';
 import { NO_BROWSER, Rig } from './rig.js';
@@ -19,6 +20,7 @@ for (const suite of [
   listSuite,
   extensionSuite,
   actionsSuite,
+  inspectSuite,
   accessibilitySuite,
   connectionSuite,
   accessSuite,
