@@ -18,7 +18,7 @@ export function EntryDetails({ entry, view }: EntryDetailsProps) {
     <>
       {entry === undefined || isJoined ? null : <Changed entry={entry} />}
       <h2>Context</h2>
-      <dl class="context">
+      <dl class="entry-context">
         {contextPaths(view.context).map(({ path, value }) => (
           <div key={path} data-changed={!isJoined && changed.has(path)}>
             <dt>{path}</dt>
@@ -50,7 +50,7 @@ function Changed({ entry }: { readonly entry: Entry }) {
       {entry.changes.length === 0 ? (
         <p class="dim">{entry.kind === 'event' ? 'It changed nothing that is shown.' : ''}</p>
       ) : (
-        <ul class="changes">
+        <ul class="entry-changes">
           {entry.changes.map(({ path, from, to }) => (
             <li key={path}>
               <span>{path}</span> <Value value={from} /> → <Value value={to} />

@@ -46,7 +46,7 @@ export function LogView({ log, lines, at, isLive, onChoose }: LogViewProps) {
   return (
     <section class="moments-log" aria-label="Log">
       <div
-        class="log"
+        class="log-lines"
         ref={list}
         role="listbox"
         aria-label="Events, newest last"

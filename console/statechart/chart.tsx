@@ -83,7 +83,7 @@ export function Chart({ label, machine, view, sinceMs, taken, last, showsBoot, s
     element.scrollLeft = (isAt.x + isAt.width / 2) * scale - element.clientWidth / 2;
   }, [isAt?.node.id, width.value]);
   return (
-    <div class="chart">
+    <div class="statechart">
       <Chips chips={layout.chips} drawn={drawn} />
       <div class="chart-frame" ref={frame}>
         {width.value === 0 ? null : <Drawing label={label} layout={layout} drawn={drawn} scale={scale} />}

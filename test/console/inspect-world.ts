@@ -26,14 +26,15 @@ export class InspectedSite {
     private readonly browser: Browser,
   ) {}
 
-  /** With one extension, `a`. */
+  /** With extension `a`, and `b`, whose breaker is disabled: it never trips. */
   static async start(
     t: ExecutionContext,
     browser: Browser,
     inspectorUrl: string | null = null,
   ): Promise<InspectedSite> {
     const world = new InspectedWorld();
-    world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a'))));
+    const policy = { breaker: { circuit_breaker_enabled: false } };
+    world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a')), registryEntry(extensionRow('b', { policy }))));
     const { hub } = world;
     const inspection = {
       targets: (after?: string) => hub.targets(after),

@@ -55,7 +55,7 @@ export const inspectSuite: Suite = (test, rig) => {
     t.deepEqual(faults, { errors: [], foreign: [] });
   });
 
-  test('inspector: the cause is right for trip, isolate, force-closed and release, whatever else came within one flush; a lost connection is said', async (t) => {
+  test('inspector: the cause is right for trip, isolate, force-closed and release, whatever else came within one flush; bursts, drops, a held page and a lost connection are shown', async (t) => {
     const site = await InspectedSite.start(t, (await rig()).browser);
     const { page, faults } = await site.open(t, '/ui/inspect/a@v1');
     await isActive(page, 'closed.steady');
@@ -91,55 +91,48 @@ export const inspectSuite: Suite = (test, rig) => {
       'breaker.release → closed / countTransition, forgetTrips',
       'forcedClosed closed',
     ]);
+    await page.goto(`${site.url}/ui/inspect/b@v1`);
+    await isActive(page, 'closed.steady');
+    for (let i = 0; i < 4; i++) {
+      site.world.calls('b', 1, 500);
+      site.flush();
+    }
+    await page.locator('.log-line', { hasText: 'attempt.failed ×4' }).waitFor();
+    await page.locator('body').press(' ');
+    await page.getByRole('button', { name: 'Go on' }).waitFor();
+    site.world.calls('b', 300, 500);
+    site.flush(RESELECT_MS);
+    await page.getByText(/\d+ newer/).waitFor();
+    t.regex((await page.locator('.entry-context').textContent()) ?? '', /window\.failures4/, 'as it was');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.locator('.log-line[data-kind="dropped"]', { hasText: /\d+ snapshots, \d+ events left out/ }).waitFor();
+    await page.getByText(/snapshots and \d+ events left out since this page is open/).waitFor();
+    t.regex((await page.locator('.entry-context').textContent()) ?? '', /window\.failures304/);
+    await page.getByPlaceholder('event, state or path').fill('nothing.like.it');
+    await page.getByText('No entry matches.').waitFor();
+    t.regex(page.url(), /filter=nothing\.like\.it/);
     t.deepEqual(faults, { errors: [], foreign: [] });
     site.world.hub.close();
     await page.getByText(/Not connected since .* the daemon is stopping/).waitFor();
     t.deepEqual(await active(page), ['closed', 'closed.steady'], 'what was seen stays');
   });
 
-  test('inspector: bursts are one line, drops are shown, a held page stays where it is, a filter is in the address', async (t) => {
-    const site = await InspectedSite.start(t, (await rig()).browser);
-    const policy = { breaker: { circuit_breaker_enabled: false } };
-    site.world.feed$.next(snapshotOf(2, registryEntry(extensionRow('a', { revision: 2, policy }))));
-    const { page, faults } = await site.open(t, '/ui/inspect/a@v1');
-    await isActive(page, 'closed.steady');
-    for (let i = 0; i < 4; i++) {
-      site.world.calls('a', 1, 500);
-      site.flush();
-    }
-    await page.locator('.log-line', { hasText: 'attempt.failed ×4' }).waitFor();
-    await page.locator('body').press(' ');
-    await page.getByRole('button', { name: 'Go on' }).waitFor();
-    site.world.calls('a', 300, 500);
-    site.flush(RESELECT_MS);
-    await page.getByText(/\d+ newer/).waitFor();
-    t.regex((await page.locator('.context').textContent()) ?? '', /window\.failures4/, 'as it was');
-    await page.getByRole('button', { name: 'Go on' }).click();
-    await page.locator('.log-line[data-kind="dropped"]', { hasText: /\d+ snapshots, \d+ events left out/ }).waitFor();
-    await page.getByText(/snapshots and \d+ events left out since this page is open/).waitFor();
-    t.regex((await page.locator('.context').textContent()) ?? '', /window\.failures304/);
-    await page.getByPlaceholder('event, state or path').fill('nothing.like.it');
-    await page.getByText('No entry matches.').waitFor();
-    t.regex(page.url(), /filter=nothing\.like\.it/);
-    t.deepEqual(faults, { errors: [], foreign: [] });
-  });
-
   test('inspector: hundreds of actors are listed with their states, found by a part of the id, and the supervisor is one; an unknown target is said, and followed once it is there', async (t) => {
     const site = await InspectedSite.start(t, (await rig()).browser);
-    const ids = ['a', ...Array.from({ length: 250 }, (_, i) => `e${i}`)];
+    const ids = ['a', 'b', ...Array.from({ length: 250 }, (_, i) => `e${i}`)];
     site.world.feed$.next(snapshotOf(2, ...ids.map((id) => registryEntry(extensionRow(id)))));
     site.world.calls('e42', 5, 500);
     const { page, faults } = await site.open(t, '/ui/inspect');
     await page.getByText('200 of more actors').waitFor();
     await page.getByRole('button', { name: 'Show more' }).click();
-    await page.getByText('251 actors').waitFor();
+    await page.getByText('252 actors').waitFor();
     await page.getByLabel('Search').fill('e42');
     await page.locator('.targets tbody tr', { hasText: 'e42@v1' }).getByText('open').waitFor();
     t.is(await page.locator('.targets tbody tr').count(), 1);
     await page.getByRole('link', { name: 'The supervisor' }).click();
     await isActive(page, 'running');
     site.flush();
-    t.regex((await page.locator('.context').textContent()) ?? '', /children251/);
+    t.regex((await page.locator('.entry-context').textContent()) ?? '', /children252/);
     await page.goto(`${site.url}/ui/inspect/late@v1`);
     await page.getByText("no extension 'late'").waitFor();
     site.world.feed$.next(snapshotOf(3, ...[...ids, 'late'].map((id) => registryEntry(extensionRow(id)))));
