@@ -90,7 +90,9 @@ test('ARCHITECTURE.md: its invariants are those that the files of domain, machin
     const files = [...cell.matchAll(/`(.+?)`/g)].map(([, file]) => file).join();
     listed.set(files, [...(listed.get(files) ?? []), ...numbers.map((number) => `${letters}-${number}`)]);
   }
-  const source = (path: string) => fileURLToPath(new URL(`../../../src/${path}`, import.meta.url));
+  // console/ lies beside src/.
+  const folder = (path: string) => (path.startsWith('console/') ? '' : 'src/');
+  const source = (path: string) => fileURLToPath(new URL(`../../../${folder(path)}${path}`, import.meta.url));
   const statedBy = (file: string) =>
     [...readFileSync(source(file), 'utf8').matchAll(/^\/\/ ([A-Z]+(?:-[A-Z]+)*-\d+)\./gm)].map(([, id]) => id);
   for (const [files, ids] of listed) t.deepEqual(files.split(',').flatMap(statedBy), ids, files);
