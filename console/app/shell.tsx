@@ -30,7 +30,7 @@ export function Shell() {
       <Header />
       <Banners isCut={isCut} />
       <main id="main" tabIndex={-1}>
-        <Page path={path} />
+        {left.value === null || path === SIGN_IN ? <Page path={path} /> : null}
       </main>
       <p class="visually-hidden" role="status">
         {sentence.value}

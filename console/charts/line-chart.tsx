@@ -101,7 +101,11 @@ function optionsOf(
     width: box.clientWidth,
     height: HEIGHT,
     cursor: { sync: { key: together }, drag: { x: false, y: false } },
-    scales: { y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.15] } },
+    scales: {
+      // A mark of just now is behind the last slot.
+      x: { range: (_, min, max) => [min, Math.max(max, ...marks().map(({ at }) => at + 1))] },
+      y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.15] },
+    },
     axes: [
       { ...axis, values: (_, at) => at.map((one) => clock(new Date(one * 1000))), size: 28 },
       { ...axis, size: 52 },

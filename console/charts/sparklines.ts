@@ -1,6 +1,7 @@
 // The sparklines of the rows in view: asked for together, again every ten seconds, and kept while the list is on the page.
 import { type Signal, signal } from '@preact/signals';
 import { read } from '../live/api.js';
+import { NO_NUMBER } from '../live/board.js';
 import { connection } from '../live/connection.js';
 import type { Line } from './sparkline.js';
 
@@ -30,9 +31,9 @@ export function lineOf(id: string): Signal<Line | null> {
 
 /** Called when the list shows other rows: what is not known of them is asked for once scrolling has settled. */
 export function showLines(rows: typeof inView): void {
-  inView = rows;
+  inView = rows.filter(({ k }) => k !== NO_NUMBER);
   clearTimeout(timer);
-  if (rows.length === 0) return;
+  if (inView.length === 0) return;
   const isMissing = rows.some(({ id }) => lineOf(id).peek() === null);
   timer = setTimeout(ask, isMissing ? SETTLED_MS : EVERY_MS);
 }

@@ -42,6 +42,8 @@ export interface Overview {
 }
 
 const PAINT_MS = 250;
+/** Of an extension that the daemon has not started yet. */
+export const NO_NUMBER = -1;
 
 const byId = new Map<string, Row>();
 const byK = new Map<number, Row>();
@@ -75,18 +77,26 @@ export function wrongEntries(): Entry[] {
   );
 }
 
-/** CONSOLE-BOARD-2. */
-export function putOverview({ columns }: Overview): void {
+/**
+ * CONSOLE-BOARD-2. `isOfOtherBoot`: numbers mean other extensions than before; what is missing may not have been started yet, and is kept
+ * without a number.
+ */
+export function putOverview({ columns }: Overview, isOfOtherBoot = false): void {
   const names = Object.keys(columns) as (keyof Entry)[];
   batch(() => {
     byK.clear();
+    if (isOfOtherBoot) waiting.clear();
     const gone = new Set(byId.keys());
     for (let i = 0; i < columns.k.length; i++) {
       const entry = Object.fromEntries(names.map((name) => [name, columns[name][i]])) as unknown as Entry;
       gone.delete(entry.id);
       put(entry);
     }
-    for (const id of gone) byId.delete(id);
+    for (const id of gone) {
+      const row = byId.get(id);
+      if (isOfOtherBoot && row !== undefined) row.entry.value = { ...row.entry.peek(), k: NO_NUMBER };
+      else byId.delete(id);
+    }
     for (const k of waiting.keys()) if (!byK.has(k)) waiting.delete(k);
     isLoaded.value = true;
     membership.value++;

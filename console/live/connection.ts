@@ -7,7 +7,16 @@
 // CONSOLE-CONNECTION-4. Where there are too many streams already, the overview is read every 10 s instead, with its ETag.
 import { effect, signal } from '@preact/signals';
 import { ApiError, problemOf, request, send } from './api.js';
-import { addRows, changeRows, type Entry, type Overview, putOverview, removeRows, type Tuple } from './board.js';
+import {
+  addRows,
+  changeRows,
+  type Entry,
+  type Overview,
+  putOverview,
+  removeRows,
+  rowCount,
+  type Tuple,
+} from './board.js';
 import { setClock } from './clock.js';
 import { type DaemonNews, daemon, gap, putEvent, type Summary, summary } from './news.js';
 import { forget, left, refused, token, type Whoami, whoami } from './session.js';
@@ -33,6 +42,8 @@ interface Hello {
 const SILENT_MS = 40_000;
 const HIDDEN_MS = 30_000;
 const POLL_MS = 10_000;
+/** When a daemon that has just started has all of its rows. */
+const SETTLED_MS = 5000;
 const ATTEMPTS = 40;
 const ATTEMPT_MS = 250;
 const POLLS = 6;
@@ -157,19 +168,21 @@ async function greet({ boot, version, now, role }: Hello): Promise<void> {
     daemonIs.value = { boot, version, metAt: Date.now() };
     etag = null;
   }
-  await readOverview();
+  await readOverview(isOther);
+  if (isOther) setTimeout(() => readOverview().catch(() => undefined), SETTLED_MS);
   if (whoami.value?.role !== role) await readWhoami();
   connection.value = { kind: 'live' };
   freshness.value++;
 }
 
-async function readOverview(): Promise<void> {
+async function readOverview(isOfOtherBoot = false): Promise<void> {
   const answer = await settledOverview();
   heardMs = Date.now();
   if (answer.status === 304) return;
-  etag = answer.etag;
+  // What was missing is read once more, whether anything has changed or not.
+  etag = isOfOtherBoot ? null : answer.etag;
   setClock(answer.body.now);
-  putOverview(answer.body);
+  putOverview(answer.body, isOfOtherBoot && answer.body.columns.k.length < rowCount());
 }
 
 /** A daemon that has just started has no rows yet: what is on the page stays until it has read its registry. */

@@ -13,25 +13,28 @@ interface LazyProps<P> {
 const loaded = new Map<unknown, ComponentType<never>>();
 
 export function Lazy<P extends object>({ load, props }: LazyProps<P>) {
-  const part = useSignal(loaded.get(load) as ComponentType<P> | undefined);
+  const ready = useSignal<unknown>(null);
   const fault = useSignal<string | null>(null);
-  const begin = () => {
+  useEffect(() => {
+    let isWanted = true;
     fault.value = null;
+    if (loaded.has(load)) return;
     load().then(
       ({ default: component }) => {
         loaded.set(load, component as ComponentType<never>);
-        part.value = component;
+        // Another part may be wanted by now.
+        if (isWanted) ready.value = load;
       },
       (error: Error) => {
-        fault.value = error.message;
+        if (isWanted) fault.value = error.message;
       },
     );
-  };
-  useEffect(() => {
-    part.value = loaded.get(load) as ComponentType<P> | undefined;
-    if (part.value === undefined) begin();
+    return () => {
+      isWanted = false;
+    };
   }, [load]);
-  const Part = part.value;
+  ready.value;
+  const Part = loaded.get(load) as ComponentType<P> | undefined;
   if (Part !== undefined) return <Part {...props} />;
   if (fault.value === null) return <Loading />;
   return (
