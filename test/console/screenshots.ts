@@ -6,7 +6,6 @@ import { EXTENSIONS } from './world.js';
 
 const SHOTS = [
   { name: 'overview', path: '/', shows: '.impact-line', scheme: 'dark', height: 760 },
-  { name: 'overview-light', path: '/', shows: '.impact-line', scheme: 'light', height: 760 },
   { name: 'extension', path: '/ui/extensions/mask_pii', shows: '.marks li', scheme: 'dark', height: 900 },
   { name: 'inspect', path: '/ui/inspect/mask_pii@v1', shows: 'main', scheme: 'dark', height: 800 },
 ] as const;
