@@ -1,4 +1,5 @@
 // The stream of a page: through a crash of the daemon, beyond the limit of streams, and while the tab is hidden.
+import type { Page } from 'playwright-core';
 import { type Scroller, type Suite, until } from './rig.js';
 
 export const connectionSuite: Suite = (test, rig) => {
@@ -45,16 +46,15 @@ export const connectionSuite: Suite = (test, rig) => {
   });
 
   test('CONSOLE-CONNECTION-4: over the limit of streams the numbers are read every ten seconds, and the page says so', async (t) => {
-    const { open } = await rig();
-    const { page, context } = await open(t, '/ui/status');
-    await context.route('**/admin/events', (route) =>
-      route.fulfill({
-        status: 503,
-        contentType: 'application/problem+json',
-        body: '{"code":"too_many_streams","detail":"64 event streams are open","status":503}',
-      }),
-    );
-    await page.goto(`${new URL(page.url()).origin}/`);
+    const before = (tab: Page) =>
+      tab.route('**/admin/events', (route) =>
+        route.fulfill({
+          status: 503,
+          contentType: 'application/problem+json',
+          body: '{"code":"too_many_streams","detail":"64 event streams are open","status":503}',
+        }),
+      );
+    const { page } = await (await rig()).visit('/', { before });
     await page.getByText('Too many event streams are open: numbers are read every 10 seconds.').waitFor();
     await page.locator('.rows .row').first().waitFor();
     t.is(await page.locator('.live').getAttribute('data-live'), 'polling');
@@ -81,19 +81,18 @@ export const connectionSuite: Suite = (test, rig) => {
   });
 
   test('states: a part that cannot be read says so in its place, and the rest stays', async (t) => {
-    const { open } = await rig();
-    const { page, context } = await open(t, '/ui/status');
     let isBroken = true;
-    await context.route('**/history?**', (route) =>
-      isBroken
-        ? route.fulfill({
-            status: 500,
-            contentType: 'application/problem+json',
-            body: '{"code":"internal_error","detail":"a fault of the daemon; see its log","status":500}',
-          })
-        : route.continue(),
-    );
-    await page.goto(`${new URL(page.url()).origin}/ui/extensions/translate`);
+    const before = (tab: Page) =>
+      tab.route('**/history?**', (route) =>
+        isBroken
+          ? route.fulfill({
+              status: 500,
+              contentType: 'application/problem+json',
+              body: '{"code":"internal_error","detail":"a fault of the daemon; see its log","status":500}',
+            })
+          : route.continue(),
+      );
+    const { page } = await (await rig()).visit('/ui/extensions/translate', { before });
     await page.getByText('The history cannot be read').waitFor();
     await page.getByText('internal_error').waitFor();
     await page.getByRole('heading', { name: 'Versions' }).waitFor();
@@ -104,21 +103,18 @@ export const connectionSuite: Suite = (test, rig) => {
   });
 
   test('states: while the overview is read, the page says how much has come', async (t) => {
-    const { open } = await rig();
-    const { page, context } = await open(t, '/ui/status');
-    await context.route('**/admin/overview', async (route) => {
-      await page.getByText(/^Still loading …/).waitFor();
-      await route.continue();
-    });
-    await page.goto(`${new URL(page.url()).origin}/`);
+    const before = (tab: Page) =>
+      tab.route('**/admin/overview', async (route) => {
+        await tab.getByText(/^Still loading …/).waitFor();
+        await route.continue();
+      });
+    const { page } = await (await rig()).visit('/', { before });
     await page.locator('.rows .row').first().waitFor();
-    await context.unrouteAll({ behavior: 'wait' });
+    await page.unrouteAll({ behavior: 'wait' });
     t.pass();
   });
 
   test('states: what the daemon lacks stands above everything, with what still works', async (t) => {
-    const { open } = await rig();
-    const { page, context } = await open(t, '/ui/status');
     const news = { ready: true, waiting_for: [], reasons: [], degraded: ['database'], revision: 1, owed: {} };
     const summary = {
       total: 6,
@@ -139,8 +135,9 @@ export const connectionSuite: Suite = (test, rig) => {
     ]
       .map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
       .join('');
-    await context.route('**/admin/events', (route) => route.fulfill({ contentType: 'text/event-stream', body }));
-    await page.goto(`${new URL(page.url()).origin}/`);
+    const before = (tab: Page) =>
+      tab.route('**/admin/events', (route) => route.fulfill({ contentType: 'text/event-stream', body }));
+    const { page } = await (await rig()).visit('/', { before });
     await page
       .getByText(/Database away: calls are served from memory\. Isolate, .* enable and disable wait\./)
       .waitFor();

@@ -107,8 +107,14 @@ export class Rig {
 
   #page: Opened | null = null;
 
-  /** The tab that tests use one after another, as it is after a start: what a tab costs is most of what a test does. */
-  readonly visit = async (path: string): Promise<Opened> => {
+  /**
+   * The tab that tests use one after another, as it is after a start: what a tab costs is most of what a test does. `before`: what a test
+   * does to the tab before the page is loaded, such as answers of its own.
+   */
+  readonly visit = async (
+    path: string,
+    { width = 1280, before = async (_: Page): Promise<unknown> => undefined } = {},
+  ): Promise<Opened> => {
     const context = { teardown: (end: () => void | PromiseLike<void>) => this.owner.teardown(end) };
     this.#page ??= await this.open(context, '/ui/no-such-page', { isForgetful: true });
     const { page, faults } = this.#page;
@@ -116,8 +122,11 @@ export class Rig {
     faults.foreign.length = 0;
     await page.mouse.move(0, 0);
     await page.emulateMedia({ colorScheme: 'light' });
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await page.setViewportSize({ width, height: 800 });
     await page.goto('about:blank');
     faults.foreign.length = 0;
+    await before(page);
     await page.goto(`${this.daemon.url}${path}`);
     return this.#page;
   };
