@@ -6,6 +6,24 @@ export interface Line {
   readonly failed: readonly (number | null)[];
 }
 
+interface Colours {
+  readonly all: string;
+  readonly failed: string;
+}
+
+/** Read once for a scheme: to read them is to lay out the page. */
+let colours: Colours | null = null;
+
+function coloursOf(canvas: HTMLCanvasElement): Colours {
+  const style = getComputedStyle(canvas);
+  return { all: style.getPropertyValue('--spark'), failed: style.getPropertyValue('--open') };
+}
+
+/** The scheme of the system is another. */
+export function forgetColours(): void {
+  colours = null;
+}
+
 const WIDTH = 120;
 const HEIGHT = 22;
 
@@ -19,7 +37,8 @@ export function drawSparkline(canvas: HTMLCanvasElement, line: Line | null): voi
   if (context === null) return;
   context.clearRect(0, 0, width, height);
   if (line === null) return;
-  const style = getComputedStyle(canvas);
+  colours ??= coloursOf(canvas);
+  const { all, failed } = colours;
   const top = Math.max(1, ...line.calls.map((value) => value ?? 0));
   const step = width / line.calls.length;
   const bars = (values: Line['calls'], colour: string) => {
@@ -30,8 +49,8 @@ export function drawSparkline(canvas: HTMLCanvasElement, line: Line | null): voi
       context.fillRect(Math.floor(i * step), height - size, Math.max(1, Math.ceil(step) - 1), size);
     }
   };
-  bars(line.calls, style.getPropertyValue('--spark'));
-  bars(line.failed, style.getPropertyValue('--open'));
+  bars(line.calls, all);
+  bars(line.failed, failed);
 }
 
 export const SPARKLINE_SIZE = { width: WIDTH, height: HEIGHT } as const;

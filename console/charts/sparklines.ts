@@ -3,7 +3,7 @@ import { type Signal, signal } from '@preact/signals';
 import { read } from '../live/api.js';
 import { NO_NUMBER } from '../live/board.js';
 import { connection } from '../live/connection.js';
-import type { Line } from './sparkline.js';
+import { forgetColours, type Line } from './sparkline.js';
 
 const EVERY_MS = 10_000;
 const SETTLED_MS = 150;
@@ -58,6 +58,7 @@ async function ask(): Promise<void> {
 export function redrawOnScheme(): () => void {
   const scheme = matchMedia('(prefers-color-scheme: dark)');
   const redraw = () => {
+    forgetColours();
     for (const line of lines.values()) if (line.peek() !== null) line.value = { ...(line.peek() as Line) };
   };
   scheme.addEventListener('change', redraw);

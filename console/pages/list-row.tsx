@@ -19,6 +19,7 @@ interface ListRowProps {
   /** From 0. */
   readonly index: number;
   readonly isActive: boolean;
+  /** The same function for all rows and renderings: a row whose properties stay is not drawn again. */
   readonly onFocus: (index: number) => void;
 }
 
@@ -31,6 +32,7 @@ export function ListRow({ row, index, isActive, onFocus }: ListRowProps) {
       role="row"
       aria-rowindex={index + 2}
       data-row={index}
+      data-odd={index % 2 === 1}
       tabIndex={isActive ? 0 : -1}
       onFocus={() => onFocus(index)}
     >

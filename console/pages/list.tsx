@@ -5,7 +5,7 @@
 // biome-ignore-all lint/a11y/useSemanticElements: a table of 10 000 rows of which the document has those in view is an ARIA grid
 // biome-ignore-all lint/a11y/useFocusableInteractive: its rows take the focus in turn, its cells do not
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useCallback, useEffect, useRef } from 'preact/hooks';
 import { redrawOnScheme, showLines } from '../charts/sparklines.js';
 import { allRows, isLoaded, type Row } from '../live/board.js';
 import { go, setQuery } from '../url/address.js';
@@ -19,7 +19,9 @@ const ROW_PX = 32;
 const NARROW_ROW_PX = 56;
 const NARROW = '(max-width: 720px)';
 /** Beyond what is in view, above and below. */
-const SPARE_ROWS = 3;
+const SPARE_ROWS = 8;
+/** Rows change places so many at a time: in between, the browser scrolls on its own. */
+const STEP = 4;
 
 const COLUMNS: readonly (readonly [label: string, className: string, key: SortKey | null])[] = [
   ['Extension', 'cell-id', 'id'],
@@ -41,17 +43,18 @@ export function List() {
   const view = useView();
   const rows = shown.value;
   const active = useSignal(0);
-  const { scroller, height, top, rowPx } = view;
+  const { scroller, height, topRow, rowPx } = view;
   const size = Math.ceil(height / rowPx) + 2 * SPARE_ROWS;
-  const first = Math.max(0, Math.min(Math.floor(top / rowPx) - SPARE_ROWS, rows.length - size));
+  const first = Math.max(0, Math.min(topRow - SPARE_ROWS, rows.length - size));
   const inView = rows.slice(first, first + size);
   const at = Math.min(active.value, Math.max(0, rows.length - 1));
   useEffect(() => showLines(inView.map(({ id, entry }) => ({ id, k: entry.peek().k }))), [rows, first, size]);
   useEffect(() => redrawOnScheme(), []);
   useEffect(() => () => showLines([]), []);
-  const onKeyDown = useRowKeys(view, rows, at, (index) => {
+  const activate = useCallback((index: number) => {
     active.value = index;
-  });
+  }, []);
+  const onKeyDown = useRowKeys(view, rows, at, activate);
   return (
     <div
       class="list"
@@ -73,9 +76,7 @@ export function List() {
               row={row}
               index={first + i}
               isActive={first + i === at}
-              onFocus={(index) => {
-                active.value = index;
-              }}
+              onFocus={activate}
             />
           ))}
         </div>
@@ -165,10 +166,12 @@ function Head() {
 
 type View = ReturnType<typeof useView>;
 
+const steppedRow = (scrollTop: number, rowPx: number): number => Math.floor(scrollTop / rowPx / STEP) * STEP;
+
 /** LIST-1. How much of the list is in view. */
 function useView() {
   const scroller = useRef<HTMLDivElement>(null);
-  const top = useSignal(0);
+  const topRow = useSignal(0);
   const height = useSignal(innerHeight);
   const isNarrow = useSignal(matchMedia(NARROW).matches);
   const rowPx = isNarrow.value ? NARROW_ROW_PX : ROW_PX;
@@ -176,7 +179,7 @@ function useView() {
     const { current } = scroller;
     if (current === null) return;
     const onScroll = () => {
-      top.value = current.scrollTop;
+      topRow.value = steppedRow(current.scrollTop, rowPx);
     };
     const watched = new ResizeObserver(() => {
       height.value = current.clientHeight;
@@ -188,7 +191,7 @@ function useView() {
       current.removeEventListener('scroll', onScroll);
       watched.disconnect();
     };
-  }, []);
+  }, [rowPx]);
   const scrollTo = (index: number) => {
     const { current } = scroller;
     if (current === null) return;
@@ -196,9 +199,9 @@ function useView() {
     const visible = current.clientHeight - head;
     if (index * rowPx < current.scrollTop) current.scrollTop = index * rowPx;
     else if ((index + 1) * rowPx > current.scrollTop + visible) current.scrollTop = (index + 1) * rowPx - visible;
-    top.value = current.scrollTop;
+    topRow.value = steppedRow(current.scrollTop, rowPx);
   };
-  return { scroller, top: top.value, height: height.value, rowPx, scrollTo };
+  return { scroller, topRow: topRow.value, height: height.value, rowPx, scrollTo };
 }
 
 export const isEmptyRegistry = (): boolean => isLoaded.value && allRows().length === 0;
