@@ -19,7 +19,7 @@ const ROW_PX = 32;
 const NARROW_ROW_PX = 56;
 const NARROW = '(max-width: 720px)';
 /** Beyond what is in view, above and below. */
-const SPARE_ROWS = 8;
+const SPARE_ROWS = 4;
 /** Rows change places so many at a time: in between, the browser scrolls on its own. */
 const STEP = 4;
 
