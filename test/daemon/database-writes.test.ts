@@ -122,7 +122,7 @@ testOnPostgres(
         await sql`select circuit_breaker_state as state from extension_health where extension_id = 'down'`;
       return health?.state === 'open';
     });
-    t.true(logged('row_released').length >= 1);
+    await until('it is reported', () => logged('row_released').length >= 1);
   },
 );
 
