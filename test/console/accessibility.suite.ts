@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
+import { isDeep } from '../helpers/depth.js';
 import type { Suite } from './rig.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -30,6 +31,10 @@ const PAGES: readonly (readonly [path: string, shows: string])[] = [
   ['/ui/no-such-page', 'h1'],
 ];
 
+/** Pages that need no other test before this one; all in `npm run test:deep`. */
+const QUICK = ['/', '/ui/extensions/rank_results', '/ui/audit', '/ui/sign-in'];
+const SOME = isDeep ? PAGES : PAGES.filter(([path]) => QUICK.includes(path));
+
 /** Of all rules, or of those that depend on the colours of a scheme. */
 async function violations(page: Page, only: readonly string[] = []): Promise<string[]> {
   const options = { resultTypes: ['violations'], ...(only.length === 0 ? {} : { runOnly: [...only] }) };
@@ -52,7 +57,7 @@ export const accessibilitySuite: Suite = (test, rig) => {
     // The policy keeps a page from evaluating what a test brings; the pages themselves are opened under it in every other test.
     const { page, faults } = await open(t, '/', { bypassPolicy: true });
     await page.evaluate(AXE);
-    for (const [path, shows] of PAGES) {
+    for (const [path, shows] of SOME) {
       await go(page, path);
       await page.locator(shows).first().waitFor({ timeout: 10_000 });
       await page.emulateMedia({ colorScheme: 'light' });
@@ -75,7 +80,7 @@ export const accessibilitySuite: Suite = (test, rig) => {
 
   test('pages: at 320 px none scrolls sideways', async (t) => {
     const { page, faults } = await (await rig()).visit('/', { width: 320 });
-    for (const [path, shows] of PAGES) {
+    for (const [path, shows] of SOME) {
       await go(page, path);
       await page.locator(shows).first().waitFor();
       const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
