@@ -32,7 +32,7 @@ const PAGES: readonly (readonly [path: string, shows: string])[] = [
 ];
 
 /** Pages that need no other test before this one; all in `npm run test:deep`. */
-const QUICK = ['/', '/ui/extensions/rank_results', '/ui/audit', '/ui/sign-in'];
+const QUICK = ['/', '/ui/audit', '/ui/sign-in'];
 const SOME = isDeep ? PAGES : PAGES.filter(([path]) => QUICK.includes(path));
 
 /** Of all rules, or of those that depend on the colours of a scheme. */

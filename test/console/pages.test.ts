@@ -28,6 +28,7 @@ const DEEP = [
     'actions: a refusal',
   ],
   ...['bridge:', 'CONSOLE-CONNECTION-3', 'CONSOLE-CONNECTION-4', 'states: a part', 'states: while', 'SESSION-2'],
+  ...['extension: a trip', 'LIST-2', 'states: what', 'overview: a screen reader', 'list: keys', 'actions: what lets'],
   'access: an address of one use',
 ];
 const page: Parameters<typeof overviewSuite>[0] = (title, implementation) => {
