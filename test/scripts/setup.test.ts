@@ -242,18 +242,20 @@ test('PyYAML: without one and without apt there is one command to run, and exit 
   t.is(error.message.match(/^ {2}\S.*$/gm)?.length, 1);
 });
 
-test('Chromium: one in PATH comes first, then a usual place, then what was fetched', (t) => {
+test('Chromium: the shell without a window comes first, wherever it is; of one kind the one in PATH', (t) => {
   const base = directory(t);
   const usual = [join(base, 'usual')];
   const env = { PATH: join(base, 'path') };
   const found = () => findChromium(base, env, usual);
   t.is(found(), null);
-  const fetched = executable(base, 'tools', 'chromium', 'bin', 'chromium');
-  t.is(found(), fetched);
-  const installed = executable(base, 'usual', 'google-chrome');
-  t.is(found(), installed);
-  const inPath = executable(base, 'path', 'chromium-browser');
+  const whole = executable(base, 'usual', 'chromium');
+  t.is(found(), whole);
+  const inPath = executable(base, 'path', 'chromium');
   t.is(found(), inPath);
+  const fetched = executable(base, 'tools', 'chromium', 'bin', 'chromium-headless-shell');
+  t.is(found(), fetched);
+  const installed = executable(base, 'usual', 'chromium-headless-shell');
+  t.is(found(), installed);
 });
 
 test('Chromium: without one and without apt it is said why the tests are skipped', async (t) => {
