@@ -1,10 +1,12 @@
 // What one run of AVA costs: samples /proc while it runs.
 import { loadavg } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MachineSpeed } from './machine-speed.mjs';
 import { busySeconds, ProcessorTime } from './processor-time.mjs';
 import { Workers, workerEnvironment } from './test-workers.mjs';
 
 const SAMPLE_MS = 400;
+const ENDING_LOOKS = 5;
 
 export class TestCost {
   #run = `${process.pid}-${Date.now()}`;
@@ -44,12 +46,18 @@ export class TestCost {
     this.#speed.begin();
   }
 
-  end() {
+  /** What AVA's workers started may still be ending when AVA has ended. */
+  async end() {
     clearInterval(this.#timer);
     this.#speed.end();
-    if (this.#time.works) this.#sample();
     this.#ended = performance.now();
     this.#busyAfter = busySeconds();
+    if (!this.#time.works) return;
+    for (let looks = 0; looks < ENDING_LOOKS; looks++) {
+      this.#sample();
+      if (this.#time.alive().length === 0) return;
+      await sleep(SAMPLE_MS / 2);
+    }
   }
 
   #sample() {

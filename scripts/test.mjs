@@ -115,7 +115,7 @@ async function runTests(files, env, report, cost) {
     if (error instanceof Interrupted) say(`\nStopped before the end.\n${report.line}`);
     throw error;
   } finally {
-    cost.end();
+    await cost.end();
     stop();
     for (const { title, details } of report.failures) say(`\nFAILED  ${title}\n${details.join('\n')}`);
   }

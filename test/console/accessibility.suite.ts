@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import { isDeep } from '../helpers/depth.js';
 import type { Suite } from './rig.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -31,10 +30,6 @@ const PAGES: readonly (readonly [path: string, shows: string])[] = [
   ['/ui/no-such-page', 'h1'],
 ];
 
-/** Pages that need no other test before this one; all in `npm run test:deep`. */
-const QUICK = ['/', '/ui/audit', '/ui/sign-in'];
-const SOME = isDeep ? PAGES : PAGES.filter(([path]) => QUICK.includes(path));
-
 /** Of all rules, or of those that depend on the colours of a scheme. */
 async function violations(page: Page, only: readonly string[] = []): Promise<string[]> {
   const options = { resultTypes: ['violations'], ...(only.length === 0 ? {} : { runOnly: [...only] }) };
@@ -53,11 +48,12 @@ const go = (page: Page, path: string) =>
 
 export const accessibilitySuite: Suite = (test, rig) => {
   test('pages: axe finds nothing in any of them, light and dark; none asks another host, none breaks its policy', async (t) => {
-    const { open } = await rig();
+    const { open, world } = await rig();
+    await world.trip('rank_results');
     // The policy keeps a page from evaluating what a test brings; the pages themselves are opened under it in every other test.
     const { page, faults } = await open(t, '/', { bypassPolicy: true });
     await page.evaluate(AXE);
-    for (const [path, shows] of SOME) {
+    for (const [path, shows] of PAGES) {
       await go(page, path);
       await page.locator(shows).first().waitFor({ timeout: 10_000 });
       await page.emulateMedia({ colorScheme: 'light' });
@@ -79,8 +75,10 @@ export const accessibilitySuite: Suite = (test, rig) => {
   });
 
   test('pages: at 320 px none scrolls sideways', async (t) => {
-    const { page, faults } = await (await rig()).visit('/', { width: 320 });
-    for (const [path, shows] of SOME) {
+    const { world, visit } = await rig();
+    await world.trip('rank_results');
+    const { page, faults } = await visit('/', { width: 320 });
+    for (const [path, shows] of PAGES) {
       await go(page, path);
       await page.locator(shows).first().waitFor();
       const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;

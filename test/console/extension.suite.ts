@@ -32,7 +32,8 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('MARKS-1: a mark leaves nothing of its canvas state for what is drawn after it', async (t) => {
-    const { visit } = await rig();
+    const { world, visit } = await rig();
+    await world.trip('rank_results');
     const { page } = await visit('/ui/extensions/rank_results');
     await page.locator('.chart canvas').first().waitFor();
     await page.locator('.marks li').first().waitFor();
@@ -44,7 +45,8 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('extension: colours of charts follow the scheme of the system', async (t) => {
-    const { visit } = await rig();
+    const { world, visit } = await rig();
+    await world.trip('rank_results');
     const { page } = await visit('/ui/extensions/rank_results');
     await page.locator('.chart canvas').first().waitFor();
     await page.locator('.marks li').first().waitFor();
@@ -55,13 +57,7 @@ export const extensionSuite: Suite = (test, rig) => {
   });
 
   test('extension: versions with rules and shares, and instances that are drained and undrained', async (t) => {
-    const { sql, visit, daemon } = await rig();
-    await sql`insert into extension_versions (id, version, subject, routing_rules, rollout_percent) values
-      ('classify_topic', 'v1', 'world.classify_topic', '{}', null),
-      ('classify_topic', 'v2', 'world.classify_topic', '{"tenant_id": "acme"}', null),
-      ('classify_topic', 'v3', 'world.classify_topic', '{}', 10)`;
-    await sql`insert into extension_instances (extension_id, instance_id, subject, weight) values
-      ('classify_topic', 'eu-1', 'world.classify_a', 60), ('classify_topic', 'eu-2', 'world.classify_b', 40)`;
+    const { visit, daemon } = await rig();
     await until('they run', async () => (await daemon.health('classify_topic')).instances?.length === 2);
     const { page } = await visit('/ui/extensions/classify_topic');
     await page.locator('tr', { hasText: 'where tenant_id = acme' }).waitFor();

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import type { Target } from '../../src/actors/target/target.js';
 import { OPEN_PRINCIPAL } from '../../src/domain/access/principal.js';
@@ -95,6 +95,7 @@ export async function hostedInspector(
     write: false,
     logLevel: 'silent',
   });
+  await stop();
   const asked: string[] = [];
   const server = createServer(({ url = '' }, response) => {
     asked.push(url);

@@ -8,7 +8,8 @@ import type postgres from '#postgres';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { copyEmbedded } from '../helpers/embedded-template.js';
 import { freePort } from '../helpers/nats-port.js';
-import { seed, World } from './world.js';
+import { until as untilOften } from '../helpers/until.js';
+import { seed, seedVersions, World } from './world.js';
 
 /** Where the tests of the pages run: '' where there is no browser. */
 const { EXTREG_TEST_CHROMIUM: found = '/usr/bin/chromium', EXTREG_TEST_CHROMIUM_MISSING: missing = '' } = process.env;
@@ -17,6 +18,7 @@ const { EXTREG_TEST_CHROMIUM: found = '/usr/bin/chromium', EXTREG_TEST_CHROMIUM_
 export const NO_BROWSER: string | null = missing === '' ? null : missing;
 
 const FLAGS = [
+  ...['--in-process-gpu', '--disable-gpu-compositing', '--disable-software-rasterizer', '--renderer-process-limit=1'],
   // As root it would not start; what it opens here is the project's own pages.
   '--no-sandbox',
   ...['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
@@ -84,6 +86,7 @@ export class Rig {
     const daemon = await DaemonProcess.startReady(owner, settings(port), dataDir);
     const sql = daemon.sql();
     await seed(sql, names);
+    if (names === undefined) await seedVersions(sql);
     const world = new World(await daemon.connect());
     await world.start();
     const browser = await chromium.launch({ executablePath: found, args: FLAGS });
@@ -170,6 +173,7 @@ export class Rig {
   }
 }
 
+const LONGEST_PAUSE_MS = 100;
 /** Less than a test may take, so that it says what it waited for. */
 const PATIENCE_MS = 12_000;
 
@@ -197,13 +201,9 @@ export type Suite = (
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  deadlineMs = 30_000,
+  deadlineMs?: number,
 ): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  await untilOften(what, condition, deadlineMs, LONGEST_PAUSE_MS);
 }
 
 /** Work of `action` for so long, ten times a second. */

@@ -1,6 +1,6 @@
 // What `npm run screenshots` shows: an evening of the reference world, with a breaker that has opened and a rollout behind it.
 import { join } from 'node:path';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { Rig } from './rig.js';
 import { EXTENSIONS } from './world.js';
 

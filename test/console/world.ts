@@ -21,6 +21,16 @@ export async function seed(sql: postgres.Sql, names: readonly string[] = NAMES):
   await sql`insert into extensions ${sql(rows, 'id', 'type', 'subject')}`;
 }
 
+/** `classify_topic` with three versions and two instances. */
+export async function seedVersions(sql: postgres.Sql): Promise<void> {
+  await sql`insert into extension_versions (id, version, subject, routing_rules, rollout_percent) values
+    ('classify_topic', 'v1', 'world.classify_topic', '{}', null),
+    ('classify_topic', 'v2', 'world.classify_topic', '{"tenant_id": "acme"}', null),
+    ('classify_topic', 'v3', 'world.classify_topic', '{}', 10)`;
+  await sql`insert into extension_instances (extension_id, instance_id, subject, weight) values
+    ('classify_topic', 'eu-1', 'world.classify_a', 60), ('classify_topic', 'eu-2', 'world.classify_b', 40)`;
+}
+
 /** Answers for every extension of the world. */
 export class World {
   /** Extensions whose calls fail at present. */
