@@ -6,7 +6,8 @@ import { connect } from '#@nats-io/transport-node';
 import { EXIT } from '../../src/cli/process/command-error.js';
 import { dataDirectoryFailure } from '../../src/cli/process/start-errors.js';
 import { copyTemplateFile } from '../helpers/embedded-template.js';
-import { startExtension, until } from '../helpers/nats-server.js';
+import { startExtension } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { directory, run, runProcess, start } from './run.js';
 
 interface DaemonFile {

@@ -8,7 +8,8 @@ import test, { type ExecutionContext } from 'ava';
 import { type WebSocket, WebSocketServer } from '#ws';
 import { main } from '../../src/cli/main.js';
 import { copyEmbedded } from '../helpers/embedded-template.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { listen } from '../http/helpers.js';
 import { Captured, commandIo, directory, type RunOptions, writeDaemonFile } from './run.js';
 

@@ -8,7 +8,7 @@ import { run, runProcess } from '../cli/run.js';
 import { CERTIFICATE, KEY } from '../helpers/certificate.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
 import { copyEmbedded } from '../helpers/embedded-template.js';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 async function dataDirectory(t: ExecutionContext): Promise<string> {
   const directory = await copyEmbedded(mkdtempSync(join(tmpdir(), 'extreg-')));

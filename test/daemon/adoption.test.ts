@@ -10,7 +10,8 @@ import { PREDECESSOR } from '../db/migrate/predecessor.js';
 import { OLD_ROWS, REFUSED, REFUSED_UNCHECKED, refusedNames, UNCHECKED_ROWS } from '../db/migrate/predecessor-rows.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { copyEmbedded } from '../helpers/embedded-template.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 type Rejected = { readonly extension_id: string; readonly version?: string; readonly instance_id?: string };
 

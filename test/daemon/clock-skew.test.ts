@@ -1,8 +1,9 @@
 // The clocks of daemon and database need not agree: what is written and read travels as ages.
 import test from 'ava';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { TestServer, until } from '../helpers/nats-server.js';
-import { until as found, onPostgres } from '../helpers/postgres.js';
+import { TestServer } from '../helpers/nats-server.js';
+import { onPostgres } from '../helpers/postgres.js';
+import { until } from '../helpers/until.js';
 
 const testOnPostgres = onPostgres(test);
 const HOUR_MS = 3_600_000;
@@ -29,7 +30,7 @@ testOnPostgres(
     await sql`insert into extensions (id, type, subject) values ('down', 'pre', 'ext.down')`;
     await until('the extension is known', async () => (await early.state('down')) === 'closed');
     for (let i = 0; i < 5; i++) await invoke(nc, 'down');
-    const stored = await found('the transition is written', async () => {
+    const stored = await until('the transition is written', async () => {
       const [row] = await sql`
         select extract(epoch from now() - circuit_breaker_opened_at)::float8 as opened_ago,
           extract(epoch from circuit_breaker_open_until - now())::float8 as remaining,

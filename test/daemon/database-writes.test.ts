@@ -5,8 +5,9 @@ import test from 'ava';
 import type { DatabaseConnection } from '../../src/db/client.js';
 import { CuttingProxy } from '../helpers/cutting-proxy.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { onPostgres, type TestDatabase } from '../helpers/postgres.js';
+import { until } from '../helpers/until.js';
 
 const testOnPostgres = onPostgres(test);
 

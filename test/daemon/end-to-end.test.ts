@@ -2,7 +2,8 @@ import test from 'ava';
 import { headers } from '#@nats-io/nats-core';
 import { run } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, until } from '../helpers/nats-server.js';
+import { startExtension } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 const QUICK_BREAKER = {
   EXTENSION_REGISTRY_CIRCUIT_BREAKER_TIMEOUT_SECONDS: '0.3',

@@ -3,7 +3,8 @@
 import test from 'ava';
 import { headers, type Msg } from '#@nats-io/nats-core';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 const POLICY = JSON.stringify({
   breaker: { open_seconds: 0.2 },

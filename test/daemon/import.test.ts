@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { directory, run } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 test('import: takes effect in the daemon that has the database open', async (t) => {
   const server = await TestServer.start();

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { DaemonProcess } from '../helpers/daemon-process.js';
-import { startExtension, until } from '../helpers/nats-server.js';
+import { startExtension } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 test('management: an operator calls, looks, reloads', async (t) => {
   t.timeout(300_000);

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
+import { until } from '../helpers/until.js';
 
 const testOnPostgres = onPostgres(test);
 

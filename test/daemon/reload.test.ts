@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { DaemonProcess, type LogLine } from '../helpers/daemon-process.js';
-import { TestServer, until } from '../helpers/nats-server.js';
+import { TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 const token = (value: string): string => `authorization { token: "${value}" }`;
 

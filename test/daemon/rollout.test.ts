@@ -9,9 +9,9 @@ import { parseEntry } from '../../src/domain/registry/registry-validation.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { run } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
-import { until } from '../helpers/nats-server.js';
 import { extensionRow, registryEntry, versionRow } from '../helpers/registry-rows.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
+import { until } from '../helpers/until.js';
 
 function extensionOf(percents: Readonly<Record<string, number | null>>): Extension {
   const versions = Object.entries(percents).map(([name, rollout_percent]) =>

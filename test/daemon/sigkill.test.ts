@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { isDeep } from '../helpers/depth.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 const KILLS = isDeep ? 20 : 8;
 /** The load must change nothing itself. */

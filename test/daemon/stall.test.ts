@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { processesNaming } from '../helpers/processes.js';
+import { until } from '../helpers/until.js';
 
 const CALLS = 1000;
 const BODY = 'x'.repeat(8000);

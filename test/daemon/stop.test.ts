@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { EXTREG } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 const SHUTDOWN_SECONDS = 2;
 /** More than a pipe and the log's reader take: 500 refused rows, each with a line of its own. */

@@ -1,8 +1,9 @@
 // An operator's verbs against the whole daemon: with a database, without one, and over its death.
 import test from 'ava';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
+import { until } from '../helpers/until.js';
 
 const testOnPostgres = onPostgres(test);
 

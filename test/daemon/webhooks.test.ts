@@ -4,7 +4,8 @@ import type { RegistryEvent } from '../../src/domain/registry/events.js';
 import { signatureOf } from '../../src/webhooks/webhook-request.js';
 import { readDocument } from '../docs/tables.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, until } from '../helpers/nats-server.js';
+import { startExtension } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { hang, startReceiver, status } from '../helpers/webhook-receiver.js';
 
 const SECRET = 'geheim-1';

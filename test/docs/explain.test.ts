@@ -6,7 +6,7 @@ import test from 'ava';
 import type { Explanation } from '../../src/domain/routing/explanation-schema.js';
 import { run } from '../cli/run.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 const PAGE = fileURLToPath(new URL('../../../docs/explain.md', import.meta.url));
 

@@ -1,7 +1,8 @@
 // What docs/nats-permissions.md says of callers in accounts of their own: its configuration on a real server, and what happens without a part of it.
 import test, { type ExecutionContext } from 'ava';
 import { type Msg, type NatsConnection, headers as natsHeaders } from '#@nats-io/nats-core';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import {
   ACCOUNTS,
   configOf,

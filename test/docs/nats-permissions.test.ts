@@ -3,7 +3,8 @@
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import { type Msg, type NatsConnection, headers as natsHeaders } from '#@nats-io/nats-core';
 import { DaemonProcess } from '../helpers/daemon-process.js';
-import { startExtension, type TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, type TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import {
   connect,
   EVENT,

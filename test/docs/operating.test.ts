@@ -6,7 +6,7 @@ import { snapshotPath } from '../../src/db/feed/snapshot-file.js';
 import { VERBS } from '../../src/domain/registry/verbs.js';
 import { TEMPLATE_FILE } from '../../src/embedded/postgres/embedded-template.js';
 import { DaemonProcess } from '../helpers/daemon-process.js';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { isLike } from './page.js';
 import { Shell } from './shell.js';
 import { readDocument } from './tables.js';

@@ -22,7 +22,7 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { connect, type NatsConnection } from '#@nats-io/transport-node';
 import { copyTemplateFile } from '../helpers/embedded-template.js';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { NpmProcess } from '../scripts/npm-process.js';
 import { type Block, blocksOf, commandsOf, outputIn, shapeOf, statementsOf } from './readme.js';
 import { answerShell, canRunHere, npxFunction } from './shell-commands.js';

@@ -4,7 +4,7 @@ import { chmodSync, closeSync, existsSync, openSync, readFileSync, symlinkSync, 
 import { delimiter, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { directory, EXTREG } from '../cli/run.js';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { answerShell, canRunHere, npxFunction } from './shell-commands.js';
 
 const COMMAND_MS = 60_000;

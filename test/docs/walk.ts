@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { DaemonProcess } from '../helpers/daemon-process.js';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { filesOf, isLike, readProjectFile, type Step, sectionOf, stepsOf } from './page.js';
 import { Shell } from './shell.js';
 

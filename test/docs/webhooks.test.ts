@@ -12,8 +12,8 @@ import { silentLogger } from '../../src/telemetry/log.js';
 import { MAX_WAITING, RETRY_CEILINGS_MS } from '../../src/webhooks/webhook-receiver.js';
 import { signatureOf } from '../../src/webhooks/webhook-request.js';
 import { createWebhooks } from '../../src/webhooks/webhooks.js';
-import { until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
+import { until } from '../helpers/until.js';
 import { readDocument } from './tables.js';
 
 const PAGE = readDocument('webhooks.md');

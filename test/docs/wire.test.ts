@@ -10,9 +10,10 @@ import { loadConfig } from '../../src/config/config.js';
 import { acceptsReplyTo, Subjects } from '../../src/nats/wire/subjects.js';
 import { directory } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, until } from '../helpers/nats-server.js';
+import { startExtension } from '../helpers/nats-server.js';
 import { python3 } from '../helpers/programs.js';
 import { unless } from '../helpers/skip.js';
+import { until } from '../helpers/until.js';
 import { readProjectFile } from './page.js';
 import { Shell } from './shell.js';
 

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
-import { type TestServer, until } from '../helpers/nats-server.js';
+import type { TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 export interface Example {
   readonly child: ChildProcess;

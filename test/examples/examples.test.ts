@@ -1,6 +1,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { headers, type NatsConnection } from '#@nats-io/nats-core';
-import { TestServer, until } from '../helpers/nats-server.js';
+import { TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { call, startExample } from './example-process.js';
 
 const test = anyTest as TestFn<{ server: TestServer; client: NatsConnection }>;

@@ -7,9 +7,9 @@ import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { isDeep, ONLY_DEEP } from '../helpers/depth.js';
-import { until } from '../helpers/nats-server.js';
 import { python3 } from '../helpers/programs.js';
 import { unless } from '../helpers/skip.js';
+import { until } from '../helpers/until.js';
 
 const started = DaemonProcess.shared(test);
 

@@ -16,7 +16,7 @@ import { socketDirectory } from '../../src/embedded/postgres/embedded.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { copyEmbedded } from './embedded-template.js';
 import { chooseNatsPort } from './nats-port.js';
-import { until } from './nats-server.js';
+import { until } from './until.js';
 
 const EXTREG = fileURLToPath(new URL('../../src/cli/extreg.js', import.meta.url));
 
@@ -104,8 +104,8 @@ export class DaemonProcess {
 
   /** With every line of its log up to then: the log comes by another way than answers do, and may come later. */
   async ready(): Promise<void> {
+    await until('the log says so', () => this.has('daemon_ready') || this.child.exitCode !== null, 60_000);
     await until('the daemon is ready', async () => (await this.fetch('/readyz')).status === 200, 60_000);
-    await until('the log says so', () => this.has('daemon_ready'));
   }
 
   /** Of the admin API. */

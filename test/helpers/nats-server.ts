@@ -1,5 +1,6 @@
 // A real nats-server for one test file, on a free loopback port; it ends with the test process however that ends.
 // Beside it what a test needs on the other side: a caller, and an extension that answers.
+
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import type { Msg, MsgHdrs, NatsConnection, ServerInfo } from '#@nats-io/nats-co
 import { connect, type NodeConnectionOptions } from '#@nats-io/transport-node';
 import { findNatsServer } from '../../src/embedded/nats/embedded-server.js';
 import { type ServerProcess, startServerProcess, writeServerConfig } from '../../src/embedded/nats/server-process.js';
+import { until } from './until.js';
 
 const ANY_FREE_PORT = -1;
 
@@ -144,17 +146,4 @@ export async function startExtension(
   });
   await client.flush();
   return { received, stop: () => subscription.unsubscribe() };
-}
-
-/** Waits until `condition` holds; fails after `deadlineMs`, naming what was waited for. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  deadlineMs = 30_000,
-): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { closeDatabase, type DatabaseConnection, openDatabase } from '../../src/db/client.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import type { Owner } from './templates.js';
-import { until } from './test-database.js';
+import { until } from './until.js';
 
 const SETTINGS = ['fsync=off', 'shared_buffers=16MB', 'max_connections=60', 'autovacuum=off'];
 

@@ -7,7 +7,7 @@ import { PgliteEngine } from './pglite-engine.js';
 import { PostgresEngine } from './postgres-engine.js';
 import type { DatabaseState, Engine, TestDatabase } from './test-database.js';
 
-export { type TestDatabase, temporaryDirectory, until } from './test-database.js';
+export { type TestDatabase, temporaryDirectory } from './test-database.js';
 
 type Body = (t: ExecutionContext, database: TestDatabase) => Promise<void>;
 

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../../src/db/client.js';
 import { silentLogger } from '../../src/telemetry/log.js';
@@ -32,17 +31,6 @@ export function opener(t: ExecutionContext, own: DatabaseConnection): TestDataba
     t.teardown(() => closeDatabase(db));
     return db;
   };
-}
-
-/** Resolves with what `look` gives as soon as it gives something; fails the test after the deadline. */
-export async function until<T>(what: string, look: () => T | Promise<T>, deadlineMs = 30_000): Promise<NonNullable<T>> {
-  const end = performance.now() + deadlineMs;
-  for (;;) {
-    const value = await look();
-    if (value !== null && value !== undefined && value !== false) return value as NonNullable<T>;
-    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await sleep(5);
-  }
 }
 
 /** A directory that is removed with the test. */

@@ -14,8 +14,8 @@ import { silentLogger } from '../../src/telemetry/log.js';
 import { MemoryTokens } from '../helpers/access.js';
 import { ActorWorld } from '../helpers/actor-world.js';
 import { CERTIFICATE, KEY } from '../helpers/certificate.js';
-import { until } from '../helpers/nats-server.js';
 import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
+import { until } from '../helpers/until.js';
 import { systemClock } from '../nats/wire-rig.js';
 import { listen } from './helpers.js';
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { listen } from './helpers.js';
 
 const SLOW_MS = 400;

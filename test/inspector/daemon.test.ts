@@ -4,7 +4,8 @@ import test from 'ava';
 import { WebSocket } from '#ws';
 import { directory, run, start } from '../cli/run.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
-import { startExtension, until } from '../helpers/nats-server.js';
+import { startExtension } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { type Frame, told } from './helpers.js';
 
 test.serial(

@@ -16,8 +16,8 @@ import {
 import { breakerMachine } from '../../src/machines/breaker-machine.js';
 import { supervisorMachine } from '../../src/machines/supervisor-machine.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
-import { until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
+import { until } from '../helpers/until.js';
 import type { Frame } from './helpers.js';
 
 const stamp = {

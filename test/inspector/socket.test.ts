@@ -11,8 +11,8 @@ import { siteOf } from '../../src/http/app/same-site.js';
 import { acceptWebSockets } from '../../src/http/app/websocket.js';
 import { FLUSH_MS, MAX_VIEWERS } from '../../src/inspector/hub.js';
 import { silentLogger } from '../../src/telemetry/log.js';
-import { until } from '../helpers/nats-server.js';
 import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
+import { until } from '../helpers/until.js';
 import { listen } from '../http/helpers.js';
 import { type Frame, InspectedWorld, told } from './helpers.js';
 

@@ -20,8 +20,9 @@ import { Subjects } from '../../src/nats/wire/subjects.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { createActorSystem } from '../helpers/actor-system.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
-import { type TestServer, until } from '../helpers/nats-server.js';
+import type { TestServer } from '../helpers/nats-server.js';
 import { snapshotOf } from '../helpers/registry-rows.js';
+import { until } from '../helpers/until.js';
 import { rawBlock, systemClock } from './wire-rig.js';
 
 export interface CoreRigOptions {

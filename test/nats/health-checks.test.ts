@@ -1,7 +1,8 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { Route } from '../../src/actors/ports/transport.js';
-import { type Answer, startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { type Answer, startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import { blockOf, Ends, invoke, Rig, type RigOptions, rawBlock } from './wire-rig.js';
 
 const test = anyTest as TestFn<{ server: TestServer; caller: NatsConnection }>;

@@ -2,7 +2,8 @@ import anyTest, { type TestFn } from 'ava';
 import { headers, type Msg, type MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports/transport.js';
 import { ERROR_TABLE, type ErrorCode } from '../../src/domain/registry/errors.js';
-import { type Answer, type FakeExtension, startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { type Answer, type FakeExtension, startExtension, TestServer } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 import {
   blockOf,
   errorOf,

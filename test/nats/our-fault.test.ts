@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { extensionRow, registryEntry } from '../helpers/registry-rows.js';
+import { until } from '../helpers/until.js';
 import { type Called, CoreRig, type CoreRigOptions } from './core-rig.js';
 
 const NAMES = Array.from({ length: 20 }, (_, i) => `e${i}`);

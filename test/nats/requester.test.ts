@@ -1,8 +1,9 @@
 import anyTest, { type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { Invocation } from '../../src/actors/ports/transport.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
+import { until } from '../helpers/until.js';
 import { Ends, errorOf, invoke, PREFIX, Rig, type RigOptions, rawBlock, recordingLogger } from './wire-rig.js';
 
 interface World {

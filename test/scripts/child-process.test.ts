@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { until } from '../helpers/nats-server.js';
+import { until } from '../helpers/until.js';
 
 const MODULE = pathToFileURL(resolve('scripts/child-process.mjs')).href;
 const SAY = pathToFileURL(resolve('scripts/say.mjs')).href;

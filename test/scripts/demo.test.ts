@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { run } from '../cli/run.js';
 import { outputIn, shapeOf } from '../docs/readme.js';
-import { until } from '../helpers/nats-server.js';
 import { canSeeProcesses } from '../helpers/processes.js';
 import { unless } from '../helpers/skip.js';
+import { until } from '../helpers/until.js';
 import { NpmProcess } from './npm-process.js';
 
 /** They run side by side. */

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
-import { until } from '../helpers/nats-server.js';
 import { type Process, processesWith } from '../helpers/processes.js';
+import { until } from '../helpers/until.js';
 
 const STOP_MS = 5000;
 /** The checkout may hold an extreg.config.yaml, which the documentation asks its reader to write. */

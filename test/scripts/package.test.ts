@@ -20,10 +20,11 @@ import type { NatsConnection } from '#@nats-io/nats-core';
 import { connect } from '#@nats-io/transport-node';
 import { TEMPLATE_FILE } from '../../src/embedded/postgres/embedded-template.js';
 import { isDeep, ONLY_DEEP } from '../helpers/depth.js';
-import { startExtension, TestServer, until } from '../helpers/nats-server.js';
+import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
 import { canSeeProcesses, processesNaming } from '../helpers/processes.js';
 import { unless } from '../helpers/skip.js';
+import { until } from '../helpers/until.js';
 
 const READY_MS = 60_000;
 /** A dependency that declares another Node than this one fails the installation. */

@@ -6,8 +6,8 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { until } from '../helpers/nats-server.js';
 import { unless } from '../helpers/skip.js';
+import { until } from '../helpers/until.js';
 
 interface Time {
   sample(): void;

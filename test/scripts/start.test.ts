@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chooseNatsPort } from '../helpers/nats-port.js';
-import { until } from '../helpers/nats-server.js';
 import { canSeeProcesses } from '../helpers/processes.js';
 import { unless } from '../helpers/skip.js';
+import { until } from '../helpers/until.js';
 import { NpmProcess } from './npm-process.js';
 
 const UP_MS = 60_000;

@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { until } from '../helpers/nats-server.js';
 import { unless } from '../helpers/skip.js';
+import { until } from '../helpers/until.js';
 
 type Seconds = Map<string, number>;
 const script = (name: string) => pathToFileURL(resolve('scripts', name)).href;

@@ -12,8 +12,8 @@ import { MAX_WAITING } from '../../src/webhooks/webhook-receiver.js';
 import { signatureOf } from '../../src/webhooks/webhook-request.js';
 import { createWebhooks, type WebhookOptions, type Webhooks } from '../../src/webhooks/webhooks.js';
 import { CERTIFICATE } from '../helpers/certificate.js';
-import { until } from '../helpers/nats-server.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
+import { until } from '../helpers/until.js';
 import { hang, type Received, type Receiver, startReceiver, status } from '../helpers/webhook-receiver.js';
 
 const WALL_MS = Date.UTC(2025, 0, 27, 12);

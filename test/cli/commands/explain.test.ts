@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Explanation } from '../../../src/domain/routing/explanation-schema.js';
 import { DaemonProcess } from '../../helpers/daemon-process.js';
 import { explanation, refusedAnswer } from '../../helpers/explanations.js';
-import { until } from '../../helpers/nats-server.js';
+import { until } from '../../helpers/until.js';
 import { listen } from '../../http/helpers.js';
 import { directory, run, writeDaemonFile } from '../run.js';
 

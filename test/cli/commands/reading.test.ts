@@ -2,7 +2,7 @@
 import test from 'ava';
 import { main } from '../../../src/cli/main.js';
 import { sparks } from '../../../src/cli/output/history-text.js';
-import { until } from '../../helpers/nats-server.js';
+import { until } from '../../helpers/until.js';
 import { extensionHealth, healthSource } from '../../http/helpers.js';
 import { type Asked, fakeDaemon, HELLO, Problem, stream } from '../fake-daemon.js';
 import { Captured, commandIo, directory } from '../run.js';

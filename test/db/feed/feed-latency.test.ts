@@ -1,7 +1,8 @@
 // How long a change by plain SQL takes to arrive at a listener of the feed. Measured and logged, not judged: machines differ.
 import anyTest, { type TestFn } from 'ava';
 import { registryFeed } from '../../../src/db/feed/registry-feed.js';
-import { onBothEngines, until } from '../../helpers/postgres.js';
+import { onBothEngines } from '../../helpers/postgres.js';
+import { until } from '../../helpers/until.js';
 
 const onBoth = onBothEngines(anyTest as TestFn);
 const CHANGES = 100;

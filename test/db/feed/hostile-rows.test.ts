@@ -18,7 +18,8 @@ import type { RegistryUpdate } from '../../../src/domain/registry/registry-rows.
 import { silentLogger } from '../../../src/telemetry/log.js';
 import { ActorWorld, reasonOf, reportOf } from '../../helpers/actor-world.js';
 import { isDeep } from '../../helpers/depth.js';
-import { onBothEngines, type TestDatabase, temporaryDirectory, until } from '../../helpers/postgres.js';
+import { onBothEngines, type TestDatabase, temporaryDirectory } from '../../helpers/postgres.js';
+import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
 const onBoth = onBothEngines(test);

@@ -8,7 +8,8 @@ import { registryFeed } from '../../../src/db/feed/registry-feed.js';
 import { readPosition, readSnapshot } from '../../../src/db/queries/registry-queries.js';
 import type { RegistryPosition, RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
-import { onBothEngines, onPostgres, type TestDatabase, temporaryDirectory, until } from '../../helpers/postgres.js';
+import { onBothEngines, onPostgres, type TestDatabase, temporaryDirectory } from '../../helpers/postgres.js';
+import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
 const onBoth = onBothEngines(test);

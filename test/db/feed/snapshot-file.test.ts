@@ -12,8 +12,9 @@ import {
   writeSnapshotFile,
 } from '../../../src/db/feed/snapshot-file.js';
 import type { RegistryEntry, RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
-import { temporaryDirectory, until } from '../../helpers/postgres.js';
+import { temporaryDirectory } from '../../helpers/postgres.js';
 import { versionRow } from '../../helpers/registry-rows.js';
+import { until } from '../../helpers/until.js';
 
 function entry(id: string, openedAgoMs: number | null = null): RegistryEntry {
   const facts = {

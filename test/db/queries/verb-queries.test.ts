@@ -8,7 +8,8 @@ import { applyAutoChange } from '../../../src/db/queries/auto-queries.js';
 import { readEntries, readRevision } from '../../../src/db/queries/registry-queries.js';
 import { applyVerb as applyVerbInTime } from '../../../src/db/queries/verb-queries.js';
 import type { Verb } from '../../../src/domain/registry/verbs.js';
-import { onBothEngines, onPostgres, until } from '../../helpers/postgres.js';
+import { onBothEngines, onPostgres } from '../../helpers/postgres.js';
+import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
 const onBoth = onBothEngines(test);

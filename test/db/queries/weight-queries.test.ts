@@ -6,7 +6,8 @@ import type { Database } from '../../../src/db/client.js';
 import { readAudit } from '../../../src/db/queries/audit-queries.js';
 import { readRevision } from '../../../src/db/queries/registry-queries.js';
 import { setWeight as setWeightInTime } from '../../../src/db/queries/weight-queries.js';
-import { onBothEngines, onPostgres, until } from '../../helpers/postgres.js';
+import { onBothEngines, onPostgres } from '../../helpers/postgres.js';
+import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
 const onBoth = onBothEngines(test);

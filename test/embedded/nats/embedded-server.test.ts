@@ -16,8 +16,8 @@ import {
 } from '../../../src/embedded/nats/embedded-server.js';
 
 import { silentLogger } from '../../../src/telemetry/log.js';
-import { until } from '../../helpers/nats-server.js';
 import { processesNaming } from '../../helpers/processes.js';
+import { until } from '../../helpers/until.js';
 import { type LogLine, recordingLogger } from '../../nats/wire-rig.js';
 
 type Context = { teardown(fn: () => unknown): void };

@@ -29,7 +29,8 @@ import {
 } from '../../../src/embedded/postgres/embedded-template.js';
 import { createLogger, silentLogger } from '../../../src/telemetry/log.js';
 import { copyEmbedded, copyTemplateFile } from '../../helpers/embedded-template.js';
-import { temporaryDirectory, until } from '../../helpers/postgres.js';
+import { temporaryDirectory } from '../../helpers/postgres.js';
+import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
 const PROGRAM = fileURLToPath(new URL('./embedded-process.js', import.meta.url));

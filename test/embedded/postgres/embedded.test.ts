@@ -29,7 +29,8 @@ import { WireServer } from '../../../src/embedded/postgres/wire-server.js';
 import { createLogger, silentLogger } from '../../../src/telemetry/log.js';
 import { runs } from '../../helpers/depth.js';
 import { copyEmbedded, copyTemplateFile } from '../../helpers/embedded-template.js';
-import { onPglite, type TestDatabase, temporaryDirectory, until } from '../../helpers/postgres.js';
+import { onPglite, type TestDatabase, temporaryDirectory } from '../../helpers/postgres.js';
+import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
 const onEmbedded = onPglite(test);

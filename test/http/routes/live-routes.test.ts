@@ -5,8 +5,8 @@ import type { AccessDesk } from '../../../src/actors/ports/access.js';
 import { OPEN_PRINCIPAL, type Principal } from '../../../src/domain/access/principal.js';
 import { openAccess } from '../../helpers/access.js';
 import { ActorWorld } from '../../helpers/actor-world.js';
-import { until } from '../../helpers/nats-server.js';
 import { extensionRow, registryEntry, snapshotOf } from '../../helpers/registry-rows.js';
+import { until } from '../../helpers/until.js';
 import { listen } from '../helpers.js';
 
 function running(...ids: string[]): ActorWorld {

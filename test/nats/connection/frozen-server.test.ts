@@ -2,7 +2,8 @@
 
 import test from 'ava';
 import { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
-import { startExtension, TestServer, until } from '../../helpers/nats-server.js';
+import { startExtension, TestServer } from '../../helpers/nats-server.js';
+import { until } from '../../helpers/until.js';
 import { errorOf, invoke, PREFIX, Rig, type RigOptions, recordingLogger } from '../wire-rig.js';
 
 type Context = { teardown(fn: () => unknown): void };

@@ -8,8 +8,9 @@ import { BrokerConnection } from '../../../src/nats/connection/connection.js';
 import type { ConnectionSettings } from '../../../src/nats/connection/connection-options.js';
 import { LoginContents } from '../../../src/nats/connection/login-files.js';
 import { jwtLogin, nkeyLogin, selfSigned } from '../../helpers/nats-logins.js';
-import { TestServer, until } from '../../helpers/nats-server.js';
+import { TestServer } from '../../helpers/nats-server.js';
 import { unless } from '../../helpers/skip.js';
+import { until } from '../../helpers/until.js';
 import { type LogLine, recordingLogger } from '../wire-rig.js';
 
 function directoryOf(t: ExecutionContext): string {

@@ -1,8 +1,9 @@
 import test from 'ava';
 import type { Msg } from '#@nats-io/nats-core';
 import type { Invocation } from '../../../src/actors/ports/transport.js';
-import { startExtension, TestServer, until } from '../../helpers/nats-server.js';
+import { startExtension, TestServer } from '../../helpers/nats-server.js';
 import { SimulatedClock } from '../../helpers/simulated-clock.js';
+import { until } from '../../helpers/until.js';
 import { Ends, invoke, PREFIX, Rig, type RigOptions, recordingLogger, systemClock } from '../wire-rig.js';
 
 type Context = { teardown(fn: () => unknown): void };

@@ -8,8 +8,9 @@ import { nkeys } from '#@nats-io/nats-core';
 import type { Invocation } from '../../../src/actors/ports/transport.js';
 import { BrokerConnection } from '../../../src/nats/connection/connection.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
-import { startExtension, TestServer, until } from '../../helpers/nats-server.js';
+import { startExtension, TestServer } from '../../helpers/nats-server.js';
 import { unless } from '../../helpers/skip.js';
+import { until } from '../../helpers/until.js';
 import { Ends, errorOf, invoke, PREFIX, Rig, recordingLogger } from '../wire-rig.js';
 
 const admin = { user: 'admin', pass: 'admin' };

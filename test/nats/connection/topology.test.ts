@@ -4,7 +4,8 @@ import test, { type ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
 import { LIMIT_FRESH_MS, PayloadLimit, SMALL_MESSAGE_BYTES } from '../../../src/nats/connection/payload-limit.js';
 import { freePort } from '../../helpers/nats-port.js';
-import { startExtension, TestServer, until } from '../../helpers/nats-server.js';
+import { startExtension, TestServer } from '../../helpers/nats-server.js';
+import { until } from '../../helpers/until.js';
 import { errorOf, invoke, Rig, type RigOptions, recordingLogger } from '../wire-rig.js';
 
 const payloadLimit = (bytes: number): string => `max_payload: ${bytes}`;

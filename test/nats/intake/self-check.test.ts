@@ -1,8 +1,9 @@
 // SELF-CHECK-1..SELF-CHECK-4 of self-check.ts: whether a call would be answered, on a real server.
 import test, { type ExecutionContext } from 'ava';
 import type { Msg } from '#@nats-io/nats-core';
-import { TestServer, until } from '../../helpers/nats-server.js';
+import { TestServer } from '../../helpers/nats-server.js';
 import { SimulatedClock } from '../../helpers/simulated-clock.js';
+import { until } from '../../helpers/until.js';
 import { errorOf, invoke, PREFIX, Rig, type RigOptions, recordingLogger } from '../wire-rig.js';
 
 const EVERY_MS = 5000;

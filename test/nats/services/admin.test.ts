@@ -11,7 +11,8 @@ import { Subjects } from '../../../src/nats/wire/subjects.js';
 import { openAccess } from '../../helpers/access.js';
 import { DaemonProcess } from '../../helpers/daemon-process.js';
 import { explanation, FULL_EXPLANATION } from '../../helpers/explanations.js';
-import { TestServer, until } from '../../helpers/nats-server.js';
+import { TestServer } from '../../helpers/nats-server.js';
+import { until } from '../../helpers/until.js';
 import { extensionHealth, healthSource } from '../../http/helpers.js';
 import { errorOf, type LogLine, Rig, recordingLogger, systemClock } from '../wire-rig.js';
 

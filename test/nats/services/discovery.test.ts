@@ -3,7 +3,8 @@ import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import type { RegistryEvent } from '../../../src/domain/registry/events.js';
 import { createEventPublisher } from '../../../src/nats/event-publisher.js';
 import { MicroService } from '../../../src/nats/services/micro.js';
-import { startExtension, TestServer, until } from '../../helpers/nats-server.js';
+import { startExtension, TestServer } from '../../helpers/nats-server.js';
+import { until } from '../../helpers/until.js';
 import { invoke, PREFIX, Rig } from '../wire-rig.js';
 
 interface World {

@@ -3,9 +3,10 @@
 
 import anyTest, { type ExecutionContext, type TestFn } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
-import { type Answer, startExtension, TestServer, until } from '../../helpers/nats-server.js';
+import { type Answer, startExtension, TestServer } from '../../helpers/nats-server.js';
 import { extensionRow, factsRow, instanceRow, registryEntry } from '../../helpers/registry-rows.js';
 import { SimulatedClock } from '../../helpers/simulated-clock.js';
+import { until } from '../../helpers/until.js';
 import { CoreRig, type CoreRigOptions, type Told } from '../core-rig.js';
 import { rawBlock } from '../wire-rig.js';
 
