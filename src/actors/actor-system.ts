@@ -4,26 +4,30 @@
 // ACTOR-SYSTEM-1. Stopping: calls in flight get their answers first (the daemon drains the intake before), then writers flush (verbs of
 //     operators before automatic changes, facts last), then actors stop.
 // ACTOR-SYSTEM-2. Rules are evaluated at a tick only after the replies that were on their way are counted. While a tick waits for
-//     them, further ticks are skipped.
+//     them, and while one is not over, further ticks are skipped.
 //
 // Long: the one place where all of it is put together.
 import type { Subscription } from '#rxjs';
+import { DirtySet } from '../domain/dirty-set.js';
 import type { BreakerSettings } from '../domain/registry/policy.js';
 import { absenceText } from '../domain/registry/refused-row.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import type { SubjectRules } from '../domain/registry/subject-rules.js';
-import { guarded, unawaited } from '../telemetry/guard.js';
+import type { Steps } from '../domain/steps.js';
+import { guarded, logUnexpected, unawaited } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { AuditTrail } from './events/audit-trail.js';
 import { Notices } from './events/notices.js';
 import { every } from './extension/actor-supervision.js';
 import type { ExtensionRuntime } from './extension/extension-runtime.js';
+import { inSlices } from './extension/slices.js';
 import { TargetCensus } from './extension/target-census.js';
 import { AutoManager } from './management/auto-manager.js';
 import { DisableGuard } from './management/disable-guard.js';
 import { Operator } from './management/operator.js';
 import { Prober } from './management/prober.js';
 import { Supervisor } from './management/supervisor.js';
+import { Ticks } from './management/ticks.js';
 import type { Explain, HealthSource, InspectionSource, WatchableActor } from './ports/api.js';
 import type { Clock, WallClock } from './ports/clock.js';
 import type {
@@ -47,7 +51,6 @@ import type {
 import { Aggregate } from './reporting/aggregate.js';
 import { BoardDesk } from './reporting/board-desk.js';
 import { BreakerEvents } from './reporting/breaker-events.js';
-import { DirtySet } from './reporting/dirty-set.js';
 import { HealthBoard } from './reporting/health-board.js';
 import { HealthView } from './reporting/health-view.js';
 import { HealthWriter } from './reporting/health-writer.js';
@@ -108,6 +111,7 @@ const TICK_MS = 1000;
 
 export class ActorSystem {
   readonly supervisor: Supervisor;
+  readonly ticks: Ticks;
   readonly router: Router;
   readonly view: HealthView;
   readonly healthBoard: HealthBoard;
@@ -135,6 +139,7 @@ export class ActorSystem {
   readonly #census = new TargetCensus();
   #ticks: Subscription | null = null;
   #isTickWaiting = false;
+  #ticking: Subscription | null = null;
 
   constructor(ports: ActorSystemPorts, settings: ActorSystemSettings) {
     const { clock, log } = ports;
@@ -145,15 +150,16 @@ export class ActorSystem {
       ...ports,
       notices,
       healthOf: (target, runtime) => ({ ...this.view.target(runtime, target) }),
-      onTransition: (runtime, target, isDefault) => {
-        this.writer.transitioned(target);
+      onTransition: (runtime, _target, isDefault) => {
+        this.writer.transitioned(runtime);
         if (isDefault) this.autoManager.consider(runtime);
       },
     });
     this.supervisor = this.#createSupervisor(settings, notices, events);
     const { runtimes, refusedRows } = this.supervisor;
     const { minSuccessRate } = settings;
-    const shared = { runtimes, clock, notices };
+    const shared = { runtimes, clock, notices, dirty: this.#dirty };
+    this.ticks = new Ticks({ ...shared, log: this.#logOf('ticks') });
     this.view = new HealthView({
       ...shared,
       wall: ports.wall,
@@ -164,19 +170,16 @@ export class ActorSystem {
     });
     this.healthBoard = new HealthBoard({
       ...shared,
-      dirty: this.#dirty,
       healthOf: (runtime) => this.view.extension(runtime),
       refusedRows: (limit) => this.view.refusedRows(limit),
     });
     this.board = this.#createBoard(settings);
-    const aggregateLog = this.#logOf('aggregate');
-    this.aggregate = new Aggregate({ ...shared, view: this.view, minSuccessRate, wall: ports.wall, log: aggregateLog });
+    this.aggregate = this.#createAggregate(settings, notices);
     this.inspection = inspectionOf(runtimes, this.healthBoard.ids, this.#census, this.supervisor.actor);
     const { flushHealth: flush, wasFlushed } = ports;
-    this.writer = new HealthWriter({ runtimes, clock, flush, wasFlushed, log: this.#logOf('health_writer') });
+    this.writer = new HealthWriter({ ...shared, flush, wasFlushed, log: this.#logOf('health_writer') });
     this.#instanceStatusWriter = new InstanceStatusWriter({
-      runtimes,
-      clock,
+      ...shared,
       write: ports.writeInstanceStatus,
       minSuccessRate,
       log: this.#logOf('instance_status'),
@@ -215,6 +218,9 @@ export class ActorSystem {
         this.healthBoard.removed(runtime);
         this.board.removed(runtime);
         this.autoManager.forget(runtime.id);
+        this.disableGuard.forget(runtime);
+        this.writer.forget(runtime);
+        this.#instanceStatusWriter.forget(runtime);
       },
       onRefusedChanged: (id) => {
         const runtime = this.supervisor.runtimes.get(id);
@@ -261,6 +267,21 @@ export class ActorSystem {
       clock,
       wall,
       log: this.#logOf('board'),
+    });
+  }
+
+  #createAggregate({ minSuccessRate }: ActorSystemSettings, notices: Notices): Aggregate {
+    const { clock, wall } = this.#ports;
+    return new Aggregate({
+      runtimes: this.supervisor.runtimes,
+      dirty: this.#dirty,
+      counts: () => this.board.summary(),
+      view: this.view,
+      minSuccessRate,
+      clock,
+      wall,
+      notices,
+      log: this.#logOf('aggregate'),
     });
   }
 
@@ -317,6 +338,7 @@ export class ActorSystem {
   /** ACTOR-SYSTEM-1. Resolves when everything pending is written, or the database is away, and no actor runs. */
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();
+    this.#ticking?.unsubscribe();
     this.aggregate.stop();
     this.healthBoard.stop();
     this.board.stop();
@@ -327,6 +349,7 @@ export class ActorSystem {
   }
 
   #runtimeChanged(runtime: ExtensionRuntime): void {
+    this.#dirty.mark(runtime);
     this.#census.changed(runtime);
     this.autoManager.consider(runtime);
     this.prober.follow(runtime);
@@ -334,18 +357,30 @@ export class ActorSystem {
     this.board.board.put(runtime);
   }
 
+  *#evaluating(stalledUntilMs: number): Steps<void> {
+    const nowMs = this.#ports.clock.now();
+    yield* this.ticks.evaluating(nowMs, stalledUntilMs);
+    yield* this.disableGuard.ticking(nowMs);
+    this.autoManager.tick();
+  }
+
   /** ACTOR-SYSTEM-2. */
   #evaluate(): void {
     if (this.#isTickWaiting) return;
     this.#isTickWaiting = true;
+    const { clock, log, afterRoundTrip } = this.#ports;
     const tick = (stalledUntilMs: number): void => {
-      this.#isTickWaiting = false;
-      const nowMs = this.#ports.clock.now();
-      this.supervisor.tick(nowMs, stalledUntilMs);
-      this.disableGuard.tick(nowMs);
-      this.autoManager.tick();
+      this.#ticking = inSlices(this.#evaluating(stalledUntilMs), clock).subscribe({
+        error: (error: unknown) => {
+          this.#isTickWaiting = false;
+          logUnexpected(log, 'a tick', error);
+        },
+        complete: () => {
+          this.#isTickWaiting = false;
+        },
+      });
     };
-    this.#ports.afterRoundTrip(guarded(this.#ports.log, 'a tick', tick));
+    afterRoundTrip(guarded(log, 'a tick', tick));
   }
 }
 

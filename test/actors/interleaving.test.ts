@@ -3,6 +3,7 @@
 // a failure can be run again.
 import test, { type ExecutionContext } from 'ava';
 import type { ExtensionRow, RegistryEntry } from '../../src/domain/registry/registry-rows.js';
+import { done } from '../../src/domain/steps.js';
 import { ActorWorld, type Called, type SentAttempt, type SentCheck, START_WALL_MS } from '../helpers/actor-world.js';
 import { seeds } from '../helpers/depth.js';
 import {
@@ -145,7 +146,7 @@ class Schedule {
     else if (dice < 0.86) world.clock.advance(Math.floor(this.random() * 3000));
     else if (dice < 0.9) world.clock.advance(OPEN_MS);
     else if (dice < 0.93) world.clock.stall(Math.floor(this.random() * 12_000));
-    else if (dice < 0.95) world.core.supervisor.tick(world.clock.now());
+    else if (dice < 0.95) done(world.core.ticks.evaluating(world.clock.now()));
     else if (dice < 0.97) world.clock.fireEarly();
     else this.#decide();
   }

@@ -2,11 +2,12 @@
 import type { ExecutionContext } from 'ava';
 import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
 import type { ManagementDesk } from '../../src/actors/ports/management.js';
-import { isHealthy, summarize } from '../../src/domain/health/health-report.js';
+import { isHealthy, SummaryInProgress } from '../../src/domain/health/health-report.js';
 import type {
   ExtensionHealth,
   ExtensionRowHealth,
   HealthReport,
+  HealthSummary,
   TargetHealth,
 } from '../../src/domain/health/health-schema.js';
 import { objectParts } from '../../src/domain/json-parts.js';
@@ -108,18 +109,24 @@ export function healthSource(...extensions: readonly ExtensionRowHealth[]): Test
   const isShown = (one: ExtensionRowHealth): boolean => !isHealthy(one.enabled, one.health.circuit_breaker_state);
   const whole = (id: string) => extensions.filter((one) => one.id === id).map(withTargets)[0] ?? null;
   return {
-    report: () => ({ extensions: inOrder, summary: summarize(extensions) }),
+    report: () => ({ extensions: inOrder, summary: summaryOf(extensions) }),
     list: async ({ limit = Number.POSITIVE_INFINITY, offset = 0, unhealthy = false }) => ({
       extensions: inOrder
         .filter((one) => !unhealthy || isShown(one))
         .slice(offset, offset + limit)
         .map((one) => JSON.stringify(one)),
-      summary: summarize(extensions),
+      summary: summaryOf(extensions),
     }),
     one: (id) => partsOf(whole(id)),
     absence: (id) => `no extension '${id}'`,
     whole,
   };
+}
+
+function summaryOf(extensions: readonly ExtensionRowHealth[]): HealthSummary {
+  const summary = new SummaryInProgress();
+  for (const one of extensions) summary.add(one);
+  return summary.summary;
 }
 
 export const extensionSample = (extension_id: string, sample: Partial<ExtensionSample> = {}): ExtensionSample => ({

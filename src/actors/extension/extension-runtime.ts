@@ -55,7 +55,7 @@ export interface RuntimeDeps {
 
 export class ExtensionRuntime {
   readonly id: string;
-  /** For a dirty set (reporting/dirty-set.ts), which alone writes it. */
+  /** For a dirty set (domain/dirty-set.ts), which alone writes it. */
   dirtyFor = 0;
   readonly retryBudget = new RetryBudget();
   readonly stats = new ExtensionStats();
@@ -225,8 +225,11 @@ export class ExtensionRuntime {
     this.#takeOver();
   }
 
-  tick(nowMs: number, stalledUntilMs: number): void {
-    for (const { target } of this.#set.all) target.tick(nowMs, stalledUntilMs);
+  /** False: it needs no further tick before it is touched again (Target.tick). */
+  tick(nowMs: number, stalledUntilMs: number): boolean {
+    let isBusy = false;
+    for (const { target } of this.#set.all) isBusy = target.tick(nowMs, stalledUntilMs) || isBusy;
+    return isBusy;
   }
 
   /** Stops every actor. */

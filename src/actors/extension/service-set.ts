@@ -187,7 +187,10 @@ export class ServiceSet {
       onTouched: () => this.#deps.onTouched(this.#runtime),
       onMode: () => this.#deps.onState(this.#runtime),
       onEvent: (target, event) => this.#deps.onBreakerEvent(this.#runtime, target, event),
-      onRotation: (target, endpoint, change) => this.#deps.onRotation(this.#runtime, target, endpoint, change),
+      onRotation: (target, endpoint, change) => {
+        this.#deps.onTouched(this.#runtime);
+        this.#deps.onRotation(this.#runtime, target, endpoint, change);
+      },
     });
   }
 

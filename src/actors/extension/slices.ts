@@ -36,3 +36,22 @@ export function inSlices(steps: Steps<void>, clock: Clock, sliceMs = SLICE_MS, p
     };
   });
 }
+
+/** Resolves with the result of the work; rejects if a step throws. */
+export function resultInSlices<Result>(
+  steps: Steps<Result>,
+  clock: Clock,
+  sliceMs = SLICE_MS,
+  pauseMs = 0,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    let result: { readonly value: Result } | null = null;
+    const keeping = function* (): Steps<void> {
+      result = { value: yield* steps };
+    };
+    inSlices(keeping(), clock, sliceMs, pauseMs).subscribe({
+      error: reject,
+      complete: () => resolve((result as unknown as { readonly value: Result }).value),
+    });
+  });
+}

@@ -15,7 +15,6 @@ import type { RegistryEntry, RegistryUpdate } from '../../domain/registry/regist
 import type { SubjectRules } from '../../domain/registry/subject-rules.js';
 import type { Steps } from '../../domain/steps.js';
 import { stackOf } from '../../telemetry/error-text.js';
-import { logUnexpected } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
 import { type Notices, SYSTEM_REGISTRY } from '../events/notices.js';
 import { after } from '../extension/actor-supervision.js';
@@ -81,7 +80,7 @@ export class Supervisor {
     this.actor = new SupervisorActor(deps.clock, deps.log);
     this.#reloads = new Reloads(deps.requestSnapshot, deps.clock);
     this.#refused = new RefusedRows(deps.notices, deps.wall, deps.onRefusedChanged);
-    this.#fallbacks = new FallbackTable((problem) => this.#refused.report(problem, 'fallback'));
+    this.#fallbacks = new FallbackTable(this.#refused);
     this.#runtimeDeps = { ...deps.runtimeDeps, onChangeFailed: (runtime, error) => this.#failed(runtime.id, error) };
   }
 
@@ -110,16 +109,6 @@ export class Supervisor {
   /** Reads the whole registry again; `force` applies a mass removal immediately. null: no snapshot came in time. */
   reload(force: boolean): Promise<AppliedSnapshot | null> {
     return this.#reloads.ask(force);
-  }
-
-  /** `stalledUntilMs`: see AfterRoundTrip. */
-  tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
-    for (const runtime of this.runtimes.values())
-      try {
-        runtime.tick(nowMs, stalledUntilMs);
-      } catch (error) {
-        logUnexpected(this.#deps.log, `a tick of ${runtime.id}`, error);
-      }
   }
 
   /** Stops every actor. */
@@ -179,7 +168,6 @@ export class Supervisor {
       this.#refused.report(problem);
       yield;
     }
-    if (plan.remove.length + plan.start.length + plan.update.length > 0) this.#refused.renewAll('fallback');
     yield* this.#fallbacks.renewing(this.#registered, plan);
     this.#hold(plan);
     for (const id of plan.failed) this.#unsettled.add(id);

@@ -1,34 +1,43 @@
 // The health of all extensions together, once a minute: logged, kept for the metrics page, and each of them judged.
 //
-// AGGREGATE-1. However many extensions there are, the event loop is never held for longer than one chunk.
+// AGGREGATE-1. It looks at the extensions that had outcomes in their health window, in slices; how many there are, and are healthy, is counted anyway.
 // AGGREGATE-2. `high_failure_rate` is reported when an extension's success rate falls under the minimum, and again only after it was
 //     back. Too few outcomes to judge change nothing.
-import { exhaustMap, type Observable, repeat, type Subscription, takeWhile } from '#rxjs';
-import { summarize } from '../../domain/health/health-report.js';
+import { catchError, EMPTY, exhaustMap, type Subscription } from '#rxjs';
+import type { DirtyReader, DirtySet } from '../../domain/dirty-set.js';
+import { SummaryInProgress } from '../../domain/health/health-report.js';
 import type { ExtensionRowHealth, HealthSummary } from '../../domain/health/health-schema.js';
 import { HEALTH_WINDOW_MS } from '../../domain/health/health-window.js';
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
+import type { Steps } from '../../domain/steps.js';
 import { logUnexpected } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
 import { type Notices, publicEvidence, SYSTEM_REGISTRY } from '../events/notices.js';
-import { after, every } from '../extension/actor-supervision.js';
+import { every } from '../extension/actor-supervision.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
+import { inSlices } from '../extension/slices.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import type { Target } from '../target/target.js';
 import type { HealthView } from './health-view.js';
 
 const AGGREGATE_MS = 60_000;
-const EXTENSIONS_PER_CHUNK = 500;
 
 export class Aggregate {
   /** AGGREGATE-2. Targets whose low rate was reported. */
   readonly #low = new WeakSet<Target>();
+  readonly #touched: DirtyReader<ExtensionRuntime>;
+  /** AGGREGATE-1. As far as is known, besides the touched ones. */
+  readonly #measured = new Set<ExtensionRuntime>();
   #last: HealthSummary | null = null;
   #passes: Subscription | null = null;
 
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
+      /** Of the extensions that are touched. */
+      readonly dirty: DirtySet<ExtensionRuntime>;
+      /** Of all extensions, as of now. */
+      readonly counts: () => Pick<HealthSummary, 'total' | 'enabled' | 'healthy' | 'unhealthy'>;
       readonly view: HealthView;
       /** 0..1 */
       readonly minSuccessRate: number;
@@ -37,7 +46,9 @@ export class Aggregate {
       readonly notices: Notices;
       readonly log: Logger;
     },
-  ) {}
+  ) {
+    this.#touched = deps.dirty.read();
+  }
 
   /** As of the last minute; null before the first one is over. */
   get last(): HealthSummary | null {
@@ -45,8 +56,18 @@ export class Aggregate {
   }
 
   start(): void {
-    this.#passes = every(AGGREGATE_MS, this.deps.clock)
-      .pipe(exhaustMap(() => this.#pass()))
+    const { clock, log } = this.deps;
+    this.#passes = every(AGGREGATE_MS, clock)
+      .pipe(
+        exhaustMap(() =>
+          inSlices(this.#passing(), clock).pipe(
+            catchError((error: unknown) => {
+              logUnexpected(log, 'the aggregate of health', error);
+              return EMPTY;
+            }),
+          ),
+        ),
+      )
       .subscribe();
   }
 
@@ -54,30 +75,37 @@ export class Aggregate {
     this.#passes?.unsubscribe();
   }
 
-  /** AGGREGATE-1. Each chunk in a turn of its own. */
-  #pass(): Observable<unknown> {
-    const chunks = this.#chunks();
-    return after(0, this.deps.clock).pipe(
-      repeat(),
-      takeWhile(() => chunks.next().done !== true),
-    );
+  /** AGGREGATE-1. */
+  *#passing(): Steps<void> {
+    for (let left = this.#touched.size; left > 0; left--) {
+      const runtime = this.#touched.take();
+      if (runtime !== undefined && runtime.defaultService?.target.health.overMs != null) this.#measured.add(runtime);
+      yield;
+    }
+    const measured = new SummaryInProgress();
+    for (const runtime of this.#measured) {
+      const health = this.#read(runtime);
+      if (health === null) this.#measured.delete(runtime);
+      else measured.add(health);
+      yield;
+    }
+    const { total, enabled, healthy, unhealthy } = this.deps.counts();
+    this.#last = { ...measured.summary, total, enabled, healthy, unhealthy };
+    this.deps.log.info({ event: 'health_aggregate', ...this.#last });
   }
 
-  *#chunks(): Generator<void> {
-    const all: ExtensionRowHealth[] = [];
-    let looked = 0;
-    for (const runtime of this.deps.runtimes.values()) {
-      try {
-        const health = this.deps.view.extension(runtime);
-        all.push(health);
-        this.#judge(runtime, health);
-      } catch (error) {
-        logUnexpected(this.deps.log, `the health of ${runtime.id}`, error);
-      }
-      if (++looked % EXTENSIONS_PER_CHUNK === 0) yield;
+  /** null: nothing is in its health window. */
+  #read(runtime: ExtensionRuntime): ExtensionRowHealth | null {
+    if (this.deps.runtimes.get(runtime.id) !== runtime) return null;
+    try {
+      const health = this.deps.view.extension(runtime);
+      if (health.health.latency_samples === 0) return null;
+      this.#judge(runtime, health);
+      return health;
+    } catch (error) {
+      logUnexpected(this.deps.log, `the health of ${runtime.id}`, error);
+      return null;
     }
-    this.#last = summarize(all);
-    this.deps.log.info({ event: 'health_aggregate', ...this.#last });
   }
 
   /** AGGREGATE-2. */

@@ -1,5 +1,6 @@
 // The board and what belongs to it, put together: rows, slots of ten seconds, histories, events and live updates.
 
+import type { DirtySet } from '../../domain/dirty-set.js';
 import type { Failure } from '../../domain/health/recent-failures.js';
 import type { RegistryEvent } from '../../domain/registry/events.js';
 import type { ListQuery } from '../../domain/registry/list-query.js';
@@ -9,7 +10,7 @@ import type { Steps } from '../../domain/steps.js';
 import { within } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
-import { inSlices } from '../extension/slices.js';
+import { inSlices, resultInSlices } from '../extension/slices.js';
 import type {
   BoardSource,
   HistoryAnswer,
@@ -24,7 +25,6 @@ import type { Clock, WallClock } from '../ports/clock.js';
 import type { ReadMarks } from '../ports/storage.js';
 import { Board } from './board.js';
 import { overviewParts, readingColumns } from './board-overview.js';
-import type { DirtySet } from './dirty-set.js';
 import { listing } from './extension-list.js';
 import { History } from './history.js';
 import { LiveUpdates } from './live-updates.js';
@@ -204,13 +204,8 @@ export class BoardDesk implements BoardSource {
     return this.board.sample(runtime, slot);
   }
 
-  async #read<Result>(steps: Steps<Result>): Promise<Result> {
-    let result: { readonly value: Result } | null = null;
-    const reading = (function* (): Steps<void> {
-      result = { value: yield* steps };
-    })();
-    await this.#inSlices(reading);
-    return (result as unknown as { readonly value: Result }).value;
+  #read<Result>(steps: Steps<Result>): Promise<Result> {
+    return resultInSlices(steps, this.#deps.clock, SLICE_MS, PAUSE_MS);
   }
 
   #inSlices(steps: Steps<void>): Promise<void> {

@@ -6,6 +6,7 @@
 // BOARD-3. No turn of the event loop grows with the number of extensions.
 // BOARD-4. `k` names an extension as long as it is there, and no other one while the daemon runs.
 import type { Subscription } from '#rxjs';
+import type { DirtyReader, DirtySet } from '../../domain/dirty-set.js';
 import { type CallCounts, NO_CALLS } from '../../domain/health/call-rates.js';
 import { HEALTH_SLICE_MS } from '../../domain/health/health-window.js';
 import type { Steps } from '../../domain/steps.js';
@@ -16,7 +17,6 @@ import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import { BoardRow } from './board-row.js';
 import { BoardSummary } from './board-summary.js';
-import type { DirtyReader, DirtySet } from './dirty-set.js';
 import type { Slots } from './slots.js';
 
 const EVERY_MS = 50;

@@ -6,6 +6,7 @@
 // HEALTH-BOARD-4. What changes with time alone (a health window that moves on, an open breaker) is made again for the extensions that have any
 //     of it.
 import type { Subscription } from '#rxjs';
+import type { DirtyReader, DirtySet } from '../../domain/dirty-set.js';
 import { isHealthy, MAX_REFUSED_ROWS, type Summarized, SummaryInProgress } from '../../domain/health/health-report.js';
 import type { ExtensionRowHealth, RefusedRow } from '../../domain/health/health-schema.js';
 import { HEALTH_SLICE_MS } from '../../domain/health/health-window.js';
@@ -16,7 +17,6 @@ import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { inSlices } from '../extension/slices.js';
 import type { HealthList, HealthSelection } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
-import type { DirtyReader, DirtySet } from './dirty-set.js';
 import { SortedIds } from './sorted-ids.js';
 
 /** A slice of a list, beside which calls are routed: a list of 10 000 takes some of them, and one call in a hundred waits for one. */

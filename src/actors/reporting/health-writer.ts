@@ -6,25 +6,22 @@
 // HEALTH-WRITER-3. A row that another transaction holds is flushed apart from the others until it is written, so that it delays no other.
 // HEALTH-WRITER-4. When the health window of a target without calls is over, its row is written once more, with an empty window.
 // HEALTH-WRITER-5. What a version counted before it could not be called any more is written as well (SERVICE-SET-5).
+// HEALTH-WRITER-6. A flush looks at what was touched since the last one, what that one wrote or could not write, and windows that are over; in
+//     slices, and at most MAX_ROWS of them in one statement.
 
+import type { DirtyReader, DirtySet } from '../../domain/dirty-set.js';
+import { DueSet } from '../../domain/due-set.js';
 import type { Counters } from '../../domain/health/counters.js';
+import type { Steps } from '../../domain/steps.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
+import { resultInSlices } from '../extension/slices.js';
 import type { Clock } from '../ports/clock.js';
 import type { FlushHealth, FlushResult, HealthFlushRow, WasFlushed } from '../ports/storage.js';
 import type { Target } from '../target/target.js';
-
-interface Flushed {
-  epoch: number;
-  /** Of an open breaker: other settings may have shortened it. */
-  openUntilMs: number;
-  /** Whether the row says so; null: this process has not written it yet. */
-  autoDisabled: boolean | null;
-  /** HEALTH-WRITER-4. When the window that the row shows is over, monotonic; null: it shows none. */
-  windowOverMs: number | null;
-}
+import { type Counted, type Flushed, flushRow } from './flush-row.js';
 
 /** One row of a flush, kept until it is known whether it was written. */
 interface Part {
@@ -35,17 +32,25 @@ interface Part {
   readonly windowOverMs: number | null;
 }
 
-type Counted = Pick<Counters, 'successes' | 'failures'>;
-
 /** That of no target. */
 const NO_EPOCH = -1;
+/** Building and sending a statement is one turn of the event loop. */
+const MAX_ROWS = 500;
 
 export class HealthWriter {
   /** What each target's row holds of it already; a target that is gone takes its entry along. */
   readonly #flushed = new WeakMap<Target, Flushed>();
   /** How much of a version's counts its row holds; they outlive a target (VERSION-COUNTS-1). */
   readonly #counted = new WeakMap<Counters, Counted>();
-  readonly #urgent = new Set<Target>();
+  /** A transition came after the flush that is under way had begun. */
+  #isUrgent = false;
+  readonly #touched: DirtyReader<ExtensionRuntime>;
+  /** HEALTH-WRITER-6. Extensions of which something may be pending. */
+  readonly #pending = new Set<ExtensionRuntime>();
+  /** HEALTH-WRITER-4. When a window that a row shows is over. */
+  readonly #over = new DueSet<ExtensionRuntime>();
+  /** Whether each target's row is to be written again. */
+  #rewritesAll = false;
   readonly #held: HeldRows;
   #number = 0;
   /** HEALTH-WRITER-1. The flush whose answer was lost; null: none. */
@@ -58,26 +63,34 @@ export class HealthWriter {
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
+      /** Of the extensions that are touched. */
+      readonly dirty: DirtySet<ExtensionRuntime>;
       readonly clock: Clock;
       readonly flush: FlushHealth;
       readonly wasFlushed: WasFlushed;
       readonly log: Logger;
     },
   ) {
+    this.#touched = deps.dirty.read();
     this.#held = new HeldRows(deps.clock, deps.log);
   }
 
-  /** A transition of this target does not wait for the tick. */
-  transitioned(target: Target): void {
-    this.#urgent.add(target);
+  /** A transition of a target does not wait for the tick. */
+  transitioned(runtime: ExtensionRuntime): void {
+    this.#queue(runtime);
+    this.#isUrgent = true;
     if (this.#flushing === null) void this.flush();
   }
 
   /** The rows are not those that were written: with the next flush each target's is written again. */
   rewriteAll(): void {
-    for (const runtime of this.deps.runtimes.values())
-      for (const { target } of runtime.services)
-        this.#flushed.set(target, { ...this.#flushedOf(runtime, target), epoch: NO_EPOCH });
+    this.#rewritesAll = true;
+  }
+
+  /** It was removed. */
+  forget(runtime: ExtensionRuntime): void {
+    this.#pending.delete(runtime);
+    this.#over.delete(runtime);
   }
 
   /** Writes everything that is pending as of now; resolves when it is written, dropped, or the database is away. */
@@ -94,49 +107,87 @@ export class HealthWriter {
   #begin(): Promise<void> {
     this.#flushing = this.#flushOnce().finally(() => {
       this.#flushing = null;
-      if (this.#urgent.size > 0) void this.flush();
+      if (this.#isUrgent) void this.flush();
     });
     return this.#flushing;
   }
 
   async #flushOnce(): Promise<void> {
-    this.#urgent.clear();
+    this.#isUrgent = false;
+    let rows = 0;
     try {
       await this.#askForAnswer();
-      const parts = this.#pending();
+      const parts = await resultInSlices(this.#collecting(), this.deps.clock);
+      rows = parts.length;
       if (this.#held.size > 0) {
         const names = new Set(parts.map((part) => nameOf(part.row)));
         this.#held.keep((name) => names.has(name));
       }
       const held = new Set(parts.filter((part) => this.#held.has(nameOf(part.row))));
-      await this.#write(parts.filter((part) => !held.has(part)));
+      await this.#writeAll(parts.filter((part) => !held.has(part)));
       // HEALTH-WRITER-3.
-      await this.#write([...held]);
+      await this.#writeAll([...held]);
     } catch (error) {
-      this.deps.log.warn({ event: 'health_flush_delayed', rows: this.#pending().length, error: String(error) });
+      this.deps.log.warn({ event: 'health_flush_delayed', rows, error: String(error) });
     }
   }
 
-  #pending(): Part[] {
+  /** HEALTH-WRITER-6. What is pending as of now. */
+  *#collecting(): Steps<Part[]> {
     const nowMs = this.deps.clock.now();
+    yield* this.#queueing(nowMs);
     const parts: Part[] = [];
-    const add = (runtime: ExtensionRuntime, service: Service, hasEnded: boolean): void => {
-      const { target } = service;
-      const before = { ...this.#flushedOf(runtime, target), ...this.#countedOf(target) };
-      const row = rowOf(runtime, service, hasEnded, before, nowMs);
-      if (row === null) return;
-      parts.push({ runtime, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
-    };
-    for (const runtime of this.deps.runtimes.values()) {
-      for (const service of runtime.services) add(runtime, service, false);
-      // HEALTH-WRITER-5.
-      for (const service of runtime.endedServices) add(runtime, service, true);
+    for (const runtime of this.#pending) {
+      const before = parts.length;
+      for (const service of runtime.services) this.#addPart(parts, runtime, service, false);
+      for (const service of runtime.endedServices) this.#addPart(parts, runtime, service, true);
+      // What is written now is looked at once more: something may have come to it meanwhile.
+      if (parts.length === before) this.#pending.delete(runtime);
+      yield;
     }
     return parts;
   }
 
+  *#queueing(nowMs: number): Steps<void> {
+    for (let left = this.#touched.size; left > 0; left--) {
+      const runtime = this.#touched.take();
+      if (runtime !== undefined) this.#queue(runtime);
+      yield;
+    }
+    for (let due = this.#over.take(nowMs); due !== undefined; due = this.#over.take(nowMs)) {
+      this.#queue(due);
+      yield;
+    }
+    if (!this.#rewritesAll) return;
+    this.#rewritesAll = false;
+    for (const runtime of this.deps.runtimes.values()) {
+      for (const { target } of runtime.services)
+        this.#flushed.set(target, { ...this.#flushedOf(runtime, target), epoch: NO_EPOCH });
+      this.#queue(runtime);
+      yield;
+    }
+  }
+
+  #queue(runtime: ExtensionRuntime): void {
+    if (this.deps.runtimes.get(runtime.id) === runtime) this.#pending.add(runtime);
+  }
+
+  #addPart(parts: Part[], runtime: ExtensionRuntime, service: Service, hasEnded: boolean): void {
+    const { target } = service;
+    const before = { ...this.#flushedOf(runtime, target), ...this.#countedOf(target) };
+    const row = flushRow(runtime, service, hasEnded, before, this.deps.clock.now());
+    if (row === null) {
+      if (before.windowOverMs !== null) this.#over.add(runtime, before.windowOverMs);
+      return;
+    }
+    parts.push({ runtime, target, row, openUntilMs: target.openUntilMs, windowOverMs: target.health.overMs });
+  }
+
+  async #writeAll(parts: readonly Part[]): Promise<void> {
+    for (let i = 0; i < parts.length; i += MAX_ROWS) await this.#write(parts.slice(i, i + MAX_ROWS));
+  }
+
   async #write(parts: readonly Part[]): Promise<void> {
-    if (parts.length === 0) return;
     const number = ++this.#number;
     this.#unanswered = { number, parts };
     const result = await this.deps.flush(
@@ -206,56 +257,3 @@ export class HealthWriter {
 
 const nameOf = ({ extension_id, version }: { readonly extension_id: string; readonly version: string }): string =>
   `${extension_id}@${version}`;
-
-/** What of the target is pending; null: nothing changed since the last flush. */
-function rowOf(
-  runtime: ExtensionRuntime,
-  { target, version }: Service,
-  hasEnded: boolean,
-  before: Flushed & Counted,
-  nowMs: number,
-): HealthFlushRow | null {
-  const successes = target.counters.successes - before.successes;
-  const failures = target.counters.failures - before.failures;
-  const facts = target.facts();
-  const { autoDisabled } = runtime.extension;
-  const isCopyTrue = before.autoDisabled === null || before.autoDisabled === autoDisabled;
-  const { defaultService, publishedVersion } = runtime;
-  const published = hasEnded
-    ? defaultService === null && publishedVersion === version.version
-    : defaultService?.target === target;
-  // Another version is the default now: its facts take the place of this one's in the published row, or the other way round.
-  const isInPlace = publishedVersion === null || published === (publishedVersion === version.version);
-  const isSameTime = target.mode !== 'open' || target.openUntilMs === before.openUntilMs;
-  const isSame = facts.epoch === before.epoch && isSameTime;
-  const isOver = before.windowOverMs !== null && nowMs >= before.windowOverMs;
-  if (successes + failures === 0 && (hasEnded || (isSame && isCopyTrue && isInPlace && !isOver))) return null;
-  const reading = target.health.read(nowMs);
-  const ago = (atMs: number | null): number | null => (atMs === null ? null : nowMs - atMs);
-  return {
-    extension_id: runtime.id,
-    extension_uid: runtime.extension.uid ?? null,
-    version_uid: version.uid ?? null,
-    version: version.version,
-    published,
-    success_delta: successes,
-    failure_delta: failures,
-    last_success_ago_ms: ago(target.last.successMs),
-    last_failure_ago_ms: ago(target.last.failureMs),
-    last_latency_ms: target.last.latencyMs,
-    avg_latency_ms: reading.avgMs,
-    p50_latency_ms: reading.p50Ms,
-    p95_latency_ms: reading.p95Ms,
-    p99_latency_ms: reading.p99Ms,
-    latency_samples: reading.samples,
-    latency_sum: Math.round(reading.sumMs),
-    latency_window_ago_ms: ago(reading.windowStartMs),
-    circuit_breaker_state: facts.state,
-    opened_ago_ms: facts.openedAgoMs,
-    open_remaining_ms: facts.state === 'open' ? facts.openRemainingMs : null,
-    trips: facts.trips,
-    epoch: facts.epoch,
-    half_open_requests_count: target.probes,
-    auto_disabled: autoDisabled,
-  };
-}

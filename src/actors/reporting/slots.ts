@@ -4,6 +4,7 @@
 // SLOTS-1. Sampling costs a call nothing but the comparison of a mark (DIRTY-SET-1): the counts that are sampled exist anyway.
 // SLOTS-2. It is made in slices with pauses in between; what is left when the next slot begins is sampled in that one.
 import type { Subscription } from '#rxjs';
+import type { DirtyReader, DirtySet } from '../../domain/dirty-set.js';
 import { RATE_SLOT_MS } from '../../domain/health/call-rates.js';
 import type { Steps } from '../../domain/steps.js';
 import { logUnexpected } from '../../telemetry/guard.js';
@@ -12,7 +13,6 @@ import { after } from '../extension/actor-supervision.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { inSlices } from '../extension/slices.js';
 import type { Clock, WallClock } from '../ports/clock.js';
-import type { DirtyReader, DirtySet } from './dirty-set.js';
 
 const SLICE_MS = 1;
 const PAUSE_MS = 8;

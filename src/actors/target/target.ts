@@ -46,7 +46,7 @@ export interface TargetOptions
   readonly onEvent: (target: Target, event: BreakerEmitted) => void;
   /** Likewise, for an endpoint that left rotation or returned. */
   readonly onRotation: (target: Target, endpoint: Endpoint, change: RotationChange) => void;
-  /** Something that reports show may have changed; called with each attempt that ends. Must not throw. */
+  /** It has calls, or something that reports show may have changed; called with each admission and each attempt that ends. Must not throw. */
   readonly onTouched?: () => void;
   /** Its mode is another one now. Must not throw. */
   readonly onMode?: () => void;
@@ -202,6 +202,7 @@ export class Target {
   /** Permit (positive) or refusal; takes a probe's permit if half-open. Its caller begins an attempt or returns it. */
   tryAdmit(nowMs: number): Admission {
     this.#hadTraffic = true;
+    this.#onTouched();
     // The clock says that its time is over; the timer that shows it may be late (BREAKER-MACHINE-2).
     if (this.#breaker.mode === 'open' && nowMs >= this.#breaker.openUntilMs)
       this.#breaker.send({ type: 'open.elapsed', nowMs });
@@ -270,9 +271,17 @@ export class Target {
     return isRestart && this.#breaker.mode !== 'halfOpen';
   }
 
-  /** Scans for overdue attempts and evaluates the rules, if there was traffic since the last tick or anything is in flight. */
-  tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): void {
-    if (!this.#hadTraffic && this.#inFlight.count === 0) return;
+  /**
+   * Scans for overdue attempts and evaluates the rules, if there was traffic since the last tick or anything is in flight. False: nothing
+   * is, and it needs no further tick before it is touched again.
+   */
+  tick(nowMs: number, stalledUntilMs = Number.NEGATIVE_INFINITY): boolean {
+    const isBusy = this.#inFlight.count > 0;
+    if (this.#hadTraffic || isBusy) this.#evaluate(nowMs, stalledUntilMs);
+    return isBusy;
+  }
+
+  #evaluate(nowMs: number, stalledUntilMs: number): void {
     this.#hadTraffic = false;
     const { mode, generation } = this.#breaker;
     if (mode !== 'closed' && mode !== 'recovering' && mode !== 'forcedClosed') return;

@@ -1,5 +1,5 @@
 // The summary of `GET /admin/extensions/health`. The shapes are those of health-schema.ts.
-import type { ExtensionRowHealth, HealthSummary, TargetHealth } from './health-schema.js';
+import type { HealthSummary, TargetHealth } from './health-schema.js';
 
 /** Refused rows that a report names. */
 export const MAX_REFUSED_ROWS = 1000;
@@ -58,10 +58,4 @@ export class SummaryInProgress {
       avg_p95_latency_ms: this.#p95.value,
     };
   }
-}
-
-export function summarize(extensions: readonly ExtensionRowHealth[]): HealthSummary {
-  const summary = new SummaryInProgress();
-  for (const extension of extensions) summary.add(extension);
-  return summary.summary;
 }

@@ -19,7 +19,7 @@ interface TrafficCounts {
 /** null: no traffic, so it does not count. */
 export type TrafficState = 'failing' | 'working' | null;
 
-export const MIN_FAILING = 5;
+const MIN_FAILING = 5;
 
 export function trafficStateOf({ state, isIsolated, enabled, outcomeAgoMs }: TrafficCounts): TrafficState {
   const isFailing = state !== 'closed' && !isIsolated;

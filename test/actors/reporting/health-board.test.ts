@@ -16,8 +16,9 @@ function running(ids: readonly string[]): ActorWorld {
 const runtimeOf = (world: ActorWorld, id: string): ExtensionRuntime =>
   world.core.supervisor.runtimes.get(id) as ExtensionRuntime;
 
-/** The first two readers of what changes are always there: the slots of ten seconds, and the board. */
-const readByLists = ({ dirtyFor }: ExtensionRuntime): number => dirtyFor & ~3;
+/** Readers of what changes that are always there: ticks, slots, board, aggregate, both writers, and the disable guard. */
+const ALWAYS = 2 ** 7 - 1;
+const readByLists = ({ dirtyFor }: ExtensionRuntime): number => dirtyFor & ~ALWAYS;
 
 /** What a list shows of each extension is what the view of that extension says now. */
 async function isTrue(t: { deepEqual(a: unknown, b: unknown, message?: string): void }, world: ActorWorld, what = '') {

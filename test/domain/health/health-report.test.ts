@@ -1,5 +1,5 @@
 import test from 'ava';
-import { summarize } from '../../../src/domain/health/health-report.js';
+import { SummaryInProgress } from '../../../src/domain/health/health-report.js';
 import type { ExtensionRowHealth, HealthSummary, TargetHealth } from '../../../src/domain/health/health-schema.js';
 
 const target = (changes: Partial<TargetHealth>): TargetHealth => ({
@@ -35,13 +35,19 @@ const extension = (changes: Partial<TargetHealth> = {}, enabled = true): Extensi
   health: target(changes),
 });
 
+function summaryOf(extensions: readonly ExtensionRowHealth[]): HealthSummary {
+  const summary = new SummaryInProgress();
+  for (const one of extensions) summary.add(one);
+  return summary.summary;
+}
+
 const NO_CALLS = { avg_success_rate: null, avg_latency_ms: null, avg_p95_latency_ms: null };
 const called = (success_rate: number, avg_latency_ms: number, p95_latency_ms: number) =>
   extension({ success_rate, avg_latency_ms, p95_latency_ms });
 
 const summary = test.macro<[of: string, extensions: readonly ExtensionRowHealth[], expected: HealthSummary]>({
   exec(t, _, extensions, expected) {
-    t.deepEqual(summarize(extensions), expected);
+    t.deepEqual(summaryOf(extensions), expected);
   },
   title: (_, of) => `summarize: ${of}`,
 });

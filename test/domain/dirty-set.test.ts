@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { DirtySet, type Markable } from '../../../src/actors/reporting/dirty-set.js';
+import { DirtySet, type Markable } from '../../src/domain/dirty-set.js';
 
 interface Item extends Markable {
   readonly name: string;
