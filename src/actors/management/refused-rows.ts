@@ -55,11 +55,6 @@ export class RefusedRows {
     this.renew(extensionId, part);
   }
 
-  /** Likewise, of every extension. */
-  renewAll(part: string): void {
-    for (const extensionId of [...this.#inForce.keys()]) this.renew(extensionId, part);
-  }
-
   /** `part`: of the extension's row, if several of its parts may be refused separately. */
   report(problem: RowProblem, part = ''): void {
     const { extensionId, version, instanceId, revision, problems } = problem;

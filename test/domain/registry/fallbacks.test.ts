@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { fallbacksInForce } from '../../../src/domain/registry/fallbacks.js';
+import { FallbackGraph, type FallbackRow, fallbacksInForce } from '../../../src/domain/registry/fallbacks.js';
+import { done } from '../../../src/domain/steps.js';
 import { runs } from '../../helpers/depth.js';
 
 type Registry = Readonly<Record<string, readonly string[]>>;
@@ -121,4 +122,58 @@ test('FALLBACKS-1: whatever the rows say, what is in force goes in no circle, an
     }),
     { numRuns: runs(1000) },
   );
+});
+
+/** Of a registry as it is after some changes. */
+const changesOf = (rows: readonly FallbackRow[], gone: readonly string[]): Map<string, FallbackRow | null> =>
+  new Map([...gone.map((id) => [id, null] as const), ...rows.map((row) => [row.id, row] as const)]);
+
+test('FALLBACKS-4: whatever changes, the graph is what a computation of all rows gives', (t) => {
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const row = fc.record({
+    id: fc.constantFrom(...ids),
+    type: fc.constantFrom('pre', 'pre', 'pre', 'post'),
+    fallback: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 3 }),
+  });
+  const update = fc.record({
+    rows: fc.uniqueArray(row, { selector: ({ id }) => id, maxLength: 3 }),
+    gone: fc.uniqueArray(fc.constantFrom(...ids), { maxLength: 2 }),
+  });
+  fc.assert(
+    fc.property(fc.array(update, { maxLength: 12 }), (updates) => {
+      const graph = new FallbackGraph();
+      const rows = new Map<string, FallbackRow>();
+      const reported = new Map<string, readonly string[]>();
+      let whole: ReadonlyMap<string, readonly string[]> = new Map();
+      for (const { rows: changed, gone } of updates) {
+        for (const id of gone) rows.delete(id);
+        for (const one of changed) rows.set(one.id, one);
+        const problems = done(graph.changing(changesOf(changed, gone), (id) => rows.get(id)?.type));
+        for (const [id, found] of problems)
+          if (found.length === 0) reported.delete(id);
+          else reported.set(id, found);
+        const expected = fallbacksInForce(rows.values(), whole);
+        whole = expected.inForce;
+        for (const id of ids) t.deepEqual(graph.of(id), whole.get(id) ?? []);
+        // A circle may be told by another way round.
+        const shape = (all: ReadonlyMap<string, readonly string[]>) =>
+          [...all].map(([id, found]) => [id, found.map((one) => one.replace(/circle: .*/, 'circle'))]).sort();
+        t.deepEqual(shape(reported), shape(expected.problems));
+      }
+    }),
+    { numRuns: runs(3000) },
+  );
+});
+
+test('FALLBACKS-4: what a change costs does not depend on the extensions that it does not concern', (t) => {
+  const stepsOf = (others: number): number => {
+    const graph = new FallbackGraph();
+    const all = Array.from({ length: others }, (_, i) => ({ id: `e${i}`, type: 'pre', fallback: [`e${i + 1}`] }));
+    done(graph.changing(changesOf(all, []), () => 'pre'));
+    const steps = graph.changing(changesOf([{ id: 'new', type: 'pre', fallback: ['far'] }], ['e5']), () => 'pre');
+    let count = 0;
+    while (steps.next().done !== true) count++;
+    return count;
+  };
+  t.is(stepsOf(5000), stepsOf(50));
 });
