@@ -80,7 +80,7 @@ export const actionsSuite: Suite = (test, rig) => {
     const { visit, daemon } = await rig();
     const { page } = await visit('/ui/extensions/classify_topic');
     const row = page.locator('tr', { hasText: 'v3' }).first();
-    await row.getByRole('button', { name: 'Rollout' }).click();
+    await row.getByRole('button', { name: 'Rollout' }).press('Enter');
     await page.getByLabel(/^Percent of the callers/).fill('33.333');
     await page.getByLabel('Reason, for the audit trail').fill('more');
     await page.keyboard.press('Enter');
