@@ -27,7 +27,7 @@ export class Role {
     });
   }
 
-  async ask<T>(question: 'cpu' | 'http' | 'start' | 'stop' | Load): Promise<T> {
+  async ask<T>(question: 'cpu' | 'http' | 'start' | 'stop' | { readonly each: number } | Load): Promise<T> {
     const answer = this.next();
     this.child.send(question);
     return (await answer) as T;

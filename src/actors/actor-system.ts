@@ -20,7 +20,7 @@ import { AuditTrail } from './events/audit-trail.js';
 import { Notices } from './events/notices.js';
 import { every } from './extension/actor-supervision.js';
 import type { ExtensionRuntime } from './extension/extension-runtime.js';
-import { inSlices } from './extension/slices.js';
+import { inSlices, resultInSlices } from './extension/slices.js';
 import { TargetCensus } from './extension/target-census.js';
 import { AutoManager } from './management/auto-manager.js';
 import { DisableGuard } from './management/disable-guard.js';
@@ -345,7 +345,7 @@ export class ActorSystem {
     this.prober.stop();
     const decisions = this.operator.stop().then(() => Promise.all([this.autoManager.flush(), this.audit.flush()]));
     await Promise.all([this.writer.flush(), this.#instanceStatusWriter.flush(), decisions]);
-    this.supervisor.stop();
+    await resultInSlices(this.supervisor.stopping(), this.#ports.clock);
   }
 
   #runtimeChanged(runtime: ExtensionRuntime): void {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { done } from '../../src/domain/steps.js';
 import { ActorWorld, reasonOf, START_WALL_MS, settle } from '../helpers/actor-world.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { extensionRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
@@ -119,7 +120,7 @@ test('FM 10: a hundred replicas whose breakers opened in the same moment half-op
     for (let n = 0; n < 5; n++) world.callEnding('a', 500);
     world.clock.advance(70_000);
     const event = world.events.find((one) => one.event === 'circuit_half_opened');
-    world.core.supervisor.stop();
+    done(world.core.supervisor.stopping());
     return Date.parse(event?.at ?? '') - START_WALL_MS;
   });
   t.true(Math.min(...halfOpened) >= 60_000);

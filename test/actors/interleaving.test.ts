@@ -114,7 +114,7 @@ class Schedule {
     const { successes = 0, failures = 0 } = this.target?.counters ?? {};
     t.true(successes + failures >= this.counted, `one count per attempt, ${about}`);
     t.true(successes + failures <= this.counted + this.absences, `one count per attempt, ${about}`);
-    world.core.supervisor.stop();
+    done(world.core.supervisor.stopping());
     // The ticks of the core and of the aggregate go on, and the slots of ten seconds; nothing else may.
     t.true(world.clock.armed <= 3, `no timer is left, ${about}`);
   }

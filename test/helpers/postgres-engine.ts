@@ -15,7 +15,7 @@ export class PostgresEngine implements Engine {
   private made = 0;
 
   async database(t: ExecutionContext, state: DatabaseState): Promise<TestDatabase> {
-    this.server ??= startCopy();
+    this.server ??= startPostgres();
     const server = await this.server;
     const name = `test_${++this.made}`;
     await server.administer(`create database ${name} template ${state === 'migrated' ? 'migrated' : 'template1'}`);
@@ -37,7 +37,8 @@ export class PostgresEngine implements Engine {
   }
 }
 
-async function startCopy(): Promise<PostgresServer> {
+/** A server on a copy of the template; its database `migrated` is to be copied. */
+export async function startPostgres(): Promise<PostgresServer> {
   const cluster = await postgresTemplate();
   const directory = serverDirectory();
   copyTree(join(cluster, 'data'), join(directory, 'data'), serverOwner());

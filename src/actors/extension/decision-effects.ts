@@ -12,7 +12,7 @@ import type { Service } from './service.js';
 
 export class DecisionEffects {
   /** DECISION-EFFECTS-2. The form of the extension that each target follows; targets that are not here follow `#followedByAll`. */
-  #followed = new WeakMap<Target, Extension>();
+  #followed: WeakMap<Target, Extension> | null = null;
   #followedByAll: Extension;
 
   constructor(extension: Extension) {
@@ -22,12 +22,13 @@ export class DecisionEffects {
   /** Nothing that differs between an earlier form and this one is a decision that some target has yet to follow. */
   settle(extension: Extension): void {
     this.#followedByAll = extension;
-    this.#followed = new WeakMap();
+    this.#followed = null;
   }
 
   /** `isMeant`: an operator's verb names this version; `isDefault`: it is the extension's default version. */
   apply({ version, target }: Service, after: Extension, isMeant: boolean, isDefault: boolean, nowMs: number): void {
-    const before = this.#followed.get(target) ?? this.#followedByAll;
+    const before = this.#followed?.get(target) ?? this.#followedByAll;
+    this.#followed ??= new WeakMap();
     this.#followed.set(target, after);
     const override = overrideOf(after, version.version);
     const effect = effectOf(before, after, version.version) ?? (isMeant ? 'renew' : null);

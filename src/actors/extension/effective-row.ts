@@ -3,6 +3,7 @@
 //
 // EFFECTIVE-ROW-1. What was written here holds against what was read before it, and gives way to what was read after it.
 // EFFECTIVE-ROW-2. What is pending stays in force, whatever the feed delivers, until it is settled.
+import { LazyMap } from '../../domain/lazy-map.js';
 import { type Extension, isSameRow, type Version } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
 import { afterVerb, type BreakerVerb, type Decision } from '../../domain/registry/verbs.js';
@@ -24,8 +25,8 @@ type RowName = string | null;
 
 export class RowInForce {
   #delivered: Extension;
-  readonly #written = new Map<RowName, Written>();
-  readonly #pending = new Map<RowName, Decision<BreakerVerb>>();
+  readonly #written = new LazyMap<RowName, Written>();
+  readonly #pending = new LazyMap<RowName, Decision<BreakerVerb>>();
   #extension: Extension;
 
   constructor(read: Extension) {

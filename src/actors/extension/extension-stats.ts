@@ -1,8 +1,10 @@
 // What is counted of one extension since this process runs it: answers, routed calls, fallbacks, active checks, and its versions'
 // successes and failures. Only this file changes the counts; the metrics page and the health view read them.
+
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import type { CallCounts } from '../../domain/health/call-rates.js';
 import { DurationBuckets } from '../../domain/health/duration-buckets.js';
+import { LazyMap } from '../../domain/lazy-map.js';
 import type { ErrorCode } from '../../domain/registry/errors.js';
 import type { Extension } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
@@ -24,29 +26,29 @@ export class ExtensionStats {
   /** Of answers. */
   readonly durations = new DurationBuckets();
   readonly versions = new VersionCounts();
-  readonly #results = new Map<string, number>();
-  readonly #calls = new Map<string, Record<Why, number>>();
-  readonly #fallbacks = new Map<string, number>();
-  readonly #checks = new Map<Outcome, number>();
+  readonly #results = new LazyMap<string, number>();
+  readonly #calls = new LazyMap<string, Record<Why, number>>();
+  readonly #fallbacks = new LazyMap<string, number>();
+  readonly #checks = new LazyMap<Outcome, number>();
 
   /** Invocations answered, by `ok` or error code. */
   get results(): ReadonlyMap<string, number> {
-    return this.#results;
+    return this.#results.entries;
   }
 
   /** Calls that an extension received, by the version they were routed to and why. */
   get calls(): ReadonlyMap<string, Readonly<Record<Why, number>>> {
-    return this.#calls;
+    return this.#calls.entries;
   }
 
   /** Calls that an extension of `policy.fallback` served, by its id. */
   get fallbacks(): ReadonlyMap<string, number> {
-    return this.#fallbacks;
+    return this.#fallbacks.entries;
   }
 
   /** Active checks that have ended. */
   get checks(): ReadonlyMap<Outcome, number> {
-    return this.#checks;
+    return this.#checks.entries;
   }
 
   /** Answers so far: all of them, those that failed, those that were refused. */
@@ -93,6 +95,6 @@ export class ExtensionStats {
   }
 }
 
-function increment<K>(counts: Map<K, number>, key: K): void {
+function increment<K>(counts: LazyMap<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -10,6 +10,7 @@
 //     what was measured before it.
 
 import { judgeSuccessRate } from '../../domain/health/success-rate.js';
+import { LazyMap } from '../../domain/lazy-map.js';
 import { type HealthStatus, type Instance, isSameRow } from '../../domain/registry/extension.js';
 import type { Steps } from '../../domain/steps.js';
 import type { InstanceStatusRow } from '../ports/storage.js';
@@ -53,7 +54,7 @@ export function worstOf(statuses: readonly HealthStatus[]): HealthStatus {
 }
 
 export class InstanceStatuses {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new LazyMap<string, Known>();
 
   /** What the row says, as far as is known. */
   inRow({ id, healthStatus }: Instance): HealthStatus {

@@ -8,8 +8,10 @@
 //     that knows them, old ones go after it.
 // SERVICE-SET-5. A version that cannot be called any more keeps its last service in `ended`, as long as it is registered: what was counted
 //     there, also by attempts that end later, still has to be written.
+
 import { isDeepStrictEqual } from 'node:util';
 import type { Subscription } from '#rxjs';
+import { LazyMap } from '../../domain/lazy-map.js';
 import { type Extension, isSameRow, type Version } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
 import { type BreakerSettings, resolveBreakerSettings } from '../../domain/registry/policy.js';
@@ -42,7 +44,7 @@ export class ServiceSet {
   readonly #runtime: ExtensionRuntime;
   readonly #deps: RuntimeDeps;
   readonly #services = new Map<string, Service>();
-  readonly #ended = new Map<string, Service>();
+  readonly #ended = new LazyMap<string, Service>();
   readonly #lives = new Map<string, Subscription>();
   /** As each target has them. */
   readonly #settingsOf = new WeakMap<Target, { settings: BreakerSettings; timeoutMs: number }>();

@@ -112,15 +112,16 @@ export class Supervisor {
   }
 
   /** Stops every actor. */
-  stop(): void {
+  *stopping(): Steps<void> {
     this.#confirmation?.unsubscribe();
     this.#retry?.unsubscribe();
     this.#stopped$.next();
     this.#stopped$.complete();
-    for (const runtime of [...this.runtimes.values()]) {
-      runtime.stop();
+    for (const runtime of this.runtimes.values()) {
       this.runtimes.delete(runtime.id);
+      yield* runtime.stopping();
       this.#deps.onRuntimeStopped(runtime);
+      yield;
     }
     this.actor.report({ type: 'daemon.stopped' });
   }

@@ -147,11 +147,9 @@ export class HealthBoard {
     const summary = new SummaryInProgress();
     const extensions: string[] = [];
     let selected = 0;
-    // References: extensions that come and go meanwhile change nothing in it.
-    const ids = [...this.ids.all];
-    for (let i = 0; i < ids.length; i++) {
-      if (i % PER_STEP === 0) yield;
-      const id = ids[i] as string;
+    let met = 0;
+    for (const id of this.ids.each()) {
+      if (met++ % PER_STEP === 0) yield;
       const runtime = this.deps.runtimes.get(id);
       // One that was removed is in `#ids` until its actors are stopped.
       const shown = runtime === undefined ? null : (this.#shown.get(id) ?? this.#show(runtime));

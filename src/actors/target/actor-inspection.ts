@@ -5,13 +5,15 @@
 //     of its stop.
 // ACTOR-INSPECTION-3. An observer that throws is called no more. Within an actor's step its error would reach the sender of the event, and
 //     the actor would never take another one.
+
 import type { AnyActor, AnyMachineSnapshot, AnyStateMachine, InspectionEvent, Subscription } from 'xstate';
+import { LazySet } from '../../domain/lazy-map.js';
 import type { ActorObserver } from '../ports/api.js';
 
 export class ActorInspection {
   /** Read at each success of a target, therefore a field. */
   isWatched = false;
-  readonly #observers = new Set<ActorObserver>();
+  readonly #observers = new LazySet<ActorObserver>();
   #actor: AnyActor | null = null;
   #attached: Subscription | null = null;
 

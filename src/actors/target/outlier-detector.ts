@@ -10,6 +10,7 @@
 // OUTLIER-DETECTOR-6. A changed ejection_seconds never lengthens a running time: it ends when it would have, or sooner.
 // OUTLIER-DETECTOR-7. Of instances that share a subject, one that an operator reports unhealthy gets no calls and no trials: NATS picks
 //     among them, so a call proves nothing about it. It is withheld until an operator reports otherwise, or resets.
+
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import {
   type EjectionReason,
@@ -24,6 +25,7 @@ import {
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import { endsBy } from '../../domain/breaker/trip.js';
 import { evidenceOf, type TripEvidence } from '../../domain/breaker/trip-evidence.js';
+import { LazyMap, LazySet } from '../../domain/lazy-map.js';
 import type { BreakerSettings } from '../../domain/registry/policy.js';
 import type { Steps } from '../../domain/steps.js';
 import { Endpoint } from './endpoint.js';
@@ -46,14 +48,17 @@ interface OutlierDetectorDeps {
   readonly onChange: (endpoint: Endpoint, change: RotationChange) => void;
 }
 
+const NO_ENDPOINTS: ReadonlySet<Endpoint> = new Set();
+const NO_LIST: readonly Endpoint[] = [];
+
 export class OutlierDetector {
   readonly #deps: OutlierDetectorDeps;
-  readonly #endpoints = new Map<string, Endpoint>();
-  #usable: ReadonlySet<Endpoint> = new Set();
-  #usableList: readonly Endpoint[] = [];
-  #ejected: readonly Endpoint[] = [];
+  readonly #endpoints = new LazyMap<string, Endpoint>();
+  #usable: ReadonlySet<Endpoint> = NO_ENDPOINTS;
+  #usableList: readonly Endpoint[] = NO_LIST;
+  #ejected: readonly Endpoint[] = NO_LIST;
   /** OUTLIER-DETECTOR-7. */
-  readonly #withholding = new Set<Endpoint>();
+  readonly #withholding = new LazySet<Endpoint>();
 
   constructor(deps: OutlierDetectorDeps) {
     this.#deps = deps;
@@ -94,8 +99,8 @@ export class OutlierDetector {
       endpoints.push(this.at(subject));
       yield;
     }
-    this.#usable = new Set(endpoints);
-    this.#usableList = endpoints;
+    this.#usable = endpoints.length === 0 ? NO_ENDPOINTS : new Set(endpoints);
+    this.#usableList = endpoints.length === 0 ? NO_LIST : endpoints;
     this.#findEjected();
   }
 

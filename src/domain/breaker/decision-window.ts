@@ -11,12 +11,14 @@ import { BucketRing } from '../bucket-ring.js';
 export const BUCKETS = 12;
 const SUCCESSES = 0;
 const FAILURES = 1;
+/** Of all windows that have had none. */
+const NO_FAILURES = new Float64Array(BUCKETS);
 
 export class DecisionWindow {
   #windowMs: number;
   #outcomes = new BucketRing(BUCKETS, 2);
   /** First failure of each bucket, monotonic ms; meaningful only if the bucket has failures. */
-  #firstFailureMs = new Float64Array(BUCKETS);
+  #firstFailureMs: Float64Array = NO_FAILURES;
   /** Newest time seen (DECISION-WINDOW-2). */
   #newestMs = 0;
   #consecutiveFailures = 0;
@@ -44,10 +46,15 @@ export class DecisionWindow {
   recordFailure(nowMs: number): void {
     this.#advance(nowMs);
     const { newest } = this.#outcomes;
-    if (this.#outcomes.count(FAILURES, newest) === 0) this.#firstFailureMs[newest % BUCKETS] = this.#newestMs;
+    if (this.#outcomes.count(FAILURES, newest) === 0) this.#noteFirstFailure(newest, this.#newestMs);
     this.#outcomes.add(FAILURES);
     this.#consecutiveFailures++;
     this.#lastFailureMs = this.#newestMs;
+  }
+
+  #noteFirstFailure(bucket: number, atMs: number): void {
+    if (this.#firstFailureMs === NO_FAILURES) this.#firstFailureMs = new Float64Array(BUCKETS);
+    this.#firstFailureMs[bucket % BUCKETS] = atMs;
   }
 
   /** Failures in the window as of `nowMs`. */
@@ -142,7 +149,7 @@ export class DecisionWindow {
     const old = { windowMs: this.#windowMs, outcomes: this.#outcomes, firstFailureMs: this.#firstFailureMs };
     this.#windowMs = windowMs;
     this.#outcomes = new BucketRing(BUCKETS, 2);
-    this.#firstFailureMs = new Float64Array(BUCKETS);
+    this.#firstFailureMs = NO_FAILURES;
     this.#outcomes.moveTo(this.#bucketOf(this.#newestMs));
     const { newest } = this.#outcomes;
     for (let from = Math.max(old.outcomes.newest - BUCKETS + 1, 0); from <= old.outcomes.newest; from++) {
@@ -151,7 +158,7 @@ export class DecisionWindow {
       if (newest - to >= BUCKETS) continue;
       const failures = old.outcomes.count(FAILURES, from);
       if (failures > 0 && this.#outcomes.count(FAILURES, to) === 0)
-        this.#firstFailureMs[to % BUCKETS] = old.firstFailureMs[from % BUCKETS] as number;
+        this.#noteFirstFailure(to, old.firstFailureMs[from % BUCKETS] as number);
       this.#outcomes.addTo(to, SUCCESSES, old.outcomes.count(SUCCESSES, from));
       this.#outcomes.addTo(to, FAILURES, failures);
     }

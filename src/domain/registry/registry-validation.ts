@@ -85,6 +85,10 @@ export function* parsingEntry(
   return { extension, thresholds: columns, refused: [...refused.values()] };
 }
 
+/** Of all extensions that have none. */
+const NO_VERSIONS: readonly Version[] = [];
+const NO_INSTANCES: readonly Instance[] = [];
+
 type Refuse = (problem: Omit<RowProblem, 'extensionId'>) => void;
 
 function* parsingVersions(
@@ -114,7 +118,7 @@ function* parsingVersions(
     result.push(known !== undefined && isDeepStrictEqual(known, version) ? known : version);
     yield;
   }
-  return same(result, before?.versions);
+  return result.length === 0 ? NO_VERSIONS : same(result, before?.versions);
 }
 
 function* parsingInstances(
@@ -137,7 +141,7 @@ function* parsingInstances(
       result.push(known !== undefined && isDeepStrictEqual(known, instance) ? known : instance);
     yield;
   }
-  return result;
+  return result.length === 0 ? NO_INSTANCES : result;
 }
 
 /** An instance counts once for each version that it serves, as it costs: those beyond the limit are refused. */

@@ -50,6 +50,7 @@ export function* allottingSlots(held: RolloutSlots, wanted: ReadonlyMap<string, 
     yield;
   }
   const all = [...owned].filter(([, ranges]) => ranges.length > 0);
+  if (all.length === 0) return NO_SLOTS;
   return new Map(all.map(([version, ranges]) => [version, joined(ranges)]));
 }
 

@@ -176,6 +176,10 @@ export class RoutingTable {
   }
 }
 
+/** Shared by most extensions, which have one version. */
+const NONE: readonly never[] = [];
+const orNone = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NONE : list);
+
 /** ROUTING-TABLE-4. For the constructor. */
 export function* compiling(extension: Extension): Steps<Compiled> {
   const ruled: { readonly version: Version; readonly made: RuledVersion }[] = [];
@@ -206,12 +210,12 @@ export function* compiling(extension: Extension): Steps<Compiled> {
   ]);
   yield;
   return {
-    ruled: ruledInOrder.map(({ made }) => made),
-    shares,
-    slots: yield* slotsIn(extension, shares),
+    ruled: orNone(ruledInOrder.map(({ made }) => made)),
+    shares: orNone(shares),
+    slots: shares.length === 0 ? NONE : yield* slotsIn(extension, shares),
     rolloutKeys: rolloutKey === null ? DEFAULT_ROLLOUT_KEYS : [rolloutKey],
     default: byItself,
-    standIns: standIns.map(({ version }) => version),
+    standIns: orNone(standIns.map(({ version }) => version)),
     noneReason,
   };
 }
