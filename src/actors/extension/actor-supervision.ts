@@ -1,8 +1,10 @@
 // Keeps one actor alive: a life that ends in an error is followed by another after a delay that grows, and after too many
 // in a short time by one a minute. Nothing else notices: siblings keep their actors and lose no event.
-import { Observable, repeat, retry } from '#rxjs';
+import { Observable, repeat, type Subscription } from '#rxjs';
 import { nextRestart } from '../../domain/breaker/restart-intensity.js';
 import type { Clock } from '../ports/clock.js';
+
+const MAX_FAILURES = 20;
 
 /** `onFailed` is called for each failure, with whether it reached the restart limit. Never errors, never completes. */
 export function keepAlive(
@@ -10,18 +12,27 @@ export function keepAlive(
   clock: Clock,
   onFailed: (error: unknown, givenUp: boolean) => void,
 ): Observable<never> {
-  const failedAtMs: number[] = [];
-  return life$.pipe(
-    retry({
-      delay: (error) => {
-        failedAtMs.push(clock.now());
-        if (failedAtMs.length > 20) failedAtMs.shift();
-        const { delayMs, givenUp } = nextRestart(failedAtMs);
-        onFailed(error, givenUp);
-        return after(delayMs, clock);
-      },
-    }),
-  );
+  // Not with `retry`, which takes a kilobyte for each of them before anything has failed.
+  return new Observable((subscriber) => {
+    const failedAtMs: number[] = [];
+    let life: Subscription | null = null;
+    let pause: Subscription | null = null;
+    const live = (): void => {
+      life = life$.subscribe({ error: failed });
+    };
+    const failed = (error: unknown): void => {
+      failedAtMs.push(clock.now());
+      if (failedAtMs.length > MAX_FAILURES) failedAtMs.shift();
+      const { delayMs, givenUp } = nextRestart(failedAtMs);
+      onFailed(error, givenUp);
+      if (!subscriber.closed) pause = after(delayMs, clock).subscribe(live);
+    };
+    live();
+    return () => {
+      life?.unsubscribe();
+      pause?.unsubscribe();
+    };
+  });
 }
 
 /** Emits once after `ms` on the given clock, so that a simulated one drives it. */

@@ -29,6 +29,7 @@ import { RowInForce } from './effective-row.js';
 import { ExtensionStats } from './extension-stats.js';
 import { takingReports } from './instance-reports.js';
 import { InstanceStatuses } from './instance-status.js';
+import { type StoredFacts, storedFactsOf } from './restored-state.js';
 import type { Service } from './service.js';
 import { ServiceSet } from './service-set.js';
 import { inSlices } from './slices.js';
@@ -68,7 +69,7 @@ export class ExtensionRuntime {
   readonly #set: ServiceSet;
   readonly #rows: RowInForce;
   #registered: RegisteredExtension;
-  #entry: RegistryEntry;
+  #storedFacts: StoredFacts;
   /** As the targets and the gate have it. */
   #extension: Extension;
   #gate: UnavailableReason | null = null;
@@ -83,7 +84,7 @@ export class ExtensionRuntime {
     this.id = extension.id;
     this.#rows = new RowInForce(extension);
     this.#registered = registered;
-    this.#entry = entry;
+    this.#storedFacts = storedFactsOf(entry);
     this.#extension = extension;
     this.#decisions = new DecisionEffects(extension);
     this.publishedVersion = entry.facts && (entry.facts.version ?? defaultVersion(extension)?.version ?? null);
@@ -101,7 +102,8 @@ export class ExtensionRuntime {
     const runtime = new ExtensionRuntime(extension, registered, entry, deps);
     try {
       runtime.#gate = runtime.#gateOf(extension);
-      yield* runtime.#set.building({ before: extension, extension, registered, entry, isCurrent: () => true });
+      const facts = runtime.#storedFacts;
+      yield* runtime.#set.building({ before: extension, extension, registered, facts, isCurrent: () => true });
       yield* runtime.#takingReports(extension, false, false);
     } catch (error) {
       runtime.stop();
@@ -114,9 +116,9 @@ export class ExtensionRuntime {
     return this.#extension;
   }
 
-  /** What was stored of each version when this process took it over; null without a row. */
-  get stored(): ReadonlyMap<string, BreakerFactsRow | null> {
-    return this.#set.stored;
+  /** What was stored of each version when this process took it over, if anything was. */
+  get stored(): ReadonlyMap<string, BreakerFactsRow> {
+    return this.#set.stored.entries;
   }
 
   /** The default version's service; null: every version that could be it is disabled. */
@@ -185,7 +187,7 @@ export class ExtensionRuntime {
     isNewHistory: boolean,
   ): Steps<void> {
     this.#registered = registered;
-    this.#entry = entry;
+    this.#storedFacts = storedFactsOf(entry);
     if (isNewHistory) this.#rows.forgetWritten();
     this.#rows.deliver(read);
     yield* this.#changing(null, isNewHistory);
@@ -276,7 +278,7 @@ export class ExtensionRuntime {
   ): Steps<void> {
     const { extension } = this.#rows;
     this.#gate = this.#gateOf(extension);
-    const rows = { registered: this.#registered, entry: this.#entry };
+    const rows = { registered: this.#registered, facts: this.#storedFacts };
     if (!(yield* this.#set.building({ before: this.#extension, extension, ...rows, isCurrent }))) return;
     this.#extension = extension;
     // That its rows differ from those of another history is no operator's decision.

@@ -13,23 +13,39 @@ import { soundFacts } from '../../domain/registry/sound-facts.js';
 import type { BreakerFacts } from '../../machines/breaker-types.js';
 import { NO_FACTS } from '../target/breaker-host.js';
 
+/** What an entry of the registry says of breakers, without its rows. */
+export interface StoredFacts extends Pick<RegistryEntry, 'facts' | 'versionFacts'> {
+  /** Of the extension, and of its versions by name. */
+  readonly putBack: PutBack | null;
+  readonly versionPutBacks: ReadonlyMap<string, PutBack>;
+}
+
+const NOTHING: StoredFacts = { facts: null, versionFacts: {}, putBack: null, versionPutBacks: new Map() };
+
+export function storedFactsOf({ extension, versions, facts, versionFacts }: RegistryEntry): StoredFacts {
+  // A snapshot that an older daemon wrote has none.
+  const putBack = extension.put_back ?? null;
+  const versionPutBacks = new Map<string, PutBack>();
+  for (const { version, put_back } of versions) if (put_back != null) versionPutBacks.set(version, put_back);
+  const isAnything =
+    facts !== null || putBack !== null || versionPutBacks.size > 0 || Object.keys(versionFacts).length > 0;
+  return isAnything ? { facts, versionFacts, putBack, versionPutBacks } : NOTHING;
+}
+
 /** RESTORED-STATE-1. `isPublished`: it is the default of a daemon that begins. null: nothing is stored of it. */
 export function storedRow(
-  entry: RegistryEntry,
+  { facts, versionFacts }: StoredFacts,
   version: Pick<Version, 'version'>,
   isPublished: boolean,
 ): BreakerFactsRow | null {
-  const named = entry.facts?.version ?? (isPublished ? version.version : null);
-  const row = (named === version.version ? entry.facts : null) ?? entry.versionFacts[version.version] ?? null;
+  const named = facts?.version ?? (isPublished ? version.version : null);
+  const row = (named === version.version ? facts : null) ?? versionFacts[version.version] ?? null;
   return row && soundFacts(row);
 }
 
 /** Those of the extension count for each of its versions. */
-export function putBacks(entry: RegistryEntry, version: Version): PutBack[] {
-  const row = entry.versions.find((v) => v.version === version.version);
-  // A snapshot that an older daemon wrote has none.
-  return [entry.extension.put_back, row?.put_back].filter((one) => one !== null && one !== undefined);
-}
+export const putBacks = ({ putBack, versionPutBacks }: StoredFacts, { version }: Version): PutBack[] =>
+  [putBack, versionPutBacks.get(version) ?? null].filter((one) => one !== null);
 
 export function factsOf(row: BreakerFactsRow, settings: BreakerSettings, puts: readonly PutBack[]): BreakerFacts {
   const stored = row.state === 'open' || row.state === 'half_open' ? row.state : 'closed';

@@ -16,7 +16,7 @@ import { type Extension, isSameRow, type Version } from '../../domain/registry/e
 import { versionOf } from '../../domain/registry/extension-index.js';
 import { type BreakerSettings, resolveBreakerSettings } from '../../domain/registry/policy.js';
 import type { RegisteredExtension } from '../../domain/registry/registry-diff.js';
-import type { BreakerFactsRow, RegistryEntry } from '../../domain/registry/registry-rows.js';
+import type { BreakerFactsRow } from '../../domain/registry/registry-rows.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
 import { callableVersions, defaultVersion } from '../../domain/registry/version-choice.js';
 import { compiling, RoutingTable } from '../../domain/routing/routing-table.js';
@@ -24,7 +24,7 @@ import type { Steps } from '../../domain/steps.js';
 import { Target } from '../target/target.js';
 import { keepAlive } from './actor-supervision.js';
 import type { ExtensionRuntime, RuntimeDeps } from './extension-runtime.js';
-import { factsOf, putBacks, putBackToClosed, storedRow } from './restored-state.js';
+import { factsOf, putBacks, putBackToClosed, type StoredFacts, storedRow } from './restored-state.js';
 import { makingService, type Service } from './service.js';
 
 /** A form of the extension that is to be in force. */
@@ -33,21 +33,19 @@ interface SetChange {
   readonly before: Extension;
   readonly extension: Extension;
   readonly registered: RegisteredExtension;
-  readonly entry: RegistryEntry;
+  readonly facts: StoredFacts;
   /** False: a later change has taken over. */
   readonly isCurrent: () => boolean;
 }
 
 export class ServiceSet {
-  /** What was stored of each version when this process took it over, or of a disabled one as last read; null without a row. */
-  readonly stored = new Map<string, BreakerFactsRow | null>();
+  /** What was stored of each version when this process took it over, or of a disabled one as last read; nothing without a row. */
+  readonly stored = new LazyMap<string, BreakerFactsRow>();
   readonly #runtime: ExtensionRuntime;
   readonly #deps: RuntimeDeps;
   readonly #services = new Map<string, Service>();
   readonly #ended = new LazyMap<string, Service>();
   readonly #lives = new Map<string, Subscription>();
-  /** As each target has them. */
-  readonly #settingsOf = new WeakMap<Target, { settings: BreakerSettings; timeoutMs: number }>();
   #settings: BreakerSettings;
   #default: Service | null = null;
   #table: RoutingTable;
@@ -117,7 +115,7 @@ export class ServiceSet {
       yield;
     }
     for (const version of extension.versions) {
-      if (!names.has(version.version)) this.stored.set(version.version, storedRow(change.entry, version, false));
+      if (!names.has(version.version)) this.#keepStored(version, storedRow(change.facts, version, false));
       yield;
     }
     for (const [name, { version }] of this.#ended) {
@@ -153,7 +151,6 @@ export class ServiceSet {
       return;
     }
     const target = this.#newTarget(version, isDefault, change);
-    this.#settingsOf.set(target, { settings: this.#settings, timeoutMs: version.timeoutMs });
     this.#services.set(name, yield* makingService(change.extension, version, target, this.#deps));
     const onFailed = (error: unknown, givenUp: boolean) =>
       this.#deps.onActorFailed(this.#runtime, target, error, givenUp);
@@ -168,13 +165,13 @@ export class ServiceSet {
     this.#services.delete(name);
   }
 
-  #newTarget(version: Version, isDefault: boolean, { before, extension, entry }: SetChange): Target {
+  #newTarget(version: Version, isDefault: boolean, { before, extension, facts: storedFacts }: SetChange): Target {
     // SERVICE-SET-2: what is published describes the version that is the default until now.
-    const row = storedRow(entry, version, isDefault && this.#default === null);
-    this.stored.set(version.version, row);
+    const row = storedRow(storedFacts, version, isDefault && this.#default === null);
+    this.#keepStored(version, row);
     // Until now it was disabled: an operator enabled it.
     const isEnabledNow = extension !== before && !isEnabled(before, version);
-    const facts = row === null ? null : factsOf(row, this.#settings, putBacks(entry, version));
+    const facts = row === null ? null : factsOf(row, this.#settings, putBacks(storedFacts, version));
     return new Target({
       counters: this.#runtime.stats.versions.of(version, row).counters,
       extensionId: extension.id,
@@ -196,16 +193,17 @@ export class ServiceSet {
     });
   }
 
+  #keepStored({ version }: Version, row: BreakerFactsRow | null): void {
+    if (row === null) this.stored.delete(version);
+    else this.stored.set(version, row);
+  }
+
   #renew({ version: before, target }: Service, version: Version): void {
     const nowMs = this.#deps.clock.now();
     const settings = this.#settings;
     const { timeoutMs } = version;
-    const known = this.#settingsOf.get(target);
     if (timeoutMs < before.timeoutMs) this.#deps.limitAttempts(this.#runtime.id, version.version, false, timeoutMs);
-    if (known?.settings !== settings || known.timeoutMs !== timeoutMs) {
-      this.#settingsOf.set(target, { settings, timeoutMs });
-      target.setSettings(settings, timeoutMs, nowMs);
-    }
+    if (!target.hasSettings(settings, timeoutMs)) target.setSettings(settings, timeoutMs, nowMs);
     if (before.subject !== version.subject) target.send({ type: 'subject.changed', nowMs });
   }
 }

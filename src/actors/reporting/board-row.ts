@@ -53,6 +53,8 @@ export class BoardRow {
   calls = 0;
   failed = 0;
   refused = 0;
+  /** As the summary counts it: its extension may have changed since. null: it does not. Only the summary writes it. */
+  countedAs: 'healthy' | 'unhealthy' | 'disabled' | null = null;
   /** Its tuple as JSON, until it changes again. */
   json: string | null = null;
   #rates: CallRates | null = null;
@@ -160,8 +162,7 @@ export class BoardRow {
     if (this.#wasCalled) return true;
     const { stats, stored } = this.runtime;
     const wasCalled =
-      stats.results.size > 0 ||
-      [...stored.values()].some((row) => row !== null && row.success_count + row.failure_count > 0);
+      stats.results.size > 0 || [...stored.values()].some((row) => row.success_count + row.failure_count > 0);
     this.#wasCalled = wasCalled;
     return wasCalled;
   }

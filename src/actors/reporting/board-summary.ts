@@ -27,18 +27,15 @@ export class BoardSummary {
   readonly #successRate = new RunningMean(10_000);
   readonly #avg = new RunningMean(100);
   readonly #p95 = new RunningMean(100);
-  /** What each row was counted as: its extension may have changed since. */
-  readonly #counted = new WeakMap<BoardRow, { readonly enabled: boolean; readonly isHealthy: boolean }>();
 
   add(row: BoardRow): void {
-    const { enabled, isHealthy } = row;
-    this.#counted.set(row, { enabled, isHealthy });
-    this.#count(row, enabled, isHealthy, 1);
+    row.countedAs = !row.enabled ? 'disabled' : row.isHealthy ? 'healthy' : 'unhealthy';
+    this.#count(row, 1);
   }
 
   remove(row: BoardRow): void {
-    const counted = this.#counted.get(row);
-    if (counted !== undefined) this.#count(row, counted.enabled, counted.isHealthy, -1);
+    if (row.countedAs !== null) this.#count(row, -1);
+    row.countedAs = null;
   }
 
   get value(): HealthSummary {
@@ -53,10 +50,10 @@ export class BoardSummary {
     };
   }
 
-  #count(row: BoardRow, enabled: boolean, isHealthy: boolean, sign: 1 | -1): void {
+  #count(row: BoardRow, sign: 1 | -1): void {
     this.#total += sign;
-    if (enabled) this.#enabled += sign;
-    if (isHealthy) this.#healthy += sign;
+    if (row.countedAs !== 'disabled') this.#enabled += sign;
+    if (row.countedAs === 'healthy') this.#healthy += sign;
     this.#successRate.add(row.successRate, sign);
     this.#avg.add(row.avgMs, sign);
     this.#p95.add(row.p95, sign);

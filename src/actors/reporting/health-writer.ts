@@ -249,7 +249,8 @@ export class HealthWriter {
       const epoch = runtime.stored.get(target.version)?.epoch ?? 0;
       const { openUntilMs } = target;
       flushed = { epoch, openUntilMs, autoDisabled: null, windowOverMs: null };
-      this.#flushed.set(target, flushed);
+      // That it was open until then is to be remembered; the rest says itself again.
+      if (target.mode === 'open') this.#flushed.set(target, flushed);
     }
     return flushed;
   }

@@ -309,6 +309,10 @@ export class Target {
     this.#breaker.setOverride(override, nowMs);
   }
 
+  hasSettings(settings: BreakerSettings, timeoutMs: number): boolean {
+    return this.#settings === settings && this.#timeoutMs === timeoutMs;
+  }
+
   setSettings(settings: BreakerSettings, timeoutMs: number, nowMs: number): void {
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
