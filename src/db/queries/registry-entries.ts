@@ -39,6 +39,10 @@ interface Draft {
   defaultThresholds: readonly (keyof ThresholdColumns)[];
 }
 
+/** Shared by all extensions that have none: most have no versions, instances or stored facts. Never written. */
+const NONE: never[] = [];
+const NO_FACTS: Record<string, BreakerFactsRow> = Object.freeze(Object.create(null));
+
 /** `rows` in order of extension and kind. */
 export async function toEntries(rows: readonly FlatRow[]): Promise<RegistryEntry[]> {
   const drafts = new Map<string, Draft>();
@@ -50,18 +54,16 @@ export async function toEntries(rows: readonly FlatRow[]): Promise<RegistryEntry
   return [...drafts.values()];
 }
 
-function toDraft({ health, rollout_slots, ...row }: FlatRow['row']): Draft {
-  // Version names are anybody's: `__proto__` is one like any other.
-  const versionFacts: Record<string, BreakerFactsRow> = Object.create(null);
+function toDraft({ health, rollout_slots, oversized, ...row }: FlatRow['row']): Draft {
   const draft: Draft = {
-    extension: withinLimits(row as ExtensionRow, ['config', 'policy']),
-    versions: [],
-    instances: [],
+    extension: withinLimits(row as ExtensionRow, oversized, ['config', 'policy']),
+    versions: NONE,
+    instances: NONE,
     facts: null,
-    versionFacts,
+    versionFacts: NO_FACTS,
     rolloutSlots: rollout_slots,
     thresholds: null,
-    defaultThresholds: [],
+    defaultThresholds: NONE,
   };
   if (health === null) return draft;
   const { failure_threshold, error_rate_threshold, window_seconds, half_open_max_requests, ...facts } = health;
@@ -70,36 +72,45 @@ function toDraft({ health, rollout_slots, ...row }: FlatRow['row']): Draft {
   const thresholds = decided(columns);
   draft.thresholds = thresholds;
   const names = Object.keys(columns) as (keyof ThresholdColumns)[];
-  draft.defaultThresholds = names.filter((name) => columns[name] !== null && thresholds[name] === null);
+  const defaults = names.filter((name) => columns[name] !== null && thresholds[name] === null);
+  if (defaults.length > 0) draft.defaultThresholds = defaults;
   return draft;
 }
 
 /** `draft` is undefined for a row without its extension, as an adopted database without foreign keys may have it. */
 function add(draft: Draft | undefined, kind: number, row: FlatRow['row']): void {
   if (draft === undefined) return;
-  if (kind === KIND.version) draft.versions.push(withinLimits(row as VersionRow, ['config', 'routing_rules']));
-  else if (kind === KIND.instance) draft.instances.push(row);
-  else {
+  if (kind === KIND.version) {
+    const { oversized, ...own } = row;
+    if (draft.versions === NONE) draft.versions = [];
+    draft.versions.push(withinLimits(own as VersionRow, oversized, ['config', 'routing_rules']));
+  } else if (kind === KIND.instance) {
+    if (draft.instances === NONE) draft.instances = [];
+    draft.instances.push(row);
+  } else {
     const { version, ...facts } = row;
+    // Version names are anybody's: `__proto__` is one like any other.
+    if (draft.versionFacts === NO_FACTS) draft.versionFacts = Object.create(null);
     draft.versionFacts[version] = facts;
   }
 }
 
 /** REGISTRY-ENTRIES-2. */
 function withinLimits<Row extends ExtensionRow | VersionRow>(
-  { oversized, ...row }: Row & { readonly oversized?: readonly string[] },
+  row: Row,
+  oversized: readonly string[] | undefined,
   columns: readonly (keyof Row & string)[],
 ): Row {
   const faults = (oversized ?? []).map(tooLarge);
   const kept: Partial<Record<keyof Row, unknown>> = {};
   for (const column of columns) {
-    const problem = jsonLimitProblem(column, (row as unknown as Row)[column]);
+    const problem = jsonLimitProblem(column, row[column]);
     if (problem === null) continue;
     faults.push(problem);
     kept[column] = null;
   }
-  if (faults.length === 0) return row as unknown as Row;
-  return { ...(row as unknown as Row), ...kept, faults };
+  if (faults.length === 0) return row;
+  return { ...row, ...kept, faults };
 }
 
 /** REGISTRY-QUERIES-2 of registry-queries.ts. */

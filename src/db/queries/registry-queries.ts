@@ -72,11 +72,9 @@ export async function readSnapshot(db: Database): Promise<RegistrySnapshot & { r
     const start = await readPosition(db);
     const entries = new Map<string, RegistryEntry>();
     const unreadable = new Map<string, UnreadableEntry>();
-    for (let last: string | null = ''; last !== null; ) {
-      const page = await readPage(db, last);
+    for await (const page of readingPages(db)) {
       for (const entry of page.entries) entries.set(entry.extension.id, entry);
       for (const one of page.unreadable) unreadable.set(one.id, one);
-      last = page.last;
     }
     const meanwhile = await readChanges(db, start);
     if (meanwhile.kind === 'other_history' && tries < SNAPSHOT_TRIES) continue;
@@ -179,30 +177,50 @@ const NO_ROWS = sql`select '', 0, '', null::jsonb where false`;
 interface Page {
   readonly entries: readonly RegistryEntry[];
   readonly unreadable: readonly UnreadableEntry[];
+}
+
+interface PageRows {
+  readonly toPage: () => Promise<Page>;
   /** null: it is the last one. */
   readonly last: string | null;
 }
 
-async function readPage(db: Database, after: string): Promise<Page> {
-  const ids = sql`select id from extensions where id > ${after} order by id limit ${PAGE}`;
-  try {
-    const entries = await toEntries(
-      await inTransaction<FlatRow>(db, {}, sql`with wanted as materialized (${ids}) ${ENTRY_ROWS} order by 1, 2, 3`),
-    );
-    return { entries, unreadable: [], last: entries.length < PAGE ? null : (entries.at(-1)?.extension.id ?? null) };
-  } catch (error) {
-    if (!mayBeOneRow(error)) throw error;
-    const rows = await inTransaction<{ id: string }>(db, {}, ids);
-    const page = await readEach(
-      db,
-      rows.map(({ id }) => id),
-      error,
-    );
-    return { ...page, last: rows.length < PAGE ? null : (rows.at(-1)?.id ?? null) };
+/** The database reads the next page while this one is put together. */
+async function* readingPages(db: Database): AsyncGenerator<Page> {
+  let next = readPageRows(db, '');
+  for (;;) {
+    const { toPage, last } = await next;
+    if (last !== null) {
+      next = readPageRows(db, last);
+      // Its error is thrown where it is awaited; if this page fails first, it is of no interest.
+      next.catch(() => undefined);
+    }
+    yield await toPage();
+    if (last === null) return;
   }
 }
 
-async function readIds(db: Database, ids: readonly string[]): Promise<Omit<Page, 'last'>> {
+async function readPageRows(db: Database, after: string): Promise<PageRows> {
+  const ids = sql`select id from extensions where id > ${after} order by id limit ${PAGE}`;
+  try {
+    const rows = await inTransaction<FlatRow>(
+      db,
+      {},
+      sql`with wanted as materialized (${ids}) ${ENTRY_ROWS} order by 1, 2, 3`,
+    );
+    let extensions = 0;
+    for (const { kind } of rows) if (kind === KIND.extension) extensions++;
+    const toPage = async () => ({ entries: await toEntries(rows), unreadable: [] });
+    return { toPage, last: extensions < PAGE ? null : (rows.at(-1)?.id ?? null) };
+  } catch (error) {
+    if (!mayBeOneRow(error)) throw error;
+    const rows = await inTransaction<{ id: string }>(db, {}, ids);
+    const wanted = rows.map(({ id }) => id);
+    return { toPage: () => readEach(db, wanted, error), last: rows.length < PAGE ? null : (wanted.at(-1) ?? null) };
+  }
+}
+
+async function readIds(db: Database, ids: readonly string[]): Promise<Page> {
   if (ids.length === 0) return { entries: [], unreadable: [] };
   try {
     const rows = await inTransaction<FlatRow>(
@@ -220,7 +238,7 @@ async function readIds(db: Database, ids: readonly string[]): Promise<Omit<Page,
 }
 
 /** REGISTRY-QUERIES-3. `error`: what reading all of them together said. */
-async function readEach(db: Database, ids: readonly string[], error: unknown): Promise<Omit<Page, 'last'>> {
+async function readEach(db: Database, ids: readonly string[], error: unknown): Promise<Page> {
   if (ids.length === 1) return { entries: [], unreadable: [{ id: ids[0] as string, error: errorText(error) }] };
   const middle = Math.ceil(ids.length / 2);
   const left = await readIds(db, ids.slice(0, middle));
