@@ -349,7 +349,8 @@ export class ActorSystem {
   }
 
   #runtimeChanged(runtime: ExtensionRuntime): void {
-    this.#dirty.mark(runtime);
+    // What is stored of it may differ from what is in force. Of any other that has just come there is nothing to write.
+    if (runtime.stored.size > 0 || runtime.extension.instances.length > 0) this.#dirty.mark(runtime);
     this.#census.changed(runtime);
     this.autoManager.consider(runtime);
     this.prober.follow(runtime);

@@ -142,8 +142,10 @@ export class BoardRow {
 
   /** As slot number `slot` begins. False: nothing was added in the slot before. */
   sampleRates(slot: number): boolean {
+    const { callCounts } = this.runtime.stats;
+    if (this.#rates === null && callCounts.calls === 0) return false;
     this.#rates ??= new CallRates();
-    return this.#rates.sample(this.runtime.stats.callCounts, slot);
+    return this.#rates.sample(callCounts, slot);
   }
 
   /** `[k, state, flags, rate, p50, p95, p99, calls, failed, refused, since]` as JSON. */

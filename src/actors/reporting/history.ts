@@ -78,15 +78,17 @@ export class History {
   *sampling(runtime: ExtensionRuntime, slot: number): Steps<void> {
     if (this.#deps.targetsMax === 0) return;
     let entries = this.#entries.get(runtime);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#entries.set(runtime, entries);
-    }
     for (const service of [...runtime.services]) {
+      if (entries === undefined) {
+        // Of most extensions of a large registry there is nothing to keep.
+        if (!hasCounts(service)) continue;
+        entries = new Map();
+        this.#entries.set(runtime, entries);
+      }
       this.#sample(entries, service, slot);
       yield;
     }
-    yield* this.#forgettingVersions(runtime, entries);
+    if (entries !== undefined) yield* this.#forgettingVersions(runtime, entries);
   }
 
   /** HISTORY-2. */
@@ -204,6 +206,11 @@ export class History {
     entry.record = null;
     this.#kept.delete(entry);
   }
+}
+
+function hasCounts({ target }: Service): boolean {
+  const { calls, refused } = target.stats.callCounts;
+  return calls > 0 || refused > 0;
 }
 
 function addTo(line: Line, record: HistoryRecord, first: number): void {
