@@ -83,10 +83,7 @@ export class HealthBoard {
   }
 
   #keep(): void {
-    if (this.#changes === null) {
-      this.#changes = this.deps.dirty.read();
-      for (const runtime of this.deps.runtimes.values()) this.#changes.queue(runtime);
-    }
+    this.#changes ??= this.deps.dirty.read();
     this.#forgetting?.unsubscribe();
     this.#forgetting = after(KEPT_MS, this.deps.clock).subscribe(() => this.#forget());
   }
@@ -149,7 +146,8 @@ export class HealthBoard {
     let selected = 0;
     let met = 0;
     for (const id of this.ids.each()) {
-      if (met++ % PER_STEP === 0) yield;
+      // What was never made takes as long as a step may.
+      if (met++ % PER_STEP === 0 || !this.#shown.has(id)) yield;
       const runtime = this.deps.runtimes.get(id);
       // One that was removed is in `#ids` until its actors are stopped.
       const shown = runtime === undefined ? null : (this.#shown.get(id) ?? this.#show(runtime));
