@@ -71,6 +71,7 @@ function useForm(action: Action, isCut: boolean) {
   const isReady =
     !isCut &&
     !isBusy.value &&
+    action.share?.isValid !== false &&
     (action.reason !== 'required' || reason.value.trim() !== '') &&
     (action.typed === null || typed.value === action.typed);
   const run = async () => {

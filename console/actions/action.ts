@@ -22,8 +22,8 @@ export interface Action {
   readonly reason: 'required' | 'optional' | null;
   /** What has to be typed before it may be done; null: nothing. */
   readonly typed: string | null;
-  /** A share of the calls is asked for, in percent. */
-  readonly share?: { readonly value: string; readonly set: (value: string) => void };
+  /** A share of the calls is asked for, in percent: as it was typed, also where that is no share. */
+  readonly share?: { readonly value: string; readonly isValid: boolean; readonly set: (value: string) => void };
   /** Rejects with an ApiError. */
   readonly run: (order: Order) => Promise<Done | null>;
   /** After a 412: what the action is judged by from now on. */

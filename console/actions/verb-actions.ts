@@ -138,21 +138,24 @@ export function askRollout(
   rest: string | null,
   to?: number | null,
 ): void {
-  const begin = (value: number | null): void => {
+  const begin = (value: number | null, typed: string, isValid = true): void => {
     pending.value = {
       id,
       words: () => rolloutWords(version, value, now, rest),
       reason: 'required',
       typed: value === 100 ? id : null,
-      ...(to === undefined ? { share: { value: value === null ? '' : String(value), set: change } } : {}),
+      ...(to === undefined ? { share: { value: typed, isValid, set: (text) => change(text, value) } } : {}),
       run: (order) => runRollout(id, version, value, order),
     };
   };
-  const change = (text: string): void => {
+  // What is typed stays as it is, `5.` on the way to `5.5` too; while it is no share, the question is about the last one that was.
+  const change = (text: string, last: number | null): void => {
     const value = text.trim() === '' ? null : Number(text.replace(',', '.'));
-    if (value === null || (value >= 0 && value <= 100)) begin(value);
+    const isValid = value === null || (value >= 0 && value <= 100);
+    begin(isValid ? value : last, text, isValid);
   };
-  begin(to === undefined ? now : to);
+  const first = to === undefined ? now : to;
+  begin(first, first === null ? '' : String(first));
 }
 
 /** `revision`: of the row that was shown. */

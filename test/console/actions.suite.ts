@@ -76,7 +76,7 @@ export const actionsSuite: Suite = (test, rig) => {
     t.is(new URL(page.url()).pathname, '/');
   });
 
-  test('actions: a refusal stands in the dialog, with its code', async (t) => {
+  test('actions: a share is what was typed, key by key; a refusal stands in the dialog, with its code', async (t) => {
     const { visit, daemon } = await rig();
     const { page } = await visit('/ui/extensions/classify_topic');
     const row = page.locator('tr', { hasText: 'v3' }).first();
@@ -85,7 +85,18 @@ export const actionsSuite: Suite = (test, rig) => {
     await page.getByLabel('Reason, for the audit trail').fill('more');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').getByText('invalid_request').waitFor();
-    await page.getByLabel(/^Percent of the callers/).fill('20');
+    const share = page.getByLabel(/^Percent of the callers/);
+    const ask = page.getByRole('dialog').getByRole('heading');
+    await share.fill('');
+    await share.pressSequentially('2.5');
+    t.deepEqual(
+      [await share.inputValue(), await ask.textContent()],
+      ['2.5', 'Give v3 2.5 % of the callers (now 10 %)?'],
+    );
+    await share.pressSequentially('x');
+    t.is(await share.inputValue(), '2.5x');
+    t.true(await page.getByRole('dialog').getByRole('button', { name: 'Give' }).isDisabled(), 'that is no share');
+    await share.fill('20');
     await page.getByLabel('Reason, for the audit trail').press('Enter');
     await page.locator('.outcome', { hasText: 'v3 of classify_topic has 20 % (was 10 %)' }).waitFor();
     const shares = (await (await daemon.fetch('/admin/extensions/classify_topic/rollout')).json()) as {
