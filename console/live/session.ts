@@ -31,6 +31,8 @@ export const token = (): string | null => sessionStorage.getItem(KEY) ?? localSt
 
 /** SESSION-1. */
 export function remember(text: string, onThisComputer: boolean): void {
+  // The tab's own token comes first in token(): one from before would hide a new one of this computer.
+  sessionStorage.removeItem(KEY);
   (onThisComputer ? localStorage : sessionStorage).setItem(KEY, text);
   left.value = null;
 }

@@ -51,6 +51,14 @@ export const accessSuite: Suite = (test, rig) => {
       t.is(await page.getByRole('button', { name }).count(), 0, name);
     t.is(await page.getByText('Recent failures').count(), 0);
     t.is(await page.getByRole('link', { name: 'Tokens' }).count(), 0);
+    // SESSION-1: a token of this computer counts, though this tab had one of its own.
+    await page.getByRole('link', { name: 'sign in as operator' }).click();
+    await page.getByLabel(/^Token, or the address/).fill(admin);
+    await page.getByRole('checkbox', { name: 'Keep it on this computer' }).check();
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('root, admin').waitFor();
+    t.is(await page.evaluate("sessionStorage.getItem('extreg-token')"), null);
+    t.is(await page.evaluate("localStorage.getItem('extreg-token')"), admin);
   });
 
   test('access: an address of one use signs in, leaves the address at once, and opens the page that it names', async (t) => {
