@@ -5,6 +5,8 @@
 //     chance within that, so that many pages do not come at once.
 // CONSOLE-CONNECTION-3. A tab that is hidden for 30 s lets its stream go: a browser has six connections to one host.
 // CONSOLE-CONNECTION-4. Where there are too many streams already, the overview is read every 10 s instead, with its ETag.
+// CONSOLE-CONNECTION-5. A message that cannot be used is left out, and the browser reports it: the stream and what came beside it stay.
+// CONSOLE-CONNECTION-6. A connection, or an answer that it needs, that brings nothing for 40 s is given up and tried again.
 import { effect, signal } from '@preact/signals';
 import { ApiError, problemOf, request, send } from './api.js';
 import {
@@ -20,7 +22,7 @@ import {
 import { setClock } from './clock.js';
 import { type DaemonNews, daemon, gap, putEvent, type Summary, summary } from './news.js';
 import { forget, left, refused, token, type Whoami, whoami } from './session.js';
-import { serverEvents } from './sse.js';
+import { type ServerEvent, serverEvents } from './sse.js';
 
 type Connection =
   /** Not yet. */
@@ -69,7 +71,9 @@ let etag: string | null = null;
 /** With which the stream was opened. */
 let sentToken: string | null = null;
 let wake: (() => void) | null = null;
-let current: AbortController | null = null;
+let current: Attempt | null = null;
+/** CONSOLE-CONNECTION-3. */
+let isResting = false;
 
 /** Tries now, instead of waiting. */
 export const tryNow = (): void => wake?.();
@@ -83,15 +87,17 @@ export async function keepConnected(): Promise<never> {
   });
   let failures = 0;
   for (;;) {
-    if (document.hidden && connection.value.kind === 'resting') await sleep(null);
-    if (left.value !== null) await sleep(null);
+    while (isResting || left.value !== null) {
+      if (isResting) connection.value = { kind: 'resting' };
+      await sleep(null);
+    }
     const begunMs = Date.now();
     const outcome = await once();
     if (outcome === 'over_the_limit') {
       await poll();
       continue;
     }
-    if (outcome === 'resting') continue;
+    if (isResting) continue;
     failures = heardMs > begunMs ? 0 : failures + 1;
     const lostMs = Date.now() - heardMs;
     const longest = lostMs < RESTART_MS ? LONGEST_OF_A_RESTART_MS : LONGEST_MS;
@@ -99,18 +105,36 @@ export async function keepConnected(): Promise<never> {
   }
 }
 
-/** One stream, to its end. */
-async function once(): Promise<'ended' | 'resting' | 'over_the_limit'> {
+interface Attempt {
+  readonly signal: AbortSignal;
+  /** Aborts what is still under way. */
+  readonly end: () => void;
+}
+
+/** CONSOLE-CONNECTION-6. */
+function watched(): Attempt {
   const controller = new AbortController();
-  current = controller;
-  const watchdog = setInterval(() => {
-    if (Date.now() - heardMs > SILENT_MS && connection.value.kind === 'live') controller.abort();
+  const begunMs = Date.now();
+  const timer = setInterval(() => {
+    if (Date.now() - Math.max(heardMs, begunMs) > SILENT_MS) controller.abort(new Error('The daemon is silent'));
   }, 1000);
+  const end = (): void => {
+    clearInterval(timer);
+    controller.abort();
+  };
+  return { signal: controller.signal, end };
+}
+
+/** One stream, to its end. */
+async function once(): Promise<'ended' | 'over_the_limit'> {
+  const attempt = watched();
+  const { signal } = attempt;
+  current = attempt;
   let why = 'The connection ended';
   sentToken = token();
   try {
     const headers: Record<string, string> = lastEventId === null ? {} : { 'last-event-id': lastEventId };
-    const response = await send('/admin/events', { headers, signal: controller.signal });
+    const response = await send('/admin/events', { headers, signal });
     if (!response.ok) {
       const problem = (await response.json().catch(() => null)) as { code?: string; detail?: string } | null;
       if (problem?.code === 'too_many_streams') return 'over_the_limit';
@@ -118,26 +142,33 @@ async function once(): Promise<'ended' | 'resting' | 'over_the_limit'> {
     } else if (response.body !== null) {
       for await (const event of serverEvents(response.body)) {
         heardMs = Date.now();
-        if (event !== null) await take(event.event, JSON.parse(event.data), event.id);
+        if (event === null) continue;
+        if (event.id !== null) lastEventId = event.id;
+        if (event.event === 'hello') await greet(JSON.parse(event.data) as Hello, signal);
+        else take(event);
       }
     }
   } catch (error) {
     why = problemOf(error).detail;
   } finally {
-    clearInterval(watchdog);
-    controller.abort();
+    attempt.end();
   }
-  if (connection.value.kind === 'resting') return 'resting';
-  if (left.value === null && connection.value.kind !== 'lost')
+  if (!isResting && left.value === null && connection.value.kind !== 'lost')
     connection.value = { kind: 'lost', sinceMs: heardMs, why };
   return 'ended';
 }
 
-async function take(event: string, data: unknown, id: string | null): Promise<void> {
-  if (id !== null) lastEventId = id;
+/** CONSOLE-CONNECTION-5. */
+function take({ event, data, id }: ServerEvent): void {
+  try {
+    put(event, JSON.parse(data), id ?? '');
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+function put(event: string, data: unknown, id: string): void {
   switch (event) {
-    case 'hello':
-      return greet(data as Hello);
     case 'rows':
       return changeRows(data as Tuple[]);
     case 'rows_added':
@@ -151,7 +182,7 @@ async function take(event: string, data: unknown, id: string | null): Promise<vo
       daemon.value = data as DaemonNews;
       return;
     case 'event':
-      return putEvent({ ...(data as Parameters<typeof putEvent>[0]), n: id ?? '' });
+      return putEvent({ ...(data as Parameters<typeof putEvent>[0]), n: id });
     case 'gap':
       gap.value = data as NonNullable<typeof gap.value>;
       return;
@@ -161,22 +192,23 @@ async function take(event: string, data: unknown, id: string | null): Promise<vo
 }
 
 /** CONSOLE-CONNECTION-1. */
-async function greet({ boot, version, now, role }: Hello): Promise<void> {
+async function greet({ boot, version, now, role }: Hello, signal: AbortSignal): Promise<void> {
   setClock(now);
   const isOther = daemonIs.value?.boot !== boot;
   if (isOther) {
     daemonIs.value = { boot, version, metAt: Date.now() };
     etag = null;
   }
-  await readOverview(isOther);
-  if (isOther) setTimeout(() => readOverview().catch(() => undefined), SETTLED_MS);
-  if (whoami.value?.role !== role) await readWhoami();
+  await readOverview(signal, isOther);
+  if (isOther) setTimeout(() => readOverview(signal).catch(() => undefined), SETTLED_MS);
+  if (whoami.value?.role !== role) await readWhoami(signal);
+  if (isResting) return;
   connection.value = { kind: 'live' };
   freshness.value++;
 }
 
-async function readOverview(isOfOtherBoot = false): Promise<void> {
-  const answer = await settledOverview();
+async function readOverview(signal: AbortSignal, isOfOtherBoot = false): Promise<void> {
+  const answer = await settledOverview(signal);
   heardMs = Date.now();
   if (answer.status === 304) return;
   // What was missing is read once more, whether anything has changed or not.
@@ -186,22 +218,23 @@ async function readOverview(isOfOtherBoot = false): Promise<void> {
 }
 
 /** A daemon that has just started has no rows yet: what is on the page stays until it has read its registry. */
-async function settledOverview() {
+async function settledOverview(signal: AbortSignal) {
   const headers: Record<string, string> = etag === null ? {} : { 'if-none-match': etag };
   const onBytes = (bytes: number) => {
+    heardMs = Date.now();
     loadedBytes.value = bytes;
   };
   for (let attempt = 1; ; attempt++) {
-    const answer = await request<Overview>('/admin/overview', { headers, expect: [304], onBytes });
+    const answer = await request<Overview>('/admin/overview', { headers, expect: [304], onBytes, signal });
     if (answer.status === 304 || answer.body.revision !== null || attempt === ATTEMPTS) return answer;
     await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS));
   }
 }
 
 /** Who this is; without a valid token, `left` says so. */
-export async function readWhoami(): Promise<void> {
+export async function readWhoami(signal?: AbortSignal): Promise<void> {
   try {
-    whoami.value = (await request<Whoami>('/admin/whoami')).body;
+    whoami.value = (await request<Whoami>('/admin/whoami', { signal })).body;
     left.value = null;
   } catch (error) {
     if (!(error instanceof ApiError) || error.problem.status !== 401) return;
@@ -212,28 +245,37 @@ export async function readWhoami(): Promise<void> {
 /** CONSOLE-CONNECTION-4. Returns after a minute, so that a stream is tried again. */
 async function poll(): Promise<void> {
   for (let i = 0; i < POLLS && left.value === null && !document.hidden; i++) {
+    const attempt = watched();
     try {
-      await readOverview();
+      await readOverview(attempt.signal);
       connection.value = { kind: 'polling' };
     } catch (error) {
       connection.value = { kind: 'lost', sinceMs: heardMs, why: problemOf(error).detail };
+    } finally {
+      attempt.end();
     }
     await sleep(POLL_MS);
   }
 }
 
-/** CONSOLE-CONNECTION-3. */
+/** CONSOLE-CONNECTION-3. Also of a tab that was opened behind another one, which never becomes hidden: it is. */
 function restWhileHidden(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  document.addEventListener('visibilitychange', () => {
+  const rest = (): void => {
+    isResting = true;
+    connection.value = { kind: 'resting' };
+    current?.end();
+  };
+  const look = (): void => {
     clearTimeout(timer);
-    if (document.hidden)
-      timer = setTimeout(() => {
-        connection.value = { kind: 'resting' };
-        current?.abort();
-      }, HIDDEN_MS);
-    else tryNow();
-  });
+    if (document.hidden) timer = setTimeout(rest, HIDDEN_MS);
+    else {
+      isResting = false;
+      tryNow();
+    }
+  };
+  document.addEventListener('visibilitychange', look);
+  look();
 }
 
 /** `ms` null: until tryNow(). */

@@ -9,8 +9,6 @@ interface Reading<T> {
   readonly value: T | null;
   /** Why the last attempt failed; null: it did not. */
   readonly problem: Problem | null;
-  /** Wall clock ms of `value`. */
-  readonly readAt: number;
   readonly again: () => void;
 }
 
@@ -27,26 +25,27 @@ export function useReading<T>(path: string | null, { every, key }: ReadingOption
     path: null,
     value: null,
     problem: null,
-    readAt: 0,
   });
   const turn = useSignal(0);
   useEffect(() => {
     if (path === null) return;
     const controller = new AbortController();
-    const attempt = () =>
-      read<T>(path, controller.signal).then(
-        (value) => {
-          state.value = { path, value, problem: null, readAt: Date.now() };
-        },
-        (error) => {
-          if (controller.signal.aborted) return;
-          const kept = state.peek();
-          state.value = {
-            ...(kept.path === path ? kept : { path, value: null, readAt: 0 }),
-            problem: problemOf(error),
-          };
-        },
-      );
+    let isUnderWay = false;
+    const attempt = async (): Promise<void> => {
+      // Where an answer takes longer than `every`, the next attempt waits: requests that pile up would hold the browser's few connections.
+      if (isUnderWay) return;
+      isUnderWay = true;
+      try {
+        const value = await read<T>(path, controller.signal);
+        if (!controller.signal.aborted) state.value = { path, value, problem: null };
+      } catch (error) {
+        if (controller.signal.aborted) return;
+        const kept = state.peek();
+        state.value = { ...(kept.path === path ? kept : { path, value: null }), problem: problemOf(error) };
+      } finally {
+        isUnderWay = false;
+      }
+    };
     void attempt();
     const timer = every === undefined ? undefined : setInterval(() => !document.hidden && attempt(), every);
     return () => {
@@ -54,12 +53,11 @@ export function useReading<T>(path: string | null, { every, key }: ReadingOption
       clearInterval(timer);
     };
   }, [path, every, key, turn.value, freshness.value]);
-  const { value, problem, readAt } = state.value;
+  const { value, problem } = state.value;
   const isOfPath = state.value.path === path;
   return {
     value: isOfPath ? value : null,
     problem: isOfPath ? problem : null,
-    readAt,
     again: () => {
       turn.value++;
     },

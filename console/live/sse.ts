@@ -1,6 +1,6 @@
 // Server-sent events out of a stream of bytes: a parser for what `fetch` reads, since EventSource sends no token and shows no status.
 
-interface ServerEvent {
+export interface ServerEvent {
   readonly event: string;
   readonly data: string;
   /** Of what can be resumed after. */

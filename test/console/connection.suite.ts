@@ -78,6 +78,39 @@ export const connectionSuite: Suite = (test, rig) => {
     await until('the stream is gone', async () => (await streams()) === before - 1);
     await see(false);
     await until('the stream is back', async () => (await streams()) === before);
+    // A tab that was opened behind another one, which never becomes hidden.
+    await page.addInitScript("Object.defineProperty(document, 'hidden', { configurable: true, value: true })");
+    await page.reload();
+    await page.locator('[data-live=live]').waitFor();
+    await page.clock.fastForward(31_000);
+    await page.locator('[data-live=resting]').waitFor();
+    await until('the stream is gone', async () => (await streams()) === before - 1);
+  });
+
+  test('CONSOLE-CONNECTION-6: nothing is waited for without end, and what takes long is not asked for twice', async (t) => {
+    const { page } = await (await rig()).open(t, '/ui/no-such-page', { fakeClock: true });
+    let [streams, statuses] = [0, 0];
+    await page.route('**/admin/events', () => void streams++);
+    await page.route('**/admin/status', () => void statuses++);
+    await page.goto(`${new URL(page.url()).origin}/ui/status`);
+    await until('both are asked for', () => streams === 1 && statuses === 1);
+    for (let i = 0; i < 5; i++) await page.clock.fastForward(3100);
+    t.deepEqual([streams, statuses], [1, 1]);
+    await page.clock.fastForward(30_000);
+    await until('the stream is given up and asked for again', () => streams === 2);
+    await page.getByText('The daemon is silent').waitFor();
+    t.is(statuses, 1);
+  });
+
+  test('LAZY-1: a part that cannot be drawn says so in its place, and the rest stays', async (t) => {
+    const before = (tab: Page) =>
+      tab.route('**/admin/status', (route) => route.fulfill({ contentType: 'application/json', body: '{}' }));
+    const { page } = await (await rig()).visit('/ui/status', { before });
+    await page.getByText('This part of the console failed').waitFor();
+    await page.unrouteAll({ behavior: 'wait' });
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('row', { name: /^Registry revision/ }).waitFor();
+    t.pass();
   });
 
   test('states: a part that cannot be read says so in its place, and the rest stays', async (t) => {
@@ -114,7 +147,7 @@ export const connectionSuite: Suite = (test, rig) => {
     t.pass();
   });
 
-  test('states: what the daemon lacks stands above everything, with what still works', async (t) => {
+  test('states: what the daemon lacks stands above everything, with what still works; CONSOLE-CONNECTION-5: past messages of no use', async (t) => {
     const news = { ready: true, waiting_for: [], reasons: [], degraded: ['database'], revision: 1, owed: {} };
     const summary = {
       total: 6,
@@ -129,19 +162,21 @@ export const connectionSuite: Suite = (test, rig) => {
     };
     const hello = { boot: 'b', version: '1', now: new Date().toISOString(), role: 'admin' };
     const body = [
-      ['hello', hello],
-      ['daemon', news],
-      ['summary', summary],
+      ['hello', JSON.stringify(hello)],
+      ['rows', '[7]'],
+      ['summary', '{"total":'],
+      ['daemon', JSON.stringify(news)],
+      ['summary', JSON.stringify(summary)],
     ]
-      .map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+      .map(([event, data]) => `event: ${event}\ndata: ${data}\n\n`)
       .join('');
     const before = (tab: Page) =>
       tab.route('**/admin/events', (route) => route.fulfill({ contentType: 'text/event-stream', body }));
-    const { page } = await (await rig()).visit('/', { before });
+    const { page, faults } = await (await rig()).visit('/', { before });
     await page
       .getByText(/Database away: calls are served from memory\. Isolate, .* enable and disable wait\./)
       .waitFor();
     await page.getByText(/Mass failure: more than half .* Suspect the daemon, NATS or the network first\./).waitFor();
-    t.pass();
+    t.true(faults.errors.length >= 2, 'the browser reports them');
   });
 };
