@@ -1,7 +1,9 @@
 // A part of the console that is loaded when it is shown first.
+//
+// LAZY-1. A part that cannot be drawn says so in its place; what is around it stays.
 import { useSignal } from '@preact/signals';
-import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import type { ComponentChildren, ComponentType } from 'preact';
+import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { Fault, Loading } from './states.js';
 
 interface LazyProps<P> {
@@ -35,7 +37,12 @@ export function Lazy<P extends object>({ load, props }: LazyProps<P>) {
   }, [load]);
   ready.value;
   const Part = loaded.get(load) as ComponentType<P> | undefined;
-  if (Part !== undefined) return <Part {...props} />;
+  if (Part !== undefined)
+    return (
+      <Guarded key={load}>
+        <Part {...props} />
+      </Guarded>
+    );
   if (fault.value === null) return <Loading />;
   return (
     <Fault
@@ -44,4 +51,11 @@ export function Lazy<P extends object>({ load, props }: LazyProps<P>) {
       onRetry={() => location.reload()}
     />
   );
+}
+
+/** LAZY-1. */
+function Guarded({ children }: { readonly children: ComponentChildren }) {
+  const [fault, again] = useErrorBoundary((error) => reportError(error));
+  if (fault === undefined) return <>{children}</>;
+  return <Fault what="This part of the console failed" detail={(fault as Error).message} onRetry={again} />;
 }
