@@ -3,7 +3,7 @@
 // ACTION-DIALOG-1. Nothing is done by Enter but from the reason, and nothing while the page is cut off.
 // ACTION-DIALOG-2. What was typed stays through errors, conflicts and a restart of the daemon.
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { type Problem, problemOf, read } from '../live/api.js';
 import { isOpen } from '../live/session.js';
 import { Dialog } from '../parts/dialog.js';
@@ -68,6 +68,14 @@ function useForm(action: Action, isCut: boolean) {
   const by = useText(localStorage.getItem(NAME) ?? '');
   const problem = useSignal<Problem | null>(null);
   const isBusy = useSignal(false);
+  // A dialog that was left while its request was under way closes no other one.
+  const isOpenYet = useRef(true);
+  useEffect(
+    () => () => {
+      isOpenYet.current = false;
+    },
+    [],
+  );
   const isReady =
     !isCut &&
     !isBusy.value &&
@@ -84,9 +92,10 @@ function useForm(action: Action, isCut: boolean) {
       const order = { reason: reason.value.trim() || null, by: isOpen.value && name !== '' ? name : undefined };
       const done = await action.run(order);
       if (done !== null) report(done);
-      close();
+      if (isOpenYet.current) close();
     } catch (error) {
       problem.value = problemOf(error);
+      if (!isOpenYet.current) report({ text: `Not done: ${action.words().question} ${problem.value.detail}` });
       const { revision, status } = problem.value;
       if (status === 412 && typeof revision === 'number') action.onConflict?.(revision);
     } finally {

@@ -104,4 +104,33 @@ export const actionsSuite: Suite = (test, rig) => {
     };
     t.is(shares.versions.find(({ version }) => version === 'v3')?.percent, 20);
   });
+
+  test('actions: what is answered after its dialog was left is reported, and closes no other dialog', async (t) => {
+    const { visit } = await rig();
+    let answer = (): Promise<void> | void => undefined;
+    const answers = [
+      { status: 200, body: '{"revision":7,"owed":false}' },
+      { status: 500, contentType: 'application/problem+json', body: '{"status":500,"code":"x","detail":"it failed"}' },
+    ];
+    const { page } = await visit('/ui/extensions/shorten', {
+      before: (tab) =>
+        tab.route('**/shorten/isolate', (route) => {
+          answer = () => route.fulfill(answers.shift());
+        }),
+    });
+    for (const outcome of ['shorten is isolated. Revision 7.', /^Not done: Isolate shorten\? it failed/]) {
+      await page.getByRole('button', { name: 'Isolate' }).press('Enter');
+      const reason = page.getByLabel('Reason, for the audit trail');
+      await reason.fill('first');
+      await reason.press('Enter');
+      await page.getByRole('button', { name: 'Isolate …' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: 'Disable' }).press('Enter');
+      await reason.fill('second');
+      await answer();
+      await page.locator('.outcome', { hasText: outcome }).waitFor();
+      t.is(await reason.inputValue(), 'second');
+      await page.keyboard.press('Escape');
+    }
+  });
 };
