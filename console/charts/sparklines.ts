@@ -21,11 +21,12 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Of an extension; null until it was read. */
 export function lineOf(id: string): Signal<Line | null> {
-  const known = lines.get(id);
-  if (known !== undefined) return known;
-  if (lines.size >= MAX_KEPT) lines.clear();
-  const line = signal<Line | null>(null);
+  const line = lines.get(id) ?? signal<Line | null>(null);
+  // The last one is that which was asked for last: what is dropped is not in view.
+  lines.delete(id);
   lines.set(id, line);
+  const [oldest = id] = lines.keys();
+  if (lines.size > MAX_KEPT) lines.delete(oldest);
   return line;
 }
 
@@ -33,12 +34,14 @@ export function lineOf(id: string): Signal<Line | null> {
 export function showLines(rows: typeof inView): void {
   inView = rows.filter(({ k }) => k !== NO_NUMBER);
   clearTimeout(timer);
+  timer = undefined;
   if (inView.length === 0) return;
-  const isMissing = rows.some(({ id }) => lineOf(id).peek() === null);
+  const isMissing = inView.some(({ id }) => lineOf(id).peek() === null);
   timer = setTimeout(ask, isMissing ? SETTLED_MS : EVERY_MS);
 }
 
 async function ask(): Promise<void> {
+  timer = undefined;
   const asked = inView.slice(0, MAX_ASKED);
   if (!document.hidden && connection.peek().kind !== 'lost')
     try {
@@ -50,8 +53,8 @@ async function ask(): Promise<void> {
     } catch {
       // Tried again below; the page says that it is not connected.
     }
-  clearTimeout(timer);
-  if (inView.length > 0) timer = setTimeout(ask, EVERY_MS);
+  // Unless the list has shown other rows meanwhile, which are asked for sooner.
+  if (inView.length > 0) timer ??= setTimeout(ask, EVERY_MS);
 }
 
 /** Colours of a canvas do not follow the scheme of the system: every line is drawn again. */

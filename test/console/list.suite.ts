@@ -129,4 +129,22 @@ export const listSuite: Suite = (test, rig) => {
     await page.mouse.move(5, 5);
     await page.getByText('order frozen').waitFor({ state: 'detached' });
   });
+
+  test('list: rows that come into view while sparklines are read are asked for at once', async (t) => {
+    const { visit } = await rig();
+    const asked: string[] = [];
+    const { page } = await visit('/?q=many_&sort=id', {
+      before: (tab) =>
+        tab.route('**/admin/sparklines?**', async (route) => {
+          if (asked.push(route.request().url()) === 1)
+            await tab.evaluate(
+              "(document.querySelector('.list').scrollTop = 32 * 200, new Promise((done) => setTimeout(done, 50)))",
+            );
+          await route.fulfill({ contentType: 'application/json', body: '{"calls":[],"failed":[]}' });
+        }),
+    });
+    await page.getByText('many_00205').waitFor();
+    await until('they are asked for', () => asked.length > 1, 5000);
+    t.not(asked[0], asked[1]);
+  });
 };
