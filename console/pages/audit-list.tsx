@@ -1,7 +1,7 @@
 // Rows of the audit trail in pages, newest first: when, who, what, from → to, why.
 
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { problemOf, read } from '../live/api.js';
 import { nowMs } from '../live/clock.js';
 import { useReading } from '../live/reading.js';
@@ -23,6 +23,14 @@ import {
 const PAGE = 50;
 const SHOWN_CHANGES = 4;
 
+interface Older {
+  readonly rows: readonly AuditRow[];
+  /** What the page behind them is asked for with; null: there is none. */
+  readonly next: string | null;
+}
+
+const NOTHING_OLDER: Older = { rows: [], next: null };
+
 interface AuditListProps {
   /** As GET /admin/audit takes them. */
   readonly query: Readonly<Record<string, string>>;
@@ -34,12 +42,14 @@ export function AuditList({ query, isOfAll }: AuditListProps) {
   const given = Object.entries(query).filter(([, value]) => value !== '');
   const path = `/admin/audit?${new URLSearchParams([...given, ['limit', String(PAGE)]])}`;
   const { value, problem, again } = useReading<AuditPage>(path, { every: 5000 });
-  const older = useSignal<readonly AuditRow[]>([]);
-  const next = useSignal<string | null>(null);
+  const older = useSignal<Older>(NOTHING_OLDER);
   const fault = useSignal<string | null>(null);
+  const isBusy = useSignal(false);
+  // What is read for other filters than those of now is of no use.
+  const wanted = useRef(path);
+  wanted.current = path;
   useEffect(() => {
-    older.value = [];
-    next.value = null;
+    older.value = NOTHING_OLDER;
     fault.value = null;
   }, [path]);
   if (value === null)
@@ -48,19 +58,23 @@ export function AuditList({ query, isOfAll }: AuditListProps) {
     ) : (
       <Fault what="The audit trail cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
     );
-  const after = older.value.length === 0 ? value.next : next.value;
+  const first = new Set(value.items.map(({ id }) => id));
+  const rows = [...value.items, ...older.value.rows.filter(({ id }) => !first.has(id))];
+  const after = older.value.rows.length === 0 ? value.next : older.value.next;
   const more = async () => {
-    if (after === null) return;
+    if (after === null || isBusy.value) return;
+    isBusy.value = true;
+    fault.value = null;
     try {
       const page = await read<AuditPage>(`${path}&after=${encodeURIComponent(after)}`);
-      older.value = [...older.value, ...page.items];
-      next.value = page.next;
+      // With what is shown: of the first page, rows move behind its end as others come.
+      if (wanted.current === path) older.value = { rows: [...rows, ...page.items], next: page.next };
     } catch (error) {
-      fault.value = problemOf(error).detail;
+      if (wanted.current === path) fault.value = problemOf(error).detail;
+    } finally {
+      isBusy.value = false;
     }
   };
-  const first = new Set(value.items.map(({ id }) => id));
-  const rows = [...value.items, ...older.value.filter(({ id }) => !first.has(id))];
   if (rows.length === 0)
     return (
       <Empty>

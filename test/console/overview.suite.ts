@@ -73,4 +73,32 @@ export const overviewSuite: Suite = (test, rig) => {
     await page.keyboard.press('Enter');
     await page.locator('.outcome', { hasText: 'v2 of mask_pii has 5 % (was 25 %)' }).waitFor();
   });
+
+  test('audit: older pages are each read once, and no row is lost as others come', async (t) => {
+    let newest = 100;
+    const answer = (after: string | null): string => {
+      const first = after === null ? newest : Number(after);
+      const items = Array.from({ length: Math.min(50, first) }, (_, i) => ({
+        ...{ id: String(first - i), changed_at: new Date().toISOString(), changed_by: 'ada', action: 'update' },
+        ...{ extension_id: `row_${first - i}`, version: null, instance_id: null, reason: null, changes: [] },
+      }));
+      return JSON.stringify({ items, next: first > 50 ? String(first - 50) : null });
+    };
+    const { page } = await (await rig()).visit('/ui/audit', {
+      before: (tab) =>
+        tab.route('**/admin/audit?**', (route) =>
+          route.fulfill({
+            contentType: 'application/json',
+            body: answer(new URL(route.request().url()).searchParams.get('after')),
+          }),
+        ),
+    });
+    await page.getByRole('button', { name: 'Older' }).dblclick();
+    await page.getByText('row_1', { exact: true }).waitFor();
+    const rows = page.locator('tbody tr');
+    t.is(await rows.count(), 100);
+    newest = 110;
+    await page.getByText('row_110', { exact: true }).waitFor();
+    t.is(await rows.count(), 110);
+  });
 };
