@@ -95,7 +95,7 @@ function Notes({ isCut }: { readonly isCut: boolean }) {
     <>
       {isRestarted && is !== null && !isCut ? (
         <p class="banner" data-kind="note">
-          The daemon was started again: connected to it at {moment(new Date(is.metAt), new Date())}.
+          The daemon was started again: connected to it at {moment(new Date(is.metAt), new Date(nowMs.value))}.
         </p>
       ) : null}
       {connection.value.kind === 'polling' ? (

@@ -19,7 +19,7 @@ import {
   rowCount,
   type Tuple,
 } from './board.js';
-import { setClock } from './clock.js';
+import { nowMs, setClock } from './clock.js';
 import { type DaemonNews, daemon, gap, putEvent, type Summary, summary } from './news.js';
 import { forget, left, refused, token, type Whoami, whoami } from './session.js';
 import { type ServerEvent, serverEvents } from './sse.js';
@@ -55,7 +55,7 @@ const LONGEST_OF_A_RESTART_MS = 3000;
 const RESTART_MS = 30_000;
 
 export const connection = signal<Connection>({ kind: 'connecting' });
-/** Of the daemon that answers, and when this page met it. Another boot: another process. */
+/** Of the daemon that answers, and when this page met it, by the daemon's clock. Another boot: another process. */
 export const daemonIs = signal<{ readonly boot: string; readonly version: string; readonly metAt: number } | null>(
   null,
 );
@@ -196,7 +196,7 @@ async function greet({ boot, version, now, role }: Hello, signal: AbortSignal): 
   setClock(now);
   const isOther = daemonIs.value?.boot !== boot;
   if (isOther) {
-    daemonIs.value = { boot, version, metAt: Date.now() };
+    daemonIs.value = { boot, version, metAt: nowMs.peek() };
     etag = null;
   }
   await readOverview(signal, isOther);

@@ -160,9 +160,10 @@ export const connectionSuite: Suite = (test, rig) => {
       in_flight: 0,
       mass_failure: true,
     };
-    const hello = { boot: 'b', version: '1', now: new Date().toISOString(), role: 'admin' };
+    // By a clock that is an hour ahead of the reader's.
+    const now = new Date(Date.now() + 3_600_000).toISOString();
     const body = [
-      ['hello', JSON.stringify(hello)],
+      ['hello', JSON.stringify({ boot: 'BOOT', version: '1', now, role: 'admin' })],
       ['rows', '[7]'],
       ['summary', '{"total":'],
       ['daemon', JSON.stringify(news)],
@@ -170,13 +171,23 @@ export const connectionSuite: Suite = (test, rig) => {
     ]
       .map(([event, data]) => `event: ${event}\ndata: ${data}\n\n`)
       .join('');
-    const before = (tab: Page) =>
-      tab.route('**/admin/events', (route) => route.fulfill({ contentType: 'text/event-stream', body }));
+    let boots = 0;
+    const before = async (tab: Page) => {
+      await tab.route('**/admin/overview', async (route) => {
+        const response = await route.fetch();
+        const text = (await response.text()).replace(/"now":"[^"]*"/, `"now":"${now}"`);
+        await route.fulfill({ response, body: text });
+      });
+      await tab.route('**/admin/events', (route) =>
+        route.fulfill({ contentType: 'text/event-stream', body: body.replace('BOOT', `boot ${boots++}`) }),
+      );
+    };
     const { page, faults } = await (await rig()).visit('/', { before });
     await page
       .getByText(/Database away: calls are served from memory\. Isolate, .* enable and disable wait\./)
       .waitFor();
     await page.getByText(/Mass failure: more than half .* Suspect the daemon, NATS or the network first\./).waitFor();
     t.true(faults.errors.length >= 2, 'the browser reports them');
+    await page.getByText(/^The daemon was started again: connected to it at /).waitFor();
   });
 };
