@@ -1,12 +1,12 @@
 // What a version did over the last ten minutes or four hours, with what was changed meanwhile marked on it.
-import { nowMs } from '../live/clock.js';
+import { useMemo } from 'preact/hooks';
 import { useReading } from '../live/reading.js';
 import { Fault, Loading } from '../parts/states.js';
 import { Moment } from '../parts/times.js';
 import { queryValue, setQuery } from '../url/address.js';
-import { moment } from '../words/times.js';
 import { chartMarks, type HistoryMark, markLine } from './history-marks.js';
-import { LineChart } from './line-chart.js';
+import { type ChartSeries, LineChart } from './line-chart.js';
+import type { Mark } from './mark.js';
 
 interface Answer {
   readonly step: number;
@@ -53,12 +53,36 @@ export default function History({ id, version }: { readonly id: string; readonly
   );
 }
 
-function Charts({ answer, id }: { readonly answer: Answer; readonly id: string }) {
-  const { step, start, calls, begins } = answer;
-  const times = calls.map((_, i) => start + i * step);
-  const marks = chartMarks(answer.marks, begins);
+interface Drawn {
+  readonly times: readonly number[];
+  readonly marks: readonly Mark[];
+  readonly rates: readonly ChartSeries[];
+  readonly latencies: readonly ChartSeries[];
+}
+
+/** Once for an answer: a chart is drawn again when it gets another list. */
+function drawn({ step, start, calls, failed, refused, p50, p95, p99, marks, begins }: Answer): Drawn {
   const perSecond = (values: readonly (number | null)[]) =>
     values.map((value) => (value === null ? null : value / step));
+  return {
+    times: calls.map((_, i) => start + i * step),
+    marks: chartMarks(marks, begins),
+    rates: [
+      { label: 'attempts', colour: 'link', values: perSecond(calls) },
+      { label: 'failed', colour: 'open', values: perSecond(failed) },
+      { label: 'refused', colour: 'half', values: perSecond(refused) },
+    ],
+    latencies: [
+      { label: 'p50', colour: 'closed', values: p50 },
+      { label: 'p95', colour: 'link', values: p95 },
+      { label: 'p99', colour: 'override', values: p99 },
+    ],
+  };
+}
+
+function Charts({ answer, id }: { readonly answer: Answer; readonly id: string }) {
+  const { start, begins } = answer;
+  const { times, marks, rates, latencies } = useMemo(() => drawn(answer), [answer]);
   return (
     <>
       <div class="charts">
@@ -68,28 +92,13 @@ function Charts({ answer, id }: { readonly answer: Answer; readonly id: string }
           together={id}
           times={times}
           marks={marks}
-          series={[
-            { label: 'attempts', colour: 'link', values: perSecond(calls) },
-            { label: 'failed', colour: 'open', values: perSecond(answer.failed) },
-            { label: 'refused', colour: 'half', values: perSecond(answer.refused) },
-          ]}
+          series={rates}
         />
-        <LineChart
-          title="Latency"
-          unit="ms"
-          together={id}
-          times={times}
-          marks={marks}
-          series={[
-            { label: 'p50', colour: 'closed', values: answer.p50 },
-            { label: 'p95', colour: 'link', values: answer.p95 },
-            { label: 'p99', colour: 'override', values: answer.p99 },
-          ]}
-        />
+        <LineChart title="Latency" unit="ms" together={id} times={times} marks={marks} series={latencies} />
       </div>
       {begins > start ? (
         <p class="dim">
-          The daemon started at {moment(new Date(begins * 1000), new Date(nowMs.value))}: it has no numbers of before.
+          The daemon started at <Moment at={new Date(begins * 1000).toISOString()} />: it has no numbers of before.
         </p>
       ) : null}
       <ul class="marks" aria-label="What happened">
@@ -98,7 +107,7 @@ function Charts({ answer, id }: { readonly answer: Answer; readonly id: string }
           .reverse()
           .map((mark) => (
             <li key={`${mark.at} ${mark.kind} ${mark.instance_id}`}>
-              <Moment at={mark.at} nowMs={nowMs.value} /> {markLine(mark)}
+              <Moment at={mark.at} /> {markLine(mark)}
             </li>
           ))}
       </ul>

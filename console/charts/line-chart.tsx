@@ -5,12 +5,11 @@ import { clock, moment } from '../words/times.js';
 import type { Mark } from './mark.js';
 import { marksPlugin } from './marks.js';
 
-interface ChartSeries {
+export interface ChartSeries {
   readonly label: string;
   /** Name of a colour in colours.css. */
   readonly colour: string;
   readonly values: readonly (number | null)[];
-  readonly isBars?: boolean;
 }
 
 interface LineChartProps {
@@ -27,11 +26,11 @@ interface LineChartProps {
 const HEIGHT = 170;
 
 export function LineChart(props: LineChartProps) {
-  const { title, times, series, marks, unit } = props;
+  const { title, times, series, unit } = props;
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
-  const now = useRef(marks);
-  now.current = marks;
+  const now = useRef(props);
+  now.current = props;
   const names = series.map(({ label }) => label).join();
   useEffect(() => {
     const { current } = box;
@@ -39,8 +38,8 @@ export function LineChart(props: LineChartProps) {
     const draw = () => {
       chart.current?.destroy();
       chart.current = new uPlot(
-        optionsOf(props, current, () => now.current),
-        dataOf(props),
+        optionsOf(props, current, () => now.current.marks),
+        dataOf(now.current),
         current,
       );
     };
@@ -96,7 +95,6 @@ function optionsOf(
     grid: { stroke: colour('line'), width: 1 },
     ticks: { stroke: colour('line'), width: 1 },
   };
-  const bars = uPlot.paths.bars?.({ size: [1, 20], gap: 1 });
   return {
     width: box.clientWidth,
     height: HEIGHT,
@@ -113,13 +111,12 @@ function optionsOf(
     series: [
       { label: 'at', value: (_, at) => (at === null ? '–' : moment(new Date(at * 1000), new Date())) },
       ...series.map(
-        ({ label, colour: name, isBars = false }): uPlot.Series => ({
+        ({ label, colour: name }): uPlot.Series => ({
           label,
           stroke: colour(name),
-          width: isBars ? 0 : 1.5,
+          width: 1.5,
           points: { show: true, size: 4, filter: alone },
           value: (_, value) => (value === null ? '–' : `${Math.round(value * 10) / 10} ${unit}`),
-          ...(isBars && bars !== undefined ? { paths: bars, fill: colour(name) } : {}),
         }),
       ),
     ],

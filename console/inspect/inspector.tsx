@@ -165,7 +165,7 @@ function Now({
       {since === null ? null : (
         <span>
           {' '}
-          since <Moment at={new Date(since).toISOString()} nowMs={nowMs.value} />
+          since <Moment at={new Date(since).toISOString()} />
           <span class="dim"> ({duration(nowMs.value - since)})</span>
         </span>
       )}

@@ -2,7 +2,6 @@
 //
 // TARGET-LIST-1. The list is read, not watched: inspecting hundreds would cost a subscription each. States of default versions come from the board.
 import { allRows, rowOf } from '../live/board.js';
-import { nowMs } from '../live/clock.js';
 import { useReading } from '../live/reading.js';
 import { StateMark } from '../parts/state-mark.js';
 import { Empty, Fault, Loading } from '../parts/states.js';
@@ -149,7 +148,7 @@ function TargetRow({ target }: { readonly target: Target }) {
         <StateMark state={state} notes={notes} />
       </td>
       <td class="measured">
-        <Age at={since === null ? null : since * 1000} nowMs={nowMs.value} />
+        <Age at={since === null ? null : since * 1000} />
       </td>
       <td>
         <a class="plain" href={extensionPath(id)}>

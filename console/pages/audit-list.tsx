@@ -3,7 +3,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { problemOf, read } from '../live/api.js';
-import { nowMs } from '../live/clock.js';
 import { useReading } from '../live/reading.js';
 import { Empty, Fault, Loading } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
@@ -114,7 +113,7 @@ function AuditTable({ rows, isOfAll }: { readonly rows: readonly AuditRow[]; rea
           {rows.map((row) => (
             <tr key={row.id}>
               <td>
-                <Moment at={row.changed_at} nowMs={nowMs.value} />
+                <Moment at={row.changed_at} />
               </td>
               <td>{row.changed_by ?? NONE}</td>
               <td>{actionWords(row.action)}</td>

@@ -4,7 +4,6 @@ import { useEffect } from 'preact/hooks';
 import { EVENT_KINDS } from '../../src/domain/registry/events.js';
 import { read } from '../live/api.js';
 import { isPaused } from '../live/board.js';
-import { nowMs } from '../live/clock.js';
 import { events, type News } from '../live/news.js';
 import { Empty } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
@@ -142,7 +141,7 @@ function Table({ lines }: { readonly lines: readonly Line[] }) {
           {lines.map((line) => (
             <tr key={line.key}>
               <td>
-                <Moment at={line.at} nowMs={nowMs.value} />
+                <Moment at={line.at} />
               </td>
               <td>{actionWords(line.event)}</td>
               <td>

@@ -31,7 +31,7 @@ export function ExtensionHead({ id, health, row }: HeadProps) {
         {state === null ? null : <StateMark state={state} notes={flagWords(entry?.flags ?? 0)} />}
         {entry?.since == null ? null : (
           <span>
-            for <Age at={entry.since * 1000} nowMs={nowMs.value} />
+            for <Age at={entry.since * 1000} />
           </span>
         )}
         <span class="dim">
@@ -45,8 +45,8 @@ export function ExtensionHead({ id, health, row }: HeadProps) {
       </p>
       {health?.refused_rows?.map((refused) => (
         <p key={`${refused.version} ${refused.instance_id}`} class="fault">
-          A row is refused since <Moment at={refused.since} nowMs={nowMs.value} />: {refused.problems.join('; ')}. What
-          it said before holds.
+          A row is refused since <Moment at={refused.since} />: {refused.problems.join('; ')}. What it said before
+          holds.
         </p>
       ))}
       {row?.from === 'memory' ? <p class="dim">The database is away: this is what the daemon works by.</p> : null}

@@ -1,6 +1,5 @@
 // The attempts of a version that failed last, without what was in them.
 
-import { nowMs } from '../live/clock.js';
 import { useReading } from '../live/reading.js';
 import { Fault } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
@@ -51,7 +50,7 @@ export function Failures({ id, version }: { readonly id: string; readonly versio
               {value.failures.map((one, i) => (
                 <tr key={`${one.at} ${i}`}>
                   <td>
-                    <Moment at={one.at} nowMs={nowMs.value} />
+                    <Moment at={one.at} />
                   </td>
                   <td>{KINDS[one.kind] ?? one.kind}</td>
                   <td class="number">{one.code ?? NONE}</td>

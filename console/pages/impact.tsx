@@ -76,7 +76,7 @@ function AllWell() {
       {last === undefined ? null : (
         <p>
           The last trip was <a href={extensionPath(last.extension_id)}>{last.extension_id}</a>,{' '}
-          <Age at={last.changed_at} nowMs={nowMs.value} /> ago.
+          <Age at={last.changed_at} /> ago.
         </p>
       )}
     </section>
@@ -95,9 +95,7 @@ function Line({ entry }: { readonly entry: Entry }) {
       <span class="impact-what">
         <StateMark state={state} /> <a href={extensionPath(id)}>{id}</a>
       </span>
-      <span class="impact-since">
-        {entry.since === null ? '' : <Age at={entry.since * 1000} nowMs={nowMs.value} />}
-      </span>
+      <span class="impact-since">{entry.since === null ? '' : <Age at={entry.since * 1000} />}</span>
       <span class="impact-why">
         <Why entry={entry} health={health} suspect={suspect} isAuto={isAuto} />
       </span>

@@ -1,6 +1,5 @@
 // `/`: what needs a look, all of it in numbers, what was changed last, and the list of all extensions.
 import { isLoaded, membership } from '../live/board.js';
-import { nowMs } from '../live/clock.js';
 import { loadedBytes } from '../live/connection.js';
 import { summary } from '../live/news.js';
 import { useReading } from '../live/reading.js';
@@ -71,7 +70,7 @@ function LastChanges() {
       {value?.items.length === 0 ? <span class="dim">none</span> : null}
       {value?.items.map((row) => (
         <span key={row.id} class="change">
-          <Moment at={row.changed_at} nowMs={nowMs.value} />{' '}
+          <Moment at={row.changed_at} />{' '}
           {row.extension_id === '_' ? (
             changeLine(row)
           ) : (

@@ -1,7 +1,6 @@
 // `/ui/status`: the daemon itself: is it ready, what waits to be written, how it does; and its settings.
 import type { ComponentChildren } from 'preact';
 import type { DaemonStatus } from '../../src/domain/status-schema.js';
-import { nowMs } from '../live/clock.js';
 import { useReading } from '../live/reading.js';
 import { may } from '../live/session.js';
 import { Fault, Loading } from '../parts/states.js';
@@ -71,11 +70,7 @@ function Status({ status }: { readonly status: DaemonStatus }) {
     ],
     [
       'History begins',
-      status.history_begins === undefined ? (
-        'there is none'
-      ) : (
-        <Moment key="begins" at={status.history_begins} nowMs={nowMs.value} />
-      ),
+      status.history_begins === undefined ? 'there is none' : <Moment key="begins" at={status.history_begins} />,
     ],
     ...Object.entries(status.owed).map(
       ([name, pending]) => [`Pending ${PENDING_WORDS[name] ?? name}`, count(pending)] as const,
@@ -100,7 +95,7 @@ function Status({ status }: { readonly status: DaemonStatus }) {
 function Started({ at }: { readonly at: string }) {
   return (
     <>
-      <Moment at={at} nowMs={nowMs.value} />, <Age at={at} nowMs={nowMs.value} /> ago
+      <Moment at={at} />, <Age at={at} /> ago
     </>
   );
 }

@@ -4,7 +4,6 @@ import { useEffect } from 'preact/hooks';
 import { ROLES, type Role } from '../../src/domain/access/principal.js';
 import { type Action, pending } from '../actions/action.js';
 import { type Problem, problemOf, request } from '../live/api.js';
-import { nowMs } from '../live/clock.js';
 import { readWhoami } from '../live/connection.js';
 import { useReading } from '../live/reading.js';
 import { may, remember, whoami } from '../live/session.js';
@@ -192,11 +191,11 @@ function TokenTable({ tokens, onRevoked }: { readonly tokens: readonly Token[]; 
               <th scope="row">{token.name}</th>
               <td>{token.role}</td>
               <td>
-                <Moment at={token.created_at} nowMs={nowMs.value} />
+                <Moment at={token.created_at} />
               </td>
               <td>{token.created_by}</td>
-              <td>{token.expires_at === null ? 'never' : <Moment at={token.expires_at} nowMs={nowMs.value} />}</td>
-              <td>{token.last_used_at === null ? NONE : <Moment at={token.last_used_at} nowMs={nowMs.value} />}</td>
+              <td>{token.expires_at === null ? 'never' : <Moment at={token.expires_at} />}</td>
+              <td>{token.last_used_at === null ? NONE : <Moment at={token.last_used_at} />}</td>
               <td>
                 <button
                   type="button"

@@ -32,7 +32,7 @@ export function InWords({ machine, view, sinceMs }: InWordsProps) {
             {i === 0 && sinceMs !== null ? (
               <>
                 {' since '}
-                <Moment at={new Date(sinceMs).toISOString()} nowMs={now} /> ({duration(now - sinceMs)})
+                <Moment at={new Date(sinceMs).toISOString()} /> ({duration(now - sinceMs)})
               </>
             ) : null}
             {leaves.length === 0 ? '' : `; leaves: ${leaves.join('; ')}`}

@@ -44,13 +44,23 @@ export const extensionSuite: Suite = (test, rig) => {
     t.deepEqual(state, { dash: 0, font: false, clip: (state as { clip: string }).clip });
   });
 
-  test('extension: colours of charts follow the scheme of the system', async (t) => {
+  test('extension: charts are drawn when they are read, and in the colours of the scheme', async (t) => {
     const { world, visit } = await rig();
     await world.trip('rank_results');
     const { page } = await visit('/ui/extensions/rank_results');
     await page.locator('.chart canvas').first().waitFor();
     await page.locator('.marks li').first().waitFor();
     await until('drawn in light', async () => (await redPixels(page)) > 50);
+    const drawn = await page.evaluate(`new Promise((done) => {
+      const { clearRect } = CanvasRenderingContext2D.prototype;
+      let times = 0;
+      CanvasRenderingContext2D.prototype.clearRect = function (...at) {
+        times++;
+        clearRect.apply(this, at);
+      };
+      setTimeout(() => done(times), 3300);
+    })`);
+    t.true(Number(drawn) <= 4, `two charts were drawn ${drawn} times: not each second, but when they are read`);
     await page.emulateMedia({ colorScheme: 'dark' });
     await until('drawn again in dark', async () => (await redPixels(page)) < 10);
     t.pass();

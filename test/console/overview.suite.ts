@@ -100,5 +100,16 @@ export const overviewSuite: Suite = (test, rig) => {
     newest = 110;
     await page.getByText('row_110', { exact: true }).waitFor();
     t.is(await rows.count(), 110);
+    // TIMES-1: each row makes two of these texts when it is drawn.
+    const drawn = await page.evaluate(`new Promise((done) => {
+      const { toISOString } = Date.prototype;
+      let texts = 0;
+      Date.prototype.toISOString = function () {
+        texts++;
+        return toISOString.call(this);
+      };
+      setTimeout(() => done(texts), 2300);
+    })`);
+    t.true(Number(drawn) < 300, `${drawn} texts: rows are drawn when they are read, and not each second`);
   });
 };
