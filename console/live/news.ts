@@ -45,6 +45,12 @@ export function putEvent(event: News): void {
   for (const listener of listeners) listener(event);
 }
 
+/** How many of `all` came after the one with that number; undefined, and where it is no longer kept: all of them. */
+export function newerThan(n: string | undefined, all: readonly News[]): number {
+  const at = all.findIndex((one) => one.n === n);
+  return at === -1 ? all.length : at;
+}
+
 /** Returns what ends it. */
 export function onEvent(listener: (event: News) => void): () => void {
   listeners.add(listener);

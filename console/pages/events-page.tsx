@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { EVENT_KINDS } from '../../src/domain/registry/events.js';
 import { read } from '../live/api.js';
 import { isPaused } from '../live/board.js';
-import { events, type News } from '../live/news.js';
+import { events, type News, newerThan } from '../live/news.js';
 import { Empty } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
 import { Moment } from '../parts/times.js';
@@ -51,7 +51,7 @@ export default function EventsPage() {
     held.value = isPaused.value ? events.peek() : null;
   }, [isPaused.value]);
   const live = (held.value ?? events.value).map(lineOf);
-  const waiting = held.value === null ? 0 : events.value.length - held.value.length;
+  const waiting = held.value === null ? 0 : newerThan(held.value[0]?.n, events.value);
   const seen = new Set(live.map((line) => `${line.event} ${line.extension_id} ${line.at.slice(0, 19)}`));
   const older = before.filter((line) => !seen.has(`${line.event} ${line.extension_id} ${line.at.slice(0, 19)}`));
   const lines = [...live, ...older].filter(

@@ -12,6 +12,7 @@ import {
 import { summedUp } from '../../console/app/live-region.js';
 import { chartMarks, markLine } from '../../console/charts/history-marks.js';
 import type { Entry } from '../../console/live/board.js';
+import { events, newerThan, putEvent } from '../../console/live/news.js';
 import { serverEvents } from '../../console/live/sse.js';
 import { filterOf, matcher, sorted, sortedBy, sortOf, sortText } from '../../console/pages/list-query.js';
 import { extensionPath, inspectPath, match } from '../../console/url/paths.js';
@@ -266,4 +267,16 @@ test('stream: events out of bytes that come in any pieces', async (t) => {
       `in pieces of ${size}`,
     );
   }
+});
+
+test('events: while they are held, those that came since are counted, also beyond how many are kept', (t) => {
+  const put = (n: number): void =>
+    putEvent({ n: `b-${n}`, event: 'circuit_opened', extension_id: 'a', actor: 'system:breaker', at: '' });
+  t.is(newerThan(undefined, events.value), 0);
+  for (let n = 0; n < 500; n++) put(n);
+  const [newest] = events.value;
+  for (let n = 500; n < 507; n++) put(n);
+  t.is(events.value.length, 500);
+  t.is(newerThan(newest?.n, events.value), 7);
+  t.is(newerThan('b-0', events.value), 500);
 });
