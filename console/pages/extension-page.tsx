@@ -23,7 +23,12 @@ const TABS: readonly (readonly [tab: ExtensionTab | undefined, title: string])[]
   ['try', 'Try it'],
 ];
 
+/** By its id: what was typed and answered for one extension is not shown for another. */
 export default function ExtensionPage({ params: { id = '' } }: PageProps) {
+  return <Extension key={id} id={id} />;
+}
+
+function Extension({ id }: { readonly id: string }) {
   membership.value;
   const entry = rowOf(id)?.entry.value;
   const base = `/admin/extensions/${encodeURIComponent(id)}`;

@@ -110,6 +110,12 @@ export const extensionSuite: Suite = (test, rig) => {
     await page.getByRole('dialog').getByRole('button', { name: 'Call' }).click();
     await page.getByRole('heading', { name: 'It answered' }).waitFor();
     await page.getByText('{"answer":"of summarize"}').waitFor();
+    await page.evaluate(
+      "history.pushState(null, '', '/ui/extensions/translate/try'); dispatchEvent(new PopStateEvent('popstate'));",
+    );
+    await page.getByRole('heading', { name: 'translate' }).waitFor();
+    t.is(await page.getByLabel('Payload, any JSON').inputValue(), '{}', 'nothing of the other extension');
+    t.is(await page.getByRole('heading', { name: 'It answered' }).count(), 0);
     t.deepEqual(faults, { errors: [], foreign: [] });
   });
 
