@@ -1,8 +1,12 @@
 // Actions on extensions, versions and instances: what each asks, and the request that it makes.
+import { signal } from '@preact/signals';
 import { BOARD_FLAGS } from '../../src/domain/board-codes.js';
-import { request } from '../live/api.js';
+import type { ExtensionHealth } from '../../src/domain/health/health-schema.js';
+import { read, request } from '../live/api.js';
 import { type Entry, rowOf } from '../live/board.js';
+import { probeLimit } from '../words/reasons.js';
 import { stateAt } from '../words/states.js';
+import { type AuditPage, isBySystem, whoText } from '../words/why.js';
 import { type Action, type Done, type Order, pending } from './action.js';
 import {
   DONE,
@@ -57,15 +61,38 @@ async function runVerb(verb: Verb, id: string, order: Order, by: string | undefi
   return { text, undo: [VERB_WORDS[undo], () => runVerb(undo, id, { reason, by }, by)] };
 }
 
-/** `more`: who disabled it, and how many probes pass at a time, where that is known. */
-export function askVerb(
-  verb: Verb,
-  id: string,
-  more: { readonly disabledBy?: string | null; readonly probes?: number | null } = {},
-): void {
+/** What the question of a verb says beyond the board; null: not known. */
+interface Background {
+  /** Who disabled it. */
+  readonly disabledBy: string | null;
+  /** How many probes pass at a time. */
+  readonly probes: number | null;
+}
+
+/** Read when it is asked: a dialog opens without waiting for it. */
+async function backgroundOf(verb: Verb, id: string): Promise<Background> {
+  if (verb === 'enable') {
+    const { items } = await read<AuditPage>(
+      `/admin/audit?extension_id=${encodeURIComponent(id)}&action=disable&limit=1`,
+    );
+    const [row] = items;
+    return { disabledBy: row === undefined || isBySystem(row) ? null : whoText(row.changed_by), probes: null };
+  }
+  const health = verb === 'release' ? await read<ExtensionHealth>(`${ofExtension(id)}/health`) : null;
+  return { disabledBy: null, probes: health === null ? null : probeLimit(health) };
+}
+
+export function askVerb(verb: Verb, id: string): void {
+  const background = signal<Background>({ disabledBy: null, probes: null });
+  backgroundOf(verb, id).then(
+    (known) => {
+      background.value = known;
+    },
+    () => undefined,
+  );
   pending.value = {
     id,
-    words: () => verbWords(verb, currentFacts(id), more.disabledBy, more.probes),
+    words: () => verbWords(verb, currentFacts(id), background.value.disabledBy, background.value.probes),
     reason: NEEDS_REASON.includes(verb) ? 'required' : 'optional',
     typed: verb === 'force-closed' ? id : null,
     run: (order) => runVerb(verb, id, order, order.by),

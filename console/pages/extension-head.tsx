@@ -1,7 +1,7 @@
 // The head of an extension's page: what state it is in, since when, why, what callers get, when that changes, and what may be done.
 import type { ExtensionHealth } from '../../src/domain/health/health-schema.js';
 import { VERB_WORDS, verbsFor } from '../actions/texts.js';
-import { askDelete, askVerb } from '../actions/verb-actions.js';
+import { askDelete, askVerb, factsOf } from '../actions/verb-actions.js';
 import { rowOf } from '../live/board.js';
 import { nowMs } from '../live/clock.js';
 import { may } from '../live/session.js';
@@ -9,7 +9,7 @@ import { StateMark } from '../parts/state-mark.js';
 import { Age, Moment } from '../parts/times.js';
 import { go } from '../url/address.js';
 import { count, ms, percent, rate, withUnit } from '../words/numbers.js';
-import { forCallers, next, stateOf, trip } from '../words/reasons.js';
+import { forCallers, next, probeLimit, stateOf, trip } from '../words/reasons.js';
 import { flagWords, stateAt } from '../words/states.js';
 import type { ExtensionRow } from './extension-row.js';
 
@@ -73,19 +73,12 @@ function Fact({ name, value }: { readonly name: string; readonly value: string }
   );
 }
 
-/** Probes at a time; null: not known. */
-function probeLimit({ breaker_settings: settings }: ExtensionHealth): number | null {
-  const value = settings?.half_open_max_requests?.value;
-  return typeof value === 'number' ? value : null;
-}
-
 function HeadActions({ id, row }: { readonly id: string; readonly row: ExtensionRow | null }) {
   const entry = rowOf(id)?.entry.value;
   if (entry === undefined || !may('operator')) return null;
-  const isAuto = (entry.flags & 1) !== 0;
   return (
     <span class="head-actions">
-      {verbsFor(stateAt(entry.state), isAuto).map((verb) => (
+      {verbsFor(stateAt(entry.state), factsOf(entry).isAutoDisabled).map((verb) => (
         <button key={verb} type="button" onClick={() => askVerb(verb, id)}>
           {VERB_WORDS[verb]}
         </button>

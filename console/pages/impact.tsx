@@ -1,7 +1,7 @@
 // The first block: what needs a look, by what it costs callers, each in one line. At three in the morning it answers what is refused, since
-// when, why, whether it heals by itself and when, and what may be done.
+// when, why, whether it heals automatically and when, and what may be done.
 import { useComputed, useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { BOARD_FLAGS } from '../../src/domain/board-codes.js';
 import type { ExtensionHealth } from '../../src/domain/health/health-schema.js';
 import { VERB_WORDS, verbsFor } from '../actions/texts.js';
@@ -56,7 +56,8 @@ export function Impact() {
 
 /** At most every two seconds another list; the numbers in a line are as new as the line. */
 function useWrong(): readonly Entry[] {
-  const wrong = useSignal(wrongEntries());
+  const first = useMemo(wrongEntries, []);
+  const wrong = useSignal(first);
   const turn = useComputed(() => `${membership.value} ${Math.floor(nowMs.value / EVERY_MS)} ${freshness.value}`);
   useEffect(() => {
     wrong.value = wrongEntries();
@@ -89,7 +90,7 @@ function Line({ entry }: { readonly entry: Entry }) {
   const path = `/admin/extensions/${encodeURIComponent(id)}/health`;
   const { value: health } = useReading<ExtensionHealth>(path, { key: `${entry.state} ${entry.since}`, every: 5000 });
   const suspect = useSuspect(entry);
-  const isAuto = (entry.flags & BOARD_FLAGS.auto_disabled) !== 0;
+  const isAuto = factsOf(entry).isAutoDisabled;
   return (
     <li class="impact-line" data-state={state}>
       <span class="impact-what">
@@ -208,7 +209,7 @@ function Actions({ entry, suspect, isAuto }: ActionsProps) {
       )}
       <Menu
         label={`Actions of ${id}`}
-        items={verbsFor(state, isAuto || factsOf(entry).isAutoDisabled).map((one) => ({
+        items={verbsFor(state, isAuto).map((one) => ({
           label: `${VERB_WORDS[one]} …`,
           run: () => askVerb(one, id),
         }))}

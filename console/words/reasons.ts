@@ -27,6 +27,12 @@ function ordinal(value: number): string {
   return `${value}${ending}`;
 }
 
+/** Probes at a time; null: not known. */
+export function probeLimit({ breaker_settings: settings }: Pick<ExtensionHealth, 'breaker_settings'>): number | null {
+  const value = settings?.half_open_max_requests?.value;
+  return typeof value === 'number' ? value : null;
+}
+
 type Breaker = Pick<TargetHealth, 'circuit_breaker_open_until' | 'half_open_requests_count'>;
 
 /** When it tries again; '' where it does not by itself. `limit`: probes at a time; null: not known. */

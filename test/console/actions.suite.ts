@@ -17,6 +17,9 @@ export const actionsSuite: Suite = (test, rig) => {
     await page.locator('.outcome', { hasText: /toxicity is disabled\. Revision \d+\./ }).waitFor();
     await until('the call is refused', async () => (await world.call('toxicity'))[0] !== '');
     await page.locator('.head-block').getByText('disabled', { exact: true }).first().waitFor();
+    await page.locator('.head-actions').getByRole('button', { name: 'Enable' }).press('Enter');
+    await page.getByText('It was disabled by ada: it begins closed, with a slow start.').waitFor();
+    await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Undo: Enable' }).click();
     await page.locator('.outcome', { hasText: 'toxicity is enabled.' }).waitFor();
     await until('the call passes', async () => (await world.call('toxicity'))[0] === '');
@@ -49,6 +52,13 @@ export const actionsSuite: Suite = (test, rig) => {
     t.is((await daemon.health('geo_tag')).override, 'forced_closed');
     await page.getByRole('button', { name: 'Undo: Release' }).click();
     await page.locator('.rows .row').getByText('closed', { exact: true }).waitFor();
+    await daemon.tell('geo_tag', 'isolate');
+    await page.locator('.rows .row').getByText('isolated').waitFor();
+    await page.getByRole('grid').getByRole('button', { name: 'Actions of geo_tag' }).press('Enter');
+    await page.getByRole('menuitem', { name: 'Release …' }).click();
+    await page.getByText(/It goes to half-open: \d+\sprobes at a time decide\./).waitFor();
+    await page.keyboard.press('Escape');
+    await daemon.tell('geo_tag', 'release');
   });
 
   test('ACTION-DIALOG-2: a row that was changed meanwhile is not deleted: what changed is shown, and the text stays', async (t) => {
