@@ -38,11 +38,11 @@ export function ExtensionState({ id, health, row }: StateProps) {
           </select>
         </label>
       )}
-      <section aria-labelledby="history-title">
+      <section class="history-part" aria-labelledby="history-title">
         <h2 id="history-title">History of {version}</h2>
         <Lazy load={history} props={{ id, version }} />
       </section>
-      <section aria-labelledby="chart-title">
+      <section class="chart-part" aria-labelledby="chart-title">
         <h2 id="chart-title">
           Statechart of {version}{' '}
           <a class="small" href={inspectPath(id, version)}>
