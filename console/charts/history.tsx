@@ -1,8 +1,8 @@
 // What a version did over the last ten minutes or four hours, with what was changed meanwhile marked on it.
 import { useMemo } from 'preact/hooks';
 import { useReading } from '../live/reading.js';
+import { Moment } from '../live/times.js';
 import { Fault, Loading } from '../parts/states.js';
-import { Moment } from '../parts/times.js';
 import { queryValue, setQuery } from '../url/address.js';
 import { chartMarks, type HistoryMark, markLine } from './history-marks.js';
 import { type ChartSeries, LineChart } from './line-chart.js';

@@ -5,8 +5,8 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { nowMs } from '../live/clock.js';
+import { Moment } from '../live/times.js';
 import { Fault, Loading } from '../parts/states.js';
-import { Moment } from '../parts/times.js';
 import { stateText } from '../statechart/active.js';
 import { Chart } from '../statechart/chart.js';
 import { InWords } from '../statechart/in-words.js';

@@ -3,9 +3,9 @@
 // TARGET-LIST-1. The list is read, not watched: inspecting hundreds would cost a subscription each. States of default versions come from the board.
 import { allRows, rowOf } from '../live/board.js';
 import { useReading } from '../live/reading.js';
+import { Age } from '../live/times.js';
 import { StateMark } from '../parts/state-mark.js';
 import { Empty, Fault, Loading } from '../parts/states.js';
-import { Age } from '../parts/times.js';
 import { queryValue, setQuery } from '../url/address.js';
 import { extensionPath, inspectPath } from '../url/paths.js';
 import { BOARD_STATES, type BoardState, flagWords, stateAt, wordOf } from '../words/states.js';

@@ -4,9 +4,9 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { problemOf, read } from '../live/api.js';
 import { useReading } from '../live/reading.js';
+import { Moment } from '../live/times.js';
 import { Empty, Fault, Loading } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
-import { Moment } from '../parts/times.js';
 import { extensionPath } from '../url/paths.js';
 import { NONE } from '../words/numbers.js';
 import {

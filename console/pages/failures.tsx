@@ -1,9 +1,9 @@
 // The attempts of a version that failed last, without what was in them.
 
 import { useReading } from '../live/reading.js';
+import { Moment } from '../live/times.js';
 import { Fault } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
-import { Moment } from '../parts/times.js';
 import { ms, NONE } from '../words/numbers.js';
 
 interface Failure {

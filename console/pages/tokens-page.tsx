@@ -7,9 +7,9 @@ import { type Problem, problemOf, request } from '../live/api.js';
 import { readWhoami } from '../live/connection.js';
 import { useReading } from '../live/reading.js';
 import { may, remember, whoami } from '../live/session.js';
+import { Moment } from '../live/times.js';
 import { Empty, Fault, Loading } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
-import { Moment } from '../parts/times.js';
 import { NONE } from '../words/numbers.js';
 
 interface Token {

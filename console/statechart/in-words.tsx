@@ -1,6 +1,6 @@
 // The chart in words, for who reads rather than sees it.
 import { nowMs } from '../live/clock.js';
-import { Moment } from '../parts/times.js';
+import { Moment } from '../live/times.js';
 import { duration } from '../words/times.js';
 import type { Machine } from './definition.js';
 import type { View } from './log.js';

@@ -1,8 +1,9 @@
 // Times in a page: what is shown is short, and the title has the whole, local and in UTC.
 //
 // TIMES-1. Each reads the clock itself: an age is drawn again once a second, the time of a moment once a day, and nothing around them.
-import { dayMs, nowMs } from '../live/clock.js';
+
 import { absolute, duration, moment } from '../words/times.js';
+import { dayMs, nowMs } from './clock.js';
 
 /** How long ago. `at`: ISO 8601 or epoch ms. */
 export function Age({ at }: { readonly at: string | number | null }) {
