@@ -2,12 +2,14 @@
 //
 // ACTION-DIALOG-1. Nothing is done by Enter but from the reason, and nothing while the page is cut off.
 // ACTION-DIALOG-2. What was typed stays through errors, conflicts and a restart of the daemon.
+
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import type { AuditPageAnswer } from '../../src/domain/registry/audit-answer.js';
 import { type Problem, problemOf, read } from '../live/api.js';
 import { isOpen } from '../live/session.js';
 import { Dialog } from '../parts/dialog.js';
-import { type AuditPage, changeLine } from '../words/why.js';
+import { changeLine } from '../words/why.js';
 import { type Action, pending, report } from './action.js';
 
 const NAME = 'extreg-by';
@@ -151,7 +153,7 @@ function Refusal({ problem, id }: { readonly problem: Problem; readonly id: stri
   useEffect(() => {
     changes.value = [];
     if (problem.status !== 412) return;
-    read<AuditPage>(`/admin/audit?extension_id=${encodeURIComponent(id)}&limit=3`).then(
+    read<AuditPageAnswer>(`/admin/audit?extension_id=${encodeURIComponent(id)}&limit=3`).then(
       ({ items }) => {
         changes.value = items.map((row) => `${changeLine(row)}${row.reason === null ? '' : `: ${row.reason}`}`);
       },

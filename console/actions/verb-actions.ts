@@ -1,12 +1,14 @@
 // Actions on extensions, versions and instances: what each asks, and the request that it makes.
+
 import { signal } from '@preact/signals';
-import { BOARD_FLAGS } from '../../src/domain/board-codes.js';
+import { BOARD_FLAGS, type BoardEntry } from '../../src/domain/board-codes.js';
 import type { ExtensionHealth } from '../../src/domain/health/health-schema.js';
+import type { AuditPageAnswer } from '../../src/domain/registry/audit-answer.js';
 import { read, request } from '../live/api.js';
-import { type Entry, rowOf } from '../live/board.js';
+import { rowOf } from '../live/board.js';
 import { probeLimit } from '../words/reasons.js';
 import { stateAt } from '../words/states.js';
-import { type AuditPage, isBySystem, whoText } from '../words/why.js';
+import { isBySystem, whoText } from '../words/why.js';
 import { type Action, type Done, type Order, pending } from './action.js';
 import {
   DONE,
@@ -28,7 +30,7 @@ const ofExtension = (id: string): string => `/admin/extensions/${encodeURICompon
 /** `undefined` members are left out of JSON. */
 const bodyOf = ({ reason, by }: Order): object => ({ reason: reason ?? undefined, by });
 
-export function factsOf(entry: Entry): Facts {
+export function factsOf(entry: BoardEntry): Facts {
   return {
     id: entry.id,
     state: stateAt(entry.state),
@@ -72,7 +74,7 @@ interface Background {
 /** Read when it is asked: a dialog opens without waiting for it. */
 async function backgroundOf(verb: Verb, id: string): Promise<Background> {
   if (verb === 'enable') {
-    const { items } = await read<AuditPage>(
+    const { items } = await read<AuditPageAnswer>(
       `/admin/audit?extension_id=${encodeURIComponent(id)}&action=disable&limit=1`,
     );
     const [row] = items;

@@ -1,20 +1,8 @@
 // Marks of a history, as lines of a chart and as lines of text. Pure.
-import type { Evidence } from '../../src/domain/registry/events.js';
+import type { HistoryMark } from '../../src/domain/health/history-answer.js';
 import { failures } from '../words/reasons.js';
 import { actionWords, whoText } from '../words/why.js';
 import type { Mark } from './mark.js';
-
-/** As GET …/history has it. */
-export interface HistoryMark {
-  /** ISO 8601. */
-  readonly at: string;
-  readonly kind: string;
-  readonly version: string | null;
-  readonly instance_id?: string;
-  readonly reason?: string;
-  readonly actor: string;
-  readonly evidence?: Evidence;
-}
 
 const TRANSITIONS: Readonly<Record<string, readonly [label: string, colour: string]>> = {
   circuit_opened: ['opened', 'open'],

@@ -1,32 +1,20 @@
 // What a version did over the last ten minutes or four hours, with what was changed meanwhile marked on it.
 import { useMemo } from 'preact/hooks';
+import type { HistoryAnswer } from '../../src/domain/health/history-answer.js';
 import { useReading } from '../live/reading.js';
 import { Moment } from '../live/times.js';
 import { Fault, Loading } from '../parts/states.js';
 import { queryValue, setQuery } from '../url/address.js';
-import { chartMarks, type HistoryMark, markLine } from './history-marks.js';
+import { chartMarks, markLine } from './history-marks.js';
 import { type ChartSeries, LineChart } from './line-chart.js';
 import type { Mark } from './mark.js';
-
-interface Answer {
-  readonly step: number;
-  readonly start: number;
-  readonly calls: readonly (number | null)[];
-  readonly failed: readonly (number | null)[];
-  readonly refused: readonly (number | null)[];
-  readonly p50: readonly (number | null)[];
-  readonly p95: readonly (number | null)[];
-  readonly p99: readonly (number | null)[];
-  readonly marks: readonly HistoryMark[];
-  readonly begins: number;
-}
 
 const MARKS_SHOWN = 8;
 
 export default function History({ id, version }: { readonly id: string; readonly version: string }) {
   const isLong = queryValue('range') === '4h';
   const path = `/admin/extensions/${encodeURIComponent(id)}/history?step=${isLong ? 60 : 10}&version=${encodeURIComponent(version)}`;
-  const { value, problem, again } = useReading<Answer>(path, { every: 5000 });
+  const { value, problem, again } = useReading<HistoryAnswer>(path, { every: 5000 });
   return (
     <>
       <p class="ranges">
@@ -61,7 +49,7 @@ interface Drawn {
 }
 
 /** Once for an answer: a chart is drawn again when it gets another list. */
-function drawn({ step, start, calls, failed, refused, p50, p95, p99, marks, begins }: Answer): Drawn {
+function drawn({ step, start, calls, failed, refused, p50, p95, p99, marks, begins }: HistoryAnswer): Drawn {
   const perSecond = (values: readonly (number | null)[]) =>
     values.map((value) => (value === null ? null : value / step));
   return {
@@ -80,7 +68,7 @@ function drawn({ step, start, calls, failed, refused, p50, p95, p99, marks, begi
   };
 }
 
-function Charts({ answer, id }: { readonly answer: Answer; readonly id: string }) {
+function Charts({ answer, id }: { readonly answer: HistoryAnswer; readonly id: string }) {
   const { start, begins } = answer;
   const { times, marks, rates, latencies } = useMemo(() => drawn(answer), [answer]);
   return (

@@ -1,5 +1,6 @@
 // The sparklines of the rows in view: asked for together, again every ten seconds, and kept while the list is on the page.
 import { type Signal, signal } from '@preact/signals';
+import type { Sparklines } from '../../src/domain/health/history-answer.js';
 import { read } from '../live/api.js';
 import { NO_NUMBER } from '../live/board.js';
 import { connection } from '../live/connection.js';
@@ -9,11 +10,6 @@ const EVERY_MS = 10_000;
 const SETTLED_MS = 150;
 const MAX_ASKED = 200;
 const MAX_KEPT = 2000;
-
-interface Answer {
-  readonly calls: readonly (Line['calls'] | null)[];
-  readonly failed: readonly (Line['failed'] | null)[];
-}
 
 const lines = new Map<string, Signal<Line | null>>();
 let inView: readonly { readonly id: string; readonly k: number }[] = [];
@@ -45,7 +41,7 @@ async function ask(): Promise<void> {
   const asked = inView.slice(0, MAX_ASKED);
   if (!document.hidden && connection.peek().kind !== 'lost')
     try {
-      const { calls, failed } = await read<Answer>(`/admin/sparklines?k=${asked.map(({ k }) => k).join(',')}`);
+      const { calls, failed } = await read<Sparklines>(`/admin/sparklines?k=${asked.map(({ k }) => k).join(',')}`);
       for (const [i, { id }] of asked.entries()) {
         const [called, fell] = [calls[i], failed[i]];
         lineOf(id).value = { calls: called ?? [], failed: fell ?? [] };

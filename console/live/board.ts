@@ -3,42 +3,19 @@
 // CONSOLE-BOARD-1. Changes are put in at most four times a second, all of them together: that is how often the page paints.
 // CONSOLE-BOARD-2. An extension keeps its row through reconnections and restarts of the daemon, whatever number the daemon gives it.
 import { batch, type Signal, signal } from '@preact/signals';
+import type { BoardEntry, BoardTuple } from '../../src/domain/board-codes.js';
 import { needsLook } from '../words/states.js';
-
-/** What is known of an extension. Rates are per second, latencies ms. */
-export interface Entry {
-  readonly k: number;
-  readonly id: string;
-  readonly type: string;
-  readonly version: string;
-  /** By its number (BOARD_STATES). */
-  readonly state: number;
-  /** A sum of BOARD_FLAGS. */
-  readonly flags: number;
-  readonly success_rate: number | null;
-  readonly p50: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-  readonly calls: number;
-  readonly failed: number;
-  readonly refused: number;
-  /** Epoch s of the last change of `state`. */
-  readonly since: number | null;
-}
 
 export interface Row {
   readonly id: string;
-  readonly entry: Signal<Entry>;
+  readonly entry: Signal<BoardEntry>;
 }
-
-/** `[k, state, flags, success_rate, p50, p95, p99, calls, failed, refused, since]`. */
-export type Tuple = readonly [number, number, number, ...(number | null)[]];
 
 export interface Overview {
   readonly boot: string;
   readonly revision: number | null;
   readonly now: string;
-  readonly columns: Readonly<Record<keyof Entry, readonly unknown[]>>;
+  readonly columns: Readonly<Record<keyof BoardEntry, readonly unknown[]>>;
 }
 
 const PAINT_MS = 250;
@@ -47,7 +24,7 @@ export const NO_NUMBER = -1;
 
 const byId = new Map<string, Row>();
 const byK = new Map<number, Row>();
-let waiting = new Map<number, Tuple>();
+let waiting = new Map<number, BoardTuple>();
 let timer: ReturnType<typeof setTimeout> | null = null;
 let paintedMs = 0;
 
@@ -65,13 +42,13 @@ export const rowOf = (id: string): Row | undefined => byId.get(id);
 export const rowCount = (): number => byId.size;
 
 /** What needs a look: first what refuses and fails most, then what has done so longest. */
-export function wrongEntries(): Entry[] {
-  const found: Entry[] = [];
+export function wrongEntries(): BoardEntry[] {
+  const found: BoardEntry[] = [];
   for (const { entry } of byId.values()) {
     const one = entry.peek();
     if (needsLook(one.state, one.flags)) found.push(one);
   }
-  const impact = (one: Entry): number => one.refused + one.failed;
+  const impact = (one: BoardEntry): number => one.refused + one.failed;
   return found.sort(
     (a, b) => impact(b) - impact(a) || (a.since ?? Infinity) - (b.since ?? Infinity) || (a.id < b.id ? -1 : 1),
   );
@@ -82,13 +59,13 @@ export function wrongEntries(): Entry[] {
  * without a number.
  */
 export function putOverview({ columns }: Overview, isOfOtherBoot = false): void {
-  const names = Object.keys(columns) as (keyof Entry)[];
+  const names = Object.keys(columns) as (keyof BoardEntry)[];
   batch(() => {
     byK.clear();
     if (isOfOtherBoot) waiting.clear();
     const gone = new Set(byId.keys());
     for (let i = 0; i < columns.k.length; i++) {
-      const entry = Object.fromEntries(names.map((name) => [name, columns[name][i]])) as unknown as Entry;
+      const entry = Object.fromEntries(names.map((name) => [name, columns[name][i]])) as unknown as BoardEntry;
       gone.delete(entry.id);
       put(entry);
     }
@@ -104,7 +81,7 @@ export function putOverview({ columns }: Overview, isOfOtherBoot = false): void 
   });
 }
 
-function put(entry: Entry): void {
+function put(entry: BoardEntry): void {
   const known = byId.get(entry.id);
   const row = known ?? { id: entry.id, entry: signal(entry) };
   if (known !== undefined && !isSame(known.entry.peek(), entry)) known.entry.value = entry;
@@ -112,10 +89,10 @@ function put(entry: Entry): void {
   byK.set(entry.k, row);
 }
 
-const isSame = (a: Entry, b: Entry): boolean =>
-  (Object.keys(b) as (keyof Entry)[]).every((name) => a[name] === b[name]);
+const isSame = (a: BoardEntry, b: BoardEntry): boolean =>
+  (Object.keys(b) as (keyof BoardEntry)[]).every((name) => a[name] === b[name]);
 
-export function addRows(entries: readonly Entry[]): void {
+export function addRows(entries: readonly BoardEntry[]): void {
   batch(() => {
     for (const entry of entries) put(entry);
     membership.value++;
@@ -133,7 +110,7 @@ export function removeRows(numbers: readonly number[]): void {
 }
 
 /** CONSOLE-BOARD-1. */
-export function changeRows(tuples: readonly Tuple[]): void {
+export function changeRows(tuples: readonly BoardTuple[]): void {
   for (const tuple of tuples) waiting.set(tuple[0], tuple);
   if (timer !== null || isPaused.peek()) return;
   timer = setTimeout(paint, Math.max(0, paintedMs + PAINT_MS - performance.now()));
@@ -156,32 +133,9 @@ function paint(): void {
   });
 }
 
-function changeRow([
-  k,
-  state,
-  flags,
-  success_rate = null,
-  p50 = null,
-  p95 = null,
-  p99 = null,
-  calls,
-  failed,
-  refused,
-  since = null,
-]: Tuple): void {
+function changeRow([k, state, flags, success_rate, p50, p95, p99, calls, failed, refused, since]: BoardTuple): void {
   const row = byK.get(k);
   if (row === undefined) return;
-  row.entry.value = {
-    ...row.entry.peek(),
-    state,
-    flags,
-    success_rate,
-    p50,
-    p95,
-    p99,
-    calls: calls ?? 0,
-    failed: failed ?? 0,
-    refused: refused ?? 0,
-    since,
-  };
+  const changed = { state, flags, success_rate, p50, p95, p99, calls, failed, refused, since };
+  row.entry.value = { ...row.entry.peek(), ...changed };
 }

@@ -7,18 +7,11 @@
 // CONSOLE-CONNECTION-4. Where there are too many streams already, the overview is read every 10 s instead, with its ETag.
 // CONSOLE-CONNECTION-5. A message that cannot be used is left out, and the browser reports it: the stream and what came beside it stay.
 // CONSOLE-CONNECTION-6. A connection, or an answer that it needs, that brings nothing for 40 s is given up and tried again.
+
 import { effect, signal } from '@preact/signals';
+import type { BoardEntry, BoardTuple } from '../../src/domain/board-codes.js';
 import { ApiError, problemOf, request, send } from './api.js';
-import {
-  addRows,
-  changeRows,
-  type Entry,
-  type Overview,
-  putOverview,
-  removeRows,
-  rowCount,
-  type Tuple,
-} from './board.js';
+import { addRows, changeRows, type Overview, putOverview, removeRows, rowCount } from './board.js';
 import { nowMs, setClock } from './clock.js';
 import { type DaemonNews, daemon, gap, putEvent, type Summary, summary } from './news.js';
 import { forget, left, refused, token, type Whoami, whoami } from './session.js';
@@ -170,9 +163,9 @@ function take({ event, data, id }: ServerEvent): void {
 function put(event: string, data: unknown, id: string): void {
   switch (event) {
     case 'rows':
-      return changeRows(data as Tuple[]);
+      return changeRows(data as BoardTuple[]);
     case 'rows_added':
-      return addRows(data as Entry[]);
+      return addRows(data as BoardEntry[]);
     case 'rows_removed':
       return removeRows(data as number[]);
     case 'summary':

@@ -1,27 +1,16 @@
 // What the stream says beside rows: the summary, the daemon, and the events of the registry.
 import { signal } from '@preact/signals';
+import type { HealthSummary } from '../../src/domain/health/health-schema.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
+import type { DaemonStatus } from '../../src/domain/status-schema.js';
 
-export interface Summary {
-  readonly total: number;
-  readonly enabled: number;
-  readonly healthy: number;
-  readonly unhealthy: number;
-  readonly avg_success_rate: number | null;
-  readonly avg_latency_ms: number | null;
-  readonly avg_p95_latency_ms: number | null;
+export interface Summary extends HealthSummary {
   readonly in_flight: number;
   readonly mass_failure: boolean;
 }
 
-export interface DaemonNews {
-  readonly ready: boolean;
-  readonly waiting_for: readonly string[];
-  readonly reasons: readonly string[];
-  /** What is away while calls are served. */
-  readonly degraded: readonly string[];
+export interface DaemonNews extends Pick<DaemonStatus, 'owed'>, Readonly<DaemonStatus['readiness']> {
   readonly revision: number | null;
-  readonly owed: Readonly<Record<string, number>>;
 }
 
 /** With its place in the stream, `<boot>-<n>`. */

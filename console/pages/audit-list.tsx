@@ -2,6 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import type { AuditItem, AuditPageAnswer } from '../../src/domain/registry/audit-answer.js';
 import { problemOf, read } from '../live/api.js';
 import { useReading } from '../live/reading.js';
 import { Moment } from '../live/times.js';
@@ -9,21 +10,13 @@ import { Empty, Fault, Loading } from '../parts/states.js';
 import { TableBox } from '../parts/table-box.js';
 import { extensionPath } from '../url/paths.js';
 import { NONE } from '../words/numbers.js';
-import {
-  type AuditPage,
-  type AuditRow,
-  actionWords,
-  evidenceText,
-  pathText,
-  subjectText,
-  valueText,
-} from '../words/why.js';
+import { actionWords, evidenceText, pathText, subjectText, valueText } from '../words/why.js';
 
 const PAGE = 50;
 const SHOWN_CHANGES = 4;
 
 interface Older {
-  readonly rows: readonly AuditRow[];
+  readonly rows: readonly AuditItem[];
   /** What the page behind them is asked for with; null: there is none. */
   readonly next: string | null;
 }
@@ -40,7 +33,7 @@ interface AuditListProps {
 export function AuditList({ query, isOfAll }: AuditListProps) {
   const given = Object.entries(query).filter(([, value]) => value !== '');
   const path = `/admin/audit?${new URLSearchParams([...given, ['limit', String(PAGE)]])}`;
-  const { value, problem, again } = useReading<AuditPage>(path, { every: 5000 });
+  const { value, problem, again } = useReading<AuditPageAnswer>(path, { every: 5000 });
   const older = useSignal<Older>(NOTHING_OLDER);
   const fault = useSignal<string | null>(null);
   const isBusy = useSignal(false);
@@ -65,7 +58,7 @@ export function AuditList({ query, isOfAll }: AuditListProps) {
     isBusy.value = true;
     fault.value = null;
     try {
-      const page = await read<AuditPage>(`${path}&after=${encodeURIComponent(after)}`);
+      const page = await read<AuditPageAnswer>(`${path}&after=${encodeURIComponent(after)}`);
       // With what is shown: of the first page, rows move behind its end as others come.
       if (wanted.current === path) older.value = { rows: [...rows, ...page.items], next: page.next };
     } catch (error) {
@@ -95,7 +88,7 @@ export function AuditList({ query, isOfAll }: AuditListProps) {
   );
 }
 
-function AuditTable({ rows, isOfAll }: { readonly rows: readonly AuditRow[]; readonly isOfAll: boolean }) {
+function AuditTable({ rows, isOfAll }: { readonly rows: readonly AuditItem[]; readonly isOfAll: boolean }) {
   return (
     <TableBox label="Audit trail">
       <table class="trail">
@@ -138,7 +131,7 @@ function AuditTable({ rows, isOfAll }: { readonly rows: readonly AuditRow[]; rea
   );
 }
 
-function Changes({ row, isOfAll }: { readonly row: AuditRow; readonly isOfAll: boolean }) {
+function Changes({ row, isOfAll }: { readonly row: AuditItem; readonly isOfAll: boolean }) {
   const evidence = evidenceText(row);
   if (evidence !== null) return <>{evidence}</>;
   const of = isOfAll

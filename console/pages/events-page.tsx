@@ -1,6 +1,8 @@
 // `/ui/events`: the events of the registry as they happen, by kind and extension. What is asked for is in the address.
+
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { AuditPageAnswer } from '../../src/domain/registry/audit-answer.js';
 import { EVENT_KINDS } from '../../src/domain/registry/events.js';
 import { read } from '../live/api.js';
 import { isPaused } from '../live/board.js';
@@ -12,7 +14,7 @@ import { address, setQuery } from '../url/address.js';
 import { extensionPath } from '../url/paths.js';
 import { NONE, some } from '../words/numbers.js';
 import { failures } from '../words/reasons.js';
-import { type AuditPage, actionWords, evidenceText, subjectText } from '../words/why.js';
+import { actionWords, evidenceText, subjectText } from '../words/why.js';
 
 /** Of what the trail records, that the daemon saw itself: what was before this page was opened. */
 const SEEN: readonly string[] = EVENT_KINDS;
@@ -103,7 +105,7 @@ export default function EventsPage() {
 function useBefore(): readonly Line[] {
   const before = useSignal<readonly Line[]>([]);
   useEffect(() => {
-    read<AuditPage>('/admin/audit?limit=200').then(
+    read<AuditPageAnswer>('/admin/audit?limit=200').then(
       ({ items }) => {
         before.value = items
           .filter(({ action }) => SEEN.includes(action))

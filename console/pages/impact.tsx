@@ -1,13 +1,15 @@
 // The first block: what needs a look, by what it costs callers, each in one line. At three in the morning it answers what is refused, since
 // when, why, whether it heals automatically and when, and what may be done.
+
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { BOARD_FLAGS } from '../../src/domain/board-codes.js';
+import { BOARD_FLAGS, type BoardEntry } from '../../src/domain/board-codes.js';
 import type { ExtensionHealth } from '../../src/domain/health/health-schema.js';
+import type { AuditItem, AuditPageAnswer } from '../../src/domain/registry/audit-answer.js';
 import { VERB_WORDS, verbsFor } from '../actions/texts.js';
 import { askRollout, askVerb, factsOf } from '../actions/verb-actions.js';
 import { read } from '../live/api.js';
-import { type Entry, membership, paints, rowCount, wrongEntries } from '../live/board.js';
+import { membership, paints, rowCount, wrongEntries } from '../live/board.js';
 import { nowMs } from '../live/clock.js';
 import { freshness } from '../live/connection.js';
 import { useReading } from '../live/reading.js';
@@ -19,7 +21,7 @@ import { extensionPath } from '../url/paths.js';
 import { rate, some } from '../words/numbers.js';
 import { next, trip } from '../words/reasons.js';
 import { stateAt, wordOf } from '../words/states.js';
-import { type AuditPage, type AuditRow, changeLine, isBySystem, whoText } from '../words/why.js';
+import { changeLine, isBySystem, whoText } from '../words/why.js';
 
 const MAX_LINES = 10;
 /** The list of what is wrong does not jump at each paint. */
@@ -55,7 +57,7 @@ export function Impact() {
 }
 
 /** At most every two seconds another list; the numbers in a line are as new as the line. */
-function useWrong(): readonly Entry[] {
+function useWrong(): readonly BoardEntry[] {
   const first = useMemo(wrongEntries, []);
   const wrong = useSignal(first);
   const turn = useComputed(() => `${membership.value} ${Math.floor(nowMs.value / EVERY_MS)} ${freshness.value}`);
@@ -67,7 +69,7 @@ function useWrong(): readonly Entry[] {
 
 /** One quiet line. */
 function AllWell() {
-  const { value } = useReading<AuditPage>('/admin/audit?action=circuit_opened&limit=1');
+  const { value } = useReading<AuditPageAnswer>('/admin/audit?action=circuit_opened&limit=1');
   const last = value?.items[0];
   return (
     <section class="impact quiet-block" aria-labelledby="impact-title">
@@ -84,7 +86,7 @@ function AllWell() {
   );
 }
 
-function Line({ entry }: { readonly entry: Entry }) {
+function Line({ entry }: { readonly entry: BoardEntry }) {
   const { id } = entry;
   const state = stateAt(entry.state);
   const path = `/admin/extensions/${encodeURIComponent(id)}/health`;
@@ -116,9 +118,9 @@ function Line({ entry }: { readonly entry: Entry }) {
 }
 
 interface WhyProps {
-  readonly entry: Entry;
+  readonly entry: BoardEntry;
   readonly health: ExtensionHealth | null;
-  readonly suspect: AuditRow | null;
+  readonly suspect: AuditItem | null;
   readonly isAuto: boolean;
 }
 
@@ -143,7 +145,7 @@ function Why({ entry, health, suspect, isAuto }: WhyProps) {
 /** Who decided it, and why. */
 function Decision({ id, state }: { readonly id: string; readonly state: string }) {
   const action = { isolated: 'isolate', 'forced closed': 'force_closed', disabled: 'disable' }[state];
-  const { value } = useReading<AuditPage>(
+  const { value } = useReading<AuditPageAnswer>(
     `/admin/audit?extension_id=${encodeURIComponent(id)}&limit=1${action === undefined ? '' : `&action=${action}`}`,
     { key: state },
   );
@@ -158,17 +160,17 @@ function Decision({ id, state }: { readonly id: string; readonly state: string }
 }
 
 /** What was changed within half an hour before the trip: its likely cause. null: nothing. */
-function useSuspect({ id, state, since }: Entry): AuditRow | null {
-  const suspect = useSignal<AuditRow | null>(null);
+function useSuspect({ id, state, since }: BoardEntry): AuditItem | null {
+  const suspect = useSignal<AuditItem | null>(null);
   useEffect(() => {
     suspect.value = null;
     if (since === null || (state !== 1 && state !== 2)) return;
     const [from, to] = [since * 1000 - SUSPECT_MS, since * 1000 + 1000].map((at) => new Date(at).toISOString());
     const query = new URLSearchParams({ extension_id: id, since: from ?? '', until: to ?? '', limit: '20' });
     const controller = new AbortController();
-    read<AuditPage>(`/admin/audit?${query}`, controller.signal).then(
+    read<AuditPageAnswer>(`/admin/audit?${query}`, controller.signal).then(
       ({ items }) => {
-        const isCause = (row: AuditRow) =>
+        const isCause = (row: AuditItem) =>
           !isBySystem(row) && row.registry_revision !== null && row.action !== 'create';
         suspect.value = items.find(isCause) ?? null;
       },
@@ -180,8 +182,8 @@ function useSuspect({ id, state, since }: Entry): AuditRow | null {
 }
 
 interface ActionsProps {
-  readonly entry: Entry;
-  readonly suspect: AuditRow | null;
+  readonly entry: BoardEntry;
+  readonly suspect: AuditItem | null;
   readonly isAuto: boolean;
 }
 

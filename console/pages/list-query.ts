@@ -1,5 +1,5 @@
 // Filter and order of the list of extensions, as they stand in the address. Pure: tests run it without a browser.
-import type { Entry } from '../live/board.js';
+import type { BoardEntry } from '../../src/domain/board-codes.js';
 import { BOARD_STATES, type BoardState, FLAGS, needsLook } from '../words/states.js';
 
 interface ListFilter {
@@ -69,7 +69,7 @@ export function sortedBy(key: SortKey, now: ListSort): ListSort {
 }
 
 /** A function that says of an entry whether it is shown. */
-export function matcher({ q, states, types, flags }: ListFilter): (entry: Entry) => boolean {
+export function matcher({ q, states, types, flags }: ListFilter): (entry: BoardEntry) => boolean {
   const text = q.toLowerCase();
   const bits = flags.map((name) => FLAGS[name] ?? 0).reduce((sum, bit) => sum | bit, 0);
   const wantsWrong = flags.includes('wrong');
@@ -82,7 +82,7 @@ export function matcher({ q, states, types, flags }: ListFilter): (entry: Entry)
 
 const WORST: Readonly<Record<number, number>> = { 1: 5, 2: 4, 3: 3, 4: 2, 5: 1, 0: 0 };
 
-function rankOf(entry: Entry, key: SortKey): string | number | null {
+function rankOf(entry: BoardEntry, key: SortKey): string | number | null {
   switch (key) {
     case 'impact':
       return (needsLook(entry.state, entry.flags) ? 1e9 : 0) + entry.refused + entry.failed;
@@ -94,7 +94,7 @@ function rankOf(entry: Entry, key: SortKey): string | number | null {
 }
 
 /** In order; null stands last either way, and the id ends it. */
-export function sorted(entries: readonly Entry[], { key, isDescending }: ListSort): Entry[] {
+export function sorted(entries: readonly BoardEntry[], { key, isDescending }: ListSort): BoardEntry[] {
   const sign = isDescending ? -1 : 1;
   const keyed = entries.map((entry) => ({ entry, value: rankOf(entry, key) }));
   keyed.sort((a, b) => {

@@ -1,12 +1,14 @@
 // One row of the list of extensions. It redraws alone, when its own entry changes.
 // biome-ignore-all lint/a11y/useSemanticElements: a table of 10 000 rows of which the document has those in view is an ARIA grid
 // biome-ignore-all lint/a11y/useFocusableInteractive: its rows take the focus in turn, its cells do not
+
 import { useEffect, useRef } from 'preact/hooks';
+import type { BoardEntry } from '../../src/domain/board-codes.js';
 import { VERB_WORDS, verbsFor } from '../actions/texts.js';
 import { askVerb, factsOf } from '../actions/verb-actions.js';
 import { drawSparkline, SPARKLINE_SIZE } from '../charts/sparkline.js';
 import { lineOf } from '../charts/sparklines.js';
-import type { Entry, Row } from '../live/board.js';
+import type { Row } from '../live/board.js';
 import { may } from '../live/session.js';
 import { Menu } from '../parts/menu.js';
 import { StateMark } from '../parts/state-mark.js';
@@ -78,7 +80,7 @@ export function ListRow({ row, index, isActive, onFocus }: ListRowProps) {
   );
 }
 
-function RowActions({ entry }: { readonly entry: Entry }) {
+function RowActions({ entry }: { readonly entry: BoardEntry }) {
   if (!may('operator')) return null;
   const verbs = verbsFor(stateAt(entry.state), factsOf(entry).isAutoDisabled);
   const items = verbs.map((verb) => ({ label: `${VERB_WORDS[verb]} …`, run: () => askVerb(verb, entry.id) }));

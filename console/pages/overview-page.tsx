@@ -1,4 +1,5 @@
 // `/`: what needs a look, all of it in numbers, what was changed last, and the list of all extensions.
+import type { AuditPageAnswer } from '../../src/domain/registry/audit-answer.js';
 import { isLoaded, membership } from '../live/board.js';
 import { loadedBytes } from '../live/connection.js';
 import { summary } from '../live/news.js';
@@ -7,7 +8,7 @@ import { Moment } from '../live/times.js';
 import { Empty, Loading } from '../parts/states.js';
 import { extensionPath } from '../url/paths.js';
 import { count, ms, percent, some, withUnit } from '../words/numbers.js';
-import { type AuditPage, changeLine } from '../words/why.js';
+import { changeLine } from '../words/why.js';
 import { Impact } from './impact.js';
 import { isEmptyRegistry, List } from './list.js';
 import { filter, shown } from './list-order.js';
@@ -62,7 +63,7 @@ function Summary() {
 const CHANGES = 3;
 
 function LastChanges() {
-  const { value, problem } = useReading<AuditPage>(`/admin/audit?limit=${CHANGES}`, { every: 10_000 });
+  const { value, problem } = useReading<AuditPageAnswer>(`/admin/audit?limit=${CHANGES}`, { every: 10_000 });
   return (
     <p class="changes">
       <span class="dim">Last changes: </span>

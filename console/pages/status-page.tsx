@@ -1,6 +1,6 @@
 // `/ui/status`: the daemon itself: is it ready, what waits to be written, how it does; and its settings.
 import type { ComponentChildren } from 'preact';
-import type { DaemonStatus } from '../../src/domain/status-schema.js';
+import type { DaemonStatus, SettingsAnswer } from '../../src/domain/status-schema.js';
 import { useReading } from '../live/reading.js';
 import { may } from '../live/session.js';
 import { Age, Moment } from '../live/times.js';
@@ -100,14 +100,8 @@ function Started({ at }: { readonly at: string }) {
   );
 }
 
-interface Setting {
-  readonly key: string;
-  readonly value: unknown;
-  readonly origin: string;
-}
-
 function Settings() {
-  const { value, problem, again } = useReading<{ readonly settings: readonly Setting[] }>('/admin/settings');
+  const { value, problem, again } = useReading<SettingsAnswer>('/admin/settings');
   const isAll = queryValue('settings') === 'all';
   const shown = value?.settings.filter(({ origin }) => isAll || origin !== 'default') ?? [];
   return (

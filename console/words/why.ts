@@ -1,36 +1,7 @@
 // Rows of the audit trail and registry events in a few words.
+import type { AuditItem } from '../../src/domain/registry/audit-answer.js';
 import { NONE } from './numbers.js';
 import { failures } from './reasons.js';
-
-/** As GET /admin/audit has it. */
-export interface AuditRow {
-  readonly id: string;
-  /** ISO 8601. */
-  readonly changed_at: string;
-  readonly changed_by: string | null;
-  /** `_`: no single extension. */
-  readonly extension_id: string;
-  readonly version: string | null;
-  readonly instance_id: string | null;
-  readonly action: string;
-  readonly reason: string | null;
-  readonly registry_revision: number | null;
-  readonly revision: number | null;
-  readonly changes: readonly Change[];
-  readonly cut: boolean;
-}
-
-interface Change {
-  readonly path: string;
-  readonly from?: unknown;
-  readonly to?: unknown;
-  readonly hidden?: boolean;
-}
-
-export interface AuditPage {
-  readonly items: readonly AuditRow[];
-  readonly next: string | null;
-}
 
 const MAX_VALUE = 60;
 
@@ -45,7 +16,7 @@ export function valueText(value: unknown): string {
 export const pathText = (path: string): string => path.replace(/^\//, '').replaceAll('/', '.');
 
 /** The numbers of a breaker that opened; null: the row is about something else. */
-export function evidenceText({ changes }: Pick<AuditRow, 'changes'>): string | null {
+export function evidenceText({ changes }: Pick<AuditItem, 'changes'>): string | null {
   const evidence = changes.find(({ path }) => path === '/evidence')?.to;
   if (typeof evidence !== 'object' || evidence === null) return null;
   const numbers = evidence as Readonly<Record<string, unknown>>;
@@ -56,7 +27,7 @@ export function evidenceText({ changes }: Pick<AuditRow, 'changes'>): string | n
 }
 
 /** What was decided or seen by the daemon itself, not by an operator. */
-export const isBySystem = ({ changed_by: by }: Pick<AuditRow, 'changed_by'>): boolean =>
+export const isBySystem = ({ changed_by: by }: Pick<AuditItem, 'changed_by'>): boolean =>
   by?.startsWith('system:') === true;
 
 /** `circuit_opened` as `circuit opened`. */
@@ -73,7 +44,7 @@ interface Subject {
 }
 
 /** One line of the last changes: `ada: rollout mask_pii@v2 5 → 25`. */
-export function changeLine(row: AuditRow): string {
+export function changeLine(row: AuditItem): string {
   const who = isBySystem(row) ? '' : `${whoText(row.changed_by)}: `;
   const [first] = row.changes.filter(({ path, hidden }) => path !== '/evidence' && hidden !== true);
   const values = row.changes.length === 1 && first ? ` ${valueText(first.from)} → ${valueText(first.to)}` : '';

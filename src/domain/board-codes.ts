@@ -21,19 +21,39 @@ export const BOARD_FLAGS = {
 /** An extension with one of these needs a look, also while its state is `closed`. */
 export const LOOK_FLAGS = BOARD_FLAGS.auto_disabled | BOARD_FLAGS.ejected_instance | BOARD_FLAGS.row_refused;
 
-/** A row of the board, as a client of its overview and stream keeps it; p50 and p99 apart. Rates are per second. */
+/** A row of the board, by the names of its columns. Rates are per second over ten seconds, latencies ms of the health window. */
 export interface BoardEntry {
+  /** Of the extension as long as this daemon runs it. */
+  readonly k: number;
   readonly id: string;
   readonly type: string;
+  readonly version: string;
   /** By its number (BOARD_STATES). */
   readonly state: number;
+  /** A sum of BOARD_FLAGS. */
   readonly flags: number;
   readonly success_rate: number | null;
-  /** ms */
+  readonly p50: number | null;
   readonly p95: number | null;
+  readonly p99: number | null;
   readonly calls: number;
   readonly failed: number;
   readonly refused: number;
-  /** Epoch s. */
+  /** Epoch s of the last change of `state`; null: none is known. */
   readonly since: number | null;
 }
+
+/** What a stream says of a row that has changed. */
+export type BoardTuple = readonly [
+  k: number,
+  state: number,
+  flags: number,
+  success_rate: number | null,
+  p50: number | null,
+  p95: number | null,
+  p99: number | null,
+  calls: number,
+  failed: number,
+  refused: number,
+  since: number | null,
+];

@@ -60,6 +60,7 @@ export const statusSchema = Type.Object({
   ),
 });
 
+export type SettingsAnswer = Static<typeof settingsSchema>;
 export const settingsSchema = Type.Object({
   settings: Type.Array(
     Type.Object({

@@ -11,7 +11,6 @@ import {
 } from '../../console/actions/texts.js';
 import { summedUp } from '../../console/app/live-region.js';
 import { chartMarks, markLine } from '../../console/charts/history-marks.js';
-import type { Entry } from '../../console/live/board.js';
 import { events, newerThan, putEvent } from '../../console/live/news.js';
 import { serverEvents } from '../../console/live/sse.js';
 import { filterOf, matcher, sorted, sortedBy, sortOf, sortText } from '../../console/pages/list-query.js';
@@ -21,6 +20,7 @@ import { next, stateOf, trip } from '../../console/words/reasons.js';
 import { flagWords, needsLook, wordOf } from '../../console/words/states.js';
 import { duration, moment } from '../../console/words/times.js';
 import { changeLine, evidenceText, valueText, whoText } from '../../console/words/why.js';
+import type { BoardEntry } from '../../src/domain/board-codes.js';
 
 /** Blanks that are not broken, as blanks. */
 const plain = (text: string): string => text.replaceAll(/[\u00a0\u202f]/g, ' ');
@@ -211,7 +211,7 @@ test('paths: an address and its parts, whatever is in an id', (t) => {
     t.is(match('/ui/extensions/:id', path), null, path);
 });
 
-const entry = (id: string, more: Partial<Entry> = {}): Entry => ({
+const entry = (id: string, more: Partial<BoardEntry> = {}): BoardEntry => ({
   ...{ k: 1, id, type: 'pre', version: 'v1', state: 0, flags: 0, success_rate: null, p50: null, p95: null, p99: null },
   ...{ calls: 0, failed: 0, refused: 0, since: null },
   ...more,

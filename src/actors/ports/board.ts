@@ -1,7 +1,7 @@
 // What the edges read of the board, of histories and of failures. Types alone.
 import type { HealthSummary } from '../../domain/health/health-schema.js';
+import type { HistoryAnswer, HistoryStep, Sparklines } from '../../domain/health/history-answer.js';
 import type { Failure } from '../../domain/health/recent-failures.js';
-import type { Evidence } from '../../domain/registry/events.js';
 import type { ListQuery } from '../../domain/registry/list-query.js';
 import type { LiveSource } from './live.js';
 
@@ -10,49 +10,6 @@ export interface Overview {
   readonly tag: string;
   /** All rows as columns, JSON in parts; null: the tag is known. */
   readonly parts: Generator<string> | null;
-}
-
-export type HistoryStep = 10 | 60;
-
-/** A value for each slot from `start` (epoch s) on; null: nothing happened in it. */
-export interface HistoryNumbers {
-  readonly step: HistoryStep;
-  readonly start: number;
-  readonly calls: readonly (number | null)[];
-  readonly failed: readonly (number | null)[];
-  readonly refused: readonly (number | null)[];
-  /** ms, of the health window as the slot ended. */
-  readonly p50: readonly (number | null)[];
-  readonly p95: readonly (number | null)[];
-  readonly p99: readonly (number | null)[];
-}
-
-export interface HistoryMark {
-  /** ISO 8601. */
-  readonly at: string;
-  readonly kind: string;
-  /** null: of the extension, not of one version. */
-  readonly version: string | null;
-  readonly instance_id?: string;
-  readonly reason?: string;
-  readonly actor: string;
-  readonly evidence?: Evidence;
-}
-
-export interface HistoryAnswer extends HistoryNumbers {
-  /** Oldest first. */
-  readonly marks: readonly HistoryMark[];
-  /** Epoch s: the numbers know nothing of before. */
-  readonly begins: number;
-}
-
-export interface Sparklines {
-  readonly step: number;
-  /** Epoch s: where the last slot ended. */
-  readonly end: number;
-  /** In the order that was asked for; null: no such extension. */
-  readonly calls: readonly (readonly (number | null)[] | null)[];
-  readonly failed: readonly (readonly (number | null)[] | null)[];
 }
 
 export type ListAnswer =

@@ -3,11 +3,11 @@
 // Long: types alone, with what each port promises.
 
 import type { Observable } from '#rxjs';
+import type { HistoryMark } from '../../domain/health/history-answer.js';
 import type { BreakerOverride, HealthStatus, JsonObject } from '../../domain/registry/extension.js';
 import type { RegistryUpdate } from '../../domain/registry/registry-rows.js';
 import type { Verb } from '../../domain/registry/verbs.js';
 import type { Named, RowChange, StoredRow } from '../../domain/registry-file/registry-file-diff.js';
-import type { HistoryMark } from './board.js';
 
 export type BreakerStateName = 'closed' | 'open' | 'half_open';
 

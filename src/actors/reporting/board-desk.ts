@@ -1,6 +1,7 @@
 // The board and what belongs to it, put together: rows, slots of ten seconds, histories, events and live updates.
 
 import type { DirtySet } from '../../domain/dirty-set.js';
+import type { HistoryAnswer, HistoryMark, HistoryStep, Sparklines } from '../../domain/health/history-answer.js';
 import type { Failure } from '../../domain/health/recent-failures.js';
 import type { RegistryEvent } from '../../domain/registry/events.js';
 import type { ListQuery } from '../../domain/registry/list-query.js';
@@ -11,16 +12,7 @@ import { within } from '../../telemetry/deadline.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { inSlices, resultInSlices } from '../extension/slices.js';
-import type {
-  BoardSource,
-  HistoryAnswer,
-  HistoryMark,
-  HistoryStep,
-  ListAnswer,
-  OfVersion,
-  Overview,
-  Sparklines,
-} from '../ports/board.js';
+import type { BoardSource, ListAnswer, OfVersion, Overview } from '../ports/board.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import type { ReadMarks } from '../ports/storage.js';
 import { Board } from './board.js';

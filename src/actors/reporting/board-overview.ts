@@ -1,6 +1,7 @@
 // All rows of the board as columns, read in steps and sent in parts.
+import type { BoardEntry } from '../../domain/board-codes.js';
 import type { Steps } from '../../domain/steps.js';
-import type { BoardRow, WholeRow } from './board-row.js';
+import type { BoardRow } from './board-row.js';
 
 const PER_STEP = 64;
 const PART_CHARACTERS = 32_768;
@@ -20,7 +21,7 @@ const COLUMNS = [
   'failed',
   'refused',
   'since',
-] as const satisfies readonly (keyof WholeRow)[];
+] as const satisfies readonly (keyof BoardEntry)[];
 
 /** A text of each column in pieces, every row as it is at one moment. */
 type ColumnTexts = ReadonlyMap<string, readonly string[]>;

@@ -1,5 +1,5 @@
 // What the board shows of one extension, as numbers.
-import { BOARD_FLAGS, BOARD_STATES, type BoardState } from '../../domain/board-codes.js';
+import { BOARD_FLAGS, BOARD_STATES, type BoardEntry, type BoardState } from '../../domain/board-codes.js';
 import { type CallCounts, CallRates, RATE_SLOT_MS } from '../../domain/health/call-rates.js';
 import { isHealthy } from '../../domain/health/health-report.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
@@ -16,24 +16,6 @@ const STATE_OF: Readonly<Record<Exclude<BreakerMode, 'failed'>, number>> = {
   forcedClosed: numberOf('forced_closed'),
 };
 const DISABLED = numberOf('disabled');
-
-/** A row by the names of its columns, in their order. */
-export interface WholeRow {
-  readonly k: number;
-  readonly id: string;
-  readonly type: string;
-  readonly version: string;
-  readonly state: number;
-  readonly flags: number;
-  readonly success_rate: number | null;
-  readonly p50: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-  readonly calls: number;
-  readonly failed: number;
-  readonly refused: number;
-  readonly since: number | null;
-}
 
 export class BoardRow {
   type = '';
@@ -148,13 +130,13 @@ export class BoardRow {
     return this.#rates.sample(callCounts, slot);
   }
 
-  /** `[k, state, flags, rate, p50, p95, p99, calls, failed, refused, since]` as JSON. */
+  /** A BoardTuple as JSON. */
   get tuple(): string {
     this.json ??= `[${this.k},${this.state},${this.flags},${this.successRate},${this.p50},${this.p95},${this.p99},${this.calls},${this.failed},${this.refused},${this.since}]`;
     return this.json;
   }
 
-  get whole(): WholeRow {
+  get whole(): BoardEntry {
     const { k, id, type, version, state, flags, since, successRate: success_rate } = this;
     const { p50, p95, p99, calls, failed, refused } = this;
     return { k, id, type, version, state, flags, success_rate, p50, p95, p99, calls, failed, refused, since };

@@ -5,6 +5,7 @@
 //     is kept of a version that is gone.
 // HISTORY-3. Percentiles of a slot are those of the health window as it ends. What was before the process is not known.
 import { type CallCounts, NO_CALLS, RATE_SLOT_MS } from '../../domain/health/call-rates.js';
+import type { HistoryNumbers, HistoryStep, Sparklines } from '../../domain/health/history-answer.js';
 import {
   COARSE_SECONDS,
   COARSE_SLOTS,
@@ -18,7 +19,6 @@ import { versionOf } from '../../domain/registry/extension-index.js';
 import type { Steps } from '../../domain/steps.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
-import type { HistoryNumbers, HistoryStep, Sparklines } from '../ports/board.js';
 import type { Clock } from '../ports/clock.js';
 import type { Target } from '../target/target.js';
 

@@ -1,26 +1,10 @@
 // The board of a daemon as one client sees it: read once, and kept up to date by one stream.
-import { BOARD_STATES, type BoardEntry, LOOK_FLAGS } from '../../domain/board-codes.js';
+import { BOARD_STATES, type BoardEntry, type BoardTuple, LOOK_FLAGS } from '../../domain/board-codes.js';
 import type { DaemonClient } from './daemon-client.js';
 import { liveEvents } from './live-events.js';
 
-export interface BoardRow extends BoardEntry {
-  readonly k: number;
-  readonly version: string;
-}
-
-type Tuple = readonly [
-  number,
-  number,
-  number,
-  number | null,
-  unknown,
-  number | null,
-  unknown,
-  number,
-  number,
-  number,
-  number | null,
-];
+/** What a terminal shows has no room for p50 and p99. */
+export type BoardRow = Omit<BoardEntry, 'p50' | 'p99'>;
 
 const MAX_EVENTS = 100;
 
@@ -75,7 +59,7 @@ export class LiveBoard {
   }
 
   #take(event: string, data: unknown): void {
-    if (event === 'rows') for (const tuple of data as readonly Tuple[]) this.#change(tuple);
+    if (event === 'rows') for (const tuple of data as readonly BoardTuple[]) this.#change(tuple);
     else if (event === 'rows_added') for (const row of data as readonly BoardRow[]) this.rows.set(row.k, row);
     else if (event === 'rows_removed') for (const k of data as readonly number[]) this.rows.delete(k);
     else if (event === 'summary') this.summary = data as Record<string, unknown>;
@@ -83,7 +67,7 @@ export class LiveBoard {
     else if (event === 'event') this.events = [data as object, ...this.events].slice(0, MAX_EVENTS);
   }
 
-  #change([k, state, flags, success_rate, , p95, , calls, failed, refused, since]: Tuple): void {
+  #change([k, state, flags, success_rate, , p95, , calls, failed, refused, since]: BoardTuple): void {
     const row = this.rows.get(k);
     if (row !== undefined) this.rows.set(k, { ...row, state, flags, success_rate, p95, calls, failed, refused, since });
   }

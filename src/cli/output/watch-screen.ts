@@ -7,6 +7,8 @@ import { painted, type Style } from './style.js';
 import { cutTo, singleLine } from './terminal-text.js';
 import { durationText } from './times.js';
 
+type Shown = Omit<BoardEntry, 'k' | 'version' | 'p50' | 'p99'>;
+
 interface Screen {
   readonly address: string;
   readonly nowMs: number;
@@ -15,7 +17,7 @@ interface Screen {
   readonly summary: Readonly<Record<string, unknown>>;
   readonly daemon: Readonly<Record<string, unknown>>;
   /** In the order in which they are listed. */
-  readonly rows: readonly BoardEntry[];
+  readonly rows: readonly Shown[];
   readonly selectedId: string | null;
   /** null: no filter; a text that is being typed ends with a cursor. */
   readonly filter: string | null;
@@ -126,7 +128,7 @@ const NOTES: readonly (readonly [number, string])[] = [
   [BOARD_FLAGS.canary, 'rollout'],
 ];
 
-function cellsOf(row: BoardEntry, nowMs: number): string[] {
+function cellsOf(row: Shown, nowMs: number): string[] {
   const notes = NOTES.filter(([flag]) => (row.flags & flag) !== 0).map(([, note]) => note);
   return [
     stateText(BOARD_STATES[row.state] ?? String(row.state)),

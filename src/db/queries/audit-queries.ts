@@ -3,8 +3,8 @@
 // AUDIT-QUERIES-1. A fact that the database refuses is logged and dropped; it does not hold up the others.
 // AUDIT-QUERIES-2. A fact is written once, also if it is sent again because the answer was lost: it is recognised by its id.
 import { desc, eq, type SQL, sql } from '#drizzle-orm';
-import type { HistoryMark } from '../../actors/ports/board.js';
 import type { AuditFact } from '../../actors/ports/storage.js';
+import type { HistoryMark } from '../../domain/health/history-answer.js';
 import type { Evidence } from '../../domain/registry/events.js';
 import { HeldError } from '../../domain/registry/held-error.js';
 import type { Logger } from '../../telemetry/log.js';

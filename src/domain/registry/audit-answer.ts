@@ -1,5 +1,5 @@
 // A page of the audit trail as it is shown.
-import { type TSchema, Type } from '#typebox';
+import { type Static, type TSchema, Type } from '#typebox';
 import {
   isJsonMap,
   type Json,
@@ -39,6 +39,9 @@ const itemSchema = Type.Object({
   }),
 });
 
+export type AuditPageAnswer = Static<typeof auditPageSchema>;
+/** One row of it. */
+export type AuditItem = Static<typeof itemSchema>;
 export const auditPageSchema = Type.Object({
   items: listOf(itemSchema, { description: 'Newest first.' }),
   next: orNull<string>('string', { description: 'For `after`, to get the next page; null: there is none.' }),

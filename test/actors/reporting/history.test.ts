@@ -1,7 +1,7 @@
 // HISTORY-1 to HISTORY-3 of history.ts, and SLOTS-1, SLOTS-2 of slots.ts.
 import test from 'ava';
 import type { ActorSystemSettings } from '../../../src/actors/actor-system.js';
-import type { HistoryAnswer, HistoryStep } from '../../../src/actors/ports/board.js';
+import type { HistoryAnswer, HistoryStep } from '../../../src/domain/health/history-answer.js';
 import { ActorWorld, START_WALL_MS } from '../../helpers/actor-world.js';
 import { changesOf, extensionRow, registryEntry, snapshotOf, versionRow } from '../../helpers/registry-rows.js';
 
