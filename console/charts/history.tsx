@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { HistoryAnswer } from '../../src/domain/health/history-answer.js';
 import { useReading } from '../live/reading.js';
 import { Moment } from '../live/times.js';
-import { Fault, Loading } from '../parts/states.js';
+import { Unread } from '../parts/states.js';
 import { queryValue, setQuery } from '../url/address.js';
 import { chartMarks, markLine } from './history-marks.js';
 import { type ChartSeries, LineChart } from './line-chart.js';
@@ -30,10 +30,8 @@ export default function History({ id, version }: { readonly id: string; readonly
         ))}
         <span class="dim">Percentiles are of the five minutes before each point.</span>
       </p>
-      {problem !== null && value === null ? (
-        <Fault what="The history cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
-      ) : value === null ? (
-        <Loading lines={6} />
+      {value === null ? (
+        <Unread what="The history" problem={problem} again={again} lines={6} />
       ) : (
         <Charts answer={value} id={id} />
       )}

@@ -1,7 +1,7 @@
 // `/ui/api`: the OpenAPI document, readable. Which operation is open is in the address.
 import { useReading } from '../live/reading.js';
-import { Fault, Loading } from '../parts/states.js';
-import { TableBox } from '../parts/table-box.js';
+import { Unread } from '../parts/states.js';
+import { Table } from '../parts/table.js';
 import { queryValue, setQuery } from '../url/address.js';
 import { some } from '../words/numbers.js';
 
@@ -53,11 +53,7 @@ export default function ApiPage() {
     return (
       <div class="page">
         <h1>The admin API</h1>
-        {problem === null ? (
-          <Loading lines={12} />
-        ) : (
-          <Fault what="The document cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
-        )}
+        {<Unread what="The document" problem={problem} again={again} lines={12} />}
       </div>
     );
   const all = operationsIn(value);
@@ -115,31 +111,19 @@ function Details({ operation: { parameters = [], requestBody, responses } }: { r
   return (
     <div class="operation-details">
       {parameters.length === 0 ? null : (
-        <TableBox label="Parameters">
-          <table>
-            <thead>
-              <tr>
-                <th>Parameter</th>
-                <th>In</th>
-                <th>Type</th>
-                <th>What it says</th>
-              </tr>
-            </thead>
-            <tbody>
-              {parameters.map(({ name, in: where, required, description, schema }) => (
-                <tr key={`${where} ${name}`}>
-                  <th scope="row">
-                    <code>{name}</code>
-                    {required === true ? ' (needed)' : ''}
-                  </th>
-                  <td>{where}</td>
-                  <td>{typeText(schema)}</td>
-                  <td class="wraps">{description ?? schema?.description ?? ''}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableBox>
+        <Table label="Parameters" columns={['Parameter', 'In', 'Type', 'What it says']}>
+          {parameters.map(({ name, in: where, required, description, schema }) => (
+            <tr key={`${where} ${name}`}>
+              <th scope="row">
+                <code>{name}</code>
+                {required === true ? ' (needed)' : ''}
+              </th>
+              <td>{where}</td>
+              <td>{typeText(schema)}</td>
+              <td class="wraps">{description ?? schema?.description ?? ''}</td>
+            </tr>
+          ))}
+        </Table>
       )}
       {requestBody === undefined ? null : <Content title="Body" content={requestBody.content} />}
       {Object.entries(responses).map(([status, { description, content }]) => (

@@ -6,8 +6,8 @@ import type { AuditItem, AuditPageAnswer } from '../../src/domain/registry/audit
 import { problemOf, read } from '../live/api.js';
 import { useReading } from '../live/reading.js';
 import { Moment } from '../live/times.js';
-import { Empty, Fault, Loading } from '../parts/states.js';
-import { TableBox } from '../parts/table-box.js';
+import { Empty, Fault, Unread } from '../parts/states.js';
+import { Table } from '../parts/table.js';
 import { extensionPath } from '../url/paths.js';
 import { NONE } from '../words/numbers.js';
 import { actionWords, evidenceText, pathText, subjectText, valueText } from '../words/why.js';
@@ -37,19 +37,14 @@ export function AuditList({ query, isOfAll }: AuditListProps) {
   const older = useSignal<Older>(NOTHING_OLDER);
   const fault = useSignal<string | null>(null);
   const isBusy = useSignal(false);
-  // What is read for other filters than those of now is of no use.
+  // What was read for filters that have been changed since is dropped.
   const wanted = useRef(path);
   wanted.current = path;
   useEffect(() => {
     older.value = NOTHING_OLDER;
     fault.value = null;
   }, [path]);
-  if (value === null)
-    return problem === null ? (
-      <Loading lines={12} />
-    ) : (
-      <Fault what="The audit trail cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
-    );
+  if (value === null) return <Unread what="The audit trail" problem={problem} again={again} lines={12} />;
   const first = new Set(value.items.map(({ id }) => id));
   const rows = [...value.items, ...older.value.rows.filter(({ id }) => !first.has(id))];
   const after = older.value.rows.length === 0 ? value.next : older.value.next;
@@ -90,44 +85,30 @@ export function AuditList({ query, isOfAll }: AuditListProps) {
 
 function AuditTable({ rows, isOfAll }: { readonly rows: readonly AuditItem[]; readonly isOfAll: boolean }) {
   return (
-    <TableBox label="Audit trail">
-      <table class="trail">
-        <thead>
-          <tr>
-            <th>When</th>
-            <th>Who</th>
-            <th>What</th>
-            {isOfAll ? <th>Extension</th> : null}
-            <th>Change</th>
-            <th>Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.id}>
-              <td>
-                <Moment at={row.changed_at} />
-              </td>
-              <td>{row.changed_by ?? NONE}</td>
-              <td>{actionWords(row.action)}</td>
-              {isOfAll ? (
-                <td>
-                  {row.extension_id === '_' ? (
-                    'registry'
-                  ) : (
-                    <a href={extensionPath(row.extension_id)}>{subjectText(row)}</a>
-                  )}
-                </td>
-              ) : null}
-              <td class="wraps">
-                <Changes row={row} isOfAll={isOfAll} />
-              </td>
-              <td class="wraps">{row.reason ?? NONE}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableBox>
+    <Table
+      label="Audit trail"
+      class="trail"
+      columns={['When', 'Who', 'What', ...(isOfAll ? ['Extension'] : []), 'Change', 'Why']}
+    >
+      {rows.map((row) => (
+        <tr key={row.id}>
+          <td>
+            <Moment at={row.changed_at} />
+          </td>
+          <td>{row.changed_by ?? NONE}</td>
+          <td>{actionWords(row.action)}</td>
+          {isOfAll ? (
+            <td>
+              {row.extension_id === '_' ? 'registry' : <a href={extensionPath(row.extension_id)}>{subjectText(row)}</a>}
+            </td>
+          ) : null}
+          <td class="wraps">
+            <Changes row={row} isOfAll={isOfAll} />
+          </td>
+          <td class="wraps">{row.reason ?? NONE}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -9,7 +9,7 @@ import { isPaused } from '../live/board.js';
 import { events, type News, newerThan } from '../live/news.js';
 import { Moment } from '../live/times.js';
 import { Empty } from '../parts/states.js';
-import { TableBox } from '../parts/table-box.js';
+import { Table } from '../parts/table.js';
 import { address, setQuery } from '../url/address.js';
 import { extensionPath } from '../url/paths.js';
 import { NONE, some } from '../words/numbers.js';
@@ -95,7 +95,7 @@ export default function EventsPage() {
           </p>
         </Empty>
       ) : (
-        <Table lines={lines} />
+        <EventTable lines={lines} />
       )}
     </div>
   );
@@ -126,39 +126,26 @@ function useBefore(): readonly Line[] {
   return before.value;
 }
 
-function Table({ lines }: { readonly lines: readonly Line[] }) {
+function EventTable({ lines }: { readonly lines: readonly Line[] }) {
   return (
-    <TableBox label="Events, the newest first">
-      <table>
-        <thead>
-          <tr>
-            <th>When</th>
-            <th>What</th>
-            <th>Extension</th>
-            <th>Why</th>
-            <th>Who</th>
-          </tr>
-        </thead>
-        <tbody>
-          {lines.map((line) => (
-            <tr key={line.key}>
-              <td>
-                <Moment at={line.at} />
-              </td>
-              <td>{actionWords(line.event)}</td>
-              <td>
-                {line.extension_id === '_' ? (
-                  'registry'
-                ) : (
-                  <a href={extensionPath(line.extension_id)}>{subjectText(line)}</a>
-                )}
-              </td>
-              <td class="wraps">{line.why === '' ? NONE : line.why}</td>
-              <td>{line.actor}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableBox>
+    <Table label="Events, the newest first" columns={['When', 'What', 'Extension', 'Why', 'Who']}>
+      {lines.map((line) => (
+        <tr key={line.key}>
+          <td>
+            <Moment at={line.at} />
+          </td>
+          <td>{actionWords(line.event)}</td>
+          <td>
+            {line.extension_id === '_' ? (
+              'registry'
+            ) : (
+              <a href={extensionPath(line.extension_id)}>{subjectText(line)}</a>
+            )}
+          </td>
+          <td class="wraps">{line.why === '' ? NONE : line.why}</td>
+          <td>{line.actor}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

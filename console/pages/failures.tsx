@@ -3,7 +3,7 @@
 import { useReading } from '../live/reading.js';
 import { Moment } from '../live/times.js';
 import { Fault } from '../parts/states.js';
-import { TableBox } from '../parts/table-box.js';
+import { Table } from '../parts/table.js';
 import { ms, NONE } from '../words/numbers.js';
 
 interface Failure {
@@ -33,36 +33,24 @@ export function Failures({ id, version }: { readonly id: string; readonly versio
       ) : null}
       {value?.failures.length === 0 ? <p class="dim">None since the daemon started.</p> : null}
       {value === null || value.failures.length === 0 ? null : (
-        <TableBox label="Failures">
-          <table>
-            <thead>
-              <tr>
-                <th>When</th>
-                <th>What</th>
-                <th class="number">Code</th>
-                <th>Message</th>
-                <th>Instance</th>
-                <th>Attempt</th>
-                <th class="number">ms</th>
-              </tr>
-            </thead>
-            <tbody>
-              {value.failures.map((one, i) => (
-                <tr key={`${one.at} ${i}`}>
-                  <td>
-                    <Moment at={one.at} />
-                  </td>
-                  <td>{KINDS[one.kind] ?? one.kind}</td>
-                  <td class="number">{one.code ?? NONE}</td>
-                  <td class="wraps">{one.message ?? NONE}</td>
-                  <td>{one.instance_id ?? NONE}</td>
-                  <td>{one.attempt === null ? 'active check' : one.attempt}</td>
-                  <td class="number">{ms(one.duration_ms)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableBox>
+        <Table
+          label="Failures"
+          columns={['When', 'What', ['Code', 'number'], 'Message', 'Instance', 'Attempt', ['ms', 'number']]}
+        >
+          {value.failures.map((one, i) => (
+            <tr key={`${one.at} ${i}`}>
+              <td>
+                <Moment at={one.at} />
+              </td>
+              <td>{KINDS[one.kind] ?? one.kind}</td>
+              <td class="number">{one.code ?? NONE}</td>
+              <td class="wraps">{one.message ?? NONE}</td>
+              <td>{one.instance_id ?? NONE}</td>
+              <td>{one.attempt === null ? 'active check' : one.attempt}</td>
+              <td class="number">{ms(one.duration_ms)}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </section>
   );

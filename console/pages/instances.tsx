@@ -4,7 +4,7 @@ import type { ExtensionHealth } from '../../src/domain/health/health-schema.js';
 import { askDrain, askUndrain } from '../actions/verb-actions.js';
 import { nowMs } from '../live/clock.js';
 import { may } from '../live/session.js';
-import { TableBox } from '../parts/table-box.js';
+import { Table } from '../parts/table.js';
 import { count, ms, NONE, percent } from '../words/numbers.js';
 import { duration } from '../words/times.js';
 import type { ExtensionRow, InstanceRow } from './extension-row.js';
@@ -26,31 +26,25 @@ export function Instances({ id, health, row }: InstancesProps) {
   return (
     <section aria-labelledby="instances-title">
       <h2 id="instances-title">Instances</h2>
-      <TableBox label="Table of instances">
-        <table>
-          <thead>
-            <tr>
-              <th>Instance</th>
-              <th>Version</th>
-              <th class="number">Weight</th>
-              <th>Health</th>
-              <th class="number">In flight</th>
-              <th class="number">Success</th>
-              <th class="number">P95 ms</th>
-              <th>Out of rotation</th>
-              <th>Subject</th>
-              <th>
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {row.instances.map((one) => (
-              <Instance key={one.id} id={id} one={one} health={health} others={others(one)} />
-            ))}
-          </tbody>
-        </table>
-      </TableBox>
+      <Table
+        label="Table of instances"
+        columns={[
+          'Instance',
+          'Version',
+          ['Weight', 'number'],
+          'Health',
+          ['In flight', 'number'],
+          ['Success', 'number'],
+          ['P95 ms', 'number'],
+          'Out of rotation',
+          'Subject',
+          ['Actions', 'hidden'],
+        ]}
+      >
+        {row.instances.map((one) => (
+          <Instance key={one.id} id={id} one={one} health={health} others={others(one)} />
+        ))}
+      </Table>
     </section>
   );
 }

@@ -1,8 +1,8 @@
 // The policy of an extension: each setting as it is in force, what decides it, and what the row itself says.
 
 import { useReading } from '../live/reading.js';
-import { Fault, Loading } from '../parts/states.js';
-import { TableBox } from '../parts/table-box.js';
+import { Unread } from '../parts/states.js';
+import { Table } from '../parts/table.js';
 import { NONE } from '../words/numbers.js';
 import { valueText } from '../words/why.js';
 
@@ -44,12 +44,7 @@ function linesOf(effective: Tree, own: unknown, from: unknown, prefix = ''): Lin
 export default function PolicyTab({ id }: { readonly id: string }) {
   const path = `/admin/extensions/${encodeURIComponent(id)}/policy`;
   const { value, problem, again } = useReading<Policy>(path, { every: 10_000 });
-  if (value === null)
-    return problem === null ? (
-      <Loading lines={12} />
-    ) : (
-      <Fault what="The policy cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
-    );
+  if (value === null) return <Unread what="The policy" problem={problem} again={again} lines={12} />;
   if (value.effective === null) return <p>No valid row of this extension was ever read, so nothing is in force.</p>;
   return (
     <>
@@ -57,30 +52,18 @@ export default function PolicyTab({ id }: { readonly id: string }) {
         In force is what this daemon works by. To change one: extreg set {id} policy.breaker.failure_threshold=3
         --reason …
       </p>
-      <TableBox label="Policy">
-        <table>
-          <thead>
-            <tr>
-              <th>Setting</th>
-              <th>In force</th>
-              <th>Own</th>
-              <th>Decided by</th>
-            </tr>
-          </thead>
-          <tbody>
-            {linesOf(value.effective, value.own, value.from).map(({ name, effective, own, from }) => (
-              <tr key={name} data-own={from === 'policy'}>
-                <th scope="row">
-                  <code>{name}</code>
-                </th>
-                <td>{effective === null ? <span class="dim">none</span> : valueText(effective)}</td>
-                <td>{own === undefined ? NONE : valueText(own)}</td>
-                <td class={from === 'default' ? 'dim' : ''}>{FROM_WORDS[from] ?? from}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </TableBox>
+      <Table label="Policy" columns={['Setting', 'In force', 'Own', 'Decided by']}>
+        {linesOf(value.effective, value.own, value.from).map(({ name, effective, own, from }) => (
+          <tr key={name} data-own={from === 'policy'}>
+            <th scope="row">
+              <code>{name}</code>
+            </th>
+            <td>{effective === null ? <span class="dim">none</span> : valueText(effective)}</td>
+            <td>{own === undefined ? NONE : valueText(own)}</td>
+            <td class={from === 'default' ? 'dim' : ''}>{FROM_WORDS[from] ?? from}</td>
+          </tr>
+        ))}
+      </Table>
     </>
   );
 }

@@ -4,8 +4,8 @@ import type { DaemonStatus, SettingsAnswer } from '../../src/domain/status-schem
 import { useReading } from '../live/reading.js';
 import { may } from '../live/session.js';
 import { Age, Moment } from '../live/times.js';
-import { Fault, Loading } from '../parts/states.js';
-import { TableBox } from '../parts/table-box.js';
+import { Fault, Unread } from '../parts/states.js';
+import { Table } from '../parts/table.js';
 import { queryValue, setQuery } from '../url/address.js';
 import { count, mebibytes, ms, NONE, withUnit } from '../words/numbers.js';
 import { valueText } from '../words/why.js';
@@ -16,11 +16,7 @@ export default function StatusPage() {
     <div class="page">
       <h1>The daemon</h1>
       {value === null ? (
-        problem === null ? (
-          <Loading lines={10} />
-        ) : (
-          <Fault what="The status cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
-        )
+        <Unread what="The status" problem={problem} again={again} lines={10} />
       ) : (
         <Status status={value} />
       )}
@@ -77,18 +73,14 @@ function Status({ status }: { readonly status: DaemonStatus }) {
     ),
   ];
   return (
-    <TableBox label="Status">
-      <table>
-        <tbody>
-          {facts.map(([name, value]) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td class="wraps measured">{value}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableBox>
+    <Table label="Status">
+      {facts.map(([name, value]) => (
+        <tr key={name}>
+          <th scope="row">{name}</th>
+          <td class="wraps measured">{value}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -121,28 +113,17 @@ function Settings() {
       {shown.length === 0 ? (
         <p class="dim">{value === null ? '' : 'Every setting has its default.'}</p>
       ) : (
-        <TableBox label="Settings">
-          <table>
-            <thead>
-              <tr>
-                <th>Setting</th>
-                <th>In force</th>
-                <th>From</th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map(({ key, value: set, origin }) => (
-                <tr key={key}>
-                  <th scope="row">
-                    <code>{key}</code>
-                  </th>
-                  <td class="wraps">{valueText(set)}</td>
-                  <td class="wraps">{origin}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableBox>
+        <Table label="Settings" columns={['Setting', 'In force', 'From']}>
+          {shown.map(({ key, value: set, origin }) => (
+            <tr key={key}>
+              <th scope="row">
+                <code>{key}</code>
+              </th>
+              <td class="wraps">{valueText(set)}</td>
+              <td class="wraps">{origin}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </section>
   );

@@ -8,8 +8,8 @@ import { readWhoami } from '../live/connection.js';
 import { useReading } from '../live/reading.js';
 import { may, remember, whoami } from '../live/session.js';
 import { Moment } from '../live/times.js';
-import { Empty, Fault, Loading } from '../parts/states.js';
-import { TableBox } from '../parts/table-box.js';
+import { Empty, Fault, Unread } from '../parts/states.js';
+import { Table } from '../parts/table.js';
 import { NONE } from '../words/numbers.js';
 
 interface Token {
@@ -40,11 +40,7 @@ export default function TokensPage() {
       {!isAdmin ? (
         <p>Tokens are for administrators. Your role is {whoami.value?.role ?? 'unknown'}.</p>
       ) : value === null ? (
-        problem === null ? (
-          <Loading />
-        ) : (
-          <Fault what="The tokens cannot be read" detail={problem.detail} code={problem.code} onRetry={again} />
-        )
+        <Unread what="The tokens" problem={problem} again={again} />
       ) : (
         <>
           <NewToken onMade={again} />
@@ -170,47 +166,30 @@ function TokenTable({ tokens, onRevoked }: { readonly tokens: readonly Token[]; 
       </Empty>
     );
   return (
-    <TableBox label="Access tokens">
-      <table>
-        <thead>
-          <tr>
-            <th>Name</th>
-            <th>Role</th>
-            <th>Made</th>
-            <th>By</th>
-            <th>Ends</th>
-            <th>Used last</th>
-            <th>
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {tokens.map((token) => (
-            <tr key={token.id}>
-              <th scope="row">{token.name}</th>
-              <td>{token.role}</td>
-              <td>
-                <Moment at={token.created_at} />
-              </td>
-              <td>{token.created_by}</td>
-              <td>{token.expires_at === null ? 'never' : <Moment at={token.expires_at} />}</td>
-              <td>{token.last_used_at === null ? NONE : <Moment at={token.last_used_at} />}</td>
-              <td>
-                <button
-                  type="button"
-                  onClick={() => {
-                    pending.value = revocation(token, onRevoked);
-                  }}
-                >
-                  Revoke
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableBox>
+    <Table label="Access tokens" columns={['Name', 'Role', 'Made', 'By', 'Ends', 'Used last', ['Actions', 'hidden']]}>
+      {tokens.map((token) => (
+        <tr key={token.id}>
+          <th scope="row">{token.name}</th>
+          <td>{token.role}</td>
+          <td>
+            <Moment at={token.created_at} />
+          </td>
+          <td>{token.created_by}</td>
+          <td>{token.expires_at === null ? 'never' : <Moment at={token.expires_at} />}</td>
+          <td>{token.last_used_at === null ? NONE : <Moment at={token.last_used_at} />}</td>
+          <td>
+            <button
+              type="button"
+              onClick={() => {
+                pending.value = revocation(token, onRevoked);
+              }}
+            >
+              Revoke
+            </button>
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -5,7 +5,7 @@ import { askRollout } from '../actions/verb-actions.js';
 import { useReading } from '../live/reading.js';
 import { may } from '../live/session.js';
 import { StateMark } from '../parts/state-mark.js';
-import { TableBox } from '../parts/table-box.js';
+import { Table } from '../parts/table.js';
 import { inspectPath } from '../url/paths.js';
 import { ms, NONE, percent } from '../words/numbers.js';
 import { stateOf } from '../words/reasons.js';
@@ -39,30 +39,24 @@ export function Versions({ id, health, row }: VersionsProps) {
   return (
     <section aria-labelledby="versions-title">
       <h2 id="versions-title">Versions</h2>
-      <TableBox label="Table of versions">
-        <table>
-          <thead>
-            <tr>
-              <th>Version</th>
-              <th>State</th>
-              <th>Calls it gets</th>
-              <th class="number">Success</th>
-              <th class="number">P95 ms</th>
-              <th>Subject</th>
-              <th class="number">Timeout ms</th>
-              <th class="number">Retries</th>
-              <th>
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {row.versions.map((version) => (
-              <Version key={version.version} id={id} version={version} health={health} shares={shares} />
-            ))}
-          </tbody>
-        </table>
-      </TableBox>
+      <Table
+        label="Table of versions"
+        columns={[
+          'Version',
+          'State',
+          'Calls it gets',
+          ['Success', 'number'],
+          ['P95 ms', 'number'],
+          'Subject',
+          ['Timeout ms', 'number'],
+          ['Retries', 'number'],
+          ['Actions', 'hidden'],
+        ]}
+      >
+        {row.versions.map((version) => (
+          <Version key={version.version} id={id} version={version} health={health} shares={shares} />
+        ))}
+      </Table>
     </section>
   );
 }

@@ -46,6 +46,20 @@ export function Fault({ what, detail, code, onRetry }: FaultProps) {
   );
 }
 
+interface UnreadProps {
+  /** `The policy`. */
+  readonly what: string;
+  readonly problem: { readonly detail: string; readonly code: string } | null;
+  readonly again: () => void;
+  readonly lines?: number;
+}
+
+/** In the place of an answer that is not there: it is being read, or why it cannot be. */
+export function Unread({ what, problem, again, lines = 3 }: UnreadProps) {
+  if (problem === null) return <Loading lines={lines} />;
+  return <Fault what={`${what} cannot be read`} detail={problem.detail} code={problem.code} onRetry={again} />;
+}
+
 export function Empty({ children }: { readonly children: ComponentChildren }) {
   return <div class="empty">{children}</div>;
 }

@@ -58,7 +58,7 @@ export const actionsSuite: Suite = (test, rig) => {
     await page.getByRole('menuitem', { name: 'Release …' }).click();
     await page.getByText(/It goes to half-open: \d+\sprobes at a time decide\./).waitFor();
     await page.keyboard.press('Escape');
-    await daemon.tell('geo_tag', 'release');
+    for (const verb of ['release', 'reset'] as const) await daemon.tell('geo_tag', verb);
   });
 
   test('ACTION-DIALOG-2: a row that was changed meanwhile is not deleted: what changed is shown, and the text stays', async (t) => {
