@@ -1,4 +1,4 @@
-// The dialog of an action: the question, what happens to callers now, the reason, and what came of it.
+// The dialog of an action: the question, what happens to callers now, the reason, and the result.
 //
 // ACTION-DIALOG-1. Nothing is done by Enter but from the reason, and nothing while the page is cut off.
 // ACTION-DIALOG-2. What was typed stays through errors, conflicts and a restart of the daemon.

@@ -1,4 +1,4 @@
-// An action in progress, and what came of those before.
+// An action in progress, and the results of those before.
 import { signal } from '@preact/signals';
 import type { Words } from './texts.js';
 
@@ -11,7 +11,7 @@ export interface Done {
 export interface Order {
   /** null: none was given, and none is needed. */
   readonly reason: string | null;
-  /** Whom the operator says it is; undefined: nothing is said. */
+  /** The name that the operator gave; undefined: none. */
   readonly by: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// What came of the last actions, each with its undo where there is one.
+// The results of the last actions, each with its undo where there is one.
 import { problemOf } from '../live/api.js';
 import { dismiss, outcomes, report } from './action.js';
 

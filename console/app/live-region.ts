@@ -1,4 +1,4 @@
-// What a screen reader says by itself: transitions, at most one sentence in five seconds, and never a number that ticks.
+// What a screen reader announces without being asked: transitions, at most one sentence in five seconds, and never a number that ticks.
 import { signal } from '@preact/signals';
 import { type News, onEvent } from '../live/news.js';
 

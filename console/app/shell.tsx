@@ -1,4 +1,4 @@
-// The frame around every page: bar, banners, the page, and what is said of what was done.
+// The frame around every page: bar, banners, the page, and the results of actions.
 import { useEffect } from 'preact/hooks';
 import { ActionDialog } from '../actions/action-dialog.js';
 import { Outcomes } from '../actions/outcomes.js';

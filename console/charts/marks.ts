@@ -1,6 +1,6 @@
 // Lines across a chart: transitions, decisions, and where the numbers begin.
 //
-// MARKS-1. The state of a canvas leaks from one hook of uPlot into the next: everything that is used is set here, and all of it put back.
+// MARKS-1. The state of a canvas leaks from one hook of uPlot into the next: everything that is used is set here, and restored.
 import type uPlot from 'uplot';
 import type { Mark } from './mark.js';
 

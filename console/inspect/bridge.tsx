@@ -69,8 +69,8 @@ function Question({ url, name, onAgree }: QuestionProps) {
         This loads <code>{url}</code> into a frame of this page and sends it the frames of{' '}
         <strong>{name === '*' ? 'every actor (200 at most)' : name}</strong>: names of extensions and versions, states,
         events and the part of the contexts that the inspection shows, with settings, times and counts. No payload and
-        no header of a call is among them. From this browser they go to {origin}, whose operator decides what becomes of
-        them there.
+        no header of a call is among them. From this browser they go to {origin}, whose operator decides what is done
+        with them there.
       </p>
       <p>
         <button type="button" class="main-button" onClick={onAgree}>

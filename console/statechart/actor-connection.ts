@@ -2,7 +2,7 @@
 //
 // ACTOR-CONNECTION-1. Each attempt asks for a ticket of its own: one opens a socket once.
 // ACTOR-CONNECTION-2. The time between attempts doubles from MIN_MS to MAX_MS, with full jitter, and begins anew after a socket has sent something.
-// ACTOR-CONNECTION-3. What will not get better by itself is not tried again: a wrong address, a session that ended. An unknown target may still come.
+// ACTOR-CONNECTION-3. What another attempt cannot change is not tried again: a wrong address, a session that ended. An unknown target may still come.
 
 export type ConnectionState =
   | { readonly kind: 'connecting' }
@@ -51,7 +51,7 @@ export class Connection {
   #failures = 0;
   #lostSinceMs: number | null = null;
   #isEnded = false;
-  /** Of the attempt that is under way: what an older one brings is of no use. */
+  /** Of the attempt that is under way: results of older ones are dropped. */
   #attempt = 0;
 
   constructor(deps: ConnectionDeps) {

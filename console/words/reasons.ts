@@ -35,7 +35,7 @@ export function probeLimit({ breaker_settings: settings }: Pick<ExtensionHealth,
 
 type Breaker = Pick<TargetHealth, 'circuit_breaker_open_until' | 'half_open_requests_count'>;
 
-/** When it tries again; '' where it does not by itself. `limit`: probes at a time; null: not known. */
+/** When it tries again; '' where it does not try automatically. `limit`: probes at a time; null: not known. */
 export function next(state: BoardState, breaker: Breaker, nowMs: number, limit: number | null = null): string {
   const { circuit_breaker_open_until: until, half_open_requests_count: probes } = breaker;
   if (state === 'half_open')

@@ -73,7 +73,7 @@ const inspectionOf = (system: ActorSystem, clock: Clock, log: Logger): Inspectio
     source: system.inspection,
     clock,
     wall: Date.now,
-    // Enough of it to tell daemons apart, and short enough to be read in an inspector.
+    // Enough of it to distinguish daemons, and short enough to be read in an inspector.
     boot: system.board.boot.slice(0, 8),
     log: log.child({ component: 'inspector' }),
   });

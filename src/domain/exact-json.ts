@@ -105,7 +105,7 @@ function decimal(value: number | ExactNumber): string {
   return digits === '' ? '0' : `${sign}${digits}e${exponent}`;
 }
 
-/** Like split, `digits` without zeros at either end; '' for zero. Linear in the text, which may come from anybody. */
+/** Like split, `digits` without zeros at either end; '' for zero. Linear in the text, which may come from any caller. */
 function normalized(text: string): { sign: string; digits: string; exponent: number } {
   const { sign, digits, exponent } = split(text);
   let start = 0;

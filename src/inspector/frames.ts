@@ -143,7 +143,7 @@ const only = (names: readonly string[], all: Readonly<Record<string, unknown>>):
 
 const definitions = new WeakMap<object, string>();
 
-/** FRAMES-4. Made once for each machine. The first context is none of the chart's business. */
+/** FRAMES-4. Made once for each machine, without the first context, which no chart shows. */
 function definitionOf(config: object): string {
   let definition = definitions.get(config);
   if (definition === undefined) {

@@ -111,7 +111,7 @@ function add(draft: Draft | undefined, kind: number, row: FlatRow['row']): void 
     draft.instances.push(row);
   } else {
     const { version, ...facts } = row;
-    // Version names are anybody's: `__proto__` is one like any other.
+    // A version may have any name: `__proto__` is one like any other.
     if (draft.versionFacts === NO_FACTS) draft.versionFacts = Object.create(null);
     draft.versionFacts[version] = facts;
   }

@@ -4,7 +4,7 @@
 // AUTO-MANAGEMENT-2. Only what was disabled automatically is enabled, and only while its breaker is closed.
 // AUTO-MANAGEMENT-3. In half-open nothing is wanted: a re-opening changes no row.
 // AUTO-MANAGEMENT-4. Damping: a breaker that tripped within one window of its recovery has to stay closed for a window after the next
-//     one before the extension is switched on. So a dependency that flaps makes no rows.
+//     one before the extension is enabled. So a dependency that flaps makes no rows.
 import type { Extension } from './extension.js';
 
 /** The auto-manager's name in the audit trail. The trigger on `enabled` knows it: a write by any other clears `auto_disabled`. */
@@ -25,7 +25,7 @@ export interface Recovery {
   readonly windowMs: number;
 }
 
-/** `damped`: to be switched on, but not yet (AUTO-MANAGEMENT-4): ask again later. null: nothing is wanted. */
+/** `damped`: to be enabled, but not yet (AUTO-MANAGEMENT-4): ask again later. null: nothing is wanted. */
 export function wantedAutoChange(
   extension: Pick<Extension, 'enabled' | 'autoDisabled' | 'breakerOverride'>,
   state: 'closed' | 'open' | 'half_open',

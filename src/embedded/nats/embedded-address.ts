@@ -9,7 +9,7 @@ import { join } from 'node:path';
 const TOKEN_BYTES = 24;
 const TOKEN = /^[A-Za-z0-9_-]{32}$/;
 const MAX_PORT = 65_535;
-/** Bits of a mode: the group and everybody else. */
+/** Bits of a mode: the group and all other users. */
 const FOR_OTHERS = 0o077;
 
 export const portFile = (dataDir: string): string => join(dataDir, 'nats', 'port');

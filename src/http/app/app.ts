@@ -38,7 +38,7 @@ export type App = FastifyInstance<
 
 declare module 'fastify' {
   interface FastifyContextConfig extends Openness {
-    /** Whose requests the route answers; `none`: everybody's. */
+    /** Whose requests the route answers; `none`: those of every caller. */
     readonly role?: Role | 'none';
     /** For the documentation: the body, where the route reads it itself. */
     readonly body?: TSchema;
