@@ -86,7 +86,13 @@ export class Connection {
 
   #open(ticket: string): void {
     const { open, onFrame, onState } = this.#deps;
-    const socket = open(ticket);
+    let socket: SocketLike;
+    try {
+      socket = open(ticket);
+    } catch (error) {
+      // A browser may refuse the address: without this, no attempt would follow.
+      return this.#lost((error as Error).message);
+    }
     this.#socket = socket;
     let isLive = false;
     socket.onmessage = ({ data }) => {

@@ -10,9 +10,12 @@ class Rig {
   readonly sockets: (SocketLike & { readonly ticket: string; isClosed: boolean })[] = [];
   tickets = 0;
   problem: { status: number; detail: string } | null = null;
+  /** Why a socket cannot be opened at all; null: it can. */
+  refusal: string | null = null;
   readonly connection = new Connection({
     ticket: async () => this.problem ?? `t${++this.tickets}`,
     open: (ticket) => {
+      if (this.refusal !== null) throw new Error(this.refusal);
       const socket = {
         ticket,
         isClosed: false,
@@ -153,4 +156,14 @@ test('a page that asks at once does not wait, and one that is left ends everythi
   ended.connection.end();
   await ended.settle();
   t.deepEqual(ended.sockets, []);
+});
+
+test('ACTOR-CONNECTION-2: a socket that cannot be opened at all is one that was lost, and tried again', async (t) => {
+  const rig = new Rig();
+  rig.refusal = 'the address is not allowed';
+  await rig.settle();
+  t.like(rig.states.at(-1), { kind: 'lost', why: 'the address is not allowed' });
+  rig.refusal = null;
+  await rig.pass(10_000);
+  t.is(rig.sockets.length, 1);
 });
