@@ -164,7 +164,7 @@ function useSuspect({ id, state, since }: BoardEntry): AuditItem | null {
   const suspect = useSignal<AuditItem | null>(null);
   useEffect(() => {
     suspect.value = null;
-    if (since === null || (state !== 1 && state !== 2)) return;
+    if (since === null || !['open', 'half_open'].includes(stateAt(state))) return;
     const [from, to] = [since * 1000 - SUSPECT_MS, since * 1000 + 1000].map((at) => new Date(at).toISOString());
     const query = new URLSearchParams({ extension_id: id, since: from ?? '', until: to ?? '', limit: '20' });
     const controller = new AbortController();

@@ -1,5 +1,6 @@
 // Search and filters above the list. What they are set to is in the address.
 import { useRef } from 'preact/hooks';
+import { EXTENSION_TYPES } from '../../src/domain/registry/extension.js';
 import { membership, rowCount } from '../live/board.js';
 import { setQuery } from '../url/address.js';
 import { usePageKeys } from '../url/keys.js';
@@ -7,8 +8,6 @@ import { some } from '../words/numbers.js';
 import { BOARD_STATES, FLAGS, flagWord, wordOf } from '../words/states.js';
 import { filter, isFrozen, shown, sortNow } from './list-order.js';
 import { isFiltered } from './list-query.js';
-
-const TYPES = ['pre', 'validator', 'post', 'provider'] as const;
 
 export function ListTools() {
   const search = useRef<HTMLInputElement>(null);
@@ -33,7 +32,7 @@ export function ListTools() {
         chosen={states}
         word={(one) => wordOf(one as (typeof BOARD_STATES)[number])}
       />
-      <Choice name="type" values={TYPES} chosen={types} word={(one) => one} />
+      <Choice name="type" values={EXTENSION_TYPES} chosen={types} word={(one) => one} />
       <Choice
         name="flag"
         values={['wrong', ...Object.keys(FLAGS)]}
