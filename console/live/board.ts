@@ -111,7 +111,11 @@ export function removeRows(numbers: readonly number[]): void {
 
 /** CONSOLE-BOARD-1. */
 export function changeRows(tuples: readonly BoardTuple[]): void {
-  for (const tuple of tuples) waiting.set(tuple[0], tuple);
+  for (const tuple of tuples) {
+    // What is no list fails here, in its own message, and not among those that are painted together.
+    const [k] = tuple;
+    waiting.set(k, tuple);
+  }
   if (timer !== null || isPaused.peek()) return;
   timer = setTimeout(paint, Math.max(0, paintedMs + PAINT_MS - performance.now()));
 }

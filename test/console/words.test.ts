@@ -11,6 +11,7 @@ import {
 } from '../../console/actions/texts.js';
 import { summedUp } from '../../console/app/live-region.js';
 import { chartMarks, markLine } from '../../console/charts/history-marks.js';
+import { changeRows, putOverview, rowOf } from '../../console/live/board.js';
 import { events, newerThan, putEvent } from '../../console/live/news.js';
 import { serverEvents } from '../../console/live/sse.js';
 import { filterOf, matcher, sorted, sortedBy, sortOf, sortText } from '../../console/pages/list-query.js';
@@ -21,6 +22,7 @@ import { flagWords, needsLook, wordOf } from '../../console/words/states.js';
 import { duration, moment } from '../../console/words/times.js';
 import { changeLine, evidenceText, valueText, whoText } from '../../console/words/why.js';
 import type { BoardEntry } from '../../src/domain/board-codes.js';
+import { until } from '../helpers/until.js';
 
 /** Blanks that are not broken, as blanks. */
 const plain = (text: string): string => text.replaceAll(/[\u00a0\u202f]/g, ' ');
@@ -279,4 +281,17 @@ test('events: while they are held, those that came since are counted, also beyon
   t.is(events.value.length, 500);
   t.is(newerThan(newest?.n, events.value), 7);
   t.is(newerThan('b-0', events.value), 500);
+});
+
+test('board: a change of no use is refused when it comes, and costs no other one its paint', async (t) => {
+  const row: BoardEntry = {
+    ...{ k: 1, id: 'a', type: 'pre', version: 'v1', state: 0, flags: 0, success_rate: null, p50: null, p95: null },
+    ...{ p99: null, calls: 0, failed: 0, refused: 0, since: null },
+  };
+  const columns = Object.fromEntries(Object.entries(row).map(([name, value]) => [name, [value]]));
+  putOverview({ boot: 'b', revision: 1, now: '', columns: columns as Record<keyof BoardEntry, unknown[]> });
+  t.throws(() => changeRows([7 as never]), { instanceOf: TypeError });
+  changeRows([[1, 3, 0, null, null, null, null, 0, 0, 0, 5]]);
+  await until('it is painted', () => rowOf('a')?.entry.value.state === 3);
+  t.is(rowOf('a')?.entry.value.since, 5);
 });
