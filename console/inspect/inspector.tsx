@@ -2,6 +2,7 @@
 //
 // INSPECTOR-1. A page that is held, or scrubbed back, stays where it is while the log goes on; the log says how much is newer.
 // INSPECTOR-2. Nothing is sent from here: the page reads the same socket as any viewer.
+// INSPECTOR-3. The way to a hosted inspector is shown where one is configured, and nowhere else.
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { nowMs } from '../live/clock.js';
@@ -24,6 +25,8 @@ import { duration } from '../words/times.js';
 import { EntryDetails } from './entry-details.js';
 import { LogView } from './log-view.js';
 
+const hasHostedInspector = (): boolean => document.querySelector('meta[name="extreg-has-inspector"]') !== null;
+
 export function Inspector({ selection }: { readonly selection: Selection }) {
   const name = selectionName(selection);
   const actor = useMemo(() => follow(selection), [name]);
@@ -34,9 +37,12 @@ export function Inspector({ selection }: { readonly selection: Selection }) {
         <h1>{name}</h1>
         {selection === 'supervisor' ? null : <a href={extensionPath(selection.id)}>Extension</a>}
         <a href="/ui/inspect">All actors</a>
-        <a href={`/ui/bridge?actor=${encodeURIComponent(name)}`} target="_self">
-          In the hosted inspector
-        </a>
+        {/* INSPECTOR-3. */}
+        {hasHostedInspector() ? (
+          <a href={`/ui/bridge?actor=${encodeURIComponent(name)}`} target="_self">
+            In the hosted inspector
+          </a>
+        ) : null}
       </div>
       <Inspected actor={actor} name={name} />
     </div>

@@ -139,7 +139,7 @@ async function addRoutes(app: App, options: HttpOptions, address: () => string):
   managementRoutes(app, management, rows);
   probeRoutes(app, options.readiness);
   metricsRoute(app, options.metrics, options.metricsOpen ?? true);
-  accessRoutes(app, access, address);
+  accessRoutes(app, access, address, options.inspectorUrl != null);
   inspectRoutes(app, options.inspection);
   addDocument();
 }

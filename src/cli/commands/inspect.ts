@@ -35,38 +35,55 @@ export const inspectCommand: CommandFactory = (io) => ({
     const daemon = await DaemonClient.of(io, options);
     // With --follow the socket says so.
     const [extension, ...given] = id?.split('@') ?? [];
-    const found = extension === undefined || options.follow ? null : await requireExtension(daemon, extension);
-    const version = given.length > 0 ? given.join('@') : found;
-    const ticket = await ticketOf(daemon);
+    const named = given.length > 0 ? given.join('@') : undefined;
+    const found = extension === undefined || options.follow ? null : await requireExtension(daemon, extension, named);
+    const version = named ?? found;
+    const { ticket, hosted_inspector: isHosted } = await ticketOf(daemon);
     const websocket = `${daemon.url.replace(/^http/, 'ws')}/inspect?${selection(id)}${ticket === null ? '' : `&ticket=${encodeURIComponent(ticket)}`}`;
     if (options.follow)
       return follow(`${websocket}&control=true`, io.stdout, options.json ? asItIs : asText(), daemon.trust);
-    const pages = pagesOf(daemon.url, extension, version);
+    const pages = pagesOf(daemon.url, extension, version, isHosted);
     if (options.json) io.stdout.write(json({ ...pages, url: websocket }));
     else if (options.quiet) io.stdout.write(`${websocket}\n`);
-    else io.stdout.write(`console    ${pages.console}\nwebsocket  ${websocket}\nbridge     ${pages.bridge}\n`);
+    else {
+      io.stdout.write(`console    ${pages.console}\nwebsocket  ${websocket}\n`);
+      if (pages.bridge !== null) io.stdout.write(`bridge     ${pages.bridge}\n`);
+    }
     if (ticket !== null && io.stdout.isTTY && !options.json && !options.quiet)
       io.stderr.write('extreg: the WebSocket opens once, within 30 s; --follow prints what happens here\n');
   },
 });
 
-/** Pages of the console: of this version, or of what there is. No extension id has an '@'. */
-function pagesOf(url: string, id: string | undefined, version: string | null): { console: string; bridge: string } {
-  const console = `${url}/ui/inspect`;
-  const bridge = `${url}/ui/bridge`;
-  if (id === undefined) return { console, bridge };
-  const part = encodeURIComponent(id);
-  if (version === null) return { console: `${console}?q=${part}`, bridge };
-  const name = `${part}@${encodeURIComponent(version)}`;
-  return { console: `${console}/${name}`, bridge: `${bridge}?actor=${name}` };
+interface Pages {
+  readonly console: string;
+  /** null: no hosted inspector is configured. */
+  readonly bridge: string | null;
 }
 
-/** null: the daemon asks for none. A ticket is used once, so it may be in an address. */
-async function ticketOf(daemon: DaemonClient): Promise<string | null> {
+/** Pages of the console: of this version, or of what there is. No extension id has an '@'. */
+function pagesOf(url: string, id: string | undefined, version: string | null, isHosted: boolean): Pages {
+  const console = `${url}/ui/inspect`;
+  const bridge = `${url}/ui/bridge`;
+  const pages = (page: string, hosted: string): Pages => ({ console: page, bridge: isHosted ? hosted : null });
+  if (id === undefined) return pages(console, bridge);
+  const part = encodeURIComponent(id);
+  if (version === null) return pages(`${console}?q=${part}`, bridge);
+  const name = `${part}@${encodeURIComponent(version)}`;
+  return pages(`${console}/${name}`, `${bridge}?actor=${name}`);
+}
+
+interface Ticket {
+  /** null: the daemon asks for none. It is used once, so it may be in an address. */
+  readonly ticket: string | null;
+  readonly hosted_inspector: boolean;
+}
+
+async function ticketOf(daemon: DaemonClient): Promise<Ticket> {
   try {
-    return (await daemon.json<{ readonly ticket: string }>('/inspect/tickets', {})).ticket;
+    return await daemon.json<Ticket>('/inspect/tickets', {});
   } catch (error) {
-    if (error instanceof CommandError && error.code !== null && NO_TICKETS.includes(error.code)) return null;
+    if (error instanceof CommandError && error.code !== null && NO_TICKETS.includes(error.code))
+      return { ticket: null, hosted_inspector: false };
     throw error;
   }
 }

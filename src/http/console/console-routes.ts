@@ -1,8 +1,8 @@
 // The console's pages and their files: `/`, `/ui/*` and `/assets/<name>`. They hold no data, so they ask for no token; what they
 // show comes from the admin API, with the reader's own.
 //
-// CONSOLE-ROUTES-1. Every page is the same few lines of HTML: which page it becomes is decided in the browser, by its address. The bridge's also
-//     says where the hosted inspector is.
+// CONSOLE-ROUTES-1. Every page is the same few lines of HTML: which page it becomes is decided in the browser, by its address. Where a hosted
+//     inspector is configured each says so, and the bridge's also says where it is.
 // CONSOLE-ROUTES-2. A page runs its own files and nothing else, sends nothing to another host, is in no frame, and no text can become code in it
 //     (Trusted Types).
 // CONSOLE-ROUTES-3. The bridge to a hosted inspector is the one page with a frame: of exactly that inspector's origin, and of none where none is set.
@@ -37,12 +37,16 @@ const NOT_IN_THE_DOCUMENT = { hide: true } as const;
 
 /** `inspectorUrl`: as the setting allows it. */
 export function consoleRoutes(app: App, files: ConsoleFiles, inspectorUrl: string | null): void {
-  const page = pageOf(files.manifest);
+  const hosted = inspectorUrl === null ? '' : `<meta name="${HAS_BRIDGE}" content="true">\n`;
+  const page = pageOf(files.manifest, hosted);
   const sendPage = async (_: FastifyRequest, reply: FastifyReply) => reply.headers(PAGE_HEADERS).send(page);
   const options = { config: { role: 'none', isPage: true }, schema: NOT_IN_THE_DOCUMENT } as const;
   for (const path of ['/', '/ui', '/ui/*']) app.get(path, options, sendPage);
   // CONSOLE-ROUTES-3.
-  const bridge = pageOf(files.manifest, `<meta name="${BRIDGE}" content="${attribute(inspectorUrl ?? '')}">\n`);
+  const bridge = pageOf(
+    files.manifest,
+    `${hosted}<meta name="${BRIDGE}" content="${attribute(inspectorUrl ?? '')}">\n`,
+  );
   const frame = inspectorUrl === null ? '' : `; frame-src ${new URL(inspectorUrl).origin}`;
   const bridgeHeaders = headersOf(POLICY + frame);
   app.get('/ui/bridge', options, async (_, reply) => reply.headers(bridgeHeaders).send(bridge));
@@ -66,6 +70,8 @@ function sendAsset(request: FastifyRequest, reply: FastifyReply, asset: Asset): 
 
 /** The name under which the bridge's page finds where the hosted inspector is. */
 const BRIDGE = 'extreg-inspector';
+/** The name under which every page finds that there is one. */
+const HAS_BRIDGE = 'extreg-has-inspector';
 
 const attribute = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;');
 

@@ -30,13 +30,13 @@ const whoamiSchema = Type.Object({
 });
 const strict = { additionalProperties: false } as const;
 
-/** `address`: where a page is opened, such as `https://registry.example`. */
-export function accessRoutes(app: App, access: AccessDesk, address: () => string): void {
+/** `address`: where a page is opened, such as `https://registry.example`. `hasInspector`: whether a hosted inspector is configured. */
+export function accessRoutes(app: App, access: AccessDesk, address: () => string, hasInspector: boolean): void {
   whoamiRoute(app, access);
   tokenRoutes(app, access);
   codeRoute(app, access, address);
   loginRoutes(app, access);
-  ticketRoute(app, access);
+  ticketRoute(app, access, hasInspector);
 }
 
 function whoamiRoute(app: App, access: AccessDesk): void {
@@ -218,7 +218,7 @@ function loginRoutes(app: App, access: AccessDesk): void {
   );
 }
 
-function ticketRoute(app: App, access: AccessDesk): void {
+function ticketRoute(app: App, access: AccessDesk, hasInspector: boolean): void {
   app.post(
     '/inspect/tickets',
     {
@@ -227,12 +227,18 @@ function ticketRoute(app: App, access: AccessDesk): void {
         operationId: 'createTicket',
         summary: 'A ticket of one use, for half a minute, with which the WebSocket /inspect is opened',
         querystring: NO_PARAMETERS,
-        response: { 200: Type.Object({ ticket: Type.String(), expires_at: Type.String() }) },
+        response: {
+          200: Type.Object({
+            ticket: Type.String(),
+            expires_at: Type.String(),
+            hosted_inspector: Type.Boolean({ description: 'Whether `/ui/bridge` has one to show.' }),
+          }),
+        },
       },
     },
     async ({ principal }) => {
       const { ticket, expiresAtMs } = access.signIn.ticket(principal);
-      return { ticket, expires_at: isoTime(expiresAtMs) };
+      return { ticket, expires_at: isoTime(expiresAtMs), hosted_inspector: hasInspector };
     },
   );
 }

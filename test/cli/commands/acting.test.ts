@@ -71,9 +71,10 @@ test('reload: what was started, updated and removed; force is sent only where it
   t.like(daemon.asked[1]?.body, { force: true, reason: 'x' });
 });
 
-test('inspect: the page of the console, a WebSocket with a ticket of its own, and the page of the bridge', async (t) => {
+test('inspect: the page of the console, a WebSocket with a ticket of its own, and the page of the bridge where a hosted inspector is configured', async (t) => {
+  let isHosted = true;
   const daemon = await fakeDaemon(t, ({ path }) => {
-    if (path === '/inspect/tickets') return { ticket: 't/1', expires_at: '' };
+    if (path === '/inspect/tickets') return { ticket: 't/1', expires_at: '', hosted_inspector: isHosted };
     return path === '/admin/extensions/a' ? { id: 'a', version: 'v1' } : null;
   });
   const ws = daemon.url.replace('http', 'ws');
@@ -96,6 +97,12 @@ test('inspect: the page of the console, a WebSocket with a ticket of its own, an
     bridge: `${daemon.url}/ui/bridge?actor=a@v1`,
     url: `${ws}/inspect?extension=a&ticket=t%2F1`,
   });
+  isHosted = false;
+  t.is(
+    (await daemon.extreg('inspect', 'a@v2')).stdout,
+    `console    ${daemon.url}/ui/inspect/a@v2\nwebsocket  ${ws}/inspect?extension=a&version=v2&ticket=t%2F1\n`,
+  );
+  t.is(JSON.parse((await daemon.extreg('inspect', 'a', '--json')).stdout).bridge, null);
   const open = await fakeDaemon(t, () => null);
   t.is((await open.extreg('inspect', 'a', '-q')).stdout, `${open.url.replace('http', 'ws')}/inspect?extension=a\n`);
   const forbidden = await fakeDaemon(t, () => new Problem(401, 'unauthenticated'));

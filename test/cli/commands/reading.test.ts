@@ -133,6 +133,20 @@ for (const argv of [
     t.is(stderr, "extreg: extension_not_found: no extension 'b'\nnext: extreg ls lists the extensions\n");
   });
 
+test('extreg inspect b@v9: a version that does not exist is an error, the default version needs no row of its own', async (t) => {
+  const daemon = await fakeDaemon(t, ({ path }) => {
+    if (path === '/inspect/tickets') return { ticket: 'x' };
+    if (path === '/admin/extensions/b') return { id: 'b', version: 'v1' };
+    return new Problem(404, 'version_not_found', "no version 'v9' of extension 'b'");
+  });
+  t.deepEqual(await daemon.extreg('inspect', 'b@v9'), {
+    code: 1,
+    stdout: '',
+    stderr: "extreg: version_not_found: no version 'v9' of extension 'b'\nnext: extreg show b lists the versions\n",
+  });
+  t.is((await daemon.extreg('inspect', 'b@v1')).code, 0);
+});
+
 test('audit: an extension that was deleted has its trail, also where nothing of it is in that time', async (t) => {
   const daemon = await fakeDaemon(t, ({ path, query }) => {
     if (path === '/admin/audit') return { items: query.has('since') ? [] : AUDIT, next: null };

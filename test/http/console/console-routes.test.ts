@@ -59,6 +59,11 @@ test('CONSOLE-ROUTES-3: the bridge may have a frame of the hosted inspector alon
     /<meta name="extreg-inspector" content="https:\/\/stately\.example:8443\/inspect\?a=1&amp;b=2">/,
   );
   for (const path of PAGES) t.is(await policyOf(url, path), strict, path);
+  // CONSOLE-ROUTES-1.
+  for (const path of [...PAGES, '/ui/bridge']) {
+    t.regex(await (await fetch(`${url}${path}`)).text(), /<meta name="extreg-has-inspector" content="true">/, path);
+    t.notRegex(await (await fetch(`${none.url}${path}`)).text(), /extreg-has-inspector/, path);
+  }
 });
 
 test('APP-2: a page answers another method with 405 and Allow; beside the pages, an unknown path stays a 404', async (t) => {
