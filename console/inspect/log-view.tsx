@@ -10,6 +10,7 @@ import { nowMs } from '../live/clock.js';
 import { Empty } from '../parts/states.js';
 import type { ActorLog } from '../statechart/log.js';
 import type { Line } from '../statechart/log-lines.js';
+import { setQuery } from '../url/address.js';
 import { moment } from '../words/times.js';
 
 interface LogViewProps {
@@ -23,7 +24,13 @@ interface LogViewProps {
 const LINE = 26;
 const AROUND = 8;
 
-export function LogView({ log, lines, at, isLive, onChoose }: LogViewProps) {
+export const LogView = (props: LogViewProps) => (
+  <section class="moments-log" aria-label="Log">
+    {props.lines.length === 0 ? <NoLines hasEntries={props.log.entries.length > 0} /> : <LogLines {...props} />}
+  </section>
+);
+
+function LogLines({ lines, at, isLive, onChoose }: LogViewProps) {
   const list = useRef<HTMLDivElement>(null);
   const scroll = useSignal({ top: 0, height: 400 });
   const chosen = lines.findLastIndex((line) => line.from <= at);
@@ -44,41 +51,51 @@ export function LogView({ log, lines, at, isLive, onChoose }: LogViewProps) {
   const first = Math.max(Math.floor(scroll.value.top / LINE) - AROUND, 0);
   const shown = lines.slice(first, first + Math.ceil(scroll.value.height / LINE) + 2 * AROUND);
   return (
-    <section class="moments-log" aria-label="Log">
-      <div
-        class="log-lines"
-        ref={list}
-        role="listbox"
-        aria-label="Events, newest last"
-        aria-activedescendant={chosen < 0 ? undefined : `line-${lines[chosen]?.n}`}
-        tabIndex={0}
-        onScroll={({ currentTarget }) => look(currentTarget)}
-        onKeyDown={(event) => {
-          const by = event.key === 'ArrowUp' ? -1 : event.key === 'ArrowDown' ? 1 : 0;
-          if (by === 0) return;
-          event.preventDefault();
-          onChoose(lines[Math.min(Math.max(chosen + by, 0), lines.length - 1)]?.n ?? null);
-        }}
-      >
-        <Space lines={first} />
-        {shown.map((line, i) => (
-          <LogLine
-            key={line.n}
-            line={line}
-            position={first + i + 1}
-            size={lines.length}
-            isChosen={first + i === chosen}
-            onChoose={onChoose}
-          />
-        ))}
-        <Space lines={lines.length - first - shown.length} />
-      </div>
-      {lines.length > 0 ? null : (
-        <Empty>{log.entries.length === 0 ? 'Nothing happened yet.' : 'No entry matches.'}</Empty>
-      )}
-    </section>
+    <div
+      class="log-lines"
+      ref={list}
+      role="listbox"
+      aria-label="Events, newest last"
+      aria-activedescendant={chosen < 0 ? undefined : `line-${lines[chosen]?.n}`}
+      tabIndex={0}
+      onScroll={({ currentTarget }) => look(currentTarget)}
+      onKeyDown={(event) => {
+        const by = event.key === 'ArrowUp' ? -1 : event.key === 'ArrowDown' ? 1 : 0;
+        if (by === 0) return;
+        event.preventDefault();
+        onChoose(lines[Math.min(Math.max(chosen + by, 0), lines.length - 1)]?.n ?? null);
+      }}
+    >
+      <Space lines={first} />
+      {shown.map((line, i) => (
+        <LogLine
+          key={line.n}
+          line={line}
+          position={first + i + 1}
+          size={lines.length}
+          isChosen={first + i === chosen}
+          onChoose={onChoose}
+        />
+      ))}
+      <Space lines={lines.length - first - shown.length} />
+    </div>
   );
 }
+
+const NoLines = ({ hasEntries }: { readonly hasEntries: boolean }) => (
+  <div class="log-lines log-nothing">
+    {hasEntries ? (
+      <Empty>
+        No entry matches.{' '}
+        <button type="button" onClick={() => setQuery({ filter: null, only: null })}>
+          Clear the filter
+        </button>
+      </Empty>
+    ) : (
+      <Empty>Nothing happened yet.</Empty>
+    )}
+  </div>
+);
 
 /** The height of lines that have no elements. */
 function Space({ lines }: { readonly lines: number }) {

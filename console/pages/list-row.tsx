@@ -58,7 +58,7 @@ export function ListRow({ row, index, isActive, onFocus }: ListRowProps) {
       <span role="gridcell" class="measured number cell-p50">
         {ms(entry.p50)}
       </span>
-      <span role="gridcell" class="measured number">
+      <span role="gridcell" class="measured number cell-p95">
         {ms(entry.p95)}
       </span>
       <span role="gridcell" class="measured number cell-p99">

@@ -30,7 +30,7 @@ const COLUMNS: readonly (readonly [label: string, className: string, key: SortKe
   ['State', 'cell-state', 'state'],
   ['Success', 'number', 'success_rate'],
   ['P50 ms', 'number cell-p50', 'p50'],
-  ['P95 ms', 'number', 'p95'],
+  ['P95 ms', 'number cell-p95', 'p95'],
   ['P99 ms', 'number cell-p99', 'p99'],
   ['Calls/s', 'number', 'calls'],
   ['Lost/s', 'number', 'impact'],

@@ -74,7 +74,7 @@ export const accessibilitySuite: Suite = (test, rig) => {
     t.is(await page.getByRole('dialog').count(), 0);
   });
 
-  test('pages: at 320 px none scrolls sideways', async (t) => {
+  test('pages: at 320 px none scrolls sideways, and the list says the state of each row', async (t) => {
     const { world, visit } = await rig();
     await world.trip('rank_results');
     const { page, faults } = await visit('/', { width: 320 });
@@ -84,6 +84,15 @@ export const accessibilitySuite: Suite = (test, rig) => {
       const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
       t.true(width <= 320, `${path} is ${width} px wide`);
     }
+    await go(page, '/');
+    await page.locator('.rows .row').first().waitFor();
+    const cut = await page.evaluate(`[...document.querySelectorAll('.rows .cell-state')]
+      .map((cell) => {
+        const [, word] = cell.querySelector('.state').children;
+        return [cell.textContent, cell.getBoundingClientRect().right - word.getBoundingClientRect().right];
+      })
+      .filter(([, room]) => room < 0)`);
+    t.deepEqual(cut, []);
     t.deepEqual(faults, { errors: [], foreign: [] });
   });
 };

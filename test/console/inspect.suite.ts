@@ -40,6 +40,7 @@ export const inspectSuite: Suite = (test, rig) => {
     const { page, faults } = await open(t, '/ui/inspect/watermark@v1');
     await isActive(page, 'closed');
     t.deepEqual(await active(page), ['closed', 'closed.steady']);
+    t.is(await page.getByRole('link', { name: 'In the hosted inspector' }).count(), 0, 'none is configured');
     t.is(await page.getByRole('list', { name: 'Statechart of watermark@v1' }).count(), 1);
     await world.trip('watermark');
     await isActive(page, 'open');
@@ -122,6 +123,12 @@ export const inspectSuite: Suite = (test, rig) => {
     await page.getByPlaceholder('event, state or path').fill('nothing.like.it');
     await page.getByText('No entry matches.').waitFor();
     t.regex(page.url(), /filter=nothing\.like\.it/);
+    const gap = await page.evaluate(
+      "document.querySelector('.moments-log .empty').getBoundingClientRect().top - document.querySelector('.moments-log').getBoundingClientRect().top",
+    );
+    t.true((gap as number) < 40, 'where the lines would stand');
+    await page.getByRole('button', { name: 'Clear the filter' }).click();
+    await page.locator('.log-line[data-kind="dropped"]').waitFor();
     t.deepEqual(faults, { errors: [], foreign: [] });
     site.world.hub.close();
     await page.getByText(/Not connected since .* the daemon is stopping/).waitFor();
