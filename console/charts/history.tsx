@@ -84,7 +84,7 @@ function Charts({ answer, id }: { readonly answer: HistoryAnswer; readonly id: s
       </div>
       {begins > start ? (
         <p class="dim">
-          The daemon started at <Moment at={new Date(begins * 1000).toISOString()} />: it has no numbers of before.
+          The history begins at <Moment at={new Date(begins * 1000).toISOString()} />, with the start of the daemon.
         </p>
       ) : null}
       <ul class="marks" aria-label="What happened">

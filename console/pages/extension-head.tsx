@@ -9,7 +9,7 @@ import { Age, Moment } from '../live/times.js';
 import { StateMark } from '../parts/state-mark.js';
 import { go } from '../url/address.js';
 import { count, ms, percent, rate, withUnit } from '../words/numbers.js';
-import { forCallers, next, probeLimit, stateOf, trip } from '../words/reasons.js';
+import { forCallers, next, OPENED_BEFORE, probeLimit, reasonOpen, stateOf, trip } from '../words/reasons.js';
 import { flagWords, stateAt } from '../words/states.js';
 import type { ExtensionRow } from './extension-row.js';
 
@@ -22,7 +22,8 @@ interface HeadProps {
 export function ExtensionHead({ id, health, row }: HeadProps) {
   const entry = rowOf(id)?.entry.value;
   const state = entry === undefined ? (health === null ? null : stateOf(health)) : stateAt(entry.state);
-  const why = health === null || state === 'closed' ? '' : trip(health.health);
+  const why =
+    health === null || state === 'closed' ? '' : state === 'open' ? reasonOpen(health.health) : trip(health.health);
   const ahead = health === null || state === null ? '' : next(state, health.health, nowMs.value, probeLimit(health));
   return (
     <section class="head-block" data-state={state ?? 'closed'} aria-labelledby="extension-title">
@@ -41,7 +42,8 @@ export function ExtensionHead({ id, health, row }: HeadProps) {
       </div>
       <p>
         {state === null ? '' : forCallers(state, entry?.success_rate ?? null)}{' '}
-        {why === '' ? '' : `It opened after ${why}.`} {ahead === '' ? null : <strong class="measured">{ahead}</strong>}
+        {why === '' ? '' : why === OPENED_BEFORE ? `It ${why}.` : `It opened after ${why}.`}{' '}
+        {ahead === '' ? null : <strong class="measured">{ahead}</strong>}
       </p>
       {health?.refused_rows?.map((refused) => (
         <p key={`${refused.version} ${refused.instance_id}`} class="fault">

@@ -19,7 +19,7 @@ import { Menu } from '../parts/menu.js';
 import { StateMark } from '../parts/state-mark.js';
 import { extensionPath } from '../url/paths.js';
 import { rate, some } from '../words/numbers.js';
-import { next, trip } from '../words/reasons.js';
+import { next, reasonOpen, trip } from '../words/reasons.js';
 import { stateAt, wordOf } from '../words/states.js';
 import { changeLine, isBySystem, whoText } from '../words/why.js';
 
@@ -127,17 +127,24 @@ interface WhyProps {
 function Why({ entry, health, suspect, isAuto }: WhyProps) {
   const state = stateAt(entry.state);
   const isDecided = state === 'isolated' || state === 'forced_closed' || state === 'disabled';
-  const why = health === null || isDecided ? '' : trip(health.health);
+  const isKnown = health !== null && !isDecided;
+  const why = !isKnown ? '' : state === 'open' ? reasonOpen(health.health) : trip(health.health);
   const refusedRow = health?.refused_rows?.[0];
+  const notes = [
+    isAuto ? 'auto-disabled' : '',
+    (entry.flags & BOARD_FLAGS.ejected_instance) === 0 ? '' : 'an instance is out of rotation',
+    refusedRow === undefined ? '' : `a row is refused: ${refusedRow.problems[0]}`,
+    suspect === null ? '' : `after ${changeLine(suspect)}`,
+  ].filter((note) => note !== '');
   return (
     <>
       {isDecided ? <Decision id={entry.id} state={wordOf(state)} /> : why}
-      {isAuto ? <span class="note"> · auto-disabled</span> : null}
-      {(entry.flags & BOARD_FLAGS.ejected_instance) !== 0 ? (
-        <span class="note"> · an instance is out of rotation</span>
-      ) : null}
-      {refusedRow === undefined ? null : <span class="note"> · a row is refused: {refusedRow.problems[0]}</span>}
-      {suspect === null ? null : <span class="note"> · after {changeLine(suspect)}</span>}
+      {notes.map((note, i) => (
+        <span key={note} class="note">
+          {i === 0 && why === '' && !isDecided ? '' : ' · '}
+          {note}
+        </span>
+      ))}
     </>
   );
 }

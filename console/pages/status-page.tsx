@@ -73,7 +73,7 @@ function Status({ status }: { readonly status: DaemonStatus }) {
     ),
   ];
   return (
-    <Table label="Status">
+    <Table label="Status" class="facts">
       {facts.map(([name, value]) => (
         <tr key={name}>
           <th scope="row">{name}</th>

@@ -53,7 +53,7 @@ export function Versions({ id, health, row }: VersionsProps) {
           ['Actions', 'hidden'],
         ]}
       >
-        {row.versions.map((version) => (
+        {versionsOf(row).map((version) => (
           <Version key={version.version} id={id} version={version} health={health} shares={shares} />
         ))}
       </Table>
@@ -61,9 +61,24 @@ export function Versions({ id, health, row }: VersionsProps) {
   );
 }
 
+interface ShownVersion extends VersionRow {
+  /** False: it is what the row of the extension says, so it has no share of its own to set. */
+  readonly isRow: boolean;
+}
+
+/** The default version first where it has no row of its own: most calls may be its. */
+function versionsOf(row: ExtensionRow): readonly ShownVersion[] {
+  const own = row.versions.map((version) => ({ ...version, isRow: true }));
+  if (own.some(({ version }) => version === row.version)) return own;
+  const { version, subject, timeout_ms, retry, enabled, revision, in_force, refused } = row;
+  const settings = { version, subject, timeout_ms, retry, enabled, revision, in_force, refused };
+  const none = { breaker_override: null, routing_rules: {}, rollout_percent: null, rollout_key: null };
+  return [{ ...settings, ...none, isRow: false }, ...own];
+}
+
 interface VersionProps {
   readonly id: string;
-  readonly version: VersionRow;
+  readonly version: ShownVersion;
   readonly health: ExtensionHealth | null;
   readonly shares: Shares | null;
 }
@@ -98,7 +113,7 @@ function Version({ id, version, health, shares }: VersionProps) {
       <td class="number">{version.timeout_ms}</td>
       <td class="number">{version.retry}</td>
       <td>
-        {may('operator') && Object.keys(version.routing_rules).length === 0 ? (
+        {may('operator') && version.isRow && Object.keys(version.routing_rules).length === 0 ? (
           <button type="button" onClick={() => askRollout(id, name, share, rest === name ? null : rest)}>
             Rollout
           </button>

@@ -21,6 +21,12 @@ export function trip({ trip_reason: reason, trip_evidence: evidence, circuit_bre
   return trips > 1 ? `${numbers}, ${ordinal(trips)} trip in a row` : numbers;
 }
 
+/** What a breaker tripped by is not kept over a start of the daemon; its transitions are in the audit trail. */
+export const OPENED_BEFORE = 'opened before the daemon was started';
+
+/** Why a breaker that is open is so. */
+export const reasonOpen = (health: Trip): string => trip(health) || OPENED_BEFORE;
+
 function ordinal(value: number): string {
   const rest = value % 100;
   const ending = rest >= 11 && rest <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][value % 10] ?? 'th');

@@ -19,7 +19,7 @@ const PAGES: readonly (readonly [path: string, shows: string])[] = [
   ['/ui/extensions/no_such_one', '.empty'],
   ['/ui/events', '.table-box tr'],
   ['/ui/audit', '.table-box tr'],
-  ['/ui/status', '.table-box tr'],
+  ['/ui/status', '.facts tr'],
   ['/ui/tokens', '.empty'],
   ['/ui/api?q=extensions&operation=listExtensions', '.operation-details'],
   ['/ui/inspect', '.targets tr'],
@@ -83,6 +83,11 @@ export const accessibilitySuite: Suite = (test, rig) => {
       await page.locator(shows).first().waitFor();
       const width = (await page.evaluate('document.documentElement.scrollWidth')) as number;
       t.true(width <= 320, `${path} is ${width} px wide`);
+      if (path === '/ui/status')
+        t.true(
+          ((await page.evaluate("document.querySelector('.facts').offsetWidth")) as number) <= 300,
+          'name and value are both in view',
+        );
     }
     await go(page, '/');
     await page.locator('.rows .row').first().waitFor();

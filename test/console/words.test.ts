@@ -17,7 +17,7 @@ import { serverEvents } from '../../console/live/sse.js';
 import { filterOf, matcher, sorted, sortedBy, sortOf, sortText } from '../../console/pages/list-query.js';
 import { extensionPath, inspectPath, match } from '../../console/url/paths.js';
 import { count, ms, percent, rate, some } from '../../console/words/numbers.js';
-import { next, stateOf, trip } from '../../console/words/reasons.js';
+import { next, reasonOpen, stateOf, trip } from '../../console/words/reasons.js';
 import { flagWords, needsLook, wordOf } from '../../console/words/states.js';
 import { duration, moment } from '../../console/words/times.js';
 import { changeLine, evidenceText, valueText, whoText } from '../../console/words/why.js';
@@ -77,6 +77,11 @@ test('reasons: why in numbers, how often in a row, and when it tries again', (t)
     t.true(trip({ ...one, circuit_breaker_trips: trips }).endsWith(`, ${word} trip in a row`), word);
   t.is(trip({ trip_reason: null, trip_evidence: null, circuit_breaker_trips: 0 }), '');
   t.is(trip({ trip_reason: 'probe_failed', trip_evidence: null, circuit_breaker_trips: 1 }), 'probe_failed');
+  t.is(plain(reasonOpen(one)), '5 failures of 77 in 60 s (failure_count)');
+  t.is(
+    reasonOpen({ trip_reason: null, trip_evidence: null, circuit_breaker_trips: 4 }),
+    'opened before the daemon was started',
+  );
   const breaker = { circuit_breaker_open_until: '2026-01-27T12:00:46.000Z', half_open_requests_count: 1 };
   const now = Date.parse('2026-01-27T12:00:00.000Z');
   t.is(plain(next('open', breaker, now)), 'probes in 46 s');

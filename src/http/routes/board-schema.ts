@@ -90,7 +90,7 @@ export const historySchema = Type.Object({
   p95: numbers('95th percentile of the same, ms.'),
   p99: numbers('99th percentile of the same, ms.'),
   marks: column(markSchema, 'Transitions, verbs, and changes of rows, oldest first.'),
-  begins: count('Epoch s: when the daemon started; the numbers know nothing of before.'),
+  begins: count('Epoch s: the first slot of ten seconds of this daemon; the numbers know nothing of before.'),
 });
 
 export const failuresSchema = Type.Object({
