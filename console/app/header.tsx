@@ -4,7 +4,7 @@ import { request } from '../live/api.js';
 import { isPaused, resume } from '../live/board.js';
 import { nowMs } from '../live/clock.js';
 import { connection } from '../live/connection.js';
-import { forget, whoami } from '../live/session.js';
+import { forget, left, whoami } from '../live/session.js';
 import { address } from '../url/address.js';
 import { absolute, clock, utcClock } from '../words/times.js';
 
@@ -56,6 +56,8 @@ const LIVE_WORDS = {
 
 function LiveState() {
   const { kind } = connection.value;
+  // Nothing is connected before that.
+  if (left.value !== null) return <span class="dim">not signed in</span>;
   const paused = isPaused.value && kind === 'live';
   return (
     <button

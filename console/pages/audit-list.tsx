@@ -95,10 +95,10 @@ function AuditTable({ rows, isOfAll }: { readonly rows: readonly AuditItem[]; re
           <td>
             <Moment at={row.changed_at} />
           </td>
-          <td>{row.changed_by ?? NONE}</td>
+          <td class="long">{row.changed_by ?? NONE}</td>
           <td>{actionWords(row.action)}</td>
           {isOfAll ? (
-            <td>
+            <td class="long">
               {row.extension_id === '_' ? 'registry' : <a href={extensionPath(row.extension_id)}>{subjectText(row)}</a>}
             </td>
           ) : null}

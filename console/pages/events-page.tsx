@@ -135,7 +135,7 @@ function EventTable({ lines }: { readonly lines: readonly Line[] }) {
             <Moment at={line.at} />
           </td>
           <td>{actionWords(line.event)}</td>
-          <td>
+          <td class="long">
             {line.extension_id === '_' ? (
               'registry'
             ) : (
@@ -143,7 +143,7 @@ function EventTable({ lines }: { readonly lines: readonly Line[] }) {
             )}
           </td>
           <td class="wraps">{line.why === '' ? NONE : line.why}</td>
-          <td>{line.actor}</td>
+          <td class="long">{line.actor}</td>
         </tr>
       ))}
     </Table>

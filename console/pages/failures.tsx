@@ -45,7 +45,7 @@ export function Failures({ id, version }: { readonly id: string; readonly versio
               <td>{KINDS[one.kind] ?? one.kind}</td>
               <td class="number">{one.code ?? NONE}</td>
               <td class="wraps">{one.message ?? NONE}</td>
-              <td>{one.instance_id ?? NONE}</td>
+              <td class="long">{one.instance_id ?? NONE}</td>
               <td>{one.attempt === null ? 'active check' : one.attempt}</td>
               <td class="number">{ms(one.duration_ms)}</td>
             </tr>

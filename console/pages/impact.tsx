@@ -21,9 +21,11 @@ import { extensionPath } from '../url/paths.js';
 import { rate, some } from '../words/numbers.js';
 import { next, reasonOpen, trip } from '../words/reasons.js';
 import { stateAt, wordOf } from '../words/states.js';
-import { changeLine, isBySystem, whoText } from '../words/why.js';
+import { changeLine, isBySystem, shortened, whoText } from '../words/why.js';
 
 const MAX_LINES = 10;
+/** Of a reason, so that one line does not push the others out of view. */
+const MAX_REASON = 200;
 /** The list of what is wrong does not jump at each paint. */
 const EVERY_MS = 2000;
 /** A change so long before a trip may be its cause. */
@@ -142,7 +144,7 @@ function Why({ entry, health, suspect, isAuto }: WhyProps) {
       {notes.map((note, i) => (
         <span key={note} class="note">
           {i === 0 && why === '' && !isDecided ? '' : ' · '}
-          {note}
+          <bdi>{note}</bdi>
         </span>
       ))}
     </>
@@ -160,8 +162,12 @@ function Decision({ id, state }: { readonly id: string; readonly state: string }
   if (row === undefined) return null;
   return (
     <>
-      by {whoText(row.changed_by)}
-      {row.reason === null ? '' : `: ${row.reason}`}
+      by <bdi>{whoText(row.changed_by)}</bdi>
+      {row.reason === null ? null : (
+        <>
+          : <bdi title={row.reason}>{shortened(row.reason, MAX_REASON)}</bdi>
+        </>
+      )}
     </>
   );
 }

@@ -61,8 +61,10 @@ function Instance({ id, one, health, others }: InstanceProps) {
   const until = measured?.ejected_until ?? null;
   return (
     <tr>
-      <th scope="row">{one.id}</th>
-      <td>{one.version ?? 'all'}</td>
+      <th scope="row" class="long">
+        {one.id}
+      </th>
+      <td class="long">{one.version ?? 'all'}</td>
       <td class="number">{one.weight === 0 ? '0, drained' : one.weight}</td>
       <td>{one.enabled ? (one.health_status ?? NONE) : 'disabled'}</td>
       <td class="number measured">{count(one.in_flight)}</td>
@@ -71,7 +73,7 @@ function Instance({ id, one, health, others }: InstanceProps) {
       <td class="measured">
         {until === null ? NONE : <span class="bad">tried again in {duration(Date.parse(until) - nowMs.value)}</span>}
       </td>
-      <td>{one.subject}</td>
+      <td class="long">{one.subject}</td>
       <td>
         {!may('operator') ? null : one.weight === 0 ? (
           <button type="button" onClick={() => askUndrain(id, one.id)}>

@@ -169,12 +169,14 @@ function TokenTable({ tokens, onRevoked }: { readonly tokens: readonly Token[]; 
     <Table label="Access tokens" columns={['Name', 'Role', 'Made', 'By', 'Ends', 'Used last', ['Actions', 'hidden']]}>
       {tokens.map((token) => (
         <tr key={token.id}>
-          <th scope="row">{token.name}</th>
+          <th scope="row" class="long">
+            {token.name}
+          </th>
           <td>{token.role}</td>
           <td>
             <Moment at={token.created_at} />
           </td>
-          <td>{token.created_by}</td>
+          <td class="long">{token.created_by}</td>
           <td>{token.expires_at === null ? 'never' : <Moment at={token.expires_at} />}</td>
           <td>{token.last_used_at === null ? NONE : <Moment at={token.last_used_at} />}</td>
           <td>

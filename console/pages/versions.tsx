@@ -53,7 +53,7 @@ export function Versions({ id, health, row }: VersionsProps) {
           ['Actions', 'hidden'],
         ]}
       >
-        {versionsOf(row).map((version) => (
+        {versionsOf(row, health).map((version) => (
           <Version key={version.version} id={id} version={version} health={health} shares={shares} />
         ))}
       </Table>
@@ -66,10 +66,11 @@ interface ShownVersion extends VersionRow {
   readonly isRow: boolean;
 }
 
-/** The default version first where it has no row of its own: most calls may be its. */
-function versionsOf(row: ExtensionRow): readonly ShownVersion[] {
+/** The default version first where it is the extension's own row, as `health` has it: most calls may be its. */
+function versionsOf(row: ExtensionRow, health: ExtensionHealth | null): readonly ShownVersion[] {
   const own = row.versions.map((version) => ({ ...version, isRow: true }));
-  if (own.some(({ version }) => version === row.version)) return own;
+  const isOwn = own.some(({ version }) => version === row.version);
+  if (isOwn || !health?.versions.some(({ version }) => version === row.version)) return own;
   const { version, subject, timeout_ms, retry, enabled, revision, in_force, refused } = row;
   const settings = { version, subject, timeout_ms, retry, enabled, revision, in_force, refused };
   const none = { breaker_override: null, routing_rules: {}, rollout_percent: null, rollout_key: null };
@@ -98,7 +99,7 @@ function Version({ id, version, health, shares }: VersionProps) {
         });
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" class="long">
         <a href={inspectPath(id, name)} title="Its statechart, live">
           {name}
         </a>
@@ -106,10 +107,10 @@ function Version({ id, version, health, shares }: VersionProps) {
       <td>
         {state === null ? NONE : <StateMark state={state} notes={version.refused === null ? [] : ['row refused']} />}
       </td>
-      <td>{callsOf(version, shares)}</td>
+      <td class="long">{callsOf(version, shares)}</td>
       <td class="number measured">{percent(measured?.success_rate)}</td>
       <td class="number measured">{ms(measured?.p95_latency_ms)}</td>
-      <td>{version.subject}</td>
+      <td class="long">{version.subject}</td>
       <td class="number">{version.timeout_ms}</td>
       <td class="number">{version.retry}</td>
       <td>

@@ -9,7 +9,13 @@ const MAX_VALUE = 60;
 export function valueText(value: unknown): string {
   if (value === undefined || value === null) return NONE;
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+  return shortened(text, MAX_VALUE);
+}
+
+/** By whole characters. */
+export function shortened(text: string, length: number): string {
+  const characters = Array.from(text);
+  return characters.length > length ? `${characters.slice(0, length).join('')}…` : text;
 }
 
 /** `/policy/breaker/x` as `policy.breaker.x`. */
@@ -43,12 +49,22 @@ interface Subject {
   readonly instance_id?: string | null;
 }
 
-/** One line of the last changes: `ada: rollout mask_pii@v2 5 → 25`. */
+/** One line of the last changes: `ada: rollout mask_pii@v2 5 → 25`, `ada: token created bob`. */
 export function changeLine(row: AuditItem): string {
   const who = isBySystem(row) ? '' : `${whoText(row.changed_by)}: `;
   const [first] = row.changes.filter(({ path, hidden }) => path !== '/evidence' && hidden !== true);
-  const values = row.changes.length === 1 && first ? ` ${valueText(first.from)} → ${valueText(first.to)}` : '';
-  return `${who}${actionWords(row.action)} ${subjectText(row)}${values}`;
+  const name = tokenName(row);
+  const values =
+    name === null && row.changes.length === 1 && first ? ` ${valueText(first.from)} → ${valueText(first.to)}` : '';
+  return `${who}${actionWords(row.action)} ${name ?? subjectText(row)}${values}`;
+}
+
+/** null: it is not about a token. */
+function tokenName({ extension_id: id, action, changes }: AuditItem): string | null {
+  if (id !== '_' || !action.startsWith('token_')) return null;
+  const change = changes.find(({ path }) => path === '/name');
+  const name = change?.to ?? change?.from;
+  return typeof name === 'string' ? name : null;
 }
 
 /** `token:ada`, `local:ada` and `admin:ada` are ada. */

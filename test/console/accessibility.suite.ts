@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import type { Suite } from './rig.js';
+import { type Suite, until } from './rig.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -98,6 +98,40 @@ export const accessibilitySuite: Suite = (test, rig) => {
       })
       .filter(([, room]) => room < 0)`);
     t.deepEqual(cut, []);
+    t.deepEqual(faults, { errors: [], foreign: [] });
+  });
+
+  test('pages: markup, directions of writing and words without end are text, which makes no page wider', async (t) => {
+    const { sql, visit, daemon } = await rig();
+    const id = 'W'.repeat(200);
+    await sql`insert into extensions (id, type, subject) values (${id}, 'pre', ${`world.${'w'.repeat(150)}`})`;
+    await until('it runs', async () => (await fetch(`${daemon.url}/admin/extensions/${id}/health`)).ok);
+    const isolated = await fetch(`${daemon.url}/admin/extensions/${id}/isolate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        reason: `<img src=x onerror="window.ran=1">\u202e\u0007${'W'.repeat(900)}`,
+        by: '<b>\u202e',
+      }),
+    });
+    t.is(isolated.status, 200);
+    const { page, faults } = await visit('/');
+    for (const [path, shows] of [
+      ['/', '.impact-why bdi + bdi'],
+      [`/ui/extensions/${id}`, '.marks li'],
+      [`/ui/inspect/${id}@v1`, '.chart-state'],
+      ['/ui/audit', '.trail tr'],
+      ['/ui/inspect', '.targets tr'],
+    ] as const) {
+      await go(page, path);
+      await page.locator(shows).first().waitFor();
+      for (const width of [320, 1280]) {
+        await page.setViewportSize({ width, height: 800 });
+        t.true(((await page.evaluate('document.documentElement.scrollWidth')) as number) <= width, `${path} ${width}`);
+      }
+      t.is(await page.evaluate("window.ran ?? document.querySelectorAll('img').length"), 0);
+    }
+    await sql`delete from extensions where id = ${id}`;
     t.deepEqual(faults, { errors: [], foreign: [] });
   });
 };

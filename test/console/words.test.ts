@@ -162,6 +162,22 @@ test('why: rows of the trail in a line', (t) => {
     changes: [{ path: '/rollout_percent', from: 5, to: 25 }],
   };
   t.is(changeLine(row), 'ada: version rollout mask_pii@v2 5 → 25');
+  const token = { ...row, extension_id: '_', version: null };
+  t.is(
+    changeLine({
+      ...token,
+      action: 'token_created',
+      changes: [
+        { path: '/name', from: null, to: 'bob' },
+        { path: '/role', from: null, to: 'viewer' },
+      ],
+    }),
+    'ada: token created bob',
+  );
+  t.is(
+    changeLine({ ...token, action: 'token_revoked', changes: [{ path: '/name', from: 'bob' }] }),
+    'ada: token revoked bob',
+  );
   t.is(
     changeLine({ ...row, changed_by: 'system:breaker', action: 'circuit_opened', changes: [] }),
     'circuit opened mask_pii@v2',
