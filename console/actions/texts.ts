@@ -67,13 +67,27 @@ export function verbWords(
   return { question, text, verb: VERB_WORDS[verb] };
 }
 
-export const UNDO: Readonly<Partial<Record<Verb, Verb>>> = {
-  isolate: 'release',
-  release: 'isolate',
-  disable: 'enable',
-  enable: 'disable',
-  'force-closed': 'release',
-};
+/**
+ * What takes a verb back, by the state before it; null: nothing puts that state back, or it lets harm through and has to be asked for by its own
+ * dialog.
+ */
+export function undoOf(verb: Verb, { state, isAutoDisabled }: Pick<Facts, 'state' | 'isAutoDisabled'>): Verb | null {
+  const isOverridden = state === 'isolated' || state === 'forced_closed';
+  switch (verb) {
+    case 'isolate':
+      return isOverridden ? null : 'release';
+    case 'force-closed':
+      return state === 'isolated' ? 'isolate' : isOverridden ? null : 'release';
+    case 'release':
+      return state === 'isolated' ? 'isolate' : null;
+    case 'disable':
+      return state === 'disabled' || isAutoDisabled ? null : 'enable';
+    case 'enable':
+      return state === 'disabled' ? 'disable' : null;
+    case 'reset':
+      return null;
+  }
+}
 
 /** What makes sense for an extension in that state, in the order of a menu. */
 export function verbsFor(state: BoardState, isAutoDisabled: boolean): readonly Verb[] {

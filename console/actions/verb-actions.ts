@@ -16,7 +16,7 @@ import {
   drainWords,
   type Facts,
   rolloutWords,
-  UNDO,
+  undoOf,
   undrainWords,
   VERB_WORDS,
   type Verb,
@@ -54,11 +54,11 @@ interface VerbAnswer {
 }
 
 async function runVerb(verb: Verb, id: string, order: Order, by: string | undefined): Promise<Done> {
+  const undo = undoOf(verb, currentFacts(id));
   const { body } = await request<VerbAnswer>(`${ofExtension(id)}/${verb}`, { method: 'POST', body: bodyOf(order) });
   const written = body.owed ? PENDING : body.revision === null ? '' : `Revision ${body.revision}.`;
-  const undo = UNDO[verb];
   const text = `${id} ${DONE[verb]}. ${written}`;
-  if (undo === undefined) return { text };
+  if (undo === null) return { text };
   const reason = `undo of ${verb}${order.reason === null ? '' : `: ${order.reason}`}`.slice(0, 1000);
   return { text, undo: [VERB_WORDS[undo], () => runVerb(undo, id, { reason, by }, by)] };
 }

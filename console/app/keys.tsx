@@ -15,7 +15,7 @@ const DESTINATIONS: Readonly<Record<string, string>> = {
   i: '/ui/inspect',
 };
 
-const isHelpOpen = signal(false);
+export const isHelpOpen = signal(false);
 const isOff = signal(localStorage.getItem(OFF) === '1');
 
 /** Where a key is a character, or has a meaning of its own. */

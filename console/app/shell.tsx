@@ -1,5 +1,6 @@
 // The frame around every page: bar, banners, the page, and the results of actions.
 import { useEffect } from 'preact/hooks';
+import { pending } from '../actions/action.js';
 import { ActionDialog } from '../actions/action-dialog.js';
 import { Outcomes } from '../actions/outcomes.js';
 import { left } from '../live/session.js';
@@ -7,7 +8,7 @@ import { Lazy } from '../parts/lazy.js';
 import { address, go, here } from '../url/address.js';
 import { Banners, useIsCut } from './banner.js';
 import { Header } from './header.js';
-import { KeyHelp, useKeys } from './keys.js';
+import { isHelpOpen, KeyHelp, useKeys } from './keys.js';
 import { sentence } from './live-region.js';
 import { routeOf } from './routes.js';
 
@@ -18,6 +19,7 @@ export function Shell() {
   const isCut = useIsCut();
   useKeys();
   useTitle(path);
+  useDialogsOf(path);
   // Where to come back to is in the address of the sign-in.
   useEffect(() => {
     if (left.value !== null && path !== SIGN_IN) go(`${SIGN_IN}?to=${encodeURIComponent(here())}`, { replaces: true });
@@ -52,6 +54,17 @@ function Page({ path }: { readonly path: string }) {
         There is nothing at {path}. <a href="/">To the overview</a>
       </p>
     </div>
+  );
+}
+
+/** A dialog ends with its page: over another one, such as that of the sign-in, it would keep everything else from being used. */
+function useDialogsOf(path: string): void {
+  useEffect(
+    () => () => {
+      pending.value = null;
+      isHelpOpen.value = false;
+    },
+    [path],
   );
 }
 

@@ -15,7 +15,10 @@ export const extensionPath = (id: string, tab?: ExtensionTab): string =>
 
 export const inspectPath = (id: string, version: string): string => `/ui/inspect/${part(id)}@${part(version)}`;
 
-/** Each part of a pattern is a text, a parameter (`:id`), or several (`:id@:version`). null: the path does not fit. */
+/**
+ * Each part of a pattern is a text, a parameter (`:id`), or two (`:id@:version`). null: the path does not fit. No id has an '@': the first one
+ * ends it, also where a program that passed the address on has encoded it.
+ */
 export function match(pattern: string, path: string): Record<string, string> | null {
   const expected = pattern.split('/');
   const given = path.replace(/(?<=.)\/$/, '').split('/');
@@ -23,7 +26,7 @@ export function match(pattern: string, path: string): Record<string, string> | n
   const params: Record<string, string> = {};
   for (const [i, wanted] of expected.entries()) {
     const names = wanted.split('@');
-    const values = (given[i] ?? '').split('@');
+    const values = names.length === 1 ? [given[i] ?? ''] : atFirstAt(given[i] ?? '');
     if (names.length !== values.length) return null;
     for (const [j, name] of names.entries()) {
       const value = decoded(values[j] ?? '');
@@ -34,6 +37,11 @@ export function match(pattern: string, path: string): Record<string, string> | n
     }
   }
   return params;
+}
+
+function atFirstAt(text: string): readonly string[] {
+  const [, id, version] = /^([^@]*)@(.*)$/.exec(text) ?? /^(.*?)%40(.*)$/.exec(text) ?? [];
+  return id === undefined || version === undefined ? [text] : [id, version];
 }
 
 function decoded(text: string): string | null {

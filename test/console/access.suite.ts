@@ -74,10 +74,11 @@ export const accessSuite: Suite = (test, rig) => {
     t.true(again.page.url().includes('/ui/sign-in'));
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByText('You signed out.').waitFor();
+    await page.getByText('not signed in', { exact: true }).waitFor();
     t.is(await page.evaluate('sessionStorage.length'), 0);
   });
 
-  test('SESSION-2: a token that is revoked or has expired is forgotten, and the page says which', async (t) => {
+  test('SESSION-2: a token that is revoked or has expired is forgotten, and the page says which, with no dialog over it', async (t) => {
     const own = await rig();
     const short = await post(
       own,
@@ -89,12 +90,15 @@ export const accessSuite: Suite = (test, rig) => {
     await other.page.locator('[data-live=live]').waitFor();
     const eve = await own.open(t, '/?q=pii', { token: viewer.token ?? '' });
     await eve.page.locator('[data-live=live]').waitFor();
+    await eve.page.keyboard.press('?');
+    await eve.page.getByRole('dialog').waitFor();
     const revoked = await fetch(`${own.daemon.url}/admin/tokens/${viewer.id}?reason=left`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${admin}` },
     });
     t.is(revoked.status, 204);
     await eve.page.getByText('Your token was revoked').waitFor();
+    t.is(await eve.page.getByRole('dialog').count(), 0, 'nothing lies over the sign-in');
     t.is(await eve.page.evaluate("sessionStorage.getItem('extreg-token')"), null);
     await other.page.getByText('Your sign-in has expired').waitFor();
     await eve.page.getByLabel(/^Token, or the address/).fill(admin);

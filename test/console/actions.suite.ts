@@ -52,6 +52,14 @@ export const actionsSuite: Suite = (test, rig) => {
     t.is((await daemon.health('geo_tag')).override, 'forced_closed');
     await page.getByRole('button', { name: 'Undo: Release' }).click();
     await page.locator('.rows .row').getByText('closed', { exact: true }).waitFor();
+    await page.locator('.outcome', { hasText: 'geo_tag is released.' }).waitFor();
+    t.is(await page.getByRole('button', { name: /^Undo: Isolate/ }).count(), 0, 'it was not isolated before');
+    await page.getByRole('link', { name: 'geo_tag', exact: true }).first().click();
+    await page.getByRole('button', { name: 'Isolate', exact: true }).click();
+    await page.getByRole('dialog').waitFor();
+    await page.goBack();
+    await page.locator('.rows .row').first().waitFor();
+    t.is(await page.getByRole('dialog').count(), 0, 'it ends with its page');
     await daemon.tell('geo_tag', 'isolate');
     await page.locator('.rows .row').getByText('isolated').waitFor();
     await page.getByRole('grid').getByRole('button', { name: 'Actions of geo_tag' }).press('Enter');

@@ -5,7 +5,8 @@ import {
   drainWords,
   type Facts,
   rolloutWords,
-  UNDO,
+  undoOf,
+  VERB_WORDS,
   verbsFor,
   verbWords,
 } from '../../console/actions/texts.js';
@@ -141,18 +142,28 @@ test('actions: the question and what happens to callers now, with numbers of now
   t.is(plain(deleteWords('x', 3, 1).question), 'Delete x with 3 versions and 1 instance?');
 });
 
-test('actions: what is offered fits the state, and what is undone is the opposite', (t) => {
+test('actions: what is offered fits the state, and an undo puts back the state before', (t) => {
   t.deepEqual(verbsFor('disabled', false), ['enable', 'isolate']);
   t.true(verbsFor('open', true).includes('enable'));
   t.false(verbsFor('open', false).includes('enable'));
   t.true(verbsFor('isolated', false).includes('release'));
-  t.deepEqual(UNDO, {
-    isolate: 'release',
-    release: 'isolate',
-    disable: 'enable',
-    enable: 'disable',
-    'force-closed': 'release',
-  });
+  const undos = (state: Parameters<typeof verbsFor>[0], isAutoDisabled = false) =>
+    Object.fromEntries(
+      (Object.keys(VERB_WORDS) as (keyof typeof VERB_WORDS)[]).map((verb) => [
+        verb,
+        undoOf(verb, { state, isAutoDisabled }),
+      ]),
+    );
+  const none = { isolate: null, release: null, disable: null, enable: null, 'force-closed': null, reset: null };
+  t.deepEqual(undos('closed'), { ...none, isolate: 'release', disable: 'enable', 'force-closed': 'release' });
+  t.deepEqual(
+    undos('open', true),
+    { ...none, isolate: 'release', 'force-closed': 'release' },
+    'it was disabled by the daemon',
+  );
+  t.deepEqual(undos('isolated'), { ...none, release: 'isolate', disable: 'enable', 'force-closed': 'isolate' });
+  t.deepEqual(undos('forced_closed'), { ...none, disable: 'enable' }, 'to keep it closed asks for its name');
+  t.deepEqual(undos('disabled'), { ...none, enable: 'disable', isolate: 'release', 'force-closed': 'release' });
 });
 
 test('why: rows of the trail in a line', (t) => {
@@ -229,6 +240,10 @@ test('paths: an address and its parts, whatever is in an id', (t) => {
     t.deepEqual(match('/ui/inspect/:id@:version', inspectPath(id, 'v1@x')), { id, version: 'v1@x' }, id);
   t.deepEqual(match('/ui/extensions/:id/policy', extensionPath('a/b', 'policy')), { id: 'a/b' });
   t.deepEqual(match('/', '/'), {});
+  // As other programs pass it on.
+  t.deepEqual(match('/ui/inspect/:id@:version', '/ui/inspect/a%40v1%40x'), { id: 'a', version: 'v1@x' });
+  t.deepEqual(match('/ui/inspect/:id@:version', '/ui/inspect/a@v1@x'), { id: 'a', version: 'v1@x' });
+  t.is(match('/ui/inspect/:id@:version', '/ui/inspect/a'), null);
   t.deepEqual(match('/ui/events', '/ui/events/'), {});
   for (const path of ['/ui/extensions', '/ui/extensions/', '/ui/extensions/a/b', '/ui/extensions/%E0%A4%A'])
     t.is(match('/ui/extensions/:id', path), null, path);
