@@ -71,13 +71,24 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   if (!response.ok && !options.expect?.includes(status)) throw new ApiError(await problemIn(response));
   const isEmpty = status === 204 || status === 304;
   return {
-    body: (isEmpty ? null : await jsonOf(response, options.onBytes)) as T,
+    body: (isEmpty ? null : await jsonOf(response, options)) as T,
     status,
     etag: response.headers.get('etag'),
   };
 }
 
-async function jsonOf(response: Response, onBytes: RequestOptions['onBytes']): Promise<unknown> {
+/** API-2. */
+async function jsonOf(response: Response, { onBytes, signal }: RequestOptions): Promise<unknown> {
+  try {
+    return await parsed(response, onBytes);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const detail = 'The answer is cut off, or not of the daemon';
+    throw new ApiError({ status: response.status, code: 'invalid_answer', detail });
+  }
+}
+
+async function parsed(response: Response, onBytes: RequestOptions['onBytes']): Promise<unknown> {
   if (onBytes === undefined || response.body === null) return response.json();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;

@@ -1,4 +1,6 @@
 // One answer of the API in a part of a page: read when the part is shown, and again when it may have changed.
+//
+// READING-1. At most one request is under way for it: a browser has six connections to one host, and answers that come late would take them all.
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { type Problem, problemOf, read } from './api.js';
@@ -19,6 +21,9 @@ interface ReadingOptions {
   readonly key?: unknown;
 }
 
+/** After so long without an answer it is asked for again. */
+const PATIENCE_MS = 30_000;
+
 /** `path` null: nothing is read. Another path: what was read before is gone. */
 export function useReading<T>(path: string | null, { every, key }: ReadingOptions = {}): Reading<T> {
   const state = useSignal<Omit<Reading<T>, 'again'> & { readonly path: string | null }>({
@@ -29,12 +34,15 @@ export function useReading<T>(path: string | null, { every, key }: ReadingOption
   const turn = useSignal(0);
   useEffect(() => {
     if (path === null) return;
-    const controller = new AbortController();
-    let isUnderWay = false;
+    let underWay: AbortController | null = null;
+    let begunMs = 0;
     const attempt = async (): Promise<void> => {
-      // Where an answer takes longer than `every`, the next attempt waits: requests that pile up would hold the browser's few connections.
-      if (isUnderWay) return;
-      isUnderWay = true;
+      // READING-1.
+      if (underWay !== null && performance.now() - begunMs < PATIENCE_MS) return;
+      underWay?.abort();
+      const controller = new AbortController();
+      underWay = controller;
+      begunMs = performance.now();
       try {
         const value = await read<T>(path, controller.signal);
         if (!controller.signal.aborted) state.value = { path, value, problem: null };
@@ -43,13 +51,13 @@ export function useReading<T>(path: string | null, { every, key }: ReadingOption
         const kept = state.peek();
         state.value = { ...(kept.path === path ? kept : { path, value: null }), problem: problemOf(error) };
       } finally {
-        isUnderWay = false;
+        if (underWay === controller) underWay = null;
       }
     };
     void attempt();
     const timer = every === undefined ? undefined : setInterval(() => !document.hidden && attempt(), every);
     return () => {
-      controller.abort();
+      underWay?.abort();
       clearInterval(timer);
     };
   }, [path, every, key, turn.value, freshness.value]);

@@ -37,8 +37,10 @@ export default function TokensPage() {
     <div class="page">
       <h1>Access tokens</h1>
       {secret.value === null ? null : <Secret text={secret.value} />}
-      {!isAdmin ? (
-        <p>Tokens are for administrators. Your role is {whoami.value?.role ?? 'unknown'}.</p>
+      {whoami.value === null ? (
+        <Loading />
+      ) : !isAdmin ? (
+        <p>Tokens are for administrators. Your role is {whoami.value.role}.</p>
       ) : value === null ? (
         <Unread what="The tokens" problem={problem} again={again} />
       ) : (

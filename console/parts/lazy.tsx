@@ -57,5 +57,11 @@ export function Lazy<P extends object>({ load, props }: LazyProps<P>) {
 function Guarded({ children }: { readonly children: ComponentChildren }) {
   const [fault, again] = useErrorBoundary((error) => reportError(error));
   if (fault === undefined) return <>{children}</>;
-  return <Fault what="This part of the console failed" detail={(fault as Error).message} onRetry={again} />;
+  return (
+    <Fault
+      what="This part of the page failed"
+      detail={`${(fault as Error).message}. It may be of another version than the daemon: load the page again.`}
+      onRetry={again}
+    />
+  );
 }

@@ -120,6 +120,35 @@ export const connectionSuite: Suite = (test, rig) => {
     t.pass();
   });
 
+  test('READING-1: an answer that comes late is waited for; one that is cut off or of another version is said in the page', async (t) => {
+    let asked = 0;
+    let isCut = false;
+    const held: (() => void)[] = [];
+    const hold = (tab: Page) =>
+      tab.route('**/admin/status', async (route) => {
+        asked++;
+        if (isCut) return route.fulfill({ contentType: 'application/json', body: '{"ready": ' });
+        await new Promise<void>((resolve) => held.push(resolve));
+        return route.fulfill({ contentType: 'application/json', body: '{}' });
+      });
+    const { page } = await (await rig()).visit('/ui/status', { before: hold });
+    await page.locator('[data-live=live]').waitFor();
+    await page.waitForTimeout(500);
+    const before = asked;
+    // It is read again every three seconds.
+    await page.waitForTimeout(3500);
+    t.is(asked, before);
+    t.true(before > 0);
+    for (const answer of held) answer();
+    await page.getByText(/^This part of the page failed\. .*load the page again/).waitFor();
+    isCut = true;
+    await page.getByRole('link', { name: 'Events' }).click();
+    await page.getByRole('heading', { name: 'Events' }).waitFor();
+    await page.getByRole('link', { name: 'Status' }).click();
+    await page.getByText('The answer is cut off, or not of the daemon').waitFor();
+    await page.getByText('invalid_answer').waitFor();
+  });
+
   test('states: while the overview is read, the page says how much has come', async (t) => {
     const before = (tab: Page) =>
       tab.route('**/admin/overview', async (route) => {
