@@ -27,19 +27,21 @@ export class MemoryTokens implements TokenStore {
   tokens: Token[] | null = [];
   file: readonly Token[] | null = null;
   isAway = false;
+  /** Answers nothing. */
+  isHanging = false;
   uses: ReadonlyMap<string, number>[] = [];
   revoked: object[] = [];
 
   async read() {
-    this.#reach();
+    await this.#reach();
     return this.tokens === null ? null : [...this.tokens];
   }
   async list() {
-    this.#reach();
+    await this.#reach();
     return [];
   }
   async create({ name, role, kind, hash, createdBy, expiresAtMs }: NewToken) {
-    this.#reach();
+    await this.#reach();
     if (kind === 'token' && this.tokens?.some((one) => one.kind === 'token' && one.name === name)) return null;
     const id = randomUUID();
     const actor = kind === 'token' ? `token:${name}` : createdBy;
@@ -47,20 +49,21 @@ export class MemoryTokens implements TokenStore {
     return { id, name, role, created_by: createdBy, created_at: '', expires_at: null, last_used_at: null };
   }
   async revoke(id: string, who: object) {
-    this.#reach();
+    await this.#reach();
     const before = this.tokens?.length ?? 0;
     this.tokens = (this.tokens ?? []).filter((token) => token.id !== id);
     this.revoked.push(who);
     return this.tokens.length < before;
   }
   async noteUses(uses: ReadonlyMap<string, number>) {
-    this.#reach();
+    await this.#reach();
     this.uses.push(uses);
   }
   async prune() {
-    this.#reach();
+    await this.#reach();
   }
-  #reach(): void {
+  async #reach(): Promise<void> {
+    if (this.isHanging) await new Promise<never>(() => undefined);
     if (this.isAway) throw new Error('the database is away');
   }
 }

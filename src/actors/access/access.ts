@@ -6,9 +6,11 @@
 //     tokens of the last time, from their file, count if the database is still away after FILE_AFTER_MS.
 // ACCESS-3. The token of this process, which only its own user can read, always serves: a command beside the daemon needs no other.
 // ACCESS-4. What is revoked or expires ends for requests immediately where it was revoked, within two seconds elsewhere.
+// ACCESS-5. A database that does not answer is away after five seconds.
 import { timingSafeEqual } from 'node:crypto';
 import { OPEN_PRINCIPAL, type Principal } from '../../domain/access/principal.js';
 import type { Token } from '../../domain/access/token.js';
+import { answerWithin } from '../../telemetry/deadline.js';
 import { guarded, unawaited } from '../../telemetry/guard.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { AccessDesk, Admit, NewToken, TokenReport, TokenStore } from '../ports/access.js';
@@ -23,6 +25,9 @@ const PRUNE_MS = 3_600_000;
 const NOTE_USES_MS = 60_000;
 const FILE_AFTER_MS = 10_000;
 const DAY_MS = 86_400_000;
+/** ACCESS-5. */
+const ANSWER_MS = 5000;
+const MAYBE_WRITTEN = '; it may have been written';
 /** How long a wrong one waits for its answer once there were too many. */
 const WRONG_DELAY_MS = 250;
 
@@ -139,7 +144,7 @@ export class Access implements AccessDesk {
   }
 
   list(): ReturnType<AccessDesk['list']> {
-    return this.stored(() => this.deps.store.list());
+    return this.stored(() => this.deps.store.list(), '');
   }
 
   create(
@@ -200,10 +205,13 @@ export class Access implements AccessDesk {
     return given.length === own.length && timingSafeEqual(given, own);
   }
 
-  /** What needs the database, or that it is away. */
-  async stored<T>(work: () => Promise<T>): Promise<T | { kind: 'database_unavailable'; message: string }> {
+  /** ACCESS-5. What needs the database, or that it is away. */
+  async stored<T>(
+    work: () => Promise<T>,
+    moreover = MAYBE_WRITTEN,
+  ): Promise<T | { kind: 'database_unavailable'; message: string }> {
     try {
-      return await work();
+      return await answerWithin(ANSWER_MS, work(), this.deps.clock, moreover);
     } catch (error) {
       this.deps.log.warn({ event: 'tokens_unavailable', error: (error as Error).message });
       return {

@@ -30,16 +30,15 @@ export async function expandedRow(
   shown: (row: JsonMap) => JsonMap,
 ): Promise<Expanded> {
   const measured = desk.measured(id);
-  const lists: Record<string, Iterable<JsonMap>> = {};
-  for (const kind of ['version', 'instance'] as const) {
-    if (!wanted.includes(`${kind}s`)) continue;
+  const listOf = async (kind: 'version' | 'instance'): Promise<readonly [string, Iterable<JsonMap>]> => {
     const answer = await rows.list(id, kind);
     if (answer.kind !== 'rows') throw new HttpProblem(answer.kind, answer.message);
     const name = kind === 'version' ? 'version' : 'id';
-    lists[`${kind}s`] = mapped(answer.rows, (row) => ({
-      ...shown(row),
-      ...measured?.[kind](String(row[name])),
-    }));
-  }
+    const all = mapped(answer.rows, (row) => ({ ...shown(row), ...measured?.[kind](String(row[name])) }));
+    return [`${kind}s`, all];
+  };
+  const kinds = (['version', 'instance'] as const).filter((kind) => wanted.includes(`${kind}s`));
+  // Beside each other: each may wait for a database that does not answer.
+  const lists = Object.fromEntries(await Promise.all(kinds.map(listOf)));
   return { members: wanted.includes('policy') ? { policy_in_force: desk.policyInForce(id) as Json } : {}, lists };
 }

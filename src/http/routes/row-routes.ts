@@ -129,11 +129,14 @@ function readRoute(app: App, kind: RowKind, rows: RowDesk, desk: Desk): void {
     },
     async (request, reply) => {
       const { expand: wanted = [] } = request.query as { readonly expand?: readonly Expansion[] };
-      const answer = await rows.read(namedBy(kind, request));
-      if (wanted.length === 0 || answer.kind !== 'row') return sendAnswer(request, reply, answer);
       const shown = (row: JsonMap) => shownTo(request.principal, row);
       const { id } = request.params as { id: string };
-      const more = await expandedRow(id, wanted, rows, desk, shown);
+      // As the lists of an expansion, beside each other.
+      const [answer, more] = await Promise.all([
+        rows.read(namedBy(kind, request)),
+        wanted.length === 0 ? null : expandedRow(id, wanted, rows, desk, shown),
+      ]);
+      if (more === null || answer.kind !== 'row') return sendAnswer(request, reply, answer);
       reply.header('vary', 'Authorization');
       return sendJson(request, reply, objectParts({ ...shown(answer.row), ...more.members }, more.lists, exactly));
     },

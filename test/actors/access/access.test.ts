@@ -1,4 +1,4 @@
-// Who may use the admin API, on a simulated clock: ACCESS-1 to ACCESS-4, SIGN-IN-1 and SIGN-IN-2, TOKEN-MEMORY-1 to -3, ONE-TIME-CODES-1, WRONG-TRIES-1 and -2.
+// Who may use the admin API, on a simulated clock: ACCESS-1 to ACCESS-5, SIGN-IN-1 and SIGN-IN-2, TOKEN-MEMORY-1 to -3, ONE-TIME-CODES-1, WRONG-TRIES-1 and -2.
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
 import { Access } from '../../../src/actors/access/access.js';
@@ -123,6 +123,26 @@ test('ACCESS-2, TOKEN-MEMORY-2: the tokens of the last time count after ten seco
   await second.advance(2000);
   t.is(second.kindOf(text), 'admitted');
   t.is(second.kindOf(), 'unauthenticated');
+});
+
+test('ACCESS-5: a database that does not answer is away after five seconds, for everything that is asked of tokens', async (t) => {
+  const { access, store, advance, made } = await world();
+  const { token } = await made();
+  const principal = access.admit(`Bearer ${LOCAL}`, 'a');
+  if (principal.kind !== 'admitted') throw new Error(principal.kind);
+  const { code } = access.signIn.code(principal.principal, 'viewer');
+  store.isHanging = true;
+  const answers = Promise.all([
+    access.list(),
+    access.create({ name: 'bob', role: 'viewer', expiresInDays: null }, 'admin'),
+    access.revoke(token.id, 'admin', 'why'),
+    access.signIn.login(code, 'a'),
+    access.signIn.logout({ ...principal.principal, kind: 'sign_in', tokenId: token.id }),
+  ]);
+  await advance(5000);
+  const known = (await answers).map((answer) => ('message' in answer ? `${answer.kind}: ${answer.message}` : answer));
+  const late = 'database_unavailable: access tokens are in the database: no answer within 5 s';
+  t.deepEqual(known, [late, ...Array.from({ length: 4 }, () => `${late}; it may have been written`)]);
 });
 
 test('TOKEN-MEMORY-2: a database without the table has no tokens, unless some were known: it is being restored', async (t) => {
