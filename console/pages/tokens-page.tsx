@@ -8,7 +8,7 @@ import { readWhoami } from '../live/connection.js';
 import { useReading } from '../live/reading.js';
 import { may, remember, whoami } from '../live/session.js';
 import { Moment } from '../live/times.js';
-import { Empty, Fault, Unread } from '../parts/states.js';
+import { Empty, Fault, Loading, Unread } from '../parts/states.js';
 import { Table } from '../parts/table.js';
 import { NONE } from '../words/numbers.js';
 

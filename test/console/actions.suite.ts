@@ -54,11 +54,14 @@ export const actionsSuite: Suite = (test, rig) => {
     await page.locator('.rows .row').getByText('closed', { exact: true }).waitFor();
     await page.locator('.outcome', { hasText: 'geo_tag is released.' }).waitFor();
     t.is(await page.getByRole('button', { name: /^Undo: Isolate/ }).count(), 0, 'it was not isolated before');
-    await page.getByRole('link', { name: 'geo_tag', exact: true }).first().click();
-    await page.getByRole('button', { name: 'Isolate', exact: true }).click();
+    await page.getByRole('button', { name: 'Actions of geo_tag' }).click();
+    await page.getByRole('menuitem', { name: 'Isolate …' }).click();
     await page.getByRole('dialog').waitFor();
-    await page.goBack();
-    await page.locator('.rows .row').first().waitFor();
+    // As Back does it, to a page that costs nothing.
+    await page.evaluate(
+      "history.pushState(null, '', '/ui/no-such-page'); dispatchEvent(new PopStateEvent('popstate'))",
+    );
+    await page.getByRole('heading', { name: 'No such page' }).waitFor();
     t.is(await page.getByRole('dialog').count(), 0, 'it ends with its page');
     await daemon.tell('geo_tag', 'isolate');
     await page.locator('.rows .row').getByText('isolated').waitFor();

@@ -112,7 +112,7 @@ export const connectionSuite: Suite = (test, rig) => {
     await page.getByRole('heading', { name: 'Versions' }).waitFor();
     answer = { status: 200, contentType: 'application/json', body: '{}' };
     await page.getByRole('button', { name: 'Try again' }).click();
-    await page.getByText('This part of the console failed').waitFor();
+    await page.getByText(/^This part of the page failed/).waitFor();
     await page.getByRole('heading', { name: 'Versions' }).waitFor();
     answer = null;
     await page.getByRole('button', { name: 'Try again' }).click();

@@ -24,6 +24,7 @@ import type { RowAnswer, RowDesk, RowOrder } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
 import type { ReadFallbackRows, ReadRowChange, ReadRows, StoredRows, WriteRow } from '../ports/storage.js';
 import type { InForce } from './in-force.js';
+import { reservedProblem } from './reserved-names.js';
 import { decidedOver, writable } from './row-decisions.js';
 import { type RowInMemory, rowInMemory, rowsInMemory } from './row-in-memory.js';
 
@@ -31,8 +32,6 @@ import { type RowInMemory, rowInMemory, rowsInMemory } from './row-in-memory.js'
 const ATTEMPTS = 3;
 /** How long the database may take for one step. */
 const ANSWER_MS = 5000;
-/** `GET /admin/extensions/health` is the list of health. */
-const RESERVED_IDS: readonly string[] = ['health'];
 
 interface RowsDeps {
   readonly read: ReadRows;
@@ -158,12 +157,10 @@ export class Rows implements RowDesk {
     const edit = { kind, extensionId, name, how, fields: writable(kind, fields) };
     const result = editRow([...rows, ...others], edit, this.deps.rules);
     // One that is there already, by SQL, may be changed.
-    const isReserved = kind === 'extension' && before === undefined && RESERVED_IDS.includes(extensionId);
-    if ('change' in result && !isReserved) return result;
+    const reserved = before === undefined ? reservedProblem(order) : null;
+    if ('change' in result && reserved === null) return result;
     const problems: readonly EditProblem[] =
-      'problems' in result
-        ? result.problems
-        : [{ pointer: '/id', message: `id must not be ${extensionId}, which is a path of the admin API` }];
+      'problems' in result ? result.problems : reserved === null ? [] : [reserved];
     const [first] = problems;
     const more = problems.length > 1 ? `, and ${problems.length - 1} more` : '';
     return { kind: 'row_invalid', message: `${first?.message ?? ''}${more}`, problems };

@@ -358,6 +358,9 @@ onMigrated(
       ['PATCH', '/a', '{"metadata": ["\\ud800"]}', ['/metadata/0']],
       ['PATCH', '/a', '{"policy": {"fallback": ["a"]}}', ['/policy/fallback']],
       ['POST', '/a/instances', '{"id": "ü", "subject": "x"}', ['/instance_id']],
+      ['POST', '/a/instances', '{"id": "..", "subject": "x"}', ['/id']],
+      ['POST', '/a/versions', '{"version": "..", "subject": "x"}', ['/version']],
+      ['POST', '/a/versions', '{"version": ".", "subject": "x"}', ['/version']],
       ['POST', '/a/versions', `{"version": "${'v'.repeat(33)}", "subject": "x"}`, ['']],
       ['POST', '/a/versions', '{"version": "v2", "subject": "x", "routing_rules": {"a": {}}}', ['/routing_rules/a']],
     ];
