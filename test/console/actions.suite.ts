@@ -54,7 +54,14 @@ export const actionsSuite: Suite = (test, rig) => {
     await page.locator('.rows .row').getByText('closed', { exact: true }).waitFor();
     await page.locator('.outcome', { hasText: 'geo_tag is released.' }).waitFor();
     t.is(await page.getByRole('button', { name: /^Undo: Isolate/ }).count(), 0, 'it was not isolated before');
-    await page.getByRole('button', { name: 'Actions of geo_tag' }).click();
+    await daemon.tell('geo_tag', 'isolate');
+    await page.locator('.rows .row').getByText('isolated').waitFor();
+    await page.getByRole('grid').getByRole('button', { name: 'Actions of geo_tag' }).press('Enter');
+    await page.getByRole('menuitem', { name: 'Release …' }).click();
+    await page.getByText(/It goes to half-open: \d+\sprobes at a time decide\./).waitFor();
+    await page.keyboard.press('Escape');
+    for (const verb of ['release', 'reset'] as const) await daemon.tell('geo_tag', verb);
+    await page.getByRole('grid').getByRole('button', { name: 'Actions of geo_tag' }).click();
     await page.getByRole('menuitem', { name: 'Isolate …' }).click();
     await page.getByRole('dialog').waitFor();
     // As Back does it, to a page that costs nothing.
@@ -63,13 +70,6 @@ export const actionsSuite: Suite = (test, rig) => {
     );
     await page.getByRole('heading', { name: 'No such page' }).waitFor();
     t.is(await page.getByRole('dialog').count(), 0, 'it ends with its page');
-    await daemon.tell('geo_tag', 'isolate');
-    await page.locator('.rows .row').getByText('isolated').waitFor();
-    await page.getByRole('grid').getByRole('button', { name: 'Actions of geo_tag' }).press('Enter');
-    await page.getByRole('menuitem', { name: 'Release …' }).click();
-    await page.getByText(/It goes to half-open: \d+\sprobes at a time decide\./).waitFor();
-    await page.keyboard.press('Escape');
-    for (const verb of ['release', 'reset'] as const) await daemon.tell('geo_tag', verb);
   });
 
   test('ACTION-DIALOG-2: a row that was changed meanwhile is not deleted: what changed is shown, and the text stays', async (t) => {

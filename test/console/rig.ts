@@ -126,7 +126,7 @@ export class Rig {
     await page.mouse.move(0, 0);
     await page.emulateMedia({ colorScheme: 'light' });
     await page.unrouteAll({ behavior: 'ignoreErrors' });
-    await page.setViewportSize({ width, height: 800 });
+    await page.setViewportSize({ width, height: HEIGHT });
     await page.goto('about:blank');
     faults.foreign.length = 0;
     await before(page);
@@ -140,7 +140,7 @@ export class Rig {
     path: string,
     options: OpenOptions = {},
   ): Promise<Opened> => {
-    const { token = this.token, scheme = 'light', width = 1280, height = 800, bypassPolicy = false } = options;
+    const { token = this.token, scheme = 'light', width = 1280, height = HEIGHT, bypassPolicy = false } = options;
     const context = await this.browser.newContext({
       colorScheme: scheme,
       viewport: { width, height },
@@ -173,6 +173,8 @@ export class Rig {
   }
 }
 
+/** Of a tab: what is in view is what costs. */
+const HEIGHT = 600;
 const LONGEST_PAUSE_MS = 100;
 /** Less than a test may take, so that it says what it waited for. */
 const PATIENCE_MS = 12_000;
