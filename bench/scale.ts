@@ -80,6 +80,15 @@ async function measure(count: number, url: string, sql: postgres.Sql, caller: Ro
     const { calls, p99Ms, maxMs } = await caller.ask<Calls>('stop');
     note(`longest delay of a call: ${what}`, `${maxMs.toFixed(0)} ms (p99 ${p99Ms.toFixed(1)} of ${calls})`);
   };
+  const inForce = async (total: number): Promise<void> => {
+    for (;;) {
+      const status = (await (await fetch(`${daemon.httpUrl}/admin/status`)).json()) as {
+        extensions: { total: number };
+      };
+      if (status.extensions.total === total) return;
+      await sleep(100);
+    }
+  };
   const read = async (path: string): Promise<void> => {
     for (let i = 0; i < 3; i++) await (await fetch(`${daemon.httpUrl}${path}`)).text();
   };
@@ -99,15 +108,14 @@ async function measure(count: number, url: string, sql: postgres.Sql, caller: Ro
         await sleep(100);
       }
     });
-    await delayBeside(
-      `${BULK} rows inserted in one statement`,
-      () =>
-        sql`insert into extensions (id, type, subject) select 'bulk-' || n, 'pre', ${EXTENSION_SUBJECT} from generate_series(1, ${BULK}) as n`,
-    );
-    await delayBeside(
-      `${BULK} rows deleted in one statement`,
-      () => sql`delete from extensions where id like 'bulk-%'`,
-    );
+    await delayBeside(`${BULK} rows inserted in one statement, until they are in force`, async () => {
+      await sql`insert into extensions (id, type, subject) select 'bulk-' || n, 'pre', ${EXTENSION_SUBJECT} from generate_series(1, ${BULK}) as n`;
+      await inForce(count + 1 + BULK);
+    });
+    await delayBeside(`${BULK} rows deleted in one statement, likewise`, async () => {
+      await sql`delete from extensions where id like 'bulk-%'`;
+      await inForce(count + 1);
+    });
     await delayBeside('health list read three times', () => read('/admin/extensions/health'));
     await delayBeside('three scrapes', () => read('/metrics'));
     const { seconds, failed } = await caller.ask<Each>({ each: count });

@@ -34,6 +34,7 @@ export class RefusedRows {
   /** What was refused of that part is forgotten, unless it is reported again. */
   renew(extensionId: string, part = ''): void {
     const isRefused = this.#inForce.has(extensionId);
+    if (!isRefused && !this.#renewed.has(extensionId)) return;
     const renewed = this.#renewed.get(extensionId) ?? new Map<string, string>();
     // What was not reported again after the last time is refused no longer.
     for (const key of renewed.keys()) if (isOf(part, key)) renewed.delete(key);

@@ -160,11 +160,14 @@ export class Supervisor {
       this.#registered.set(id, registered);
       yield* this.#settling(id, registered, entry, isNewHistory);
     }
-    for (const id of [
-      ...update.entries.map((entry) => entry.extension.id),
-      ...(update.unreadable ?? []).map(({ id }) => id),
-    ])
+    for (const entry of update.entries) {
+      this.#refused.renew(entry.extension.id);
+      yield;
+    }
+    for (const { id } of update.unreadable ?? []) {
       this.#refused.renew(id);
+      yield;
+    }
     for (const problem of plan.refused) {
       this.#refused.report(problem);
       yield;

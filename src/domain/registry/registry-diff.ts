@@ -69,7 +69,7 @@ export function* diffingRegistry(
   removable: ReadonlySet<string> | 'all',
   unsettled: ReadonlySet<string>,
 ): Steps<RegistryPlan> {
-  const gone = goneFrom(running, update);
+  const gone = yield* findingGone(running, update);
   const isMassRemoval = running.size >= MASS_REMOVAL_MINIMUM && gone.length > running.size / 2;
   const hold = isMassRemoval && removable !== 'all' && !gone.every((id) => removable.has(id));
 
@@ -107,15 +107,25 @@ export function* diffingRegistry(
     } catch (error) {
       fail(id, 'its rows cannot be read', String(error));
     }
+    yield;
   }
   return { remove, start, update: changed, refused, failed, held: hold ? gone : [] };
 }
 
-function goneFrom(running: ReadonlyMap<string, RegisteredExtension>, update: RegistryUpdate): string[] {
+function* findingGone(running: ReadonlyMap<string, RegisteredExtension>, update: RegistryUpdate): Steps<string[]> {
   if (update.kind === 'changes') return update.removedIds.filter((id) => running.has(id));
-  const named = new Set(update.entries.map((entry) => entry.extension.id));
+  const named = new Set<string>();
+  for (const { extension } of update.entries) {
+    named.add(extension.id);
+    yield;
+  }
   for (const { id } of update.unreadable ?? []) named.add(id);
-  return [...running.keys()].filter((id) => !named.has(id));
+  const gone: string[] = [];
+  for (const id of running.keys()) {
+    if (!named.has(id)) gone.push(id);
+    yield;
+  }
+  return gone;
 }
 
 /** What was parsed after the other is the same object if its content is the same. */
