@@ -24,7 +24,8 @@ export class StillClock implements Clock {
 
 export const runningClock: Clock = {
   now: () => performance.now(),
-  setTimeout: (fn, ms) => setTimeout(fn, ms).unref(),
+  // A slice that follows another one is waited for; timers of actors are not.
+  setTimeout: (fn, ms) => (ms === 0 ? setTimeout(fn, 0) : setTimeout(fn, ms).unref()),
   clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
 };
 

@@ -2,7 +2,8 @@
 //
 // The reference is a start of Node that imports libraries as their packages ship them: what the suite spends its time on, too, finding and
 // compiling many small files. It is started again and again while the tests run, since a second lane on the same core, or other
-// guests of the same host, make every second of processor time longer.
+// guests of the same host, make every second of processor time longer. Within one run that changes, too: what a file took is compared with
+// the starts while it ran.
 import { spawn } from 'node:child_process';
 
 const LIBRARIES = ['commander', 'pino', 'typebox', 'typebox/compile', 'typebox/value'];
@@ -10,16 +11,24 @@ const PROGRAM = `await Promise.all(${JSON.stringify(LIBRARIES)}.map((name) => im
 const { user, system } = process.cpuUsage(); process.stdout.write(String((user + system) / 1e6));`;
 /** Seconds of processor time that the reference took on the machine of the budget. */
 export const REFERENCE_SECONDS = 0.32;
-const EVERY_MS = 30_000;
+const EVERY_MS = 15_000;
+/** Of a file that ran for less, those of the whole run say more. */
+const FEWEST = 3;
 
 export class MachineSpeed {
   #root;
   #timer = null;
-  #seconds = [];
+  #running;
+  /** @type {{ seconds: number, files: readonly string[] }[]} */
+  #starts = [];
 
-  /** @param {string} root of the checkout */
-  constructor(root) {
+  /**
+   * @param {string} root of the checkout
+   * @param {() => readonly string[]} running test files that run now
+   */
+  constructor(root, running = () => []) {
     this.#root = root;
+    this.#running = running;
   }
 
   begin() {
@@ -32,6 +41,7 @@ export class MachineSpeed {
   }
 
   #measure() {
+    const files = this.#running();
     const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM], {
       cwd: this.#root,
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -41,22 +51,34 @@ export class MachineSpeed {
     child.stdout.setEncoding('utf8').on('data', (text) => {
       printed += text;
     });
-    child.on('close', () => this.note(Number(printed)));
+    child.on('close', () => this.note(Number(printed), files));
   }
 
-  /** Seconds of one start of the reference; what is no time is left out. */
-  note(seconds) {
-    if (seconds > 0) this.#seconds.push(seconds);
+  /** Seconds of one start of the reference, beside these files; what is no time is left out. */
+  note(seconds, files = []) {
+    if (seconds > 0) this.#starts.push({ seconds, files });
   }
 
   /** Median of the reference's starts, in seconds; null where there is none. */
   get reference() {
-    const sorted = [...this.#seconds].sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? null;
+    return medianOf(this.#starts);
   }
 
   /** By how much a second of processor time is longer here; 1 where the machine is as fast or faster, and where nothing was measured. */
   get factor() {
-    return Math.max(1, (this.reference ?? 0) / REFERENCE_SECONDS);
+    return factorOf(this.reference);
   }
+
+  /** Likewise, while this file ran. */
+  factorOf = (file) => {
+    const beside = this.#starts.filter(({ files }) => files.includes(file));
+    return beside.length < FEWEST ? this.factor : factorOf(medianOf(beside));
+  };
+}
+
+const factorOf = (reference) => Math.max(1, (reference ?? 0) / REFERENCE_SECONDS);
+
+function medianOf(starts) {
+  const sorted = starts.map(({ seconds }) => seconds).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
 }

@@ -59,15 +59,17 @@ function deviation(total, busySeconds, loadBefore) {
   ];
 }
 
-/** What of it is over the budget; empty where nothing is. `factor`: by how much a second of processor time is longer here. */
-export function overBudget(seconds, factor = 1, budget = BUDGET) {
+/**
+ * What of it is over the budget; empty where nothing is. `factor`: by how much a second of processor time is longer here; `factorOf`: while a file ran.
+ */
+export function overBudget(seconds, factor = 1, budget = BUDGET, factorOf = () => factor) {
   const total = totalOf(seconds) / factor;
   return [
     ...dearestFiles(seconds)
-      .filter(([, cost]) => cost / factor > budget.file)
+      .filter(([file, cost]) => cost / factorOf(file) > budget.file)
       .map(
         ([file, cost]) =>
-          `${file} took ${(cost / factor).toFixed(1)} s of processor time; a file may take ${budget.file} s.`,
+          `${file} took ${(cost / factorOf(file)).toFixed(1)} s of processor time; a file may take ${budget.file} s.`,
       ),
     ...(total > budget.total
       ? [`All tests took ${total.toFixed(1)} s of processor time; together they may take ${budget.total} s.`]

@@ -26,9 +26,9 @@ export class TestCost {
    * @param {string} root of the checkout
    */
   constructor(directory, root) {
-    this.#speed = new MachineSpeed(root);
     this.#directory = directory;
     this.#workers = new Workers(directory);
+    this.#speed = new MachineSpeed(root, () => this.#workers.running());
   }
 
   /** For AVA. */
@@ -87,6 +87,7 @@ export class TestCost {
       loadBefore: this.#loadBefore,
       reference: this.#speed.reference,
       factor: this.#speed.factor,
+      factorOf: this.#speed.factorOf,
     };
   }
 }

@@ -143,7 +143,7 @@ function reportCost(cost, report, { isProfile, hasBudget, isWhole }) {
   for (const { pid, program, file } of result.leftRunning)
     say(`Left running: ${program} (${pid}), started by ${file || 'the runner'}.`);
   if (!hasBudget) return false;
-  const over = overBudget(result.seconds, result.factor);
+  const over = overBudget(result.seconds, result.factor, undefined, result.factorOf);
   for (const line of over) say(line);
   return over.length > 0;
 }

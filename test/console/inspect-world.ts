@@ -61,7 +61,10 @@ export class InspectedSite {
 
   /** A tab of its own, closed with the test, and what it did that no page may do. */
   async open(t: ExecutionContext, path: string): Promise<{ readonly page: Page; readonly faults: Faults }> {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' });
+    const context = await this.browser.newContext({
+      viewport: { width: 1280, height: 600 },
+      reducedMotion: 'reduce',
+    });
     t.teardown(() => context.close());
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);

@@ -141,6 +141,8 @@ export class Rig {
     options: OpenOptions = {},
   ): Promise<Opened> => {
     const { token = this.token, scheme = 'light', width = 1280, height = HEIGHT, bypassPolicy = false } = options;
+    // What the shared tab shows is not looked at meanwhile.
+    await this.#page?.page.goto('about:blank');
     const context = await this.browser.newContext({
       colorScheme: scheme,
       viewport: { width, height },

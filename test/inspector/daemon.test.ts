@@ -30,7 +30,8 @@ test.serial(
       addresses,
       /^console +http:\S+\/ui\/inspect\/echo@v1\nwebsocket +ws:\S+\?extension=echo&version=v1&ticket=[\w-]+\n/,
     );
-    t.regex(addresses, /\nbridge +http:\S+\/ui\/bridge\?actor=echo@v1\n$/);
+    // No hosted inspector is configured.
+    t.notRegex(addresses, /bridge/);
     t.regex((await run(['inspect', '-q'], cli)).stdout, /\?extension=\*&ticket=[\w-]+\n$/);
     const unknown = await run(['inspect', 'none', '--follow'], cli);
     t.deepEqual(

@@ -26,12 +26,22 @@ const { longestFirst, keepSeconds } = (await import(script('test-order.mjs'))) a
 };
 const { costLines, overBudget } = (await import(script('test-budget.mjs'))) as {
   costLines: (run: object) => string[];
-  overBudget: (seconds: Seconds, factor?: number, budget?: { total: number; file: number }) => string[];
+  overBudget: (
+    seconds: Seconds,
+    factor?: number,
+    budget?: { total: number; file: number },
+    factorOf?: (file: string) => number,
+  ) => string[];
 };
 const { MachineSpeed } = (await import(script('machine-speed.mjs'))) as {
   MachineSpeed: new (
     root: string,
-  ) => { note(seconds: number): void; readonly reference: number | null; readonly factor: number };
+  ) => {
+    note(seconds: number, files?: readonly string[]): void;
+    readonly reference: number | null;
+    readonly factor: number;
+    factorOf(file: string): number;
+  };
 };
 const { groupLines, fileLines, profileOf } = (await import(script('test-profile.mjs'))) as {
   profileOf: (run: object) => { total_cpu_s: number; files: object[] };
@@ -128,6 +138,21 @@ test('speed: the median of the reference, never faster than the machine of the b
   const fast = new MachineSpeed('.');
   fast.note(0.1);
   t.is(fast.factor, 1);
+});
+
+test('speed: what a file took is compared with the starts of the reference while it ran, if there are three', (t) => {
+  const speed = new MachineSpeed('.');
+  for (const seconds of [1.28, 0.96, 1.6]) speed.note(seconds, ['test/a.test.ts', 'test/b.test.ts']);
+  for (let i = 0; i < 2; i++) speed.note(0.32, ['test/b.test.ts', 'test/short.test.ts']);
+  for (let i = 0; i < 4; i++) speed.note(0.32, []);
+  t.is(speed.factor, 1);
+  t.is(speed.factorOf('test/a.test.ts'), 4);
+  t.is(speed.factorOf('test/b.test.ts'), 3);
+  t.is(speed.factorOf('test/short.test.ts'), 1);
+  t.deepEqual(
+    overBudget(SECONDS, 1, { total: 90, file: 20 }, (file) => (file === 'test/b.test.ts' ? 2 : 4)),
+    ['test/b.test.ts took 20.1 s of processor time; a file may take 20 s.'],
+  );
 });
 
 test('profile: a line per file, a line per group, with the processes that were started', (t) => {
