@@ -83,7 +83,7 @@ export const accessSuite: Suite = (test, rig) => {
     const short = await post(
       own,
       '/admin/tokens',
-      { name: 'short', role: 'viewer', expires_in_days: 12 / 86_400 },
+      { name: 'short', role: 'viewer', expires_in_days: 9 / 86_400 },
       admin,
     );
     const other = await own.open(t, '/ui/status', { token: short.token ?? '' });
