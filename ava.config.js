@@ -2,8 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { longestFirst } from './scripts/test-order.mjs';
 
+const PAGES = 'dist/test/console/pages.test.js';
+const ALL = 'dist/test/**/*.test.js';
+/** `npm test` runs the pages alone, before all others. */
+const PARTS = { pages: [PAGES], others: [ALL, `!${PAGES}`] };
+
 export default {
-  files: ['dist/test/**/*.test.js'],
+  files: PARTS[process.env.EXTREG_TEST_PART] ?? [ALL],
   timeout: '3m',
   // Tests wait for processes, databases and timers: one lane more than processors.
   concurrency: availableParallelism() + 1,

@@ -23,7 +23,9 @@ export class TapReport {
       else if (/^ {2}/.test(line)) {
         if (!/^ {2}---$/.test(line)) this.#details.push(line);
         return;
-      } else this.#details = null;
+        // What a test logs stands between its line and the details.
+      } else if (line.startsWith('#') && this.#details.length === 0) return;
+      else this.#details = null;
     }
     const result = /^(ok|not ok) \d+ - (.*?)( # (SKIP|TODO).*)?$/.exec(line);
     if (result) this.#count(result[1] === 'ok', result[2], result[4]);

@@ -25,6 +25,8 @@ import { prepareTestTemplates } from './test-templates.mjs';
 
 const COVERAGE = join(ROOT, 'coverage');
 const RAW_COVERAGE = join(COVERAGE, 'raw');
+/** For ava.config.js: which of all files a run of AVA takes. */
+const PART = 'EXTREG_TEST_PART';
 const OPTIONS = ['--coverage', '--deep', '--profile'];
 const tool = (...path) => join(ROOT, 'node_modules', ...path);
 
@@ -90,6 +92,22 @@ async function lint() {
   return code === 0;
 }
 
+/** Its exit code; 1 where it did not finish. */
+async function runAva(files, env, report) {
+  report.complete = false;
+  const { code } = await run(process.execPath, [tool('ava', 'entrypoints', 'cli.mjs'), '--tap', ...files], {
+    cwd: ROOT,
+    env,
+    showErrors: true,
+    onLine: (line) => {
+      const { failed } = report;
+      report.read(line);
+      if (report.failed > failed) say(`  FAILED ${report.failures.at(-1)?.title}`);
+    },
+  });
+  return code !== 0 ? code : report.complete ? 0 : 1;
+}
+
 async function runTests(files, env, report, cost) {
   say('Testing …');
   const begun = performance.now();
@@ -99,17 +117,12 @@ async function runTests(files, env, report, cost) {
   );
   cost.begin();
   try {
-    const { code } = await run(process.execPath, [tool('ava', 'entrypoints', 'cli.mjs'), '--tap', ...files], {
-      cwd: ROOT,
-      env: { ...env, ...cost.environment },
-      showErrors: true,
-      onLine: (line) => {
-        const { failed } = report;
-        report.read(line);
-        if (report.failed > failed) say(`  FAILED ${report.failures.at(-1)?.title}`);
-      },
-    });
-    return code !== 0 ? code : report.complete ? 0 : 1;
+    const ran = { ...env, ...cost.environment };
+    if (files.length > 0) return await runAva(files, ran, report);
+    // A browser draws as often as it gets to it: beside the heaviest files its pages cost a fourth more than alone, and say less.
+    const pages = await runAva([], { ...ran, [PART]: 'pages' }, report);
+    const others = await runAva([], { ...ran, [PART]: 'others' }, report);
+    return pages !== 0 ? pages : others;
   } catch (error) {
     // How far it got is worth knowing, for the one who stopped it.
     if (error instanceof Interrupted) say(`\nStopped before the end.\n${report.line}`);
