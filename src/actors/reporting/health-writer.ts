@@ -114,7 +114,7 @@ export class HealthWriter {
 
   async #flushOnce(): Promise<void> {
     this.#isUrgent = false;
-    let rows = 0;
+    let rows = this.#pending.size;
     try {
       await this.#askForAnswer();
       const parts = await resultInSlices(this.#collecting(), this.deps.clock);
