@@ -28,6 +28,8 @@ test('counts what passed and failed; skipped tests and todos are neither', (t) =
 ok 1 - a › one
 #   a log line
 not ok 2 - a › two
+#   what it logged
+#   in two lines
   ---
     name: AssertionError
     details:
