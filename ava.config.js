@@ -5,7 +5,7 @@ import { longestFirst } from './scripts/test-order.mjs';
 const PAGES = 'dist/test/console/pages.test.js';
 const ALL = 'dist/test/**/*.test.js';
 /** `npm test` runs the pages alone, before all others. */
-const PARTS = { pages: [PAGES], others: [ALL, `!${PAGES}`] };
+const PARTS = { pages: [PAGES], others: [ALL, `!${PAGES}`], wire: ['dist/test/nats/**/*.test.js'] };
 
 export default {
   files: PARTS[process.env.EXTREG_TEST_PART] ?? [ALL],

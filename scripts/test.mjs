@@ -27,6 +27,8 @@ const COVERAGE = join(ROOT, 'coverage');
 const RAW_COVERAGE = join(COVERAGE, 'raw');
 /** For ava.config.js: which of all files a run of AVA takes. */
 const PART = 'EXTREG_TEST_PART';
+/** The tests of the wire once more, with messages that pass through the NATS client (test/helpers/depth.ts). */
+const DIRECT_IO = 'EXTREG_TEST_NATS_DIRECT_IO';
 const OPTIONS = ['--coverage', '--deep', '--profile'];
 const tool = (...path) => join(ROOT, 'node_modules', ...path);
 
@@ -122,7 +124,9 @@ async function runTests(files, env, report, cost) {
     // A browser draws as often as it gets to it: beside the heaviest files its pages cost a fourth more than alone, and say less.
     const pages = await runAva([], { ...ran, [PART]: 'pages' }, report);
     const others = await runAva([], { ...ran, [PART]: 'others' }, report);
-    return pages !== 0 ? pages : others;
+    const wire =
+      env.EXTREG_TEST_DEEP === '1' ? await runAva([], { ...ran, [PART]: 'wire', [DIRECT_IO]: 'false' }, report) : 0;
+    return pages || others || wire;
   } catch (error) {
     // How far it got is worth knowing, for the one who stopped it.
     if (error instanceof Interrupted) say(`\nStopped before the end.\n${report.line}`);

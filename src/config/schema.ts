@@ -143,6 +143,13 @@ const SETTINGS = {
   }),
   nats_tls_cert_file: setting(text('Our certificate for NATS.'), null, { path: 'file' }),
   nats_tls_key_file: setting(text('Key of that certificate.'), null, { path: 'file' }),
+  nats_direct_io: setting(
+    Type.Boolean({
+      description:
+        'True: messages are read from and written to the socket of the NATS client directly. False: through the client, which costs more per message.',
+    }),
+    true,
+  ),
   data_dir: setting(text('Holds the embedded database, the last good snapshot and `daemon.json`.'), '.extreg', {
     path: 'directory',
   }),

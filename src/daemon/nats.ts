@@ -57,7 +57,7 @@ export async function startNats(config: Config, binary: string | null, log: Logg
   const name = `extreg-${process.pid}`;
   if (binary === null || config.nats_url !== null) {
     const url = config.nats_url ?? '';
-    const connection = BrokerConnection.open({ url, name, ...natsLogin(config) }, log);
+    const connection = BrokerConnection.open({ url, name, isDirect: config.nats_direct_io, ...natsLogin(config) }, log);
     return {
       connection,
       url,
@@ -67,7 +67,10 @@ export async function startNats(config: Config, binary: string | null, log: Logg
     };
   }
   const server = await startEmbeddedServer({ dataDir: config.data_dir, log, binary });
-  const connection = BrokerConnection.open({ url: server.url, name, token: server.token, reconnectMaxMs: 250 }, log);
+  const connection = BrokerConnection.open(
+    { url: server.url, name, token: server.token, reconnectMaxMs: 250, isDirect: config.nats_direct_io },
+    log,
+  );
   await connection.firstConnected;
   return {
     connection,

@@ -13,8 +13,6 @@
 // REQUESTER-9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
 //
 // Long: the pending table and everything that ends an entry of it.
-import type { Msg } from '#@nats-io/nats-core';
-import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type { Clock } from '../actors/ports/clock.js';
 import type { AttemptEnd, AttemptListener, Invocation, Reply, Route } from '../actors/ports/transport.js';
 import { stackOf } from '../telemetry/error-text.js';
@@ -23,7 +21,7 @@ import type { BrokerSubscription } from './connection/broker-subscription.js';
 import type { BrokerConnection } from './connection/connection.js';
 import { SMALL_MESSAGE_BYTES } from './connection/payload-limit.js';
 import { ExtensionReply } from './wire/extension-reply.js';
-import { headerText } from './wire/headers.js';
+import type { BrokerMessage } from './wire/message.js';
 import type { RandomHex } from './wire/random-hex.js';
 import { NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './wire/reply-headers.js';
 import { INBOX_PREFIX } from './wire/subjects.js';
@@ -245,18 +243,15 @@ export class Requester {
     this.#arm(entry, entry.timeoutMs);
   }
 
-  #reply(message: Msg): void {
-    // The raw subject: decoding it costs more than finding the entry.
-    const entry = this.#entryOf((message as MsgImpl)._msg.subject);
+  #reply({ subject, block, body }: BrokerMessage): void {
+    const entry = this.#entryOf(subject);
     if (entry === null) {
       this.#strayReplies += 1;
       return;
     }
-    const text = headerText(message);
-    const body = message.data;
-    if (text === '') return this.#replied(entry, 0, new ExtensionReply(NO_REPLY_HEADERS, body));
-    if (saysNoResponders(text, body.length)) return this.#end(entry, 'no_responders', null);
-    this.#replied(entry, text.length, new ExtensionReply(readReplyHeaders(text), body));
+    if (block.length === 0) return this.#replied(entry, 0, new ExtensionReply(NO_REPLY_HEADERS, body));
+    if (saysNoResponders(block, body.length)) return this.#end(entry, 'no_responders', null);
+    this.#replied(entry, block.length, new ExtensionReply(readReplyHeaders(block), body));
   }
 
   /** REQUESTER-9: what the caller gets is larger by the headers of the daemon. */
@@ -268,17 +263,16 @@ export class Requester {
   }
 
   /** The entry whose attempt this subject answers; null if none waits for it (REQUESTER-1, REQUESTER-5). */
-  #entryOf(subject: Uint8Array): PendingRequest | null {
+  #entryOf(subject: string): PendingRequest | null {
     let at = this.#base.length;
     let index = 0;
-    while (at < subject.length && subject[at] !== HYPHEN) {
-      index = index * 10 + ((subject[at] as number) - ZERO);
+    for (let code = subject.charCodeAt(at); at < subject.length && code !== HYPHEN; code = subject.charCodeAt(at)) {
+      index = index * 10 + (code - ZERO);
       at += 1;
     }
     const entry = this.#entries[index];
     if (entry === undefined || entry.listener === null || subject.length - at - 1 !== CHECK_DIGITS) return null;
-    for (let i = 0; i < CHECK_DIGITS; i += 1) if (subject[at + 1 + i] !== entry.check.charCodeAt(i)) return null;
-    return entry;
+    return subject.endsWith(entry.check) ? entry : null;
   }
 
   /** `subject` null: all of them. */

@@ -5,6 +5,8 @@ const PARTS = 4;
 
 /** Whether this is `npm run test:deep`. */
 export const isDeep = process.env.EXTREG_TEST_DEEP === '1';
+/** Whether messages pass by the NATS client, as by default, or through it: `npm run test:deep` runs the tests of the wire both ways. */
+export const isDirect = process.env.EXTREG_TEST_NATS_DIRECT_IO !== 'false';
 /** Why a test is skipped elsewhere. */
 export const ONLY_DEEP = 'only in npm run test:deep';
 

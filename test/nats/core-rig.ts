@@ -20,6 +20,7 @@ import { Subjects } from '../../src/nats/wire/subjects.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { createActorSystem } from '../helpers/actor-system.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
+import { isDirect } from '../helpers/depth.js';
 import type { TestServer } from '../helpers/nats-server.js';
 import { snapshotOf } from '../helpers/registry-rows.js';
 import { until } from '../helpers/until.js';
@@ -76,7 +77,7 @@ export class CoreRig {
     const rules = { ownPrefix: 'extreg', allowedPrefixes: [] };
     const randomHex = createRandomHex();
     this.connection = BrokerConnection.open(
-      { url: server.url, name: `core-rig-${number}`, reconnectMaxMs: 50, ...connection },
+      { url: server.url, name: `core-rig-${number}`, reconnectMaxMs: 50, isDirect, ...connection },
       silentLogger,
     );
     this.requester = new Requester(this.connection, clock, silentLogger, randomHex);

@@ -1,4 +1,5 @@
 // The wire of the daemon on a real nats-server, with a handler of the test's choice in the router's place.
+
 import { type Msg, MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import type { Clock } from '../../src/actors/ports/clock.js';
@@ -23,6 +24,7 @@ import { createRandomHex } from '../../src/nats/wire/random-hex.js';
 import { createPrepareRoute } from '../../src/nats/wire/routes.js';
 import { Subjects } from '../../src/nats/wire/subjects.js';
 import { type Logger, silentLogger } from '../../src/telemetry/log.js';
+import { isDirect } from '../helpers/depth.js';
 import type { TestServer } from '../helpers/nats-server.js';
 
 const MAX_BUDGET_MS = 60_000;
@@ -110,7 +112,7 @@ export class Rig {
     this.#clock = clock;
     this.timeoutMs = options.timeoutMs ?? 5000;
     this.connection = BrokerConnection.open(
-      { url: server.url, name: 'rig', reconnectMaxMs: 50, ...options.connection },
+      { url: server.url, name: 'rig', reconnectMaxMs: 50, isDirect, ...options.connection },
       log,
     );
     for (let i = 0; i < (options.subscribeFirst ?? 0); i += 1) this.connection.subscribe(`first.${i}`, null, () => {});

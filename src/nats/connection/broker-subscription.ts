@@ -3,10 +3,11 @@
 // BROKER-SUBSCRIPTION-1. Its callback is guarded: a throw in one silently ends the reader of the whole connection.
 // BROKER-SUBSCRIPTION-2. If the server denied it, it is requested again, and is logged as denied until it is granted.
 
-import type { Msg, NatsConnection, Subscription } from '#@nats-io/nats-core';
+import type { Subscription } from '#@nats-io/nats-core';
 import { within } from '../../telemetry/deadline.js';
-
-export type MessageListener = (message: Msg) => void;
+import type { OnMessage } from '../wire/frame-reader.js';
+import type { BrokerMessage } from '../wire/message.js';
+import type { BrokerClient } from './broker-client.js';
 
 /** What a subscription needs of its connection. */
 export interface SubscriptionHost {
@@ -29,35 +30,35 @@ export class BrokerSubscription {
   constructor(
     readonly subject: string,
     private readonly queue: string | null,
-    private readonly callback: MessageListener,
+    private readonly callback: OnMessage,
     private readonly host: SubscriptionHost,
   ) {}
 
   /** Requests it from the server; without effect if it was requested already. `fresh`: the client is a new one. */
-  attach(nc: NatsConnection, fresh: boolean): void {
+  attach(client: BrokerClient, fresh: boolean): void {
     if (!this.#wanted || (this.#current !== null && !fresh)) return;
     const wasDenied = this.denied;
-    const sub = nc.subscribe(this.subject, {
-      ...(this.queue === null ? {} : { queue: this.queue }),
-      callback: (error, message) => {
-        try {
-          if (error === null) this.callback(message);
-          else if (this.#current === sub) this.#failed(error);
-        } catch (thrown) {
-          this.host.subscriptionFailed(thrown, this.subject);
-        }
-      },
+    const sub = client.subscribe(this.subject, this.queue, this.#deliver, (error) => {
+      if (this.#current === sub) this.#failed(error);
     });
     this.#current = sub;
     // The server says no before it answers the flush.
     if (wasDenied)
-      nc.flush().then(
+      client.nc.flush().then(
         () => {
           if (this.#current === sub) this.denied = false;
         },
         () => undefined,
       );
   }
+
+  readonly #deliver = (message: BrokerMessage): void => {
+    try {
+      this.callback(message);
+    } catch (thrown) {
+      this.host.subscriptionFailed(thrown, this.subject);
+    }
+  };
 
   /** Asks the server again, which may have refused it without saying which one it refused. */
   renew(): void {

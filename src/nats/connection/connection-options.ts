@@ -33,6 +33,8 @@ export interface ConnectionSettings extends LoginFiles {
   readonly token?: string | null;
   /** Longest wait between two attempts to connect, in ms; 1600 without it. A server of our own is back within milliseconds. */
   readonly reconnectMaxMs?: number;
+  /** Messages are read from and written to the client's socket directly (BROKER-CLIENT-1); true without it. */
+  readonly isDirect?: boolean;
 }
 
 /** `delayMs` is asked for the pause before the next attempt, several times per attempt. */

@@ -4,18 +4,20 @@
 // CONNECTION-2. It never gives up, neither at the first connect nor later, until close(); a closed client is replaced by a new one.
 // CONNECTION-3. A listener that throws does not keep the others from being called.
 // CONNECTION-4. A server that stands still is noticed, and left if it continues to, however much is waiting to be written.
+//
+// Long: what happens to the client, and who is notified of it, belong together.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type NatsConnection, PermissionViolationError, type Status } from '#@nats-io/nats-core';
-import type { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
 import { within } from '../../telemetry/deadline.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
-import { BrokerSubscription, type MessageListener, type SubscriptionHost } from './broker-subscription.js';
+import type { OnMessage } from '../wire/frame-reader.js';
+import { BrokerClient } from './broker-client.js';
+import { BrokerSubscription, type SubscriptionHost } from './broker-subscription.js';
 import type { ConnectionSettings } from './connection-options.js';
 import { Dialer } from './dialer.js';
 import { LameDuck } from './lame-duck.js';
 import { renewLogin } from './login-renewal.js';
-import { Outbox } from './outbox.js';
 import { PayloadLimit } from './payload-limit.js';
 import { RoundTrips } from './round-trips.js';
 
@@ -32,13 +34,12 @@ export class BrokerConnection implements SubscriptionHost {
   /** Resolves at the first connect; never rejects. */
   readonly firstConnected: Promise<void>;
 
-  #nc: NatsConnection | null = null;
-  /** Ends when `#nc` is closed for good. */
+  #client: BrokerClient | null = null;
+  /** Ends when that client is closed for good. */
   #watched: Promise<void> = Promise.resolve();
   readonly #dialer: Dialer;
   readonly #lameDuck: LameDuck;
   readonly #limit: PayloadLimit;
-  #outbox: Outbox | null = null;
   readonly #subscriptions = new Set<BrokerSubscription>();
   readonly #stateListeners: ((state: ConnectionState) => void)[] = [];
   readonly #deniedListeners: ((subject: string) => void)[] = [];
@@ -49,16 +50,19 @@ export class BrokerConnection implements SubscriptionHost {
   readonly #warnDenied: LimitedWarn;
   #resolveFirst: () => void = () => undefined;
 
+  readonly #isDirect: boolean;
+
   private constructor(
     settings: ConnectionSettings,
     private readonly log: Logger,
   ) {
+    this.#isDirect = settings.isDirect ?? true;
     const nowMs = (): number => performance.now();
-    const info = () => this.#nc?.info;
+    const info = () => this.#client?.nc.info;
     this.#dialer = new Dialer(settings, log);
     this.#limit = new PayloadLimit(nowMs, info, () => this.#connectAgain());
     const leaving = {
-      isInUse: (nc: NatsConnection) => this.#nc === nc && this.connected,
+      isInUse: (nc: NatsConnection) => this.#client?.nc === nc && this.connected,
       connectTo: (servers: readonly string[]) => this.#connectTo(servers),
       adopt: (nc: NatsConnection) => this.#adopt(nc),
     };
@@ -119,16 +123,16 @@ export class BrokerConnection implements SubscriptionHost {
   }
 
   /** Takes effect at the next connect if there is no connection now, and again after each one. */
-  subscribe(subject: string, queue: string | null, callback: MessageListener): BrokerSubscription {
+  subscribe(subject: string, queue: string | null, callback: OnMessage): BrokerSubscription {
     const subscription = new BrokerSubscription(subject, queue, callback, this);
     this.#subscriptions.add(subscription);
-    if (this.#nc !== null && !this.#nc.isClosed()) subscription.attach(this.#nc, false);
+    this.#attach(subscription);
     return subscription;
   }
 
   /** For a subscription that was denied. */
   reattach(subscription: BrokerSubscription): void {
-    if (this.#nc !== null && !this.#nc.isClosed() && this.connected) subscription.attach(this.#nc, false);
+    if (this.connected) this.#attach(subscription);
   }
 
   forget(subscription: BrokerSubscription): void {
@@ -146,8 +150,8 @@ export class BrokerConnection implements SubscriptionHost {
    * `block` is a whole header block, one character per byte, or ''; `reply` is '' if no answer is wanted.
    */
   publish(subject: string, reply: string, block: string, body: Uint8Array): boolean {
-    if (!this.connected || this.#outbox === null || !this.#limit.allows(block.length, body.length)) return false;
-    this.#outbox.put(subject, reply, block, body);
+    if (!this.connected || this.#client === null || !this.#limit.allows(block.length, body.length)) return false;
+    this.#client.outbox.put(subject, reply, block, body);
     return true;
   }
 
@@ -170,7 +174,8 @@ export class BrokerConnection implements SubscriptionHost {
     await this.flush();
     this.#closing.abort();
     for (const subscription of [...this.#subscriptions]) subscription.unsubscribe();
-    for (const nc of [this.#lameDuck.retiring, this.#nc]) if (nc !== null && !nc.isClosed()) await nc.close();
+    for (const nc of [this.#lameDuck.retiring, this.#client?.nc ?? null])
+      if (nc !== null && !nc.isClosed()) await nc.close();
     this.#setState('disconnected');
   }
 
@@ -200,15 +205,21 @@ export class BrokerConnection implements SubscriptionHost {
 
   /** All that is published and subscribed goes through this client from now on. */
   #adopt(nc: NatsConnection): void {
-    this.#outbox?.flush();
-    this.#outbox = new Outbox(nc);
-    this.#nc = nc;
-    for (const subscription of this.#subscriptions) subscription.attach(nc, true);
-    this.#watched = this.#watch(nc);
+    this.#client?.outbox.flush();
+    const client = new BrokerClient(nc, this.#isDirect, (error) =>
+      this.log.error({ event: 'nats_read_failed', error: describe(error) }),
+    );
+    this.#client = client;
+    for (const subscription of this.#subscriptions) subscription.attach(client, true);
+    this.#watched = this.#watch(client);
   }
 
-  async #watch(nc: NatsConnection): Promise<void> {
-    for await (const status of nc.status()) if (nc === this.#nc) this.#take(nc, status);
+  #attach(subscription: BrokerSubscription): void {
+    if (this.#client !== null && !this.#client.nc.isClosed()) subscription.attach(this.#client, false);
+  }
+
+  async #watch(client: BrokerClient): Promise<void> {
+    for await (const status of client.nc.status()) if (client === this.#client) this.#take(client, status);
   }
 
   #connectTo(servers: readonly string[]): Promise<NatsConnection | null> {
@@ -220,8 +231,8 @@ export class BrokerConnection implements SubscriptionHost {
 
   /** A short second connection to the same server, with the present login; its INFO has the present limit. */
   #connectAgain(timeout = LOOK_TIMEOUT_MS): Promise<NatsConnection> {
-    const nc = this.#nc;
-    if (nc === null || !this.connected) return Promise.reject(new Error('disconnected'));
+    const nc = this.#client?.nc;
+    if (nc === undefined || !this.connected) return Promise.reject(new Error('disconnected'));
     return this.#dialer.dial({ servers: [nc.getServer()], reconnect: false, timeout });
   }
 
@@ -234,12 +245,13 @@ export class BrokerConnection implements SubscriptionHost {
 
   /** One round trip on every client that is listened to. */
   #flushAll(): Promise<unknown> {
-    this.#outbox?.flush();
+    this.#client?.outbox.flush();
     const retired = this.#lameDuck.retiring?.flush().catch(() => undefined);
-    return Promise.all([this.#nc?.flush(), retired]);
+    return Promise.all([this.#client?.nc.flush(), retired]);
   }
 
-  #take(nc: NatsConnection, status: Status): void {
+  #take(client: BrokerClient, status: Status): void {
+    const { nc } = client;
     switch (status.type) {
       case 'ping':
         if (status.pendingPings <= UNANSWERED_PINGS) break;
@@ -254,7 +266,8 @@ export class BrokerConnection implements SubscriptionHost {
         this.#dialer.nextDelay();
         break;
       case 'reconnect':
-        for (const subscription of this.#subscriptions) subscription.attach(nc, false);
+        client.connected();
+        for (const subscription of this.#subscriptions) subscription.attach(client, false);
         this.#up(nc);
         break;
       case 'error':
@@ -271,7 +284,7 @@ export class BrokerConnection implements SubscriptionHost {
       case 'staleConnection':
         this.log.warn({ event: 'nats_trouble', kind: status.type });
         // CONNECTION-4. The client first waits until all that it has written is gone, which a server that stands still may never read.
-        if (status.type === 'staleConnection') (nc as NatsConnectionImpl).protocol.transport.discard();
+        if (status.type === 'staleConnection') client.discard();
         break;
       default:
         break;
@@ -282,7 +295,7 @@ export class BrokerConnection implements SubscriptionHost {
     const connected = state === 'connected';
     if (connected === this.connected) return;
     this.connected = connected;
-    this.#outbox?.clear();
+    this.#client?.outbox.clear();
     for (const listener of this.#stateListeners) this.#notify(listener, state);
     if (!connected) this.#roundTrips.lose();
   }

@@ -11,6 +11,7 @@
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { Context, ContextAnswer } from '../../domain/routing/routing-rules.js';
 import type { CallerHeaders, LeftOut } from '../wire/caller-headers.js';
+import type { HeaderBlock } from '../wire/header-block.js';
 import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from '../wire/headers.js';
 import type { BodyContext } from './context-body.js';
 
@@ -31,7 +32,7 @@ export interface Claims {
   /** The tenant token of the subject; null without one. */
   readonly tenantId: string | null;
   /** A well-formed header block; '' without headers. */
-  readonly text: string;
+  readonly block: HeaderBlock;
   readonly body: Uint8Array;
   /** Of the same body; asked only if it may be read. */
   readonly bodyContext: BodyContext;
@@ -98,7 +99,7 @@ export class ContextReader {
   }
 
   /** CALLER-CONTEXT-4. Whether an extension gets the tenant of the subject: it is accepted, and no header has precedence. */
-  forwardsSubject(text: string): boolean {
+  forwardsSubject({ text }: HeaderBlock): boolean {
     if (this.#subjectRank === Number.POSITIVE_INFINITY) return false;
     return this.#subjectRank < this.#headerRank || !isGiven(headerIn(text, TENANT_HEADER));
   }
@@ -119,7 +120,7 @@ export class ContextReader {
         return key === TENANT_KEY ? (claims.tenantId ?? undefined) : undefined;
       case 'header': {
         const header = contextHeader(key);
-        const value = header === null ? null : headerIn(claims.text, header);
+        const value = header === null ? null : headerIn(claims.block.text, header);
         return isGiven(value) ? value : undefined;
       }
       case 'body':

@@ -6,7 +6,6 @@
 // INTAKE-4. What is refused here reaches neither the router nor an extension.
 //
 // Long: the invocation of a caller and its intake read and settle each other.
-import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
 import type { HandleInvocation, Invocation, Reply, Route } from '../../actors/ports/transport.js';
 import { quoted } from '../../domain/quoted.js';
@@ -19,7 +18,9 @@ import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
 import { type CallerHeaders, NO_HEADERS, readCallerHeaders } from '../wire/caller-headers.js';
 import { errorBlock, errorBody, wireError } from '../wire/error-reply.js';
-import { headerIn, headerText, headerValue, type SoughtHeader } from '../wire/headers.js';
+import type { HeaderBlock } from '../wire/header-block.js';
+import { headerIn, headerValue, type SoughtHeader } from '../wire/headers.js';
+import type { BrokerMessage } from '../wire/message.js';
 import { acceptsReplyTo, QUEUE_GROUP, type Subjects, tenantProblem } from '../wire/subjects.js';
 import {
   type Asked,
@@ -79,7 +80,7 @@ class IntakeInvocation implements Invocation, Claims, Asked, ForwardedContext {
     readonly extensionId: string,
     readonly tenantId: string | null,
     readonly arrivedMs: number,
-    readonly text: string,
+    readonly block: HeaderBlock,
     readonly body: Uint8Array,
     /** null: a message, which is answered to `replyTo`. */
     readonly local: LocalAnswer | null = null,
@@ -174,9 +175,8 @@ export class Intake {
     };
   }
 
-  #take(message: Msg): void {
+  #take({ subject, reply, block, body }: BrokerMessage): void {
     const now = this.clock.now();
-    const { subject, reply = '' } = message;
     const address = this.subjects.parseInvoke(subject);
     if (!address.ok && this.settings.takesSelfCheck(subject, reply)) return;
     if (!acceptsReplyTo(reply, this.settings.replyPrefixes)) {
@@ -185,26 +185,25 @@ export class Intake {
       return;
     }
     this.#accepted += 1;
-    const text = headerText(message);
     const invocation = new IntakeInvocation(
       this,
       reply,
       address.extensionId,
       address.ok ? address.tenantId : null,
       now,
-      text,
-      message.data,
+      block,
+      body,
     );
     this.#hand(invocation, address.ok ? null : address.problem);
   }
 
   /** A call of this process: it is read, counted and answered like a message. */
-  readonly takeLocal: TakeLocalCall = (extensionId, tenant, text, body, answer) => {
+  readonly takeLocal: TakeLocalCall = (extensionId, tenant, block, body, answer) => {
     if (this.#subscription === null || this.#isDraining) return false;
     this.#accepted += 1;
     const arrivedMs = this.clock.now();
     const problem = tenant === null ? null : tenantProblem(tenant);
-    this.#hand(new IntakeInvocation(this, '', extensionId, tenant, arrivedMs, text, body, answer), problem);
+    this.#hand(new IntakeInvocation(this, '', extensionId, tenant, arrivedMs, block, body, answer), problem);
     return true;
   };
 
@@ -240,11 +239,11 @@ export class Intake {
         message: `body must be at most ${maxBodyBytes} bytes, got ${invocation.body.length}`,
         details: { direction: 'request', limit_bytes: maxBodyBytes, got_bytes: invocation.body.length },
       };
-    const { text, tenantId } = invocation;
-    if (tenantId !== null && this.#context.forwardsSubject(text)) invocation.tenantHeader = headerValue(tenantId);
-    if (text === '') return null;
+    const { block, tenantId } = invocation;
+    if (tenantId !== null && this.#context.forwardsSubject(block)) invocation.tenantHeader = headerValue(tenantId);
+    if (block.length === 0) return null;
     const headers = readCallerHeaders(
-      text,
+      block,
       invocation.tenantHeader === '' ? this.#context.leftOut : this.#context.leftOutWithTenant,
     );
     if (headers.problem !== null) return invalid(headers.problem);

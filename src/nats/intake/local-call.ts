@@ -7,6 +7,7 @@ import type { InvokeAnswer, InvokeExtension, InvokeOrder } from '../../actors/po
 import type { Reply, Route } from '../../actors/ports/transport.js';
 import { quoted } from '../../domain/quoted.js';
 import type { WireError } from '../wire/error-reply.js';
+import { HeaderBlock } from '../wire/header-block.js';
 import { HeaderLines } from '../wire/header-lines.js';
 import { decodeValue, headerIn, headerValue, isHeaderName, STATUS_LINE, soughtHeader } from '../wire/headers.js';
 import { contextHeader } from './caller-context.js';
@@ -17,11 +18,11 @@ export interface LocalAnswer {
   refused(error: WireError, durationMs: number): void;
 }
 
-/** Of the intake. `tenant`: as in a subject; null: none. `text`: a header block, '' without headers. False: it takes no calls. */
+/** Of the intake. `tenant`: as in a subject; null: none. False: it takes no calls. */
 export type TakeLocalCall = (
   extensionId: string,
   tenant: string | null,
-  text: string,
+  block: HeaderBlock,
   body: Uint8Array,
   answer: LocalAnswer,
 ) => boolean;
@@ -39,15 +40,21 @@ export const localCalls =
     if ('problem' in block) return { kind: 'invalid_request', message: block.problem };
     return new Promise<InvokeAnswer>((resolve) => {
       const nothing = { version: null, instanceId: null, attempts: null, headers: {}, body: new Uint8Array() };
-      const isTaken = take(order.extensionId, order.context[TENANT_KEY] ?? null, block.text, order.body, {
-        succeeded: (route, reply, attempts, durationMs) =>
-          resolve({
-            ...{ kind: 'answered', error: null, version: route.version, attempts, durationMs, body: reply.body },
-            instanceId: headerIn(route.replyBlock(order.extensionId, '', attempts, durationMs), INSTANCE_HEADER),
-            headers: headersIn(reply.forwardedHeaders),
-          }),
-        refused: (error, durationMs) => resolve({ kind: 'answered', error, durationMs, ...nothing }),
-      });
+      const isTaken = take(
+        order.extensionId,
+        order.context[TENANT_KEY] ?? null,
+        HeaderBlock.of(block.text),
+        order.body,
+        {
+          succeeded: (route, reply, attempts, durationMs) =>
+            resolve({
+              ...{ kind: 'answered', error: null, version: route.version, attempts, durationMs, body: reply.body },
+              instanceId: headerIn(route.replyBlock(order.extensionId, '', attempts, durationMs), INSTANCE_HEADER),
+              headers: headersIn(reply.forwardedHeaders),
+            }),
+          refused: (error, durationMs) => resolve({ kind: 'answered', error, durationMs, ...nothing }),
+        },
+      );
       if (!isTaken) resolve({ kind: 'shutting_down', message: 'the daemon takes no calls now; /readyz says why' });
     });
   };
@@ -83,10 +90,9 @@ function blockOf(
 /** Of whole lines. */
 function headersIn(forwarded: string): Record<string, string> {
   const found = new Map<string, string>();
-  const text = `${STATUS_LINE}${forwarded}\r\n`;
-  const lines = new HeaderLines(text);
+  const lines = new HeaderLines(HeaderBlock.of(`${STATUS_LINE}${forwarded}\r\n`));
   while (lines.next()) {
-    const name = text.slice(lines.start, lines.colon);
+    const name = lines.name();
     const value = decodeValue(lines.value());
     const before = found.get(name);
     found.set(name, before === undefined ? value : `${before}, ${value}`);

@@ -4,11 +4,10 @@
 //     number and bytes, and beyond that the newest is dropped and counted.
 // REPLIES-2. After a reconnect the caller may not be back yet: a pending answer is sent with a request for a receipt, and if the
 //     server says that there are no responders, it is kept and tried again.
-import type { Msg } from '#@nats-io/nats-core';
 import type { Clock } from '../../actors/ports/clock.js';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
-import { headerText } from '../wire/headers.js';
+import type { BrokerMessage } from '../wire/message.js';
 import type { RandomHex } from '../wire/random-hex.js';
 import { saysNoResponders } from '../wire/reply-headers.js';
 import { INBOX_PREFIX } from '../wire/subjects.js';
@@ -105,9 +104,9 @@ export class Replies {
   }
 
   /** REPLIES-2. */
-  #receipt(message: Msg): void {
-    const reply = this.#pending.get(Number(message.subject.slice(this.#receiptBase.length)));
-    if (reply !== undefined && saysNoResponders(headerText(message), message.data.length)) reply.sent = false;
+  #receipt({ subject, block, body }: BrokerMessage): void {
+    const reply = this.#pending.get(Number(subject.slice(this.#receiptBase.length)));
+    if (reply !== undefined && saysNoResponders(block, body.length)) reply.sent = false;
   }
 
   #dropExpired(): void {

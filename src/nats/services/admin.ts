@@ -6,7 +6,6 @@
 // ADMIN-4. A token is asked for as over HTTP, in the header `Authorization: Bearer …`. On a server that is not the daemon's own, verbs are
 //     served only while tokens are asked for: any of its clients could ask otherwise.
 import { setImmediate } from 'node:timers/promises';
-import { Match, type Msg } from '#@nats-io/nats-core';
 import type { Admit } from '../../actors/ports/access.js';
 import type { Clock } from '../../actors/ports/clock.js';
 import type { Role } from '../../domain/access/principal.js';
@@ -21,6 +20,9 @@ import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
 import type { Replies } from '../intake/replies.js';
 import { errorBlock, errorBody } from '../wire/error-reply.js';
+import { bytesOf } from '../wire/header-block.js';
+import { headerIgnoringCase } from '../wire/header-lines.js';
+import type { BrokerMessage } from '../wire/message.js';
 import { acceptsReplyTo, QUEUE_GROUP, type Subjects } from '../wire/subjects.js';
 
 /** What a verb says: a value for JSON, or why there is none. */
@@ -54,6 +56,7 @@ interface AdminDeps {
   readonly isOwnServer: boolean;
 }
 
+const AUTHORIZATION = bytesOf('authorization');
 const MAX_BODY_BYTES = 65_536;
 const MAX_DEPTH = 16;
 /** An answer that is pending while NATS is away is kept so long. */
@@ -111,8 +114,8 @@ export class AdminService {
     return this.#notAccepted;
   }
 
-  #take(message: Msg): void {
-    const { subject, reply = '' } = message;
+  #take(message: BrokerMessage): void {
+    const { subject, reply } = message;
     const { subjects, clock, replies } = this.deps;
     if (!acceptsReplyTo(reply, this.deps.replyPrefixes)) {
       this.#notAccepted += 1;
@@ -129,7 +132,7 @@ export class AdminService {
   }
 
   /** ADMIN-1. */
-  #answer(verb: string, message: Msg): AnswerMessage | Promise<AnswerMessage> {
+  #answer(verb: string, message: BrokerMessage): AnswerMessage | Promise<AnswerMessage> {
     const failed = (error: unknown): AnswerMessage => {
       this.deps.log.error({ event: 'admin_request_failed', verb, err: error });
       return refusalMessage(FAILED);
@@ -171,15 +174,15 @@ export class AdminService {
   }
 
   /** ADMIN-3. */
-  #ask(name: string, { data, headers }: Msg): AdminAnswer | Promise<AdminAnswer> {
-    const role = this.#roleOf(headers?.get('Authorization', Match.IgnoreCase) ?? '');
+  #ask(name: string, { block, body }: BrokerMessage): AdminAnswer | Promise<AdminAnswer> {
+    const role = this.#roleOf(headerIgnoringCase(block, AUTHORIZATION));
     if (typeof role !== 'string') return role;
     const verb = this.deps.verbs.get(name);
     if (verb === undefined)
       return invalid(`the verb must be one of ${[...this.deps.verbs.keys()].join(', ')}, got ${quoted(name)}`);
-    if (data.length > MAX_BODY_BYTES)
-      return invalid(`the request must be at most ${MAX_BODY_BYTES} bytes, got ${data.length}`);
-    const read = readJson(data);
+    if (body.length > MAX_BODY_BYTES)
+      return invalid(`the request must be at most ${MAX_BODY_BYTES} bytes, got ${body.length}`);
+    const read = readJson(body);
     if ('problem' in read) return invalid(`the request must be JSON: ${read.problem}`);
     if (!isJsonMap(read.json)) return invalid(`the request must be a JSON object, got ${kindOf(read.json)}`);
     const foreign = Object.keys(read.json).filter((field) => !verb.fields.includes(field));

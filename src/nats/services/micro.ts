@@ -1,10 +1,10 @@
 // NATS micro discovery (ADR-32): the daemon answers PING, INFO and STATS, so that `nats micro ls|info|stats` shows it.
 //
 // MICRO-1. A request with a reply subject that we do not publish to is ignored, as in the intake.
-import type { Msg } from '#@nats-io/nats-core';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
 import type { IntakeCounts } from '../intake/intake.js';
+import type { BrokerMessage } from '../wire/message.js';
 import { acceptsReplyTo, microSubjects, QUEUE_GROUP, type Subjects } from '../wire/subjects.js';
 
 export const SERVICE_NAME = 'extreg';
@@ -42,8 +42,7 @@ export class MicroService {
   }
 
   #answer(verb: 'PING' | 'INFO' | 'STATS', body: () => object): void {
-    const reply = (message: Msg): void => {
-      const to = message.reply ?? '';
+    const reply = ({ reply: to }: BrokerMessage): void => {
       if (!acceptsReplyTo(to, this.settings.replyPrefixes)) return;
       this.connection.publish(to, '', '', Buffer.from(JSON.stringify(body())));
     };

@@ -4,8 +4,8 @@
 // CALLER-HEADERS-2. A header that cannot set a key of the context is not forwarded as if it had: `Extreg-Ctx-tenant_id` and similar ones
 //     are left out, and so is what the daemon does not accept.
 // CALLER-HEADERS-3. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not delay others.
+import { bytesOf, type HeaderBlock, startsAt, startsAtIgnoringCase } from './header-block.js';
 import { HeaderLines } from './header-lines.js';
-import { startsWithIgnoringCase } from './headers.js';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRACE_ID_END = 36;
@@ -44,14 +44,28 @@ const TIMEOUT = 4;
 const HOPS = 8;
 const TRACE = 16;
 /** What stands behind `Extreg-` in the headers that are read or passed on. */
-const NAME_BITS: ReadonlyMap<string, number> = new Map([
-  ['Tenant-Id', TENANT],
-  ['Environment', ENVIRONMENT],
-  ['Timeout-Ms', TIMEOUT],
-  ['Hops', HOPS],
-  ['Policy-Id', 32],
-  ['Routing-Key', 64],
-]);
+const NAMES = (
+  [
+    ['Tenant-Id', TENANT],
+    ['Environment', ENVIRONMENT],
+    ['Timeout-Ms', TIMEOUT],
+    ['Hops', HOPS],
+    ['Policy-Id', 32],
+    ['Routing-Key', 64],
+  ] as const
+).map(([name, bit]) => ({ name: bytesOf(name), bit }));
+
+/** 0: none of them. */
+function bitOf(bytes: Uint8Array, start: number, end: number): number {
+  for (const { name, bit } of NAMES) if (name.length === end - start && startsAt(bytes, start, name)) return bit;
+  return 0;
+}
+
+const NATS = bytesOf('nats-');
+const OURS_IN_ANY_CASE = bytesOf('extreg-');
+const OURS = bytesOf('Extreg-');
+const CONTEXT = bytesOf('Ctx-');
+const TRACE_NAME = bytesOf('traceparent');
 
 /** CALLER-HEADERS-3. */
 const MAX_CONTEXT_HEADERS = 100;
@@ -80,9 +94,10 @@ const MALFORMED = {
 } as const;
 
 /** Reads a caller's block, HEADERS-1 to CALLER-HEADERS-2. */
-export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders {
-  if (text === '') return NO_HEADERS;
-  const lines = new HeaderLines(text);
+export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerHeaders {
+  if (block.length === 0) return NO_HEADERS;
+  const { bytes } = block;
+  const lines = new HeaderLines(block);
   let timeoutMs: string | null = null;
   let hops: string | null = null;
   let traceBefore = '';
@@ -92,18 +107,19 @@ export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders
   while (lines.next()) {
     const { start, colon } = lines;
     let keep = true;
-    switch (text.charCodeAt(start) | 32) {
+    switch ((bytes[start] as number) | 32) {
       case 110: // n
-        keep = !startsWithIgnoringCase(text, start, 'nats-');
+        keep = !startsAtIgnoringCase(bytes, start, NATS);
         break;
       case 101: // e
-        if (!startsWithIgnoringCase(text, start, 'extreg-')) break;
+        if (!startsAtIgnoringCase(bytes, start, OURS_IN_ANY_CASE)) break;
         keep = false;
-        if (text.startsWith('Extreg-', start)) {
-          const name = text.slice(start + 7, colon);
-          const bit = NAME_BITS.get(name) ?? 0;
+        if (startsAt(bytes, start, OURS)) {
+          const nameStart = start + OURS.length;
+          const bit = bitOf(bytes, nameStart, colon);
           if (bit === 0) {
-            if (!name.startsWith('Ctx-')) break;
+            if (!startsAt(bytes, nameStart, CONTEXT)) break;
+            const name = block.slice(nameStart, colon);
             seenOthers ??= new Set();
             if (seenOthers.has(name)) return givenTwice(`Extreg-${name}`);
             if (seenOthers.size === MAX_CONTEXT_HEADERS) return TOO_MANY;
@@ -111,7 +127,7 @@ export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders
             keep = !leftOut.others && !NO_CONTEXT_NAMES.has(name);
             break;
           }
-          if ((seenBits & bit) !== 0) return givenTwice(`Extreg-${name}`);
+          if ((seenBits & bit) !== 0) return givenTwice(lines.name());
           seenBits |= bit;
           if (bit === TIMEOUT) timeoutMs = lines.value();
           else if (bit === HOPS) hops = lines.value();
@@ -120,7 +136,7 @@ export function readCallerHeaders(text: string, leftOut: LeftOut): CallerHeaders
         break;
       case 116: {
         // t
-        if (colon - start !== 11 || !text.startsWith('traceparent', start)) break;
+        if (colon - start !== TRACE_NAME.length || !startsAt(bytes, start, TRACE_NAME)) break;
         if ((seenBits & TRACE) !== 0) return givenTwice('traceparent');
         seenBits |= TRACE;
         const value = lines.value();

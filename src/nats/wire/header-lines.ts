@@ -1,27 +1,30 @@
 // Walks over the lines of a header block and keeps all of them but those that the reader leaves out. HEADERS-1 and HEADERS-2 of headers.ts.
-import { NAME_CHARACTER, trimmedValue } from './headers.js';
+import { bytesOf, type HeaderBlock, startsAt, startsAtIgnoringCase } from './header-block.js';
+import { NAME_CHARACTER } from './headers.js';
 
-const VERSION = 'NATS/1.0';
-const CR = 13;
+const VERSION = bytesOf('NATS/1.0');
+const TAB = 9;
 const LF = 10;
+const CR = 13;
 const SPACE = 32;
+const COLON = 58;
 
 export class HeaderLines {
-  /** Positions in the present line: its start, its colon, and the CR that ends it. */
+  /** Positions of the present line in the block's bytes: its start, its colon, and the CR that ends it. */
   start = 0;
   colon = 0;
   lineEnd = 0;
   /** HEADERS-2: what ended the walk; null: the end of a well-formed block, or none yet. */
   malformed: 'status_line' | 'line' | 'end' | null = null;
+  /** Of the empty line that ends the block. */
   readonly #end: number;
   #next: number;
   #keepFrom: number;
   #kept = '';
 
-  /** `text`: a whole block, one character per byte. */
-  constructor(readonly text: string) {
-    const first = afterStatusLine(text);
-    this.#end = text.length - 2;
+  constructor(private readonly block: HeaderBlock) {
+    const first = afterStatusLine(block);
+    this.#end = block.end - 2;
     this.#next = first;
     this.#keepFrom = first;
     if (first === -1 || this.#end < first) this.malformed = 'status_line';
@@ -30,14 +33,14 @@ export class HeaderLines {
   /** True: the present line is the next one; false: the block is over, well-formed or not. */
   next(): boolean {
     if (this.malformed !== null) return false;
-    const { text } = this;
+    const { bytes, end } = this.block;
     const start = this.#next;
     if (start >= this.#end) {
-      if (!endsWithEmptyLine(text, start)) this.malformed = 'end';
+      if (!endsWithEmptyLine(bytes, start, end)) this.malformed = 'end';
       return false;
     }
-    const colon = colonOf(text, start);
-    const lineEnd = colon === -1 ? -1 : lineEndOf(text, colon);
+    const colon = colonOf(bytes, start, end);
+    const lineEnd = colon === -1 ? -1 : lineEndOf(bytes, colon + 1, end);
     if (lineEnd === -1) {
       this.malformed = 'line';
       return false;
@@ -49,49 +52,77 @@ export class HeaderLines {
     return true;
   }
 
+  /** Of the present line, in whatever letter case. */
+  hasName(lower: Uint8Array): boolean {
+    const { start, colon, block } = this;
+    return colon - start === lower.length && startsAtIgnoringCase(block.bytes, start, lower);
+  }
+
+  /** Of the present line. */
+  name(): string {
+    return this.block.slice(this.start, this.colon);
+  }
+
   /** Of the present line, without blanks around it. */
   value(): string {
-    return trimmedValue(this.text, this.colon, this.lineEnd);
+    const { bytes } = this.block;
+    let start = this.colon + 1;
+    let end = this.lineEnd;
+    while (start < end && isBlank(bytes[start])) start += 1;
+    while (end > start && isBlank(bytes[end - 1])) end -= 1;
+    return this.block.slice(start, end);
   }
 
   /** The present line is not kept. */
   leaveOut(): void {
-    if (this.start > this.#keepFrom) this.#kept += this.text.slice(this.#keepFrom, this.start);
+    if (this.start > this.#keepFrom) this.#kept += this.block.slice(this.#keepFrom, this.start);
     this.#keepFrom = this.#next;
   }
 
   /** The lines that were kept, each with its CRLF. To be read when all were walked over. */
   get kept(): string {
     if (this.#keepFrom >= this.#end) return this.#kept;
-    const rest = this.text.slice(this.#keepFrom, this.#end);
+    const rest = this.block.slice(this.#keepFrom, this.#end);
     return this.#kept === '' ? rest : this.#kept + rest;
   }
 }
 
+/** First value of the header with this name, given in lower case, in any letter case; '' without one, or if the block is malformed before it. */
+export function headerIgnoringCase(block: HeaderBlock, lower: Uint8Array): string {
+  const lines = new HeaderLines(block);
+  while (lines.next()) if (lines.hasName(lower)) return lines.value();
+  return '';
+}
+
+const isBlank = (byte: number | undefined): boolean => byte === SPACE || byte === TAB;
+
 /** Index of the first header line, or -1 if the first line is not one of a header block. A status after the version is allowed. */
-function afterStatusLine(text: string): number {
-  if (!text.startsWith(VERSION)) return -1;
-  const lineEnd = text.indexOf('\r\n', VERSION.length);
-  if (lineEnd === -1 || text.indexOf('\n', VERSION.length) !== lineEnd + 1) return -1;
-  if (lineEnd > VERSION.length && text.charCodeAt(VERSION.length) !== SPACE) return -1;
-  return lineEnd + 2;
+function afterStatusLine({ bytes, start, end }: HeaderBlock): number {
+  if (!startsAt(bytes, start, VERSION)) return -1;
+  const versionEnd = start + VERSION.length;
+  const lineEnd = lineEndOf(bytes, versionEnd, end);
+  return lineEnd === -1 || (lineEnd > versionEnd && bytes[versionEnd] !== SPACE) ? -1 : lineEnd + 2;
 }
 
 /** Index of the colon of the line that begins at `start`, or -1 if its name is empty or holds what no name may (HEADERS-2). */
-function colonOf(text: string, start: number): number {
-  const colon = text.indexOf(':', start);
-  if (colon <= start) return -1;
-  for (let i = start; i < colon; i += 1) if (NAME_CHARACTER[text.charCodeAt(i)] !== 1) return -1;
-  return colon;
+function colonOf(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && NAME_CHARACTER[bytes[at] as number] === 1) at += 1;
+  return at > start && at < end && bytes[at] === COLON ? at : -1;
 }
 
-/** Index of the CR that ends the line, or -1 if the line holds a bare CR or LF or has no end (HEADERS-2). */
-function lineEndOf(text: string, colon: number): number {
-  const lineEnd = text.indexOf('\r', colon);
-  return lineEnd !== -1 && text.indexOf('\n', colon) === lineEnd + 1 ? lineEnd : -1;
+/** Index of the CR that ends the line, or -1 if what follows holds a bare CR or LF or has no end (HEADERS-2). */
+function lineEndOf(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = start; at < end - 1; at += 1) {
+    const byte = bytes[at] as number;
+    if (byte > CR) continue;
+    if (byte === CR) return bytes[at + 1] === LF ? at : -1;
+    if (byte === LF) return -1;
+  }
+  return -1;
 }
 
 /** Whether the block ends at `start` with its empty line. */
-function endsWithEmptyLine(text: string, start: number): boolean {
-  return start === text.length - 2 && text.charCodeAt(start) === CR && text.charCodeAt(start + 1) === LF;
+function endsWithEmptyLine(bytes: Uint8Array, start: number, end: number): boolean {
+  return start === end - 2 && bytes[start] === CR && bytes[start + 1] === LF;
 }

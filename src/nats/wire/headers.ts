@@ -1,13 +1,10 @@
-// A header block, and the values in it. It is handled as text in which each character is one byte (latin1), so every value
-// survives byte for byte. How its lines are read: header-lines.ts; which of them pass: caller-headers.ts and reply-headers.ts.
+// Names and values of headers. A block and its lines: header-block.ts and header-lines.ts; which of them pass: caller-headers.ts and reply-headers.ts.
 //
 // HEADERS-1. What passes, passes byte for byte and in order; only whole lines are left out.
 // HEADERS-2. A block that is not `NATS/1.0`, CRLF-ended lines `name: value` and an empty line is malformed and goes nowhere:
 //     a blank in a name would end the reader of an extension on nats.js, a bare LF would smuggle a header into one on Go.
 // HEADERS-3. `Nats-*` and `Extreg-*` in any letter case pass neither way, but for the context headers of a caller, spelled exactly,
 //     and the two service-error headers of an extension.
-import type { Msg } from '#@nats-io/nats-core';
-import type { MsgImpl } from '#@nats-io/nats-core/internal';
 
 export const STATUS_LINE = 'NATS/1.0\r\n';
 
@@ -21,16 +18,6 @@ for (let code = 33; code <= 126; code += 1) NAME_CHARACTER[code] = code === 58 ?
 export function isHeaderName(name: string): boolean {
   for (let i = 0; i < name.length; i += 1) if (NAME_CHARACTER[name.charCodeAt(i)] !== 1) return false;
   return name !== '';
-}
-
-/** A message's header block as it came over the wire, one character per byte; '' without headers. Never throws. */
-export function headerText(message: Msg): string {
-  // The public getter decodes as UTF-8 (lossy) and throws on hostile names, so this reads the raw bytes; a contract test
-  // holds the pinned version to it.
-  const { _msg: frame, _rdata: bytes } = message as MsgImpl;
-  if (frame.hdr <= 0) return '';
-  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.toString('latin1', 0, frame.hdr);
 }
 
 /** A text of ours as the characters its UTF-8 bytes have in a header block; line ends become blanks. */
@@ -50,7 +37,7 @@ export function decodeValue(raw: string): string {
   return raw;
 }
 
-export function trimmedValue(text: string, colon: number, lineEnd: number): string {
+function trimmedValue(text: string, colon: number, lineEnd: number): string {
   let start = colon + 1;
   let end = lineEnd;
   while (start < end && (text.charCodeAt(start) === SPACE || text.charCodeAt(start) === TAB)) start += 1;
@@ -73,15 +60,6 @@ export function headerIn(text: string, { needle }: SoughtHeader): string | null 
   if (at === -1) return null;
   const colon = at + needle.length - 1;
   return decodeValue(trimmedValue(text, colon, text.indexOf('\r', colon)));
-}
-
-/** Whether the name that begins at `start` begins with `lower`, in any letter case. */
-export function startsWithIgnoringCase(text: string, start: number, lower: string): boolean {
-  for (let i = 0; i < lower.length; i += 1) {
-    const code = text.charCodeAt(start + i);
-    if ((code >= 65 && code <= 90 ? code | 32 : code) !== lower.charCodeAt(i)) return false;
-  }
-  return true;
 }
 
 const thousandths: readonly string[] = Array.from({ length: 1000 }, (_, i) => `.${String(i).padStart(3, '0')}`);

@@ -1,10 +1,19 @@
 // What of an extension's header block reaches the caller, and what it says to the daemon. HEADERS-1 to HEADERS-3 of headers.ts.
 import type { WallClock } from '../../actors/ports/clock.js';
 import { parseRetryAfter } from '../../domain/routing/retry-after.js';
+import { bytesOf, type HeaderBlock, startsAt, startsAtIgnoringCase } from './header-block.js';
 import { HeaderLines } from './header-lines.js';
-import { decodeValue, startsWithIgnoringCase } from './headers.js';
+import { decodeValue } from './headers.js';
 
 const MAX_SERVICE_ERROR_LENGTH = 512;
+
+const NATS = bytesOf('nats-');
+const OURS = bytesOf('extreg-');
+const ERROR_CODE = bytesOf('Nats-Service-Error-Code');
+const ERROR = bytesOf('Nats-Service-Error');
+const TRACE_PARENT = bytesOf('traceparent');
+const TRACE_STATE = bytesOf('tracestate');
+const RETRY_AFTER = bytesOf('retry-after');
 
 /** What an extension's header block says, and what of it the caller gets. */
 export interface ReplyHeaders {
@@ -35,36 +44,33 @@ const MALFORMED_REPLY: ReplyHeaders = {
  * Reads an extension's block, HEADERS-1 to HEADERS-3. Context is never returned to the caller, also not `traceparent` and `tracestate`
  * of an extension that returns all that it was sent.
  */
-export function readReplyHeaders(text: string, wall: WallClock = Date.now): ReplyHeaders {
-  if (text === '') return NO_REPLY_HEADERS;
-  const lines = new HeaderLines(text);
+export function readReplyHeaders(block: HeaderBlock, wall: WallClock = Date.now): ReplyHeaders {
+  if (block.length === 0) return NO_REPLY_HEADERS;
+  const { bytes } = block;
+  const lines = new HeaderLines(block);
   let code: string | null = null;
   let serviceError: string | null = null;
   let retryAfterMs: number | null = null;
   while (lines.next()) {
     const { start, colon } = lines;
     let keep = true;
-    const length = colon - start;
-    switch (text.charCodeAt(start) | 32) {
+    const isNamed = (name: Uint8Array): boolean => colon - start === name.length && startsAt(bytes, start, name);
+    switch ((bytes[start] as number) | 32) {
       case 110: // n
-        if (!startsWithIgnoringCase(text, start, 'nats-')) break;
-        if (length === 23 && text.startsWith('Nats-Service-Error-Code', start)) code ??= lines.value();
-        else if (length === 18 && text.startsWith('Nats-Service-Error', start)) serviceError ??= lines.value();
+        if (!startsAtIgnoringCase(bytes, start, NATS)) break;
+        if (isNamed(ERROR_CODE)) code ??= lines.value();
+        else if (isNamed(ERROR)) serviceError ??= lines.value();
         else keep = false;
         break;
       case 101: // e
-        keep = !startsWithIgnoringCase(text, start, 'extreg-');
+        keep = !startsAtIgnoringCase(bytes, start, OURS);
         break;
       case 116: // t
-        keep = !(
-          (length === 11 && text.startsWith('traceparent', start)) ||
-          (length === 10 && text.startsWith('tracestate', start))
-        );
+        keep = !isNamed(TRACE_PARENT) && !isNamed(TRACE_STATE);
         break;
       case 114: // r
         // HTTP's, where letter case says nothing; of several the first that is valid.
-        if (length === 11 && startsWithIgnoringCase(text, start, 'retry-after'))
-          retryAfterMs ??= parseRetryAfter(lines.value(), wall());
+        if (lines.hasName(RETRY_AFTER)) retryAfterMs ??= parseRetryAfter(lines.value(), wall());
         break;
     }
     if (!keep) lines.leaveOut();
@@ -85,6 +91,8 @@ function serviceErrorCode(code: string | null, serviceError: string | null): num
 }
 
 /** NATS' own answer to a request without responders: no body, status 503, no service error. A responder can forge it. */
-export function saysNoResponders(text: string, bodyLength: number): boolean {
-  return bodyLength === 0 && text.startsWith('NATS/1.0 503') && text.indexOf('\r\nNats-Service-Error') === -1;
+export function saysNoResponders(block: HeaderBlock, bodyLength: number): boolean {
+  if (bodyLength > 0) return false;
+  const { text } = block;
+  return text.startsWith('NATS/1.0 503') && text.indexOf('\r\nNats-Service-Error') === -1;
 }

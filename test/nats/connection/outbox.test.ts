@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { headers, type MsgHdrsImpl, type NatsConnection } from '#@nats-io/nats-core';
 import { NatsConnectionImpl } from '#@nats-io/nats-core/internal';
+import { ClientInternals } from '../../../src/nats/connection/client-internals.js';
 import { Outbox } from '../../../src/nats/connection/outbox.js';
 
 /** The client's own publish() on a protocol that writes down what it would send. */
@@ -17,6 +18,11 @@ function recorder(): { readonly nc: NatsConnection; readonly sent: () => Buffer 
   const nc = Object.assign(Object.create(live) as object, { protocol }) as unknown as NatsConnection;
   return { nc, sent: () => Buffer.concat(pieces) };
 }
+
+const outboxOf = (nc: NatsConnection): Outbox => {
+  const internals = new ClientInternals(nc);
+  return new Outbox((pieces) => internals.send(pieces));
+};
 
 const token = fc.stringMatching(/^[a-zA-Z0-9_-]{1,12}$/);
 const message = fc.record({
@@ -35,7 +41,7 @@ test('OUTBOX-1: the bytes are those of the client\u2019s publish(), in order, fo
     fc.property(fc.array(message, { maxLength: 20 }), (messages) => {
       const ours = recorder();
       const theirs = recorder();
-      const outbox = new Outbox(ours.nc);
+      const outbox = outboxOf(ours.nc);
       const publish = ProtocolHandler.prototype.publish;
       const target = {
         ...(theirs.nc as unknown as { protocol: object }).protocol,
@@ -60,9 +66,13 @@ test('OUTBOX-1: the bytes are those of the client\u2019s publish(), in order, fo
 test('OUTBOX-2: what was handed over does not change with what is put later', (t) => {
   const handed: { readonly piece: Uint8Array; readonly copy: Buffer }[] = [];
   const nc = {
-    protocol: { sendCommand: (piece: Uint8Array) => handed.push({ piece, copy: Buffer.from(piece) }) },
+    protocol: {
+      sendCommand: (...pieces: Uint8Array[]) => {
+        for (const piece of pieces) handed.push({ piece, copy: Buffer.from(piece) });
+      },
+    },
   } as unknown as NatsConnection;
-  const outbox = new Outbox(nc);
+  const outbox = outboxOf(nc);
   for (let i = 0; i < 500; i += 1) {
     outbox.put('a', '', '', Buffer.alloc(997, i));
     if (i % 3 === 0) outbox.flush();
@@ -75,7 +85,7 @@ test('OUTBOX-2: what was handed over does not change with what is put later', (t
 test('outbox: what one turn puts leaves in one piece at its end, and nothing after clear()', async (t) => {
   let pieces = 0;
   const nc = { protocol: { sendCommand: () => (pieces += 1) } } as unknown as NatsConnection;
-  const outbox = new Outbox(nc);
+  const outbox = outboxOf(nc);
   outbox.put('a', '', '', Buffer.from('1'));
   outbox.put('a', '', '', Buffer.from('2'));
   t.is(pieces, 0);
@@ -88,5 +98,5 @@ test('outbox: what one turn puts leaves in one piece at its end, and nothing aft
 });
 
 test('outbox: a client without the queue it needs is refused at once', (t) => {
-  t.throws(() => new Outbox({ protocol: {} } as unknown as NatsConnection), { message: /not supported/ });
+  t.throws(() => new ClientInternals({ protocol: {} } as unknown as NatsConnection), { message: /not supported/ });
 });

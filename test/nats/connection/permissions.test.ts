@@ -8,6 +8,7 @@ import { nkeys } from '#@nats-io/nats-core';
 import type { Invocation } from '../../../src/actors/ports/transport.js';
 import { BrokerConnection } from '../../../src/nats/connection/connection.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
+import { isDirect } from '../../helpers/depth.js';
 import { startExtension, TestServer } from '../../helpers/nats-server.js';
 import { unless } from '../../helpers/skip.js';
 import { until } from '../../helpers/until.js';
@@ -79,7 +80,10 @@ type Settings = Partial<Parameters<typeof BrokerConnection.open>[0]>;
 
 /** Resolves when it is connected, however often that takes on a machine that is busy. */
 async function connects(url: string, settings: Settings = {}): Promise<boolean> {
-  const connection = BrokerConnection.open({ url, name: 'test', reconnectMaxMs: 20, ...settings }, silentLogger);
+  const connection = BrokerConnection.open(
+    { url, name: 'test', reconnectMaxMs: 20, isDirect, ...settings },
+    silentLogger,
+  );
   try {
     await until('the connection', () => connection.connected);
     return true;
@@ -91,7 +95,7 @@ async function connects(url: string, settings: Settings = {}): Promise<boolean> 
 /** Resolves when an attempt to connect has failed. */
 async function isRefused(url: string, settings: Settings = {}): Promise<boolean> {
   const { log, lines } = recordingLogger();
-  const connection = BrokerConnection.open({ url, name: 'test', reconnectMaxMs: 20, ...settings }, log);
+  const connection = BrokerConnection.open({ url, name: 'test', reconnectMaxMs: 20, isDirect, ...settings }, log);
   try {
     await until('an answer', () => connection.connected || lines.some(({ event }) => event === 'nats_connect_failed'));
     return !connection.connected;

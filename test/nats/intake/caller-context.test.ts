@@ -11,6 +11,7 @@ import {
 } from '../../../src/nats/intake/caller-context.js';
 import { BodyContext } from '../../../src/nats/intake/context-body.js';
 import { readCallerHeaders } from '../../../src/nats/wire/caller-headers.js';
+import { HeaderBlock } from '../../../src/nats/wire/header-block.js';
 import { headerValue } from '../../../src/nats/wire/headers.js';
 import { runs } from '../../helpers/depth.js';
 
@@ -29,7 +30,12 @@ function read(keys: readonly string[], call: Call): ReadonlyMap<string, string> 
   const { tenant = null, headers = [], body = '', from = CONTEXT_SOURCES, bodyMaxBytes = 65_536 } = call;
   const reader = new ContextReader({ from, bodyMaxBytes, environment: call.environment ?? null });
   const bytes = Buffer.from(body);
-  const claims = { tenantId: tenant, text: block(...headers), body: bytes, bodyContext: new BodyContext(bytes) };
+  const claims = {
+    tenantId: tenant,
+    block: HeaderBlock.of(block(...headers)),
+    body: bytes,
+    bodyContext: new BodyContext(bytes),
+  };
   const values = new Map<string, string>();
   for (const key of keys) {
     const answer = reader.read(key, claims);
@@ -215,7 +221,12 @@ test('CALLER-CONTEXT-5: only what is believed before the body is named', (t) => 
 test('CALLER-CONTEXT-5: an error is the answer to its key: the next key has none, and the same one has it again', (t) => {
   const reader = new ContextReader({ from: CONTEXT_SOURCES, bodyMaxBytes: 100, environment: null });
   const body = Buffer.from(sized(101));
-  const claims = { tenantId: null, text: block('Extreg-Tenant-Id: acme'), body, bodyContext: new BodyContext(body) };
+  const claims = {
+    tenantId: null,
+    block: HeaderBlock.of(block('Extreg-Tenant-Id: acme')),
+    body,
+    bodyContext: new BodyContext(body),
+  };
   const asked: string[] = [];
   const context = new ReadContext({
     answer: (key) => {
@@ -309,8 +320,10 @@ test('context: any headers and any body end in a context or a refusal, never in 
         const reader = new ContextReader({ from, bodyMaxBytes, environment: null });
         const bodyContext = new BodyContext(body);
         for (const key of keys) {
-          t.notThrows(() => reader.read(key, { tenantId: null, text: block(text), body, bodyContext }));
-          t.notThrows(() => reader.read(key, { tenantId: 'a', text, body, bodyContext }));
+          t.notThrows(() =>
+            reader.read(key, { tenantId: null, block: HeaderBlock.of(block(text)), body, bodyContext }),
+          );
+          t.notThrows(() => reader.read(key, { tenantId: 'a', block: HeaderBlock.of(text), body, bodyContext }));
         }
       },
     ),
@@ -334,7 +347,10 @@ test('CALLER-HEADERS-2: of what is not believed, nothing passes; what no key is 
   );
   const passed = (from: readonly ContextSource[], environment: string | null = null, withTenant = false) => {
     const reader = new ContextReader({ from, bodyMaxBytes: 1, environment });
-    const { forwarded, timeoutMs } = readCallerHeaders(text, withTenant ? reader.leftOutWithTenant : reader.leftOut);
+    const { forwarded, timeoutMs } = readCallerHeaders(
+      HeaderBlock.of(text),
+      withTenant ? reader.leftOutWithTenant : reader.leftOut,
+    );
     t.is(timeoutMs, '500');
     return forwarded
       .split('\r\n')
@@ -358,7 +374,7 @@ test('CONTEXT-BODY-3: a body is looked at once, however many keys ask for it and
     },
   });
   const reader = new ContextReader({ from: CONTEXT_SOURCES, bodyMaxBytes: 100, environment: null });
-  const claims = { tenantId: null, text: '', body, bodyContext: new BodyContext(body) };
+  const claims = { tenantId: null, block: HeaderBlock.NONE, body, bodyContext: new BodyContext(body) };
   const context = new ReadContext({ answer: (key) => reader.read(key, claims) });
   for (const key of ['region', 'policy_id', 'environment', 'routing_key', 'tier'])
     t.is(context.get(key), undefined, key);

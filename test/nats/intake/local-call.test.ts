@@ -28,10 +28,10 @@ test('LOCAL-CALL-1: context, headers and budget become the block of a message, t
     instanceId: 'i-1',
     headers: { X: '1, 2', Y: 'ä' },
   });
-  const [id, tenant, text, body] = taken[0] ?? [];
+  const [id, tenant, block, body] = taken[0] ?? [];
   t.deepEqual([id, tenant, String(body)], ['a', 'acme', '{}']);
   t.deepEqual(
-    Buffer.from(text ?? '', 'latin1')
+    Buffer.from(block?.text ?? '', 'latin1')
       .toString()
       .split('\r\n'),
     [
@@ -47,7 +47,7 @@ test('LOCAL-CALL-1: context, headers and budget become the block of a message, t
     ],
   );
   await call(order({ timeoutMs: 5 }));
-  t.is(taken[1]?.[2], 'NATS/1.0\r\nExtreg-Timeout-Ms: 5\r\n\r\n');
+  t.is(taken[1]?.[2].text, 'NATS/1.0\r\nExtreg-Timeout-Ms: 5\r\n\r\n');
 });
 
 const refuses = (what: string, over: Partial<InvokeOrder>, message: RegExp) =>

@@ -2,8 +2,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import { headers, type Msg, MsgHdrsImpl } from '#@nats-io/nats-core';
 import { MsgImpl } from '#@nats-io/nats-core/internal';
-import { readCallerHeaders } from '../../../src/nats/wire/caller-headers.js';
-import { formatMs, headerIn, headerText, headerValue, soughtHeader } from '../../../src/nats/wire/headers.js';
+import { messageOf } from '../../../src/nats/connection/client-internals.js';
+import { type LeftOut, readCallerHeaders } from '../../../src/nats/wire/caller-headers.js';
+import { HeaderBlock } from '../../../src/nats/wire/header-block.js';
+import { formatMs, headerIn, headerValue, soughtHeader } from '../../../src/nats/wire/headers.js';
 import { createRandomHex } from '../../../src/nats/wire/random-hex.js';
 import { readReplyHeaders, saysNoResponders } from '../../../src/nats/wire/reply-headers.js';
 import { createPrepareRoute } from '../../../src/nats/wire/routes.js';
@@ -23,10 +25,13 @@ function messageWith(header: Uint8Array, body: Uint8Array, plain: boolean): Msg 
   ) as Msg;
 }
 
+const callerHeadersOf = (text: string, leftOut: LeftOut) => readCallerHeaders(HeaderBlock.of(text), leftOut);
+const replyHeadersOf = (text: string, wall?: () => number) => readReplyHeaders(HeaderBlock.of(text), wall);
+
 const name = fc.stringMatching(/^[!-9;-~]{1,20}$/);
 const value = fc.stringMatching(/^[ -~]{0,30}$/).map((text) => text.trim());
 
-test('headerText: gives the bytes of the public encoding, from both kinds of buffer', (t) => {
+test('messageOf: has the bytes of the public encoding, from both kinds of buffer', (t) => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(name, value), { minLength: 1, maxLength: 8 }),
@@ -37,16 +42,18 @@ test('headerText: gives the bytes of the public encoding, from both kinds of buf
         for (const [key, text] of lines) given.append(key, text);
         const bytes = (given as MsgHdrsImpl).encode();
         const message = messageWith(bytes, body, plain);
-        t.is(headerText(message), Buffer.from(bytes).toString('latin1'));
-        t.deepEqual(Buffer.from(message.data), Buffer.from(body));
+        const ours = messageOf(message);
+        t.is(ours.block.text, Buffer.from(bytes).toString('latin1'));
+        t.deepEqual(Buffer.from(ours.body), Buffer.from(body));
+        t.deepEqual([ours.subject, ours.reply], ['a', '']);
       },
     ),
     RUNS,
   );
 });
 
-test('headerText: is empty without headers', (t) => {
-  t.is(headerText(messageWith(new Uint8Array(0), Buffer.from('body'), false)), '');
+test('messageOf: has no block without headers', (t) => {
+  t.is(messageOf(messageWith(new Uint8Array(0), Buffer.from('body'), false)).block.text, '');
 });
 
 test('headerIn: finds what the public API finds, for any headers', (t) => {
@@ -79,10 +86,10 @@ test('HEADERS-1: a block without names of ours passes byte for byte', (t) => {
   fc.assert(
     fc.property(fc.array(foreign, { minLength: 1, maxLength: 8 }), (lines) => {
       const text = block(...lines.map(([key, text]) => `${key}: ${text}`));
-      const { problem, forwarded } = readCallerHeaders(text, nothing);
+      const { problem, forwarded } = callerHeadersOf(text, nothing);
       t.is(problem, null);
       t.is(`NATS/1.0\r\n${forwarded}\r\n`, text);
-      const reply = readReplyHeaders(text);
+      const reply = replyHeadersOf(text);
       if (!lines.some(([key]) => key === 'tracestate')) t.is(`NATS/1.0\r\n${reply.forwarded}\r\n`, text);
     }),
     RUNS,
@@ -110,12 +117,12 @@ test('HEADERS-2: what the reader lets pass, the public API can read; what it can
     fc.property(fc.array(piece, { maxLength: 20 }), fc.boolean(), (pieces, framed) => {
       const text = framed ? `NATS/1.0\r\n${pieces.join('')}\r\n\r\n` : pieces.join('');
       if (text === '') return;
-      const { problem, forwarded } = readCallerHeaders(text, nothing);
+      const { problem, forwarded } = callerHeadersOf(text, nothing);
       if (problem !== null) return;
       const passed = `NATS/1.0\r\n${forwarded}\r\n`;
       t.notThrows(() => MsgHdrsImpl.decode(Buffer.from(passed, 'latin1')));
       t.false(/[^\r]\n|\r[^\n]/.test(passed));
-      t.is(readReplyHeaders(text).serviceError.includes('malformed'), false);
+      t.is(replyHeadersOf(text).serviceError.includes('malformed'), false);
     }),
     { numRuns: runs(3000) },
   );
@@ -123,8 +130,8 @@ test('HEADERS-2: what the reader lets pass, the public API can read; what it can
 
 const malformed = test.macro<[string]>({
   exec(t, text) {
-    t.regex(readCallerHeaders(text, nothing).problem ?? '', /malformed/);
-    t.is(readReplyHeaders(text).serviceErrorCode, 500);
+    t.regex(callerHeadersOf(text, nothing).problem ?? '', /malformed/);
+    t.is(replyHeadersOf(text).serviceErrorCode, 500);
   },
   title: (_, text) => `HEADERS-2: malformed: ${JSON.stringify(text)}`,
 });
@@ -144,7 +151,7 @@ test(malformed, 'NATS/1.0\r\n\r\nExtreg-Tenant-Id: evil\r\n\r\n');
 test(malformed, 'NATS/1.0\r\n folded: c\r\n\r\n');
 
 test('HEADERS-3: names of NATS and of ours pass in no letter case, context passes', (t) => {
-  const { forwarded, timeoutMs, hops } = readCallerHeaders(
+  const { forwarded, timeoutMs, hops } = callerHeadersOf(
     block(
       'Nats-Msg-Id: 1',
       'A: 1',
@@ -187,12 +194,12 @@ test('HEADERS-3: names of NATS and of ours pass in no letter case, context passe
 
 test('HEADERS-3: a context header that the daemon sets itself is left out', (t) => {
   const text = block('Extreg-Tenant-Id: t1', 'Extreg-Environment: prod', 'A: 1');
-  t.is(readCallerHeaders(text, { ...nothing, tenant: true }).forwarded, 'Extreg-Environment: prod\r\nA: 1\r\n');
-  t.is(readCallerHeaders(text, { ...nothing, environment: true }).forwarded, 'Extreg-Tenant-Id: t1\r\nA: 1\r\n');
+  t.is(callerHeadersOf(text, { ...nothing, tenant: true }).forwarded, 'Extreg-Environment: prod\r\nA: 1\r\n');
+  t.is(callerHeadersOf(text, { ...nothing, environment: true }).forwarded, 'Extreg-Tenant-Id: t1\r\nA: 1\r\n');
 });
 
 test('HEADERS-3: of a reply pass the service error and all foreign headers, no context', (t) => {
-  const reply = readReplyHeaders(
+  const reply = replyHeadersOf(
     block(
       'Nats-Service-Error-Code: 422',
       'Nats-Service-Error: no such thing',
@@ -218,7 +225,7 @@ test('HEADERS-3: of a reply pass the service error and all foreign headers, no c
 const twice = test.macro<[string]>({
   exec(t, key) {
     t.is(
-      readCallerHeaders(block(`${key}: 1`, 'A: 1', `${key}: 1`), nothing).problem,
+      callerHeadersOf(block(`${key}: 1`, 'A: 1', `${key}: 1`), nothing).problem,
       `header ${key} must be given once, got it twice`,
     );
   },
@@ -230,21 +237,21 @@ test(twice, 'traceparent');
 
 test('CALLER-HEADERS-3: a call takes a hundred context headers of its own and no more', (t) => {
   const lines = (count: number) => Array.from({ length: count }, (_, i) => `Extreg-Ctx-${i}: 1`);
-  t.is(readCallerHeaders(block(...lines(100)), nothing).problem, null);
+  t.is(callerHeadersOf(block(...lines(100)), nothing).problem, null);
   t.is(
-    readCallerHeaders(block(...lines(101)), nothing).problem,
+    callerHeadersOf(block(...lines(101)), nothing).problem,
     'a call takes at most 100 headers Extreg-Ctx-…, got more',
   );
 });
 
 test('CALLER-HEADERS-1: other headers may be given twice, and different ones of the context too', (t) => {
   const text = block('A: 1', 'A: 2', 'Extreg-Ctx-A: 1', 'Extreg-Ctx-B: 1');
-  t.is(`NATS/1.0\r\n${readCallerHeaders(text, nothing).forwarded}\r\n`, text);
+  t.is(`NATS/1.0\r\n${callerHeadersOf(text, nothing).forwarded}\r\n`, text);
 });
 
 const trace = test.macro<[string, boolean]>({
   exec(t, given, valid) {
-    const read = readCallerHeaders(block(`traceparent: ${given}`), nothing);
+    const read = callerHeadersOf(block(`traceparent: ${given}`), nothing);
     t.is(read.traceBefore !== '', valid);
     if (valid) t.is(`${read.traceBefore}${given.slice(36, 52)}${read.traceAfter}`, `traceparent: ${given}\r\n`);
     else t.is(read.forwarded, `traceparent: ${given}\r\n`);
@@ -262,7 +269,7 @@ test(trace, 'nonsense', false);
 
 const serviceError = test.macro<[string[], number, string]>({
   exec(t, lines, code, text) {
-    const reply = readReplyHeaders(block(...lines));
+    const reply = replyHeadersOf(block(...lines));
     t.is(reply.serviceErrorCode, code);
     t.is(reply.serviceError, text);
   },
@@ -279,7 +286,7 @@ test(serviceError, [`Nats-Service-Error: ${'x'.repeat(600)}`], 500, 'x'.repeat(5
 test(serviceError, [`Nats-Service-Error: ${headerValue('żle')}`], 500, 'żle');
 
 test('Retry-After: in any letter case, and of several the first that is valid', (t) => {
-  const given = (...lines: string[]) => readReplyHeaders(block(...lines)).retryAfterMs;
+  const given = (...lines: string[]) => replyHeadersOf(block(...lines)).retryAfterMs;
   for (const name of ['retry-after', 'RETRY-AFTER', 'Retry-after']) t.is(given(`${name}: 2`), 2000, name);
   t.is(given('Retry-After: 2', 'Retry-After: soon'), 2000);
   t.is(given('Retry-After: soon', 'retry-after: 3', 'Retry-After: 2'), 3000);
@@ -289,7 +296,7 @@ test('Retry-After: in any letter case, and of several the first that is valid', 
 const retryAfter = test.macro<[string, number | null]>({
   exec(t, given, ms) {
     const wall = () => Date.UTC(2026, 9, 21, 7, 27, 50);
-    t.is(readReplyHeaders(block(`Retry-After: ${given}`), wall).retryAfterMs, ms);
+    t.is(replyHeadersOf(block(`Retry-After: ${given}`), wall).retryAfterMs, ms);
   },
   title: (_, given, ms) => `Retry-After: ${given} is ${ms} ms`,
 });
@@ -302,11 +309,11 @@ test(retryAfter, 'Wed, 21 Oct 2026 07:28:00 GMT', 10_000);
 test(retryAfter, '1e3', null);
 
 test('saysNoResponders: only for an empty reply of status 503 without a service error', (t) => {
-  t.true(saysNoResponders('NATS/1.0 503\r\n\r\n', 0));
-  t.true(saysNoResponders('NATS/1.0 503\r\nNats-Subject: a\r\n\r\n', 0));
-  t.false(saysNoResponders('NATS/1.0 503\r\n\r\n', 1));
-  t.false(saysNoResponders('NATS/1.0 503\r\nNats-Service-Error-Code: 503\r\n\r\n', 0));
-  t.false(saysNoResponders('NATS/1.0\r\n\r\n', 0));
+  t.true(saysNoResponders(HeaderBlock.of('NATS/1.0 503\r\n\r\n'), 0));
+  t.true(saysNoResponders(HeaderBlock.of('NATS/1.0 503\r\nNats-Subject: a\r\n\r\n'), 0));
+  t.false(saysNoResponders(HeaderBlock.of('NATS/1.0 503\r\n\r\n'), 1));
+  t.false(saysNoResponders(HeaderBlock.of('NATS/1.0 503\r\nNats-Service-Error-Code: 503\r\n\r\n'), 0));
+  t.false(saysNoResponders(HeaderBlock.of('NATS/1.0\r\n\r\n'), 0));
 });
 
 test('formatMs: three decimals, never negative', (t) => {
@@ -329,7 +336,7 @@ test('createPrepareRoute: the configuration travels as ASCII without line ends',
   const config = headerIn(text, soughtHeader('Extreg-Config')) ?? '';
   t.regex(config, /^[\x20-\x7e]+$/);
   t.deepEqual(JSON.parse(config), { text: 'Łódź\r\nNats-Evil: 1', emoji: '🙂' });
-  t.is(readCallerHeaders(text, nothing).problem, null);
+  t.is(callerHeadersOf(text, nothing).problem, null);
 });
 
 test('createRandomHex: gives as many digits as asked for, never the same ones again', (t) => {
