@@ -1,7 +1,6 @@
 import test from 'ava';
 import { CONTEXT_SOURCES, ContextReader, contextHeader } from '../../src/nats/intake/caller-context.js';
 import { BodyContext } from '../../src/nats/intake/context-body.js';
-import { HeaderBlock } from '../../src/nats/wire/header-block.js';
 import { readDocument } from './tables.js';
 
 const page = readDocument('routing.md');
@@ -12,7 +11,7 @@ test('docs/routing.md: its example is the error that a large body without the he
   const body = Buffer.from(`{${' '.repeat(69_998)}}`);
   const told = reader.read('tenant_id', {
     tenantId: null,
-    block: HeaderBlock.NONE,
+    claimed: () => null,
     body,
     bodyContext: new BodyContext(body),
   });

@@ -51,6 +51,7 @@ export function messageOf(message: Msg): BrokerMessage {
   return {
     subject: decodeValue(text(frame.subject)),
     reply: text(frame.reply),
+    isPlain: false,
     block: hasHeaders ? new HeaderBlock(bufferOf(bytes), 0, frame.hdr) : HeaderBlock.NONE,
     body: hasHeaders ? bytes.subarray(frame.hdr) : bytes,
   };

@@ -11,6 +11,7 @@
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { Context, ContextAnswer } from '../../domain/routing/routing-rules.js';
 import type { CallerHeaders, LeftOut } from '../wire/caller-headers.js';
+import { TENANT_HEADER } from '../wire/caller-headers.js';
 import type { HeaderBlock } from '../wire/header-block.js';
 import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from '../wire/headers.js';
 import type { BodyContext } from './context-body.js';
@@ -31,8 +32,8 @@ export interface ContextSettings {
 export interface Claims {
   /** The tenant token of the subject; null without one. */
   readonly tenantId: string | null;
-  /** A well-formed header block; '' without headers. */
-  readonly block: HeaderBlock;
+  /** Value of a context header, as text; null without it. */
+  claimed(header: SoughtHeader): string | null;
   readonly body: Uint8Array;
   /** Of the same body; asked only if it may be read. */
   readonly bodyContext: BodyContext;
@@ -46,7 +47,6 @@ export interface ForwardedContext {
 
 const TENANT_KEY = 'tenant_id';
 const ENVIRONMENT_KEY = 'environment';
-export const TENANT_HEADER = soughtHeader('Extreg-Tenant-Id');
 
 const headerOfKey = new Map<string, SoughtHeader | null>([
   [TENANT_KEY, TENANT_HEADER],
@@ -120,7 +120,7 @@ export class ContextReader {
         return key === TENANT_KEY ? (claims.tenantId ?? undefined) : undefined;
       case 'header': {
         const header = contextHeader(key);
-        const value = header === null ? null : headerIn(claims.block.text, header);
+        const value = header === null ? null : claims.claimed(header);
         return isGiven(value) ? value : undefined;
       }
       case 'body':

@@ -16,7 +16,13 @@ import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log
 import type { Logger } from '../../telemetry/log.js';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
-import { type CallerHeaders, NO_HEADERS, readCallerHeaders } from '../wire/caller-headers.js';
+import {
+  type CallerHeaders,
+  claimedHeader,
+  NO_HEADERS,
+  readCallerHeaders,
+  TENANT_HEADER,
+} from '../wire/caller-headers.js';
 import { errorBlock, errorBody, wireError } from '../wire/error-reply.js';
 import type { HeaderBlock } from '../wire/header-block.js';
 import { headerIn, headerValue, type SoughtHeader } from '../wire/headers.js';
@@ -29,7 +35,6 @@ import {
   type ContextSettings,
   type ForwardedContext,
   ReadContext,
-  TENANT_HEADER,
   withoutHeader,
 } from './caller-context.js';
 import { BodyContext } from './context-body.js';
@@ -99,6 +104,10 @@ class IntakeInvocation implements Invocation, Claims, Asked, ForwardedContext {
   /** For its context. */
   answer(key: string): ContextAnswer {
     return this.intake.context(this, key);
+  }
+
+  claimed(header: SoughtHeader): string | null {
+    return claimedHeader(this.headers, this.block, header);
   }
 
   forwarded(header: SoughtHeader): string | null {
@@ -175,11 +184,11 @@ export class Intake {
     };
   }
 
-  #take({ subject, reply, block, body }: BrokerMessage): void {
+  #take({ subject, reply, isPlain, block, body }: BrokerMessage): void {
     const now = this.clock.now();
     const address = this.subjects.parseInvoke(subject);
     if (!address.ok && this.settings.takesSelfCheck(subject, reply)) return;
-    if (!acceptsReplyTo(reply, this.settings.replyPrefixes)) {
+    if (!acceptsReplyTo(reply, this.settings.replyPrefixes, isPlain)) {
       this.#notAccepted += 1;
       this.#warnNotAccepted({ subject, reply });
       return;

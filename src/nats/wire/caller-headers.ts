@@ -6,6 +6,7 @@
 // CALLER-HEADERS-3. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not delay others.
 import { bytesOf, type HeaderBlock, startsAt, startsAtIgnoringCase } from './header-block.js';
 import { HeaderLines } from './header-lines.js';
+import { decodeValue, headerIn, type SoughtHeader, soughtHeader } from './headers.js';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRACE_ID_END = 36;
@@ -21,6 +22,11 @@ export interface CallerHeaders {
   readonly timeoutMs: string | null;
   /** `Extreg-Hops` as given; null without one. */
   readonly hops: string | null;
+  /** Where the value of `Extreg-Tenant-Id` is in the block's bytes; both 0 without one. */
+  readonly tenantStart: number;
+  readonly tenantEnd: number;
+  /** False: the block has no other context header. */
+  readonly hasOtherContext: boolean;
   /** A valid traceparent in two pieces, between which a child's span id belongs; both '' without one. */
   readonly traceBefore: string;
   readonly traceAfter: string;
@@ -31,6 +37,9 @@ export const NO_HEADERS: CallerHeaders = {
   forwarded: '',
   timeoutMs: null,
   hops: null,
+  tenantStart: 0,
+  tenantEnd: 0,
+  hasOtherContext: false,
   traceBefore: '',
   traceAfter: '',
 };
@@ -43,6 +52,9 @@ const ENVIRONMENT = 2;
 const TIMEOUT = 4;
 const HOPS = 8;
 const TRACE = 16;
+const POLICY = 32;
+const ROUTING_KEY = 64;
+const OTHER_CONTEXT = ENVIRONMENT | POLICY | ROUTING_KEY;
 /** What stands behind `Extreg-` in the headers that are read or passed on. */
 const NAMES = (
   [
@@ -50,8 +62,8 @@ const NAMES = (
     ['Environment', ENVIRONMENT],
     ['Timeout-Ms', TIMEOUT],
     ['Hops', HOPS],
-    ['Policy-Id', 32],
-    ['Routing-Key', 64],
+    ['Policy-Id', POLICY],
+    ['Routing-Key', ROUTING_KEY],
   ] as const
 ).map(([name, bit]) => ({ name: bytesOf(name), bit }));
 
@@ -93,6 +105,15 @@ const MALFORMED = {
   end: refused('header block is malformed: it must end with an empty line'),
 } as const;
 
+export const TENANT_HEADER = soughtHeader('Extreg-Tenant-Id');
+
+/** The value of a context header in a block, as text; null without it. `headers`: what was read of the block. */
+export function claimedHeader(headers: CallerHeaders, block: HeaderBlock, header: SoughtHeader): string | null {
+  const { tenantStart, tenantEnd, hasOtherContext } = headers;
+  if (header === TENANT_HEADER) return tenantEnd === 0 ? null : decodeValue(block.slice(tenantStart, tenantEnd));
+  return hasOtherContext ? headerIn(block.text, header) : null;
+}
+
 /** Reads a caller's block, HEADERS-1 to CALLER-HEADERS-2. */
 export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerHeaders {
   if (block.length === 0) return NO_HEADERS;
@@ -100,6 +121,8 @@ export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerH
   const lines = new HeaderLines(block);
   let timeoutMs: string | null = null;
   let hops: string | null = null;
+  let tenantStart = 0;
+  let tenantEnd = 0;
   let traceBefore = '';
   let traceAfter = '';
   let seenBits = 0;
@@ -131,7 +154,11 @@ export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerH
           seenBits |= bit;
           if (bit === TIMEOUT) timeoutMs = lines.value();
           else if (bit === HOPS) hops = lines.value();
-          else keep = !(bit === TENANT ? leftOut.tenant : bit === ENVIRONMENT ? leftOut.environment : leftOut.others);
+          else if (bit === TENANT) {
+            tenantStart = lines.valueStart;
+            tenantEnd = lines.valueEnd;
+            keep = !leftOut.tenant;
+          } else keep = !(bit === ENVIRONMENT ? leftOut.environment : leftOut.others);
         }
         break;
       case 116: {
@@ -150,5 +177,17 @@ export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerH
     if (!keep) lines.leaveOut();
   }
   if (lines.malformed !== null) return MALFORMED[lines.malformed];
-  return { problem: null, forwarded: lines.kept, timeoutMs, hops, traceBefore, traceAfter };
+  const hasOtherContext = seenOthers !== null || (seenBits & OTHER_CONTEXT) !== 0;
+  const { kept: forwarded } = lines;
+  return {
+    problem: null,
+    forwarded,
+    timeoutMs,
+    hops,
+    tenantStart,
+    tenantEnd,
+    hasOtherContext,
+    traceBefore,
+    traceAfter,
+  };
 }

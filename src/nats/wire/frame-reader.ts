@@ -27,6 +27,12 @@ const UPPER_G = 71;
 const UPPER_H = 72;
 const UPPER_M = 77;
 const UPPER_S = 83;
+/** Of the bytes of a line, which of them it has. */
+const NOT_ASCII = 1;
+const NOT_PLAIN = 2;
+const KINDS = new Uint8Array(256);
+KINDS.fill(NOT_ASCII, 128);
+for (const byte of [42, 62, 127]) KINDS[byte] = NOT_PLAIN;
 /** No message is that long: the largest `max_payload` of a server is 64 MiB. */
 const MAX_DIGITS = 8;
 const MAX_SPACES = 4;
@@ -43,7 +49,7 @@ export class FrameReader {
   readonly #spaces = new Int32Array(MAX_SPACES);
   #sid = 0;
   #hasReply = false;
-  #isAscii = true;
+  #seenKinds = 0;
   #headerBytes = 0;
   #totalBytes = 0;
 
@@ -107,11 +113,11 @@ export class FrameReader {
     if (bytes[start - 2] !== UPPER_G || bytes[start - 1] !== SPACE) return UNUSUAL;
     const spaces = this.#spaces;
     let count = 0;
-    let seenBits = 0;
+    let seenKinds = 0;
     let i = start;
     for (; i < bytes.length; i += 1) {
       const byte = bytes[i] as number;
-      seenBits |= byte;
+      seenKinds |= KINDS[byte] as number;
       if (byte > SPACE) continue;
       if (byte !== SPACE) break;
       if (count === MAX_SPACES) return UNUSUAL;
@@ -122,7 +128,7 @@ export class FrameReader {
     if (bytes[i] !== CR || bytes[i + 1] !== LF) return UNUSUAL;
     const fields = hasHeaders ? count - 1 : count;
     if (fields < 2 || fields > 3) return UNUSUAL;
-    this.#isAscii = seenBits < 128;
+    this.#seenKinds = seenKinds;
     this.#hasReply = fields === 3;
     const last = spaces[count - 1] as number;
     this.#sid = numberIn(bytes, (spaces[0] as number) + 1, spaces[1] as number);
@@ -145,8 +151,9 @@ export class FrameReader {
     const line = bytes.toString('latin1', start, end);
     const subject = line.slice(0, subjectEnd - start);
     return {
-      subject: this.#isAscii ? subject : decodeValue(subject),
+      subject: (this.#seenKinds & NOT_ASCII) === 0 ? subject : decodeValue(subject),
       reply: this.#hasReply ? line.slice(replyStart - start) : '',
+      isPlain: this.#seenKinds === 0,
       block: this.#headerBytes === 0 ? HeaderBlock.NONE : new HeaderBlock(bytes, headerStart, bodyStart),
       body: new Uint8Array(bytes.buffer, bytes.byteOffset + bodyStart, this.#totalBytes - this.#headerBytes),
     };

@@ -65,12 +65,20 @@ export class HeaderLines {
 
   /** Of the present line, without blanks around it. */
   value(): string {
-    const { bytes } = this.block;
+    return this.block.slice(this.valueStart, this.valueEnd);
+  }
+
+  get valueStart(): number {
     let start = this.colon + 1;
+    while (start < this.lineEnd && isBlank(this.block.bytes[start])) start += 1;
+    return start;
+  }
+
+  /** Not before `valueStart`. */
+  get valueEnd(): number {
     let end = this.lineEnd;
-    while (start < end && isBlank(bytes[start])) start += 1;
-    while (end > start && isBlank(bytes[end - 1])) end -= 1;
-    return this.block.slice(start, end);
+    while (end > this.colon + 1 && isBlank(this.block.bytes[end - 1])) end -= 1;
+    return Math.max(end, this.valueStart);
   }
 
   /** The present line is not kept. */

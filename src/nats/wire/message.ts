@@ -8,6 +8,8 @@ export interface BrokerMessage {
   readonly subject: string;
   /** '' without one. */
   readonly reply: string;
+  /** Subject and reply are printable ASCII without blanks and wildcards; false: they may be. */
+  readonly isPlain: boolean;
   /** Empty without headers. */
   readonly block: HeaderBlock;
   /** A view of what was read from the socket, which it keeps in memory: what is kept for long is copied. */

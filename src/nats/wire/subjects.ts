@@ -107,11 +107,15 @@ export function tenantProblem(tenantId: string): string | null {
   return `tenant token must be 1..${MAX_TENANT_LENGTH} characters without blanks and wildcards, got ${JSON.stringify(tenantId.slice(0, 80))}`;
 }
 
-/** SUBJECTS-2. Whether a caller's reply subject may be published to. A prefix is compared as text: `_INBOX` takes `_INBOX_abc.x` too. */
-export function acceptsReplyTo(reply: string, prefixes: readonly string[]): boolean {
+/**
+ * SUBJECTS-2. Whether a caller's reply subject may be published to. A prefix is compared as text: `_INBOX` takes `_INBOX_abc.x` too. `isPlain`: it is
+ * known to be printable ASCII without wildcards.
+ */
+export function acceptsReplyTo(reply: string, prefixes: readonly string[], isPlain = false): boolean {
   if (reply.startsWith(INBOX_PREFIX) && (reply.length === INBOX_PREFIX.length || reply[INBOX_PREFIX.length] === '.'))
     return false;
   if (reply.length > MAX_REPLY_LENGTH || !startsWithOneOf(reply, prefixes)) return false;
+  if (isPlain) return true;
   for (let i = 0; i < reply.length; i += 1) if (REPLY_CHARACTER[reply.charCodeAt(i)] !== 1) return false;
   return true;
 }

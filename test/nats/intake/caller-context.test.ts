@@ -10,12 +10,18 @@ import {
   ReadContext,
 } from '../../../src/nats/intake/caller-context.js';
 import { BodyContext } from '../../../src/nats/intake/context-body.js';
-import { readCallerHeaders } from '../../../src/nats/wire/caller-headers.js';
+import { claimedHeader, readCallerHeaders } from '../../../src/nats/wire/caller-headers.js';
 import { HeaderBlock } from '../../../src/nats/wire/header-block.js';
+import type { SoughtHeader } from '../../../src/nats/wire/headers.js';
 import { headerValue } from '../../../src/nats/wire/headers.js';
 import { runs } from '../../helpers/depth.js';
 
 const RUNS = { numRuns: runs(500) };
+const claimedIn = (text: string) => {
+  const block = HeaderBlock.of(text);
+  const headers = readCallerHeaders(block, { tenant: false, environment: false, others: false });
+  return (header: SoughtHeader): string | null => claimedHeader(headers, block, header);
+};
 const block = (...lines: string[]): string =>
   lines.length === 0 ? '' : `NATS/1.0\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
@@ -32,7 +38,7 @@ function read(keys: readonly string[], call: Call): ReadonlyMap<string, string> 
   const bytes = Buffer.from(body);
   const claims = {
     tenantId: tenant,
-    block: HeaderBlock.of(block(...headers)),
+    claimed: claimedIn(block(...headers)),
     body: bytes,
     bodyContext: new BodyContext(bytes),
   };
@@ -223,7 +229,7 @@ test('CALLER-CONTEXT-5: an error is the answer to its key: the next key has none
   const body = Buffer.from(sized(101));
   const claims = {
     tenantId: null,
-    block: HeaderBlock.of(block('Extreg-Tenant-Id: acme')),
+    claimed: claimedIn(block('Extreg-Tenant-Id: acme')),
     body,
     bodyContext: new BodyContext(body),
   };
@@ -320,10 +326,8 @@ test('context: any headers and any body end in a context or a refusal, never in 
         const reader = new ContextReader({ from, bodyMaxBytes, environment: null });
         const bodyContext = new BodyContext(body);
         for (const key of keys) {
-          t.notThrows(() =>
-            reader.read(key, { tenantId: null, block: HeaderBlock.of(block(text)), body, bodyContext }),
-          );
-          t.notThrows(() => reader.read(key, { tenantId: 'a', block: HeaderBlock.of(text), body, bodyContext }));
+          t.notThrows(() => reader.read(key, { tenantId: null, claimed: claimedIn(block(text)), body, bodyContext }));
+          t.notThrows(() => reader.read(key, { tenantId: 'a', claimed: claimedIn(text), body, bodyContext }));
         }
       },
     ),
@@ -374,7 +378,7 @@ test('CONTEXT-BODY-3: a body is looked at once, however many keys ask for it and
     },
   });
   const reader = new ContextReader({ from: CONTEXT_SOURCES, bodyMaxBytes: 100, environment: null });
-  const claims = { tenantId: null, block: HeaderBlock.NONE, body, bodyContext: new BodyContext(body) };
+  const claims = { tenantId: null, claimed: () => null, body, bodyContext: new BodyContext(body) };
   const context = new ReadContext({ answer: (key) => reader.read(key, claims) });
   for (const key of ['region', 'policy_id', 'environment', 'routing_key', 'tier'])
     t.is(context.get(key), undefined, key);

@@ -40,6 +40,7 @@ function both(chunks: readonly Buffer[]) {
       sid,
       (message) => {
         readHere += 1;
+        if (message.isPlain && !/^[!-)+-=?-~]*$/.test(message.subject + message.reply)) throw new Error('not plain');
         beside.found.push(shown(sid, message));
       },
     ]),
