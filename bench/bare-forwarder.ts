@@ -2,7 +2,7 @@
 // Its reply subjects are numbers that never repeat: one that used them again could hand a late answer to the wrong caller.
 import type { Msg } from '#@nats-io/nats-core';
 import type { MsgImpl } from '#@nats-io/nats-core/internal';
-import { BARE_SUBJECT, connectTo, EXTENSION_SUBJECT, RawHeaders, rawHeadersOf, report, serverUrl } from './wire.js';
+import { BARE_SUBJECT, connectTo, EXTENSION_SUBJECT, RawHeaders, rawHeadersOf, report, serverUrl } from './client.js';
 
 const client = await connectTo(serverUrl(), 'bare');
 const base = `_INBOX_bare.${process.pid}.`;

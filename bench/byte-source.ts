@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { report } from './wire.js';
+import { report } from './client.js';
 
 const PART = Buffer.alloc(32_768, '0');
 const size = Number(process.argv[4]);

@@ -1,7 +1,7 @@
 // Reads the list of health again and again between 'start' and 'stop', beside one stream of live updates where the server has them, and counts
 // what it got.
 import { type ClientRequest, request } from 'node:http';
-import { report } from './wire.js';
+import { report } from './client.js';
 
 export interface Reads {
   readonly lists: number;

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findNatsServer } from '../src/embedded/nats/embedded-server.js';
 import { startServerProcess } from '../src/embedded/nats/server-process.js';
+import { BODY_BYTES, DAEMON_PREFIX, EXTENSION_ID } from './client.js';
 import type { Measured } from './generator.js';
 import type { Reads } from './health-reader.js';
 import { median } from './median.js';
 import { machine, writeSection } from './results-file.js';
 import { Role } from './role.js';
-import { DAEMON_PREFIX, EXTENSION_ID } from './wire.js';
 
 const { values } = parseArgs({
   options: {
@@ -56,7 +56,13 @@ try {
   const generator = await start('generator.js', data);
   const daemon = await start('daemon-middle.js', mkdtempSync(join(directory, 'role-')), values.extensions);
   const reader = await start('health-reader.js', await daemon.ask<string>('http'));
-  const load = { subject: `${DAEMON_PREFIX}.invoke.${EXTENSION_ID}`, inFlight, headers: 0, durationMs };
+  const load = {
+    subject: `${DAEMON_PREFIX}.invoke.${EXTENSION_ID}`,
+    inFlight,
+    headers: 0,
+    bodyBytes: BODY_BYTES,
+    durationMs,
+  };
   const calls = async (): Promise<Measured> => {
     const result = await generator.ask<Measured>(load);
     if (result.wrong > 0) throw new Error(`${result.wrong} of ${result.requests} answers were wrong`);

@@ -1,7 +1,7 @@
 // Rows of the benchmark: a call from the bytes that the server sends to the bytes that it gets, in one process, without a socket. Each is a
 // request of three headers and 256 bytes, and a reply of 256 bytes without headers; 32 of them are in a chunk, and a row runs a chunk at a time.
 import { MsgHdrsImpl } from '#@nats-io/nats-core';
-import { MsgImpl, Parser, type ParserEvent, ProtocolHandler, SubscriptionImpl } from '#@nats-io/nats-core/internal';
+import { type MsgImpl, ProtocolHandler, SubscriptionImpl } from '#@nats-io/nats-core/internal';
 import type { ActorSystem } from '../src/actors/actor-system.js';
 import type {
   AttemptEnd,
@@ -19,10 +19,7 @@ import { CONTEXT_SOURCES } from '../src/nats/intake/caller-context.js';
 import { Intake } from '../src/nats/intake/intake.js';
 import { Replies } from '../src/nats/intake/replies.js';
 import { Requester } from '../src/nats/requester.js';
-import { readCallerHeaders } from '../src/nats/wire/caller-headers.js';
 import { FrameReader, type OnMessage } from '../src/nats/wire/frame-reader.js';
-import { HeaderBlock } from '../src/nats/wire/header-block.js';
-import type { BrokerMessage } from '../src/nats/wire/message.js';
 import { createRandomHex } from '../src/nats/wire/random-hex.js';
 import { createPrepareRoute } from '../src/nats/wire/routes.js';
 import { Subjects } from '../src/nats/wire/subjects.js';
@@ -33,9 +30,9 @@ import type { Row } from './turns.js';
 
 /** Of each chunk. */
 export const CALLS = 32;
-const BODY = Buffer.alloc(256, 'x');
+export const BODY = Buffer.alloc(256, 'x');
 const CRLF = '\r\n';
-const REQUESTS_SID = 1;
+export const REQUESTS_SID = 1;
 const REPLIES_SID = 2;
 const SUBJECT = 'extreg.v1.invoke.a';
 
@@ -54,9 +51,9 @@ function frameOf(subject: string, sid: number, reply: string, block: string): Bu
   return Buffer.concat([Buffer.from(`${line}${CRLF}${block}`, 'latin1'), BODY, Buffer.from(CRLF)]);
 }
 
-const BLOCK = `NATS/1.0${CRLF}X-Request-Id: 7f3c9a52-41be-4f0e-9d0a-6f8f0a8b1c2d${CRLF}Extreg-Tenant-Id: tenant-1${CRLF}Content-Type: application/json${CRLF}${CRLF}`;
+export const BLOCK = `NATS/1.0${CRLF}X-Request-Id: 7f3c9a52-41be-4f0e-9d0a-6f8f0a8b1c2d${CRLF}Extreg-Tenant-Id: tenant-1${CRLF}Content-Type: application/json${CRLF}${CRLF}`;
 
-const REQUESTS = Buffer.concat(
+export const REQUESTS = Buffer.concat(
   Array.from({ length: CALLS }, (_, i) => frameOf(SUBJECT, REQUESTS_SID, `_INBOX.x7fQ2mPz.${i}`, BLOCK)),
 );
 const REPLY_TAIL = Buffer.concat([Buffer.from(` ${REPLIES_SID} ${BODY.length}${CRLF}`), BODY, Buffer.from(CRLF)]);
@@ -119,7 +116,7 @@ function harness(): Row {
 }
 
 /** Headers that are passed on as bytes. */
-class Headers extends MsgHdrsImpl {
+export class Headers extends MsgHdrsImpl {
   bytes: Uint8Array = new Uint8Array(0);
 
   override encode(): Uint8Array {
@@ -128,12 +125,13 @@ class Headers extends MsgHdrsImpl {
 }
 
 /** The client without a socket. */
-function silentProtocol(send: (piece: Uint8Array) => void): ProtocolHandler {
+export function silentProtocol(send: (piece: Uint8Array) => void): ProtocolHandler {
   const protocol = new ProtocolHandler({ servers: ['127.0.0.1:4222'] } as never, {} as never);
   return Object.assign(protocol, { connected: true, infoReceived: true, transport: { send } });
 }
 
-const flush = (protocol: ProtocolHandler): void => (protocol as unknown as { flushPending(): void }).flushPending();
+export const flush = (protocol: ProtocolHandler): void =>
+  (protocol as unknown as { flushPending(): void }).flushPending();
 
 /** A forwarder that decides nothing, on the parser and the publisher of nats.js. */
 function bareForwarder(): Middle {
@@ -209,7 +207,7 @@ class Pieces {
   }
 }
 
-function unexpected(): never {
+export function unexpected(): never {
   throw new Error('bytes went to the parser of nats.js');
 }
 
@@ -285,57 +283,4 @@ export function callRows(): { readonly rows: readonly Row[]; readonly stop: () =
     rowOf('this daemon, three versions with rules, four weighted instances', whole(EVERYTHING)),
   ];
   return { rows, stop: async () => void (await Promise.all(cores.map((core) => core.stop()))) };
-}
-
-/** Steps of a call, by what takes them. */
-export const STEPS = [
-  'read a message with three headers: nats.js',
-  'read a message with three headers: this daemon',
-  'read what its headers say',
-  'write a message with three headers: nats.js',
-  'write a message with three headers: this daemon',
-] as const;
-
-export function stepRows(): readonly Row[] {
-  let taken = 0;
-  const take = (characters: number): void => {
-    taken += characters;
-  };
-  const parser = new Parser({ push: (event) => take(charactersOf(event as ParserEvent)) });
-  const reader = new FrameReader(
-    { isBetweenFrames: true, parse: unexpected },
-    new Map([[REQUESTS_SID, ({ reply }: BrokerMessage) => take(reply.length)]]),
-  );
-  const block = HeaderBlock.of(BLOCK);
-  const nothing = { tenant: false, environment: false, others: false };
-  const protocol = silentProtocol(() => undefined);
-  const headers = new Headers();
-  headers.bytes = Buffer.from(BLOCK);
-  const outbox = new Outbox(() => undefined);
-  const steps: Readonly<Record<(typeof STEPS)[number], () => void>> = {
-    'read a message with three headers: nats.js': () => parser.parse(REQUESTS),
-    'read a message with three headers: this daemon': () => reader.read(REQUESTS),
-    'read what its headers say': () => {
-      for (let i = 0; i < CALLS; i += 1) readCallerHeaders(block, nothing);
-    },
-    'write a message with three headers: nats.js': () => {
-      for (let i = 0; i < CALLS; i += 1) protocol.publish('ext.a', BODY, { reply: `_INBOX.x7fQ2mPz.${i}`, headers });
-      flush(protocol);
-    },
-    'write a message with three headers: this daemon': () => {
-      for (let i = 0; i < CALLS; i += 1) outbox.put('ext.a', `_INBOX.x7fQ2mPz.${i}`, BLOCK, BODY);
-      outbox.flush();
-    },
-  };
-  return STEPS.map((name) => ({
-    name,
-    run: (times) => {
-      for (let i = 0; i < times; i += 1) steps[name]();
-    },
-  }));
-}
-
-function charactersOf({ msg, data }: ParserEvent): number {
-  const message = new MsgImpl(msg as never, data as Uint8Array, {} as never);
-  return message.subject.length + (message.reply as string).length + message.data.length;
 }

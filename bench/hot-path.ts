@@ -3,8 +3,9 @@
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { BARE, CALLS, callRows, HARNESS, STEPS, stepRows } from './hot-path-rows.js';
+import { BARE, CALLS, callRows, HARNESS } from './hot-path-rows.js';
 import { machine, packageVersion, table, writeSection } from './results-file.js';
+import { STEPS, stepRows } from './step-rows.js';
 import { measure } from './turns.js';
 
 /** Until the registry of each row is in force. */

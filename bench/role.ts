@@ -1,9 +1,10 @@
 // One process of a benchmark, as its orchestrator has it.
 import { type ChildProcess, fork } from 'node:child_process';
+import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Load } from './generator.js';
 
-const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+const here = (file: string): string => (isAbsolute(file) ? file : fileURLToPath(new URL(file, import.meta.url)));
 
 export class Role {
   private constructor(private readonly child: ChildProcess) {}

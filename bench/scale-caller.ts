@@ -1,5 +1,5 @@
 // The calls of the benchmark of scale: a few one after another while something else happens, or each extension once.
-import { BODY_BYTES, connectTo, DAEMON_PREFIX, EXTENSION_ID, report, serverUrl } from './wire.js';
+import { BODY_BYTES, connectTo, DAEMON_PREFIX, EXTENSION_ID, report, serverUrl } from './client.js';
 
 export interface Calls {
   readonly calls: number;

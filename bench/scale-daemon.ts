@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { DAEMON_PREFIX } from './wire.js';
+import { DAEMON_PREFIX } from './client.js';
 
 const EXTREG = fileURLToPath(new URL('../src/cli/extreg.js', import.meta.url));
 const TICKS_PER_SECOND = 100;

@@ -10,11 +10,11 @@ import postgres from '#postgres';
 import { findNatsServer } from '../src/embedded/nats/embedded-server.js';
 import { startServerProcess } from '../src/embedded/nats/server-process.js';
 import { startPostgres } from '../test/helpers/postgres-engine.js';
+import { EXTENSION_ID, EXTENSION_SUBJECT } from './client.js';
 import { machine, table, writeSection } from './results-file.js';
 import { Role } from './role.js';
 import type { Calls, Each } from './scale-caller.js';
 import { ScaleDaemon } from './scale-daemon.js';
-import { EXTENSION_ID, EXTENSION_SUBJECT } from './wire.js';
 
 const { values } = parseArgs({
   options: {

@@ -10,7 +10,7 @@ import { createRandomHex } from '../src/nats/wire/random-hex.js';
 import { createPrepareRoute } from '../src/nats/wire/routes.js';
 import { Subjects } from '../src/nats/wire/subjects.js';
 import { silentLogger } from '../src/telemetry/log.js';
-import { EXTENSION_ID, EXTENSION_SUBJECT, report, serverUrl, WIRE_PREFIX } from './wire.js';
+import { EXTENSION_ID, EXTENSION_SUBJECT, report, serverUrl, WIRE_PREFIX } from './client.js';
 
 const TIMEOUT_MS = 5000;
 

@@ -30,7 +30,7 @@ test('bench:breaker: a short run measures every row that bench/RESULTS.md shows'
 test('package.json: each script that runs a benchmark names one that is there, and RESULTS.md tells of it', (t) => {
   const { scripts } = JSON.parse(readFileSync(ROOT('package.json'), 'utf8')) as { scripts: Record<string, string> };
   const benchmarks = Object.entries(scripts).filter(([, command]) => command.includes('scripts/bench.mjs'));
-  t.is(benchmarks.length, 7);
+  t.is(benchmarks.length, 8);
   for (const [script, command] of benchmarks) {
     t.true(existsSync(ROOT(`bench/${command.split(' ').at(-1)}.ts`)), command);
     t.true(readFileSync(RESULTS_FILE, 'utf8').includes(`Written by \`npm run ${script}\`.`), script);
@@ -39,9 +39,9 @@ test('package.json: each script that runs a benchmark names one that is there, a
 
 test('bench/RESULTS.md: a benchmark writes its own section and leaves the others alone', (t) => {
   const text = readFileSync(RESULTS_FILE, 'utf8');
-  const changed = withSection(text, 'daemon', 'new\n');
-  t.is(sectionOf(changed, 'daemon'), 'new\n');
+  const changed = withSection(text, 'wire', 'new\n');
+  t.is(sectionOf(changed, 'wire'), 'new\n');
   t.is(sectionOf(changed, 'breaker'), sectionOf(text, 'breaker'));
-  t.is(withSection(changed, 'daemon', sectionOf(text, 'daemon')), text);
+  t.is(withSection(changed, 'wire', sectionOf(text, 'wire')), text);
   t.throws(() => withSection(text, 'nobody', ''), { message: /nobody/ });
 });
