@@ -4,6 +4,8 @@ import type { MsgImpl } from '#@nats-io/nats-core/internal';
 import { connect } from '#@nats-io/transport-node';
 
 export const EXTENSION_SUBJECT = 'bench.extension';
+/** Where the extension answers with an error of its own. */
+export const FAILING_SUBJECT = 'bench.failing';
 export const BARE_SUBJECT = 'bench.bare';
 /** Prefixes of the two middle processes that are ours. */
 export const WIRE_PREFIX = 'bench.wire';

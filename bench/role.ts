@@ -2,7 +2,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Load } from './generator.js';
 
 const here = (file: string): string => (isAbsolute(file) ? file : fileURLToPath(new URL(file, import.meta.url)));
 
@@ -28,10 +27,18 @@ export class Role {
     });
   }
 
-  async ask<T>(question: 'cpu' | 'http' | 'start' | 'stop' | { readonly each: number } | Load): Promise<T> {
+  /** `question`: what the module takes. */
+  async ask<T>(question: string | object): Promise<T> {
     const answer = this.next();
     this.child.send(question);
     return (await answer) as T;
+  }
+
+  /** Resolves when the process has ended. */
+  get exited(): Promise<unknown> {
+    return this.child.exitCode === null
+      ? new Promise((resolve) => this.child.once('close', resolve))
+      : Promise.resolve();
   }
 
   stop(): void {
