@@ -1,6 +1,7 @@
 // What one target did over the last hours, in slots: 60 of ten seconds and 240 of a minute.
 //
-// HISTORY-RECORD-1. Memory is fixed: 18 bytes a slot, all of them in one array, 5.4 kB in all.
+// HISTORY-RECORD-1. Memory is bounded: 18 bytes a slot, 5.4 kB in all. It grows with the time since the first slot: of many targets with a few calls
+//     each it is the larger part of what a first call costs.
 // HISTORY-RECORD-2. A slot says what its own time had, or nothing: one that was not written is empty, however old the array is.
 // HISTORY-RECORD-3. Counts are exact up to 2^32 - 1; a latency is within 0.1 % of what was written, from 1 µs to a week.
 import type { CallCounts } from './call-rates.js';
@@ -10,6 +11,8 @@ export const COARSE_SECONDS = 60;
 export const FINE_SLOTS = 60;
 export const COARSE_SLOTS = 240;
 const FINE_PER_COARSE = COARSE_SECONDS / FINE_SECONDS;
+/** What a ring begins with: an array of up to 64 bytes lies in V8's own heap, where it costs a fraction of one outside. */
+const FIRST_SLOTS = 3;
 /** 16-bit words a slot: three counts of two words, three percentiles. */
 const WORDS = 9;
 const MAX_COUNT = 2 ** 32 - 1;
@@ -26,10 +29,20 @@ interface Percentiles {
 
 export interface HistorySlot extends CallCounts, Percentiles {}
 
-export class HistoryRecord {
-  readonly #words = new Uint16Array((FINE_SLOTS + COARSE_SLOTS) * WORDS);
-  /** Number of the newest fine slot that was written. */
+const NOTHING = new Uint16Array(0);
+
+/** The last slots of one length. */
+class SlotRing {
+  readonly #size: number;
+  /** Slot by slot, from `#first` on and round again; as many as were needed so far (HISTORY-RECORD-1). */
+  #words = NOTHING;
+  #first = 0;
+  /** Number of the newest slot that was written. */
   #newest = -1;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
 
   get newest(): number {
     return this.#newest;
@@ -39,64 +52,60 @@ export class HistoryRecord {
     return this.#words.byteLength;
   }
 
-  /** What fine slot number `slot` had; not older than the newest. The coarse slot that it is part of has it as well. */
-  write(slot: number, { calls, failed, refused }: CallCounts, { p50, p95, p99 }: Percentiles): void {
+  /** Adds the counts to those of `slot`, and takes its percentiles from now on. */
+  add(slot: number, { calls, failed, refused }: CallCounts, { p50, p95, p99 }: Percentiles): void {
     this.#advance(slot);
-    const coarse = Math.floor(slot / FINE_PER_COARSE);
-    for (const at of [fineAt(slot), coarseAt(coarse)]) {
-      this.#addCount(at, calls);
-      this.#addCount(at + 2, failed);
-      this.#addCount(at + 4, refused);
-      this.#words[at + 6] = codeOf(p50);
-      this.#words[at + 7] = codeOf(p95);
-      this.#words[at + 8] = codeOf(p99);
-    }
+    const at = this.#at(slot);
+    this.#addCount(at, calls);
+    this.#addCount(at + 2, failed);
+    this.#addCount(at + 4, refused);
+    this.#words[at + 6] = codeOf(p50);
+    this.#words[at + 7] = codeOf(p95);
+    this.#words[at + 8] = codeOf(p99);
   }
 
   /** null: nothing happened in it, or it is not kept any more. */
-  fine(slot: number): HistorySlot | null {
-    return this.#hasFine(slot) ? this.#read(fineAt(slot)) : null;
+  counts(slot: number): CallCounts | null {
+    if (slot < this.#first || slot <= this.#newest - this.#size || slot > this.#newest) return null;
+    const at = this.#at(slot);
+    const [calls, failed, refused] = [this.#count(at), this.#count(at + 2), this.#count(at + 4)];
+    return calls === 0 && failed === 0 && refused === 0 ? null : { calls, failed, refused };
   }
 
-  /** Counts of a fine slot, without its percentiles; null as fine(). */
-  fineCounts(slot: number): CallCounts | null {
-    return this.#hasFine(slot) ? this.#countsAt(fineAt(slot)) : null;
-  }
-
-  coarse(slot: number): HistorySlot | null {
-    const newest = Math.floor(this.#newest / FINE_PER_COARSE);
-    return slot >= 0 && slot > newest - COARSE_SLOTS && slot <= newest ? this.#read(coarseAt(slot)) : null;
+  /** As counts(). */
+  read(slot: number): HistorySlot | null {
+    const counts = this.counts(slot);
+    if (counts === null) return null;
+    const at = this.#at(slot);
+    const latency = (offset: number) => latencyOf(this.#words[at + offset] as number);
+    return { ...counts, p50: latency(6), p95: latency(7), p99: latency(8) };
   }
 
   /** HISTORY-RECORD-2. Empties the places of the slots in between. */
   #advance(slot: number): void {
     if (slot <= this.#newest) return;
-    const newest = this.#newest;
+    if (this.#newest < 0 || slot - this.#newest >= this.#size) {
+      this.#words = new Uint16Array(FIRST_SLOTS * WORDS);
+      this.#first = slot;
+    } else {
+      this.#grow(slot - this.#first + 1);
+      const reused = Math.max(this.#newest + 1, this.#first + this.#size);
+      for (let one = reused; one <= slot; one++) this.#words.fill(0, this.#at(one), this.#at(one) + WORDS);
+    }
     this.#newest = slot;
-    for (let one = Math.max(newest + 1, slot - FINE_SLOTS + 1); one <= slot; one++) this.#clear(fineAt(one));
-    const coarse = Math.floor(slot / FINE_PER_COARSE);
-    const from = Math.max(Math.floor(newest / FINE_PER_COARSE) + 1, coarse - COARSE_SLOTS + 1);
-    for (let one = from; one <= coarse; one++) this.#clear(coarseAt(one));
   }
 
-  #hasFine(slot: number): boolean {
-    return slot >= 0 && slot > this.#newest - FINE_SLOTS && slot <= this.#newest;
+  #grow(slots: number): void {
+    let capacity = this.#words.length / WORDS;
+    if (slots <= capacity || capacity === this.#size) return;
+    while (capacity < slots) capacity *= 2;
+    const words = new Uint16Array(Math.min(capacity, this.#size) * WORDS);
+    words.set(this.#words);
+    this.#words = words;
   }
 
-  #clear(at: number): void {
-    this.#words.fill(0, at, at + WORDS);
-  }
-
-  #read(at: number): HistorySlot | null {
-    const counts = this.#countsAt(at);
-    if (counts === null) return null;
-    const latency = (offset: number) => latencyOf(this.#words[at + offset] as number);
-    return { ...counts, p50: latency(6), p95: latency(7), p99: latency(8) };
-  }
-
-  #countsAt(at: number): CallCounts | null {
-    const [calls, failed, refused] = [this.#count(at), this.#count(at + 2), this.#count(at + 4)];
-    return calls === 0 && failed === 0 && refused === 0 ? null : { calls, failed, refused };
+  #at(slot: number): number {
+    return ((slot - this.#first) % this.#size) * WORDS;
   }
 
   #count(at: number): number {
@@ -110,8 +119,39 @@ export class HistoryRecord {
   }
 }
 
-const fineAt = (slot: number): number => (slot % FINE_SLOTS) * WORDS;
-const coarseAt = (slot: number): number => (FINE_SLOTS + (slot % COARSE_SLOTS)) * WORDS;
+export class HistoryRecord {
+  readonly #fine = new SlotRing(FINE_SLOTS);
+  readonly #coarse = new SlotRing(COARSE_SLOTS);
+
+  /** Number of the newest fine slot that was written; -1: none was. */
+  get newest(): number {
+    return this.#fine.newest;
+  }
+
+  get byteLength(): number {
+    return this.#fine.byteLength + this.#coarse.byteLength;
+  }
+
+  /** What fine slot number `slot` had; not older than the newest. The coarse slot that it is part of has it as well. */
+  write(slot: number, counts: CallCounts, percentiles: Percentiles): void {
+    this.#fine.add(slot, counts, percentiles);
+    this.#coarse.add(Math.floor(slot / FINE_PER_COARSE), counts, percentiles);
+  }
+
+  /** null: nothing happened in it, or it is not kept any more. */
+  fine(slot: number): HistorySlot | null {
+    return this.#fine.read(slot);
+  }
+
+  /** Counts of a fine slot, without its percentiles; null as fine(). */
+  fineCounts(slot: number): CallCounts | null {
+    return this.#fine.counts(slot);
+  }
+
+  coarse(slot: number): HistorySlot | null {
+    return this.#coarse.read(slot);
+  }
+}
 
 /** HISTORY-RECORD-3. 0 stands for null. */
 function codeOf(latencyMs: number | null): number {

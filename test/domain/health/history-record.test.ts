@@ -6,10 +6,18 @@ import { COARSE_SLOTS, FINE_SLOTS, HistoryRecord } from '../../../src/domain/hea
 const NO_LATENCY = { p50: null, p95: null, p99: null };
 const counts = (calls: number, failed = 0, refused = 0) => ({ calls, failed, refused });
 
-test('HISTORY-RECORD-1: it is 5400 bytes, whatever is written', (t) => {
+test('HISTORY-RECORD-1: it grows with the time since the first slot, to 5400 bytes and not further', (t) => {
   const record = new HistoryRecord();
-  for (let slot = 0; slot < 5000; slot += 7) record.write(slot, counts(slot), NO_LATENCY);
-  t.is(record.byteLength, 5400);
+  record.write(1_000_000, counts(1), NO_LATENCY);
+  t.is(record.byteLength, 108);
+  record.write(1_000_012, counts(1), NO_LATENCY);
+  t.true(record.byteLength < 600, `${record.byteLength}`);
+  const busy = new HistoryRecord();
+  for (let slot = 0; slot < 5000; slot += 7) busy.write(slot, counts(slot), NO_LATENCY);
+  t.is(busy.byteLength, 5400);
+  // Of what was before nothing is left to keep.
+  busy.write(1_000_000, counts(1), NO_LATENCY);
+  t.is(busy.byteLength, 108);
 });
 
 test('HISTORY-RECORD-2: slots say what was written to them in their time, and nothing else', (t) => {
