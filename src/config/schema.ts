@@ -290,7 +290,8 @@ const SETTINGS = {
   ),
   history: setting(
     Type.Boolean({
-      description: 'Keep what each version with traffic did over the last four hours, in memory (up to 5.4 kB a version).',
+      description:
+        'Keep what each version with traffic did over the last four hours, in memory (up to 5.4 kB a version).',
     }),
     true,
   ),

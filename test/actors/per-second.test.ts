@@ -2,6 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import { InstanceStatuses } from '../../src/actors/extension/instance-status.js';
 import { HealthView } from '../../src/actors/reporting/health-view.js';
+import { BreakerHost } from '../../src/actors/target/breaker-host.js';
 import { Target } from '../../src/actors/target/target.js';
 import { ActorWorld, settle } from '../helpers/actor-world.js';
 import { changesOf, extensionRow, instanceRow, registryEntry, snapshotOf } from '../helpers/registry-rows.js';
@@ -11,6 +12,7 @@ const EXTENSIONS = 300;
 const LOOKS = [
   [Target.prototype, 'tick'],
   [Target.prototype, 'facts'],
+  [BreakerHost.prototype, 'send'],
   [InstanceStatuses.prototype, 'takePending'],
   [HealthView.prototype, 'extension'],
 ] as const;
@@ -57,6 +59,7 @@ test.serial(
     }
     for (const [name, count] of looks) t.true(count > 0 && count <= 2 * 20 * 4, `${name}: ${count} looks`);
     t.true((looks.get('tick') ?? 0) > 0);
+    t.is(looks.get('send'), undefined, 'without a failure there is nothing to judge');
     t.is(world.flushed.length, 40);
   },
 );

@@ -288,7 +288,8 @@ export class Target {
     const lastSuccessMs = this.last.successMs ?? Number.NEGATIVE_INFINITY;
     this.#overdue.take(this.rotation.endpoints, generation, this.#timeoutMs, lastSuccessMs, stalledUntilMs, nowMs);
     this.rotation.review(nowMs);
-    this.#breaker.send({ type: 'tick', nowMs });
+    // Without a failure no rule has anything to judge (TRIP-4), and most targets with traffic have none: an event costs as much as some calls.
+    if (this.#window.failures(nowMs) + this.#window.overdue > 0) this.#breaker.send({ type: 'tick', nowMs });
   }
 
   /** A command of an operator or of the registry. */
