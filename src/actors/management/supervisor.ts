@@ -49,6 +49,8 @@ interface SupervisorDeps {
   readonly onApplied: (update: RegistryUpdate) => void;
 }
 
+/** Of the registry that a start begins with: no call waits for its end, and the pause between two slices is a millisecond or more. */
+const FIRST_SLICE_MS = 8;
 const MASS_REMOVAL_CONFIRM_MS = 10_000;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
@@ -128,7 +130,8 @@ export class Supervisor {
 
   /** SUPERVISOR-2, of what concerns no single extension: the update is lost, and read again. */
   #guarded(update: RegistryUpdate): Observable<never> {
-    return inSlices(this.#applying(update), this.#deps.clock).pipe(
+    const sliceMs = this.#revision === null ? FIRST_SLICE_MS : undefined;
+    return inSlices(this.#applying(update), this.#deps.clock, sliceMs).pipe(
       catchError((error: unknown) => {
         this.#deps.log.error({ event: 'registry_update_failed', revision: update.revision, error: stackOf(error) });
         this.#retryLater();

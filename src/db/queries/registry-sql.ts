@@ -130,12 +130,14 @@ const INSTANCE = fields({
 });
 
 /**
- * One more than may be, so that it is known that there are too many.
+ * One more than may be, so that it is known that there are too many. Lateral also where a join would do: for a join PostgreSQL reads the whole
+ * table of extensions, for each page of a large registry.
  * Everything of the extensions in a `with` table `wanted (id)`: a row for each row, columns `id, kind, name, row`.
  */
 export const ENTRY_ROWS: SQL = sql.raw(`
   select e.id, ${KIND.extension} as kind, '' as name, ${EXTENSION} as row
-    from wanted join extensions as e on e.id = wanted.id
+    from wanted cross join lateral (
+      select * from extensions where id = wanted.id limit 1) as e
   union all
   select v.id, ${KIND.version}, v.version, ${VERSION}
     from wanted cross join lateral (
