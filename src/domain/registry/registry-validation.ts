@@ -60,34 +60,39 @@ export function* parsingEntry(
 ): Steps<ParsedEntry> {
   const { id } = entry.extension;
   const before = previous !== null && isSameRow(previous, { uid: entry.extension.uid ?? null }) ? previous : null;
-  const refused = new Map<string, RowProblem>();
+  let refused: Map<string, RowProblem> | null = null;
   const refuse = (problem: Omit<RowProblem, 'extensionId'>): void => {
+    refused ??= new Map();
     const key = `${problem.version === undefined ? '' : `version ${problem.version}`}/${problem.instanceId ?? ''}`;
     const all = [...(refused.get(key)?.problems ?? []), ...problem.problems];
     const more = all.length > MAX_PROBLEMS ? [`and ${all.length - MAX_PROBLEMS} more`] : [];
     refused.set(key, { extensionId: id, ...problem, problems: [...all.slice(0, MAX_PROBLEMS), ...more] });
   };
   const versions = yield* parsingVersions(entry, rules, before, refuse);
-  const parsedInstances = yield* parsingInstances(entry, rules, before, refuse);
+  const instances = yield* parsingInstances(entry, rules, before, refuse);
+  const held = entry.rolloutSlots ? parseSlots(entry.rolloutSlots) : (before?.rolloutSlots ?? NO_SLOTS);
+  const rolloutSlots = yield* allottingSlots(held, slotsWanted(versions));
+  const parts = { versions, rolloutSlots, instances };
 
   const { columns, problems: columnProblems } = parseThresholds(entry.thresholds);
-  const own = parseExtension(entry.extension, rules);
+  const own = parseExtension(entry.extension, rules, parts);
   const problems = [...columnProblems, ...tooManyProblems(entry), ...('value' in own ? [] : own.problems)];
   // One problem for the row and its columns elsewhere: what is reported once is known by its id.
   if (problems.length > 0) refuse({ revision: entry.extension.revision, problems });
-  const fields = 'value' in own ? own.value : before && { ...before, ...keptOwn(entry, before) };
-  if (fields === null) return { extension: null, thresholds: columns, refused: [...refused.values()] };
-  const held = entry.rolloutSlots ? parseSlots(entry.rolloutSlots) : (before?.rolloutSlots ?? NO_SLOTS);
-  const rolloutSlots = yield* allottingSlots(held, slotsWanted(versions));
-  const whole = { ...fields, versions, rolloutSlots, instances: parsedInstances };
-  const instances = same(yield* servingFew(whole, entry, refuse), before?.instances);
-  const extension = sameOwn({ ...whole, instances }, before);
-  return { extension, thresholds: columns, refused: [...refused.values()] };
+  const whole = 'value' in own ? own.value : before && { ...before, ...keptOwn(entry, before), ...parts };
+  if (whole === null) return { extension: null, thresholds: columns, refused: listOf(refused) };
+  const serving = same(yield* servingFew(whole, entry, refuse), before?.instances);
+  const extension = sameOwn(serving === whole.instances ? whole : { ...whole, instances: serving }, before);
+  return { extension, thresholds: columns, refused: listOf(refused) };
 }
+
+const listOf = (refused: ReadonlyMap<string, RowProblem> | null): readonly RowProblem[] =>
+  refused === null ? NO_PROBLEMS : [...refused.values()];
 
 /** Of all extensions that have none. */
 const NO_VERSIONS: readonly Version[] = [];
 const NO_INSTANCES: readonly Instance[] = [];
+const NO_PROBLEMS: readonly RowProblem[] = [];
 
 type Refuse = (problem: Omit<RowProblem, 'extensionId'>) => void;
 
@@ -97,6 +102,7 @@ function* parsingVersions(
   before: Extension | null,
   refuse: Refuse,
 ): Steps<readonly Version[]> {
+  if (entry.versions.length === 0) return NO_VERSIONS;
   const valid: Version[] = [];
   const rows = new Map<string, VersionRow>();
   for (const row of entry.versions.slice(0, MAX_VERSIONS)) {
@@ -127,6 +133,7 @@ function* parsingInstances(
   before: Extension | null,
   refuse: Refuse,
 ): Steps<readonly Instance[]> {
+  if (entry.instances.length === 0) return NO_INSTANCES;
   const earlier = new Map<string, Instance>();
   for (const instance of before?.instances ?? []) earlier.set(instance.id, instance);
   const result: Instance[] = [];
@@ -146,6 +153,7 @@ function* parsingInstances(
 
 /** An instance counts once for each version that it serves, as it costs: those beyond the limit are refused. */
 function* servingFew(extension: Extension, entry: RegistryEntry, refuse: Refuse): Steps<readonly Instance[]> {
+  if (extension.instances.length === 0) return extension.instances;
   let places = 0;
   const kept: Instance[] = [];
   for (const instance of extension.instances) {

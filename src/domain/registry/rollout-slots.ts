@@ -26,6 +26,7 @@ export const allotSlots = (held: RolloutSlots, wanted: ReadonlyMap<string, numbe
 
 /** As allotSlots, in steps: an extension may have thousands of versions. */
 export function* allottingSlots(held: RolloutSlots, wanted: ReadonlyMap<string, number>): Steps<RolloutSlots> {
+  if (wanted.size === 0) return NO_SLOTS;
   const versions = yield* sorting([...wanted], ([a], [b]) => compareCodePoints(a, b));
   const owned = yield* keeping(held, wanted, versions);
   let free = 0;

@@ -34,7 +34,11 @@ export function rolloutKeyProblem(key: string | null): string | null {
 
 /** Slots of rollout-slots.ts by version: one for each hundredth of a per cent. */
 export const slotsWanted = (versions: readonly Version[]): ReadonlyMap<string, number> =>
-  new Map(versions.filter(isInRollout).map(({ version, rolloutPercent }) => [version, hundredths(rolloutPercent)]));
+  versions.length === 0
+    ? NOTHING_WANTED
+    : new Map(versions.filter(isInRollout).map(({ version, rolloutPercent }) => [version, hundredths(rolloutPercent)]));
+
+const NOTHING_WANTED: ReadonlyMap<string, number> = new Map();
 
 interface RolloutInForce {
   readonly versions: readonly Version[];

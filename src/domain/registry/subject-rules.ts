@@ -3,7 +3,8 @@
 /** NATS drops the whole connection on a control line that is too long; the column allows 512. */
 export const MAX_SUBJECT_BYTES = 256;
 
-const PLAIN_TOKEN = /^[\x21-\x29\x2b-\x2d\x2f-\x3d\x3f-\x7e]+$/; // printable ASCII without blank, '*', '.' and '>'
+/** Printable ASCII without blank, '*' and '>', between dots. */
+const PLAIN_TOKENS = /^[\x21-\x29\x2b-\x2d\x2f-\x3d\x3f-\x7e]+(?:\.[\x21-\x29\x2b-\x2d\x2f-\x3d\x3f-\x7e]+)*$/;
 const EXTENSION_ID = /^[A-Za-z0-9_:-]{1,255}$/;
 
 export interface SubjectRules {
@@ -18,16 +19,16 @@ const under = (subject: string, prefix: string): boolean => subject === prefix |
 /** What is wrong with a subject as the address of an extension; null when nothing is. */
 export function subjectProblem(subject: unknown, rules: SubjectRules): string | null {
   if (typeof subject !== 'string' || subject === '') return 'subject must be a NATS subject, got nothing';
-  const got = JSON.stringify(subject.length > 80 ? `${subject.slice(0, 80)}…` : subject);
+  const got = (): string => JSON.stringify(subject.length > 80 ? `${subject.slice(0, 80)}…` : subject);
   if (Buffer.byteLength(subject) > MAX_SUBJECT_BYTES)
     return `subject must be at most ${MAX_SUBJECT_BYTES} bytes, got ${Buffer.byteLength(subject)}`;
-  if (!subject.split('.').every((token) => PLAIN_TOKEN.test(token)))
-    return `subject must be plain tokens joined by dots, without wildcards, got ${got}`;
-  if (subject.startsWith('$') || subject.startsWith('_')) return `subject must not begin with '$' or '_', got ${got}`;
+  if (!PLAIN_TOKENS.test(subject))
+    return `subject must be plain tokens joined by dots, without wildcards, got ${got()}`;
+  if (subject.startsWith('$') || subject.startsWith('_')) return `subject must not begin with '$' or '_', got ${got()}`;
   if (under(subject, rules.ownPrefix))
-    return `subject must not be under this daemon's own prefix ${rules.ownPrefix}, got ${got}`;
+    return `subject must not be under this daemon's own prefix ${rules.ownPrefix}, got ${got()}`;
   if (rules.allowedPrefixes.length > 0 && !rules.allowedPrefixes.some((prefix) => under(subject, prefix)))
-    return `subject must be under ${rules.allowedPrefixes.join(' or ')}, got ${got}`;
+    return `subject must be under ${rules.allowedPrefixes.join(' or ')}, got ${got()}`;
   return null;
 }
 
