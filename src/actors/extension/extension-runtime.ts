@@ -5,6 +5,8 @@
 //     that is not done.
 //
 // Long: the gates and the order of changes of one extension are one state machine.
+
+import type { Entries } from '../../domain/lazy-map.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
 import type { Extension, Instance } from '../../domain/registry/extension.js';
@@ -117,8 +119,8 @@ export class ExtensionRuntime {
   }
 
   /** What was stored of each version when this process took it over, if anything was. */
-  get stored(): ReadonlyMap<string, BreakerFactsRow> {
-    return this.#set.stored.entries;
+  get stored(): Entries<string, BreakerFactsRow> {
+    return this.#set.stored;
   }
 
   /** The default version's service; null: every version that could be it is disabled. */

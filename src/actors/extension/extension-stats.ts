@@ -4,7 +4,7 @@
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import type { CallCounts } from '../../domain/health/call-rates.js';
 import { DurationBuckets } from '../../domain/health/duration-buckets.js';
-import { LazyMap } from '../../domain/lazy-map.js';
+import { type Entries, LazyMap } from '../../domain/lazy-map.js';
 import type { ErrorCode } from '../../domain/registry/errors.js';
 import type { Extension } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
@@ -32,23 +32,23 @@ export class ExtensionStats {
   readonly #checks = new LazyMap<Outcome, number>();
 
   /** Invocations answered, by `ok` or error code. */
-  get results(): ReadonlyMap<string, number> {
-    return this.#results.entries;
+  get results(): Entries<string, number> {
+    return this.#results;
   }
 
   /** Calls that an extension received, by the version they were routed to and why. */
-  get calls(): ReadonlyMap<string, Readonly<Record<Why, number>>> {
-    return this.#calls.entries;
+  get calls(): Entries<string, Readonly<Record<Why, number>>> {
+    return this.#calls;
   }
 
   /** Calls that an extension of `policy.fallback` served, by its id. */
-  get fallbacks(): ReadonlyMap<string, number> {
-    return this.#fallbacks.entries;
+  get fallbacks(): Entries<string, number> {
+    return this.#fallbacks;
   }
 
   /** Active checks that have ended. */
-  get checks(): ReadonlyMap<Outcome, number> {
-    return this.#checks.entries;
+  get checks(): Entries<Outcome, number> {
+    return this.#checks;
   }
 
   /** Answers so far: all of them, those that failed, those that were refused. */

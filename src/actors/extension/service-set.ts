@@ -19,7 +19,7 @@ import type { RegisteredExtension } from '../../domain/registry/registry-diff.js
 import type { BreakerFactsRow } from '../../domain/registry/registry-rows.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
 import { callableVersions, defaultVersion } from '../../domain/registry/version-choice.js';
-import { compiling, RoutingTable } from '../../domain/routing/routing-table.js';
+import { compiling, NOTHING_COMPILED, RoutingTable } from '../../domain/routing/routing-table.js';
 import type { Steps } from '../../domain/steps.js';
 import { Target } from '../target/target.js';
 import { keepAlive } from './actor-supervision.js';
@@ -43,9 +43,9 @@ export class ServiceSet {
   readonly stored = new LazyMap<string, BreakerFactsRow>();
   readonly #runtime: ExtensionRuntime;
   readonly #deps: RuntimeDeps;
-  readonly #services = new Map<string, Service>();
+  readonly #services = new LazyMap<string, Service>();
   readonly #ended = new LazyMap<string, Service>();
-  readonly #lives = new Map<string, Subscription>();
+  readonly #lives = new LazyMap<string, Subscription>();
   #settings: BreakerSettings;
   #default: Service | null = null;
   #table: RoutingTable;
@@ -54,7 +54,7 @@ export class ServiceSet {
     this.#runtime = runtime;
     this.#deps = deps;
     this.#settings = deps.breakerDefaults;
-    this.#table = new RoutingTable({ ...extension, versions: [], instances: [] });
+    this.#table = new RoutingTable(extension, NOTHING_COMPILED);
   }
 
   /** The default version's service; null: every version that could be it is disabled. */

@@ -66,14 +66,14 @@ export interface ExtensionSample {
   /** Epoch seconds; null without one. */
   readonly last_failure_timestamp_seconds: number | null;
   /** Invocations answered, by result: `ok`, or the error code they were refused with. */
-  readonly invocations: ReadonlyMap<string, number>;
+  readonly invocations: Iterable<readonly [string, number]>;
   /** Cumulative counts per upper bound of DURATION_BOUNDS_SECONDS, then all (+Inf). */
   readonly duration_buckets: readonly number[];
   readonly duration_sum_seconds: number;
   /** Active checks that got a permit and have ended, by outcome. */
-  readonly health_checks: ReadonlyMap<Outcome, number>;
+  readonly health_checks: Iterable<readonly [Outcome, number]>;
   /** Calls that an extension of `policy.fallback` took in its place, by that one's id. */
-  readonly fallbacks: ReadonlyMap<string, number>;
+  readonly fallbacks: Iterable<readonly [string, number]>;
   /** Calls by the version that took them and what made it take them. */
   readonly routed: readonly { readonly version: string; readonly by: Why; readonly calls: number }[];
   /** State of every target that is not the default one, by version. */

@@ -3,6 +3,7 @@
 // VERSION-COUNTS-1. Counters belong to the version's row: they outlive its targets, a change of the default version and a disable.
 // VERSION-COUNTS-2. The sums of an extension never decrease: the counts of deleted versions stay in them.
 import { addCounters, type Counters, newCounters } from '../../domain/health/counters.js';
+import { LazyMap } from '../../domain/lazy-map.js';
 import { isSameRow, type Version } from '../../domain/registry/extension.js';
 import type { BreakerFactsRow } from '../../domain/registry/registry-rows.js';
 
@@ -14,7 +15,7 @@ interface VersionCount {
 }
 
 export class VersionCounts {
-  readonly #versions = new Map<string, VersionCount>();
+  readonly #versions = new LazyMap<string, VersionCount>();
   /** VERSION-COUNTS-2. */
   readonly #deleted = newCounters();
 

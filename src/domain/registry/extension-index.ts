@@ -8,6 +8,7 @@ const versionMaps = new WeakMap<readonly Version[], ReadonlyMap<string, Version>
 
 /** undefined: there is no row of that name. */
 export function versionOf({ versions }: Pick<Extension, 'versions'>, name: string): Version | undefined {
+  if (versions.length === 0) return undefined;
   let byName = versionMaps.get(versions);
   if (byName === undefined) {
     byName = new Map(versions.map((version) => [version.version, version]));
@@ -43,8 +44,9 @@ const assignments = new WeakMap<
 
 /** The instances that serve a version: by name, else by subject, else the instances that fit no version serve `extensions.version`. */
 export function instancesOf(extension: Extension, { version, subject }: Version): readonly Instance[] {
-  const { byVersion, bySubject, others } = assignmentOf(extension);
   const { instances } = extension;
+  if (instances.length === 0) return instances;
+  const { byVersion, bySubject, others } = assignmentOf(extension);
   const parts = [byVersion.get(version), bySubject.get(subject), version === extension.version ? others : undefined];
   const [first = [], ...more] = parts.flatMap((part) => (part === undefined || part.length === 0 ? [] : [part]));
   if (first.length === instances.length) return instances;

@@ -250,6 +250,8 @@ export function resolveBreakerSettings(
   columns: ThresholdColumns | null,
   defaults: BreakerSettings,
 ): BreakerSettings {
+  // Most extensions have nothing of their own, and share what is the daemon's.
+  if (columns === null && policy.breaker === undefined) return defaults;
   const fromColumns: Partial<BreakerSettings> = Object.fromEntries(
     Object.entries(columns ?? {}).filter(([, value]) => value !== null),
   );

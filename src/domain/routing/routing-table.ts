@@ -180,8 +180,24 @@ export class RoutingTable {
 const NONE: readonly never[] = [];
 const orNone = <T>(list: readonly T[]): readonly T[] => (list.length === 0 ? NONE : list);
 
+/** Of a table that no version is chosen from. */
+export const NOTHING_COMPILED: Compiled = {
+  ruled: NONE,
+  shares: NONE,
+  slots: NONE,
+  rolloutKeys: DEFAULT_ROLLOUT_KEYS,
+  default: null,
+  standIns: NONE,
+  noneReason: 'no_version',
+};
+
 /** ROUTING-TABLE-4. For the constructor. */
 export function* compiling(extension: Extension): Steps<Compiled> {
+  // Most extensions have one version, their own row.
+  if (extension.versions.length === 0) {
+    const own = defaultVersion(extension)?.version ?? null;
+    return { ...NOTHING_COMPILED, default: own === null ? null : { version: own, by: 'default' } };
+  }
   const ruled: { readonly version: Version; readonly made: RuledVersion }[] = [];
   const inRollout: (Version & { readonly rolloutPercent: number })[] = [];
   const plain: Version[] = [];

@@ -61,7 +61,7 @@ const single =
     sampleLine(name, labelSet(['extension_id'], [sample.extension_id]), read(sample));
 
 const perResult =
-  (name: ExtensionMetric, read: (sample: ExtensionSample) => ReadonlyMap<string, number>) =>
+  (name: ExtensionMetric, read: (sample: ExtensionSample) => Iterable<readonly [string, number]>) =>
   (sample: ExtensionSample): string => {
     let text = '';
     for (const [result, count] of read(sample))
