@@ -9,6 +9,7 @@ import { createMetricsPage } from '../http/routes/metrics-page.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { InspectionHub } from '../inspector/hub.js';
 import type { Logger } from '../telemetry/log.js';
+import type { LoopDelay } from '../telemetry/loop-delay.js';
 import type { Desks } from './desks.js';
 import { daemonNumbers } from './metrics-source.js';
 import type { Services } from './services.js';
@@ -23,6 +24,7 @@ interface ApiSources {
   readonly management: ManagementDesk;
   readonly inspection: InspectionHub;
   readonly readiness: () => Readiness;
+  readonly loopDelay: LoopDelay;
   readonly access: AccessDesk;
 }
 
@@ -33,8 +35,8 @@ export function startAdminApi(
   sources: ApiSources,
   log: Logger,
 ): Promise<HttpServer> {
-  const { system, services, wire, desks, management, inspection, readiness, access } = sources;
-  const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness() });
+  const { system, services, wire, desks, management, inspection, readiness, loopDelay, access } = sources;
+  const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness(), loopDelay });
   system.board.live.describe({
     version: VERSION,
     state: () => ({

@@ -15,6 +15,7 @@ import { InspectionHub } from '../inspector/hub.js';
 import { loginFileProblems } from '../nats/connection/login-files.js';
 import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
+import { LoopDelay } from '../telemetry/loop-delay.js';
 import { createAccess, leafOf, readCertificate, reloadFiles, requireToken } from './access.js';
 import { startAdminApi } from './admin-api.js';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.js';
@@ -127,11 +128,12 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   const inspection = inspectionOf(system, clock, log);
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
-  const parts = { system, services, wire, inspection, readiness };
+  const loopDelay = new LoopDelay(clock);
+  started.push(async () => loopDelay.stop());
+  const parts = { system, services, wire, inspection, readiness, loopDelay };
   const managed = { ...parts, settings, database, audit: desks.audit, inForce, clock, log };
   const management = managementOf({ ...managed, reloadFiles: () => reload() });
-  started.push(async () => management.stop());
-  const sources = { ...parts, desks, access, management: management.desk };
+  const sources = { ...parts, desks, access, management };
   const http = await startAdminApi(config, certificate, sources, log);
   started.push(() => http.close());
 
@@ -146,7 +148,7 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     isDraining = true;
-    stopping ??= stopInOrder(running, config, clock, log).finally(management.stop);
+    stopping ??= stopInOrder(running, config, clock, log).finally(() => loopDelay.stop());
     return stopping;
   };
   const { failed } = database;

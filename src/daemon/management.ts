@@ -11,7 +11,7 @@ import { policyInForce } from '../domain/registry/policy-in-force.js';
 import type { InspectionHub } from '../inspector/hub.js';
 import { localCalls } from '../nats/intake/local-call.js';
 import type { Logger } from '../telemetry/log.js';
-import { LoopDelay } from '../telemetry/loop-delay.js';
+import type { LoopDelay } from '../telemetry/loop-delay.js';
 import type { RegistryDatabase } from './database.js';
 import { measuredOf } from './measured.js';
 import { daemonNumbers } from './metrics-source.js';
@@ -32,6 +32,7 @@ interface ManagementDeps {
   readonly readiness: () => Readiness;
   readonly audit: ListAudit;
   readonly inForce: InForce;
+  readonly loopDelay: LoopDelay;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -39,19 +40,18 @@ interface ManagementDeps {
 /** Of a call over the admin API that names none: an operator waits. */
 const USUAL_BUDGET_MS = 20_000;
 
-/** `stop` ends what measures. */
-export function managementOf(deps: ManagementDeps): { readonly desk: ManagementDesk; readonly stop: () => void } {
-  const { settings, database, system, services, wire, inspection, readiness, audit, inForce, clock, log } = deps;
+export function managementOf(deps: ManagementDeps): ManagementDesk {
+  const { settings, database, system, services, wire, inspection, readiness, audit, inForce, loopDelay, clock, log } =
+    deps;
   const registry = system.supervisor;
   const { min_budget_ms, max_budget_ms } = settings.config;
-  const loopDelay = new LoopDelay();
   const status = {
     boot: { id: system.board.boot, startedAtMs: Date.now() },
     more: () => ({
       streams: system.board.live.size,
       history_begins: new Date(system.board.historyBegins * 1000).toISOString(),
     }),
-    numbers: () => daemonNumbers({ system, services, wire, readiness: readiness() }),
+    numbers: () => daemonNumbers({ system, services, wire, readiness: readiness(), loopDelay }),
     readiness,
     extensions: () => {
       const { total, enabled, healthy, unhealthy } = system.board.summary();
@@ -63,7 +63,7 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
     loopDelay,
   };
   const shown = shownSettings(settings);
-  const desk: ManagementDesk = {
+  return {
     measured: (extensionId) => measuredOf(system, extensionId),
     instances: new Instances({
       set: database.setWeight,
@@ -89,5 +89,4 @@ export function managementOf(deps: ManagementDeps): { readonly desk: ManagementD
       log: log.child({ component: 'reload' }),
     }),
   };
-  return { desk, stop: () => loopDelay.stop() };
 }

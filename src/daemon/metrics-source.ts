@@ -1,6 +1,7 @@
 // The daemon's own numbers for the metrics page, read from their sources.
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Readiness } from '../actors/ports/api.js';
+import type { LoopDelay } from '../telemetry/loop-delay.js';
 import type { DaemonNumbers } from '../telemetry/metrics.js';
 import type { Services } from './services.js';
 import type { Wire } from './wire.js';
@@ -10,9 +11,10 @@ interface NumberSources {
   readonly services: Services;
   readonly wire: Wire;
   readonly readiness: Readiness;
+  readonly loopDelay: LoopDelay;
 }
 
-export function daemonNumbers({ system, services, wire, readiness }: NumberSources): DaemonNumbers {
+export function daemonNumbers({ system, services, wire, readiness, loopDelay }: NumberSources): DaemonNumbers {
   const { intake, admin } = services;
   const { replies, events, webhooks, connection } = wire;
   const { connected } = connection;
@@ -48,6 +50,10 @@ export function daemonNumbers({ system, services, wire, readiness }: NumberSourc
     extension_registry_audit_facts_owed: system.audit.pending,
     extension_registry_audit_facts_dropped_total: system.audit.dropped,
     extension_registry_health_rows_dropped_total: system.writer.dropped,
+    extension_registry_loop_delay_seconds: {
+      cumulative: loopDelay.buckets.cumulative(),
+      sumSeconds: loopDelay.buckets.sumSeconds,
+    },
   };
 }
 

@@ -1,11 +1,20 @@
-// How late the event loop is: by how much a timer of RESOLUTION_MS comes late, over the last minutes.
+// How late the event loop is: by how much a timer of EVERY_MS comes late, as what arrives at a moment of its own would.
 //
 // LOOP-DELAY-1. A reading covers one to two minutes: the last whole minute and the present one; less only at the start. Of the two the worse is
 //     shown.
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+// LOOP-DELAY-2. The histogram counts all since the process began.
+import { DurationBuckets } from '../domain/health/duration-buckets.js';
+import { LatencyHistogram } from '../domain/health/latency-histogram.js';
 
-const RESOLUTION_MS = 20;
+/** Each wake of an idle process costs some 100 us: 20 in a second are a quarter of a per cent of a processor. */
+const EVERY_MS = 50;
 const PERIOD_MS = 60_000;
+
+interface LoopClock {
+  now(): number;
+  setTimeout(fn: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+}
 
 /** Milliseconds. */
 interface Delays {
@@ -20,21 +29,28 @@ interface LoopDelayReading extends Delays {
 }
 
 export class LoopDelay {
-  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  readonly #timer: NodeJS.Timeout;
+  /** LOOP-DELAY-2. */
+  readonly buckets = new DurationBuckets();
+  readonly #clock: LoopClock;
+  #timer: unknown;
+  #dueMs: number;
+  #sinceMs: number;
+  #latencies = new LatencyHistogram();
+  #maxMs = 0;
   #before: Delays | null = null;
-  #sinceMs = performance.now();
 
-  constructor() {
-    this.#histogram.enable();
-    this.#timer = setInterval(() => this.#nextPeriod(), PERIOD_MS).unref();
+  constructor(clock: LoopClock) {
+    this.#clock = clock;
+    this.#sinceMs = clock.now();
+    this.#dueMs = this.#sinceMs + EVERY_MS;
+    this.#wait();
   }
 
   /** LOOP-DELAY-1. */
   read(): LoopDelayReading {
     const now = this.#delays();
     const { p50_ms, p99_ms, max_ms } = this.#before ?? now;
-    const seconds = Math.round((performance.now() - this.#sinceMs) / 1000);
+    const seconds = Math.round((this.#clock.now() - this.#sinceMs) / 1000);
     return {
       seconds: seconds + (this.#before === null ? 0 : PERIOD_MS / 1000),
       p50_ms: Math.max(p50_ms, now.p50_ms),
@@ -44,23 +60,37 @@ export class LoopDelay {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#histogram.disable();
+    this.#clock.clearTimeout(this.#timer);
   }
+
+  #wait(): void {
+    this.#timer = this.#clock.setTimeout(this.#onTimer, EVERY_MS);
+  }
+
+  readonly #onTimer = (): void => {
+    const nowMs = this.#clock.now();
+    // Timers count whole milliseconds, and may come early by less than one.
+    const lateMs = Math.max(nowMs - this.#dueMs, 0);
+    this.buckets.record(lateMs);
+    this.#latencies.record(lateMs);
+    this.#maxMs = Math.max(this.#maxMs, lateMs);
+    if (nowMs - this.#sinceMs >= PERIOD_MS) this.#beginPeriod(nowMs);
+    this.#dueMs = nowMs + EVERY_MS;
+    this.#wait();
+  };
 
   #delays(): Delays {
-    const { max } = this.#histogram;
-    const percentile = (of: number) => lateness(this.#histogram.percentile(of));
-    return { p50_ms: percentile(50), p99_ms: percentile(99), max_ms: lateness(max) };
+    const [p50, p99] = this.#latencies.percentiles([0.5, 0.99]);
+    return { p50_ms: rounded(p50 ?? 0), p99_ms: rounded(p99 ?? 0), max_ms: rounded(this.#maxMs) };
   }
 
-  #nextPeriod(): void {
+  #beginPeriod(nowMs: number): void {
     this.#before = this.#delays();
-    this.#sinceMs = performance.now();
-    this.#histogram.reset();
+    this.#sinceMs = nowMs;
+    this.#latencies = new LatencyHistogram();
+    this.#maxMs = 0;
   }
 }
 
-/** The histogram holds the whole time from one timer to the next, in nanoseconds. To a hundredth of a millisecond. */
-const lateness = (nanoseconds: number): number =>
-  Math.round(Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS) * 100) / 100;
+/** To a hundredth of a millisecond. */
+const rounded = (ms: number): number => Math.round(ms * 100) / 100;

@@ -218,14 +218,29 @@ export const DAEMON_METRICS = {
     help: 'Rows of measured health that the database refused.',
     labels: [],
   },
+  extension_registry_loop_delay_seconds: {
+    type: 'histogram',
+    help: 'By how much a timer of 50 ms came late: how long whatever arrives waits for the event loop.',
+    labels: [],
+  },
 } as const satisfies Record<string, Metric>;
 
 type DaemonMetrics = typeof DAEMON_METRICS;
 
+/** Of durations, in the buckets of duration-buckets.ts. */
+export interface HistogramNumbers {
+  /** A count per bound and the total last. */
+  readonly cumulative: readonly number[];
+  readonly sumSeconds: number;
+}
+
+type NumbersOf<M extends Metric> = M['type'] extends 'histogram'
+  ? HistogramNumbers
+  : M['labels'] extends readonly []
+    ? number
+    : Readonly<Record<string, number>>;
+
 /** A value for every metric of the daemon; by the label's value if it has one. */
 export type DaemonNumbers = {
-  readonly [K in Exclude<
-    keyof DaemonMetrics,
-    'extension_health_auto_disabled_total'
-  >]: DaemonMetrics[K]['labels'] extends readonly [] ? number : Readonly<Record<string, number>>;
+  readonly [K in Exclude<keyof DaemonMetrics, 'extension_health_auto_disabled_total'>]: NumbersOf<DaemonMetrics[K]>;
 };

@@ -152,6 +152,7 @@ export const extensionSample = (extension_id: string, sample: Partial<ExtensionS
 });
 
 export const daemonNumbers: DaemonNumbers = {
+  extension_registry_loop_delay_seconds: { cumulative: [...Array(8).fill(4), ...Array(9).fill(6)], sumSeconds: 0.5 },
   extension_registry_ready: 1,
   extension_registry_nats_connected: 1,
   extension_registry_database_connected: 0,

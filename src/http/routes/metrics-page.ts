@@ -5,7 +5,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExtensionSample, MetricsSource } from '../../actors/ports/api.js';
 import { DURATION_BOUNDS_SECONDS } from '../../domain/health/duration-buckets.js';
-import { DAEMON_METRICS, type DaemonNumbers, EXTENSION_METRICS, type Metric } from '../../telemetry/metrics.js';
+import {
+  DAEMON_METRICS,
+  type DaemonNumbers,
+  EXTENSION_METRICS,
+  type HistogramNumbers,
+  type Metric,
+} from '../../telemetry/metrics.js';
 import { familyHeader, histogramLines, labelSet, sampleLine } from '../../telemetry/metrics-text.js';
 import { observeProcess } from '../../telemetry/process-metrics.js';
 
@@ -41,17 +47,24 @@ async function readSamples(source: MetricsSource): Promise<ExtensionSample[]> {
   return samples;
 }
 
-function daemonText(numbers: Readonly<Record<keyof typeof DAEMON_METRICS, number | Readonly<Record<string, number>>>>) {
+type DaemonNumber = number | Readonly<Record<string, number>> | HistogramNumbers;
+
+function daemonText(numbers: Readonly<Record<keyof typeof DAEMON_METRICS, DaemonNumber>>) {
   let text = '';
   for (const [name, metric] of Object.entries(DAEMON_METRICS) as [keyof typeof DAEMON_METRICS, Metric][]) {
     const value = numbers[name];
     text += familyHeader(name, metric);
     if (typeof value === 'number') text += sampleLine(name, '', value);
+    else if (isHistogram(value))
+      text += histogramLines(name, '', DURATION_BOUNDS_SECONDS, value.cumulative, value.sumSeconds);
     else
       for (const [label, one] of Object.entries(value)) text += sampleLine(name, labelSet(metric.labels, [label]), one);
   }
   return text;
 }
+
+const isHistogram = (value: DaemonNumber): value is HistogramNumbers =>
+  typeof value === 'object' && Array.isArray(value.cumulative);
 
 type ExtensionMetric = keyof typeof EXTENSION_METRICS;
 

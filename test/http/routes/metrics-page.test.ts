@@ -124,6 +124,21 @@ test('metrics: durations are a histogram with cumulative buckets, and none befor
   t.is(value(families, name, labels, '_sum'), durations.sumSeconds);
 });
 
+test('metrics: the delay of the event loop is a histogram of the daemon', async (t) => {
+  const families = await scrape([]);
+  const name = 'extension_registry_loop_delay_seconds';
+  const buckets = families.get(name)?.samples.filter((one) => one.name === `${name}_bucket`) ?? [];
+  t.deepEqual(
+    buckets.map((one) => one.labels.le),
+    [...DURATION_BOUNDS_SECONDS.map(String), '+Inf'],
+  );
+  t.deepEqual(
+    [value(families, name, { le: '0.01' }, '_bucket'), value(families, name, { le: '+Inf' }, '_bucket')],
+    [4, 6],
+  );
+  t.deepEqual([value(families, name, {}, '_sum'), value(families, name, {}, '_count')], [0.5, 6]);
+});
+
 test('metrics: a label value keeps quotes, backslashes and line ends', async (t) => {
   const families = await scrape([busy]);
   const labels = { extension_id: 'normalize_text', version: 'we"ird\\\nname' };
