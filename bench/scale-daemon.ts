@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Turns } from './loop-watch.js';
 import { DAEMON_PREFIX } from './client.js';
 
+const LOOP_WATCH = new URL('./loop-watch.js', import.meta.url).href;
 const EXTREG = fileURLToPath(new URL('../src/cli/extreg.js', import.meta.url));
 const TICKS_PER_SECOND = 100;
 
@@ -17,7 +19,7 @@ export class ScaleDaemon {
   /** Resolves when it is ready. */
   static async start(dataDir: string, natsUrl: string, databaseUrl: string): Promise<ScaleDaemon> {
     const startMs = performance.now();
-    const child = spawn(process.execPath, [EXTREG, 'serve'], {
+    const child = spawn(process.execPath, ['--import', LOOP_WATCH, EXTREG, 'serve'], {
       cwd: dataDir,
       env: {
         PATH: process.env.PATH,
@@ -29,13 +31,13 @@ export class ScaleDaemon {
         EXTENSION_REGISTRY_SUBJECT_PREFIX: DAEMON_PREFIX,
         EXTENSION_REGISTRY_FAILURE_RULE: 'consecutive',
       },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     let text = '';
     let http = '';
     await new Promise<void>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`the daemon ended with ${code}: ${text.slice(-2000)}`)));
-      child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      child.stdout?.setEncoding('utf8').on('data', (part: string) => {
         if (text.length < 1e6) text += part;
         if (text.includes('"daemon_ready"')) resolve();
       });
@@ -56,6 +58,16 @@ export class ScaleDaemon {
     const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  }
+
+  /** The longest turns from now on, until the function that it returns is called. */
+  watch(): () => Promise<Turns> {
+    this.child.send('watch');
+    return () => {
+      const answer = new Promise<Turns>((resolve) => this.child.once('message', (turns) => resolve(turns as Turns)));
+      this.child.send('watched');
+      return answer;
+    };
   }
 
   async stop(): Promise<void> {

@@ -74,11 +74,14 @@ async function measure(count: number, url: string, sql: postgres.Sql, caller: Ro
   const daemon = await ScaleDaemon.start(mkdtempSync(join(directory, 'data-')), natsUrl, url);
   /** The longest delay of a call while `act` is under way, and in the seconds after it. */
   const delayBeside = async (what: string, act: () => Promise<unknown>): Promise<void> => {
+    const watched = daemon.watch();
     await caller.ask('start');
     await act();
     await sleep(AFTER_MS);
     const { calls, p99Ms, maxMs } = await caller.ask<Calls>('stop');
-    note(`longest delay of a call: ${what}`, `${maxMs.toFixed(0)} ms (p99 ${p99Ms.toFixed(1)} of ${calls})`);
+    const { turnMs, gcMs } = await watched();
+    const turns = `turn ${turnMs.toFixed(0)}, collection ${gcMs.toFixed(0)}`;
+    note(`longest delay of a call: ${what}`, `${maxMs.toFixed(0)} ms (p99 ${p99Ms.toFixed(1)} of ${calls}; ${turns})`);
   };
   const inForce = async (total: number): Promise<void> => {
     for (;;) {
@@ -136,6 +139,7 @@ Written by \`npm run bench:scale\`.
 
 - Machine: ${machine()}; Node ${process.version}
 - ${new Date().toISOString().slice(0, 10)}; PostgreSQL on the same machine; eight callers of one extension, one after another each
+- Behind a delay, ms: the longest turn of the daemon's event loop meanwhile, and the longest pause for garbage collection, which is part of a turn
 - Load average of the machine before the start: ${loadBefore.toFixed(1)} (figures taken above 0.5 are of a machine that did other things, too)
 
 ${table(
