@@ -8,8 +8,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { auditTime, concatMap, type Observable, type SchedulerLike, scan } from '#rxjs';
-import type { RegistryEntry, RegistryPosition, RegistryUpdate } from '../../domain/registry/registry-rows.js';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { RegistryEntry, RegistryPosition } from '../../domain/registry/registry-rows.js';
 import type { RegistrySnapshot } from '../queries/registry-queries.js';
 import { ageEntry, entryPieces } from '../queries/snapshot-entry.js';
 
@@ -23,13 +23,16 @@ export type SnapshotFile =
 export const snapshotPath = (dataDir: string): string => join(dataDir, 'registry-snapshot.json');
 
 /** An entry and how much older than it says it is by now. */
-interface AgedEntry {
+export interface AgedEntry {
   readonly entry: RegistryEntry;
   readonly elapsedMs: number;
 }
 
-/** What is written at a time (SNAPSHOT-FILE-4). */
+/** What is written at a time, in characters. */
 const PIECE_LENGTH = 65_536;
+/** SNAPSHOT-FILE-4. Calls go before the file: a slice of 2 ms in six. */
+const SLICE_MS = 2;
+const PAUSE_MS = 4;
 
 /** `nowMs`: wall clock; the ages in the file count from it. `onLeftOut` gets what could not be written (SNAPSHOT-FILE-4). */
 export async function writeSnapshotFile(
@@ -42,11 +45,13 @@ export async function writeSnapshotFile(
   await writeEntries(path, { ...snapshot, entries }, nowMs, onLeftOut);
 }
 
-async function writeEntries(
+/** As writeSnapshotFile. `isHurried`: nothing else is to be done meanwhile. */
+export async function writeEntries(
   path: string,
   snapshot: Omit<RegistrySnapshot, 'entries'> & { readonly entries: Iterable<AgedEntry> },
   nowMs: number,
   onLeftOut: (error: unknown) => void,
+  isHurried: () => boolean = () => true,
 ): Promise<void> {
   const beside = `${path}.new`;
   const file = await open(beside, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
@@ -54,23 +59,27 @@ async function writeEntries(
     const { revision, position = null } = snapshot;
     const head = JSON.stringify({ format: FORMAT, saved_at_ms: nowMs, revision, position });
     const text = new PieceWriter(file);
-    await text.add(`${head.slice(0, -1)},"entries":[`);
+    const slices = new Slices(isHurried);
+    text.add(`${head.slice(0, -1)},"entries":[`);
     let separator = '';
     for (const { entry, elapsedMs } of snapshot.entries) {
       const pieces: string[] = [separator];
       try {
         for (const piece of entryPieces(entry, elapsedMs)) {
           pieces.push(piece);
-          await text.pause(piece.length);
+          if (slices.isOver) await slices.next();
         }
       } catch (error) {
         onLeftOut(error);
         continue;
       }
-      for (const piece of pieces) await text.add(piece);
+      for (const piece of pieces) {
+        text.add(piece);
+        if (text.isLong) await text.end();
+      }
       separator = ',';
     }
-    await text.add(']}');
+    text.add(']}');
     await text.end();
     await file.sync();
   } finally {
@@ -81,30 +90,40 @@ async function writeEntries(
   await directory.sync().finally(() => directory.close());
 }
 
-/** SNAPSHOT-FILE-4. */
 class PieceWriter {
   #text = '';
-  #made = 0;
 
   constructor(private readonly file: FileHandle) {}
 
-  async add(piece: string): Promise<void> {
-    this.#text += piece;
-    if (this.#text.length >= PIECE_LENGTH) await this.end();
+  get isLong(): boolean {
+    return this.#text.length >= PIECE_LENGTH;
   }
 
-  /** Yields to the event loop if much was made since the last time. */
-  async pause(length: number): Promise<void> {
-    this.#made += length;
-    if (this.#made < PIECE_LENGTH) return;
-    this.#made = 0;
-    await new Promise((resolve) => setImmediate(resolve));
+  add(piece: string): void {
+    this.#text += piece;
   }
 
   async end(): Promise<void> {
     const text = this.#text;
     this.#text = '';
     await this.file.appendFile(text);
+  }
+}
+
+/** SNAPSHOT-FILE-4. */
+export class Slices {
+  #endMs = performance.now() + SLICE_MS;
+
+  constructor(private readonly isHurried: () => boolean) {}
+
+  get isOver(): boolean {
+    return performance.now() >= this.#endMs;
+  }
+
+  /** Resolves when the next one begins. */
+  async next(): Promise<void> {
+    await (this.isHurried() ? setImmediate() : setTimeout(PAUSE_MS));
+    this.#endMs = performance.now() + SLICE_MS;
   }
 }
 
@@ -139,54 +158,3 @@ function positionIn(value: unknown): RegistryPosition | null {
   if (!Number.isSafeInteger(revision) || !UUID.test(String(token)) || !UUID.test(String(history))) return null;
   return { revision, token, history, source: typeof source === 'string' ? source : null } as RegistryPosition;
 }
-
-interface KeepOptions {
-  readonly path: string;
-  readonly wallClock: () => number;
-  /** The file could not be written; the next change tries again. */
-  readonly onError: (error: unknown) => void;
-  /** At most one write in this time. */
-  readonly everyMs: number;
-  readonly scheduler?: SchedulerLike;
-}
-
-interface Kept {
-  readonly revision: number;
-  readonly position: RegistryPosition | null;
-  readonly entries: Map<string, { readonly entry: RegistryEntry; readonly readAtMs: number }>;
-}
-
-/** Emits the revision of each snapshot written. Completes with the updates, the last of them written. */
-export function keepSnapshotFile(updates$: Observable<RegistryUpdate>, options: KeepOptions): Observable<number> {
-  const nothing: Kept = { revision: 0, position: null, entries: new Map() };
-  return updates$.pipe(
-    scan((kept, update) => withUpdate(kept, update, options.wallClock()), nothing),
-    auditTime(options.everyMs, options.scheduler),
-    concatMap(async ({ revision, position, entries }) => {
-      const nowMs = options.wallClock();
-      const aged = [...entries.values()].map(({ entry, readAtMs }) => ({
-        entry,
-        elapsedMs: Math.max(0, nowMs - readAtMs),
-      }));
-      try {
-        await writeEntries(options.path, { revision, position, entries: aged }, nowMs, options.onError);
-      } catch (error) {
-        options.onError(error);
-      }
-      return revision;
-    }),
-  );
-}
-
-function withUpdate({ entries }: Kept, update: RegistryUpdate, readAtMs: number): Kept {
-  if (update.kind === 'changes') for (const id of update.removedIds) entries.delete(id);
-  else {
-    const present = new Set([...update.entries.map(({ extension }) => extension.id), ...unreadableIds(update)]);
-    for (const id of entries.keys()) if (!present.has(id)) entries.delete(id);
-  }
-  for (const entry of update.entries) entries.set(entry.extension.id, { entry, readAtMs });
-  return { revision: update.revision, position: update.position ?? null, entries };
-}
-
-/** What was read of them before stays. */
-const unreadableIds = ({ unreadable = [] }: RegistryUpdate): string[] => unreadable.map(({ id }) => id);

@@ -5,12 +5,12 @@ import test from 'ava';
 import { of, Subject } from '#rxjs';
 import { withLastKnown } from '../../../src/db/feed/last-known-feed.js';
 import {
-  keepSnapshotFile,
   readSnapshotFile,
   type SnapshotFile,
   snapshotPath,
   writeSnapshotFile,
 } from '../../../src/db/feed/snapshot-file.js';
+import { keepSnapshotFile } from '../../../src/db/feed/snapshot-keeper.js';
 import type { RegistryEntry, RegistryUpdate } from '../../../src/domain/registry/registry-rows.js';
 import { temporaryDirectory } from '../../helpers/postgres.js';
 import { versionRow } from '../../helpers/registry-rows.js';
