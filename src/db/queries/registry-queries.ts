@@ -70,26 +70,25 @@ export const readRevision = async (db: Database): Promise<number> => (await read
 export async function readSnapshot(db: Database): Promise<RegistrySnapshot & { readonly position: RegistryPosition }> {
   for (let tries = 1; ; tries++) {
     const start = await readPosition(db);
-    const entries = new Map<string, RegistryEntry>();
+    let entries: RegistryEntry[] = [];
     const unreadable = new Map<string, UnreadableEntry>();
     for await (const page of readingPages(db)) {
-      for (const entry of page.entries) entries.set(entry.extension.id, entry);
+      for (const entry of page.entries) entries.push(entry);
       for (const one of page.unreadable) unreadable.set(one.id, one);
     }
     const meanwhile = await readChanges(db, start);
     if (meanwhile.kind === 'other_history' && tries < SNAPSHOT_TRIES) continue;
-    for (const id of [...meanwhile.removedIds, ...meanwhile.entries.map((entry) => entry.extension.id)]) {
-      entries.delete(id);
-      unreadable.delete(id);
-    }
-    for (const entry of meanwhile.entries) entries.set(entry.extension.id, entry);
+    const changed = new Set([...meanwhile.removedIds, ...meanwhile.entries.map((entry) => entry.extension.id)]);
+    for (const id of changed) unreadable.delete(id);
     for (const one of meanwhile.unreadable) {
-      entries.delete(one.id);
+      changed.add(one.id);
       unreadable.set(one.id, one);
     }
+    if (changed.size > 0) entries = entries.filter(({ extension }) => !changed.has(extension.id));
+    for (const entry of meanwhile.entries) entries.push(entry);
     const position = meanwhile.kind === 'complete' ? meanwhile.position : start;
     const { revision } = position;
-    return { revision, position, entries: [...entries.values()], unreadable: [...unreadable.values()] };
+    return { revision, position, entries, unreadable: [...unreadable.values()] };
   }
 }
 
