@@ -4,6 +4,7 @@ import { createHook } from 'node:async_hooks';
 import { ConsecutiveBreaker, circuitBreaker, handleAll, type IBreaker, SamplingBreaker } from 'cockatiel';
 import CircuitBreaker from 'opossum';
 import { Endpoint } from '../src/actors/target/endpoint.js';
+import type { Target } from '../src/actors/target/target.js';
 import { HEALTH_WINDOW_MS } from '../src/domain/health/health-window.js';
 import { fillOpossum } from './call-rows.js';
 import { entry, startCore } from './core.js';
@@ -27,19 +28,31 @@ export interface Held {
   readonly idleShare: number | null;
 }
 
+type Stop = () => void | Promise<void>;
+
 /** Something there are many of. `make` holds them until the function that it returns is called. */
 interface Kind {
   readonly name: string;
   /** Made busy, which takes its time: then there are a tenth as many. */
   readonly isBusy: boolean;
-  readonly make: (count: number) => () => void;
+  readonly make: (count: number) => Stop | Promise<Stop>;
   /** TargetStats while nobody calls, too. */
   readonly idles: boolean;
 }
 
-function startIdle(count: number, instances: number): () => void {
+async function startExtensions(count: number, instances: number, isBusy: boolean): Promise<Stop> {
   const core = startCore(Array.from({ length: count }, (_, i) => entry(`extension-${i}`, instances)));
-  return () => void core.stop();
+  while (core.supervisor.revision === null) await new Promise((resolve) => setImmediate(resolve));
+  if (isBusy)
+    for (const { services } of core.supervisor.runtimes.values()) for (const { target } of services) makeBusy(target);
+  return () => core.stop();
+}
+
+/** Its calls take turns at its instances. */
+function makeBusy(target: Target): void {
+  const endpoints = [...target.rotation.endpoints];
+  for (let i = 0; i < BUSY_CALLS; i++)
+    settleAt(target, 'success', spreadMs(i), endedMs(i), endpoints[i % endpoints.length]);
 }
 
 /** `make` is called for each. */
@@ -54,11 +67,11 @@ const each = <T>(name: string, make: () => T, stop: (one: T) => void = () => und
 });
 const busy = (kind: Kind): Kind => ({ ...kind, isBusy: true });
 const idling = (kind: Kind): Kind => ({ ...kind, idles: true });
-const core = (name: string, instances: number): Kind => ({
+const core = (name: string, instances: number, isBusy = false): Kind => ({
   name,
-  isBusy: false,
+  isBusy,
   idles: false,
-  make: (count) => startIdle(count, instances),
+  make: (count) => startExtensions(count, instances, isBusy),
 });
 
 /** When the i-th of a busy one's calls ended: spread over the health window. */
@@ -95,6 +108,7 @@ const KINDS: readonly Kind[] = [
   busy(each('this daemon: endpoint, busy', busyEndpoint)),
   idling(core('this daemon: extension, idle (row, runtime, target, actor, route)', 0)),
   core('this daemon: extension with 3 instances, idle', 3),
+  core('this daemon: extension with 4 instances, busy', 4, true),
   idling(each('opossum, idle', () => new CircuitBreaker(async () => 1), shutdown)),
   busy(each('opossum, busy', busyOpossum, shutdown)),
   each('cockatiel, consecutive', () => policy(new ConsecutiveBreaker(5))),
@@ -112,7 +126,7 @@ async function bytesInUse(): Promise<number> {
 }
 
 /** Timers that each keeps running; those that do not keep the process alive count too. */
-function timersOf({ make }: Kind): number {
+async function timersOf({ make }: Kind): Promise<number> {
   const sample = 50;
   const timers = new Set<number>();
   const hook = createHook({
@@ -121,10 +135,10 @@ function timersOf({ make }: Kind): number {
     },
     destroy: (id) => timers.delete(id),
   }).enable();
-  const stop = make(sample);
+  const stop = await make(sample);
   hook.disable();
   const found = timers.size;
-  stop();
+  await stop();
   // One for all of them, such as a tick, is not one of each.
   return Math.floor(found / sample);
 }
@@ -142,12 +156,12 @@ async function idleShare(idleMs: number): Promise<number> {
 
 async function measure(kind: Kind, of: number, idleMs: number): Promise<Held> {
   const count = kind.isBusy ? of / 10 : of;
-  const timers = timersOf(kind);
+  const timers = await timersOf(kind);
   const before = await bytesInUse();
-  const stop = kind.make(count);
+  const stop = await kind.make(count);
   const bytes = ((await bytesInUse()) - before) / count;
   const share = kind.idles ? await idleShare(idleMs) : null;
-  stop();
+  await stop();
   return { name: kind.name, bytes, timers, idleShare: share };
 }
 

@@ -3,6 +3,7 @@
 
 import type { Clock } from '../src/actors/ports/clock.js';
 import { unavailable } from '../src/actors/routing/refusals.js';
+import type { Endpoint } from '../src/actors/target/endpoint.js';
 import { Attempt } from '../src/actors/target/in-flight.js';
 import { Target } from '../src/actors/target/target.js';
 import { breakerDefaults, loadConfig } from '../src/config/config.js';
@@ -56,9 +57,15 @@ export const STAYS_OPEN: Partial<BreakerSettings> = { open_seconds: DAY_SECONDS,
 export const NEVER_OPENS: Partial<BreakerSettings> = { failure_threshold: 2 ** 31, error_rate_threshold: 1 };
 
 /** Sends nothing: the attempt ends at once, after `latencyMs` by its own account. */
-export function settleAt(target: Target, outcome: 'success' | 'failure', latencyMs: number, nowMs: number): void {
+export function settleAt(
+  target: Target,
+  outcome: 'success' | 'failure',
+  latencyMs: number,
+  nowMs: number,
+  endpoint: Endpoint | null = null,
+): void {
   const one = new Attempt();
-  target.begin(one, target.tryAdmit(nowMs), null, false, nowMs);
+  target.begin(one, target.tryAdmit(nowMs), endpoint, false, nowMs);
   target.settle(one, outcome, latencyMs, nowMs);
 }
 
