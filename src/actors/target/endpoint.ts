@@ -5,6 +5,7 @@ import { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { EndpointStats } from '../../domain/breaker/ejection.js';
 import { RecentSuccess } from '../../domain/breaker/recent-success.js';
 import { HealthWindow } from '../../domain/health/health-window.js';
+import { LazySet } from '../../domain/lazy-map.js';
 import type { PoolSeat } from '../../domain/routing/pool-member.js';
 
 export class Endpoint implements EndpointStats, PoolSeat {
@@ -17,7 +18,7 @@ export class Endpoint implements EndpointStats, PoolSeat {
   /** Attempts in flight to it, of any term, generation and purpose. */
   inFlight = 0;
   isInRotation = true;
-  readonly withheld = new Set<string>();
+  readonly withheld = new LazySet<string>();
   /** It asked not to be called until then (429 with Retry-After). Monotonic ms, as all times here. */
   restUntilMs = Number.NEGATIVE_INFINITY;
   /** Rises when it leaves rotation or returns: an attempt of an earlier term no longer counts for its target. */

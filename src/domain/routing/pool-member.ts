@@ -9,7 +9,7 @@ import type { Instance } from '../registry/extension.js';
 export interface PoolSeat {
   readonly isInRotation: boolean;
   /** Ids of the instances that share it and get no calls because an operator reports them unhealthy; absent: none. */
-  readonly withheld?: ReadonlySet<string>;
+  readonly withheld?: Pick<ReadonlySet<string>, 'has'>;
   /** Monotonic ms until which it asked not to be called (POOL-MEMBER-2). */
   readonly restUntilMs: number;
   /** Attempts in flight to it. */
