@@ -16,8 +16,9 @@ import { inTransaction } from './transaction.js';
 
 /** Extensions read at a time, so that no answer grows with the registry. */
 const PAGE = 500;
-/** More changes than this are read as a whole registry, in pages. */
+/** More changed extensions than this are read in pages; more than the second number as a whole registry. */
 const CHANGES_MAX = 1000;
+const MANY_CHANGES_MAX = 10_000;
 /** Readings of the whole registry, each of which another history interrupts, before it is given up for now. */
 const SNAPSHOT_TRIES = 3;
 
@@ -100,16 +101,39 @@ export async function readEntries(db: Database, ids: readonly string[]): Promise
 /** What changed after `since`, or why that is not known. */
 export async function readChanges(db: Database, since: RegistryPosition): Promise<RegistryChanges> {
   try {
-    const rows = await inTransaction<FlatRow>(db, {}, changesAfter(since, ENTRY_ROWS));
-    return changesOf(rows, await toEntries(rows.filter((row) => row.kind !== KIND.position)), []);
+    const rows = await inTransaction<FlatRow>(db, {}, changesAfter(since, ENTRY_ROWS, CHANGES_MAX));
+    const { kind, ids } = changesRowOf(rows);
+    if (kind !== 'complete' || ids.length <= CHANGES_MAX)
+      return changesOf(rows, await toEntries(rows.filter((row) => row.kind !== KIND.position)), []);
   } catch (error) {
     if (!mayBeOneRow(error)) throw error;
-    // REGISTRY-QUERIES-3. Newer than the position, so that some of it is read again: what cannot be read must not keep the rest away.
-    const rows = await inTransaction<FlatRow>(db, {}, changesAfter(since, NO_ROWS));
-    const { entries, unreadable } = await readEach(db, rows[0]?.row.ids ?? [], error);
-    return changesOf(rows, entries, unreadable);
   }
+  return readChangesInPages(db, since);
 }
+
+/** Many, or some that cannot be read (REGISTRY-QUERIES-3). Newer than the position, so that what changes meanwhile is read again. */
+async function readChangesInPages(db: Database, since: RegistryPosition): Promise<RegistryChanges> {
+  const rows = await inTransaction<FlatRow>(db, {}, changesAfter(since, NO_ROWS, MANY_CHANGES_MAX));
+  const { ids } = changesRowOf(rows);
+  const entries: RegistryEntry[] = [];
+  const unreadable: UnreadableEntry[] = [];
+  if (ids.length <= MANY_CHANGES_MAX && !ids.includes(EMPTIED))
+    for (let i = 0; i < ids.length; i += PAGE) {
+      const page = await readIds(db, ids.slice(i, i + PAGE));
+      entries.push(...page.entries);
+      unreadable.push(...page.unreadable);
+    }
+  return changesOf(rows, entries, unreadable);
+}
+
+function changesRowOf(rows: readonly FlatRow[]): ChangesRow {
+  const found = rows.find((row) => row.kind === KIND.position)?.row as ChangesRow | undefined;
+  if (found === undefined) throw new RegistryRowMissingError();
+  return found;
+}
+
+/** Stands for all ids: a table was emptied. */
+const EMPTIED = '*';
 
 /** `row` of the row with the registry's position, and what is new. */
 interface ChangesRow {
@@ -123,12 +147,9 @@ function changesOf(
   entries: readonly RegistryEntry[],
   unreadable: readonly UnreadableEntry[],
 ): RegistryChanges {
-  const found = rows.find((row) => row.kind === KIND.position)?.row as ChangesRow | undefined;
-  if (found === undefined) throw new RegistryRowMissingError();
-  const { position, kind, ids } = found;
+  const { position, kind, ids } = changesRowOf(rows);
   const { revision } = position;
-  // '*' is a table that was emptied.
-  if (kind !== 'complete' || ids.length > CHANGES_MAX || ids.includes('*'))
+  if (kind !== 'complete' || ids.length > MANY_CHANGES_MAX || ids.includes(EMPTIED))
     return {
       revision,
       position,
@@ -145,7 +166,7 @@ function changesOf(
  * REGISTRY-QUERIES-4. An extension that was renamed is gone under its old id. `rows`: of the changed ones.
  * The limits keep the planner's estimate low: above 100 000 PostgreSQL compiles the query, for a second.
  */
-const changesAfter = ({ revision, token, history }: RegistryPosition, rows: SQL): SQL => sql`
+const changesAfter = ({ revision, token, history }: RegistryPosition, rows: SQL, max: number): SQL => sql`
   with p as materialized (select tableoid, xmin, * from registry_revision limit 1),
   trail as materialized (
     select extension_id, coalesce(old_values ->> 'extension_id', old_values ->> 'id') as old_id, token, follows
@@ -161,7 +182,7 @@ const changesAfter = ({ revision, token, history }: RegistryPosition, rows: SQL)
         select min(revision) from extension_audit_log where revision >= 0 and token is not null) > ${revision}::bigint + 1, true) as is_gap
     from p
   ), wanted as materialized (
-    select extension_id as id from trail union select old_id from trail where old_id is not null limit ${CHANGES_MAX + 1}
+    select extension_id as id from trail union select old_id from trail where old_id is not null limit ${max + 1}
   )
   select '' as id, ${sql.raw(String(KIND.position))} as kind, '' as name, jsonb_build_object(
       'position', ${sql.raw(POSITION)},

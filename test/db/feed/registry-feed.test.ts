@@ -164,11 +164,29 @@ onBoth('readSnapshot: what changes while it is read is in it', async (t, databas
   t.is(entries.filter((entry) => entry.extension.subject === 'new').length, revision - 1);
 });
 
-onBoth('readChanges: too many changes at a time count as a gap', async (t, database) => {
+onBoth('readChanges: many changes at a time are read in pages, each extension once', async (t, database) => {
+  const db = database.open();
+  await db.$client`
+    insert into extensions (id, type, subject) select 'e' || n, 'pre', 'x' from generate_series(1, 1300) as n`;
+  const before = await readPosition(db);
+  await db.$client`update extensions set subject = 'new' where id <> 'e7'`;
+  await db.$client`delete from extensions where id in ('e8', 'e9')`;
+  const { kind, revision, entries, removedIds } = await readChanges(db, before);
+  t.deepEqual([kind, revision, removedIds], ['complete', before.revision + 2, ['e8', 'e9']]);
+  t.deepEqual(
+    entries.map(({ extension }) => extension.id).sort(),
+    Array.from({ length: 1300 }, (_, i) => `e${i + 1}`)
+      .filter((id) => !['e7', 'e8', 'e9'].includes(id))
+      .sort(),
+  );
+  t.true(entries.every(({ extension }) => extension.subject === 'new'));
+});
+
+onPostgresOnly('readChanges: too many changes at a time count as a gap', async (t, database) => {
   const db = database.open();
   const before = await readPosition(db);
   await db.$client`
-    insert into extensions (id, type, subject) select 'e' || n, 'pre', 'x' from generate_series(1, 1001) as n`;
+    insert into extensions (id, type, subject) select 'e' || n, 'pre', 'x' from generate_series(1, 10001) as n`;
   t.like(await readChanges(db, before), { revision: 1, kind: 'gap', entries: [] });
 });
 
