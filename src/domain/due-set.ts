@@ -11,6 +11,8 @@ export class DueSet<T> {
   readonly #secondOf = new Map<T, number>();
   /** No item is due before. */
   #earliest = Number.POSITIVE_INFINITY;
+  /** DUE-SET-1. How far the items of a second are taken: another walk would meet all that were deleted before. */
+  #taking: { readonly second: number; readonly items: Iterator<T> } | null = null;
 
   get size(): number {
     return this.#secondOf.size;
@@ -39,12 +41,16 @@ export class DueSet<T> {
   /** Takes one that is due; undefined: there is none. */
   take(nowMs: number): T | undefined {
     while (this.#earliest * SECOND_MS <= nowMs) {
-      const due = this.#bySecond.get(this.#earliest);
-      for (const item of due ?? []) {
-        this.delete(item);
-        return item;
+      const second = this.#earliest;
+      if (this.#taking?.second !== second)
+        this.#taking = { second, items: (this.#bySecond.get(second) ?? []).values() };
+      const { done, value } = this.#taking.items.next();
+      if (!done) {
+        this.delete(value);
+        return value;
       }
-      this.#bySecond.delete(this.#earliest);
+      this.#taking = null;
+      this.#bySecond.delete(second);
       this.#earliest = Math.min(...this.#bySecond.keys());
     }
     return undefined;

@@ -14,6 +14,7 @@ import {
   HistoryRecord,
   type HistorySlot,
 } from '../../domain/health/history-record.js';
+import { RecencyList, type Recent } from '../../domain/recency-list.js';
 import { isSameRow, type Version } from '../../domain/registry/extension.js';
 import { versionOf } from '../../domain/registry/extension-index.js';
 import type { Steps } from '../../domain/steps.js';
@@ -25,7 +26,7 @@ import type { Target } from '../target/target.js';
 /** Four hours. */
 const IDLE_SLOTS = 4 * 360;
 
-interface Entry {
+interface Entry extends Recent<Entry> {
   version: Version;
   target: Target;
   /** As it was sampled last. */
@@ -51,7 +52,7 @@ export class History {
   readonly #deps: HistoryDeps;
   readonly #entries = new Map<ExtensionRuntime, Map<string, Entry>>();
   /** Those with a record, the longest idle one first. */
-  readonly #kept = new Set<Entry>();
+  readonly #kept = new RecencyList<Entry>();
   readonly #beginsSlot: number;
 
   constructor(deps: HistoryDeps) {
@@ -94,7 +95,7 @@ export class History {
   /** HISTORY-2. */
   *givingBack(): Steps<void> {
     const oldest = this.#deps.slots.current - IDLE_SLOTS;
-    for (const entry of this.#kept) {
+    for (let entry = this.#kept.oldest; entry !== null; entry = this.#kept.oldest) {
       if ((entry.record?.newest ?? 0) >= oldest) return;
       this.#giveBack(entry);
       yield;
@@ -172,7 +173,7 @@ export class History {
       entry = undefined;
     }
     if (entry === undefined) {
-      entry = { version, target, totals: NO_CALLS, record: null };
+      entry = { version, target, totals: NO_CALLS, record: null, older: null, newer: null, isListed: false };
       entries.set(version.version, entry);
     }
     // It was disabled and enabled since: the counts of its new target begin at 0.
@@ -193,12 +194,9 @@ export class History {
   /** HISTORY-2. It is the one that had traffic last from now on. */
   #recordOf(entry: Entry): HistoryRecord {
     entry.record ??= new HistoryRecord();
-    this.#kept.delete(entry);
-    this.#kept.add(entry);
-    if (this.#kept.size > this.#deps.targetsMax) {
-      const [oldest] = this.#kept;
-      if (oldest !== undefined) this.#giveBack(oldest);
-    }
+    this.#kept.use(entry);
+    const { oldest } = this.#kept;
+    if (oldest !== null && this.#kept.size > this.#deps.targetsMax) this.#giveBack(oldest);
     return entry.record;
   }
 
