@@ -96,7 +96,7 @@ async function measure(count: number, url: string, sql: postgres.Sql, caller: Ro
     for (let i = 0; i < 3; i++) await (await fetch(`${daemon.httpUrl}${path}`)).text();
   };
   try {
-    note('start to ready', `${daemon.readySeconds.toFixed(1)} s`);
+    note('start to ready', `${daemon.readySeconds.toFixed(1)} s (processor ${daemon.cpuSeconds.toFixed(1)} s)`);
     await sleep(QUIET_MS);
     note('resident memory', `${daemon.residentMb.toFixed(0)} MB`);
     const before = daemon.cpuSeconds;
@@ -121,8 +121,10 @@ async function measure(count: number, url: string, sql: postgres.Sql, caller: Ro
     });
     await delayBeside('health list read three times', () => read('/admin/extensions/health'));
     await delayBeside('three scrapes', () => read('/metrics'));
+    const cpuBefore = daemon.cpuSeconds;
     const { seconds, failed } = await caller.ask<Each>({ each: count });
-    note('each called once', `${seconds.toFixed(1)} s${failed > 0 ? `, ${failed} failed` : ''}`);
+    const processor = `processor ${(daemon.cpuSeconds - cpuBefore).toFixed(1)} s`;
+    note('each called once', `${seconds.toFixed(1)} s (${processor})${failed > 0 ? `, ${failed} failed` : ''}`);
     await sleep(QUIET_MS);
     note('resident memory after that', `${daemon.residentMb.toFixed(0)} MB`);
     await delayBeside('after each was called once', () => sleep(QUIET_MS));
@@ -139,6 +141,7 @@ Written by \`npm run bench:scale\`.
 
 - Machine: ${machine()}; Node ${process.version}
 - ${new Date().toISOString().slice(0, 10)}; PostgreSQL on the same machine; eight callers of one extension, one after another each
+- Processor: time of the daemon alone, which says more than seconds if the machine does other things
 - Behind a delay, ms: the longest turn of the daemon's event loop meanwhile, and the longest pause for garbage collection, which is part of a turn
 - Load average of the machine before the start: ${loadBefore.toFixed(1)} (figures taken above 0.5 are of a machine that did other things, too)
 
