@@ -11,6 +11,8 @@ const SENTENCES: Readonly<Record<string, (id: string) => string>> = {
   auto_enabled: (id) => `${id} was enabled automatically.`,
   mass_failure: () => 'Mass failure: more than half of the extensions with traffic fail.',
   mass_failure_ended: () => 'The mass failure has ended.',
+  overload: () => 'Overload: more calls arrive than the daemon can serve, and some are refused.',
+  overload_ended: () => 'The overload has ended.',
 };
 
 export const sentence = signal('');

@@ -7,7 +7,7 @@ import { Age, Moment } from '../live/times.js';
 import { Fault, Unread } from '../parts/states.js';
 import { Table } from '../parts/table.js';
 import { queryValue, setQuery } from '../url/address.js';
-import { count, mebibytes, ms, NONE, withUnit } from '../words/numbers.js';
+import { count, mebibytes, ms, NONE, percent, withUnit } from '../words/numbers.js';
 import { valueText } from '../words/why.js';
 
 export default function StatusPage() {
@@ -47,6 +47,15 @@ function Status({ status }: { readonly status: DaemonStatus }) {
     ],
     ['Away', readiness.degraded.length === 0 ? away : <strong class="bad">{away}</strong>],
     ['Mass failure', status.mass_failure ? <strong class="bad">yes: nothing is disabled automatically</strong> : 'no'],
+    [
+      'Overload',
+      status.admission.overloaded ? (
+        <strong class="bad">yes: {percent(status.admission.refused_share)} of the calls are refused</strong>
+      ) : (
+        'no'
+      ),
+    ],
+    ['Calls wait for', withUnit(ms(status.admission.queue_delay_ms), 'ms')],
     ['Version', status.version],
     ['Started', <Started key="started" at={status.started_at} />],
     ['Process', status.boot],

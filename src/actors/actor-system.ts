@@ -128,6 +128,7 @@ export class ActorSystem {
   /** Stopped with the rest; the roof may stop it before. */
   readonly prober: Prober;
   readonly operator: Operator;
+  readonly notices: Notices;
   readonly #ports: ActorSystemPorts;
   /** For the edges. */
   readonly health: HealthSource = {
@@ -145,7 +146,8 @@ export class ActorSystem {
     const { clock, log } = ports;
     this.#ports = ports;
     this.audit = new AuditTrail(ports.writeAudit, this.#logOf('audit'), () => ports.newId('fact'));
-    const notices = new Notices({ log, wall: ports.wall, publish: this.#publish, audit: this.audit.add });
+    this.notices = new Notices({ log, wall: ports.wall, publish: this.#publish, audit: this.audit.add });
+    const { notices } = this;
     const events = new BreakerEvents({
       ...ports,
       notices,

@@ -66,6 +66,8 @@ const PAGING_EVENTS: readonly EventKind[] = [
   'mass_removal_held',
   'mass_failure',
   'mass_failure_ended',
+  'overload',
+  'overload_ended',
   'actor_failed',
   'verb_void',
 ];
@@ -306,6 +308,21 @@ const SETTINGS = {
     defaultText: 'the limit of the NATS server',
   }),
   max_in_flight: setting(count(1, 1_000_000, 'Calls in flight at a time, of all extensions together.'), 10_000),
+  admission: setting(
+    Type.Enum(['adaptive', 'off'], {
+      description:
+        '`adaptive`: when calls wait for longer than `admission_target_ms` because more arrive than the daemon can serve, as many are refused immediately as it cannot serve (docs/operating.md#overload); `off`: none is.',
+    }),
+    'adaptive',
+  ),
+  admission_target_ms: setting(
+    count(
+      5,
+      1000,
+      'How long calls may wait for the daemon before some are refused; then they wait for up to twice as long.',
+    ),
+    50,
+  ),
   absence_grace_seconds: setting(
     seconds(
       0,

@@ -15,7 +15,7 @@ interface NumberSources {
 }
 
 export function daemonNumbers({ system, services, wire, readiness, loopDelay }: NumberSources): DaemonNumbers {
-  const { intake, admin } = services;
+  const { intake, admission, admin } = services;
   const { replies, events, webhooks, connection } = wire;
   const { connected } = connection;
   const { total, enabled, healthy, unhealthy } = system.board.summary();
@@ -23,6 +23,7 @@ export function daemonNumbers({ system, services, wire, readiness, loopDelay }: 
   const counts = intake.counts();
   const answers = replies.counts();
   const notices = webhooks.counts();
+  const load = admission?.counts();
   return {
     extension_registry_ready: readiness.ready ? 1 : 0,
     extension_registry_nats_connected: connected ? 1 : 0,
@@ -34,6 +35,10 @@ export function daemonNumbers({ system, services, wire, readiness, loopDelay }: 
     extension_registry_avg_latency_seconds: secondsOf(last?.avg_latency_ms),
     extension_registry_avg_p95_latency_seconds: secondsOf(last?.avg_p95_latency_ms),
     extension_registry_mass_failure: system.disableGuard.isOn ? 1 : 0,
+    extension_registry_overloaded: load?.isOverloaded === true ? 1 : 0,
+    extension_registry_admission_refused_total: load?.refused ?? 0,
+    extension_registry_admission_refused_ratio: load?.refusedShare ?? 0,
+    extension_registry_queue_delay_seconds: secondsOf(load?.queueDelayMs),
     extension_registry_in_flight: system.router.inFlight,
     extension_registry_requests_total: counts.accepted,
     extension_registry_errors_total: Object.fromEntries(counts.refused),

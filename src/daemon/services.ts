@@ -6,13 +6,17 @@ import type { Access } from '../actors/access/access.js';
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
+import type { BrokerConnection } from '../nats/connection/connection.js';
 import { Intake } from '../nats/intake/intake.js';
+import { IntakeAdmission } from '../nats/intake/intake-admission.js';
 import { SelfCheck } from '../nats/intake/self-check.js';
 import { AdminService } from '../nats/services/admin.js';
 import { adminVerbs } from '../nats/services/admin-verbs.js';
 import { MicroService } from '../nats/services/micro.js';
 import { type RegistrySources, registryVerbs } from '../nats/services/registry-verbs.js';
+import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
+import { overloadNotice } from './overload-notice.js';
 import { VERSION } from './version.js';
 import type { Wire } from './wire.js';
 
@@ -20,6 +24,8 @@ const MICRO_ID_BYTES = 11;
 
 export interface Services {
   readonly intake: Intake;
+  /** null: off. */
+  readonly admission: IntakeAdmission | null;
   readonly selfCheck: SelfCheck;
   readonly admin: AdminService;
   readonly micro: MicroService;
@@ -40,7 +46,9 @@ export function createServices(
 ): Services {
   const startedAt = new Date().toISOString();
   const { connection, replies, subjects, randomHex } = wire;
-  const intake = createIntake(config, wire, system, (subject, reply) => selfCheck.takes(subject, reply), clock, log);
+  const admission = createAdmission(config, connection, system, clock, log);
+  const takesSelfCheck = (subject: string, reply: string): boolean => selfCheck.takes(subject, reply);
+  const intake = createIntake(config, wire, system, admission, takesSelfCheck, clock, log);
   const selfCheck: SelfCheck = new SelfCheck({
     connection,
     subjects,
@@ -75,13 +83,31 @@ export function createServices(
     admin.start();
     selfCheck.start();
   };
-  return { intake, selfCheck, admin, micro, start };
+  return { intake, admission, selfCheck, admin, micro, start };
+}
+
+function createAdmission(
+  { admission, admission_target_ms: targetMs }: Config,
+  connection: BrokerConnection,
+  { notices }: ActorSystem,
+  clock: Clock,
+  log: Logger,
+): IntakeAdmission | null {
+  if (admission === 'off') return null;
+  return new IntakeAdmission({
+    connection,
+    clock,
+    idleMs: () => performance.eventLoopUtilization().idle,
+    targetMs,
+    onEdge: guarded(log, 'a notice of overload', (edge) => notices.publish(overloadNotice(edge))),
+  });
 }
 
 function createIntake(
   config: Config,
   { connection, replies, subjects }: Wire,
   system: ActorSystem,
+  admission: IntakeAdmission | null,
   takesSelfCheck: (subject: string, reply: string) => boolean,
   clock: Clock,
   log: Logger,
@@ -97,6 +123,7 @@ function createIntake(
       environment: config.environment,
     },
     takesSelfCheck,
+    ...(admission === null ? {} : { admission }),
   };
   const intakeLog = log.child({ component: 'intake' });
   return new Intake(connection, replies, subjects, clock, intakeLog, settings, system.router.handle);

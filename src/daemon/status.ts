@@ -44,6 +44,12 @@ export function statusOf(sources: StatusSources): DaemonStatus {
       degraded: [...degraded],
     },
     mass_failure: numbers.extension_registry_mass_failure === 1,
+    admission: {
+      overloaded: numbers.extension_registry_overloaded === 1,
+      queue_delay_ms: tenths(numbers.extension_registry_queue_delay_seconds * 1000),
+      refused_share: Math.round(numbers.extension_registry_admission_refused_ratio * 1000) / 1000,
+      refused_total: numbers.extension_registry_admission_refused_total,
+    },
     extensions: sources.extensions(),
     in_flight: numbers.extension_registry_in_flight,
     owed: {
@@ -59,3 +65,6 @@ export function statusOf(sources: StatusSources): DaemonStatus {
     ...sources.more?.(),
   };
 }
+
+/** null for NaN. */
+const tenths = (ms: number): number | null => (Number.isNaN(ms) ? null : Math.round(ms * 10) / 10);

@@ -26,6 +26,18 @@ export const statusSchema = Type.Object({
     degraded: Type.Array(Type.String(), { description: 'What is away while calls are served.' }),
   }),
   mass_failure: Type.Boolean({ description: 'Nothing is disabled automatically.' }),
+  admission: Type.Object(
+    {
+      overloaded: Type.Boolean({ description: 'A call was refused within the last ten seconds.' }),
+      queue_delay_ms: Type.Unsafe<number | null>({
+        type: ['number', 'null'],
+        description: 'How long a call waits for the daemon; null: admission is off, and nothing is measured.',
+      }),
+      refused_share: Type.Number({ description: 'Of the calls of the last second, 0 to 1.' }),
+      refused_total: Type.Integer(),
+    },
+    { description: 'What is refused because more calls arrive than the daemon can serve.' },
+  ),
   extensions: Type.Object({
     total: Type.Integer(),
     enabled: Type.Integer(),

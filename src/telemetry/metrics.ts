@@ -142,6 +142,26 @@ export const DAEMON_METRICS = {
     help: '1 during a mass failure: so many extensions fail that none is disabled automatically.',
     labels: [],
   },
+  extension_registry_overloaded: {
+    type: 'gauge',
+    help: '1 from the first call that admission refuses until ten seconds after the last one.',
+    labels: [],
+  },
+  extension_registry_admission_refused_total: {
+    type: 'counter',
+    help: 'Calls refused by admission, because more arrived than the daemon could serve.',
+    labels: [],
+  },
+  extension_registry_admission_refused_ratio: {
+    type: 'gauge',
+    help: 'Share of the calls of the last second that admission refused, 0 to 1.',
+    labels: [],
+  },
+  extension_registry_queue_delay_seconds: {
+    type: 'gauge',
+    help: 'How long a call waits for the daemon, as measured within the last second; 0 without calls, NaN with `admission` off.',
+    labels: [],
+  },
   extension_registry_in_flight: { type: 'gauge', help: 'Calls in flight, of all extensions.', labels: [] },
   extension_registry_requests_total: {
     type: 'counter',

@@ -166,6 +166,8 @@ test(refused, 'absence_grace_seconds', '-1', /expected a number from 0 to 3600/)
 test(refused, 'audit_retention_days', '-1', /expected an integer from 0 to 36500/);
 test(refused, 'max_body_bytes', '0', /expected an integer from 1 to 67108864/);
 test(refused, 'max_in_flight', '0', /expected an integer from 1 to 1000000/);
+test(refused, 'admission', 'on', /expected one of adaptive, off, got 'on'/);
+test(refused, 'admission_target_ms', '4', /expected an integer from 5 to 1000, got '4'/);
 for (const value of ['a..b', 'a b', 'a.*', 'a.>', '.a', 'a.', '_INBOX', '$SYS', 'ä'])
   test(refused, 'subject_prefix', value, /expected subject tokens of letters/);
 for (const value of ['a.*', 'a,b..c']) test(refused, 'subject_prefixes', value, /expected subject tokens/);

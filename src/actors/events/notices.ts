@@ -15,7 +15,7 @@ import type { PublishEvent } from '../ports/transport.js';
 export const SYSTEM_BREAKER = 'system:breaker';
 export const SYSTEM_REGISTRY = 'system:registry';
 
-interface Notice {
+export interface Notice {
   readonly event: EventKind;
   readonly extensionId: string;
   readonly actor: string;
@@ -35,6 +35,7 @@ const QUIET: ReadonlySet<EventKind> = new Set([
   'auto_enabled',
   'instance_returned',
   'mass_failure_ended',
+  'overload_ended',
 ]);
 
 export class Notices {

@@ -145,7 +145,8 @@ const NEXT: Readonly<Record<string, (id: string) => string>> = {
   extension_unavailable: (id) => `extreg explain ${id} says why, extreg show ${id} what may be done`,
   extension_timeout: (id) => `extreg history ${id} shows whether it does so more often`,
   extension_error: (id) => `extreg history ${id} shows whether it does so more often`,
-  overloaded: (id) => `extreg show ${id} shows how many calls are in flight`,
+  overloaded: (id) =>
+    `extreg show ${id} shows how many calls are in flight, extreg status whether the daemon is overloaded`,
 };
 
 function nextText({ code }: Problem, id: string): string {

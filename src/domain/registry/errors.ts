@@ -12,7 +12,11 @@ export const ERROR_TABLE = {
     retryable: 'no',
     when: "above the configured limit or the server's, including the daemon's headers",
   },
-  overloaded: { status: 429, retryable: 'yes', when: '`max_in_flight` of the extension or the daemon' },
+  overloaded: {
+    status: 429,
+    retryable: 'yes',
+    when: '`max_in_flight` of the extension or the daemon; or, with `details.reason` `admission`, more calls arrive than the daemon can serve',
+  },
   internal_error: { status: 500, retryable: 'maybe_executed', when: 'a fault of the daemon; its log has the cause' },
   extension_error: { status: 502, retryable: 'maybe_executed', when: 'a service error of 500 or more, after retries' },
   extension_unavailable: {

@@ -18,6 +18,8 @@ export const EVENT_KINDS = [
   'mass_removal_held',
   'mass_failure',
   'mass_failure_ended',
+  'overload',
+  'overload_ended',
   'actor_failed',
   'verb_void',
 ] as const;

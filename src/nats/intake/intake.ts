@@ -4,6 +4,8 @@
 // INTAKE-2. Without a reply subject, or with one we do not publish to, there is nothing to answer: counted, not accepted.
 // INTAKE-3. Nothing is parsed but the subject and the headers, and a body that routing has to ask (context.ts); it passes untouched.
 // INTAKE-4. What is refused here reaches neither the router nor an extension.
+// INTAKE-5. What admission refuses is answered before its headers or body are read. Checks of the daemon's own, and calls of this process (local-call.ts), which
+//     do not wait where others do and are an operator's means to look at an overload, are not asked for.
 //
 // Long: the invocation of a caller and its intake read and settle each other.
 import type { Clock } from '../../actors/ports/clock.js';
@@ -38,6 +40,7 @@ import {
   withoutHeader,
 } from './caller-context.js';
 import { BodyContext } from './context-body.js';
+import type { IntakeAdmission } from './intake-admission.js';
 import type { LocalAnswer, TakeLocalCall } from './local-call.js';
 import type { Replies } from './replies.js';
 
@@ -54,6 +57,8 @@ export interface IntakeSettings {
   readonly context: ContextSettings;
   /** True: this is no call but a daemon's message to itself, and is settled with that. */
   readonly takesSelfCheck: (subject: string, reply: string) => boolean;
+  /** Absent: no call is refused because too many arrive. */
+  readonly admission?: Pick<IntakeAdmission, 'refuses' | 'refusal' | 'stop'>;
 }
 
 export interface IntakeCounts {
@@ -167,6 +172,7 @@ export class Intake {
   async drain(): Promise<void> {
     this.#isDraining = true;
     await this.#subscription?.drain();
+    this.settings.admission?.stop();
   }
 
   /** False: the server does not let us listen, so no invocation can arrive. */
@@ -194,6 +200,9 @@ export class Intake {
       return;
     }
     this.#accepted += 1;
+    const { admission } = this.settings;
+    // INTAKE-5.
+    const refusal = admission?.refuses(now) === true ? admission.refusal : null;
     const invocation = new IntakeInvocation(
       this,
       reply,
@@ -203,7 +212,8 @@ export class Intake {
       block,
       body,
     );
-    this.#hand(invocation, address.ok ? null : address.problem);
+    if (refusal === null) this.#hand(invocation, address.ok ? null : address.problem);
+    else this.refuse(invocation, refusal);
   }
 
   /** A call of this process: it is read, counted and answered like a message. */
