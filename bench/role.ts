@@ -16,6 +16,11 @@ export class Role {
     return role;
   }
 
+  /** Of the process. */
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   next(): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const exited = (): void => reject(new Error('a process of the benchmark ended'));
