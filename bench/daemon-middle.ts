@@ -1,4 +1,4 @@
-// This daemon, whole, with one plain extension and one with versions, rules and instances, and as many idle ones beside it as the third argument says: embedded database, feed, router, breaker, windows, writers, admin API.
+// This daemon, whole, with one plain extension and one with versions, rules and instances, and as many idle ones beside it as the third argument says: database, feed, router, breaker, windows, writers, admin API.
 // `failure_rule: consecutive`: with the seeds' rule five stray failures in a minute would end the benchmark.
 import { sql } from '#drizzle-orm';
 import { loadConfig } from '../src/config/config.js';
@@ -16,11 +16,14 @@ import {
 
 const dataDir = process.argv[3];
 if (dataDir === undefined) throw new Error('usage: node daemon-middle.js <nats url> <data dir>');
+/** Without one, its embedded database. */
+const databaseUrl = process.env.BENCH_DATABASE_URL;
 const config = loadConfig({
   cwd: dataDir,
   flags: {},
   env: {
     NATS_URL: serverUrl(),
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     EXTENSION_REGISTRY_DATA_DIR: dataDir,
     EXTENSION_REGISTRY_HTTP_PORT: '0',
     EXTENSION_REGISTRY_SUBJECT_PREFIX: DAEMON_PREFIX,

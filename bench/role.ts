@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 const here = (file: string): string => (isAbsolute(file) ? file : fileURLToPath(new URL(file, import.meta.url)));
 
 export class Role {
-  private constructor(private readonly child: ChildProcess) {}
+  /** Resolves when the process has ended. */
+  readonly exited: Promise<unknown>;
+  #isStopping = false;
+
+  private constructor(private readonly child: ChildProcess) {
+    this.exited = new Promise((resolve) => child.once('exit', resolve));
+  }
 
   /** `more`: further arguments. */
   static async start(module: string, url: string, dataDir: string, ...more: string[]): Promise<Role> {
@@ -23,7 +29,9 @@ export class Role {
 
   next(): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const exited = (): void => reject(new Error('a process of the benchmark ended'));
+      const exited = (): void => {
+        if (!this.#isStopping) reject(new Error('a process of the benchmark ended'));
+      };
       this.child.once('exit', exited);
       this.child.once('message', (message) => {
         this.child.off('exit', exited);
@@ -39,15 +47,8 @@ export class Role {
     return (await answer) as T;
   }
 
-  /** Resolves when the process has ended. */
-  get exited(): Promise<unknown> {
-    return this.child.exitCode === null
-      ? new Promise((resolve) => this.child.once('close', resolve))
-      : Promise.resolve();
-  }
-
   stop(): void {
-    this.child.removeAllListeners('exit');
+    this.#isStopping = true;
     this.child.disconnect();
   }
 }

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Turns } from './loop-watch.js';
 import { DAEMON_PREFIX } from './client.js';
+import type { Turns } from './loop-watch.js';
 
 const LOOP_WATCH = new URL('./loop-watch.js', import.meta.url).href;
 const EXTREG = fileURLToPath(new URL('../src/cli/extreg.js', import.meta.url));

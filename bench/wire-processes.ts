@@ -1,4 +1,4 @@
-// The processes of the wire benchmark: one nats-server, a generator, an extension, and what is between them in each variant.
+// The processes of the wire benchmark: one nats-server, one PostgreSQL, a generator, an extension, and what is between them in each variant.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNatsServer } from '../src/embedded/nats/embedded-server.js';
 import { startServerProcess } from '../src/embedded/nats/server-process.js';
+import { startPostgres } from '../test/helpers/postgres-engine.js';
 import { BARE_SUBJECT, DAEMON_PREFIX, EVERYTHING_ID, EXTENSION_ID, EXTENSION_SUBJECT, WIRE_PREFIX } from './client.js';
 import type { Load, Measured } from './generator.js';
 import { Role } from './role.js';
@@ -82,7 +83,7 @@ export class WireProcesses {
     readonly binary: string,
     private readonly directory: string,
     private readonly url: string,
-    private readonly stopServer: () => Promise<void>,
+    private readonly stopServers: () => Promise<void>,
   ) {}
 
   static async start(variants: readonly Variant[]): Promise<WireProcesses> {
@@ -92,7 +93,13 @@ export class WireProcesses {
       throw new Error('the benchmark needs a nats-server: set NATS_SERVER_BIN or install nats-server');
     const server = await startServerProcess({ binary, directory, port: -1, config: '' });
     const url = `nats://127.0.0.1:${server.port}`;
-    const processes = new WireProcesses(binary, directory, url, () => server.stop());
+    const postgres = await startPostgres();
+    await postgres.administer('create database bench template migrated');
+    process.env.BENCH_DATABASE_URL = (postgres.connection('bench') as { url: string }).url;
+    const processes = new WireProcesses(binary, directory, url, async () => {
+      await postgres.remove();
+      await server.stop();
+    });
     try {
       await processes.#start(variants);
     } catch (error) {
@@ -137,7 +144,8 @@ export class WireProcesses {
 
   async stop(): Promise<void> {
     for (const role of this.#roles) role.stop();
-    await this.stopServer();
+    for (const role of this.#roles) await role.exited;
+    await this.stopServers();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -187,10 +187,10 @@ ${table(['in the middle', 'requests/s', 'p50 ms', 'p99 ms', 'p99 ÷ bare'], foun
 - "A bare forwarder" is a process in the middle on nats.js: one hand-held inbox with a number for each request that never repeats, no timers, no
   decisions, headers passed as bytes. "Our wire" is the daemon's intake, header codec and requester with a handler that knows one route.
   "This daemon" is the whole: registry, routing, breaker (\`failure_rule: consecutive\`, so that noise trips nothing), windows, histograms, board,
-  metrics, admin API, with its embedded database in the same process.
+  metrics, admin API, on PostgreSQL.
 - Moleculer: caller, gateway and extension are brokers of their own, on its NATS transporter with its defaults; the gateway's action calls the
   extension's with the circuit breaker on. Bodies are texts in JSON, as it sends them.
-- CPU is user and system time of the process in the middle alone, embedded database included.
+- CPU is user and system time of the process in the middle alone, with all its threads.
 
 ### What is not
 

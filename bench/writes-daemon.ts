@@ -55,6 +55,7 @@ interface Sent {
   readonly message: string;
   readonly startMs: number;
   endMs: number;
+  readonly ended: Promise<void>;
 }
 
 /** A writer's name in a statement, as hexadecimal digits of its text (db/queries/transaction.ts). */
@@ -66,16 +67,16 @@ let isNoting = false;
 db.$client.unsafe = ((message: string, ...more: []) => {
   const query = send(message, ...more);
   if (!isNoting || !/insert into extension_(health|version_health|audit_log)/.test(message)) return query;
-  const one = { message, startMs: performance.now(), endMs: Number.NaN };
-  sent.push(one);
   const end = (): void => {
     one.endMs = performance.now();
   };
-  query.then(end, end);
+  const one: Sent = { message, startMs: performance.now(), endMs: Number.NaN, ended: query.then(end, end) };
+  sent.push(one);
   return query;
 }) as typeof db.$client.unsafe;
 
-function noted(): Noted {
+async function noted(): Promise<Noted> {
+  await Promise.all(sent.map(({ ended }) => ended));
   let busyMs = 0;
   let untilMs = 0;
   for (const { startMs, endMs } of sent) {

@@ -6,6 +6,7 @@ import { CONTEXT_SOURCES } from '../../../src/nats/intake/caller-context.js';
 import { Intake } from '../../../src/nats/intake/intake.js';
 import { IntakeAdmission, type OverloadEdge } from '../../../src/nats/intake/intake-admission.js';
 import { Replies } from '../../../src/nats/intake/replies.js';
+import { HeaderBlock } from '../../../src/nats/wire/header-block.js';
 import { Subjects } from '../../../src/nats/wire/subjects.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
 import { TestServer } from '../../helpers/nats-server.js';
@@ -251,7 +252,7 @@ test('INTAKE-5: admission is not asked for self-checks, calls of this process, a
   connection.take(sealed(`${PREFIX}.invoke.$ready.1`, '_INBOX.x'));
   connection.take(sealed(`${PREFIX}.invoke.a`, ''));
   const answer = { succeeded: () => t.fail(), refused: () => t.pass() };
-  t.true(intake.takeLocal('local', null, '', Buffer.alloc(0), answer));
+  t.true(intake.takeLocal('local', null, HeaderBlock.NONE, Buffer.alloc(0), answer));
   t.is(asked, 0);
   t.deepEqual(handled, ['local']);
 });
