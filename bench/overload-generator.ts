@@ -114,7 +114,7 @@ class Run {
   }
 
   #take(message: Msg): void {
-    const call = Number((message as MsgImpl)._msg.subject.slice(this.#base.length));
+    const call = Number(message.subject.slice(this.#base.length));
     const before = this.#answers[call] ?? 0;
     this.#answers[call] = before + 1;
     if (before !== WAITING) {
@@ -124,7 +124,7 @@ class Run {
     this.#open -= 1;
     const nowMs = performance.now();
     const tookMs = nowMs - (this.#sentMs[call] as number);
-    if (Number.isNaN(tookMs)) throw new Error(`an answer to no call: ${(message as MsgImpl)._msg.subject}`);
+    if (Number.isNaN(tookMs)) throw new Error(`an answer to no call: ${message.subject}`);
     const { _msg: frame, _rdata: bytes } = message as MsgImpl;
     const block = frame.hdr > 0 ? Buffer.from(bytes.buffer, bytes.byteOffset, frame.hdr).toString('latin1') : '';
     if (block.includes(OVERLOADED)) this.#refused.push(tookMs);

@@ -321,7 +321,7 @@ const SETTINGS = {
       1000,
       'How long calls may wait for the daemon before some are refused; then they wait for up to twice as long.',
     ),
-    50,
+    200,
   ),
   absence_grace_seconds: setting(
     seconds(
