@@ -114,8 +114,8 @@ export function claimedHeader(headers: CallerHeaders, block: HeaderBlock, header
   return hasOtherContext ? headerIn(block.text, header) : null;
 }
 
-// Long: one walk over the lines; its variables are what has been found so far.
 /** Reads a caller's block, HEADERS-1 to CALLER-HEADERS-2. */
+// Long: one walk over the lines; its variables are what has been found so far.
 export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerHeaders {
   if (block.length === 0) return NO_HEADERS;
   const { bytes } = block;
