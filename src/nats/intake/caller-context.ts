@@ -11,9 +11,8 @@
 import type { InvocationError } from '../../domain/registry/errors.js';
 import type { Context, ContextAnswer } from '../../domain/routing/routing-rules.js';
 import type { CallerHeaders, LeftOut } from '../wire/caller-headers.js';
-import { TENANT_HEADER } from '../wire/caller-headers.js';
 import type { HeaderBlock } from '../wire/header-block.js';
-import { headerIn, isHeaderName, type SoughtHeader, soughtHeader } from '../wire/headers.js';
+import { headerIn, isHeaderName, type SoughtHeader, soughtHeader, TENANT_HEADER } from '../wire/headers.js';
 import type { BodyContext } from './context-body.js';
 
 export const CONTEXT_SOURCES = ['subject', 'header', 'body'] as const;

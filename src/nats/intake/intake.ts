@@ -18,16 +18,10 @@ import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log
 import type { Logger } from '../../telemetry/log.js';
 import type { BrokerSubscription } from '../connection/broker-subscription.js';
 import type { BrokerConnection } from '../connection/connection.js';
-import {
-  type CallerHeaders,
-  claimedHeader,
-  NO_HEADERS,
-  readCallerHeaders,
-  TENANT_HEADER,
-} from '../wire/caller-headers.js';
+import { type CallerHeaders, claimedHeader, NO_HEADERS, readCallerHeaders } from '../wire/caller-headers.js';
 import { errorBlock, errorBody, wireError } from '../wire/error-reply.js';
 import type { HeaderBlock } from '../wire/header-block.js';
-import { headerIn, headerValue, type SoughtHeader } from '../wire/headers.js';
+import { headerIn, headerValue, type SoughtHeader, TENANT_HEADER } from '../wire/headers.js';
 import type { BrokerMessage } from '../wire/message.js';
 import { acceptsReplyTo, QUEUE_GROUP, type Subjects, tenantProblem } from '../wire/subjects.js';
 import {

@@ -6,7 +6,7 @@
 // CALLER-HEADERS-3. A call has at most a hundred context keys of its own: more than rules ask for, and one call must not delay others.
 import { bytesOf, type HeaderBlock, startsAt, startsAtIgnoringCase } from './header-block.js';
 import { HeaderLines } from './header-lines.js';
-import { decodeValue, headerIn, type SoughtHeader, soughtHeader } from './headers.js';
+import { decodeValue, headerIn, type SoughtHeader, TENANT_HEADER } from './headers.js';
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TRACE_ID_END = 36;
@@ -104,8 +104,6 @@ const MALFORMED = {
   line: refused('header block is malformed: each line must be `name: value`, the name printable ASCII without blanks'),
   end: refused('header block is malformed: it must end with an empty line'),
 } as const;
-
-export const TENANT_HEADER = soughtHeader('Extreg-Tenant-Id');
 
 /** The value of a context header in a block, as text; null without it. `headers`: what was read of the block. */
 export function claimedHeader(headers: CallerHeaders, block: HeaderBlock, header: SoughtHeader): string | null {

@@ -53,6 +53,8 @@ export interface SoughtHeader {
 
 export const soughtHeader = (name: string): SoughtHeader => ({ name, needle: `\r\n${name}:` });
 
+export const TENANT_HEADER = soughtHeader('Extreg-Tenant-Id');
+
 /** First value of a header in a well-formed block, its name exactly as spelled; null if it is absent. */
 export function headerIn(text: string, { needle }: SoughtHeader): string | null {
   if (text === '') return null;
