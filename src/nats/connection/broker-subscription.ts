@@ -25,6 +25,8 @@ export class BrokerSubscription {
   denied = false;
   #current: Subscription | null = null;
   #wanted = true;
+  /** Nothing more is handed over, also not what was read with the message before. */
+  #isOver = false;
   #retry: NodeJS.Timeout | null = null;
 
   constructor(
@@ -53,6 +55,7 @@ export class BrokerSubscription {
   }
 
   readonly #deliver = (message: BrokerMessage): void => {
+    if (this.#isOver) return;
     try {
       this.callback(message);
     } catch (thrown) {
@@ -90,6 +93,7 @@ export class BrokerSubscription {
   }
 
   unsubscribe(): void {
+    this.#isOver = true;
     this.#stop();
     const sub = this.#current;
     this.#current = null;

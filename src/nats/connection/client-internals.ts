@@ -59,6 +59,8 @@ export function messageOf(message: Msg): BrokerMessage {
 
 export class ClientInternals implements LibraryParser {
   readonly #protocol: Protocol;
+  /** The socket that was taken over last. */
+  #taken: Socket | null = null;
 
   constructor(nc: NatsConnection) {
     this.#protocol = (nc as NatsConnectionImpl).protocol as unknown as Protocol;
@@ -99,7 +101,10 @@ export class ClientInternals implements LibraryParser {
   takeOver(listener: (chunk: Buffer) => void): 'taken_over' | 'later' | 'no_socket' {
     const { socket, isClosed, yields } = this.#protocol.transport;
     if (socket === undefined || isClosed) return 'no_socket';
+    // A second reader would begin in the middle of what the first holds.
+    if (socket === this.#taken) return 'taken_over';
     if (yields.length > 0) return 'later';
+    this.#taken = socket;
     socket.removeAllListeners('data');
     socket.on('data', listener);
     return 'taken_over';

@@ -4,6 +4,7 @@ import { headers } from '#@nats-io/nats-core';
 import { BrokerClient } from '../../../src/nats/connection/broker-client.js';
 import { BrokerConnection } from '../../../src/nats/connection/connection.js';
 import type { BrokerMessage } from '../../../src/nats/wire/message.js';
+import { silentLogger } from '../../../src/telemetry/log.js';
 import { TestServer } from '../../helpers/nats-server.js';
 import { until } from '../../helpers/until.js';
 import { recordingLogger } from '../wire-rig.js';
@@ -110,6 +111,45 @@ test('outbox: what is put before the client\u2019s own command leaves before it,
   client.outbox.flush();
   await nc.flush();
   t.deepEqual(received.length, 1);
+});
+
+test('a subscription that ends within its callback gets nothing of what was read with that message', async (t) => {
+  const server = await TestServer.start();
+  t.teardown(() => server.stop());
+  const sender = await server.connect();
+  for (const isDirect of [true, false]) {
+    const connection = BrokerConnection.open({ url: server.url, name: 't', isDirect }, silentLogger);
+    t.teardown(() => connection.close());
+    await connection.firstConnected;
+    let received = 0;
+    const subscription = connection.subscribe('o', null, () => {
+      received += 1;
+      subscription.unsubscribe();
+    });
+    await connection.flush();
+    for (let i = 0; i < 50; i += 1) sender.publish('o', 'x');
+    await sender.flush();
+    await connection.flush();
+    t.is(received, 1);
+  }
+});
+
+test('CLIENT-INTERNALS-2: a socket is taken over once, however often the client says that it has one', async (t) => {
+  const server = await TestServer.start();
+  t.teardown(() => server.stop());
+  const { client, nc, received, subscribe } = await clientOf(t, server, true);
+  const sender = await server.connect();
+  subscribe('c.>');
+  await nc.flush();
+  const body = Buffer.alloc(300_000, 'x');
+  for (let i = 0; i < 40; i += 1) {
+    sender.publish('c.1', body);
+    client.connected();
+    await new Promise(setImmediate);
+  }
+  await sender.flush();
+  await until('the messages', () => received.length === 40);
+  t.is(nc.stats().inMsgs, 0);
 });
 
 test('a subscription that is over gets nothing more, and one that is drained all that was on its way', async (t) => {
