@@ -128,7 +128,10 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   const inspection = inspectionOf(system, clock, log);
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
-  const loopDelay = new LoopDelay(clock);
+  const loopDelay = new LoopDelay(clock, (lateMs) => {
+    wire.requester.stoodStill();
+    log.warn({ event: 'event_loop_stalled', late_ms: Math.round(lateMs) });
+  });
   started.push(async () => loopDelay.stop());
   const parts = { system, services, wire, inspection, readiness, loopDelay };
   const managed = { ...parts, settings, database, audit: desks.audit, inForce, clock, log };

@@ -7,8 +7,9 @@
 // REQUESTER-4. No subscription callback ends in a throw, whatever a listener does.
 // REQUESTER-5. An attempt's reply subject cannot be guessed, so no extension can answer for another.
 // REQUESTER-6. An entry's timer is not cleared with its attempt but left to fire: most attempts start no timer at all.
-// REQUESTER-7. An attempt that was in flight while the server stood still gets its time once more, and only once: request or reply may have
-//     stood still with it, and an extension that answers when the server goes on has not failed.
+// REQUESTER-7. An attempt that was in flight while the server or this process stood still gets its time once more, and only once: request or
+//     reply may have stood still with it (also in our own send buffer, in front of the round trip), and an extension that answers when
+//     they go on has not failed.
 // REQUESTER-8. A version's shorter timeout holds for what is in flight to it, from then on; nothing is ever lengthened by one.
 // REQUESTER-9. A message that the server might not take any more is sent, or a reply passed on, when the limit of the server is known.
 //
@@ -26,7 +27,7 @@ import type { RandomHex } from './wire/random-hex.js';
 import { NO_REPLY_HEADERS, readReplyHeaders, saysNoResponders } from './wire/reply-headers.js';
 import { INBOX_PREFIX } from './wire/subjects.js';
 
-/** REQUESTER-7. A round trip that takes this long, or as long as the attempt's own time, says that the server stood still. */
+/** REQUESTER-7. A round trip that is over this late, or as late as the attempt's own time is long, says that something stood still. */
 const STALL_MS = 500;
 /** More than the headers of a reply need. */
 const ADDED_HEADER_BYTES = 1024;
@@ -89,10 +90,7 @@ export class Requester {
     connection.onState((state) => {
       if (state === 'disconnected') this.#endAll('disconnected', null);
     });
-    connection.onStall(() => {
-      this.#stalledUntilMs = clock.now();
-      for (const entry of this.#entries) if (entry.stall === 'none') entry.stall = 'seen';
-    });
+    connection.onStall(() => this.stoodStill());
     connection.onPublishDenied((subject) => this.#endAll('not_permitted', subject));
   }
 
@@ -179,6 +177,12 @@ export class Requester {
     });
   }
 
+  /** REQUESTER-7. The server or this process stood still until now. */
+  stoodStill(): void {
+    this.#stalledUntilMs = this.clock.now();
+    for (const entry of this.#entries) if (entry.stall === 'none') entry.stall = 'seen';
+  }
+
   /** False: the server does not let us listen for replies, so that no call can be answered. */
   get listening(): boolean {
     return !this.#inbox.denied;
@@ -223,19 +227,20 @@ export class Requester {
   #timerFired(entry: PendingRequest): void {
     entry.timer = null;
     if (entry.listener === null) return;
-    const askedMs = this.clock.now();
-    const leftMs = entry.dueMs - askedMs;
+    const leftMs = entry.dueMs - this.clock.now();
     if (leftMs > 0) return this.#arm(entry, Math.max(1, Math.ceil(leftMs)));
     const { check } = entry;
     void this.connection.roundTrip().then((completed) => {
       if (entry.listener === null || entry.check !== check) return;
       if (!completed) this.#end(entry, 'disconnected', null);
-      else this.#due(entry, this.clock.now() - askedMs);
+      else this.#due(entry);
     });
   }
 
-  #due(entry: PendingRequest, roundTripMs: number): void {
-    const stoodStill = entry.stall === 'seen' || roundTripMs >= Math.min(STALL_MS, entry.timeoutMs);
+  #due(entry: PendingRequest): void {
+    // By the round trip, or because the timer came late.
+    const lateMs = this.clock.now() - entry.dueMs;
+    const stoodStill = entry.stall === 'seen' || lateMs >= Math.min(STALL_MS, entry.timeoutMs);
     if (!stoodStill || entry.stall === 'made_good') return this.#end(entry, 'timeout', null);
     entry.stall = 'made_good';
     entry.listener?.attemptDelayed?.();

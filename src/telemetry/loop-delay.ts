@@ -3,12 +3,16 @@
 // LOOP-DELAY-1. A reading covers one to two minutes: the last whole minute and the present one; less only at the start. Of the two the worse is
 //     shown.
 // LOOP-DELAY-2. The histogram counts all since the process began.
+// LOOP-DELAY-3. A process that stood still, be it stopped or busy, tells so before it takes in what arrived meanwhile, unless it was at that
+//     already.
 import { DurationBuckets } from '../domain/health/duration-buckets.js';
 import { LatencyHistogram } from '../domain/health/latency-histogram.js';
 
 /** Each wake of an idle process costs some 100 us: 20 in a second are a quarter of a per cent of a processor. */
 const EVERY_MS = 50;
 const PERIOD_MS = 60_000;
+/** LOOP-DELAY-3. */
+const STOOD_STILL_MS = 500;
 
 interface LoopClock {
   now(): number;
@@ -39,7 +43,11 @@ export class LoopDelay {
   #maxMs = 0;
   #before: Delays | null = null;
 
-  constructor(clock: LoopClock) {
+  /** LOOP-DELAY-3. `onStoodStill` must not throw. */
+  constructor(
+    clock: LoopClock,
+    private readonly onStoodStill: (lateMs: number) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#sinceMs = clock.now();
     this.#dueMs = this.#sinceMs + EVERY_MS;
@@ -77,6 +85,7 @@ export class LoopDelay {
     if (nowMs - this.#sinceMs >= PERIOD_MS) this.#beginPeriod(nowMs);
     this.#dueMs = nowMs + EVERY_MS;
     this.#wait();
+    if (lateMs >= STOOD_STILL_MS) this.onStoodStill(lateMs);
   };
 
   #delays(): Delays {

@@ -268,6 +268,28 @@ test.serial(stallOf, 5000, 7000, true);
 test.serial(stallOf, 100, 99, false);
 test.serial(stallOf, 100, 100, true);
 
+const lateTimerOf = test.macro<[timeoutMs: number, lateMs: number, stoodStill: boolean]>({
+  exec: async (t, timeoutMs, lateMs, stoodStill) => {
+    const { clock, attempt, complete } = await held(t as Context);
+    const ends = await attempt(timeoutMs);
+    clock.stall(timeoutMs + lateMs);
+    clock.advance(0);
+    await complete();
+    t.deepEqual(ends.kinds, stoodStill ? [] : ['timeout']);
+    if (!stoodStill) return;
+    clock.stall(timeoutMs + lateMs);
+    clock.advance(0);
+    await complete();
+    t.deepEqual(ends.kinds, ['timeout'], 'once');
+  },
+  title: (_, timeoutMs, lateMs, stoodStill) =>
+    `REQUESTER-7: of ${timeoutMs} ms, a timer that is ${lateMs} ms late ${stoodStill ? 'starts them once more' : 'is none of a process standing still'}`,
+});
+test.serial(lateTimerOf, 5000, 499, false);
+test.serial(lateTimerOf, 5000, 500, true);
+test.serial(lateTimerOf, 100, 99, false);
+test.serial(lateTimerOf, 100, 100, true);
+
 test.serial(
   'REQUESTER-7: an attempt that was out while the server stood still has its time once more, one sent after that has not',
   async (t) => {

@@ -33,3 +33,18 @@ test('LOOP-DELAY-2: the histogram only grows, and holds each delay in its bucket
   t.is((counts.at(-1) ?? 0) - (counts[0] ?? 0), 1);
   t.true(delay.buckets.sumSeconds > 1.9 && delay.buckets.sumSeconds <= 2);
 });
+
+test('LOOP-DELAY-3: a process that stood still tells by how much, and a shorter delay is none', (t) => {
+  const clock = new SimulatedClock(0);
+  const late: number[] = [];
+  const delay = new LoopDelay(clock, (ms) => late.push(ms));
+  clock.advance(120);
+  clock.stall(500);
+  clock.advance(1000);
+  t.deepEqual(late, []);
+  clock.stall(6000);
+  clock.advance(1000);
+  t.is(late.length, 1);
+  t.true((late[0] ?? 0) > 5940 && (late[0] ?? 0) <= 6000, `${late[0]}`);
+  delay.stop();
+});

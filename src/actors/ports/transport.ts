@@ -113,7 +113,7 @@ export type LimitAttempts = (extensionId: string, version: string, isCheck: bool
 /**
  * Runs `then` once, when everything that NATS had for us by now has been taken in: after a stall of our own, replies are in
  * the buffer. While NATS does not answer it waits; without a connection nothing is on its way, and it runs immediately.
- * `stalledUntilMs`: until when NATS stood still last, monotonic; -Infinity if it never did. What was in flight then may have
+ * `stalledUntilMs`: until when NATS or this process stood still last, monotonic; -Infinity if neither did. What was in flight then may have
  * stood still with it. How many wait at a time is up to the caller. `then` must not throw.
  */
 export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;

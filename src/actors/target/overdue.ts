@@ -4,7 +4,7 @@
 //     longer counted, so the count is never more than the last scan found.
 // OVERDUE-2. None is overdue if that time is not known from at least MIN_SAMPLES, or reaches the timeout; and none within MIN_MS: a
 //     shorter pause of the extension is no hang, however fast it is otherwise.
-// OVERDUE-3. The time until NATS last stood still is not counted: an attempt that was in flight then has its full time from there on.
+// OVERDUE-3. The time until NATS or this process last stood still is not counted: an attempt that was in flight then has its full time from there on.
 import type { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { HealthWindow } from '../../domain/health/health-window.js';
 import type { Endpoint } from './endpoint.js';
