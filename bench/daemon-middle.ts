@@ -26,7 +26,7 @@ const config = loadConfig({
     ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     EXTENSION_REGISTRY_DATA_DIR: dataDir,
     EXTENSION_REGISTRY_HTTP_PORT: '0',
-    EXTENSION_REGISTRY_SUBJECT_PREFIX: DAEMON_PREFIX,
+    EXTENSION_REGISTRY_SUBJECT_PREFIX: process.env.BENCH_SUBJECT_PREFIX ?? DAEMON_PREFIX,
     EXTENSION_REGISTRY_FAILURE_RULE: 'consecutive',
   },
 });

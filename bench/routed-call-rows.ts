@@ -30,7 +30,7 @@ const REGISTRIES: Readonly<Record<string, readonly RegistryEntry[]>> = {
 export const ROUTED_CALLS = Object.keys(REGISTRIES);
 
 /** Shared by all calls: making them is the intake's work. */
-const HEADERS = { forwarded: '', traceBefore: '', traceAfter: '' };
+const HEADERS = { forwarded: '', traceBefore: '', traceParentId: '', traceAfter: '' };
 const BODY = new Uint8Array();
 
 class BenchCall implements Invocation {

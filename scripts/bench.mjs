@@ -1,4 +1,4 @@
-// `npm run bench:wire`, `bench:hot-path`, `bench:breaker`, `bench:routing`, `bench:start`, `bench:health`, `bench:writes`, `bench:overload`, `bench:scale`, `bench:console`: builds what is to be measured, then
+// `npm run bench:wire`, `bench:hot-path`, `bench:breaker`, `bench:routing`, `bench:start`, `bench:health`, `bench:writes`, `bench:overload`, `bench:traces`, `bench:scale`, `bench:console`: builds what is to be measured, then
 // runs the benchmark of that name in bench/ with the options given.
 import { buildAll } from './build.mjs';
 import { fail } from './say.mjs';

@@ -64,8 +64,9 @@ export const ROOMS = {
     connection: ['wire'],
     intake: ['connection', 'wire'],
     services: ['connection', 'intake', 'wire'],
+    tracing: ['wire'],
   },
-  telemetry: { '': [] },
+  telemetry: { '': [], traces: [''] },
   webhooks: { '': [] },
 };
 

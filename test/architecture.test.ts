@@ -103,7 +103,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   webhooks: { ...EDGE, packages: [] },
   /** A database and a broker without an installation: only those who run or check a daemon know of it. */
   embedded: { ...EDGE, floors: [...EDGE.floors, 'db'], packages: ['@electric-sql/pglite'] },
-  telemetry: { floors: ['domain'], packages: ['pino', 'prom-client', 'rxjs'], builtins: 'any' },
+  telemetry: { floors: ['domain'], packages: ['pino', 'prom-client', 'rxjs', '@opentelemetry/*'], builtins: 'any' },
 };
 
 /** They know everyone: what `serve` runs, the commands, and the settings, which name what the others understand. */

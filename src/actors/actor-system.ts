@@ -43,6 +43,7 @@ import type {
 import type {
   AfterRoundTrip,
   LimitAttempts,
+  NoteAttempt,
   PrepareRoute,
   PublishEvent,
   SendAttempt,
@@ -66,6 +67,7 @@ export interface ActorSystemPorts {
   readonly requestSnapshot: () => number;
   readonly prepareRoute: PrepareRoute;
   readonly send: SendAttempt;
+  readonly noteAttempt: NoteAttempt | null;
   readonly sendCheck: SendCheck;
   readonly limitAttempts: LimitAttempts;
   readonly afterRoundTrip: AfterRoundTrip;
@@ -288,10 +290,11 @@ export class ActorSystem {
   }
 
   #createRouter(candidates: CandidateDeps & ActorSystemSettings): Router {
-    const { clock, wall, send } = this.#ports;
+    const { clock, wall, send, noteAttempt } = this.#ports;
     const { isInvalid } = this.supervisor;
     const onTouched = (runtime: ExtensionRuntime) => this.#dirty.mark(runtime);
-    return new Router({ ...candidates, clock, wall, send, isInvalid, onTouched, log: this.#logOf('router') });
+    const log = this.#logOf('router');
+    return new Router({ ...candidates, clock, wall, send, noteAttempt, isInvalid, onTouched, log });
   }
 
   /** To streams, and to the world: a stream that fails keeps no event from it. */

@@ -16,6 +16,7 @@ import { loginFileProblems } from '../nats/connection/login-files.js';
 import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
 import { LoopDelay } from '../telemetry/loop-delay.js';
+import { openTracer } from '../telemetry/traces/tracer.js';
 import { createAccess, leafOf, readCertificate, reloadFiles, requireToken } from './access.js';
 import { startAdminApi } from './admin-api.js';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.js';
@@ -108,7 +109,9 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   const clock = clockOf(log);
   const { unlock, database, access, localToken, nats } = await openGround(config, clock, log, started);
   let isDraining = false;
-  const wire = createWire(config, nats.connection, clock, log);
+  const tracer = await openTracer(process.env, VERSION, log.child({ component: 'traces' }));
+  if (tracer !== null) started.push(tracer.stop);
+  const wire = createWire(config, nats.connection, tracer, clock, log);
   const system: ActorSystem = createSystem(
     config,
     database,
@@ -147,7 +150,7 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   };
   note(certificate);
   log.info({ event: 'daemon_started', version: VERSION, pid: process.pid, http: http.url, data_dir: config.data_dir });
-  const running = { system, services, wire, inspection, http, access, database, stopNats: nats.stop, unlock };
+  const running = { system, services, wire, tracer, inspection, http, access, database, stopNats: nats.stop, unlock };
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => {
     isDraining = true;

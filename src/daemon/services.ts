@@ -105,7 +105,7 @@ function createAdmission(
 
 function createIntake(
   config: Config,
-  { connection, replies, subjects }: Wire,
+  { connection, replies, subjects, calls }: Wire,
   system: ActorSystem,
   admission: IntakeAdmission | null,
   takesSelfCheck: (subject: string, reply: string) => boolean,
@@ -126,5 +126,5 @@ function createIntake(
     ...(admission === null ? {} : { admission }),
   };
   const intakeLog = log.child({ component: 'intake' });
-  return new Intake(connection, replies, subjects, clock, intakeLog, settings, system.router.handle);
+  return new Intake(connection, replies, subjects, clock, intakeLog, settings, calls.around(system.router.handle));
 }

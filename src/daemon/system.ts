@@ -18,13 +18,14 @@ export function createSystem(
   clock: Clock,
   log: Logger,
 ): ActorSystem {
-  const { requester, publish } = wire;
+  const { requester, calls, publish } = wire;
   const rules = { ownPrefix: config.subject_prefix, allowedPrefixes: config.subject_prefixes };
   const ports = {
     feed$: database.feed$,
     requestSnapshot: database.requestSnapshot,
     prepareRoute: createPrepareRoute(config.environment, rules),
-    send: requester.send.bind(requester),
+    send: calls.send,
+    noteAttempt: calls.note,
     sendCheck: requester.sendCheck.bind(requester),
     limitAttempts: requester.limit.bind(requester),
     afterRoundTrip: requester.afterRoundTrip.bind(requester),

@@ -6,18 +6,28 @@ import type { BrokerConnection } from '../nats/connection/connection.js';
 import { createEventPublisher } from '../nats/event-publisher.js';
 import { Replies } from '../nats/intake/replies.js';
 import { Requester } from '../nats/requester.js';
+import { traceCalls } from '../nats/tracing/traced-calls.js';
 import { createRandomHex } from '../nats/wire/random-hex.js';
 import { Subjects } from '../nats/wire/subjects.js';
 import type { Logger } from '../telemetry/log.js';
+import type { Tracer } from '../telemetry/traces/tracer.js';
 import { createWebhooks } from '../webhooks/webhooks.js';
 
 export type Wire = ReturnType<typeof createWire>;
 
-export function createWire(config: Config, connection: BrokerConnection, clock: Clock, log: Logger) {
+/** `tracer` null: calls leave no traces. */
+export function createWire(
+  config: Config,
+  connection: BrokerConnection,
+  tracer: Tracer | null,
+  clock: Clock,
+  log: Logger,
+) {
   const randomHex = createRandomHex();
   const subjects = new Subjects(config.subject_prefix);
   // In this order: replies need their inbox before the first request is sent.
   const requester = new Requester(connection, clock, log, randomHex);
+  const calls = traceCalls(tracer, requester.send.bind(requester));
   const replies = new Replies(connection, clock, randomHex);
   const events = createEventPublisher(connection, subjects);
   const webhooks = createWebhooks({
@@ -34,5 +44,5 @@ export function createWire(config: Config, connection: BrokerConnection, clock: 
     events.publish(event);
     webhooks.publish(event);
   };
-  return { connection, subjects, randomHex, requester, replies, events, webhooks, publish };
+  return { connection, subjects, randomHex, requester, calls, replies, events, webhooks, publish };
 }

@@ -15,7 +15,7 @@
 //
 // Long: the pending table and everything that ends an entry of it.
 import type { Clock } from '../actors/ports/clock.js';
-import type { AttemptEnd, AttemptListener, Invocation, Reply, Route } from '../actors/ports/transport.js';
+import type { AttemptEnd, AttemptListener, OutgoingCall, Reply, Route } from '../actors/ports/transport.js';
 import { stackOf } from '../telemetry/error-text.js';
 import type { Logger } from '../telemetry/log.js';
 import type { BrokerSubscription } from './connection/broker-subscription.js';
@@ -97,16 +97,16 @@ export class Requester {
   /** SendAttempt of the ports. */
   send(
     route: Route,
-    invocation: Invocation,
+    call: OutgoingCall,
     attempt: number,
     timeoutMs: number,
     remainingMs: number,
     listener: AttemptListener,
   ): void {
-    const block = route.requestBlock(invocation, attempt, remainingMs, this.randomHex);
+    const block = route.requestBlock(call, attempt, remainingMs, this.randomHex);
     // A first attempt is sent in the turn in which its invocation arrived.
-    const sentMs = attempt === 1 ? invocation.arrivedMs : this.clock.now();
-    this.#publish(route, block, invocation.body, false, sentMs, timeoutMs, listener);
+    const sentMs = attempt === 1 ? call.arrivedMs : this.clock.now();
+    this.#publish(route, block, call.body, false, sentMs, timeoutMs, listener);
   }
 
   /** SendCheck of the ports. */

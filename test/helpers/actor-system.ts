@@ -16,6 +16,7 @@ export function createActorSystem(
     {
       requestSnapshot: () => 0,
       send: () => undefined,
+      noteAttempt: null,
       sendCheck: () => undefined,
       limitAttempts: () => undefined,
       afterRoundTrip: (then) => then(Number.NEGATIVE_INFINITY),

@@ -2,7 +2,7 @@
 import type { CallerMessage, Reply, Route } from '../../src/actors/ports/transport.js';
 
 export const NO_MESSAGE: CallerMessage = {
-  headers: { forwarded: '', traceBefore: '', traceAfter: '' },
+  headers: { forwarded: '', traceBefore: '', traceParentId: '', traceAfter: '' },
   tenantHeader: '',
   hops: 1,
   body: new Uint8Array(),

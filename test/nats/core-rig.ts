@@ -14,10 +14,12 @@ import { CONTEXT_SOURCES } from '../../src/nats/intake/caller-context.js';
 import { Intake } from '../../src/nats/intake/intake.js';
 import { Replies } from '../../src/nats/intake/replies.js';
 import { Requester } from '../../src/nats/requester.js';
+import { traceCalls } from '../../src/nats/tracing/traced-calls.js';
 import { createRandomHex } from '../../src/nats/wire/random-hex.js';
 import { createPrepareRoute } from '../../src/nats/wire/routes.js';
 import { Subjects } from '../../src/nats/wire/subjects.js';
 import { silentLogger } from '../../src/telemetry/log.js';
+import type { Tracer } from '../../src/telemetry/traces/tracer.js';
 import { createActorSystem } from '../helpers/actor-system.js';
 import { breakerSettings } from '../helpers/breaker-settings.js';
 import { isDirect } from '../helpers/depth.js';
@@ -31,6 +33,8 @@ export interface CoreRigOptions {
   readonly breaker?: Partial<BreakerSettings>;
   readonly settings?: Partial<ActorSystemSettings>;
   readonly connection?: Partial<ConnectionSettings>;
+  /** None without. */
+  readonly tracer?: Tracer | null;
 }
 
 /** One call and everything that came back for it; more than one reply is a bug. */
@@ -70,7 +74,7 @@ export class CoreRig {
     readonly number: number,
     private readonly caller: NatsConnection,
     entries: readonly RegistryEntry[],
-    { clock = systemClock, breaker, settings, connection }: CoreRigOptions,
+    { clock = systemClock, breaker, settings, connection, tracer = null }: CoreRigOptions,
   ) {
     const subjects = new Subjects(`extreg.t${number}`);
     this.#prefix = `extreg.t${number}.invoke`;
@@ -82,12 +86,14 @@ export class CoreRig {
     );
     this.requester = new Requester(this.connection, clock, silentLogger, randomHex);
     this.#replies = new Replies(this.connection, clock, randomHex);
+    const calls = traceCalls(tracer, this.requester.send.bind(this.requester));
     const feed$ = new Subject<RegistryUpdate>();
     this.core = createActorSystem(
       {
         feed$,
         prepareRoute: createPrepareRoute(null, rules),
-        send: this.requester.send.bind(this.requester),
+        send: calls.send,
+        noteAttempt: calls.note,
         sendCheck: this.requester.sendCheck.bind(this.requester),
         limitAttempts: this.requester.limit.bind(this.requester),
         afterRoundTrip: this.requester.afterRoundTrip.bind(this.requester),
@@ -112,7 +118,7 @@ export class CoreRig {
         context: { from: CONTEXT_SOURCES, bodyMaxBytes: 65_536, environment: null },
         takesSelfCheck: () => false,
       },
-      this.core.router.handle,
+      calls.around(this.core.router.handle),
     );
     this.core.start();
     feed$.next(snapshotOf(1, ...entries));

@@ -3,12 +3,14 @@ import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js
 import type { RegistryEvent } from '../../domain/registry/events.js';
 import type { JsonObject } from '../../domain/registry/extension.js';
 import type { Context } from '../../domain/routing/routing-rules.js';
+import type { BreakerStateName } from './storage.js';
 
 /** Headers of a caller that an extension gets: whole lines, each with its CRLF; '' without any. */
 interface ForwardedHeaders {
   readonly forwarded: string;
-  /** `traceparent` up to the id of the daemon's span, and what follows it; '' without one. */
+  /** `traceparent` up to the id of the daemon's span, the id that the caller has there, and what follows it; '' without one. */
   readonly traceBefore: string;
+  readonly traceParentId: string;
   readonly traceAfter: string;
 }
 
@@ -20,6 +22,12 @@ export interface CallerMessage {
   /** Daemons that the call has passed, this one included. */
   readonly hops: number;
   readonly body: Uint8Array;
+}
+
+/** A call as it is sent to an extension. */
+export interface OutgoingCall extends CallerMessage {
+  /** Monotonic. */
+  readonly arrivedMs: number;
 }
 
 /** What the messages to one instance of one version have in common, and the replies from it; made once per registry change. */
@@ -92,12 +100,28 @@ export interface AttemptListener {
  */
 export type SendAttempt = (
   route: Route,
-  invocation: Invocation,
+  call: OutgoingCall,
   attempt: number,
   timeoutMs: number,
   remainingMs: number,
   listener: AttemptListener,
 ) => void;
+
+/** What decided about one attempt. */
+export interface AttemptFacts {
+  /** As the breaker was asked. */
+  readonly breakerState: BreakerStateName;
+  readonly isProbe: boolean;
+  /** Why its version: one of WHYS, or `retry`. */
+  readonly chosenBy: string;
+  /** It shows whether an instance out of rotation serves again. */
+  readonly isTrial: boolean;
+  /** null: the version has no instance rows. */
+  readonly instanceId: string | null;
+}
+
+/** Called right before each attempt is sent; must not throw. */
+export type NoteAttempt = (call: OutgoingCall, facts: AttemptFacts) => void;
 
 /**
  * Sends an active check: headers as of a first attempt, with `Extreg-Probe: 1`; `body` may be empty. It ends like an attempt.
@@ -119,10 +143,8 @@ export type LimitAttempts = (extensionId: string, version: string, isCheck: bool
 export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
-export interface Invocation extends CallerMessage {
+export interface Invocation extends OutgoingCall {
   readonly extensionId: string;
-  /** Monotonic. */
-  readonly arrivedMs: number;
   /** `Extreg-Timeout-Ms`; null if the caller named none. Checked: min_budget_ms..max_budget_ms. */
   readonly budgetMs: number | null;
   /** The caller's context, as far as the intake accepts it; read on demand. */

@@ -16,7 +16,15 @@ import type { Choice, Why } from '../../domain/routing/routing-table.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Clock, WallClock } from '../ports/clock.js';
-import type { AttemptEnd, AttemptListener, Invocation, Reply, Route, SendAttempt } from '../ports/transport.js';
+import type {
+  AttemptEnd,
+  AttemptListener,
+  Invocation,
+  NoteAttempt,
+  Reply,
+  Route,
+  SendAttempt,
+} from '../ports/transport.js';
 import { endAttempt, failureOf } from '../target/attempt-end.js';
 import { Attempt } from '../target/in-flight.js';
 import type { Target } from '../target/target.js';
@@ -39,6 +47,8 @@ export interface CallDeps {
   readonly wall: WallClock;
   readonly candidates: CandidateDeps;
   readonly send: SendAttempt;
+  /** null: without traces. */
+  readonly noteAttempt: NoteAttempt | null;
   readonly absenceGraceMs: number;
   readonly maxBudgetMs: number;
   /** A bug of ours ended a call; its caller has been answered nevertheless. */
@@ -208,6 +218,7 @@ export class Call implements AttemptListener {
     this.#route = chosen.member?.value ?? ownRoute;
     const endpoint = chosen.member?.seat ?? null;
     this.#attempt.instanceId = chosen.member?.instance.id ?? null;
+    if (this.#deps.noteAttempt !== null) this.#noteAttempt(this.#deps.noteAttempt, why, chosen.isTrial);
     if (why !== null) this.#taken(why);
     target.begin(this.#attempt, permit, endpoint, chosen.isTrial, nowMs);
     this.#attempts++;
@@ -217,6 +228,18 @@ export class Call implements AttemptListener {
       this.#deadlineTimer = this.#deps.clock.setTimeout(this.#onDeadline, remainingMs);
     this.#deps.send(this.#route, this.#invocation, this.#attempts, version.timeoutMs, remainingMs, this);
     return null;
+  }
+
+  #noteAttempt(note: NoteAttempt, why: Why | null, isTrial: boolean): void {
+    const { publishedState: breakerState, mode } = this.#service.target;
+    const { instanceId } = this.#attempt;
+    note(this.#invocation, {
+      breakerState,
+      isProbe: mode === 'halfOpen',
+      chosenBy: why ?? 'retry',
+      isTrial,
+      instanceId,
+    });
   }
 
   /** Before its first attempt to a candidate. */

@@ -7,7 +7,7 @@ import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock, WallClock } from '../ports/clock.js';
-import type { HandleInvocation, Invocation, SendAttempt } from '../ports/transport.js';
+import type { HandleInvocation, Invocation, NoteAttempt, SendAttempt } from '../ports/transport.js';
 import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
 import { overloaded, unavailable } from './refusals.js';
@@ -16,6 +16,7 @@ interface RouterOptions extends CandidateDeps {
   readonly clock: Clock;
   readonly wall: WallClock;
   readonly send: SendAttempt;
+  readonly noteAttempt: NoteAttempt | null;
   /** Extensions whose row is invalid and never was valid here. */
   readonly isInvalid: (extensionId: string) => boolean;
   /** What is counted of it has changed; must not throw. */
@@ -41,6 +42,7 @@ export class Router {
       wall: options.wall,
       candidates: options,
       send: options.send,
+      noteAttempt: options.noteAttempt,
       absenceGraceMs: options.absenceGraceMs,
       maxBudgetMs: options.maxBudgetMs,
       onError: (extensionId, error) =>

@@ -27,8 +27,9 @@ export interface CallerHeaders {
   readonly tenantEnd: number;
   /** False: the block has no other context header. */
   readonly hasOtherContext: boolean;
-  /** A valid traceparent in two pieces, between which a child's span id belongs; both '' without one. */
+  /** A valid traceparent in three pieces, the second of which a child's span id takes the place of; all '' without one. */
   readonly traceBefore: string;
+  readonly traceParentId: string;
   readonly traceAfter: string;
 }
 
@@ -41,6 +42,7 @@ export const NO_HEADERS: CallerHeaders = {
   tenantEnd: 0,
   hasOtherContext: false,
   traceBefore: '',
+  traceParentId: '',
   traceAfter: '',
 };
 
@@ -123,6 +125,7 @@ export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerH
   let tenantStart = 0;
   let tenantEnd = 0;
   let traceBefore = '';
+  let traceParentId = '';
   let traceAfter = '';
   let seenBits = 0;
   let seenOthers: Set<string> | null = null;
@@ -168,6 +171,7 @@ export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerH
         const value = lines.value();
         if (!TRACEPARENT.test(value)) break;
         traceBefore = `traceparent: ${value.slice(0, TRACE_ID_END)}`;
+        traceParentId = value.slice(TRACE_ID_END, PARENT_ID_END);
         traceAfter = `${value.slice(PARENT_ID_END)}\r\n`;
         keep = false;
         break;
@@ -187,6 +191,7 @@ export function readCallerHeaders(block: HeaderBlock, leftOut: LeftOut): CallerH
     tenantEnd,
     hasOtherContext,
     traceBefore,
+    traceParentId,
     traceAfter,
   };
 }
