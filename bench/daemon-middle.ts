@@ -16,6 +16,7 @@ import {
 
 const dataDir = process.argv[3];
 if (dataDir === undefined) throw new Error('usage: node daemon-middle.js <nats url> <data dir>');
+const prefix = process.env.BENCH_SUBJECT_PREFIX ?? DAEMON_PREFIX;
 /** Without one, its embedded database. */
 const databaseUrl = process.env.BENCH_DATABASE_URL;
 const config = loadConfig({
@@ -26,7 +27,7 @@ const config = loadConfig({
     ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     EXTENSION_REGISTRY_DATA_DIR: dataDir,
     EXTENSION_REGISTRY_HTTP_PORT: '0',
-    EXTENSION_REGISTRY_SUBJECT_PREFIX: process.env.BENCH_SUBJECT_PREFIX ?? DAEMON_PREFIX,
+    EXTENSION_REGISTRY_SUBJECT_PREFIX: prefix,
     EXTENSION_REGISTRY_FAILURE_RULE: 'consecutive',
   },
 });
@@ -52,7 +53,7 @@ await daemon.database.db.execute(
 );
 const client = await connectTo(serverUrl(), 'probe');
 const isKnown = async (): Promise<boolean> => {
-  const answer = await client.request(`${DAEMON_PREFIX}.invoke.${EVERYTHING_ID}`, 'x', { timeout: 5000 });
+  const answer = await client.request(`${prefix}.invoke.${EVERYTHING_ID}`, 'x', { timeout: 5000 });
   return answer.headers?.has('Extreg-Error') === false && answer.headers.has('Extreg-Instance-Id');
 };
 while (!(await isKnown())) await new Promise((resolve) => setTimeout(resolve, 10));
