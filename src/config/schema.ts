@@ -54,6 +54,10 @@ const NATS_SERVER =
   '((nats|tls)://)?([^\\s/,@\\u0000-\\u001f]+@)?([A-Za-z0-9_.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?/?';
 const NATS_URL = `^${NATS_SERVER}(\\s*,\\s*${NATS_SERVER})*$`;
 
+/** What looks like an encoded key has to be one: no receiver could verify what another key signs. */
+const WEBHOOK_SECRET =
+  '^(?:(?!whsec_)[\\s\\S]+|whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4}))$';
+
 /** What an operator is paged for; the rest follows from these, or is for the log. */
 const PAGING_EVENTS: readonly EventKind[] = [
   'circuit_opened',
@@ -339,9 +343,15 @@ const SETTINGS = {
     [],
     { secret: 'path', expected: 'http or https URLs, each once, a comma within one written as %2C' },
   ),
-  webhook_secret: setting(text('Key that notices are signed with; unset: they are not signed.'), null, {
-    secret: true,
-  }),
+  webhook_secret: setting(
+    Type.String({
+      minLength: 1,
+      pattern: WEBHOOK_SECRET,
+      description: 'Key that notices are signed with; unset: they are not signed.',
+    }),
+    null,
+    { secret: true, expected: 'whsec_ and the key in base64, or any other text, whose UTF-8 bytes are the key' },
+  ),
   webhook_events: setting(
     Type.Array(Type.Enum([...EVENT_KINDS]), { uniqueItems: true, description: 'Kinds of events that are posted.' }),
     [...PAGING_EVENTS],

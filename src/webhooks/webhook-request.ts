@@ -1,7 +1,7 @@
 // One request to one receiver of notices: what is sent, how it is signed, and what the answer means.
 //
-// WEBHOOK-REQUEST-1. The signature covers the timestamp and the bytes of the body, and is made anew for each try: neither can be changed
-//     on the way, and what was recorded cannot be sent again later.
+// WEBHOOK-REQUEST-1. The signature covers id, timestamp and the bytes of the body, as Standard Webhooks has it, and is made anew for each
+//     try: none of them can be changed on the way, and what was recorded cannot be sent again later.
 // WEBHOOK-REQUEST-2. A receiver can neither send us elsewhere nor keep us busy: a redirect is not followed, and of an answer no more
 //     than its head is read.
 import { createHmac } from 'node:crypto';
@@ -47,6 +47,7 @@ export function createPost(url: string, secret: string | null, wall: WallClock):
     target.protocol === 'https:'
       ? { send: sendTls, agent: new TlsAgent(CONNECTION_PER_REQUEST) }
       : { send: sendPlain, agent: new PlainAgent(CONNECTION_PER_REQUEST) };
+  const key = secret === null ? null : keyOf(secret);
   const fixed = {
     'content-type': 'application/json',
     'user-agent': 'extension-registry',
@@ -58,9 +59,13 @@ export function createPost(url: string, secret: string | null, wall: WallClock):
       ...fixed,
       'content-length': body.length,
       'extreg-event': kind,
+      'webhook-id': id,
+      'webhook-timestamp': timestamp,
+      ...(key === null ? {} : { 'webhook-signature': signatureOf(key, id, timestamp, body) }),
+      // Until the next release, for receivers of before.
       'extreg-delivery': id,
       'extreg-timestamp': timestamp,
-      ...(secret === null ? {} : { 'extreg-signature': signatureOf(secret, timestamp, body) }),
+      ...(key === null ? {} : { 'extreg-signature': formerSignatureOf(key, timestamp, body) }),
     };
     return new Promise((resolve) => {
       const request = send(target, { method: 'POST', agent, headers, signal });
@@ -76,9 +81,23 @@ export function createPost(url: string, secret: string | null, wall: WallClock):
   };
 }
 
-/** WEBHOOK-REQUEST-1. Of the timestamp's text, a dot and the body. */
-export function signatureOf(secret: string, timestamp: string, body: Uint8Array): string {
-  return `v1=${createHmac('sha256', secret).update(`${timestamp}.`).update(body).digest('hex')}`;
+const ENCODED_KEY = 'whsec_';
+
+/** `whsec_` and the key in base64, which the settings have checked; or any text, whose UTF-8 bytes are the key. */
+export function keyOf(secret: string): Buffer {
+  return secret.startsWith(ENCODED_KEY)
+    ? Buffer.from(secret.slice(ENCODED_KEY.length), 'base64')
+    : Buffer.from(secret, 'utf8');
+}
+
+/** WEBHOOK-REQUEST-1. */
+export function signatureOf(key: Buffer, id: string, timestamp: string, body: Uint8Array): string {
+  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
+}
+
+/** Of the timestamp and the body, in hexadecimal: as it was before there was `webhook-signature`. */
+export function formerSignatureOf(key: Buffer, timestamp: string, body: Uint8Array): string {
+  return `v1=${createHmac('sha256', key).update(`${timestamp}.`).update(body).digest('hex')}`;
 }
 
 function meaningOf({ statusCode = 0, headers }: IncomingMessage, nowMs: number): PostEnd {

@@ -459,6 +459,17 @@ for (const value of ['circuit_open', 'actor_failed,actor_failed', '*'])
   test(webhookPart, 'webhook_events', value, new RegExp(`expected some of ${EVENT_KINDS.join(', ')}, got '`));
 for (const value of ['9', '60001', '1.5'])
   test(webhookPart, 'webhook_timeout_ms', value, /expected an integer from 10 to 60000/);
+for (const value of ['whsec_', 'whsec_no base64', 'whsec_YW5v=', 'whsec_YW5vd', 'whsec_-_-_'])
+  test(
+    webhookPart,
+    'webhook_secret',
+    value,
+    /expected whsec_ and the key in base64, or any other text.*, got '\*\*\*'$/,
+  );
+for (const value of ['whsec_YW5vdGhlcg==', 'a whsec_ in the middle', ' two\nlines '])
+  test(`webhooks: webhook_secret ${JSON.stringify(value)} is taken as it is`, (t) => {
+    t.is(load({ flags: { webhook_urls: 'http://h', webhook_secret: value } }).webhook_secret, value);
+  });
 
 test('NATS: user and password within the URL go to their settings', (t) => {
   const config = load({ env: { NATS_URL: 'nats://me:p%40ss@a:4222,nats://me:p%40ss@b:4222' } });

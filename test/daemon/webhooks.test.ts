@@ -1,7 +1,7 @@
 import test from 'ava';
 import { headers } from '#@nats-io/nats-core';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
-import { signatureOf } from '../../src/webhooks/webhook-request.js';
+import { keyOf, signatureOf } from '../../src/webhooks/webhook-request.js';
 import { readDocument } from '../docs/tables.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension } from '../helpers/nats-server.js';
@@ -41,16 +41,16 @@ test.serial(
       evidence: { failures: 5, outcomes: 5, error_rate: 1, window_seconds: 60 },
     });
     t.like(notices[1], { event: 'auto_disabled', extension_id: 'flaky', actor: 'system:auto-manager' });
-    const [, example = '{}'] = /^extreg-signature: .*\n\n(.*)$/m.exec(readDocument('webhooks.md')) ?? [];
+    const [, example = '{}'] = /^webhook-signature: .*\n\n(.*)$/m.exec(readDocument('webhooks.md')) ?? [];
     const shape = ({ evidence, ...event }: RegistryEvent) =>
       [event, evidence ?? {}].map((one) => Object.keys(one).sort());
     t.deepEqual(shape(JSON.parse(example)), shape(notices[0] as RegistryEvent), 'the example of docs/webhooks.md');
     for (const [i, { headers, body, path }] of receiver.received.entries()) {
-      const timestamp = headers['extreg-timestamp'] as string;
+      const timestamp = headers['webhook-timestamp'] as string;
       t.is(path, '/hook/geheim-2?token=geheim-3');
       t.is(headers['extreg-event'], notices[i]?.event);
       t.true(Math.abs(Date.now() / 1000 - Number(timestamp)) < 300);
-      t.is(headers['extreg-signature'], signatureOf(SECRET, timestamp, body));
+      t.is(headers['webhook-signature'], signatureOf(keyOf(SECRET), headers['webhook-id'] as string, timestamp, body));
     }
     await until('both are counted', async () =>
       /^extension_registry_webhooks_delivered_total 2$/m.test(await (await daemon.fetch('/metrics')).text()),

@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config/config.js';
 import type { RegistryEvent } from '../../src/domain/registry/events.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { MAX_WAITING, RETRY_CEILINGS_MS } from '../../src/webhooks/webhook-receiver.js';
-import { signatureOf } from '../../src/webhooks/webhook-request.js';
+import { formerSignatureOf, keyOf, signatureOf } from '../../src/webhooks/webhook-request.js';
 import { createWebhooks } from '../../src/webhooks/webhooks.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 import { until } from '../helpers/until.js';
@@ -39,7 +39,10 @@ test('docs/webhooks.md: the request has the signature that its secret gives, and
     .split('\n\n')
     .map((part) => part.trimEnd());
   const header = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(head)?.[1] ?? '';
-  t.is(header('extreg-signature'), signatureOf(settings.webhook_secret, header('extreg-timestamp'), Buffer.from(body)));
+  const key = keyOf(settings.webhook_secret);
+  const timestamp = header('webhook-timestamp');
+  t.is(header('webhook-signature'), signatureOf(key, header('webhook-id'), timestamp, Buffer.from(body)));
+  t.is(header('extreg-signature'), formerSignatureOf(key, timestamp, Buffer.from(body)));
   const event = JSON.parse(body) as RegistryEvent;
   t.is(header('extreg-event'), event.event);
   for (const field of Object.keys(event)) t.true(PAGE.includes(`\`${field}\``), field);
@@ -88,7 +91,7 @@ test('docs/webhooks.md: its receiver takes what is genuine, and refuses what was
   };
   t.is(await post(settings.webhook_secret, 0), 'delivered');
   await until('it says so', () => output.includes('auto_disabled flaky für Ä\n'));
-  t.is(await post('another secret', 0), 'failed');
+  t.is(await post('whsec_YW5vdGhlciBzZWNyZXQ=', 0), 'failed');
   t.is(await post(settings.webhook_secret, 600), 'failed');
   t.is(await post(settings.webhook_secret, -600), 'failed');
   const unsigned = await fetch(url, { method: 'POST', body: '{}' });

@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { Webhook } from 'standardwebhooks';
 import type { EventKind, RegistryEvent } from '../../src/domain/registry/events.js';
 import { createLogger, silentLogger } from '../../src/telemetry/log.js';
 import { MAX_WAITING } from '../../src/webhooks/webhook-receiver.js';
-import { signatureOf } from '../../src/webhooks/webhook-request.js';
+import { formerSignatureOf, keyOf, signatureOf } from '../../src/webhooks/webhook-request.js';
 import { createWebhooks, type WebhookOptions, type Webhooks } from '../../src/webhooks/webhooks.js';
 import { CERTIFICATE } from '../helpers/certificate.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
@@ -105,22 +106,57 @@ test('WEBHOOK-REQUEST-1: a notice is the event as JSON, with kind, id, timestamp
     headers['extreg-delivery'] as string,
     /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
   );
-  t.is(headers['extreg-timestamp'], String(WALL_MS / 1000));
-  t.is(headers['extreg-signature'], signatureOf(SECRET, String(WALL_MS / 1000), body));
+  t.is(headers['webhook-timestamp'], String(WALL_MS / 1000));
+  t.is(headers['webhook-id'], headers['extreg-delivery']);
+  t.is(headers['extreg-timestamp'], headers['webhook-timestamp']);
+  t.is(headers['extreg-signature'], formerSignatureOf(keyOf(SECRET), String(WALL_MS / 1000), body));
   t.is(headers.authorization, undefined);
   t.deepEqual(world.webhooks.counts(), { delivered: 1, failed: 0, dropped: 0, waiting: 0 });
 });
 
-test('WEBHOOK-REQUEST-1: the signature is that of openssl dgst -sha256 -hmac', (t) => {
+test('WEBHOOK-REQUEST-1: the former signature is that of openssl dgst -sha256 -hmac', (t) => {
   const expected = 'v1=576d0d26fb084cc26dcc0da372d3541a3885e3617122dc9a0eb3a4b30eef5689';
-  t.is(signatureOf('secret', '1737979200', Buffer.from('{"event":"circuit_opened"}')), expected);
+  t.is(formerSignatureOf(Buffer.from('secret'), '1737979200', Buffer.from('{"event":"circuit_opened"}')), expected);
 });
+
+test('WEBHOOK-REQUEST-1: the signature is that of the example of the Standard Webhooks specification', (t) => {
+  const key = keyOf('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
+  const body = Buffer.from('{"test": 2432232314}');
+  const signature = signatureOf(key, 'msg_p5jXN8AQM9LWM0D4loKWxJek', '1614265330', body);
+  t.is(signature, 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=');
+});
+
+for (const [title, secret, format] of [
+  ['whsec_ and base64', `whsec_${Buffer.alloc(32, 7).toString('base64')}`, {}],
+  ['any text', SECRET, { format: 'raw' }],
+  ['text beyond ASCII', 'Schlüssel ключ', { format: 'raw' }],
+] as const)
+  test(`WEBHOOK-REQUEST-1: a library for Standard Webhooks verifies what is signed, and refuses what was changed: ${title}`, async (t) => {
+    const receiver = await startReceiver(t, status(200));
+    // The library compares the timestamp with the present.
+    const world = start(t, [receiver.url], { secret, wall: Date.now });
+    world.webhooks.publish(event('a'));
+    await settle(world, 1);
+    const [{ headers, body }] = receiver.received as [Received];
+    const key = 'format' in format ? new Uint8Array(Buffer.from(secret)) : secret;
+    const verifier = new Webhook(key, format);
+    const text = body.toString();
+    const signed = headers as Record<string, string>;
+    t.deepEqual(verifier.verify(text, signed), JSON.parse(JSON.stringify(event('a'))));
+    for (const changed of [
+      { ...signed, 'webhook-id': 'another' },
+      { ...signed, 'webhook-timestamp': String(Number(signed['webhook-timestamp']) + 1) },
+    ])
+      t.throws(() => verifier.verify(text, changed), { message: 'No matching signature found' });
+    t.throws(() => verifier.verify(`${text} `, signed), { message: 'No matching signature found' });
+  });
 
 test('without a secret nothing is signed', async (t) => {
   const receiver = await startReceiver(t, status(200));
   const world = start(t, [receiver.url], { secret: null });
   world.webhooks.publish(event('a'));
   await settle(world, 1);
+  t.false('webhook-signature' in (receiver.received[0]?.headers ?? {}));
   t.false('extreg-signature' in (receiver.received[0]?.headers ?? {}));
 });
 
@@ -152,7 +188,7 @@ test('every receiver gets every event, each with an id of its own', async (t) =>
   await settle(world, 4);
   t.deepEqual(idsOf(first), ['a', 'b']);
   t.deepEqual(idsOf(second), ['a', 'b']);
-  const ids = [...first.received, ...second.received].map(({ headers }) => headers['extreg-delivery']);
+  const ids = [...first.received, ...second.received].map(({ headers }) => headers['webhook-id']);
   t.is(new Set(ids).size, 4);
 });
 
@@ -236,12 +272,13 @@ test('WEBHOOK-RECEIVER-3: a repetition has the id and the body of the first try,
   world.webhooks.publish(event('a'));
   t.deepEqual(await settle(world, 1), [500, 2000, 8000]);
   t.is(world.webhooks.counts().delivered, 1);
-  t.is(new Set(receiver.received.map(({ headers }) => headers['extreg-delivery'])).size, 1);
-  const seconds = receiver.received.map(({ headers }) => Number(headers['extreg-timestamp']) - WALL_MS / 1000);
+  t.is(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size, 1);
+  const seconds = receiver.received.map(({ headers }) => Number(headers['webhook-timestamp']) - WALL_MS / 1000);
   t.deepEqual(seconds, [0, 0, 2, 10]);
   for (const { headers, body } of receiver.received) {
     t.is(body.toString(), JSON.stringify(event('a')));
-    t.is(headers['extreg-signature'], signatureOf(SECRET, headers['extreg-timestamp'] as string, body));
+    const [id, timestamp] = [headers['webhook-id'] as string, headers['webhook-timestamp'] as string];
+    t.is(headers['webhook-signature'], signatureOf(keyOf(SECRET), id, timestamp, body));
   }
 });
 
