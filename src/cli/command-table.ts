@@ -249,6 +249,15 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     ),
   ],
   [
+    'log-level',
+    entry(
+      DAEMON,
+      '[level]',
+      'show which lines the daemon logs, or set the level of all components or one, while it runs',
+      async () => (await import('./commands/log-level.js')).logLevelCommand,
+    ),
+  ],
+  [
     'token',
     entry(
       DAEMON,

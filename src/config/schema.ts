@@ -10,7 +10,7 @@ import { type Static, type TSchema, Type } from '#typebox';
 import { EVENT_KINDS, type EventKind } from '../domain/registry/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from '../domain/registry/policy.js';
 import { CONTEXT_SOURCES } from '../nats/intake/caller-context.js';
-import { LOG_LEVELS } from '../telemetry/log-levels.js';
+import { LOG_COMPONENTS, LOG_LEVELS } from '../telemetry/log-levels.js';
 
 export const ENV_PREFIX = 'EXTENSION_REGISTRY_';
 
@@ -57,6 +57,8 @@ const NATS_URL = `^${NATS_SERVER}(\\s*,\\s*${NATS_SERVER})*$`;
 /** What looks like an encoded key has to be one: no receiver could verify what another key signs. */
 const WEBHOOK_SECRET =
   '^(?:(?!whsec_)[\\s\\S]+|whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4}))$';
+
+const LOG_LEVEL_OF = `^(?:${LOG_COMPONENTS.join('|')})=(?:${LOG_LEVELS.join('|')})$`;
 
 /** What an operator is paged for; the rest follows from these, or is for the log. */
 const PAGING_EVENTS: readonly EventKind[] = [
@@ -254,6 +256,14 @@ const SETTINGS = {
     { expected: 'beginnings of subjects, without wildcards' },
   ),
   log_level: setting(Type.Enum([...LOG_LEVELS], { description: 'Lowest level that is logged.' }), 'info'),
+  log_levels: setting(
+    Type.Array(Type.String({ pattern: LOG_LEVEL_OF }), {
+      uniqueItems: true,
+      description: 'Other levels of single components, such as `db=debug`.',
+    }),
+    [],
+    { expected: `<component>=<level> each, of ${LOG_COMPONENTS.join(', ')}` },
+  ),
 
   circuit_breaker_enabled: setting(BREAKER_SETTINGS.circuit_breaker_enabled, true),
   circuit_breaker_failure_threshold: setting(BREAKER_SETTINGS.failure_threshold, 5),

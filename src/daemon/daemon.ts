@@ -9,28 +9,30 @@ import type { ActorSystem } from '../actors/actor-system.js';
 import { InForce } from '../actors/management/in-force.js';
 import type { Clock } from '../actors/ports/clock.js';
 import { type Config, ConfigError } from '../config/config.js';
+import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import { lockDataDirectory } from '../embedded/postgres/socket-lock.js';
 import type { Certificate } from '../http/app/app.js';
 import { InspectionHub } from '../inspector/hub.js';
 import { loginFileProblems } from '../nats/connection/login-files.js';
 import { guarded } from '../telemetry/guard.js';
 import type { Logger } from '../telemetry/log.js';
+import { LogControl } from '../telemetry/log-control.js';
 import { LoopDelay } from '../telemetry/loop-delay.js';
-import { openTracer } from '../telemetry/traces/tracer.js';
 import { createAccess, leafOf, readCertificate, reloadFiles, requireToken } from './access.js';
 import { startAdminApi } from './admin-api.js';
 import { removeDaemonFile, writeDaemonFile } from './daemon-file.js';
+import { logLevelsOf } from './daemon-log.js';
 import { type RegistryDatabase, startDatabase } from './database.js';
 import { createDesks } from './desks.js';
 import { managementOf } from './management.js';
 import { natsFiles, natsServerBinary, startNats } from './nats.js';
 import { readinessOf } from './readiness.js';
 import { createServices } from './services.js';
-import { givenSettings, type SettingsInForce } from './settings-in-force.js';
+import { givenSettings, reloadSettings, type SettingsInForce } from './settings-in-force.js';
 import { stopInOrder } from './stop-sequence.js';
 import { createSystem } from './system.js';
 import { VERSION } from './version.js';
-import { createWire } from './wire.js';
+import { createWire, type Wire } from './wire.js';
 
 interface Daemon {
   readonly httpUrl: string;
@@ -54,16 +56,17 @@ const clockOf = (log: Logger): Clock => ({
   clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),
 });
 
-/** `settings`: where those of `config` come from. Rejects if this machine cannot run it: address in use, data directory in use, no nats-server. */
+/** `settings`: where those of `config` come from. `levels`: of `log`. Rejects if this machine cannot run it: address in use, data directory in use, no nats-server. */
 export async function startDaemon(
   config: Config,
   log: Logger,
   settings: SettingsInForce = givenSettings(config),
+  levels = new LogControl(logLevelsOf(config)),
 ): Promise<Daemon> {
   mkdirSync(config.data_dir, { recursive: true, mode: 0o700 });
   const started: (() => Promise<void>)[] = [];
   try {
-    return await start(settings, log, started);
+    return await start(settings, levels, log, started);
   } catch (error) {
     for (const undo of started.reverse()) await undo();
     throw error;
@@ -82,6 +85,11 @@ const inspectionOf = (system: ActorSystem, clock: Clock, log: Logger): Inspectio
 
 function logReady({ supervisor: { revision, runtimes } }: ActorSystem, log: Logger): void {
   log.info({ event: 'daemon_ready', revision, extensions: runtimes.size });
+}
+
+function logSettings(report: Awaited<ReturnType<typeof reloadSettings>>, log: Logger): void {
+  if (report.configuration_problems.length > 0) log.warn({ event: 'settings_read', ...report });
+  else log.info({ event: 'settings_read', ...report });
 }
 
 /** What the actors stand on. */
@@ -104,26 +112,40 @@ async function openGround(config: Config, clock: Clock, log: Logger, started: ((
   return { unlock, database, access, localToken, nats };
 }
 
-async function start(settings: SettingsInForce, log: Logger, started: (() => Promise<void>)[]): Promise<Daemon> {
+/** What stood still with this process is not held against extensions. */
+const watchLoop = (clock: Clock, { requester }: Wire, log: Logger): LoopDelay =>
+  new LoopDelay(clock, (lateMs) => {
+    requester.stoodStill();
+    log.warn({ event: 'event_loop_stalled', late_ms: Math.round(lateMs) });
+  });
+
+/** Every call gets the result of the first. */
+function once<T>(work: () => T): () => T {
+  let done: { readonly result: T } | null = null;
+  return () => {
+    done ??= { result: work() };
+    return done.result;
+  };
+}
+
+async function start(
+  settings: SettingsInForce,
+  levels: LogControl,
+  log: Logger,
+  started: (() => Promise<void>)[],
+): Promise<Daemon> {
   const { config } = settings;
   const clock = clockOf(log);
   const { unlock, database, access, localToken, nats } = await openGround(config, clock, log, started);
   let isDraining = false;
-  const tracer = await openTracer(process.env, VERSION, log.child({ component: 'traces' }));
-  if (tracer !== null) started.push(tracer.stop);
-  const wire = createWire(config, nats.connection, tracer, clock, log);
-  const system: ActorSystem = createSystem(
-    config,
-    database,
-    wire,
-    (update) => {
-      database.remember(update);
-      inForce.noteApplied();
-      if (!isDraining) services.start();
-    },
-    clock,
-    log,
-  );
+  const wire = await createWire(config, nats.connection, clock, log);
+  started.push(async () => wire.tracer?.stop());
+  const onApplied = (update: RegistryUpdate): void => {
+    database.remember(update);
+    inForce.noteApplied();
+    if (!isDraining) services.start();
+  };
+  const system: ActorSystem = createSystem(config, database, wire, onApplied, clock, log);
   const inForce = new InForce(system.supervisor, clock);
   const desks = createDesks(config, database, system, inForce, clock, log);
   const services = createServices(config, wire, system, nats.isEmbedded, access, desks, clock, log);
@@ -131,12 +153,9 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   const inspection = inspectionOf(system, clock, log);
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
-  const loopDelay = new LoopDelay(clock, (lateMs) => {
-    wire.requester.stoodStill();
-    log.warn({ event: 'event_loop_stalled', late_ms: Math.round(lateMs) });
-  });
+  const loopDelay = watchLoop(clock, wire, log);
   started.push(async () => loopDelay.stop());
-  const parts = { system, services, wire, inspection, readiness, loopDelay };
+  const parts = { system, services, wire, inspection, readiness, loopDelay, levels };
   const managed = { ...parts, settings, database, audit: desks.audit, inForce, clock, log };
   const management = managementOf({ ...managed, reloadFiles: () => reload() });
   const sources = { ...parts, desks, access, management };
@@ -144,22 +163,20 @@ async function start(settings: SettingsInForce, log: Logger, started: (() => Pro
   started.push(() => http.close());
 
   system.start();
-  const note = (now: Certificate | null): void => {
-    const addresses = { http: http.url, http_token: localToken, nats: nats.url, nats_token: nats.token };
+  const addresses = { http: http.url, http_token: localToken, nats: nats.url, nats_token: nats.token };
+  const note = (now: Certificate | null): void =>
     writeDaemonFile(config.data_dir, { ...addresses, http_certificate: leafOf(now) });
-  };
   note(certificate);
   log.info({ event: 'daemon_started', version: VERSION, pid: process.pid, http: http.url, data_dir: config.data_dir });
-  const running = { system, services, wire, tracer, inspection, http, access, database, stopNats: nats.stop, unlock };
-  let stopping: Promise<void> | null = null;
-  const stop = (): Promise<void> => {
+  const running = { system, services, wire, inspection, http, access, database, stopNats: nats.stop, unlock };
+  const stop = once(() => {
     isDraining = true;
-    stopping ??= stopInOrder(running, config, clock, log).finally(() => loopDelay.stop());
-    return stopping;
-  };
-  const { failed } = database;
+    return stopInOrder(running, config, clock, log).finally(() => loopDelay.stop());
+  });
   const reload = async (): Promise<void> => {
     await Promise.all([reloadFiles(config, { access, http, note }, log), nats.connection.renewLogin()]);
+    logSettings(await reloadSettings(settings, levels), log);
   };
-  return { httpUrl: http.url, natsUrl: nats.url, natsToken: nats.token, database, ready, failed, reload, stop };
+  const urls = { httpUrl: http.url, natsUrl: nats.url, natsToken: nats.token };
+  return { ...urls, database, ready, failed: database.failed, reload, stop };
 }

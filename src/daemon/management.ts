@@ -11,6 +11,7 @@ import { policyInForce } from '../domain/registry/policy-in-force.js';
 import type { InspectionHub } from '../inspector/hub.js';
 import { localCalls } from '../nats/intake/local-call.js';
 import type { Logger } from '../telemetry/log.js';
+import type { LogControl } from '../telemetry/log-control.js';
 import type { LoopDelay } from '../telemetry/loop-delay.js';
 import type { RegistryDatabase } from './database.js';
 import { measuredOf } from './measured.js';
@@ -33,6 +34,7 @@ interface ManagementDeps {
   readonly audit: ListAudit;
   readonly inForce: InForce;
   readonly loopDelay: LoopDelay;
+  readonly levels: LogControl;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -40,12 +42,8 @@ interface ManagementDeps {
 /** Of a call over the admin API that names none: an operator waits. */
 const USUAL_BUDGET_MS = 20_000;
 
-export function managementOf(deps: ManagementDeps): ManagementDesk {
-  const { settings, database, system, services, wire, inspection, readiness, audit, inForce, loopDelay, clock, log } =
-    deps;
-  const registry = system.supervisor;
-  const { min_budget_ms, max_budget_ms } = settings.config;
-  const status = {
+function statusSources({ system, services, wire, database, inspection, readiness, loopDelay }: ManagementDeps) {
+  return {
     boot: { id: system.board.boot, startedAtMs: Date.now() },
     more: () => ({
       streams: system.board.live.size,
@@ -57,11 +55,18 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
       const { total, enabled, healthy, unhealthy } = system.board.summary();
       return { total, enabled, healthy, unhealthy };
     },
-    revision: () => registry.revision,
+    revision: () => system.supervisor.revision,
     lagMs: database.lagMs,
     viewers: () => inspection.viewers,
     loopDelay,
   };
+}
+
+export function managementOf(deps: ManagementDeps): ManagementDesk {
+  const { settings, database, system, services, audit, inForce, levels, clock, log } = deps;
+  const registry = system.supervisor;
+  const { min_budget_ms, max_budget_ms } = settings.config;
+  const status = statusSources(deps);
   const shown = shownSettings(settings);
   return {
     measured: (extensionId) => measuredOf(system, extensionId),
@@ -81,12 +86,22 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
     status: () => statusOf(status),
     settings: () => shown,
     invoke: localCalls(services.intake.takeLocal, Math.max(min_budget_ms, Math.min(USUAL_BUDGET_MS, max_budget_ms))),
+    logLevels: logLevelDesk(levels, log),
     reload: reloadOf({
       system,
       database,
       settings,
       reloadFiles: deps.reloadFiles,
+      levels,
       log: log.child({ component: 'reload' }),
     }),
   };
 }
+
+const logLevelDesk = (levels: LogControl, log: Logger): ManagementDesk['logLevels'] => ({
+  read: () => levels.read(),
+  set: (order, actor) => {
+    levels.set(order);
+    log.info({ event: 'log_level_set', ...order, actor });
+  },
+});

@@ -2,8 +2,9 @@
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Reload } from '../actors/ports/management.js';
 import type { Logger } from '../telemetry/log.js';
+import type { LogControl } from '../telemetry/log-control.js';
 import type { RegistryDatabase } from './database.js';
-import { changedSettings, type SettingsInForce } from './settings-in-force.js';
+import { reloadSettings, type SettingsInForce } from './settings-in-force.js';
 
 interface ReloadDeps {
   readonly system: Pick<ActorSystem, 'supervisor' | 'audit'>;
@@ -11,11 +12,12 @@ interface ReloadDeps {
   readonly settings: SettingsInForce;
   /** Certificate, tokens and logins; never rejects. */
   readonly reloadFiles: () => Promise<void>;
+  readonly levels: LogControl;
   readonly log: Logger;
 }
 
 export const reloadOf =
-  ({ system, database, settings, reloadFiles, log }: ReloadDeps): Reload =>
+  ({ system, database, settings, reloadFiles, levels, log }: ReloadDeps): Reload =>
   async ({ force, reason, actor }) => {
     const away = { kind: 'database_unavailable', message: 'the registry is in the database, which is away' } as const;
     if (database.isAway()) return away;
@@ -37,5 +39,5 @@ export const reloadOf =
       reason,
       at_ms: Date.now(),
     });
-    return { kind: 'reloaded', registry_revision, ...counts, ...(await changedSettings(settings)) };
+    return { kind: 'reloaded', registry_revision, ...counts, ...(await reloadSettings(settings, levels)) };
   };

@@ -10,7 +10,6 @@ import type { HttpServer } from '../http/server.js';
 import type { InspectionHub } from '../inspector/hub.js';
 import { within } from '../telemetry/deadline.js';
 import type { Logger } from '../telemetry/log.js';
-import type { Tracer } from '../telemetry/traces/tracer.js';
 import { removeDaemonFile } from './daemon-file.js';
 import type { RegistryDatabase } from './database.js';
 import type { Services } from './services.js';
@@ -21,7 +20,6 @@ interface Running {
   readonly system: ActorSystem;
   readonly services: Services;
   readonly wire: Wire;
-  readonly tracer: Tracer | null;
   readonly inspection: InspectionHub;
   readonly http: HttpServer;
   readonly access: Access;
@@ -31,7 +29,7 @@ interface Running {
 }
 
 export async function stopInOrder(running: Running, config: Config, clock: Clock, log: Logger): Promise<void> {
-  const { system, services, wire, tracer, inspection, http, access, database } = running;
+  const { system, services, wire, inspection, http, access, database } = running;
   const { intake, admin, selfCheck, micro } = services;
   system.prober.stop();
   selfCheck.stop();
@@ -47,7 +45,7 @@ export async function stopInOrder(running: Running, config: Config, clock: Clock
   await step('http_closed', 0.92, http.close());
   await step('webhooks_sent', 0.94, wire.webhooks.drain());
   wire.webhooks.close();
-  if (tracer !== null) await step('traces_sent', 0.95, tracer.stop());
+  if (wire.tracer !== null) await step('traces_sent', 0.95, wire.tracer.stop());
   access.stop();
   micro.close();
   const flushed = wire.connection.flush().finally(() => wire.replies.close());

@@ -10,19 +10,14 @@ import { traceCalls } from '../nats/tracing/traced-calls.js';
 import { createRandomHex } from '../nats/wire/random-hex.js';
 import { Subjects } from '../nats/wire/subjects.js';
 import type { Logger } from '../telemetry/log.js';
-import type { Tracer } from '../telemetry/traces/tracer.js';
+import { openTracer } from '../telemetry/traces/tracer.js';
 import { createWebhooks } from '../webhooks/webhooks.js';
+import { VERSION } from './version.js';
 
-export type Wire = ReturnType<typeof createWire>;
+export type Wire = Awaited<ReturnType<typeof createWire>>;
 
-/** `tracer` null: calls leave no traces. */
-export function createWire(
-  config: Config,
-  connection: BrokerConnection,
-  tracer: Tracer | null,
-  clock: Clock,
-  log: Logger,
-) {
+export async function createWire(config: Config, connection: BrokerConnection, clock: Clock, log: Logger) {
+  const tracer = await openTracer(process.env, VERSION, log.child({ component: 'traces' }));
   const randomHex = createRandomHex();
   const subjects = new Subjects(config.subject_prefix);
   // In this order: replies need their inbox before the first request is sent.
@@ -44,5 +39,5 @@ export function createWire(
     events.publish(event);
     webhooks.publish(event);
   };
-  return { connection, subjects, randomHex, requester, calls, replies, events, webhooks, publish };
+  return { connection, tracer, subjects, randomHex, requester, calls, replies, events, webhooks, publish };
 }

@@ -8,6 +8,32 @@ const texts = Type.Array(Type.String());
 const bytes = Type.Integer();
 const ms = Type.Number();
 
+export type LogLevelsShown = Static<typeof logLevelsSchema>;
+export const logLevelsSchema = Type.Object({
+  level: Type.String({ description: 'Of all components for which no other is set.' }),
+  components: Type.Array(
+    Type.Object({
+      component: Type.String(),
+      level: Type.String({ description: 'Lowest level that is written.' }),
+      from: Type.Unsafe<'component' | 'all'>({
+        enum: ['component', 'all'],
+        description: 'Whether it is set for this component, or that of all.',
+      }),
+    }),
+  ),
+  changed: Type.Array(
+    Type.Object({
+      component: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'null: all.' }),
+      until: Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        format: 'date-time',
+        description: 'When it ends; null: when it is changed again, or with the daemon.',
+      }),
+    }),
+    { description: 'What was set while the daemon runs.' },
+  ),
+});
+
 export type DaemonStatus = Static<typeof statusSchema>;
 export const statusSchema = Type.Object({
   version: Type.String(),

@@ -2,12 +2,14 @@
 import test from 'ava';
 import { reloadOf } from '../../src/daemon/reload.js';
 import { silentLogger } from '../../src/telemetry/log.js';
+import { LogControl } from '../../src/telemetry/log-control.js';
 
 for (const force of [false, true])
   test(`RELOADS-2: a reload ${force ? 'with' : 'without'} force that is late says what happens later`, async (t) => {
     const reload = reloadOf({
       system: { supervisor: { reload: async () => null } },
       database: { isAway: () => false },
+      levels: new LogControl({ level: 'info', components: [] }),
       reloadFiles: async () => undefined,
       log: silentLogger,
     } as unknown as Parameters<typeof reloadOf>[0]);

@@ -16,16 +16,22 @@ test('SIGNALS-4, LOGIN-RENEWAL-1: a token is rotated with SIGHUP: the daemon say
   const directory = await mkdtemp(join(tmpdir(), 'extreg-token-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const file = join(directory, 'token');
+  const settings = join(directory, 'extreg.config.yaml');
+  const writeSettings = (level: string) =>
+    writeFileSync(settings, `extension_registry:\n  log_levels: [nats=${level}]\n`);
+  writeSettings('info');
   writeFileSync(file, 'first\n');
   const daemon = await DaemonProcess.startReady(t, {
     NATS_URL: server.url,
     EXTENSION_REGISTRY_NATS_TOKEN_FILE: file,
+    EXTENSION_REGISTRY_CONFIG: settings,
   });
   const linesOf = (event: string): LogLine[] => daemon.log.filter((line) => line.event === event);
   const hangUp = async (expected: string): Promise<void> => {
     const before = linesOf(expected).length;
     daemon.child.kill('SIGHUP');
     await until(expected, () => linesOf(expected).length > before);
+    await until('the reload is over', () => linesOf('settings_read').length === linesOf('reloading').length);
   };
 
   await hangUp('nats_login_accepted');
@@ -44,4 +50,15 @@ test('SIGNALS-4, LOGIN-RENEWAL-1: a token is rotated with SIGHUP: the daemon say
   await daemon.ready();
   await hangUp('nats_login_accepted');
   t.false(JSON.stringify(daemon.log).includes('second'));
+
+  // The levels of the log are those settings that need no restart.
+  writeSettings('error');
+  await hangUp('settings_read');
+  t.deepEqual(linesOf('settings_read').at(-1)?.needs_restart, []);
+  const read = linesOf('nats_login_read').length;
+  await hangUp('settings_read');
+  t.is(linesOf('nats_login_read').length, read);
+  writeSettings('loud');
+  await hangUp('settings_read');
+  t.regex(String(linesOf('settings_read').at(-1)?.configuration_problems), /log_levels/);
 });

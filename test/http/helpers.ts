@@ -15,6 +15,7 @@ import type { DaemonStatus } from '../../src/domain/status-schema.js';
 import { createMetricsPage } from '../../src/http/routes/metrics-page.js';
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.js';
 import { silentLogger } from '../../src/telemetry/log.js';
+import { LogControl } from '../../src/telemetry/log-control.js';
 import type { DaemonNumbers } from '../../src/telemetry/metrics.js';
 import { openAccess } from '../helpers/access.js';
 import { ActorWorld } from '../helpers/actor-world.js';
@@ -213,6 +214,7 @@ export const noManagement: ManagementDesk = {
   policyInForce: () => null,
   status: () => daemonStatus,
   settings: () => [],
+  logLevels: new LogControl({ level: 'info', components: [] }),
   invoke: async () => ({ kind: 'shutting_down', message: 'none' }),
   reload: async () => ({ kind: 'database_unavailable', message: 'none' }),
 };

@@ -261,9 +261,9 @@ test('APP-1: a fault in a handler is told without its message, and logged with i
     },
   };
   const { url } = await listen(t, { health: broken, log: createLogger('info', { write: (line) => lines.push(line) }) });
-  const response = await fetch(`${url}/admin/extensions/health`);
+  const response = await fetch(`${url}/admin/extensions/health`, { headers: { 'x-request-id': 'client:7' } });
   t.is(response.status, 500);
-  const detail = 'a fault of the daemon; see its log';
+  const detail = 'a fault of the daemon; see its log, request client:7';
   t.is(response.headers.get('content-type'), 'application/problem+json; charset=utf-8');
   t.deepEqual(await response.json(), {
     type: 'urn:extreg:error:internal_error',
@@ -273,7 +273,21 @@ test('APP-1: a fault in a handler is told without its message, and logged with i
     code: 'internal_error',
     error: { code: 'internal_error', message: detail },
   });
-  t.true(lines.some((line) => line.includes('http_request_failed') && line.includes('geheim')));
+  const failed = lines.find((line) => line.includes('http_request_failed'));
+  t.true(failed?.includes('geheim'));
+  t.is(JSON.parse(failed ?? '{}').request_id, 'client:7');
+});
+
+test('every answer names its request: as the client did, or by an id of its own where that fits into no log line', async (t) => {
+  const { url } = await listen(t);
+  const idOf = async (path: string, given?: string) =>
+    (await fetch(`${url}${path}`, given === undefined ? {} : { headers: { 'x-request-id': given } })).headers.get(
+      'x-request-id',
+    );
+  t.is(await idOf('/livez', 'a-1.b_2:c'), 'a-1.b_2:c');
+  for (const given of [undefined, 'x'.repeat(65), 'two words', '{"a":1}'])
+    t.regex((await idOf('/livez', given)) ?? '', /^[0-9a-f-]{36}$/);
+  t.regex((await idOf('/no/such/path')) ?? '', /^[0-9a-f-]{36}$/);
 });
 
 test('livez: says yes while the process answers', async (t) => {

@@ -1,6 +1,8 @@
 // What the management routes of the admin API need of the daemon, as types; the roof hands it over.
+
 import type { PolicyInForce } from '../../domain/registry/policy-in-force.js';
-import type { DaemonStatus, ReloadReport } from '../../domain/status-schema.js';
+import type { DaemonStatus, LogLevelsShown, ReloadReport } from '../../domain/status-schema.js';
+import type { LogComponent, LogLevel } from '../../telemetry/log-levels.js';
 import type { ListAudit } from './audit.js';
 import type { InstanceDesk } from './instances.js';
 import type { InvokeExtension } from './invoke.js';
@@ -32,6 +34,20 @@ export interface Measured {
   instance(id: string): { readonly health_status: string; readonly in_flight: number } | null;
 }
 
+interface LogLevelOrder {
+  /** null: all components for which no other level is set. */
+  readonly component: LogComponent | null;
+  /** null: what the configuration says. */
+  readonly level: LogLevel | null;
+  /** null: until it is changed again, or the daemon ends. */
+  readonly seconds: number | null;
+}
+
+export interface LogLevelDesk {
+  read(): LogLevelsShown;
+  set(order: LogLevelOrder, actor: string): void;
+}
+
 export interface ManagementDesk {
   /** null: nothing runs of the extension. */
   readonly measured: (extensionId: string) => Measured | null;
@@ -42,5 +58,6 @@ export interface ManagementDesk {
   readonly status: () => DaemonStatus;
   readonly settings: () => readonly SettingShown[];
   readonly reload: Reload;
+  readonly logLevels: LogLevelDesk;
   readonly invoke: InvokeExtension;
 }

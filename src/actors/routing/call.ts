@@ -56,7 +56,7 @@ export interface CallDeps {
   /** The call holds no place any more. */
   readonly onFinished: (call: Call) => void;
   /** The caller has its reply; `result` is `ok` or the error code. */
-  readonly onAnswered: (runtime: ExtensionRuntime, result: string, durationMs: number) => void;
+  readonly onAnswered: (runtime: ExtensionRuntime, result: string, durationMs: number, invocation: Invocation) => void;
 }
 
 /** A budget that is less than this shorter than the timeout is shorter by rounding alone: then the timeout ends the call. */
@@ -341,7 +341,7 @@ export class Call implements AttemptListener {
     this.#isAnswered = true;
     if (this.#deadlineTimer !== null) this.#deps.clock.clearTimeout(this.#deadlineTimer);
     if (this.#retryTimer !== null) this.#deps.clock.clearTimeout(this.#retryTimer);
-    this.#deps.onAnswered(this.runtime, result, durationMs);
+    this.#deps.onAnswered(this.runtime, result, durationMs, this.#invocation);
     if (!this.#isInFlight) this.#finish();
   }
 

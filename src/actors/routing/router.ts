@@ -4,6 +4,7 @@
 // ROUTER-2. A place in `max_in_flight` is held until the call is answered and its last attempt has ended.
 import type { InvocationError } from '../../domain/registry/errors.js';
 import { stackOf } from '../../telemetry/error-text.js';
+import { createSampledDebug } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Clock, WallClock } from '../ports/clock.js';
@@ -36,7 +37,7 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    const isDebug = options.log.isLevelEnabled('debug');
+    const debug = createSampledDebug(options.log, 'invocation', () => options.clock.now());
     this.#callDeps = {
       clock: options.clock,
       wall: options.wall,
@@ -55,11 +56,10 @@ export class Router {
         call.runtime.inFlight--;
         this.#inFlight--;
       },
-      onAnswered: (runtime, result, durationMs) => {
+      onAnswered: (runtime, result, durationMs, { headers }) => {
         runtime.stats.countAnswer(result, durationMs);
         options.onTouched(runtime);
-        if (isDebug)
-          options.log.debug({ event: 'invocation', extension_id: runtime.id, result, duration_ms: durationMs });
+        debug(() => ({ extension_id: runtime.id, result, duration_ms: durationMs, ...traceIdOf(headers.traceBefore) }));
         if (--this.#unanswered === 0) this.#onIdle?.();
       },
     };
@@ -113,6 +113,9 @@ export class Router {
     this.#options.onTouched(runtime);
   }
 }
+
+/** `traceparent: 00-<trace id>-`, or ''. */
+const traceIdOf = (traceBefore: string) => (traceBefore === '' ? {} : { trace_id: traceBefore.slice(-33, -1) });
 
 const notFound = (id: string): InvocationError => ({
   code: 'extension_not_found',

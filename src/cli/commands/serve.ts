@@ -37,7 +37,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     { startDaemon },
     { NatsServerMissingError },
     { NatsPortInUseError },
-    { createLogger },
+    { openLog },
     { guardProcess },
     { dataDirectoryFailure, startFailure },
     { destination },
@@ -45,16 +45,16 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     import('../../daemon/daemon.js'),
     import('../../daemon/nats.js'),
     import('../../embedded/nats/embedded-server.js'),
-    import('../../telemetry/log.js'),
+    import('../../daemon/daemon-log.js'),
     import('../../telemetry/guard.js'),
     import('../process/start-errors.js'),
     import('#pino'),
   ]);
   const output = destination({ dest: stdoutFd, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
-  const log = createLogger(config.log_level, output);
+  const { log, levels } = openLog(config, output);
   guardProcess(log);
   const flush = () => written(output);
-  const starting = startDaemon(config, log, { ...explained, readAgain: () => commandConfig(io, options) });
+  const starting = startDaemon(config, log, { ...explained, readAgain: () => commandConfig(io, options) }, levels);
   // From the first moment on: a stop during the start waits for it.
   stopOnSignals({
     stop: async (reason) => {

@@ -3,6 +3,7 @@
 // APP-1. Whatever is wrong with a request, the answer is a problem document with a stable code; none carries a stack or an inner message.
 // APP-2. A path that exists answers a wrong method with 405 and Allow.
 // APP-3. Every route names the role that it needs; one that does not is a fault that ends the start.
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -20,6 +21,7 @@ import type { TSchema } from '#typebox';
 import type { Admit } from '../../actors/ports/access.js';
 import { allows, OPEN_PRINCIPAL, type Principal, type Role } from '../../domain/access/principal.js';
 import { withoutExactNumbers } from '../../domain/exact-json.js';
+import { createSampledDebug } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
 import { bodyParser } from './json-body.js';
@@ -80,9 +82,13 @@ export interface Certificate {
 export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS, tls }: AppOptions): App {
   const app = fastify({
     ...limitsOf(slowMs, tls),
+    genReqId: ({ headers }) => requestIdOf(headers['x-request-id']),
     clientErrorHandler: answerUnreadable,
-    frameworkErrors: (error, _request, reply) =>
-      sendProblem(reply.headers(COMMON_HEADERS), new HttpProblem(codeOf(error), error.message)),
+    frameworkErrors: (error, request, reply) =>
+      sendProblem(
+        reply.headers(COMMON_HEADERS).header('x-request-id', request.id),
+        new HttpProblem(codeOf(error), error.message),
+      ),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   // APP-1. Node would answer without a body, or hang up. An expectation may be ignored (RFC 9110, 10.1.1); nothing is tunnelled.
@@ -108,7 +114,7 @@ export function createApp({ site, admit, log, slowMs = SLOW_CLIENT_MS, tls }: Ap
   });
   app.decorateRequest('principal');
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(COMMON_HEADERS);
+    reply.headers(COMMON_HEADERS).header('x-request-id', request.id);
     // Before the body is read: what is wrong with it does not matter then.
     const foreign = refuseForeign(request.headers, site, request.routeOptions.config);
     if (foreign !== null) throw foreign;
@@ -163,30 +169,41 @@ async function admitted(request: FastifyRequest, reply: FastifyReply, admit: Adm
   throw new HttpProblem('forbidden', message, { needs: role });
 }
 
+/** The client's own id of its request, if it fits into a log line as it is. */
+const requestIdOf = (given: string | string[] | undefined): string =>
+  typeof given === 'string' && /^[A-Za-z0-9._:-]{1,64}$/.test(given) ? given : randomUUID();
+
 /** Every request at debug level, and what failed in a route. */
 function logRequests(app: App, log: Logger): void {
+  const debug = createSampledDebug(log, 'http_request', () => performance.now());
   app.addHook('onResponse', (request, reply, done) => {
-    log.debug({
-      event: 'http_request',
+    debug(() => ({
+      request_id: request.id,
       method: request.method,
       route: request.routeOptions.url ?? null,
       status: reply.statusCode,
       duration_ms: reply.elapsedTime,
-    });
+    }));
     done();
   });
   app.setErrorHandler((error: FastifyError | HttpProblem, request, reply) => {
     if (error instanceof HttpProblem) return sendProblem(reply, error);
     const code = codeOf(error);
     if (code === 'internal_error')
-      log.error({ event: 'http_request_failed', route: request.routeOptions.url ?? null, err: error });
-    return sendProblem(reply, new HttpProblem(code, messageOf(error, code, request.headers['content-type'])));
+      log.error({
+        event: 'http_request_failed',
+        request_id: request.id,
+        route: request.routeOptions.url ?? null,
+        err: error,
+      });
+    return sendProblem(reply, new HttpProblem(code, messageOf(error, code, request)));
   });
 }
 
-function messageOf(error: FastifyError, code: HttpErrorCode, contentType: string | undefined): string {
-  if (code === 'internal_error') return 'a fault of the daemon; see its log';
-  if (error.statusCode === 415) return `content-type must be application/json, got ${contentType ?? 'none'}`;
+function messageOf(error: FastifyError, code: HttpErrorCode, { id, headers }: FastifyRequest): string {
+  if (code === 'internal_error') return `a fault of the daemon; see its log, request ${id}`;
+  if (error.statusCode === 415)
+    return `content-type must be application/json, got ${headers['content-type'] ?? 'none'}`;
   return error.message;
 }
 

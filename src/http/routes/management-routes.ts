@@ -6,12 +6,14 @@ import { auditRoutes } from './audit-routes.js';
 import { daemonRoutes } from './daemon-routes.js';
 import { drainRoutes } from './drain-routes.js';
 import { invokeRoutes } from './invoke-routes.js';
+import { logRoutes } from './log-routes.js';
 import { policyRoutes } from './policy-routes.js';
 
 export function managementRoutes(app: App, desk: ManagementDesk, rows: RowDesk): void {
   drainRoutes(app, desk.instances);
   auditRoutes(app, desk.audit);
   daemonRoutes(app, desk);
+  logRoutes(app, desk.logLevels);
   invokeRoutes(app, desk.invoke);
   policyRoutes(app, rows, desk.policyInForce);
 }

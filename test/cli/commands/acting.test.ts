@@ -108,3 +108,43 @@ test('inspect: the page of the console, a WebSocket with a ticket of its own, an
   const forbidden = await fakeDaemon(t, () => new Problem(401, 'unauthenticated'));
   t.is((await forbidden.extreg('inspect', 'a')).code, 1);
 });
+
+const LEVELS = {
+  level: 'info',
+  components: [
+    { component: 'db', level: 'debug', from: 'component' },
+    { component: 'nats', level: 'info', from: 'all' },
+  ],
+  changed: [{ component: 'db', until: '2026-12-01T12:00:00.000Z' }],
+};
+
+test('log-level: what is logged, and until when; what is set is sent as it was said', async (t) => {
+  const daemon = await fakeDaemon(t, () => LEVELS);
+  const { code, stdout } = await daemon.extreg('log-level');
+  t.is(code, 0);
+  t.is(
+    stdout,
+    'COMPONENT  LEVEL  UNTIL\nall        info   -\ndb         debug  2026-12-01T12:00:00.000Z\nnats       info   -\n',
+  );
+  t.is((await daemon.extreg('log-level', 'debug', '--component', 'db', '--for', '10m', '-q')).code, 0);
+  t.is((await daemon.extreg('log-level', 'configured', '-q')).code, 0);
+  t.deepEqual(daemon.routes(), ['GET /admin/log-levels', 'PUT /admin/log-levels', 'PUT /admin/log-levels']);
+  t.like(daemon.asked[1]?.body, { level: 'debug', component: 'db', for_seconds: 600 });
+  t.like(daemon.asked[2]?.body, { level: null });
+});
+
+test('log-level: wrong usage says what is expected', async (t) => {
+  const daemon = await fakeDaemon(t, () => LEVELS);
+  for (const [args, expected] of [
+    [['loud'], /trace, debug, info, warn, error, fatal, configured/],
+    [['debug', '--component', 'nothing'], /access, admin/],
+    [['--component', 'db'], /need a level/],
+    [['configured', '--for', '5m'], /--for needs a level/],
+    [['debug', '--for', 'long'], /a duration such as/],
+  ] as const) {
+    const { code, stderr } = await daemon.extreg('log-level', ...args);
+    t.is(code, 64);
+    t.regex(stderr, expected);
+  }
+  t.deepEqual(daemon.routes(), []);
+});

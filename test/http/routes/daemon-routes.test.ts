@@ -1,6 +1,7 @@
 // `/admin/status`, `/admin/settings` and `/admin/reload`: what goes in and comes out.
 import test from 'ava';
 import type { Reload, ReloadOrder } from '../../../src/actors/ports/management.js';
+import type { LogLevelsShown } from '../../../src/domain/status-schema.js';
 import { daemonStatus, listen, noManagement } from '../helpers.js';
 
 const get = async (url: string) => {
@@ -74,4 +75,53 @@ test('reload: without anything, or with force and a reason', async (t) => {
     body: '{}',
   });
   t.is(response.status, 503);
+});
+
+test('log levels: read, set for a component or all, for a time; what makes no sense is refused and changes nothing', async (t) => {
+  const { url } = await listen(t);
+  const put = async (body: object) => {
+    const response = await fetch(`${url}/admin/log-levels`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as LogLevelsShown & { detail?: string } };
+  };
+  const before = (await get(`${url}/admin/log-levels`)).body as LogLevelsShown;
+  t.is(before.level, 'info');
+  t.deepEqual(
+    before.components.find(({ component }) => component === 'db'),
+    {
+      component: 'db',
+      level: 'info',
+      from: 'all',
+    },
+  );
+  for (const [body, detail] of [
+    [{}, /level/],
+    [{ level: 'loud' }, /body\/level/],
+    [{ level: 'debug', component: 'nothing' }, /body\/component/],
+    [{ level: 'debug', for_seconds: 0 }, /body\/for_seconds/],
+    [{ level: null, for_seconds: 5 }, /body\/for_seconds/],
+  ] as const) {
+    const refused = await put(body);
+    t.is(refused.status, 400);
+    t.regex(refused.body.detail ?? '', detail);
+  }
+  t.deepEqual((await get(`${url}/admin/log-levels`)).body, before);
+  const set = await put({ level: 'debug', component: 'db', for_seconds: 60 });
+  t.is(set.status, 200);
+  t.deepEqual(
+    set.body.components.find(({ component }) => component === 'db'),
+    {
+      component: 'db',
+      level: 'debug',
+      from: 'component',
+    },
+  );
+  t.is(set.body.changed.length, 1);
+  t.is((await put({ level: 'warn' })).body.level, 'warn');
+  t.deepEqual((await put({ level: null, component: 'db' })).body.changed, [{ component: null, until: null }]);
+  await put({ level: null });
+  t.deepEqual((await get(`${url}/admin/log-levels`)).body, before);
 });
