@@ -46,16 +46,29 @@ async function stop(): Promise<Calls> {
   };
 }
 
-/** `idle-1` to `idle-<count>`. */
-async function each(count: number): Promise<Each> {
-  const startMs = performance.now();
-  let next = 1;
-  let failed = 0;
-  const worker = async (): Promise<void> => {
-    for (let n = next++; n <= count; n = next++) if (!(await call(`idle-${n}`))) failed++;
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-  return { seconds: (performance.now() - startMs) / 1000, failed };
+/** `idle-1` to `idle-<count>`. Without a promise and a timer for each call, which would take longer than the daemon does. */
+function each(count: number): Promise<Each> {
+  return new Promise((resolve) => {
+    const startMs = performance.now();
+    const reply = '_INBOX.each.1';
+    let called = 0;
+    let answered = 0;
+    let failed = 0;
+    const next = (): void => {
+      called += 1;
+      if (called <= count) client.publish(`${DAEMON_PREFIX}.invoke.idle-${called}`, body, { reply });
+    };
+    const answers = client.subscribe(reply, {
+      callback: (error, answer) => {
+        if (error !== null || answer.data.length !== BODY_BYTES) failed += 1;
+        answered += 1;
+        if (answered < count) return next();
+        answers.unsubscribe();
+        resolve({ seconds: (performance.now() - startMs) / 1000, failed });
+      },
+    });
+    for (let i = 0; i < IN_FLIGHT; i += 1) next();
+  });
 }
 
 process.on('message', (message) => {
