@@ -3,6 +3,11 @@
 // T1. `not ok` with `# TODO` is no failure; with `# SKIP` nothing ran.
 // T2. A report without its plan (`1..N`) was cut off: AVA itself ended, so the run cannot have passed.
 
+// T3. A failed test of which AVA says nothing in the usual form has the lines that follow it.
+
+const RESULT = /^(ok|not ok) \d+ - (.*?)( # (SKIP|TODO).*)?$/;
+const AFTER_LINES = 20;
+
 export class TapReport {
   passed = 0;
   failed = 0;
@@ -15,6 +20,7 @@ export class TapReport {
   /** Of all that was reported, in AVA's order. */
   titles = [];
   #details = null;
+  #after = 0;
 
   /** @param {string} line without its line feed */
   read(line) {
@@ -25,9 +31,18 @@ export class TapReport {
         return;
         // What a test logs stands between its line and the details.
       } else if (line.startsWith('#') && this.#details.length === 0) return;
-      else this.#details = null;
+      else {
+        // T3.
+        if (this.#details.length === 0 && !RESULT.test(line)) this.#after = AFTER_LINES;
+        else this.#after = 0;
+        this.#details = null;
+      }
     }
-    const result = /^(ok|not ok) \d+ - (.*?)( # (SKIP|TODO).*)?$/.exec(line);
+    if (this.#after > 0 && !RESULT.test(line)) {
+      this.#after -= 1;
+      this.failures.at(-1)?.details.push(line);
+    } else this.#after = 0;
+    const result = RESULT.exec(line);
     if (result) this.#count(result[1] === 'ok', result[2], result[4]);
     else if (/^1\.\.\d+/.test(line)) this.complete = true;
   }

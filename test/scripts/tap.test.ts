@@ -52,6 +52,22 @@ ok 5 - a › with # in its title
   t.true(report.failures[0]?.details.join('\n').includes('Difference'));
 });
 
+test('T3: a failure of which AVA says nothing in the usual form has the lines that follow it', (t) => {
+  const report = read(`not ok 1 - a › one
+a line that a program wrote
+  ---
+    name: AssertionError
+  ...
+ok 2 - a › two
+not ok 3 - a › three
+ok 4 - a › four
+a line of another`);
+  const [first, second] = report.failures;
+  t.deepEqual(first?.details, ['a line that a program wrote', '  ---', '    name: AssertionError', '  ...']);
+  t.deepEqual(second?.details, []);
+  t.is(report.passed, 2);
+});
+
 test('T2: a report that was cut off is not complete', (t) => {
   const report = read('TAP version 13\nok 1 - a › one\nnot ok 2 - b.test.js exited with a non-zero exit code: 1');
   t.false(report.complete);
