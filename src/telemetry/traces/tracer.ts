@@ -15,7 +15,7 @@ import type {
 } from '@opentelemetry/api';
 import { within } from '../deadline.js';
 import { stackOf } from '../error-text.js';
-import { createLimitedWarn } from '../limited-log.js';
+import { createLimitedWarn, type LimitedWarn } from '../limited-log.js';
 import type { Logger } from '../log.js';
 import { collectorProblem, isTracingConfigured } from './otel-settings.js';
 
@@ -145,11 +145,15 @@ function report({ diag, DiagLogLevel }: Api, log: Logger): void {
 }
 
 class SpanSource {
+  readonly #warnFailed: LimitedWarn;
+
   constructor(
     readonly api: Api,
     private readonly tracer: OtelTracer,
-    private readonly log: Logger,
-  ) {}
+    log: Logger,
+  ) {
+    this.#warnFailed = createLimitedWarn(log, 'tracing_failed', () => performance.now());
+  }
 
   begin(name: string, parent: ParentTrace | null, facts: SpanFacts): Span | null {
     try {
@@ -169,7 +173,7 @@ class SpanSource {
   }
 
   failed(error: unknown): void {
-    this.log.error({ event: 'tracing_failed', error: stackOf(error) });
+    this.#warnFailed({ error: stackOf(error) });
   }
 
   #contextOf({ traceId, spanId, isSampled, state }: ParentTrace): Context {
@@ -203,24 +207,49 @@ class TracedSpan implements Span {
 
   child(name: string, facts: SpanFacts): Span {
     const { trace, SpanKind } = this.source.api;
-    const context = trace.setSpan(this.context, this.span);
-    return new TracedSpan(this.source, this.source.start(name, SpanKind.CLIENT, facts, context), context);
+    try {
+      const context = trace.setSpan(this.context, this.span);
+      return new TracedSpan(this.source, this.source.start(name, SpanKind.CLIENT, facts, context), context);
+    } catch (error) {
+      this.source.failed(error);
+      return notRecorded(this.traceparent);
+    }
   }
 
   set(facts: SpanFacts): void {
-    this.span.setAttributes(facts);
+    this.#guarded(() => this.span.setAttributes(facts));
   }
 
   event(name: string): void {
-    this.span.addEvent(name);
+    this.#guarded(() => this.span.addEvent(name));
   }
 
   end(error: string | null): void {
-    try {
+    this.#guarded(() => {
       if (error !== null) this.span.setStatus({ code: this.source.api.SpanStatusCode.ERROR, message: error });
       this.span.end();
-    } catch (thrown) {
-      this.source.failed(thrown);
+    });
+  }
+
+  /** TRACER-1. */
+  #guarded(work: () => unknown): void {
+    try {
+      work();
+    } catch (error) {
+      this.source.failed(error);
     }
   }
+}
+
+/** In place of a span that could not be made: what is called has the span above as its parent. */
+function notRecorded(traceparent: string): Span {
+  const nothing = (): void => undefined;
+  return {
+    isRecorded: false,
+    traceparent,
+    child: () => notRecorded(traceparent),
+    set: nothing,
+    event: nothing,
+    end: nothing,
+  };
 }

@@ -1,4 +1,5 @@
 // Spans of real calls on a real nats-server, as an OpenTelemetry collector gets them. Serial: the library reads the environment of the process.
+import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import test, { type ExecutionContext } from 'ava';
 import { headers, type Msg } from '#@nats-io/nats-core';
 import type { Logger } from '../../../src/telemetry/log.js';
@@ -22,12 +23,13 @@ async function tracerOf(
   t: ExecutionContext,
   env: Readonly<Record<string, string>>,
   log: Logger = silentLogger,
+  load?: Parameters<typeof openTracer>[3],
 ): Promise<Tracer> {
   for (const [name, value] of Object.entries(env)) process.env[name] = value;
   t.teardown(() => {
     for (const name of Object.keys(env)) delete process.env[name];
   });
-  const tracer = await openTracer(process.env, '1.2.3', log);
+  const tracer = await openTracer(process.env, '1.2.3', log, load);
   if (tracer === null) throw new Error('no tracer');
   return tracer;
 }
@@ -45,9 +47,10 @@ async function worldOf(
   answers: readonly (string | null)[],
   env: Readonly<Record<string, string>> = {},
   log?: Logger,
+  load?: Parameters<typeof openTracer>[3],
 ) {
   const collector = await TraceCollector.start(t);
-  const tracer = await tracerOf(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...env }, log);
+  const tracer = await tracerOf(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, ...env }, log, load);
   const server = await TestServer.start();
   t.teardown(() => server.stop());
   const [caller, callee] = [await server.connect(), await server.connect()];
@@ -180,3 +183,49 @@ test.serial(
     t.true(lines.some(({ event }) => event === 'tracing_trouble'));
   },
 );
+
+type Start = ReturnType<BasicTracerProvider['getTracer']>['startSpan'];
+
+/** The library, whose tracer is asked through `start`. */
+const libraryWith = (start: (real: Start) => Start) => async () => {
+  const [api, sdk, resources, exporter] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('@opentelemetry/sdk-trace-base'),
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/exporter-trace-otlp-http'),
+  ]);
+  class Provider extends sdk.BasicTracerProvider {
+    override getTracer(...of: Parameters<BasicTracerProvider['getTracer']>) {
+      const tracer = super.getTracer(...of);
+      tracer.startSpan = start(tracer.startSpan.bind(tracer));
+      return tracer;
+    }
+  }
+  return { api, sdk: { ...sdk, BasicTracerProvider: Provider }, resources, exporter };
+};
+
+const fails = (): never => {
+  throw new Error('of the library');
+};
+for (const [title, start] of [
+  ['for a span', () => fails],
+  [
+    'for what is set',
+    (real) =>
+      (...of) =>
+        Object.assign(real(...of), { setAttributes: fails, end: fails }),
+  ],
+  [
+    'for an attempt',
+    (real) =>
+      (name, ...of) =>
+        name.startsWith('attempt') ? fails() : real(name, ...of),
+  ],
+] as const satisfies readonly (readonly [string, (real: Start) => Start])[])
+  test.serial(`TRACER-1: a library that throws costs no call its answer: asked ${title}`, async (t) => {
+    const { log, lines } = recordingLogger();
+    const { rig, tracer } = await worldOf(t, ['done'], {}, log, libraryWith(start));
+    t.is((await rig.told(rig.call('ocr'))).body, 'done');
+    t.true(lines.some(({ event }) => event === 'tracing_failed'));
+    await tracer.stop();
+  });
