@@ -369,6 +369,10 @@ const SETTINGS = {
   ),
   webhook_timeout_ms: setting(count(10, 60_000, 'How long a receiver has to answer one request.'), 5000),
   audit_retention_days: setting(count(0, 36_500, 'Days that rows of the audit trail are kept; 0 = for ever.'), 365),
+  hang_seconds: setting(
+    count(0, 3600, 'How long the event loop may stand still before the daemon ends itself; 0 = it never does.'),
+    5,
+  ),
   shutdown_timeout_seconds: setting(seconds(0.1, 3600, 'How long a stop waits for calls in flight.'), 25),
 } as const satisfies Record<string, Setting>;
 

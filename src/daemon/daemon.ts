@@ -32,6 +32,7 @@ import { givenSettings, reloadSettings, type SettingsInForce } from './settings-
 import { stopInOrder } from './stop-sequence.js';
 import { createSystem } from './system.js';
 import { VERSION } from './version.js';
+import { startWatchdog } from './watchdog.js';
 import { createWire, type Wire } from './wire.js';
 
 interface Daemon {
@@ -112,12 +113,20 @@ async function openGround(config: Config, clock: Clock, log: Logger, started: ((
   return { unlock, database, access, localToken, nats };
 }
 
-/** What stood still with this process is not held against extensions. */
-const watchLoop = (clock: Clock, { requester }: Wire, log: Logger): LoopDelay =>
-  new LoopDelay(clock, (lateMs) => {
+/** What stood still with this process is not held against extensions; a process that goes on standing still ends. */
+function watchLoop({ hang_seconds }: Config, clock: Clock, { requester }: Wire, log: Logger) {
+  const watchdog = startWatchdog(hang_seconds, log);
+  const onStoodStill = (lateMs: number): void => {
     requester.stoodStill();
     log.warn({ event: 'event_loop_stalled', late_ms: Math.round(lateMs) });
-  });
+  };
+  const loopDelay = new LoopDelay(clock, { onTurn: watchdog.raise, onStoodStill });
+  const stopWatching = async (): Promise<void> => {
+    await watchdog.stop();
+    loopDelay.stop();
+  };
+  return { loopDelay, stopWatching };
+}
 
 /** Every call gets the result of the first. */
 function once<T>(work: () => T): () => T {
@@ -153,8 +162,8 @@ async function start(
   const inspection = inspectionOf(system, clock, log);
   const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
-  const loopDelay = watchLoop(clock, wire, log);
-  started.push(async () => loopDelay.stop());
+  const { loopDelay, stopWatching } = watchLoop(config, clock, wire, log);
+  started.push(stopWatching);
   const parts = { system, services, wire, inspection, readiness, loopDelay, levels };
   const managed = { ...parts, settings, database, audit: desks.audit, inForce, clock, log };
   const management = managementOf({ ...managed, reloadFiles: () => reload() });
@@ -171,7 +180,7 @@ async function start(
   const running = { system, services, wire, inspection, http, access, database, stopNats: nats.stop, unlock };
   const stop = once(() => {
     isDraining = true;
-    return stopInOrder(running, config, clock, log).finally(() => loopDelay.stop());
+    return stopInOrder(running, config, clock, log).finally(stopWatching);
   });
   const reload = async (): Promise<void> => {
     await Promise.all([reloadFiles(config, { access, http, note }, log), nats.connection.renewLogin()]);

@@ -32,6 +32,14 @@ interface LoopDelayReading extends Delays {
   readonly seconds: number;
 }
 
+/** Neither must throw. */
+interface LoopListener {
+  /** Every EVERY_MS, while the event loop turns. */
+  readonly onTurn?: () => void;
+  /** LOOP-DELAY-3. */
+  readonly onStoodStill?: (lateMs: number) => void;
+}
+
 export class LoopDelay {
   /** LOOP-DELAY-2. */
   readonly buckets = new DurationBuckets();
@@ -43,10 +51,9 @@ export class LoopDelay {
   #maxMs = 0;
   #before: Delays | null = null;
 
-  /** LOOP-DELAY-3. `onStoodStill` must not throw. */
   constructor(
     clock: LoopClock,
-    private readonly onStoodStill: (lateMs: number) => void = () => undefined,
+    private readonly listener: LoopListener = {},
   ) {
     this.#clock = clock;
     this.#sinceMs = clock.now();
@@ -85,7 +92,8 @@ export class LoopDelay {
     if (nowMs - this.#sinceMs >= PERIOD_MS) this.#beginPeriod(nowMs);
     this.#dueMs = nowMs + EVERY_MS;
     this.#wait();
-    if (lateMs >= STOOD_STILL_MS) this.onStoodStill(lateMs);
+    this.listener.onTurn?.();
+    if (lateMs >= STOOD_STILL_MS) this.listener.onStoodStill?.(lateMs);
   };
 
   #delays(): Delays {

@@ -45,3 +45,27 @@ test('DAEMON-3: a nats-server of its own that is frozen, with its keeper, ends w
     { result: 'done' },
   );
 });
+
+const BLOCKING = new URL('./blocking-loop.js', import.meta.url).href;
+
+test('WATCHDOG-1, WATCHDOG-2: a daemon that hangs is ended, and one that was suspended is not', async (t) => {
+  const daemon = await DaemonProcess.startReady(t, {
+    EXTENSION_REGISTRY_HANG_SECONDS: '1',
+    NODE_OPTIONS: `--import=${BLOCKING}`,
+  });
+  let errors = '';
+  daemon.child.stderr?.on('data', (text: string) => (errors += text));
+  daemon.child.kill('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  daemon.child.kill('SIGCONT');
+  await until('it says that it stood still', () => daemon.has('event_loop_stalled'));
+  // Longer than it may stand still from then on.
+  await until('it goes on', async () => (await daemon.fetch('/livez')).status === 200);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  t.is((await daemon.fetch('/livez')).status, 200);
+  t.is(errors, '');
+  daemon.child.kill('SIGUSR2');
+  await daemon.exited;
+  t.is(daemon.child.signalCode, 'SIGKILL');
+  t.regex(errors, /^extreg: the event loop has not turned for 1\.\d s \(hang_seconds\): the daemon ends itself\n$/);
+});

@@ -37,8 +37,10 @@ test('LOOP-DELAY-2: the histogram only grows, and holds each delay in its bucket
 test('LOOP-DELAY-3: a process that stood still tells by how much, and a shorter delay is none', (t) => {
   const clock = new SimulatedClock(0);
   const late: number[] = [];
-  const delay = new LoopDelay(clock, (ms) => late.push(ms));
+  let turns = 0;
+  const delay = new LoopDelay(clock, { onTurn: () => (turns += 1), onStoodStill: (ms) => late.push(ms) });
   clock.advance(120);
+  t.is(turns, 2);
   clock.stall(500);
   clock.advance(1000);
   t.deepEqual(late, []);
