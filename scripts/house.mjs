@@ -28,7 +28,8 @@ export const ROOMS = {
     options: ['process'],
     daemon: ['options', 'process'],
     registry: ['options', 'output', 'process'],
-    commands: ['daemon', 'options', 'output', 'process', 'registry'],
+    doctor: ['daemon', 'options', 'process', 'registry'],
+    commands: ['daemon', 'doctor', 'options', 'output', 'process', 'registry'],
   },
   config: { '': [] },
   console: {

@@ -249,6 +249,15 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     ),
   ],
   [
+    'doctor',
+    entry(
+      DAEMON,
+      '',
+      'check configuration, machine, database, NATS and daemon, and say what to do; ends with 1 if something is wrong',
+      async () => (await import('./commands/doctor.js')).doctorCommand,
+    ),
+  ],
+  [
     'log-level',
     entry(
       DAEMON,

@@ -1,0 +1,105 @@
+// `extreg doctor`: what it finds, and what it says to do.
+import { join } from 'node:path';
+import test from 'ava';
+import { checkClock } from '../../../src/cli/doctor/database.js';
+import { checkDisk, checkNode } from '../../../src/cli/doctor/machine.js';
+import { TestServer } from '../../helpers/nats-server.js';
+import { startPostgres } from '../../helpers/postgres-engine.js';
+import { directory, type Run, run } from '../run.js';
+
+interface Answer {
+  readonly ok: boolean;
+  readonly findings: readonly { check: string; verdict: string; found: string; advice: string | null }[];
+}
+
+const answerOf = ({ stdout }: Run): Answer => JSON.parse(stdout) as Answer;
+const of = ({ findings }: Answer, check: string) => findings.find((one) => one.check === check);
+
+test('a machine without anything: nothing is wrong, and nothing is made', async (t) => {
+  const cwd = directory(t);
+  const env = { NATS_SERVER_BIN: process.env.NATS_SERVER_BIN ?? '' };
+  const found = await run(['doctor', '--json'], { cwd, env });
+  t.is(found.code, 0, found.stdout);
+  const answer = answerOf(found);
+  t.true(answer.ok);
+  t.deepEqual(
+    answer.findings.map(({ check, verdict }) => `${check} ${verdict}`).filter((one) => !one.startsWith('disk')),
+    ['configuration ok', 'node ok', 'start ok', 'database skipped', 'nats skipped', 'daemon skipped'],
+  );
+  const { stdout } = await run(['doctor'], { cwd, env });
+  t.regex(stdout, /^CHECK +RESULT +FOUND\nconfiguration +ok +is valid\n/);
+});
+
+test('settings that are wrong are found first, each with its sentence', async (t) => {
+  const cwd = directory(t);
+  const found = await run(['doctor', '--json', '--http-port', 'x', '--log-level', 'loud'], { cwd });
+  t.is(found.code, 1);
+  const { findings } = answerOf(found);
+  t.deepEqual([...new Set(findings.map(({ check, verdict }) => `${check} ${verdict}`))], ['configuration failed']);
+  t.regex(findings.map((one) => one.found).join('\n'), /http_port.*\n.*log_level/s);
+  const { stdout } = await run(['doctor', '--http-port', 'x'], { cwd });
+  t.regex(stdout, /\nnext: configuration: correct the setting/);
+});
+
+test('PostgreSQL and NATS: what is well, and rights and permissions that are missing', async (t) => {
+  const cwd = directory(t);
+  const postgres = await startPostgres();
+  t.teardown(() => postgres.remove());
+  await postgres.administer('create database doctor template migrated');
+  const server = await TestServer.start(`authorization { users: [
+    { user: admin, password: admin }
+    { user: daemon, password: geheim, permissions: { publish: { deny: ["_R_.>"] }, subscribe: { deny: ["extreg.v1.invoke.>"] } } }
+  ] }`);
+  t.teardown(() => server.stop());
+  const { url } = postgres.connection('doctor') as { url: string };
+  const natsUrl = (login: string) => server.url.replace('nats://', `nats://${login}@`);
+  const env = { DATABASE_URL: url, NATS_URL: natsUrl('admin:admin') };
+  const well = await run(['doctor', '--json'], { cwd, env });
+  t.is(well.code, 0, well.stdout);
+  for (const check of ['database', 'clock', 'schema', 'rights', 'nats', 'payload', 'permissions'])
+    t.is(of(answerOf(well), check)?.verdict, 'ok', `${check}: ${well.stdout}`);
+
+  const denied = await run(['doctor', '--json'], { cwd, env: { ...env, NATS_URL: natsUrl('daemon:geheim') } });
+  t.is(denied.code, 1);
+  t.like(of(answerOf(denied), 'permissions'), {
+    verdict: 'failed',
+    found: 'may not listen on extreg.v1.invoke.>, publish to _R_.>',
+  });
+  t.false(denied.stdout.includes('geheim'));
+
+  await postgres.administer('create database doctor_poor template migrated');
+  await postgres.administer("create role poor login password 'geheim'");
+  const poorUrl = (postgres.connection('doctor_poor') as { url: string }).url.replace(/\/\/[^@]*@/, '//poor:geheim@');
+  const poor = answerOf(await run(['doctor', '--json'], { cwd, env: { ...env, DATABASE_URL: poorUrl } }));
+  t.is(of(poor, 'database')?.verdict, 'ok');
+  t.is(of(poor, 'schema')?.verdict, 'failed', JSON.stringify(poor));
+  t.is(of(poor, 'rights')?.verdict, 'skipped');
+  t.false(JSON.stringify(poor).includes('geheim'));
+});
+
+test('what cannot be reached: each with its reason, and the others are checked all the same', async (t) => {
+  const cwd = directory(t);
+  const env = { DATABASE_URL: 'postgres://me:geheim@127.0.0.1:1/x', NATS_URL: 'nats://127.0.0.1:1' };
+  const found = await run(['doctor', '--json', '--data-dir', join(cwd, 'data')], { cwd, env });
+  t.is(found.code, 1);
+  const answer = answerOf(found);
+  t.is(of(answer, 'database')?.verdict, 'failed');
+  t.regex(of(answer, 'database')?.found ?? '', /127\.0\.0\.1:1/);
+  t.is(of(answer, 'nats')?.verdict, 'failed');
+  t.false(found.stdout.includes('geheim'));
+});
+
+test('node, disk and clock: where they begin to be wrong', (t) => {
+  t.deepEqual(
+    ['v20.18.9', 'v20.19.0', 'v22.1.0', 'v18.20.0'].map((version) => checkNode(version).verdict),
+    ['failed', 'ok', 'ok', 'failed'],
+  );
+  const disk = (mb: number) => checkDisk('/nowhere/at/all', () => ({ bavail: mb, bsize: 1_000_000 })).verdict;
+  t.deepEqual([99, 100, 999, 1000].map(disk), ['failed', 'warning', 'warning', 'ok']);
+  const unreadable = checkDisk('/', () => {
+    throw new Error('EIO');
+  });
+  t.like(unreadable, { verdict: 'warning', found: 'cannot be read: EIO' });
+  const clock = (theirMs: number) => checkClock(theirMs, 10_000, 10_100).verdict;
+  t.deepEqual([7999, 8000, 10_050, 12_100, 12_101].map(clock), ['warning', 'ok', 'ok', 'ok', 'warning']);
+});
