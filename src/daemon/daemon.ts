@@ -51,7 +51,7 @@ interface Daemon {
 }
 
 /** What a timer's callback throws ends nothing. */
-const clockOf = (log: Logger): Clock => ({
+export const clockOf = (log: Logger): Clock => ({
   now: () => performance.now(),
   setTimeout: (fn, ms) => setTimeout(guarded(log, 'a timer', fn), ms),
   clearTimeout: (id) => clearTimeout(id as NodeJS.Timeout),

@@ -234,12 +234,12 @@ test.serial('package: holds what runs and what is to be read, and nothing else',
     held.filter((path) => path.startsWith('dist/')).sort(),
     [...code, ...vendor, ...pages, `dist/${TEMPLATE_FILE}`].sort(),
   );
-  const others = held.filter((path) => !path.startsWith('dist/') && !/^(docs|drizzle|examples)\//.test(path));
+  const others = held.filter((path) => !path.startsWith('dist/') && !/^(deploy|docs|drizzle|examples)\//.test(path));
   t.deepEqual(others.sort(), [
     ...['ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE', 'README.md'],
     ...['bench/RESULTS.md', 'package.json'],
   ]);
-  for (const folder of ['docs', 'drizzle', 'examples'])
+  for (const folder of ['deploy', 'docs', 'drizzle', 'examples'])
     for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
       if (/\.\w+$/.test(name) && !name.includes(CACHE)) t.true(held.includes(`${folder}/${name}`), `${folder}/${name}`);
 });

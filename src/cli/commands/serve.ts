@@ -33,32 +33,26 @@ async function serve(io: CommandIo, options: object): Promise<never> {
   requireOpenFiles();
   if (io.ownProcess === null) throw new CommandError(EXIT.usage, 'serve: needs a process of its own');
   const { stdoutFd, stopOnSignals, endProcess } = io.ownProcess;
-  const [
-    { startDaemon },
-    { NatsServerMissingError },
-    { NatsPortInUseError },
-    { openLog },
-    { guardProcess },
-    { dataDirectoryFailure, startFailure },
-    { destination },
-  ] = await Promise.all([
-    import('../../daemon/daemon.js'),
-    import('../../daemon/nats.js'),
-    import('../../embedded/nats/embedded-server.js'),
-    import('../../daemon/daemon-log.js'),
-    import('../../telemetry/guard.js'),
-    import('../process/start-errors.js'),
-    import('#pino'),
-  ]);
+  const [{ clockOf, startDaemon }, { serviceNotices }, { openLog }, { guardProcess }, { destination }] =
+    await Promise.all([
+      import('../../daemon/daemon.js'),
+      import('../../daemon/service-notices.js'),
+      import('../../daemon/daemon-log.js'),
+      import('../../telemetry/guard.js'),
+      import('#pino'),
+    ]);
   const output = destination({ dest: stdoutFd, sync: false, minLength: 1, maxLength: MAX_LOG_BYTES });
   const { log, levels } = openLog(config, output);
   guardProcess(log);
   const flush = () => written(output);
+  const notices = serviceNotices(io.env, clockOf(log), log);
   const starting = startDaemon(config, log, { ...explained, readAgain: () => commandConfig(io, options) }, levels);
+  void notices.follow(starting);
   // From the first moment on: a stop during the start waits for it.
   stopOnSignals({
     stop: async (reason) => {
       log.info({ event: 'stopping', reason });
+      notices.stopping();
       try {
         await (await starting).stop();
       } catch (error) {
@@ -69,22 +63,35 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     flush,
     onIgnored: (signal) => log.info({ event: 'signal_ignored', signal }),
     deadlineMs: config.shutdown_timeout_seconds * 1000 + STOP_GRACE_MS,
-    onHangup: io.stdin.isTTY ? 'stop' : () => void reload(starting, log),
+    onHangup: io.stdin.isTTY ? 'stop' : () => void notices.reloading(() => reload(starting, log)),
   });
   try {
     const daemon = await starting;
     // A signal ends the process, or an error after which the daemon cannot continue.
     const reason = await daemon.failed;
+    notices.stopping();
     await daemon.stop();
     throw reason;
   } catch (error) {
+    notices.close();
     log.fatal({ event: 'daemon_failed', err: error });
     // The sentence on standard error and the exit code are for main(), if the process can still exit.
     if (!(await flush())) await endProcess(EXIT.answeredWithError, flush);
-    if (error instanceof NatsServerMissingError || error instanceof NatsPortInUseError)
-      throw new CommandError(EXIT.unreachable, error.message);
-    throw startFailure(error) ?? dataDirectoryFailure(error) ?? error;
+    throw await failureOf(error);
   }
+}
+
+/** What is reported of a daemon that cannot start or continue. */
+async function failureOf(error: unknown): Promise<unknown> {
+  const [{ NatsServerMissingError }, { NatsPortInUseError }, { dataDirectoryFailure, startFailure }] =
+    await Promise.all([
+      import('../../daemon/nats.js'),
+      import('../../embedded/nats/embedded-server.js'),
+      import('../process/start-errors.js'),
+    ]);
+  if (error instanceof NatsServerMissingError || error instanceof NatsPortInUseError)
+    return new CommandError(EXIT.unreachable, error.message);
+  return startFailure(error) ?? dataDirectoryFailure(error) ?? error;
 }
 
 /** A daemon that is still starting reads everything as it is now. */
