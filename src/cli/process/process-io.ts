@@ -19,6 +19,10 @@ export const processIo = (): CommandIo => ({
     stopOnSignals,
     endProcess,
     whenEnding,
-    dropWasmOptimizer: () => setFlagsFromString('--liftoff-only'),
+    dropWasmOptimizer: () => {
+      setFlagsFromString('--liftoff-only');
+      // Set while the process runs, that alone lets Node 24 optimise the hottest functions; this leaves one, which PGlite imports.
+      setFlagsFromString('--wasm-tier-up-filter=0');
+    },
   },
 });
