@@ -22,7 +22,7 @@ export function shownSettings({ config, origins }: ExplainedConfig): SettingShow
 }
 
 /** Takes effect by a reload; everything else needs a restart. */
-const RELOADED_SETTINGS: readonly SettingKey[] = ['log_level', 'log_levels'];
+export const RELOADED_SETTINGS: readonly SettingKey[] = ['log_level', 'log_levels'];
 
 /** Puts into force what can be without a restart, and says what else a restart would change. */
 export async function reloadSettings(

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { parse } from '#yaml';
-import { breakerDefaults, loadConfig } from '../../src/config/config.js';
+import { breakerDefaults, type Config, loadConfig } from '../../src/config/config.js';
+import { SETTING_KEYS, settingOf } from '../../src/config/schema.js';
+import { natsFiles } from '../../src/daemon/nats.js';
 import { ERROR_TABLE, UNAVAILABLE_REASONS } from '../../src/domain/registry/errors.js';
 import { parsePolicy } from '../../src/domain/registry/policy.js';
 import {
@@ -18,6 +20,8 @@ import {
   policyTable,
   readDocument,
   reasonTable,
+  reloadTable,
+  sizingTable,
   subjectTable,
 } from './tables.js';
 
@@ -30,6 +34,8 @@ const same = test.macro<[file: string, name: string, expected: string, rows: num
   title: (_, file, name) => `docs/${file}: the table of ${name} is that of the code`,
 });
 test.serial(same, 'configuration.md', 'settings', configurationTable(), 40);
+test.serial(same, 'operating.md', 'reload', reloadTable(), 5);
+test.serial(same, 'operating.md', 'sizing', sizingTable(), 10);
 test.serial(same, 'errors.md', 'errors', errorTable(), 9);
 test.serial(same, 'errors.md', 'reasons', reasonTable(), 10);
 test.serial(same, 'errors.md', 'http-errors', httpErrorTable(), 10);
@@ -48,6 +54,14 @@ test('docs/configuration.md: its example is a file that is accepted', (t) => {
   const { extension_registry: settings } = parse(example) as { extension_registry: Record<string, unknown> };
   t.true(Object.keys(settings).length > 3);
   t.notThrows(() => loadConfig({ flags: settings, env: {}, cwd: '/nonexistent' }));
+});
+
+test('docs/operating.md: the files that a reload reads again are all that settings name', (t) => {
+  const named = SETTING_KEYS.filter((key) => settingOf(key).path === 'file');
+  const config = Object.fromEntries(named.map((key) => [key, key])) as unknown as Config;
+  // readCertificate of access.ts reads the other two.
+  const read = [...Object.values(natsFiles(config)), 'http_tls_cert_file', 'http_tls_key_file'];
+  t.deepEqual(read.sort(), [...named].sort());
 });
 
 test('docs/policy.md: its example is a policy that is accepted', (t) => {

@@ -11,6 +11,7 @@ import {
   schemaFields,
   settingOf,
 } from '../../src/config/schema.js';
+import { RELOADED_SETTINGS } from '../../src/daemon/settings-in-force.js';
 import { extensionHealthSchema, healthReportSchema } from '../../src/domain/health/health-schema.js';
 import {
   ERROR_TABLE,
@@ -49,6 +50,62 @@ export function configurationTable(): string {
       ];
     }),
   );
+}
+
+/** By the schema of the settings: a file that one names is read again; of the settings themselves, RELOADED_SETTINGS are. */
+export function reloadTable(): string {
+  const files = SETTING_KEYS.filter((key) => settingOf(key).path === 'file');
+  return table(
+    ['what was changed', 'in force after'],
+    [
+      ['rows of the registry', 'a second at most; a reload reads all of them again'],
+      ['access tokens in the database', 'two seconds at most; a reload reads them again'],
+      [
+        `the content of a file that a setting names: ${files.map(code).join(', ')}`,
+        'a reload; those for NATS also at each connect. What is invalid is logged, and its last valid content stays in force',
+      ],
+      [RELOADED_SETTINGS.map(code).join(', '), 'a reload'],
+      [
+        'any other change of the configuration file or the environment: every setting of [configuration.md](configuration.md), also to another one of those files',
+        'a restart; `extreg reload` lists those that differ (`needs_restart`) and what would keep the daemon from starting (`configuration_problems`)',
+      ],
+    ],
+  );
+}
+
+/** Of bench/RESULTS.md, as it stands there. Throws where a row is not there. */
+export function sizingTable(): string {
+  const results = readDocument('../bench/RESULTS.md');
+  const cellsOf = (name: string): string[] => {
+    const line = results.split('\n').find((one) => one.startsWith(`| ${name} |`));
+    if (line === undefined) throw new Error(`bench/RESULTS.md has no row ${name}`);
+    return line
+      .split('|')
+      .slice(2, -1)
+      .map((cell) => cell.trim());
+  };
+  const [, small = '', large = ''] = /^\| {2}\| (\d+) extensions \| (\d+) extensions \|$/m.exec(results) ?? [];
+  const bytes = (name: string): string => `${(Number(cellsOf(name)[0]) / 1000).toFixed(1)} kB`;
+  const ofDaemon = (name: string, row: string): string[] => [name, ...cellsOf(row)];
+  const [, called = ''] = /^\| this daemon, one extension \| 3 \| 256 \| (.*) \|$/m.exec(results) ?? [];
+  const [callsPerSecond = '', , , micros = ''] = called.split(' | ');
+  if (small === '' || micros === '') throw new Error('bench/RESULTS.md: the tables of scale and wire have changed');
+  return `${table(
+    ['a daemon with', `${small} extensions`, `${large} extensions`],
+    [
+      ofDaemon('memory, ready', 'resident memory'),
+      ofDaemon('memory, each extension called once', 'resident memory after that'),
+      ofDaemon('from start to ready', 'start to ready'),
+      ofDaemon('processor time, idle', 'idle processor time'),
+    ],
+  )}\n${table(
+    ['heap of one', 'memory'],
+    [
+      ['extension that is idle', bytes('this daemon: extension, idle (row, runtime, target, actor, route)')],
+      ['extension with 3 instances, idle', bytes('this daemon: extension with 3 instances, idle')],
+      ['extension with 4 instances, 20 calls a second', bytes('this daemon: extension with 4 instances, busy')],
+    ],
+  )}\nCalls of one extension with bodies of 256 bytes and 256 in flight: ${callsPerSecond} a second, ${micros} µs of processor time each.\n`;
 }
 
 function defaultText(setting: Setting): string {
