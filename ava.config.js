@@ -4,8 +4,13 @@ import { longestFirst } from './scripts/test-order.mjs';
 
 const PAGES = 'dist/test/console/pages.test.js';
 const ALL = 'dist/test/**/*.test.js';
-/** `npm test` runs the pages alone, before all others. */
-const PARTS = { pages: [PAGES], others: [ALL, `!${PAGES}`], wire: ['dist/test/nats/**/*.test.js'] };
+/** `npm test` runs the pages alone, before all others; `npm run test:deep` the nodes once with each other version of Node. */
+const PARTS = {
+  pages: [PAGES],
+  others: [ALL, `!${PAGES}`],
+  wire: ['dist/test/nats/**/*.test.js'],
+  nodes: [ALL, `!${PAGES}`, '!dist/test/scripts/**', '!dist/test/bench/**'],
+};
 
 export default {
   files: PARTS[process.env.EXTREG_TEST_PART] ?? [ALL],

@@ -47,11 +47,16 @@ export class TapReport {
     else if (/^1\.\.\d+/.test(line)) this.complete = true;
   }
 
+  /** What was to run and could not. */
+  skip(title) {
+    this.skipped += 1;
+    this.skippedTitles.push(title);
+  }
+
   #count(ok, title, directive) {
     this.titles.push(title);
     if (directive) {
-      this.skipped += 1;
-      this.skippedTitles.push(title);
+      this.skip(title);
     } else if (ok) this.passed += 1;
     else {
       this.failed += 1;

@@ -1,5 +1,5 @@
 // `npm test`: set-up, linter, type check, all tests. `npm test -- FILE…` runs those files alone.
-//   npm run test:deep      the long form: all runs of property tests, commands as processes, every kill
+//   npm run test:deep      the long form: all runs of property tests, commands as processes, every kill; then the quick form with the other Nodes
 //   npm run test:profile   the same as `npm test`, with tables of what it costs; writes test/profile.json
 //   npm run coverage       all tests with coverage, which takes a fourth longer
 //
@@ -12,6 +12,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildAll } from './build.mjs';
 import { catchSignals, Interrupted, run } from './child-process.mjs';
+import { ensureNode, otherNodes, withNode } from './other-nodes.mjs';
 import { fail, say, sayWhileSilent } from './say.mjs';
 import { prepareDataDir, ROOT, setUp } from './setup.mjs';
 import { TapReport, testsByFile } from './tap.mjs';
@@ -57,7 +58,7 @@ async function main(args) {
     }
     const cost = new TestCost(join(directory, 'workers'), ROOT);
     doing = 'testing';
-    const code = await runTests(files, env, report, cost);
+    const code = await runTests(files, env, report, cost, isDeep ? dataDir : null);
     stop();
     if (isCovered) await reportCoverage();
     const over = reportCost(cost, report, { isProfile, hasBudget: !isCovered && !isDeep, isWhole: files.length === 0 });
@@ -95,9 +96,9 @@ async function lint() {
 }
 
 /** Its exit code; 1 where it did not finish. */
-async function runAva(files, env, report) {
+async function runAva(files, env, report, node = process.execPath) {
   report.complete = false;
-  const { code } = await run(process.execPath, [tool('ava', 'entrypoints', 'cli.mjs'), '--tap', ...files], {
+  const { code } = await run(node, [tool('ava', 'entrypoints', 'cli.mjs'), '--tap', ...files], {
     cwd: ROOT,
     env,
     showErrors: true,
@@ -110,7 +111,8 @@ async function runAva(files, env, report) {
   return code !== 0 ? code : report.complete ? 0 : 1;
 }
 
-async function runTests(files, env, report, cost) {
+/** `dataDir`: where the other Nodes are kept; null: without them. */
+async function runTests(files, env, report, cost, dataDir) {
   say('Testing …');
   const begun = performance.now();
   const stop = sayWhileSilent(
@@ -126,7 +128,8 @@ async function runTests(files, env, report, cost) {
     const others = await runAva([], { ...ran, [PART]: 'others' }, report);
     const wire =
       env.EXTREG_TEST_DEEP === '1' ? await runAva([], { ...ran, [PART]: 'wire', [DIRECT_IO]: 'false' }, report) : 0;
-    return pages || others || wire;
+    const nodes = dataDir === null ? 0 : await runOtherNodes(dataDir, ran, report);
+    return pages || others || wire || nodes;
   } catch (error) {
     // How far it got is worth knowing, for the one who stopped it.
     if (error instanceof Interrupted) say(`\nStopped before the end.\n${report.line}`);
@@ -136,6 +139,25 @@ async function runTests(files, env, report, cost) {
     stop();
     for (const { title, details } of report.failures) say(`\nFAILED  ${title}\n${details.join('\n')}`);
   }
+}
+
+/** The quick form of what depends on Node alone: without the pages, and without the scripts, which install and build. */
+async function runOtherNodes(dataDir, env, report) {
+  let result = 0;
+  for (const version of otherNodes(process.versions.node)) {
+    const { node, missing } = await ensureNode(version, dataDir);
+    if (node === undefined) {
+      report.skip(`all tests with Node ${version}: ${missing}`);
+      continue;
+    }
+    say(`Testing with Node ${version} …`);
+    const failed = report.failures.length;
+    const quick = { ...withNode(env, node), EXTREG_TEST_DEEP: '', [PART]: 'nodes' };
+    const code = await runAva([], quick, report, node);
+    for (const failure of report.failures.slice(failed)) failure.title = `Node ${version}: ${failure.title}`;
+    result ||= code;
+  }
+  return result;
 }
 
 const seconds = (ms) => Math.round(ms / 1000);
