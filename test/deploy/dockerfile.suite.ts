@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import test from 'ava';
 import { envName, SETTING_KEYS, settingOf } from '../../src/config/schema.js';
+import { run } from '../cli/run.js';
 import { isDeep, ONLY_DEEP } from '../helpers/depth.js';
 import { unless } from '../helpers/skip.js';
 import { copyOf, readDockerfile, type Stage, textsOf } from './dockerfile.js';
@@ -60,13 +61,13 @@ test('Dockerfile: a Node that package.json accepts, a user that is not root, the
   t.true(textsOf(last, 'RUN').some((text) => text.endsWith(` ${dataDir}`)));
 });
 
-test('Dockerfile: its health check is a command that fails where no daemon answers', (t) => {
+test('Dockerfile: its health check is a command that fails where no daemon answers', async (t) => {
   const [program, ...args] = list(textsOf(last, 'HEALTHCHECK')[0]);
   t.is(program, 'extreg');
   const directory = mkdtempSync(join(tmpdir(), 'extreg-nobody-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  const env = { PATH: process.env.PATH, EXTENSION_REGISTRY_DATA_DIR: directory, EXTENSION_REGISTRY_HTTP_PORT: '1' };
-  t.is(spawnSync(process.execPath, ['dist/src/cli/extreg.js', ...args], { env }).status, 69);
+  const env = { EXTENSION_REGISTRY_DATA_DIR: directory, EXTENSION_REGISTRY_HTTP_PORT: '1' };
+  t.is((await run(args, { cwd: directory, env })).code, 69);
 });
 
 /** It gives a directory to another user, which needs root, and the user `node` of the image. */
