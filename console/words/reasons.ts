@@ -4,12 +4,14 @@ import { count, percent, some } from './numbers.js';
 import type { BoardState } from './states.js';
 import { duration } from './times.js';
 
-type Evidence = NonNullable<TargetHealth['trip_evidence']>;
+/** `slow` is absent in what was written before there were any. */
+type Evidence = Omit<NonNullable<TargetHealth['trip_evidence']>, 'slow'> & { readonly slow?: number };
 
-/** `5 failures and 1 overdue of 77 in 60 s`. */
-export function failures({ failures: failed, overdue, outcomes, window_seconds: seconds }: Evidence): string {
+/** `5 failures (2 slow) and 1 overdue of 77 in 60 s`. */
+export function failures({ failures: failed, slow = 0, overdue, outcomes, window_seconds: seconds }: Evidence): string {
+  const late = slow === 0 ? '' : ` (${count(slow)} slow)`;
   const hung = overdue === 0 ? '' : ` and ${count(overdue)} overdue`;
-  return `${some(failed, 'failure')}${hung} of ${count(outcomes + overdue)} in ${count(seconds)} s`;
+  return `${some(failed, 'failure')}${late}${hung} of ${count(outcomes + overdue)} in ${count(seconds)} s`;
 }
 
 type Trip = Pick<TargetHealth, 'trip_reason' | 'trip_evidence' | 'circuit_breaker_trips'>;

@@ -29,9 +29,10 @@ const timeOf = (event: { type: string }, context: BreakerContext): number =>
   'nowMs' in event ? (event.nowMs as number) : context.now();
 
 /** Evidence of a trip that one probe decided: the window is empty by then. */
-const probeEvidence = (context: BreakerContext, nowMs: number): TripEvidence => ({
+const probeEvidence = (context: BreakerContext, slow: boolean, nowMs: number): TripEvidence => ({
   failures: 1,
   outcomes: context.probeSuccesses + 1,
+  slow: slow ? 1 : 0,
   overdue: 0,
   errorRate: 1 / (context.probeSuccesses + 1),
   windowMs: context.window.windowMs,
@@ -140,7 +141,8 @@ export const breakerMachine = setup({
         openedAtMs: nowMs,
         openUntilMs: nowMs + openMs(trips, context.settings, context.random()),
       });
-      enqueue.emit({ type: 'breaker.opened', reason, evidence: probeEvidence(context, nowMs), reopened: true, nowMs });
+      const evidence = probeEvidence(context, event.type === 'probe.failed' && event.slow === true, nowMs);
+      enqueue.emit({ type: 'breaker.opened', reason, evidence, reopened: true, nowMs });
     }),
     tellHalfOpened: emit(({ context, event }) => ({ type: 'breaker.half_opened', nowMs: timeOf(event, context) })),
     tellRecovered: emit(({ context, event }) => ({

@@ -63,7 +63,9 @@ export type BreakerEvent =
   | { type: 'tick'; nowMs: number }
   | { type: 'open.elapsed'; nowMs: number }
   | { type: 'probe.started'; nowMs: number }
-  | { type: 'probe.succeeded' | 'probe.failed' | 'probe.released'; startedMs: number; nowMs: number }
+  | { type: 'probe.succeeded' | 'probe.released'; startedMs: number; nowMs: number }
+  /** `slow`: it succeeded, but took longer than slow_call_ms. */
+  | { type: 'probe.failed'; startedMs: number; nowMs: number; slow?: boolean }
   /** Commands of an operator or of the registry. */
   | { type: 'breaker.isolate' | 'breaker.force_close' | 'breaker.release' | 'breaker.reset'; nowMs: number }
   /** Half-open now, whatever it was. */

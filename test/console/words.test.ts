@@ -54,6 +54,7 @@ test('times: short, with two units at most', (t) => {
 const evidence = {
   failures: 5,
   outcomes: 77,
+  slow: 0,
   overdue: 0,
   error_rate: 0.06,
   window_seconds: 60,

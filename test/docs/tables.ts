@@ -20,7 +20,12 @@ import {
   type UnavailableReason,
 } from '../../src/domain/registry/errors.js';
 import { EVENT_KINDS } from '../../src/domain/registry/events.js';
-import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from '../../src/domain/registry/policy.js';
+import {
+  BREAKER_SETTINGS,
+  HEALTH_CHECK_SETTINGS,
+  OWN_BREAKER_SETTINGS,
+  policySchema,
+} from '../../src/domain/registry/policy.js';
 import { HTTP_ERRORS } from '../../src/http/app/http-errors.js';
 import { adminVerbs } from '../../src/nats/services/admin-verbs.js';
 import { SERVICE_NAME } from '../../src/nats/services/micro.js';
@@ -181,6 +186,7 @@ function policyRows(prefix: string, properties: Readonly<Record<string, object>>
 
 /** A breaker is set up by the configuration where no policy does it. */
 function breakerDefault(name: string): string {
+  if (Object.hasOwn(OWN_BREAKER_SETTINGS, name)) return 'off';
   const schema = BREAKER_SETTINGS[name as keyof typeof BREAKER_SETTINGS];
   const key = SETTING_KEYS.find((one) => settingOf(one).schema === schema);
   const value = breakerDefaults(loadConfig({ flags: {}, env: {}, cwd: '/nonexistent' }))[

@@ -80,6 +80,7 @@ export function healthSource(...extensions: readonly ExtensionRowHealth[]): Test
         trip_evidence: {
           failures: 3,
           outcomes: 5,
+          slow: 0,
           overdue: 1,
           error_rate: 0.67,
           window_seconds: 60,

@@ -16,6 +16,7 @@ test('opened: tells reason and evidence as they were before the window was empti
       evidence: {
         failures: 5,
         outcomes: 8,
+        slow: 0,
         overdue: 0,
         errorRate: 5 / 8,
         windowMs: 60_000,
@@ -75,6 +76,7 @@ test('opened: a re-opening tells how the probes went', (t) => {
     evidence: {
       failures: 1,
       outcomes: 2,
+      slow: 0,
       overdue: 0,
       errorRate: 0.5,
       windowMs: 60_000,

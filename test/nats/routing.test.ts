@@ -212,3 +212,27 @@ test.serial(
     t.is((await rig.told(rig.call('a', '{"metadata":{"routing_key":"a","routing_key":"b"}}'))).error, '');
   },
 );
+
+test.serial(
+  'TARGET-4: callers get slow answers until the breaker opens, and the success rate counts them as successes',
+  async (t) => {
+    const { server, caller } = t.context;
+    const breaker = { slow_call_ms: 5, failure_threshold: 2 };
+    const rig = await CoreRig.start(t, server, caller, (subjectOf) => [
+      registryEntry(extensionRow('late', { subject: subjectOf('late'), policy: { breaker } })),
+    ]);
+    // Busy for 8 ms, as an extension that is too slow.
+    const extension = await startExtension(caller, rig.subjectOf('late'), () => {
+      const endMs = performance.now() + 8;
+      while (performance.now() < endMs);
+      return { body: Buffer.from('late') };
+    });
+    t.teardown(extension.stop);
+    await caller.flush();
+    for (let i = 0; i < 2; i++) t.is((await rig.told(rig.call('late'))).body, 'late');
+    t.is((await rig.told(rig.call('late'))).details?.reason, 'circuit_open');
+    t.deepEqual(rig.counts('late'), { successes: 2, failures: 0 });
+    const opened = rig.events.find(({ event }) => event === 'circuit_opened');
+    t.like(opened?.evidence, { failures: 2, slow: 2, outcomes: 2 });
+  },
+);

@@ -91,6 +91,7 @@ export function publicEvidence(evidence: TripEvidence, clock: Clock, wall: WallC
   const published = {
     failures: evidence.failures,
     outcomes: evidence.outcomes,
+    slow: evidence.slow,
     overdue: evidence.overdue,
     error_rate: evidence.errorRate,
     window_seconds: evidence.windowMs / 1000,

@@ -123,6 +123,7 @@ export class Aggregate {
     const evidence = {
       failures,
       outcomes,
+      slow: 0,
       overdue: 0,
       errorRate: failures / outcomes,
       windowMs: HEALTH_WINDOW_MS,

@@ -6,6 +6,7 @@
 //     nothing else: a late outcome can neither open, close, nor free a permit.
 // TARGET-2. Each admitted attempt is settled exactly once, by `settle`, or its permit given back.
 // TARGET-3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
+// TARGET-4. A success that took longer than slow_call_ms is a failure for breaker and ejection, and a success for everything else.
 //
 // Long: the hot path of admission and settlement is inlined here; everything else is delegated.
 
@@ -64,6 +65,9 @@ interface Trip {
  */
 const leaseMsOf = (timeoutMs: number): number => 2 * timeoutMs + 7000;
 
+/** Above any latency without it. */
+const slowCallMsOf = ({ slow_call_ms: ms }: BreakerSettings): number => ms ?? Number.POSITIVE_INFINITY;
+
 const ignore = (): void => undefined;
 
 export class Target {
@@ -83,6 +87,8 @@ export class Target {
   readonly #slowStart = new SlowStart();
   #settings: BreakerSettings;
   #timeoutMs: number;
+  /** TARGET-4. Infinity: off. */
+  #slowCallMs: number;
   /** Attempts of the present generation that are in flight, and of the one before when it ended. */
   #inFlightNow = 0;
   #inFlightBefore = 0;
@@ -101,6 +107,7 @@ export class Target {
     this.version = options.version;
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
+    this.#slowCallMs = slowCallMsOf(settings);
     this.#window = new DecisionWindow(settings.window_seconds * 1000);
     this.#overdue = new OverdueScan(this.#inFlight, this.#window, this.health);
     this.rotation = new OutlierDetector({
@@ -256,13 +263,16 @@ export class Target {
       endpoint?.recent.record(isSuccess, nowMs);
     }
     this.#onTouched();
-    const counts = endpoint === null || this.rotation.settle(attempt, endpoint, outcome, nowMs);
+    // TARGET-4.
+    const isSlow = outcome === 'success' && latencyMs > this.#slowCallMs;
+    const judged = isSlow ? 'failure' : outcome;
+    const counts = endpoint === null || this.rotation.settle(attempt, endpoint, judged, nowMs);
     // TARGET-1.
     if (permit !== generation) return;
-    if (mode === 'halfOpen') this.#settleProbe(attempt, counts ? outcome : 'neutral', nowMs);
+    if (mode === 'halfOpen') this.#settleProbe(attempt, counts ? judged : 'neutral', isSlow, nowMs);
     else if (!counts) return;
-    else if (outcome === 'success') this.#succeeded(endpoint, nowMs);
-    else if (outcome === 'failure') this.#failed(attempt, nowMs);
+    else if (judged === 'success') this.#succeeded(endpoint, nowMs);
+    else if (judged === 'failure') this.#failed(attempt, isSlow, nowMs);
   }
 
   /** No responders there. True: it is a restart (see TargetStats) and no probe, so that it counts for nothing. */
@@ -317,14 +327,15 @@ export class Target {
   setSettings(settings: BreakerSettings, timeoutMs: number, nowMs: number): void {
     this.#settings = settings;
     this.#timeoutMs = timeoutMs;
+    this.#slowCallMs = slowCallMsOf(settings);
     this.#breaker.setSettings(settings, leaseMsOf(timeoutMs), nowMs);
     this.#slowStart.follow(settings, nowMs);
     this.rotation.followSettings(nowMs);
   }
 
-  #settleProbe(attempt: Attempt, outcome: Outcome, nowMs: number): void {
+  #settleProbe(attempt: Attempt, outcome: Outcome, isSlow: boolean, nowMs: number): void {
     const { endpoint, startedMs } = attempt;
-    let type: 'probe.succeeded' | 'probe.failed' | 'probe.released' = 'probe.released';
+    let type: 'probe.succeeded' | 'probe.released' = 'probe.released';
     if (outcome === 'success') {
       endpoint?.succeeded(nowMs);
       type = 'probe.succeeded';
@@ -332,7 +343,7 @@ export class Target {
       endpoint?.failed(startedMs, this.#window.row);
       // OUTLIER-DETECTOR-1 of outlier-detector.ts: if its endpoint is at fault, the probe says nothing about the target.
       const isEjected = endpoint !== null && this.rotation.ejectIfDue(endpoint, nowMs);
-      if (!isEjected) type = 'probe.failed';
+      if (!isEjected) return this.#breaker.send({ type: 'probe.failed', startedMs, nowMs, slow: isSlow });
     }
     this.#breaker.send({ type, startedMs, nowMs });
   }
@@ -350,10 +361,12 @@ export class Target {
     this.#breaker.showSuccess(nowMs);
   }
 
-  #failed({ endpoint, startedMs }: Attempt, nowMs: number): void {
-    this.#window.recordFailure(nowMs);
+  #failed({ endpoint, startedMs }: Attempt, isSlow: boolean, nowMs: number): void {
+    if (isSlow) this.#window.recordSlow(nowMs);
+    else this.#window.recordFailure(nowMs);
     if (endpoint !== null) {
-      endpoint.window.recordFailure(nowMs);
+      if (isSlow) endpoint.window.recordSlow(nowMs);
+      else endpoint.window.recordFailure(nowMs);
       endpoint.failed(startedMs, this.#window.row);
       this.rotation.ejectIfDue(endpoint, nowMs);
     }

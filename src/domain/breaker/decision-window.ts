@@ -5,18 +5,22 @@
 // DECISION-WINDOW-2. Time only moves on: a time before the newest one seen counts as the newest. Idle gaps of any length empty it.
 // DECISION-WINDOW-3. Memory is fixed and recording takes constant time. It is mutated in place by the one target that owns it.
 // DECISION-WINDOW-4. Overdue attempts are held beside the outcomes, never among them: as many as the last scan found, fewer as they settle.
+// DECISION-WINDOW-5. A slow success is a failure, and counted beside that: of a window without any, nothing more is kept.
 
 import { BucketRing } from '../bucket-ring.js';
 
 export const BUCKETS = 12;
 const SUCCESSES = 0;
 const FAILURES = 1;
+const SLOW = 0;
 /** Of all windows that have had none. */
 const NO_FAILURES = new Float64Array(BUCKETS);
 
 export class DecisionWindow {
   #windowMs: number;
   #outcomes = new BucketRing(BUCKETS, 2);
+  /** DECISION-WINDOW-5. null: none so far. */
+  #slow: BucketRing | null = null;
   /** First failure of each bucket, monotonic ms; meaningful only if the bucket has failures. */
   #firstFailureMs: Float64Array = NO_FAILURES;
   /** Newest time seen (DECISION-WINDOW-2). */
@@ -52,6 +56,14 @@ export class DecisionWindow {
     this.#lastFailureMs = this.#newestMs;
   }
 
+  /** DECISION-WINDOW-5. */
+  recordSlow(nowMs: number): void {
+    this.recordFailure(nowMs);
+    this.#slow ??= new BucketRing(BUCKETS, 1);
+    this.#slow.moveTo(this.#outcomes.newest);
+    this.#slow.add(SLOW);
+  }
+
   #noteFirstFailure(bucket: number, atMs: number): void {
     if (this.#firstFailureMs === NO_FAILURES) this.#firstFailureMs = new Float64Array(BUCKETS);
     this.#firstFailureMs[bucket % BUCKETS] = atMs;
@@ -61,6 +73,14 @@ export class DecisionWindow {
   failures(nowMs: number): number {
     this.#advance(nowMs);
     return this.#outcomes.total(FAILURES);
+  }
+
+  /** Those of the failures that are slow successes. */
+  slow(nowMs: number): number {
+    if (this.#slow === null) return 0;
+    this.#advance(nowMs);
+    this.#slow.moveTo(this.#outcomes.newest);
+    return this.#slow.total(SLOW);
   }
 
   /** Successes and failures in the window as of `nowMs`. */
@@ -129,6 +149,7 @@ export class DecisionWindow {
     this.#advance(nowMs);
     part.#advance(nowMs);
     this.#outcomes.subtract(part.#outcomes);
+    if (part.slow(nowMs) > 0 && this.slow(nowMs) > 0) this.#slow?.subtract(part.#slow as BucketRing);
     this.#consecutiveFailures -= inRow;
     this.#overdue -= part.#overdue;
     this.#overdueInRow = Math.max(this.#overdueInRow - part.#overdueInRow, 0);
@@ -136,6 +157,7 @@ export class DecisionWindow {
 
   clear(): void {
     this.#outcomes.clear();
+    this.#slow = null;
     this.#consecutiveFailures = 0;
     this.#lastFailureMs = null;
     this.#row++;
@@ -146,12 +168,21 @@ export class DecisionWindow {
   resize(windowMs: number, nowMs: number): void {
     if (windowMs === this.#windowMs) return;
     this.#advance(nowMs);
-    const old = { windowMs: this.#windowMs, outcomes: this.#outcomes, firstFailureMs: this.#firstFailureMs };
+    // What is read of an old bucket must not be of an even older one.
+    this.#slow?.moveTo(this.#outcomes.newest);
+    const old = {
+      windowMs: this.#windowMs,
+      outcomes: this.#outcomes,
+      slow: this.#slow,
+      firstFailureMs: this.#firstFailureMs,
+    };
     this.#windowMs = windowMs;
     this.#outcomes = new BucketRing(BUCKETS, 2);
+    this.#slow = old.slow === null ? null : new BucketRing(BUCKETS, 1);
     this.#firstFailureMs = NO_FAILURES;
     this.#outcomes.moveTo(this.#bucketOf(this.#newestMs));
     const { newest } = this.#outcomes;
+    this.#slow?.moveTo(newest);
     for (let from = Math.max(old.outcomes.newest - BUCKETS + 1, 0); from <= old.outcomes.newest; from++) {
       // A start that is no whole millisecond may be rounded beyond the newest time.
       const to = Math.min(Math.floor((from * old.windowMs) / windowMs), newest);
@@ -161,6 +192,7 @@ export class DecisionWindow {
         this.#noteFirstFailure(to, old.firstFailureMs[from % BUCKETS] as number);
       this.#outcomes.addTo(to, SUCCESSES, old.outcomes.count(SUCCESSES, from));
       this.#outcomes.addTo(to, FAILURES, failures);
+      if (old.slow !== null) this.#slow?.addTo(to, SLOW, old.slow.count(SLOW, from));
     }
   }
 

@@ -4,6 +4,8 @@ import type { DecisionWindow } from './decision-window.js';
 export interface TripEvidence {
   readonly failures: number;
   readonly outcomes: number;
+  /** Failures that are successes slower than slow_call_ms. */
+  readonly slow: number;
   /** Attempts in flight that are overdue, which count as failed. */
   readonly overdue: number;
   /** (failures + overdue) / (outcomes + overdue), 0..1; null without any. */
@@ -20,6 +22,7 @@ export function evidenceOf(window: DecisionWindow, nowMs: number): TripEvidence 
   return {
     failures,
     outcomes,
+    slow: window.slow(nowMs),
     overdue,
     errorRate: outcomes + overdue === 0 ? null : (failures + overdue) / (outcomes + overdue),
     windowMs: window.windowMs,

@@ -2,7 +2,7 @@
 import { type Static, Type } from '#typebox';
 import { listOf, objectOrNull, oneOf, orNull } from '../registry/answer-schema.js';
 import { type BreakerOverride, EXTENSION_TYPES, HEALTH_STATUSES } from '../registry/extension.js';
-import { BREAKER_SETTINGS, type SettingInForce } from '../registry/policy.js';
+import { BREAKER_SETTINGS, OWN_BREAKER_SETTINGS, type SettingInForce } from '../registry/policy.js';
 import { refusedRowsSchema } from '../registry/refused-row.js';
 
 export type { RefusedRow } from '../registry/refused-row.js';
@@ -33,6 +33,7 @@ const override = orNull<BreakerOverride>('string', {
 const evidenceFields = {
   failures: count('Failures in the decision window.'),
   outcomes: count('Successes and failures in the decision window.'),
+  slow: count('Those of them that succeeded, but took longer than `slow_call_ms`.'),
   overdue: count('Attempts in flight for so long that each counts as a failed one.'),
   error_rate: rate('(failures + overdue) / (outcomes + overdue); null without any.'),
   window_seconds: Type.Number({ unit: 'seconds', description: 'Length of the decision window.' }),
@@ -126,11 +127,16 @@ const instanceHealth = Type.Object({
 
 const settingInForce = Type.Unsafe<SettingInForce>(Type.Object({ value: Type.Unknown(), from: Type.String() }));
 const breakerSettings = Type.Unsafe<Readonly<Record<string, SettingInForce>>>(
-  Type.Object(Object.fromEntries(Object.keys(BREAKER_SETTINGS).map((name) => [name, settingInForce])), {
-    unit: 'as the setting',
-    description:
-      'By the name of each setting of `policy.breaker`: its `value`, and `from`: `policy`, `column` (of `extension_health`) or `configuration`.',
-  }),
+  Type.Object(
+    Object.fromEntries(
+      Object.keys({ ...BREAKER_SETTINGS, ...OWN_BREAKER_SETTINGS }).map((name) => [name, settingInForce]),
+    ),
+    {
+      unit: 'as the setting',
+      description:
+        'By the name of each setting of `policy.breaker`: its `value`, and `from`: `policy`, `column` (of `extension_health`), `configuration` or `default` (off).',
+    },
+  ),
 );
 
 export type ExtensionHealth = Static<typeof extensionHealthSchema>;

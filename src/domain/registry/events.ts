@@ -29,6 +29,8 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 export interface Evidence {
   readonly failures: number;
   readonly outcomes: number;
+  /** Failures that are successes slower than `slow_call_ms`. */
+  readonly slow: number;
   /** Attempts in flight for too long in view of its latencies; each counts as one that failed. */
   readonly overdue: number;
   /** (failures + overdue) / (outcomes + overdue), 0..1; null without any. */

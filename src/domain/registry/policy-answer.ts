@@ -1,14 +1,14 @@
 // The answer about the policy of an extension: for the documentation of the API, which sends it as exact JSON.
 import { type TSchema, Type } from '#typebox';
 import { oneOf } from './answer-schema.js';
-import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, policySchema } from './policy.js';
+import { BREAKER_SETTINGS, HEALTH_CHECK_SETTINGS, OWN_BREAKER_SETTINGS, policySchema } from './policy.js';
 import { POLICY_SOURCES } from './policy-in-force.js';
 
 type Fields = Readonly<Record<string, TSchema>>;
 
 const { breaker: _breaker, health_check: _check, retry, ...simple } = policySchema.properties;
 const NESTED: Readonly<Record<string, Fields>> = {
-  breaker: BREAKER_SETTINGS,
+  breaker: { ...BREAKER_SETTINGS, ...OWN_BREAKER_SETTINGS },
   health_check: HEALTH_CHECK_SETTINGS,
   retry: (retry as unknown as { readonly properties: Fields }).properties,
 };
@@ -24,7 +24,10 @@ const sourceFields = (fields: Fields): TSchema =>
 
 const effectiveSchema = Type.Object({
   ...Object.fromEntries(Object.entries(simple as Fields).map(([name, schema]) => [name, decided(schema)])),
-  breaker: Type.Object(BREAKER_SETTINGS),
+  breaker: Type.Object({
+    ...BREAKER_SETTINGS,
+    ...Object.fromEntries(Object.entries(OWN_BREAKER_SETTINGS).map(([name, schema]) => [name, nullable(schema)])),
+  }),
   health_check: nullable(decidedFields(HEALTH_CHECK_SETTINGS)),
   retry: decidedFields(NESTED.retry as Fields),
 });

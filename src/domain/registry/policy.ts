@@ -77,9 +77,22 @@ export const BREAKER_SETTINGS = {
   }),
 } as const;
 
-const breakerSchema = Type.Object(BREAKER_SETTINGS, strict);
-/** Every breaker setting, in the units of its name. */
-export type BreakerSettings = Readonly<Static<typeof breakerSchema>>;
+/** Of `policy.breaker` alone: they depend on the timeouts of an extension, so the daemon's configuration has none of them. */
+export const OWN_BREAKER_SETTINGS = {
+  slow_call_ms: Type.Integer({
+    minimum: 1,
+    maximum: 86_399_999,
+    description:
+      'A success that took longer counts as a failure for the breaker and for ejection, and as a failed probe; the caller gets the answer, and the success rate counts a success. Below the `timeout_ms` of the extension and of each of its versions.',
+  }),
+} as const;
+
+const configuredSchema = Type.Object(BREAKER_SETTINGS, strict);
+const breakerSchema = Type.Object({ ...BREAKER_SETTINGS, ...OWN_BREAKER_SETTINGS }, strict);
+/** Every breaker setting, in the units of its name; what is absent is off. */
+export type BreakerSettings = Readonly<Static<typeof configuredSchema>> & {
+  readonly [Name in keyof typeof OWN_BREAKER_SETTINGS]?: number;
+};
 
 export const DEFAULT_CHECK_INTERVAL_SECONDS = 10;
 
@@ -258,12 +271,13 @@ export function resolveBreakerSettings(
   return { ...defaults, ...fromColumns, ...policy.breaker };
 }
 
-/** What decides a setting: `extensions.policy`, a threshold column of `extension_health`, or the daemon's configuration. */
-const SETTING_SOURCES = ['policy', 'column', 'configuration'] as const;
+/** What decides a setting: `extensions.policy`, a column of `extension_health`, the configuration, or none of them. */
+const SETTING_SOURCES = ['policy', 'column', 'configuration', 'default'] as const;
 type SettingSource = (typeof SETTING_SOURCES)[number];
 
 export interface SettingInForce {
-  readonly value: BreakerSettings[keyof BreakerSettings];
+  /** null: off. */
+  readonly value: NonNullable<BreakerSettings[keyof BreakerSettings]> | null;
   readonly from: SettingSource;
 }
 
@@ -275,10 +289,12 @@ export function breakerSettingsInForce(
 ): Readonly<Record<keyof BreakerSettings, SettingInForce>> {
   const settings = resolveBreakerSettings(policy, columns, defaults);
   const byColumn: Partial<Record<keyof BreakerSettings, unknown>> = columns ?? {};
-  const inForce = (Object.keys(BREAKER_SETTINGS) as (keyof BreakerSettings)[]).map((name): [string, SettingInForce] => {
+  const names = Object.keys(breakerSchema.properties) as (keyof BreakerSettings)[];
+  const inForce = names.map((name): [string, SettingInForce] => {
+    const elsewhere = Object.hasOwn(OWN_BREAKER_SETTINGS, name) ? 'default' : 'configuration';
     const isByPolicy = policy.breaker?.[name] !== undefined;
-    const from = isByPolicy ? 'policy' : (byColumn[name] ?? null) !== null ? 'column' : 'configuration';
-    return [name, { value: settings[name], from }];
+    const from = isByPolicy ? 'policy' : (byColumn[name] ?? null) !== null ? 'column' : elsewhere;
+    return [name, { value: settings[name] ?? null, from }];
   });
   return Object.fromEntries(inForce) as Record<keyof BreakerSettings, SettingInForce>;
 }

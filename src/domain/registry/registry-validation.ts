@@ -4,6 +4,7 @@
 //     row that was deleted and inserted again there is no earlier form.
 // ROW-VALIDATION-1, in row-validation.ts: an operator's switches apply also on a refused row.
 // REGISTRY-VALIDATION-2. An invalid version or instance row concerns itself alone. Null in a nullable column means its default.
+// SLOW-CALLS-1, in slow-calls.ts: what the policy and the rows of versions say together.
 // REGISTRY-ROLLOUT-1, in rollout.ts: what the rows of several versions say together.
 // REGISTRY-VALIDATION-3. What says the same as before is the same object as before, so that comparing is cheap.
 // REGISTRY-VALIDATION-4. However many rows there are, no step of the work takes longer than a few of them.
@@ -26,6 +27,7 @@ import {
   parseInstance,
   parseVersion,
 } from './row-validation.js';
+import { aboveSlowCalls, slowCallInForce } from './slow-calls.js';
 import type { SubjectRules } from './subject-rules.js';
 
 export interface RowProblem {
@@ -68,18 +70,22 @@ export function* parsingEntry(
     const more = all.length > MAX_PROBLEMS ? [`and ${all.length - MAX_PROBLEMS} more`] : [];
     refused.set(key, { extensionId: id, ...problem, problems: [...all.slice(0, MAX_PROBLEMS), ...more] });
   };
-  const versions = yield* parsingVersions(entry, rules, before, refuse);
+  const own = parseExtension(entry.extension, rules, NO_PARTS);
+  const kept = before && { ...before, ...keptOwn(entry, before) };
+  const slow = yield* slowCallInForce(entry.versions, rules, before, 'value' in own ? own.value : null, kept);
+  const versions = yield* parsingVersions(entry, rules, before, slow.ms, refuse);
   const instances = yield* parsingInstances(entry, rules, before, refuse);
   const held = entry.rolloutSlots ? parseSlots(entry.rolloutSlots) : (before?.rolloutSlots ?? NO_SLOTS);
   const rolloutSlots = yield* allottingSlots(held, slotsWanted(versions));
   const parts = { versions, rolloutSlots, instances };
 
   const { columns, problems: columnProblems } = parseThresholds(entry.thresholds);
-  const own = parseExtension(entry.extension, rules, parts);
-  const problems = [...columnProblems, ...tooManyProblems(entry), ...('value' in own ? [] : own.problems)];
+  const ownProblems = 'value' in own ? slow.problems : own.problems;
+  const problems = [...columnProblems, ...tooManyProblems(entry), ...ownProblems];
   // One problem for the row and its columns elsewhere: what is reported once is known by its id.
   if (problems.length > 0) refuse({ revision: entry.extension.revision, problems });
-  const whole = 'value' in own ? own.value : before && { ...before, ...keptOwn(entry, before), ...parts };
+  const isValid = 'value' in own && slow.problems.length === 0;
+  const whole = isValid ? Object.assign(own.value, parts) : kept && { ...kept, ...parts };
   if (whole === null) return { extension: null, thresholds: columns, refused: listOf(refused) };
   const serving = same(yield* servingFew(whole, entry, refuse), before?.instances);
   const extension = sameOwn(serving === whole.instances ? whole : { ...whole, instances: serving }, before);
@@ -94,12 +100,16 @@ const NO_VERSIONS: readonly Version[] = [];
 const NO_INSTANCES: readonly Instance[] = [];
 const NO_PROBLEMS: readonly RowProblem[] = [];
 
+/** Those of each extension are parsed after its own row. */
+const NO_PARTS = { versions: NO_VERSIONS, rolloutSlots: NO_SLOTS, instances: NO_INSTANCES };
+
 type Refuse = (problem: Omit<RowProblem, 'extensionId'>) => void;
 
 function* parsingVersions(
   entry: RegistryEntry,
   rules: SubjectRules,
   before: Extension | null,
+  slowMs: number | null,
   refuse: Refuse,
 ): Steps<readonly Version[]> {
   if (entry.versions.length === 0) return NO_VERSIONS;
@@ -111,7 +121,8 @@ function* parsingVersions(
     const inForce = known !== undefined && isSameRow(known, row) ? known : undefined;
     const kept = inForce && (() => keptVersion(row, inForce));
     const { version, revision } = row;
-    valid.push(...keepValid(parseVersion(row, rules), kept, (problems) => refuse({ version, revision, problems })));
+    const parsed = aboveSlowCalls(parseVersion(row, rules), slowMs);
+    valid.push(...keepValid(parsed, kept, (problems) => refuse({ version, revision, problems })));
     yield;
   }
   const previous = (before?.versions ?? []).filter((v) => isSameRow(v, rows.get(v.version) ?? {}));

@@ -13,7 +13,7 @@ import {
   type JsonObject,
   type Version,
 } from './extension.js';
-import { parsePolicy } from './policy.js';
+import { type ExtensionPolicy, parsePolicy } from './policy.js';
 import type { ExtensionRow, InstanceRow, VersionRow } from './registry-rows.js';
 import { rolloutKeyProblem } from './rollout.js';
 import { jsonLimitProblem } from './row-limits.js';
@@ -46,6 +46,7 @@ export function parseExtension(row: ExtensionRow, rules: SubjectRules, parts: Ex
   const tooMuch = jsonLimitProblem('policy', row.policy);
   const parsedPolicy = tooMuch === null ? parsePolicy(row.policy) : { problems: [tooMuch] };
   problems.push(...policyProblems(parsedPolicy, rules));
+  if ('policy' in parsedPolicy) problems.push(...slowCallProblems(parsedPolicy.policy, call.timeoutMs));
   if (problems.length > 0 || type === undefined || 'problems' in parsedPolicy) return { problems };
   const switches = switchesOf(row, null);
   // Written out: put together from spreads it costs twenty times as much, and a large registry has many.
@@ -86,6 +87,15 @@ function policyProblems(parsed: ReturnType<typeof parsePolicy>, rules: SubjectRu
       .filter((id) => !isExtensionId(id))
       .map((id) => `policy.fallback must hold extension ids, got ${quoted(id)}`),
   ];
+}
+
+/** null: off. */
+export const slowCallOf = (policy: ExtensionPolicy | undefined): number | null => policy?.breaker?.slow_call_ms ?? null;
+
+function slowCallProblems(policy: ExtensionPolicy, timeoutMs: number): readonly string[] {
+  const slowMs = slowCallOf(policy);
+  if (slowMs === null || slowMs < timeoutMs) return [];
+  return [`policy.breaker.slow_call_ms must be below timeout_ms (${timeoutMs}), got ${slowMs}`];
 }
 
 export function parseVersion(row: VersionRow, rules: SubjectRules): Parsed<Version> {

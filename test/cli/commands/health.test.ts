@@ -44,6 +44,7 @@ test('health <id>: says what it opened on', async (t) => {
   const trip_evidence = {
     failures: 3,
     outcomes: 20,
+    slow: 1,
     overdue: 2,
     error_rate: 0.23,
     window_seconds: 60,
@@ -53,7 +54,7 @@ test('health <id>: says what it opened on', async (t) => {
   const opened = extensionHealth('guard', { trip_reason: 'failure_count', trip_evidence });
   const { url } = await listen(t, { health: healthSource(opened) });
   const { stdout } = await run(['health', 'guard', '--http-port', new URL(url).port], { cwd: directory(t) });
-  t.regex(stdout, /opened last for: failure_count \(3 failures and 2 overdue of 22 in 60 s\)\n/);
+  t.regex(stdout, /opened last for: failure_count \(3 failures \(1 slow\) and 2 overdue of 22 in 60 s\)\n/);
 });
 
 test('health: until when a breaker is open, and which rows are refused', async (t) => {

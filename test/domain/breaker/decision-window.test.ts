@@ -434,3 +434,38 @@ test('subtract: what is left is what the others did, for any arrivals, gaps and 
     { numRuns: 1000 },
   );
 });
+
+test('DECISION-WINDOW-5: slow successes are failures, and counted beside them as an own window of them would', (t) => {
+  const move = fc.record({
+    kind: fc.constantFrom('ok', 'slow', 'failed', 'resize', 'clear'),
+    ms: fc.nat(20_000),
+    seconds: fc.integer({ min: 1, max: 100 }),
+  });
+  fc.assert(
+    fc.property(fc.array(move, { maxLength: 80 }), (moves) => {
+      const [both, slowOnly] = [new DecisionWindow(60_000), new DecisionWindow(60_000)];
+      let nowMs = 0;
+      for (const { kind, ms, seconds } of moves) {
+        nowMs += ms;
+        if (kind === 'ok') both.recordSuccess(nowMs);
+        else if (kind === 'failed') both.recordFailure(nowMs);
+        else if (kind === 'slow') {
+          both.recordSlow(nowMs);
+          slowOnly.recordFailure(nowMs);
+        } else
+          for (const one of [both, slowOnly])
+            if (kind === 'clear') one.clear();
+            else one.resize(seconds * 1000, nowMs);
+        t.is(both.slow(nowMs), slowOnly.failures(nowMs));
+        t.true(both.slow(nowMs) <= both.failures(nowMs));
+      }
+      const part = new DecisionWindow(both.windowMs);
+      part.recordSlow(nowMs);
+      both.recordSlow(nowMs);
+      const before = both.slow(nowMs);
+      both.subtract(part, 1, nowMs);
+      t.is(both.slow(nowMs), before - 1);
+    }),
+    { numRuns: 100 },
+  );
+});
