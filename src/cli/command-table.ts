@@ -71,6 +71,15 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     ),
   ],
   [
+    'replay',
+    entry(
+      LOOK,
+      '<id>',
+      'show when the breaker would have opened under another policy, beside when it did; changes nothing',
+      async () => (await import('./commands/replay.js')).replayCommand,
+    ),
+  ],
+  [
     'history',
     entry(
       LOOK,

@@ -7,6 +7,7 @@ import type { Readiness } from '../actors/ports/api.js';
 import type { ListAudit } from '../actors/ports/audit.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { ManagementDesk } from '../actors/ports/management.js';
+import { Replays } from '../actors/reporting/replays.js';
 import { policyInForce } from '../domain/registry/policy-in-force.js';
 import type { InspectionHub } from '../inspector/hub.js';
 import { localCalls } from '../nats/intake/local-call.js';
@@ -68,6 +69,7 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
   const { min_budget_ms, max_budget_ms } = settings.config;
   const status = statusSources(deps);
   const shown = shownSettings(settings);
+  const replays = new Replays({ runtimes: registry.runtimes, clock, wall: Date.now });
   return {
     measured: (extensionId) => measuredOf(system, extensionId),
     instances: new Instances({
@@ -83,6 +85,7 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
       const runtime = registry.runtimes.get(extensionId);
       return runtime === undefined ? null : policyInForce(runtime.extension.policy, runtime.breakerSettings);
     },
+    replay: (extensionId, policy, since) => replays.run(extensionId, policy, since),
     status: () => statusOf(status),
     settings: () => shown,
     invoke: localCalls(services.intake.takeLocal, Math.max(min_budget_ms, Math.min(USUAL_BUDGET_MS, max_budget_ms))),

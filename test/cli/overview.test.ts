@@ -7,7 +7,7 @@ import { directory, run } from './run.js';
 const VERBS = [
   ...['ls', 'show', 'health', 'explain', 'invoke', 'inspect', 'rollout', 'sql', 'import', 'export'],
   ...['enable', 'disable', 'isolate', 'force-closed', 'release', 'reset'],
-  ...['create', 'set', 'unset', 'delete', 'drain', 'undrain', 'history', 'audit', 'events', 'watch', 'wait'],
+  ...['create', 'set', 'unset', 'delete', 'drain', 'undrain', 'history', 'replay', 'audit', 'events', 'watch', 'wait'],
   ...['status', 'reload', 'doctor', 'log-level', 'token', 'console', 'completion'],
 ];
 /** What is there beside: the daemon itself. */

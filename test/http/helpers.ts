@@ -213,6 +213,7 @@ export const noManagement: ManagementDesk = {
   audit: async () => ({ kind: 'page', rows: [], next: null }),
   measured: () => null,
   policyInForce: () => null,
+  replay: none,
   status: () => daemonStatus,
   settings: () => [],
   logLevels: new LogControl({ level: 'info', components: [] }),

@@ -11,7 +11,12 @@ import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
 import type { Extension, Instance } from '../../domain/registry/extension.js';
 import { versionsServedBy } from '../../domain/registry/extension-index.js';
-import { type BreakerSettings, breakerSettingsInForce } from '../../domain/registry/policy.js';
+import {
+  type BreakerSettings,
+  breakerSettingsInForce,
+  type ExtensionPolicy,
+  resolveBreakerSettings,
+} from '../../domain/registry/policy.js';
 import type { RegisteredExtension } from '../../domain/registry/registry-diff.js';
 import type { BreakerFactsRow, RegistryEntry } from '../../domain/registry/registry-rows.js';
 import { type BreakerVerb, type Decision, trailAfter } from '../../domain/registry/verbs.js';
@@ -162,6 +167,11 @@ export class ExtensionRuntime {
   /** Each setting of its breakers, with what decides it. */
   get breakerSettings(): ReturnType<typeof breakerSettingsInForce> {
     return breakerSettingsInForce(this.#extension.policy, this.#registered.thresholds, this.#deps.breakerDefaults);
+  }
+
+  /** Of its breakers, if its policy were this one. */
+  settingsUnder(policy: ExtensionPolicy): BreakerSettings {
+    return resolveBreakerSettings(policy, this.#registered.thresholds, this.#deps.breakerDefaults);
   }
 
   /** Why no live call may pass, whatever the breakers say; null: none. */

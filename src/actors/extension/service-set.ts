@@ -145,12 +145,13 @@ export class ServiceSet {
     if (known !== undefined && !isSameRow(known.version, version)) this.#end(name);
     const previous = this.#services.get(name);
     if (previous !== undefined) {
-      this.#renew(previous, version);
+      this.#renew(previous, version, change.extension);
       const { target } = previous;
       this.#services.set(name, yield* makingService(change.extension, version, target, this.#deps, previous));
       return;
     }
     const target = this.#newTarget(version, isDefault, change);
+    target.recordUpTo(change.extension.policy.record ?? 0);
     this.#services.set(name, yield* makingService(change.extension, version, target, this.#deps));
     const onFailed = (error: unknown, givenUp: boolean) =>
       this.#deps.onActorFailed(this.#runtime, target, error, givenUp);
@@ -198,11 +199,12 @@ export class ServiceSet {
     else this.stored.set(version, row);
   }
 
-  #renew({ version: before, target }: Service, version: Version): void {
+  #renew({ version: before, target }: Service, version: Version, { policy }: Extension): void {
     const nowMs = this.#deps.clock.now();
     const settings = this.#settings;
     const { timeoutMs } = version;
     if (timeoutMs < before.timeoutMs) this.#deps.limitAttempts(this.#runtime.id, version.version, false, timeoutMs);
+    target.recordUpTo(policy.record ?? 0);
     if (!target.hasSettings(settings, timeoutMs)) target.setSettings(settings, timeoutMs, nowMs);
     if (before.subject !== version.subject) target.send({ type: 'subject.changed', nowMs });
   }

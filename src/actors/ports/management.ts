@@ -1,5 +1,5 @@
 // What the management routes of the admin API need of the daemon, as types; the roof hands it over.
-
+import type { ReplayAnswer } from '../../domain/breaker/replay-answer.js';
 import type { PolicyInForce } from '../../domain/registry/policy-in-force.js';
 import type { DaemonStatus, LogLevelsShown, ReloadReport } from '../../domain/status-schema.js';
 import type { LogComponent, LogLevel } from '../../telemetry/log-levels.js';
@@ -48,6 +48,13 @@ export interface LogLevelDesk {
   set(order: LogLevelOrder, actor: string): void;
 }
 
+export type ReplayResult =
+  | { readonly kind: 'replayed'; readonly answer: ReplayAnswer }
+  | {
+      readonly kind: 'extension_not_found' | 'invalid_request' | 'too_many_requests';
+      readonly message: string;
+    };
+
 export interface ManagementDesk {
   /** null: nothing runs of the extension. */
   readonly measured: (extensionId: string) => Measured | null;
@@ -55,6 +62,8 @@ export interface ManagementDesk {
   readonly audit: ListAudit;
   /** null: nothing runs of the extension. */
   readonly policyInForce: (extensionId: string) => PolicyInForce | null;
+  /** `policy`: as given, checked here; `since`: ISO 8601, null: all that is recorded. */
+  readonly replay: (extensionId: string, policy: object, since: string | null) => Promise<ReplayResult>;
   readonly status: () => DaemonStatus;
   readonly settings: () => readonly SettingShown[];
   readonly reload: Reload;

@@ -204,6 +204,10 @@ export class BreakerHost {
     }
   }
 
+  get override(): Override {
+    return this.#override;
+  }
+
   setOverride(override: Override, nowMs: number): void {
     if (override === this.#override) return;
     this.#override = override;

@@ -24,6 +24,9 @@ export class Endpoint implements EndpointStats, PoolSeat {
   /** Rises when it leaves rotation or returns: an attempt of an earlier term no longer counts for its target. */
   term = 0;
 
+  /** Its name in its target's record; 0 until then. */
+  recordNumber = 0;
+
   failuresInRow = 0;
   rowSentMs = 0;
   lastSuccessMs = Number.NEGATIVE_INFINITY;

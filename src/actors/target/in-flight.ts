@@ -17,6 +17,8 @@ export class Attempt {
   term = 0;
   /** It tries an endpoint that is out of rotation, and counts for that one alone. */
   isReadmission = false;
+  /** How many entries its target's record had when it was sent; meaningful only if there is one. */
+  recordedAt = 0;
   /** Number of the scan that found it overdue; -1: none. */
   overdueScan = -1;
   /** That scan counted it as part of a row of failures. */

@@ -28,6 +28,7 @@ import {
   REFUSED_OPEN,
   REFUSED_RECOVERING,
 } from './admission.js';
+import { AttemptRecord, COMMANDS } from './attempt-record.js';
 import { BreakerHost, type BreakerHostOptions, type BreakerMode } from './breaker-host.js';
 import type { Endpoint } from './endpoint.js';
 import { type Attempt, InFlight } from './in-flight.js';
@@ -93,6 +94,11 @@ export class Target {
   #inFlightNow = 0;
   #inFlightBefore = 0;
   #hadTraffic = false;
+  /** null: nothing is recorded. */
+  #record: AttemptRecord | null = null;
+  #recordedEndpoints = 0;
+  /** A failure is being judged: an ejection is its doing. */
+  #isEjecting = false;
   #lastTrip: Trip | null = null;
 
   constructor(options: TargetOptions) {
@@ -113,7 +119,10 @@ export class Target {
     this.rotation = new OutlierDetector({
       window: this.#window,
       settings: () => this.#settings,
-      onChange: (endpoint, change) => options.onRotation(this, endpoint, change),
+      onChange: (endpoint, change) => {
+        if (this.#record !== null) this.#recordRotation(this.#record, endpoint, change);
+        options.onRotation(this, endpoint, change);
+      },
     });
     this.#breaker = new BreakerHost({
       id: `${options.extensionId}@${options.version}`,
@@ -124,7 +133,7 @@ export class Target {
       facts,
       mustProve,
       clock,
-      random,
+      random: () => this.#record?.drawn(random()) ?? random(),
       onTouched: this.#onTouched,
       onMode: options.onMode ?? ignore,
       onGeneration: () => this.#beginGeneration(),
@@ -220,7 +229,10 @@ export class Target {
   #takePermit(nowMs: number): Admission {
     const breaker = this.#breaker;
     if (breaker.mode === 'open') return REFUSED_OPEN;
-    if (breaker.mode === 'halfOpen') breaker.send({ type: 'probe.started', nowMs });
+    if (breaker.mode === 'halfOpen') {
+      this.#record?.note('probe_began', nowMs);
+      breaker.send({ type: 'probe.started', nowMs });
+    }
     return breaker.generation;
   }
 
@@ -231,6 +243,7 @@ export class Target {
     attempt.endpoint = endpoint;
     attempt.isReadmission = isReadmission;
     attempt.overdueScan = -1;
+    if (this.#record !== null) attempt.recordedAt = this.#record.written;
     if (endpoint !== null) {
       attempt.term = endpoint.term;
       endpoint.inFlight++;
@@ -243,8 +256,9 @@ export class Target {
   /** Returns a permit that `tryAdmit` gave at `nowMs`, and with which nothing was sent. */
   returnPermit(permit: Admission, nowMs: number): void {
     const { mode, generation } = this.#breaker;
-    if (permit === generation && mode === 'halfOpen')
-      this.#breaker.send({ type: 'probe.released', startedMs: nowMs, nowMs });
+    if (permit !== generation || mode !== 'halfOpen') return;
+    this.#record?.note('probe_released', nowMs);
+    this.#breaker.send({ type: 'probe.released', startedMs: nowMs, nowMs });
   }
 
   /** TARGET-2. `latencyMs` is not read if the outcome is neutral. */
@@ -267,6 +281,8 @@ export class Target {
     const isSlow = outcome === 'success' && latencyMs > this.#slowCallMs;
     const judged = isSlow ? 'failure' : outcome;
     const counts = endpoint === null || this.rotation.settle(attempt, endpoint, judged, nowMs);
+    if (this.#record !== null)
+      this.#recordAttempt(this.#record, attempt, counts ? outcome : 'neutral', latencyMs, nowMs);
     // TARGET-1.
     if (permit !== generation) return;
     if (mode === 'halfOpen') this.#settleProbe(attempt, counts ? judged : 'neutral', isSlow, nowMs);
@@ -294,10 +310,14 @@ export class Target {
   #evaluate(nowMs: number, stalledUntilMs: number): void {
     this.#hadTraffic = false;
     const { mode, generation } = this.#breaker;
-    if (mode !== 'closed' && mode !== 'recovering' && mode !== 'forcedClosed') return;
+    if (mode !== 'closed' && mode !== 'recovering' && mode !== 'forcedClosed') {
+      this.#record?.tick(0, 0, nowMs);
+      return;
+    }
     const lastSuccessMs = this.last.successMs ?? Number.NEGATIVE_INFINITY;
     this.#overdue.take(this.rotation.endpoints, generation, this.#timeoutMs, lastSuccessMs, stalledUntilMs, nowMs);
     this.rotation.review(nowMs);
+    this.#record?.tick(this.#window.overdue, this.#window.overdueInRow, nowMs);
     // Without a failure no rule has anything to judge (TRIP-4), and most targets with traffic have none: an event costs as much as some calls.
     if (this.#window.failures(nowMs) + this.#window.overdue > 0) this.#breaker.send({ type: 'tick', nowMs });
   }
@@ -313,11 +333,58 @@ export class Target {
     }
     // The number of calls before it was disabled says nothing about now.
     if (event.type === 'breaker.enable') this.#slowStart.forget();
+    const command = COMMANDS.find((name) => name === event.type);
+    if (command !== undefined) this.#record?.command(command, event.nowMs);
     this.#breaker.send(event);
   }
 
   setOverride(override: 'isolated' | 'forced_closed' | null, nowMs: number): void {
+    if (override !== this.#breaker.override) this.#record?.command(override ?? 'no_override', nowMs);
     this.#breaker.setOverride(override, nowMs);
+  }
+
+  /** `capacity`: of the record for replays (policy.record), 0: none. Another one begins empty. */
+  recordUpTo(capacity: number): void {
+    if ((this.#record?.capacity ?? 0) === capacity) return;
+    this.#record = capacity === 0 ? null : new AttemptRecord(capacity, () => this.facts());
+  }
+
+  /** null: nothing is recorded. */
+  get record(): AttemptRecord | null {
+    return this.#record;
+  }
+
+  /** How long a probe may take, in ms. */
+  get leaseMs(): number {
+    return leaseMsOf(this.#timeoutMs);
+  }
+
+  #recordAttempt(record: AttemptRecord, attempt: Attempt, outcome: Outcome, latencyMs: number, nowMs: number): void {
+    const { endpoint, recordedAt } = attempt;
+    record.overdue(this.#window.overdue, this.#window.overdueInRow, nowMs);
+    record.attempt(outcome, recordedAt, endpoint === null ? 0 : this.#recordNumber(endpoint), latencyMs, nowMs);
+  }
+
+  #recordRotation(record: AttemptRecord, endpoint: Endpoint, change: RotationChange): void {
+    // What is withheld alone takes nothing out of a window.
+    if (change.type !== 'ejected' || change.instanceId !== undefined) return;
+    const nowMs = this.#options.clock.now();
+    if (this.#isEjecting) record.ejects();
+    else record.ejected(this.#recordNumber(endpoint), nowMs);
+    record.overdue(this.#window.overdue, this.#window.overdueInRow, nowMs);
+  }
+
+  #recordNumber(endpoint: Endpoint): number {
+    if (endpoint.recordNumber === 0) endpoint.recordNumber = ++this.#recordedEndpoints;
+    return endpoint.recordNumber;
+  }
+
+  /** After a failure of its own. True: it is out of rotation now. */
+  #ejectIfDue(endpoint: Endpoint, nowMs: number): boolean {
+    this.#isEjecting = true;
+    const isEjected = this.rotation.ejectIfDue(endpoint, nowMs);
+    this.#isEjecting = false;
+    return isEjected;
   }
 
   hasSettings(settings: BreakerSettings, timeoutMs: number): boolean {
@@ -342,7 +409,7 @@ export class Target {
     } else if (outcome === 'failure') {
       endpoint?.failed(startedMs, this.#window.row);
       // OUTLIER-DETECTOR-1 of outlier-detector.ts: if its endpoint is at fault, the probe says nothing about the target.
-      const isEjected = endpoint !== null && this.rotation.ejectIfDue(endpoint, nowMs);
+      const isEjected = endpoint !== null && this.#ejectIfDue(endpoint, nowMs);
       if (!isEjected) return this.#breaker.send({ type: 'probe.failed', startedMs, nowMs, slow: isSlow });
     }
     this.#breaker.send({ type, startedMs, nowMs });
@@ -368,7 +435,7 @@ export class Target {
       if (isSlow) endpoint.window.recordSlow(nowMs);
       else endpoint.window.recordFailure(nowMs);
       endpoint.failed(startedMs, this.#window.row);
-      this.rotation.ejectIfDue(endpoint, nowMs);
+      this.#ejectIfDue(endpoint, nowMs);
     }
     this.#breaker.send({ type: 'attempt.failed', nowMs });
   }
@@ -377,6 +444,7 @@ export class Target {
     this.#inFlightBefore = this.#inFlightNow;
     this.#inFlightNow = 0;
     this.rotation.clearWindows();
+    this.#record?.generationBegan();
     if (this.#breaker.mode !== 'recovering') return;
     const nowMs = this.#options.clock.now();
     this.#slowStart.begin(this.#settings, nowMs);
@@ -392,12 +460,16 @@ export class Target {
   #emitted(event: BreakerEmitted): void {
     if (event.type === 'breaker.opened') {
       this.counters.trips++;
+      this.#record?.opened(event.reason, event.reopened, event.nowMs);
       this.#lastTrip = { reason: event.reason, evidence: event.evidence };
       // The attempt whose failure opened it, if one did, is no longer among them.
       if (!event.reopened) this.#slowStart.opened(this.#inFlightBefore + 1, event.nowMs);
       this.rotation.hasten(event.nowMs);
     }
-    if (event.type === 'breaker.half_opened' || event.type === 'breaker.closed') this.#clearRoutingStats();
+    if (event.type === 'breaker.half_opened' || event.type === 'breaker.closed') {
+      this.#record?.note(event.type === 'breaker.closed' ? 'closed' : 'half_opened', event.nowMs);
+      this.#clearRoutingStats();
+    }
     if (event.type === 'breaker.closed' && event.recovered) this.counters.recoveries++;
     this.#options.onEvent(this, event);
   }

@@ -3,6 +3,8 @@
 //
 // POLICY-1. A policy that is not valid is refused as a whole; nothing of it takes effect.
 // POLICY-2. What a policy does not name comes from the extension's threshold columns, else from the daemon's configuration.
+//
+// Long: one schema, with the description of every setting.
 import { type Static, Type } from '#typebox';
 import { Compile } from '#typebox/compile';
 import type { ThresholdColumns } from './registry-rows.js';
@@ -195,6 +197,15 @@ export const policySchema = Type.Object(
         default: 'any_enabled',
         description:
           'If every instance of a version is out of rotation: use them all the same (the default), or refuse with `no_instance`.',
+      }),
+    ),
+    record: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 100_000,
+        default: 0,
+        description:
+          'For `extreg replay`: how many entries (settled attempts, and what their breaker did) are kept in memory, per version, 16 bytes each; 0 = off.',
       }),
     ),
     retry: Type.Optional(retrySchema),

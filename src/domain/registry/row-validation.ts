@@ -92,7 +92,8 @@ function policyProblems(parsed: ReturnType<typeof parsePolicy>, rules: SubjectRu
 /** null: off. */
 export const slowCallOf = (policy: ExtensionPolicy | undefined): number | null => policy?.breaker?.slow_call_ms ?? null;
 
-function slowCallProblems(policy: ExtensionPolicy, timeoutMs: number): readonly string[] {
+/** `timeoutMs`: of one version. */
+export function slowCallProblems(policy: ExtensionPolicy, timeoutMs: number): readonly string[] {
   const slowMs = slowCallOf(policy);
   if (slowMs === null || slowMs < timeoutMs) return [];
   return [`policy.breaker.slow_call_ms must be below timeout_ms (${timeoutMs}), got ${slowMs}`];

@@ -8,6 +8,7 @@ import { drainRoutes } from './drain-routes.js';
 import { invokeRoutes } from './invoke-routes.js';
 import { logRoutes } from './log-routes.js';
 import { policyRoutes } from './policy-routes.js';
+import { replayRoutes } from './replay-routes.js';
 
 export function managementRoutes(app: App, desk: ManagementDesk, rows: RowDesk): void {
   drainRoutes(app, desk.instances);
@@ -16,4 +17,5 @@ export function managementRoutes(app: App, desk: ManagementDesk, rows: RowDesk):
   logRoutes(app, desk.logLevels);
   invokeRoutes(app, desk.invoke);
   policyRoutes(app, rows, desk.policyInForce);
+  replayRoutes(app, desk.replay);
 }
