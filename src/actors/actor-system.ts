@@ -48,6 +48,7 @@ import type {
   PublishEvent,
   SendAttempt,
   SendCheck,
+  StalledUntil,
 } from './ports/transport.js';
 import { Aggregate } from './reporting/aggregate.js';
 import { BoardDesk } from './reporting/board-desk.js';
@@ -71,6 +72,7 @@ export interface ActorSystemPorts {
   readonly sendCheck: SendCheck;
   readonly limitAttempts: LimitAttempts;
   readonly afterRoundTrip: AfterRoundTrip;
+  readonly stalledUntil: StalledUntil;
   readonly publish: PublishEvent;
   readonly flushHealth: FlushHealth;
   readonly wasFlushed: WasFlushed;
@@ -205,7 +207,7 @@ export class ActorSystem {
   }
 
   #createSupervisor(settings: ActorSystemSettings, notices: Notices, events: BreakerEvents): Supervisor {
-    const { feed$, clock, random, prepareRoute, limitAttempts, requestSnapshot, onApplied } = this.#ports;
+    const { feed$, clock, random, prepareRoute, limitAttempts, stalledUntil, requestSnapshot, onApplied } = this.#ports;
     const { rules, breakerDefaults, autoEnableOnCircuitClose } = settings;
     return new Supervisor({
       feed$,
@@ -241,6 +243,7 @@ export class ActorSystem {
         random,
         prepareRoute,
         limitAttempts,
+        stalledUntil,
         onTouched: (runtime) => this.#dirty.mark(runtime),
         onState: guarded(this.#ports.log, 'a row of the board', (runtime: ExtensionRuntime) =>
           this.board.board.renew(runtime),

@@ -29,6 +29,7 @@ export function createSystem(
     sendCheck: requester.sendCheck.bind(requester),
     limitAttempts: requester.limit.bind(requester),
     afterRoundTrip: requester.afterRoundTrip.bind(requester),
+    stalledUntil: () => requester.stalledUntilMs,
     publish,
     flushHealth: database.flushHealth,
     wasFlushed: database.wasFlushed,

@@ -177,6 +177,11 @@ export class Requester {
     });
   }
 
+  /** StalledUntil of the ports. */
+  get stalledUntilMs(): number {
+    return this.#stalledUntilMs;
+  }
+
   /** REQUESTER-7. The server or this process stood still until now. */
   stoodStill(): void {
     this.#stalledUntilMs = this.clock.now();

@@ -142,6 +142,7 @@ export class ActorWorld {
           this.checks.push(check);
           this.onCheck(check);
         },
+        stalledUntil: () => this.stalledUntilMs,
         limitAttempts: (...limit) => this.limits.push(limit),
         afterRoundTrip: (then) => {
           if (this.isNatsStalled) this.roundTrips.push(then);

@@ -97,6 +97,7 @@ export class CoreRig {
         sendCheck: this.requester.sendCheck.bind(this.requester),
         limitAttempts: this.requester.limit.bind(this.requester),
         afterRoundTrip: this.requester.afterRoundTrip.bind(this.requester),
+        stalledUntil: () => this.requester.stalledUntilMs,
         publish: (event) => this.events.push(event),
         applyAutoChange: async ({ revision }) => ({ applied: true, revision: revision + 1 }),
         clock,

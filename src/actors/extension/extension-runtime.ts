@@ -27,7 +27,7 @@ import { done, type Steps } from '../../domain/steps.js';
 import type { BreakerEmitted } from '../../machines/breaker-types.js';
 import type { Clock } from '../ports/clock.js';
 import type { WrittenRow } from '../ports/storage.js';
-import type { LimitAttempts, PrepareRoute } from '../ports/transport.js';
+import type { LimitAttempts, PrepareRoute, StalledUntil } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';
 import type { RotationChange } from '../target/outlier-detector.js';
 import type { Target } from '../target/target.js';
@@ -46,6 +46,7 @@ export interface RuntimeDeps {
   readonly random: () => number;
   readonly prepareRoute: PrepareRoute;
   readonly limitAttempts: LimitAttempts;
+  readonly stalledUntil: StalledUntil;
   readonly breakerDefaults: BreakerSettings;
   readonly autoEnableOnCircuitClose: boolean;
   readonly onBreakerEvent: (runtime: ExtensionRuntime, target: Target, event: BreakerEmitted) => void;

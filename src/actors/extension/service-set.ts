@@ -184,6 +184,7 @@ export class ServiceSet {
       mustProve: isDefault && extension.autoDisabled,
       clock: this.#deps.clock,
       random: this.#deps.random,
+      stalledUntil: this.#deps.stalledUntil,
       onTouched: () => this.#deps.onTouched(this.#runtime),
       onMode: () => this.#deps.onState(this.#runtime),
       onEvent: (target, event) => this.#deps.onBreakerEvent(this.#runtime, target, event),

@@ -142,6 +142,9 @@ export type LimitAttempts = (extensionId: string, version: string, isCheck: bool
  */
 export type AfterRoundTrip = (then: (stalledUntilMs: number) => void) => void;
 
+/** As AfterRoundTrip passes it, without a round trip: as far as it is known by now. */
+export type StalledUntil = () => number;
+
 /** One call of a caller, accepted by the intake. Exactly one of `succeed` and `refuse` is called, once. */
 export interface Invocation extends OutgoingCall {
   readonly extensionId: string;

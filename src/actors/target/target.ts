@@ -6,7 +6,8 @@
 //     nothing else: a late outcome can neither open, close, nor free a permit.
 // TARGET-2. Each admitted attempt is settled exactly once, by `settle`, or its permit given back.
 // TARGET-3. Recovering, the calls of the present generation that are in flight are limited by its slow start.
-// TARGET-4. A success that took longer than slow_call_ms is a failure for breaker and ejection, and a success for everything else.
+// TARGET-4. A success that took longer than slow_call_ms is a failure for breaker and ejection, and a success for everything else. The time
+//     until NATS or this process last stood still is not counted.
 //
 // Long: the hot path of admission and settlement is inlined here; everything else is delegated.
 
@@ -20,6 +21,7 @@ import type { BreakerSettings } from '../../domain/registry/policy.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
 import type { ActorObserver } from '../ports/api.js';
 import type { BreakerStateName } from '../ports/storage.js';
+import type { StalledUntil } from '../ports/transport.js';
 import {
   type Admission,
   REFUSED_ACTOR_FAILED,
@@ -46,6 +48,8 @@ export interface TargetOptions
   readonly counters?: Counters;
   /** Called after the change is in force; must not throw. */
   readonly onEvent: (target: Target, event: BreakerEmitted) => void;
+  /** Without it, nothing ever stands still. */
+  readonly stalledUntil?: StalledUntil;
   /** Likewise, for an endpoint that left rotation or returned. */
   readonly onRotation: (target: Target, endpoint: Endpoint, change: RotationChange) => void;
   /** It has calls, or something that reports show may have changed; called with each admission and each attempt that ends. Must not throw. */
@@ -278,7 +282,8 @@ export class Target {
     }
     this.#onTouched();
     // TARGET-4.
-    const isSlow = outcome === 'success' && latencyMs > this.#slowCallMs;
+    const isSlow =
+      outcome === 'success' && latencyMs > this.#slowCallMs && this.#ownMs(latencyMs, nowMs) > this.#slowCallMs;
     const judged = isSlow ? 'failure' : outcome;
     const counts = endpoint === null || this.rotation.settle(attempt, endpoint, judged, nowMs);
     if (this.#record !== null)
@@ -361,8 +366,14 @@ export class Target {
 
   #recordAttempt(record: AttemptRecord, attempt: Attempt, outcome: Outcome, latencyMs: number, nowMs: number): void {
     const { endpoint, recordedAt } = attempt;
+    const ownMs = this.#ownMs(latencyMs, nowMs);
     record.overdue(this.#window.overdue, this.#window.overdueInRow, nowMs);
-    record.attempt(outcome, recordedAt, endpoint === null ? 0 : this.#recordNumber(endpoint), latencyMs, nowMs);
+    record.attempt(outcome, recordedAt, endpoint === null ? 0 : this.#recordNumber(endpoint), ownMs, nowMs);
+  }
+
+  /** What of a latency is the extension's own: TARGET-4. */
+  #ownMs(latencyMs: number, nowMs: number): number {
+    return Math.min(latencyMs, nowMs - (this.#options.stalledUntil?.() ?? Number.NEGATIVE_INFINITY));
   }
 
   #recordRotation(record: AttemptRecord, endpoint: Endpoint, change: RotationChange): void {

@@ -47,6 +47,19 @@ test('TARGET-4: where the breaker never opens, circuit_would_open shows it', (t)
   t.is(world.mode, 'closed');
 });
 
+test('TARGET-4: what was in flight while this process stood still has its full time from there on', (t) => {
+  let stalledUntilMs = Number.NEGATIVE_INFINITY;
+  const world = new TargetWorld({ slow_call_ms: SLOW_MS }, { stalledUntil: () => stalledUntilMs });
+  for (let round = 0; round < 2; round++) {
+    const attempts = Array.from({ length: 10 }, () => world.admit());
+    world.clock.advance(2000);
+    stalledUntilMs = world.clock.now();
+    world.clock.advance(SLOW_MS + round);
+    for (const attempt of attempts) if (attempt.permit > 0) world.settle(attempt, 'success');
+    t.is(world.mode, round === 0 ? 'closed' : 'open');
+  }
+});
+
 test('TARGET-4: it is off without the setting, and a change of it applies to what settles from then on', (t) => {
   const world = new TargetWorld();
   for (let i = 0; i < 20; i++) slow(world, 1000);
