@@ -74,12 +74,17 @@ export interface Entry {
   readonly word: number;
 }
 
+/** What the breaker was as a record began. */
+interface RecordStart extends BreakerFacts {
+  readonly override: 'isolated' | 'forced_closed' | null;
+}
+
 /** Entries as they were at one moment. Their numbers count from the first that was ever written. */
 export interface RecordCopy {
   readonly first: number;
   readonly written: number;
-  /** Of the breaker as the record began; null: that is not in the ring any more. */
-  readonly facts: BreakerFacts | null;
+  /** null: the beginning is not in the ring any more. */
+  readonly start: RecordStart | null;
   entry(number: number): Entry;
 }
 
@@ -87,7 +92,7 @@ export class AttemptRecord {
   #buffer: ArrayBuffer | null = null;
   #times = new Float64Array(0);
   #words = new Uint32Array(0);
-  #facts: BreakerFacts | null = null;
+  #start: RecordStart | null = null;
   #overdue = 0;
   #overdueInRow = 0;
   /** Entries ever. */
@@ -97,10 +102,10 @@ export class AttemptRecord {
   /** Random number of the last trip, 0..1. */
   #draw = 0;
 
-  /** `factsNow`: of the breaker, asked for with the first entry. */
+  /** `startNow`: asked for with the first entry. */
   constructor(
     readonly capacity: number,
-    private readonly factsNow: () => BreakerFacts,
+    private readonly startNow: () => RecordStart,
   ) {}
 
   attempt(
@@ -178,7 +183,7 @@ export class AttemptRecord {
     const first = Math.max(0, written - capacity);
     const [times, words] = [new Float64Array(buffer), new Uint32Array(buffer)];
     const entry = (number: number) => entryOf(number, (number % capacity) * 2, times, words);
-    return { first, written, facts: first === 0 ? this.#facts : null, entry };
+    return { first, written, start: first === 0 ? this.#start : null, entry };
   }
 
   #write(kind: number, word: number, number: number, nowMs: number): void {
@@ -186,7 +191,7 @@ export class AttemptRecord {
       this.#buffer = new ArrayBuffer(this.capacity * BYTES);
       this.#times = new Float64Array(this.#buffer);
       this.#words = new Uint32Array(this.#buffer);
-      this.#facts = this.factsNow();
+      this.#start = this.startNow();
     }
     const slot = this.written % this.capacity;
     this.#times[slot * 2] = nowMs;

@@ -351,7 +351,10 @@ export class Target {
   /** `capacity`: of the record for replays (policy.record), 0: none. Another one begins empty. */
   recordUpTo(capacity: number): void {
     if ((this.#record?.capacity ?? 0) === capacity) return;
-    this.#record = capacity === 0 ? null : new AttemptRecord(capacity, () => this.facts());
+    this.#record =
+      capacity === 0
+        ? null
+        : new AttemptRecord(capacity, () => ({ ...this.facts(), override: this.#breaker.override }));
   }
 
   /** null: nothing is recorded. */

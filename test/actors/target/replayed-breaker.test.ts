@@ -99,10 +99,11 @@ test('REPLAYED-BREAKER-1: under the policy that was in force it opens exactly wh
   fc.assert(
     fc.property(
       policy,
+      policy,
       fc.boolean(),
       fc.array(step, { minLength: 30, maxLength: 250 }),
       fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
-      (settings, isPool, steps, draws) => {
+      (settings, otherPolicy, isPool, steps, draws) => {
         const world = new RecordedWorld(settings, 5000, isPool);
         world.random = () => draws.next().value ?? 0;
         // So that attempts can be overdue.
@@ -119,6 +120,17 @@ test('REPLAYED-BREAKER-1: under the policy that was in force it opens exactly wh
         const known = world.opened.filter(({ atMs }) => atMs <= lastAtMs(world));
         trips += known.length;
         t.deepEqual(would.first, known);
+        // Under another policy there is no such yardstick, but time moves on and the breaker lives.
+        const other = world.replay(otherPolicy).would;
+        t.deepEqual(
+          other.first,
+          other.first.toSorted((a, b) => a.atMs - b.atMs),
+        );
+        t.true(other.first.every(({ atMs }) => atMs <= lastAtMs(world)));
+        t.is(
+          world.replay({ circuit_breaker_enabled: false }).would.first.filter(({ reopened }) => !reopened).length,
+          0,
+        );
         t.deepEqual(
           did.first.map(({ evidence: _, ...trip }) => trip),
           known.map(({ evidence: _, ...trip }) => trip),
@@ -134,6 +146,30 @@ function lastAtMs(world: RecordedWorld): number {
   const copy = world.target.record?.copy();
   return copy === undefined || copy.written === 0 ? 0 : copy.entry(copy.written - 1).atMs;
 }
+
+const BEGUN: Readonly<Record<string, (world: RecordedWorld) => unknown>> = {
+  open: (world) => world.trip(),
+  halfOpen: (world) => world.halfOpen(),
+  isolated: (world) => world.override('isolated'),
+  forcedClosed: (world) => world.override('forced_closed'),
+};
+for (const [mode, begin] of Object.entries(BEGUN))
+  test(`REPLAYED-BREAKER-1: so it does if the record begins while it is ${mode}`, (t) => {
+    const world = new RecordedWorld({}, 0, false);
+    begin(world);
+    t.is(world.mode, mode as never);
+    const before = world.opened.length;
+    world.target.recordUpTo(100);
+    world.target.tick(world.clock.now());
+    world.calls(3, 'failure');
+    world.override(null).calls(3, 'failure');
+    world.clock.advance(70_000);
+    world.calls(12, 'failure');
+    world.clock.advance(1000);
+    world.target.tryAdmit(world.clock.now());
+    t.true(world.opened.length > before);
+    t.deepEqual(world.replay().would.first, world.opened.slice(before));
+  });
 
 test('REPLAYED-BREAKER-2: a stricter policy would have opened earlier, a laxer one not', (t) => {
   const world = new RecordedWorld({}, 100, false);
@@ -165,7 +201,7 @@ test('ATTEMPT-RECORD-1: a full ring keeps the last entries, and nothing is alloc
   world.calls(20, 'success');
   const copy = world.target.record?.copy();
   t.deepEqual([copy?.first, copy?.written], [12, 20]);
-  t.is(copy?.facts, null);
+  t.is(copy?.start, null);
   t.is(world.replay().attempts, 8);
   const { record } = world.target;
   world.target.recordUpTo(8);
