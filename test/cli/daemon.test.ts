@@ -38,7 +38,8 @@ test('serve: the daemon runs, every command reaches it from a process of its own
   t.is(pid, daemon.pid ?? 0);
   await until('readiness', async () => (await fetch(`${http}/readyz`)).ok, 60_000);
 
-  const insert = "insert into extensions (id, type, subject) values ('shout', 'pre', 'demo.shout')";
+  const insert =
+    "insert into extensions (id, type, subject, policy) values ('shout', 'pre', 'demo.shout', '{\"record\": 100}')";
   t.deepEqual(await runProcess(['sql', insert], { cwd }), { code: 0, stdout: 'INSERT 1\n', stderr: '' });
   const migrated = await runProcess(['migrate'], { cwd });
   t.regex(migrated.stdout, /^the schema is at version \d+ already\n$/, migrated.stderr);
@@ -64,9 +65,15 @@ test('serve: the daemon runs, every command reaches it from a process of its own
   t.regex(health.stdout, /\nv1 +yes +yes +closed +100\.0 % /);
   t.is((await run(['health', 'none'], { cwd })).code, 1);
 
+  writeFileSync(join(cwd, 'p.json'), '{"breaker": {"failure_threshold": 1}}');
   for (const [args, expected, exitCode] of [
     [['check-config'], /^the configuration is valid\n$/, 0],
     [['rollout', 'shout'], /^VERSION +SHARE .*\nv1 +100 % /, 0],
+    [
+      ['replay', 'shout', '--policy', 'p.json', '-q'],
+      /^shout@v1: 1 attempt, .*\nwould have opened: never\nopened: never\n$/,
+      0,
+    ],
     [['inspect', 'shout', '-q'], /^ws:.*\/inspect\?extension=shout&ticket=[\w-]+\n$/, 0],
     [['isolate', 'shout', '--reason', 'a test'], /\nshout +all +yes +isolated /, 0],
     [['explain', 'shout'], /\nanswer: refused, extension_unavailable: .*isolated; not retryable\n$/, 1],

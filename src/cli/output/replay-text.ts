@@ -15,7 +15,9 @@ export function replayText(answer: ReplayAnswer, style: Style): string {
   const { attempts, from, to, whole, capacity } = recorded;
   const begins = whole ? '' : `; earlier ones were overwritten (policy.record: ${capacity}), so it begins closed`;
   return [
-    singleLine(`${id}@${version}: ${attempts} attempts, ${clockText(from)} to ${clockText(to)}${begins}`),
+    singleLine(
+      `${id}@${version}: ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}, ${clockText(from)} to ${clockText(to)}${begins}`,
+    ),
     ...listOf('would have opened', would),
     ...listOf('opened', opened),
     ...(style.quiet ? [] : ['', ...limits.map((limit) => `note: ${limit}`)]),

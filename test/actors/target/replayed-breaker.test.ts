@@ -137,9 +137,9 @@ test('REPLAYED-BREAKER-1: under the policy that was in force it opens exactly wh
         );
       },
     ),
-    { numRuns: runs(240) },
+    { numRuns: runs(160) },
   );
-  t.true(trips > 60, `${trips} trips`);
+  t.true(trips > 40, `${trips} trips`);
 });
 
 function lastAtMs(world: RecordedWorld): number {
