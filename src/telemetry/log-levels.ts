@@ -27,6 +27,7 @@ export const LOG_COMPONENTS = [
   'rollout',
   'router',
   'rows',
+  'service',
   'supervisor',
   'ticks',
   'traces',

@@ -65,6 +65,7 @@ export function commandIo({
     ...streams,
     env: { ...environment(), ...env },
     cwd,
+    nodeVersion: process.version,
     userName: () => userInfo().username,
     ownProcess: null,
   };

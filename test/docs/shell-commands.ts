@@ -71,6 +71,7 @@ async function answer(directory: string, pid: string): Promise<void> {
     stderr,
     env: Object.fromEntries(variables.map(([name = '', value] = []) => [name, value])),
     cwd,
+    nodeVersion: process.version,
     userName: () => userInfo().username,
     ownProcess: null,
   });

@@ -50,7 +50,7 @@ async function findingsOf(io: CommandIo, options: DaemonOptions): Promise<Findin
   const daemon = await findDaemon(config.data_dir);
   return [
     ok('configuration', 'is valid'),
-    ...checkMachine(config, { ...io.env }),
+    ...checkMachine(config, { ...io.env }, io.nodeVersion),
     ...(await checkDatabase(config)),
     ...(await checkNats(config, daemon)),
     daemon === null ? skipped('daemon', 'none of this data directory runs') : await checkDaemon(io, options),

@@ -18,7 +18,7 @@ interface Disk {
   readonly bsize: number;
 }
 
-export function checkMachine(config: Config, env: NodeJS.ProcessEnv, version = process.version): Finding[] {
+export function checkMachine(config: Config, env: NodeJS.ProcessEnv, version: string): Finding[] {
   return [checkNode(version), ...checkStart(config, env), checkDisk(config.data_dir)];
 }
 

@@ -11,6 +11,8 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute; relative paths of arguments and settings start here. */
   readonly cwd: string;
+  /** Of Node, such as `v20.19.0`. */
+  readonly nodeVersion: string;
   /** Name of the user in the audit trail. */
   readonly userName: () => string;
   /** What `serve` needs in addition; null: the command shares its process with other work, and `serve` is refused. */

@@ -13,6 +13,7 @@ export const processIo = (): CommandIo => ({
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
+  nodeVersion: process.version,
   userName,
   ownProcess: {
     stdoutFd: 1,
