@@ -1,4 +1,5 @@
 import test from 'ava';
+import { connect } from '#@nats-io/transport-node';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
@@ -13,14 +14,19 @@ function urlOf(connection: { readonly kind: string; readonly url?: string }): st
 }
 
 testOnPostgres('PostgreSQL: a call, a change by SQL, an auto-disable, and migrations at start', async (t, database) => {
-  const server = await TestServer.start();
+  const server = await TestServer.start('authorization { token: "geheim-nats" }');
   t.teardown(() => server.stop());
+  const url = new URL(urlOf(database.connection));
+  url.password = 'geheim-database';
   const daemon = await DaemonProcess.startReady(t, {
-    DATABASE_URL: urlOf(database.connection),
+    DATABASE_URL: url.href,
     NATS_URL: server.url,
+    EXTENSION_REGISTRY_NATS_TOKEN: 'geheim-nats',
     EXTENSION_REGISTRY_ABSENCE_GRACE_SECONDS: '0',
+    EXTENSION_REGISTRY_LOG_LEVEL: 'trace',
   });
-  const nc = await daemon.connect();
+  const nc = await connect({ servers: server.url, token: 'geheim-nats' });
+  t.teardown(() => nc.close());
   const sql = database.open().$client;
   await sql`insert into extensions (id, type, subject) values ('echo', 'pre', 'ext.echo')`;
   const extension = await startExtension(nc, 'ext.echo', (request) => ({ body: request.data }));
@@ -38,6 +44,16 @@ testOnPostgres('PostgreSQL: a call, a change by SQL, an auto-disable, and migrat
     return health?.circuit_breaker_state === 'open';
   });
   t.is(await daemon.state('echo'), 'open');
+  server.reconfigure('authorization { token: "another" }');
+  await until('the login is refused', () => daemon.has('nats_connect_failed'));
+  await database.stopServer();
+  await until('the database is away', () => daemon.has('database_away'));
+  t.is(await daemon.stop(), 0);
+  t.deepEqual(
+    daemon.log.filter((line) => JSON.stringify(line).includes('geheim')),
+    [],
+  );
+  await database.startServer();
 });
 
 testOnPostgres(

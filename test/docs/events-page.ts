@@ -55,3 +55,12 @@ export const EVENT_SECTIONS: readonly EventSection[] = sectionsOf(PAGE)
 export const LOG_SECTIONS: readonly LogSection[] = sectionsOf(PAGE)
   .filter(([title]) => title.startsWith(LOG))
   .map(([title, text]) => logSection(title.slice(LOG.length), text));
+
+/** Whether the page has the event of a line, at its level and below its component. */
+export function isOnPage(line: Readonly<Record<string, unknown>>): boolean {
+  const { event, level, component } = line;
+  if (EVENT_SECTIONS.some((section) => section.kind === event && section.level === level))
+    return component === undefined;
+  const fits = ({ title }: LogSection) => title === 'any component' || title === (component ?? 'without a component');
+  return LOG_SECTIONS.some((section) => fits(section) && section.rows.get(String(event))?.includes(String(level)));
+}
