@@ -21,8 +21,11 @@ const LEVELS = 'trace|debug|info|warn|error|fatal';
 const LOG_CALL = new RegExp(`[\\w$]*log(?:ger)?\\s*(?:\\?\\.|\\.)\\s*(${LEVELS})\\s*\\(`, 'gi');
 /** Any method with the name of a level, whatever it belongs to. */
 const ANY_CALL = new RegExp(`([\\w$\\])]+)\\s*(?:\\?\\.|\\.)\\s*(?:${LEVELS})\\s*\\(`, 'g');
-/** A method that is taken out of a logger, to be called later under another name. */
-const TAKEN = new RegExp(`log(?:ger)?\\s*(?:\\?\\.)?\\[|log(?:ger)?\\??\\.(?:${LEVELS})\\b(?!\\s*\\()`, 'gi');
+/** A method that is taken out of a logger, to be called later under another name; `Logger[…]` is a type. */
+const TAKEN = new RegExp(
+  `(?<!\\w)(?!Logger\\[)[\\w$]*[lL]og(?:ger)?(?:\\s*(?:\\?\\.)?\\[|\\??\\.(?:${LEVELS})\\b(?!\\s*\\())`,
+  'g',
+);
 /** What is not a logger: RxJS subscribers and commander's commands. */
 const NO_LOGGERS = new Set(['subscriber', 'command']);
 
