@@ -105,6 +105,7 @@ const logLevelDesk = (levels: LogControl, log: Logger): ManagementDesk['logLevel
   read: () => levels.read(),
   set: (order, actor) => {
     levels.set(order);
-    log.info({ event: 'log_level_set', ...order, actor });
+    const { component, level, seconds } = order;
+    log.info({ event: 'log_level_set', of: component ?? 'all', to: level ?? 'configured', seconds, actor });
   },
 });

@@ -24,7 +24,7 @@ export class NotifyShell {
     nowMs: () => number,
     log: Logger,
   ) {
-    this.#warn = createLimitedWarn(log.child({ component: 'service' }), 'service_notify_failed', nowMs);
+    this.#warn = createLimitedWarn(log, 'service_notify_failed', nowMs);
     this.#child = this.#start();
   }
 

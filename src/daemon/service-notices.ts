@@ -67,8 +67,9 @@ export class ServiceNotices {
 /** Of the process with that environment. SERVICE-NOTICES-1. */
 export function serviceNotices(env: Env, clock: Clock, log: Logger, pid = process.pid): ServiceNotices {
   if (!env.NOTIFY_SOCKET) return new ServiceNotices(() => undefined, null, clock);
-  const shell = new NotifyShell(env, clock.now, log);
-  return new ServiceNotices((message) => shell.send(message), watchdogMs(env, pid, log), clock);
+  const serviceLog = log.child({ component: 'service' });
+  const shell = new NotifyShell(env, clock.now, serviceLog);
+  return new ServiceNotices((message) => shell.send(message), watchdogMs(env, pid, serviceLog), clock);
 }
 
 /** Half of what systemd waits for. null: it waits for none, or for one of another process, or for what cannot be read, which is logged. */

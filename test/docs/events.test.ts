@@ -8,7 +8,7 @@ import { readProjectFile } from './page.js';
 
 const { calls: CALLS, problems: PROBLEMS } = allLogCalls();
 /** Where loggers are given to the parts. */
-const WIRING = ['wire', 'database', 'services', 'management', 'desks', 'admin-api'].map(
+const WIRING = ['wire', 'database', 'service-notices', 'services', 'management', 'desks', 'admin-api'].map(
   (name) => `src/daemon/${name}.ts`,
 );
 
@@ -43,9 +43,13 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   'src/daemon/embedded-life.ts': 'db',
   'src/daemon/housekeeping.ts': 'db',
   'src/daemon/registry-source.ts': 'db',
+  'src/daemon/management.ts': WITHOUT,
   'src/daemon/reload.ts': 'reload',
+  'src/daemon/notify-shell.ts': 'service',
+  'src/daemon/service-notices.ts': 'service',
   'src/daemon/stop-sequence.ts': WITHOUT,
   'src/daemon/token-file.ts': 'access',
+  'src/daemon/watchdog.ts': WITHOUT,
   'src/db/queries/health-flusher.ts': WITHOUT,
   'src/embedded/nats/': 'nats_server',
   'src/embedded/postgres/': 'db',

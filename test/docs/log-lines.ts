@@ -39,6 +39,12 @@ const INDIRECT: readonly {
   { file: 'src/actors/events/notices.ts', argument: 'fields', events: () => [] },
   // Its callers name the event: `limitedCalls`.
   { file: 'src/telemetry/limited-log.ts', argument: '{ event, ...fields, suppressed }', events: () => [] },
+  // Likewise: `sampledCalls`.
+  {
+    file: 'src/telemetry/limited-log.ts',
+    argument: '{ event, ...fields(), ...(suppressed === 0 ? {} : { suppressed }) }',
+    events: () => [],
+  },
   {
     file: 'src/telemetry/guard.ts',
     argument: '{ event: EVENT, where, error: stackOf(error) }',
@@ -137,6 +143,23 @@ function limitedCalls(file: string, code: string, problems: string[]): LogCall[]
   });
 }
 
+/** What `createSampledDebug` makes: its members are in a function that each call of it gives. */
+function sampledCalls(file: string, code: string, problems: string[]): LogCall[] {
+  if (file === 'src/telemetry/limited-log.ts') return [];
+  return [...code.matchAll(/([#\w]+) = createSampledDebug\(/g)].flatMap((found) => {
+    const [, event = ''] = /^'(\w+)'$/.exec(partsOf(within(code, found.index + found[0].length - 1))[1] ?? '') ?? [];
+    const name = found[1] ?? '';
+    const uses = [...code.matchAll(new RegExp(`\\b${name}\\(\\(\\) => \\(`, 'g'))].map((use) =>
+      within(code, use.index + use[0].length - 1),
+    );
+    if (event === '' || uses.length === 0) problems.push(`${file}: ${found[0]}`);
+    return uses.map((use) => {
+      const members = membersOf(oneLine(use));
+      return { file, event, level: 'debug', ...members, keys: ['event', ...members.keys] };
+    });
+  });
+}
+
 /** `const lineOf = (event: string) => …`, called with the name of an event. */
 function eventsOfMaker(code: string, parameter: string): string[] {
   const [, maker] = new RegExp(`const (\\w+) = \\(${parameter}: string\\) =>`).exec(code) ?? [];
@@ -151,7 +174,10 @@ function hiddenCalls(file: string, code: string): string[] {
     ([, owner = '']) => !/^\W?\w*log(ger)?$/i.test(owner) && !NO_LOGGERS.has(owner),
   );
   const taken = [...code.matchAll(TAKEN)];
-  const limited = file === 'src/telemetry/limited-log.ts' ? [] : [...code.matchAll(/(?<! = )\bcreateLimitedWarn\(/g)];
+  const limited =
+    file === 'src/telemetry/limited-log.ts'
+      ? []
+      : [...code.matchAll(/(?<! = )\bcreate(?:LimitedWarn|SampledDebug)\(/g)];
   return [...others, ...taken, ...limited].map(([text]) => `${file}: ${text}`);
 }
 
@@ -159,7 +185,11 @@ function hiddenCalls(file: string, code: string): string[] {
 export function logCallsOf(file: string, source: string, problems: string[]): LogCall[] {
   const code = withoutComments(source);
   problems.push(...hiddenCalls(file, code));
-  return [...directCalls(file, code, problems), ...limitedCalls(file, code, problems)];
+  return [
+    ...directCalls(file, code, problems),
+    ...limitedCalls(file, code, problems),
+    ...sampledCalls(file, code, problems),
+  ];
 }
 
 /** Of all sources. */
