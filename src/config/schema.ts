@@ -210,6 +210,14 @@ const SETTINGS = {
   metrics_open: setting(Type.Boolean({ description: 'Whether `/metrics` is read without an access token.' }), null, {
     defaultText: '`true` on loopback, `false` elsewhere',
   }),
+  metrics_series_max: setting(
+    count(
+      0,
+      100_000_000,
+      'Series of extensions on one page of `/metrics`; extensions beyond it are left out and counted. 0: no cap.',
+    ),
+    5_000_000,
+  ),
   environment: setting(
     Type.String({
       pattern: '^[\\x21-\\x7e]{1,64}$',

@@ -9,22 +9,19 @@ import { createMetricsPage } from '../http/routes/metrics-page.js';
 import { type HttpServer, startHttp } from '../http/server.js';
 import type { InspectionHub } from '../inspector/hub.js';
 import type { Logger } from '../telemetry/log.js';
-import type { LoopDelay } from '../telemetry/loop-delay.js';
+import type { DaemonNumbers } from '../telemetry/metrics.js';
 import type { Desks } from './desks.js';
-import { daemonNumbers } from './metrics-source.js';
-import type { Services } from './services.js';
 import { VERSION } from './version.js';
 import type { Wire } from './wire.js';
 
 interface ApiSources {
   readonly system: ActorSystem;
-  readonly services: Services;
   readonly wire: Wire;
   readonly desks: Desks;
   readonly management: ManagementDesk;
+  readonly numbers: () => DaemonNumbers;
   readonly inspection: InspectionHub;
   readonly readiness: () => Readiness;
-  readonly loopDelay: LoopDelay;
   readonly access: AccessDesk;
 }
 
@@ -35,8 +32,7 @@ export function startAdminApi(
   sources: ApiSources,
   log: Logger,
 ): Promise<HttpServer> {
-  const { system, services, wire, desks, management, inspection, readiness, loopDelay, access } = sources;
-  const numbers = () => daemonNumbers({ system, services, wire, readiness: readiness(), loopDelay });
+  const { system, wire, desks, management, inspection, readiness, numbers, access } = sources;
   system.board.live.describe({
     version: VERSION,
     state: () => ({
@@ -63,7 +59,7 @@ export function startAdminApi(
     rows: desks.rows,
     management,
     readiness,
-    metrics: createMetricsPage(system.view, numbers),
+    metrics: createMetricsPage(system.view, numbers, config.metrics_series_max),
     inspection: {
       targets: (after) => inspection.targets(after),
       open: (query, socket) => inspection.open(query, socket),

@@ -25,6 +25,7 @@ import { logLevelsOf } from './daemon-log.js';
 import { type RegistryDatabase, startDatabase } from './database.js';
 import { createDesks } from './desks.js';
 import { managementOf } from './management.js';
+import { daemonNumbers } from './metrics-source.js';
 import { natsFiles, natsServerBinary, startNats } from './nats.js';
 import { readinessOf } from './readiness.js';
 import { createServices } from './services.js';
@@ -164,7 +165,8 @@ async function start(
   const certificate = readCertificate(config);
   const { loopDelay, stopWatching } = watchLoop(config, clock, wire, log);
   started.push(stopWatching);
-  const parts = { system, services, wire, inspection, readiness, loopDelay, levels };
+  const numbers = () => daemonNumbers({ system, services, wire, inspection, readiness, loopDelay, database, config });
+  const parts = { system, services, wire, inspection, readiness, loopDelay, levels, numbers };
   const managed = { ...parts, settings, database, audit: desks.audit, inForce, clock, log };
   const management = managementOf({ ...managed, reloadFiles: () => reload() });
   const sources = { ...parts, desks, access, management };

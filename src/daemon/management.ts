@@ -14,14 +14,13 @@ import { localCalls } from '../nats/intake/local-call.js';
 import type { Logger } from '../telemetry/log.js';
 import type { LogControl } from '../telemetry/log-control.js';
 import type { LoopDelay } from '../telemetry/loop-delay.js';
+import type { DaemonNumbers } from '../telemetry/metrics.js';
 import type { RegistryDatabase } from './database.js';
 import { measuredOf } from './measured.js';
-import { daemonNumbers } from './metrics-source.js';
 import { reloadOf } from './reload.js';
 import type { Services } from './services.js';
 import { type SettingsInForce, shownSettings } from './settings-in-force.js';
 import { statusOf } from './status.js';
-import type { Wire } from './wire.js';
 
 interface ManagementDeps {
   readonly settings: SettingsInForce;
@@ -29,7 +28,7 @@ interface ManagementDeps {
   readonly database: RegistryDatabase;
   readonly system: ActorSystem;
   readonly services: Services;
-  readonly wire: Wire;
+  readonly numbers: () => DaemonNumbers;
   readonly inspection: InspectionHub;
   readonly readiness: () => Readiness;
   readonly audit: ListAudit;
@@ -43,14 +42,14 @@ interface ManagementDeps {
 /** Of a call over the admin API that names none: an operator waits. */
 const USUAL_BUDGET_MS = 20_000;
 
-function statusSources({ system, services, wire, database, inspection, readiness, loopDelay }: ManagementDeps) {
+function statusSources({ system, database, inspection, readiness, loopDelay, numbers }: ManagementDeps) {
   return {
     boot: { id: system.board.boot, startedAtMs: Date.now() },
     more: () => ({
       streams: system.board.live.size,
       history_begins: new Date(system.board.historyBegins * 1000).toISOString(),
     }),
-    numbers: () => daemonNumbers({ system, services, wire, readiness: readiness(), loopDelay }),
+    numbers,
     readiness,
     extensions: () => {
       const { total, enabled, healthy, unhealthy } = system.board.summary();

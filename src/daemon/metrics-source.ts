@@ -1,8 +1,11 @@
 // The daemon's own numbers for the metrics page, read from their sources.
 import type { ActorSystem } from '../actors/actor-system.js';
 import type { Readiness } from '../actors/ports/api.js';
+import type { Config } from '../config/config.js';
+import type { InspectionHub } from '../inspector/hub.js';
 import type { LoopDelay } from '../telemetry/loop-delay.js';
 import type { DaemonNumbers } from '../telemetry/metrics.js';
+import type { RegistryDatabase } from './database.js';
 import type { Services } from './services.js';
 import type { Wire } from './wire.js';
 
@@ -10,14 +13,20 @@ interface NumberSources {
   readonly system: ActorSystem;
   readonly services: Services;
   readonly wire: Wire;
-  readonly readiness: Readiness;
+  readonly readiness: () => Readiness;
   readonly loopDelay: LoopDelay;
+  readonly inspection: Pick<InspectionHub, 'viewers'>;
+  readonly database: Pick<RegistryDatabase, 'lagMs'>;
+  readonly config: Pick<Config, 'health_based_routing_min_success_rate'>;
 }
 
-export function daemonNumbers({ system, services, wire, readiness, loopDelay }: NumberSources): DaemonNumbers {
+// Long: one line for each number.
+export function daemonNumbers(sources: NumberSources): DaemonNumbers {
+  const { system, services, wire, loopDelay, inspection, database, config } = sources;
   const { intake, admission, admin } = services;
   const { replies, events, webhooks, connection } = wire;
   const { connected } = connection;
+  const { ready, degraded } = sources.readiness();
   const { total, enabled, healthy, unhealthy } = system.board.summary();
   const { last } = system.aggregate;
   const counts = intake.counts();
@@ -25,9 +34,9 @@ export function daemonNumbers({ system, services, wire, readiness, loopDelay }: 
   const notices = webhooks.counts();
   const load = admission?.counts();
   return {
-    extension_registry_ready: readiness.ready ? 1 : 0,
+    extension_registry_ready: ready ? 1 : 0,
     extension_registry_nats_connected: connected ? 1 : 0,
-    extension_registry_database_connected: readiness.degraded.includes('database') ? 0 : 1,
+    extension_registry_database_connected: degraded.includes('database') ? 0 : 1,
     extension_registry_revision: system.supervisor.revision ?? 0,
     extension_registry_history_changes_total: system.supervisor.historyChanges,
     extension_registry_extensions: { total, enabled, healthy, unhealthy },
@@ -55,6 +64,12 @@ export function daemonNumbers({ system, services, wire, readiness, loopDelay }: 
     extension_registry_audit_facts_owed: system.audit.pending,
     extension_registry_audit_facts_dropped_total: system.audit.dropped,
     extension_registry_health_rows_dropped_total: system.writer.dropped,
+    extension_registry_min_success_rate: config.health_based_routing_min_success_rate,
+    extension_registry_lag_seconds: secondsOf(database.lagMs()),
+    extension_registry_health_flush_lag_seconds: system.writer.lagMs / 1000,
+    extension_registry_health_flush_pending: system.writer.pending,
+    extension_registry_event_streams: system.board.live.size,
+    extension_registry_inspector_viewers: inspection.viewers,
     extension_registry_loop_delay_seconds: {
       cumulative: loopDelay.buckets.cumulative(),
       sumSeconds: loopDelay.buckets.sumSeconds,

@@ -1,105 +1,15 @@
-// The one table of metrics: writers of samples take name, type and labels from here, and docs/metrics.md is
-// compared with it by a test.
+// The table of metrics of the daemon, beside that of extensions (extension-metrics.ts): writers of samples take name, type and
+// labels from here, and docs/metrics.md is compared with both by a test.
 //
 // METRICS-1. Names of the specification keep their spelling; new ones are in base units (seconds, bytes, ratios).
 // METRICS-2. Labels are bounded: ids and versions of the registry and fixed words, never a tenant, a request or a subject.
 // METRICS-3. A counter only grows while the process lives.
 
 export interface Metric {
-  readonly type: 'gauge' | 'counter' | 'histogram';
+  readonly type: 'gauge' | 'counter' | 'histogram' | 'summary';
   readonly help: string;
   readonly labels: readonly string[];
 }
-
-/** One series (or one per further label) for each extension. */
-export const EXTENSION_METRICS = {
-  extension_circuit_breaker_state: {
-    type: 'gauge',
-    help: "Breaker of the extension's default version: 0 closed, 1 open (or isolated), 2 half-open.",
-    labels: ['extension_id'],
-  },
-  extension_version_circuit_breaker_state: {
-    type: 'gauge',
-    help: 'Breaker of every other version: 0 closed, 1 open (or isolated), 2 half-open.',
-    labels: ['extension_id', 'version'],
-  },
-  extension_circuit_breaker_failures_total: {
-    type: 'counter',
-    help: 'Attempts that counted as failures, of all versions.',
-    labels: ['extension_id'],
-  },
-  extension_circuit_breaker_trips_total: {
-    type: 'counter',
-    help: 'Times a breaker opened, re-opening from half-open included, of all versions.',
-    labels: ['extension_id'],
-  },
-  extension_circuit_breaker_recoveries_total: {
-    type: 'counter',
-    help: 'Times a breaker closed after having been open, of all versions.',
-    labels: ['extension_id'],
-  },
-  extension_version_circuit_breaker_failures_total: {
-    type: 'counter',
-    help: 'Attempts that counted as failures, by version, for extensions with several.',
-    labels: ['extension_id', 'version'],
-  },
-  extension_version_circuit_breaker_trips_total: {
-    type: 'counter',
-    help: 'Times the breaker of a version opened, for extensions with several.',
-    labels: ['extension_id', 'version'],
-  },
-  extension_version_circuit_breaker_recoveries_total: {
-    type: 'counter',
-    help: 'Times the breaker of a version closed after having been open, for extensions with several.',
-    labels: ['extension_id', 'version'],
-  },
-  extension_health_success_rate: {
-    type: 'gauge',
-    help: 'Share of successful attempts in the health window (5 minutes), 0 to 1; NaN without any.',
-    labels: ['extension_id'],
-  },
-  extension_health_avg_latency_ms: {
-    type: 'gauge',
-    help: 'Mean latency in the health window, in milliseconds; NaN without any attempt.',
-    labels: ['extension_id'],
-  },
-  extension_auto_disabled: {
-    type: 'gauge',
-    help: '1 while the extension is disabled automatically.',
-    labels: ['extension_id'],
-  },
-  extension_in_flight: { type: 'gauge', help: 'Calls in flight.', labels: ['extension_id'] },
-  extension_last_failure_timestamp_seconds: {
-    type: 'gauge',
-    help: 'When an attempt failed last, in Unix time; NaN if none is known.',
-    labels: ['extension_id'],
-  },
-  extension_invocations_total: {
-    type: 'counter',
-    help: 'Invocations answered, by result: ok, or the code of the error.',
-    labels: ['extension_id', 'result'],
-  },
-  extension_invocation_duration_seconds: {
-    type: 'histogram',
-    help: 'Whole time of an invocation in the daemon, retries included; no series before the first.',
-    labels: ['extension_id'],
-  },
-  extension_version_calls_total: {
-    type: 'counter',
-    help: 'Calls of a version, by what routed them there: rules, rollout, default, stand_in, fallback.',
-    labels: ['extension_id', 'version', 'by'],
-  },
-  extension_fallbacks_total: {
-    type: 'counter',
-    help: 'Calls of an extension that another one served as its fallback (policy.fallback).',
-    labels: ['extension_id', 'fallback'],
-  },
-  extension_health_checks_total: {
-    type: 'counter',
-    help: 'Active checks that got a permit and have ended, by result: success, failure, neutral.',
-    labels: ['extension_id', 'result'],
-  },
-} as const satisfies Record<string, Metric>;
 
 /** Of the daemon as a whole. */
 export const DAEMON_METRICS = {
@@ -243,6 +153,46 @@ export const DAEMON_METRICS = {
     help: 'By how much a timer of 50 ms came late: how long whatever arrives waits for the event loop.',
     labels: [],
   },
+  extension_registry_min_success_rate: {
+    type: 'gauge',
+    help: 'The setting `health_based_routing_min_success_rate`, 0 to 1: rules compare with it.',
+    labels: [],
+  },
+  extension_registry_lag_seconds: {
+    type: 'gauge',
+    help: 'Time since the registry was last compared with the database; NaN before the first time.',
+    labels: [],
+  },
+  extension_registry_health_flush_lag_seconds: {
+    type: 'gauge',
+    help: 'Time since a flush of health counters began that wrote all that was pending; about a second while the database answers.',
+    labels: [],
+  },
+  extension_registry_health_flush_pending: {
+    type: 'gauge',
+    help: 'Extensions of which the next flush may write something.',
+    labels: [],
+  },
+  extension_registry_event_streams: {
+    type: 'gauge',
+    help: 'Open event streams of the admin API.',
+    labels: [],
+  },
+  extension_registry_inspector_viewers: {
+    type: 'gauge',
+    help: 'Connected viewers of live statecharts.',
+    labels: [],
+  },
+  extension_registry_metrics_series: {
+    type: 'gauge',
+    help: 'Series of extensions on this page.',
+    labels: [],
+  },
+  extension_registry_metrics_series_dropped_total: {
+    type: 'counter',
+    help: 'Series left out of all pages so far, because of `metrics_series_max`.',
+    labels: [],
+  },
 } as const satisfies Record<string, Metric>;
 
 type DaemonMetrics = typeof DAEMON_METRICS;
@@ -260,7 +210,13 @@ type NumbersOf<M extends Metric> = M['type'] extends 'histogram'
     ? number
     : Readonly<Record<string, number>>;
 
-/** A value for every metric of the daemon; by the label's value if it has one. */
+/** What the page counts itself, or has from the extensions. */
+type OfThePage =
+  | 'extension_health_auto_disabled_total'
+  | 'extension_registry_metrics_series'
+  | 'extension_registry_metrics_series_dropped_total';
+
+/** A value for every other metric of the daemon; by the label's value if it has one. */
 export type DaemonNumbers = {
-  readonly [K in Exclude<keyof DaemonMetrics, 'extension_health_auto_disabled_total'>]: NumbersOf<DaemonMetrics[K]>;
+  readonly [K in Exclude<keyof DaemonMetrics, OfThePage>]: NumbersOf<DaemonMetrics[K]>;
 };

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import test from 'ava';
 import { EVENT_KINDS } from '../../src/domain/registry/events.js';
-import { DAEMON_METRICS, EXTENSION_METRICS } from '../../src/telemetry/metrics.js';
+import { EXTENSION_METRICS } from '../../src/telemetry/extension-metrics.js';
+import { DAEMON_METRICS } from '../../src/telemetry/metrics.js';
 import { readProjectFile } from './page.js';
 
 const PAGE = readProjectFile('docs/compatibility.md');

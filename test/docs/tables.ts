@@ -31,7 +31,8 @@ import { adminVerbs } from '../../src/nats/services/admin-verbs.js';
 import { SERVICE_NAME } from '../../src/nats/services/micro.js';
 import { registryVerbs } from '../../src/nats/services/registry-verbs.js';
 import { INBOX_PREFIX, microSubjects, QUEUE_GROUP, Subjects } from '../../src/nats/wire/subjects.js';
-import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../src/telemetry/metrics.js';
+import { EXTENSION_METRICS } from '../../src/telemetry/extension-metrics.js';
+import { DAEMON_METRICS, type Metric } from '../../src/telemetry/metrics.js';
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.map(cell).join(' | ')} |\n`).join('');

@@ -1,7 +1,8 @@
 // Sources with known numbers, and a listening server over them.
 import type { ExecutionContext } from 'ava';
-import type { ExtensionSample, HealthSource, Readiness } from '../../src/actors/ports/api.js';
+import type { HealthSource, Readiness } from '../../src/actors/ports/api.js';
 import type { ManagementDesk } from '../../src/actors/ports/management.js';
+import type { ExtensionSample } from '../../src/actors/ports/metrics.js';
 import { isHealthy, SummaryInProgress } from '../../src/domain/health/health-report.js';
 import type {
   ExtensionHealth,
@@ -143,8 +144,14 @@ export const extensionSample = (extension_id: string, sample: Partial<ExtensionS
   in_flight: 0,
   last_failure_timestamp_seconds: null,
   invocations: new Map(),
-  duration_buckets: new Array<number>(17).fill(0),
-  duration_sum_seconds: 0,
+  override: null,
+  last_trip: null,
+  probes: 0,
+  outcomes: 0,
+  latency_seconds: [],
+  attempts: [],
+  calls: null,
+  instances: null,
   health_checks: new Map(),
   fallbacks: new Map(),
   routed: [],
@@ -154,6 +161,12 @@ export const extensionSample = (extension_id: string, sample: Partial<ExtensionS
 });
 
 export const daemonNumbers: DaemonNumbers = {
+  extension_registry_min_success_rate: 0.5,
+  extension_registry_lag_seconds: 23,
+  extension_registry_health_flush_lag_seconds: 24,
+  extension_registry_health_flush_pending: 25,
+  extension_registry_event_streams: 26,
+  extension_registry_inspector_viewers: 27,
   extension_registry_loop_delay_seconds: { cumulative: [...Array(8).fill(4), ...Array(9).fill(6)], sumSeconds: 0.5 },
   extension_registry_ready: 1,
   extension_registry_nats_connected: 1,

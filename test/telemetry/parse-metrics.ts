@@ -30,7 +30,7 @@ export function parseMetrics(text: string): Map<string, Family> {
       if (!NAME.test(name) || families.has(name)) throw new Error(`a bad or repeated family: ${line}`);
       if (kind === 'HELP') help = { name, text: unescaped(rest) };
       else {
-        if (help?.name !== name || !['gauge', 'counter', 'histogram'].includes(rest))
+        if (help?.name !== name || !['gauge', 'counter', 'histogram', 'summary'].includes(rest))
           throw new Error(`TYPE without HELP, or unknown: ${line}`);
         current = { name, family: { help: help.text, type: rest, samples: [] } };
         families.set(name, current.family);

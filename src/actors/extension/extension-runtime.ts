@@ -184,6 +184,7 @@ export class ExtensionRuntime {
   countRefusal(): void {
     const stats = this.#set.default?.target.stats;
     if (stats !== undefined) stats.refused++;
+    this.stats.refusals++;
   }
 
   /** Calls `then` when every change so far is in force, which is immediately unless one takes several turns of the event loop. */

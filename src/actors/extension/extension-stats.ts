@@ -23,16 +23,20 @@ const FAILED = [
 ] as const satisfies readonly ErrorCode[];
 
 export class ExtensionStats {
-  /** Of answers. */
-  readonly durations = new DurationBuckets();
   readonly versions = new VersionCounts();
-  readonly #results = new LazyMap<string, number>();
+  readonly #results = new LazyMap<string, DurationBuckets>();
+  /** Calls that got no permit, or no instance. */
+  refusals = 0;
+  /** Times an instance left rotation. */
+  ejections = 0;
+  /** Retries that its budget granted, and those that it did not. */
+  readonly retries = { granted: 0, denied: 0 };
   readonly #calls = new LazyMap<string, Record<Why, number>>();
   readonly #fallbacks = new LazyMap<string, number>();
   readonly #checks = new LazyMap<Outcome, number>();
 
-  /** Invocations answered, by `ok` or error code. */
-  get results(): Entries<string, number> {
+  /** Invocations answered and how long they took, by `ok` or error code. */
+  get results(): Entries<string, DurationBuckets> {
     return this.#results;
   }
 
@@ -54,19 +58,23 @@ export class ExtensionStats {
   /** Answers so far: all of them, those that failed, those that were refused. */
   get callCounts(): CallCounts {
     let calls = 0;
-    for (const count of this.#results.values()) calls += count;
+    for (const { count } of this.#results.values()) calls += count;
     return { calls, failed: this.#sumOf(FAILED), refused: this.#sumOf(REFUSED) };
   }
 
   #sumOf(codes: readonly ErrorCode[]): number {
     let sum = 0;
-    for (const code of codes) sum += this.#results.get(code) ?? 0;
+    for (const code of codes) sum += this.#results.get(code)?.count ?? 0;
     return sum;
   }
 
   countAnswer(result: string, durationMs: number): void {
-    increment(this.#results, result);
-    this.durations.record(durationMs);
+    let durations = this.#results.get(result);
+    if (durations === undefined) {
+      durations = new DurationBuckets();
+      this.#results.set(result, durations);
+    }
+    durations.record(durationMs);
   }
 
   countCall(version: string, why: Why): void {
@@ -76,6 +84,11 @@ export class ExtensionStats {
       this.#calls.set(version, counts);
     }
     counts[why]++;
+  }
+
+  countRetry(isGranted: boolean): void {
+    if (isGranted) this.retries.granted++;
+    else this.retries.denied++;
   }
 
   countFallback(to: string): void {

@@ -173,8 +173,10 @@ export class ServiceSet {
     // Until now it was disabled: an operator enabled it.
     const isEnabledNow = extension !== before && !isEnabled(before, version);
     const facts = row === null ? null : factsOf(row, this.#settings, putBacks(storedFacts, version));
+    const { counters, attempts } = this.#runtime.stats.versions.of(version, row);
     return new Target({
-      counters: this.#runtime.stats.versions.of(version, row).counters,
+      counters,
+      attempts,
       extensionId: extension.id,
       version: version.version,
       settings: this.#settings,
@@ -189,6 +191,7 @@ export class ServiceSet {
       onMode: () => this.#deps.onState(this.#runtime),
       onEvent: (target, event) => this.#deps.onBreakerEvent(this.#runtime, target, event),
       onRotation: (target, endpoint, change) => {
+        if (change.type === 'ejected') this.#runtime.stats.ejections++;
         this.#deps.onTouched(this.#runtime);
         this.#deps.onRotation(this.#runtime, target, endpoint, change);
       },

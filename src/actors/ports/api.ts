@@ -1,15 +1,12 @@
 // What the actors offer to the edges and the command line, as types; the roof hands it over.
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
-import type { Outcome } from '../../domain/breaker/outcome.js';
 import type { JsonMap } from '../../domain/exact-json.js';
-import type { Counters } from '../../domain/health/counters.js';
 import type { HealthReport } from '../../domain/health/health-schema.js';
 import type { BreakerOverride } from '../../domain/registry/extension.js';
 import type { Verb } from '../../domain/registry/verbs.js';
 import type { Named } from '../../domain/registry-file/registry-file-diff.js';
 import type { EditProblem } from '../../domain/registry-file/row-edit.js';
 import type { Explanation } from '../../domain/routing/explanation-schema.js';
-import type { Why } from '../../domain/routing/routing-table.js';
 import type { BreakerStateName, RolloutChange } from './storage.js';
 
 export interface Readiness {
@@ -43,47 +40,6 @@ export interface HealthSource {
   one(extensionId: string): Generator<string> | null;
   /** A sentence: why one() has nothing of it. */
   absence(extensionId: string): string;
-}
-
-/** One extension's numbers for the metrics page; counters only grow while the process lives. */
-export interface ExtensionSample {
-  readonly extension_id: string;
-  /** 0 closed, 1 open, 2 half-open; isolated counts as 1, forced closed as 0. */
-  readonly state: 0 | 1 | 2;
-  /** These three count for all versions, deleted ones included. */
-  readonly failures_total: number;
-  /** Times a breaker closed after having been open. */
-  readonly recoveries_total: number;
-  /** Times one opened, re-opening from half-open included. */
-  readonly trips_total: number;
-  /** The same by version; none if there is only one. */
-  readonly version_counts: readonly ({ readonly version: string } & Readonly<Counters>)[];
-  /** Health window; null without calls. */
-  readonly success_rate: number | null;
-  readonly avg_latency_ms: number | null;
-  readonly auto_disabled: boolean;
-  readonly in_flight: number;
-  /** Epoch seconds; null without one. */
-  readonly last_failure_timestamp_seconds: number | null;
-  /** Invocations answered, by result: `ok`, or the error code they were refused with. */
-  readonly invocations: Iterable<readonly [string, number]>;
-  /** Cumulative counts per upper bound of DURATION_BOUNDS_SECONDS, then all (+Inf). */
-  readonly duration_buckets: readonly number[];
-  readonly duration_sum_seconds: number;
-  /** Active checks that got a permit and have ended, by outcome. */
-  readonly health_checks: Iterable<readonly [Outcome, number]>;
-  /** Calls that an extension of `policy.fallback` took in its place, by that one's id. */
-  readonly fallbacks: Iterable<readonly [string, number]>;
-  /** Calls by the version that took them and what made it take them. */
-  readonly routed: readonly { readonly version: string; readonly by: Why; readonly calls: number }[];
-  /** State of every target that is not the default one, by version. */
-  readonly versions: readonly { readonly version: string; readonly state: 0 | 1 | 2 }[];
-}
-
-export interface MetricsSource {
-  extensions(): Iterable<ExtensionSample>;
-  /** extension_health_auto_disabled_total. */
-  autoDisabledTotal(): number;
 }
 
 /**

@@ -13,17 +13,15 @@ import type { Instance } from '../../domain/registry/extension.js';
 import { type Refusal, refusedRow } from '../../domain/registry/refused-row.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
 import { defaultVersion } from '../../domain/registry/version-choice.js';
-import { WHYS } from '../../domain/routing/routing-table.js';
 import { publicEvidence } from '../events/notices.js';
 import { PinnedTimes } from '../events/pinned-times.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import { statusOf, worstOf } from '../extension/instance-status.js';
-import type { ExtensionSample, MetricsSource } from '../ports/api.js';
 import type { Clock, WallClock } from '../ports/clock.js';
+import type { ExtensionSample, MetricsSource } from '../ports/metrics.js';
 import type { Endpoint } from '../target/endpoint.js';
 import type { Target } from '../target/target.js';
-
-const STATE_NUMBERS = { closed: 0, open: 1, half_open: 2 } as const;
+import { sampleOf } from './extension-sample.js';
 
 /** Hundredths, as the columns of the registry have them; null stays null. */
 const round = (value: number | null): number | null => (value === null ? null : Math.round(value * 100) / 100);
@@ -184,48 +182,8 @@ export class HealthView implements MetricsSource {
   }
 
   *extensions(): Iterable<ExtensionSample> {
-    const { clock, wall } = this.deps;
-    for (const runtime of this.deps.runtimes.values()) {
-      const nowMs = clock.now();
-      const target = runtime.defaultService?.target ?? null;
-      const reading = target?.health.read(nowMs) ?? null;
-      const sum = runtime.stats.versions.sum();
-      const lastFailureMs = target?.last.failureMs ?? null;
-      yield {
-        extension_id: runtime.id,
-        state: target === null ? 0 : STATE_NUMBERS[target.publishedState],
-        failures_total: sum.failures,
-        recoveries_total: sum.recoveries,
-        trips_total: sum.trips,
-        // Of a single version they would say the same once more.
-        version_counts:
-          runtime.stats.versions.size < 2
-            ? []
-            : [...runtime.stats.versions.all].map(({ version, counters }) => ({
-                version: version.version,
-                ...counters,
-              })),
-        success_rate: reading?.successRate ?? null,
-        avg_latency_ms: reading?.avgMs ?? null,
-        auto_disabled: runtime.extension.autoDisabled,
-        in_flight: runtime.inFlight,
-        last_failure_timestamp_seconds: lastFailureMs === null ? null : (wall() - (nowMs - lastFailureMs)) / 1000,
-        invocations: runtime.stats.results,
-        duration_buckets: runtime.stats.durations.cumulative(),
-        duration_sum_seconds: runtime.stats.durations.sumSeconds,
-        health_checks: runtime.stats.checks,
-        fallbacks: runtime.stats.fallbacks,
-        routed: [...runtime.stats.calls].flatMap(([version, counts]) =>
-          WHYS.filter((by) => counts[by] > 0).map((by) => ({ version, by, calls: counts[by] })),
-        ),
-        versions: [...runtime.services]
-          .filter((service) => service.target !== target)
-          .map((service) => ({
-            version: service.version.version,
-            state: STATE_NUMBERS[service.target.publishedState],
-          })),
-      };
-    }
+    const { clock, wall, runtimes } = this.deps;
+    for (const runtime of runtimes.values()) yield sampleOf(runtime, clock.now(), wall());
   }
 
   autoDisabledTotal(): number {

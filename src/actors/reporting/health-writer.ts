@@ -59,6 +59,8 @@ export class HealthWriter {
   /** What comes after `#flushing`; null: none was requested yet. */
   #following: Promise<void> | null = null;
   dropped = 0;
+  /** When a flush last began that wrote all that was pending, monotonic. */
+  #completeMs: number;
 
   constructor(
     private readonly deps: {
@@ -72,7 +74,18 @@ export class HealthWriter {
     },
   ) {
     this.#touched = deps.dirty.read();
+    this.#completeMs = deps.clock.now();
     this.#held = new HeldRows(deps.clock, deps.log);
+  }
+
+  /** How old the oldest change can be that no row holds yet, in ms; about a second while the database answers. */
+  get lagMs(): number {
+    return this.deps.clock.now() - this.#completeMs;
+  }
+
+  /** Extensions that the next flush looks at. */
+  get pending(): number {
+    return this.#pending.size + this.#touched.size;
   }
 
   /** A transition of a target does not wait for the tick. */
@@ -115,6 +128,7 @@ export class HealthWriter {
   async #flushOnce(): Promise<void> {
     this.#isUrgent = false;
     let rows = this.#pending.size;
+    const beganMs = this.deps.clock.now();
     try {
       await this.#askForAnswer();
       const parts = await resultInSlices(this.#collecting(), this.deps.clock);
@@ -127,6 +141,7 @@ export class HealthWriter {
       await this.#writeAll(parts.filter((part) => !held.has(part)));
       // HEALTH-WRITER-3.
       await this.#writeAll([...held]);
+      this.#completeMs = beganMs;
     } catch (error) {
       this.deps.log.warn({ event: 'health_flush_delayed', rows, error: String(error) });
     }

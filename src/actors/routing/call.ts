@@ -205,13 +205,13 @@ export class Call implements AttemptListener {
     const { random } = this.#deps.candidates;
     const permit = target.tryAdmit(nowMs);
     if (permit < 0) {
-      target.stats.refused++;
+      this.#countRefusal(target);
       const { reason, retryAfterMs } = refusalOf(permit, this.#service, nowMs);
       return this.#unavailable(reason, retryAfterMs);
     }
     const chosen = chooseInstance(this.#service, pool, this.#serving, this.#tried, this.#invocation, random, nowMs);
     if (typeof chosen === 'string') {
-      target.stats.refused++;
+      this.#countRefusal(target);
       target.returnPermit(permit, nowMs);
       return this.#unavailable(chosen);
     }
@@ -240,6 +240,11 @@ export class Call implements AttemptListener {
       isTrial,
       instanceId,
     });
+  }
+
+  #countRefusal(target: Target): void {
+    target.stats.refused++;
+    this.#serving.stats.refusals++;
   }
 
   /** Before its first attempt to a candidate. */
@@ -290,8 +295,11 @@ export class Call implements AttemptListener {
   #scheduleRetry(nowMs: number): boolean {
     if (this.#retries >= this.#service.version.retry) return false;
     const delayMs = retryDelayMs(this.#retries + 1, this.#deps.candidates.random());
-    const { retryBudget, extension } = this.#serving;
-    if (nowMs + delayMs >= this.#deadline || !retryBudget.tryTake(nowMs, extension.policy.retry)) return false;
+    const { retryBudget, extension, stats } = this.#serving;
+    if (nowMs + delayMs >= this.#deadline) return false;
+    const isGranted = retryBudget.tryTake(nowMs, extension.policy.retry);
+    stats.countRetry(isGranted);
+    if (!isGranted) return false;
     this.#retries++;
     this.#note('failed', this.#route.subject);
     this.#retryTimer = this.#deps.clock.setTimeout(this.#onRetry, delayMs);

@@ -78,6 +78,11 @@ export class OutlierDetector {
     return this.#ejected.length > 0;
   }
 
+  /** How many of those are. */
+  get outCount(): number {
+    return this.#ejected.length;
+  }
+
   /** The endpoint with this subject, for as long as it is kept. */
   at(subject: string): Endpoint {
     let endpoint = this.#endpoints.get(subject);

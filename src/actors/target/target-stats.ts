@@ -1,6 +1,7 @@
 // What is known of one target's attempts, independent of its breaker: the health window, counts, what happened last, and
 // whether anything responds.
 import { DecisionWindow } from '../../domain/breaker/decision-window.js';
+import { AttemptDurations } from '../../domain/health/attempt-durations.js';
 import type { CallCounts } from '../../domain/health/call-rates.js';
 import type { Counters } from '../../domain/health/counters.js';
 import { HEALTH_WINDOW_MS, HealthWindow } from '../../domain/health/health-window.js';
@@ -33,8 +34,11 @@ export class TargetStats {
   /** Successes and failures of its version before it. */
   readonly #before: Pick<Counters, 'successes' | 'failures'>;
 
-  /** `counters`: of its version, which may have had another target before. */
-  constructor(readonly counters: Counters) {
+  /** Both of its version, which may have had another target before. */
+  constructor(
+    readonly counters: Counters,
+    private readonly attempts = new AttemptDurations(),
+  ) {
     this.#before = { successes: counters.successes, failures: counters.failures };
   }
 
@@ -51,6 +55,7 @@ export class TargetStats {
 
   record(success: boolean, latencyMs: number, nowMs: number): void {
     this.health.record(success, latencyMs, nowMs);
+    this.attempts.record(success, latencyMs);
     this.last.latencyMs = latencyMs;
     if (success) {
       this.counters.successes++;

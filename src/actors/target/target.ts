@@ -15,6 +15,7 @@ import { DecisionWindow } from '../../domain/breaker/decision-window.js';
 import type { Outcome } from '../../domain/breaker/outcome.js';
 import type { TripReason } from '../../domain/breaker/trip.js';
 import type { TripEvidence } from '../../domain/breaker/trip-evidence.js';
+import type { AttemptDurations } from '../../domain/health/attempt-durations.js';
 import { type Counters, newCounters } from '../../domain/health/counters.js';
 import type { Recovery } from '../../domain/registry/auto-management.js';
 import type { BreakerSettings } from '../../domain/registry/policy.js';
@@ -46,6 +47,8 @@ export interface TargetOptions
   readonly timeoutMs: number;
   /** Of its version; new ones unless given. */
   readonly counters?: Counters;
+  /** Likewise. */
+  readonly attempts?: AttemptDurations;
   /** Called after the change is in force; must not throw. */
   readonly onEvent: (target: Target, event: BreakerEmitted) => void;
   /** Without it, nothing ever stands still. */
@@ -109,7 +112,7 @@ export class Target {
     const { settings, timeoutMs, override, facts, mustProve, clock, random } = options;
     this.#options = options;
     this.#onTouched = options.onTouched ?? ignore;
-    this.stats = new TargetStats(options.counters ?? newCounters());
+    this.stats = new TargetStats(options.counters ?? newCounters(), options.attempts);
     this.health = this.stats.health;
     this.counters = this.stats.counters;
     this.last = this.stats.last;

@@ -2,6 +2,7 @@
 //
 // VERSION-COUNTS-1. Counters belong to the version's row: they outlive its targets, a change of the default version and a disable.
 // VERSION-COUNTS-2. The sums of an extension never decrease: the counts of deleted versions stay in them.
+import { AttemptDurations } from '../../domain/health/attempt-durations.js';
 import { addCounters, type Counters, newCounters } from '../../domain/health/counters.js';
 import { LazyMap } from '../../domain/lazy-map.js';
 import { isSameRow, type Version } from '../../domain/registry/extension.js';
@@ -10,6 +11,7 @@ import type { BreakerFactsRow } from '../../domain/registry/registry-rows.js';
 interface VersionCount {
   readonly version: Version;
   readonly counters: Counters;
+  readonly attempts: AttemptDurations;
   /** Successes and failures before this process, as its health row had them. */
   readonly before: { readonly successes: number; readonly failures: number };
 }
@@ -25,7 +27,7 @@ export class VersionCounts {
     if (known !== undefined && isSameRow(known.version, version)) return known;
     this.#forget(version.version);
     const before = { successes: stored?.success_count ?? 0, failures: stored?.failure_count ?? 0 };
-    const count = { version, counters: newCounters(), before };
+    const count = { version, counters: newCounters(), attempts: new AttemptDurations(), before };
     this.#versions.set(version.version, count);
     return count;
   }

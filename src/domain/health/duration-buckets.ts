@@ -11,6 +11,8 @@ const NONE = new Float64Array(DURATION_BOUNDS_SECONDS.length + 1);
 export class DurationBuckets {
   #counts = NONE;
   sumSeconds = 0;
+  /** Of all that were recorded. */
+  count = 0;
 
   record(durationMs: number): void {
     const seconds = durationMs / 1000;
@@ -19,6 +21,7 @@ export class DurationBuckets {
     if (this.#counts === NONE) this.#counts = new Float64Array(NONE.length);
     this.#counts[i] = (this.#counts[i] as number) + 1;
     this.sumSeconds += seconds;
+    this.count++;
   }
 
   /** Cumulative counts, one per bound and the total last. */

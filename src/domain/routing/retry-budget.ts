@@ -20,13 +20,19 @@ export class RetryBudget {
     this.#recent.add(CALLS);
   }
 
-  /** Takes one retry from the budget; false: it is spent. */
-  tryTake(
+  /** How many retries it would grant now, without taking any; 0: it is spent. */
+  available(
     nowMs: number,
     { budget_reserve: reserve = RESERVE, budget_share: share = SHARE }: RetryPolicy = {},
-  ): boolean {
+  ): number {
     this.#recent.moveTo(Math.floor(nowMs / 1000));
-    if (this.#recent.total(RETRIES) >= Math.max(reserve, this.#recent.total(CALLS) * share)) return false;
+    const most = Math.max(reserve, this.#recent.total(CALLS) * share);
+    return Math.max(Math.ceil(most - this.#recent.total(RETRIES)), 0);
+  }
+
+  /** Takes one retry from the budget; false: it is spent. */
+  tryTake(nowMs: number, policy: RetryPolicy = {}): boolean {
+    if (this.available(nowMs, policy) === 0) return false;
     this.#recent.add(RETRIES);
     return true;
   }

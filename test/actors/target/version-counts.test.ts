@@ -1,7 +1,7 @@
 // VERSION-COUNTS-1 and VERSION-COUNTS-2 of version-counts.ts: counters are counters, whatever becomes of the versions that they count.
 import test from 'ava';
 import fc from 'fast-check';
-import type { ExtensionSample } from '../../../src/actors/ports/api.js';
+import type { ExtensionSample } from '../../../src/actors/ports/metrics.js';
 import { ActorWorld } from '../../helpers/actor-world.js';
 import { runs } from '../../helpers/depth.js';
 import {

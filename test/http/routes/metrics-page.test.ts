@@ -1,13 +1,16 @@
 import test from 'ava';
-import type { ExtensionSample } from '../../../src/actors/ports/api.js';
+import type { ExtensionSample } from '../../../src/actors/ports/metrics.js';
 import { DURATION_BOUNDS_SECONDS, DurationBuckets } from '../../../src/domain/health/duration-buckets.js';
-import { createMetricsPage } from '../../../src/http/routes/metrics-page.js';
-import { DAEMON_METRICS, EXTENSION_METRICS, type Metric } from '../../../src/telemetry/metrics.js';
+import { createMetricsPage, type MetricsPage } from '../../../src/http/routes/metrics-page.js';
+import { EXTENSION_METRICS } from '../../../src/telemetry/extension-metrics.js';
+import { DAEMON_METRICS, type Metric } from '../../../src/telemetry/metrics.js';
 import { type Family, parseMetrics } from '../../telemetry/parse-metrics.js';
 import { daemonNumbers, extensionSample, listen } from '../helpers.js';
 
 const durations = new DurationBuckets();
 for (const ms of [0.4, 3, 3, 900, 100_000]) durations.record(ms);
+const timeouts = new DurationBuckets();
+for (const ms of [900, 900]) timeouts.record(ms);
 
 const busy = extensionSample('normalize_text', {
   state: 1,
@@ -20,11 +23,21 @@ const busy = extensionSample('normalize_text', {
   in_flight: 4,
   last_failure_timestamp_seconds: 1_700_000_000.5,
   invocations: new Map([
-    ['ok', 5],
-    ['extension_timeout', 2],
+    ['ok', durations],
+    ['extension_timeout', timeouts],
   ]),
-  duration_buckets: durations.cumulative(),
-  duration_sum_seconds: durations.sumSeconds,
+  override: 'isolated',
+  last_trip: { reason: 'failure_count', failures: 5 },
+  probes: 2,
+  outcomes: 20,
+  latency_seconds: [
+    ['0.5', 0.01],
+    ['0.95', 0.02],
+    ['0.99', 0.03],
+  ],
+  attempts: [{ version: 'v1', outcome: 'failure', durations: timeouts }],
+  calls: { permits_refused: 9, retries: 10, retries_denied: 11, retry_budget: 12 },
+  instances: { ejections: 13, ejected: 1 },
   health_checks: new Map([
     ['success', 8],
     ['neutral', 1],
@@ -67,7 +80,7 @@ test('metrics: the page holds every metric of the table, with its type, help and
     t.true((family?.samples.length ?? 0) > 0, name);
     for (const sample of family?.samples ?? [])
       t.deepEqual(
-        Object.keys(sample.labels).filter((label) => label !== 'le'),
+        Object.keys(sample.labels).filter((label) => label !== 'le' && label !== 'quantile'),
         [...labels],
       );
   }
@@ -96,6 +109,21 @@ test('metrics: the numbers of an extension are those of its sample', async (t) =
   t.is(of('extension_version_calls_total', { version: 'v2', by: 'rules' }), 3);
   t.is(of('extension_version_calls_total', { version: 'v2', by: 'stand_in' }), 1);
   t.is(of('extension_fallbacks_total', { fallback: 'normalize_lite' }), 6);
+  t.is(of('extension_attempt_duration_seconds', {}), undefined, 'a histogram has no line of its name');
+  const attempt = { extension_id: 'normalize_text', version: 'v1', outcome: 'failure' };
+  t.is(value(families, 'extension_attempt_duration_seconds', attempt, '_count'), 2);
+  t.is(of('extension_circuit_breaker_last_trip_failures', { reason: 'failure_count' }), 5);
+  t.is(of('extension_breaker_override', { override: 'isolated' }), 1);
+  t.is(of('extension_breaker_override', { override: 'forced_closed' }), 0);
+  t.is(of('extension_half_open_permits_in_use'), 2);
+  t.is(of('extension_permits_refused_total'), 9);
+  t.is(of('extension_health_outcomes'), 20);
+  t.is(of('extension_health_latency_seconds', { quantile: '0.95' }), 0.02);
+  t.is(of('extension_retries_total'), 10);
+  t.is(of('extension_retries_denied_total'), 11);
+  t.is(of('extension_retry_budget_available'), 12);
+  t.is(of('extension_ejections_total'), 13);
+  t.is(of('extension_ejected_instances'), 1);
   t.is(value(families, 'extension_health_auto_disabled_total'), 3);
   t.is(value(families, 'extension_registry_revision'), 42);
   t.is(value(families, 'extension_registry_extensions', { state: 'healthy' }), 1);
@@ -113,8 +141,8 @@ test('metrics: durations are a histogram with cumulative buckets, and none befor
   const families = await scrape([extensionSample('a'), busy]);
   const name = 'extension_invocation_duration_seconds';
   const family = families.get(name);
-  t.is(family?.samples.length, DURATION_BOUNDS_SECONDS.length + 3);
-  const labels = { extension_id: 'normalize_text' };
+  t.is(family?.samples.length, 2 * (DURATION_BOUNDS_SECONDS.length + 3));
+  const labels = { extension_id: 'normalize_text', result: 'ok' };
   t.is(value(families, name, { ...labels, le: '0.0005' }, '_bucket'), 1);
   t.is(value(families, name, { ...labels, le: '0.005' }, '_bucket'), 3);
   t.is(value(families, name, { ...labels, le: '1' }, '_bucket'), 4);
@@ -147,11 +175,13 @@ test('metrics: a label value keeps quotes, backslashes and line ends', async (t)
 
 test('METRICS-2: no label is a tenant, a request or a subject', (t) => {
   const labels = new Set(Object.values({ ...DAEMON_METRICS, ...EXTENSION_METRICS }).flatMap((metric) => metric.labels));
-  t.deepEqual([...labels].sort(), ['by', 'code', 'extension_id', 'fallback', 'result', 'state', 'version']);
+  t.deepEqual([...labels].sort(), [
+    ...['by', 'code', 'extension_id', 'fallback', 'outcome', 'override', 'reason', 'result', 'state', 'version'],
+  ]);
 });
 
 test('METRICS-PAGE-1: a scrape of many extensions lets other work through', async (t) => {
-  const samples = Array.from({ length: 20_000 }, (_, i) => ({ ...busy, extension_id: `e${i}` }));
+  const samples = Array.from({ length: 2000 }, (_, i) => ({ ...busy, extension_id: `e${i}` }));
   let turns = 0;
   const count = () => {
     turns += 1;
@@ -160,8 +190,8 @@ test('METRICS-PAGE-1: a scrape of many extensions lets other work through', asyn
   let turning = setImmediate(count);
   const families = await scrape(samples);
   clearImmediate(turning);
-  t.is(families.get('extension_circuit_breaker_state')?.samples.length, 20_000);
-  t.true(turns >= (20_000 / 500) * Object.keys(EXTENSION_METRICS).length);
+  t.is(families.get('extension_circuit_breaker_state')?.samples.length, 2000);
+  t.true(turns >= 2000 / 20);
 });
 
 test('METRICS-PAGE-2: an extension that vanishes or appears during a scrape stands in all families or in none', async (t) => {
@@ -180,6 +210,37 @@ test('METRICS-PAGE-2: an extension that vanishes or appears during a scrape stan
   const ids = (name: string) => families.get(name)?.samples.map((sample) => sample.labels.extension_id);
   t.deepEqual(ids('extension_in_flight'), ids('extension_circuit_breaker_state'));
   t.deepEqual(ids('extension_auto_disabled'), ids('extension_circuit_breaker_state'));
+});
+
+test('METRICS-PAGE-4: extensions beyond the cap have no series in any family, and are counted with each scrape', async (t) => {
+  const samples = ['a', 'b', 'c', 'd'].map((id) => extensionSample(id));
+  const source = { extensions: () => samples, autoDisabledTotal: () => 0 };
+  const text = async (page: MetricsPage) => {
+    let whole = '';
+    for await (const piece of page()) whole += piece;
+    return parseMetrics(whole);
+  };
+  const all = await text(createMetricsPage(source, () => daemonNumbers, 0));
+  const series = value(all, 'extension_registry_metrics_series') ?? 0;
+  t.is(value(all, 'extension_registry_metrics_series_dropped_total'), 0);
+  const of = (families: Map<string, Family>) => [
+    ...new Set(
+      Object.keys(EXTENSION_METRICS).flatMap((name) =>
+        (families.get(name)?.samples ?? []).map((sample) => sample.labels.extension_id),
+      ),
+    ),
+  ];
+  t.deepEqual(of(all), ['a', 'b', 'c', 'd']);
+  t.is(series % 4, 0);
+  const page = createMetricsPage(source, () => daemonNumbers, series / 2 + 1);
+  const capped = await text(page);
+  t.deepEqual(of(capped), ['a', 'b']);
+  t.is(value(capped, 'extension_registry_metrics_series'), series / 2);
+  t.is(value(capped, 'extension_registry_metrics_series_dropped_total'), series / 2);
+  samples.shift();
+  const next = await text(page);
+  t.deepEqual(of(next), ['b', 'c'], 'one that is removed has none, and makes room');
+  t.is(value(next, 'extension_registry_metrics_series_dropped_total'), (series * 3) / 4);
 });
 
 test('metrics: the endpoint serves the page with the content type of the format', async (t) => {
