@@ -13,6 +13,7 @@ import { EXTENSION_METRICS } from '../../telemetry/extension-metrics.js';
 import { DAEMON_METRICS, type DaemonNumbers, type HistogramNumbers, type Metric } from '../../telemetry/metrics.js';
 import { familyHeader, histogramLines, labelSet, sampleLine } from '../../telemetry/metrics-text.js';
 import { observeProcess } from '../../telemetry/process-metrics.js';
+import { SingleFlight } from '../../telemetry/single-flight.js';
 import { FAMILY_NAMES, familiesOf } from './extension-families.js';
 
 /** One scrape: the page, piece by piece. */
@@ -27,18 +28,23 @@ const READ_AT_A_TIME = 20;
 export function createMetricsPage(source: MetricsSource, daemon: () => DaemonNumbers, seriesMax = 0): MetricsPage {
   const processMetrics = observeProcess();
   let dropped = 0;
+  // Scrapes that come while the extensions are read share what is read, and its memory.
+  const reading = new SingleFlight(async () => {
+    const one = await readFamilies(source, seriesMax === 0 ? Number.POSITIVE_INFINITY : seriesMax);
+    dropped += one.dropped;
+    return one;
+  });
   return async function* page() {
-    const reading = await readFamilies(source, seriesMax === 0 ? Number.POSITIVE_INFINITY : seriesMax);
-    dropped += reading.dropped;
+    const { families, series } = await reading.run();
     yield daemonText({
       ...daemon(),
       extension_health_auto_disabled_total: source.autoDisabledTotal(),
-      extension_registry_metrics_series: reading.series,
+      extension_registry_metrics_series: series,
       extension_registry_metrics_series_dropped_total: dropped,
     });
     for (const [i, name] of FAMILY_NAMES.entries()) {
       yield familyHeader(name, EXTENSION_METRICS[name]);
-      for (const chunk of reading.families[i] ?? []) {
+      for (const chunk of families[i] ?? []) {
         yield chunk;
         await nextTurn();
       }

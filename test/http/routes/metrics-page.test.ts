@@ -243,6 +243,26 @@ test('METRICS-PAGE-4: extensions beyond the cap have no series in any family, an
   t.is(value(next, 'extension_registry_metrics_series_dropped_total'), (series * 3) / 4);
 });
 
+test('metrics: scrapes that come while the extensions are read share what is read', async (t) => {
+  const samples = Array.from({ length: 200 }, (_, i) => extensionSample(`e${i}`));
+  let readings = 0;
+  const extensions = () => {
+    readings++;
+    return samples;
+  };
+  const page = createMetricsPage({ extensions, autoDisabledTotal: () => 0 }, () => daemonNumbers);
+  const text = async () => {
+    let whole = '';
+    for await (const piece of page()) whole += piece;
+    return parseMetrics(whole);
+  };
+  const all = await Promise.all([text(), text(), text()]);
+  t.is(readings, 1);
+  for (const families of all) t.is(families.get('extension_in_flight')?.samples.length, 200);
+  await text();
+  t.is(readings, 2);
+});
+
 test('metrics: the endpoint serves the page with the content type of the format', async (t) => {
   const metrics = createMetricsPage({ extensions: () => [busy], autoDisabledTotal: () => 0 }, () => daemonNumbers);
   const { url } = await listen(t, { metrics });
