@@ -1,17 +1,18 @@
 // What tests run in: servers found on this machine or fetched, and no settings of whoever runs them.
 //
-// TEST-ENVIRONMENT-1. Without a browser or a Python with PyYAML, the tests that need it are skipped and say why. Where EXTREG_TEST_REQUIRE
-//                     names it (`browser,python`, as .ci/run does), the run fails instead.
+// TEST-ENVIRONMENT-1. Without a browser, a Python with PyYAML or a Prometheus with Alertmanager, the tests that need it are skipped and say why. Where EXTREG_TEST_REQUIRE
+//                     names it (`browser,python,monitoring`, as .ci/run does), the run fails instead.
 import { delimiter } from 'node:path';
 import { SetupError } from './child-process.mjs';
 import { ensureChromium } from './chromium.mjs';
 import { withoutSettings } from './environment.mjs';
 import { ensureGo } from './go.mjs';
+import { ensureMonitoring } from './monitoring.mjs';
 import { ensureNatsServer } from './nats-server.mjs';
 import { ensurePostgres } from './postgres.mjs';
 import { ensurePythonYaml } from './python-yaml.mjs';
 
-const OPTIONAL = ['browser', 'python'];
+const OPTIONAL = ['browser', 'python', 'monitoring'];
 
 /**
  * The environment of AVA. Rejects with one command to run where a server cannot be had.
@@ -25,7 +26,8 @@ export async function testEnvironment(dataDir, directory = null, env = process.e
   const postgres = await ensurePostgres(dataDir, env);
   const { python = '', pythonPath = '', missing: pythonMissing = '' } = await pythonOrWhy(dataDir, env);
   const { chromium = '', missing: chromiumMissing = '' } = await ensureChromium(dataDir, env);
-  refuse(required, { python: pythonMissing, browser: chromiumMissing });
+  const { monitoring = '', missing: monitoringMissing = '' } = await ensureMonitoring(dataDir, env);
+  refuse(required, { python: pythonMissing, browser: chromiumMissing, monitoring: monitoringMissing });
   const { go = '', gopath = '', missing = '' } = isDeep ? await ensureGo(dataDir, env) : {};
   return {
     // What somebody set for a daemon of theirs must reach no daemon of the tests.
@@ -38,6 +40,8 @@ export async function testEnvironment(dataDir, directory = null, env = process.e
     EXTREG_TEST_PYTHON_MISSING: pythonMissing,
     EXTREG_TEST_CHROMIUM: chromium,
     EXTREG_TEST_CHROMIUM_MISSING: chromiumMissing,
+    EXTREG_TEST_MONITORING: monitoring,
+    EXTREG_TEST_MONITORING_MISSING: monitoringMissing,
     EXTREG_TEST_GO: go,
     EXTREG_TEST_GOPATH: gopath,
     EXTREG_TEST_GO_MISSING: missing,
@@ -51,7 +55,7 @@ export function requiredBy(env) {
   const required = names.filter((name) => name !== '');
   const unknown = required.filter((name) => !OPTIONAL.includes(name));
   if (unknown.length > 0)
-    throw new SetupError(`EXTREG_TEST_REQUIRE takes ${OPTIONAL.join(' and ')}, got ${unknown.join(', ')}.`, 64);
+    throw new SetupError(`EXTREG_TEST_REQUIRE takes ${OPTIONAL.join(', ')}, got ${unknown.join(', ')}.`, 64);
   return required;
 }
 

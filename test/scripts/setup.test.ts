@@ -41,6 +41,11 @@ const { ensureChromium, findChromium } = await script<{
     usual?: string[],
   ): Promise<{ chromium?: string; missing?: string }>;
 }>('chromium.mjs');
+const { ensureMonitoring, findMonitoring, withLocalTemplates } = await script<{
+  findMonitoring(dataDir: string, env: NodeJS.ProcessEnv): string | null;
+  ensureMonitoring(dataDir: string, env: NodeJS.ProcessEnv): Promise<{ monitoring?: string; missing?: string }>;
+  withLocalTemplates(program: Buffer): Buffer;
+}>('monitoring.mjs');
 const { refuse, requiredBy } = await script<{
   requiredBy(env: NodeJS.ProcessEnv): string[];
   refuse(required: readonly string[], missing: Readonly<Record<string, string>>): void;
@@ -264,13 +269,31 @@ test('Chromium: without one and without apt it is said why the tests are skipped
   t.regex(answer.missing ?? '', /no Chromium on this machine, and no apt-get/);
 });
 
+test('monitoring: is found where all four programs are, and where it is missing the reason is given', async (t) => {
+  const base = directory(t);
+  const env = { PATH: join(base, 'path') };
+  t.regex((await ensureMonitoring(base, env)).missing ?? '', /no Prometheus with Alertmanager .* no apt-get/);
+  const kept = join(base, 'tools', 'monitoring');
+  for (const name of ['prometheus', 'promtool', 'amtool']) executable(kept, name);
+  t.is(findMonitoring(base, env), null);
+  executable(kept, 'prometheus-alertmanager');
+  t.is(findMonitoring(base, env), kept);
+  t.deepEqual(await ensureMonitoring(base, env), { monitoring: kept });
+});
+
+test('monitoring: a fetched Alertmanager looks for its templates in its working directory; its length stays', (t) => {
+  const path = '/usr/share/prometheus/alertmanager';
+  const program = withLocalTemplates(Buffer.from(`a${path}/b${path}`));
+  t.is(program.toString(), `a.${'/'.repeat(path.length - 1)}/b.${'/'.repeat(path.length - 1)}`);
+});
+
 test('TEST-ENVIRONMENT-1: what is required and missing ends the run, with why; what is not required does not', (t) => {
   t.deepEqual(requiredBy({}), []);
   t.deepEqual(requiredBy({ EXTREG_TEST_REQUIRE: '' }), []);
   t.deepEqual(requiredBy({ EXTREG_TEST_REQUIRE: 'browser, python,' }), ['browser', 'python']);
   const unknown = t.throws<Error & { exitCode: number }>(() => requiredBy({ EXTREG_TEST_REQUIRE: 'browser,bowser' }));
   t.is(unknown?.exitCode, 64);
-  t.regex(unknown?.message ?? '', /takes browser and python, got bowser/);
+  t.regex(unknown?.message ?? '', /takes browser, python, monitoring, got bowser/);
   t.notThrows(() => refuse([], { browser: 'none is here' }));
   t.notThrows(() => refuse(['python'], { browser: 'none is here', python: '' }));
   const error = t.throws<Error & { exitCode: number }>(() => refuse(['browser'], { browser: 'none is here' }));
