@@ -258,6 +258,24 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     ),
   ],
   [
+    'backup',
+    entry(
+      DAEMON,
+      '<file>',
+      'write registry, audit trail, tokens and breakers of the embedded database to a file, also while the daemon runs',
+      async () => (await import('./commands/backup.js')).backupCommand,
+    ),
+  ],
+  [
+    'restore',
+    entry(
+      DAEMON,
+      '<file>',
+      'put a backup back, in place of all that is there; a running daemon notices',
+      async () => (await import('./commands/restore.js')).restoreCommand,
+    ),
+  ],
+  [
     'doctor',
     entry(
       DAEMON,

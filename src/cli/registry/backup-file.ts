@@ -1,0 +1,112 @@
+// The file of `extreg backup`: a line of what it is, a line for each row, and a line by which a whole file is known.
+//
+// BACKUP-FILE-1. A file is there as a whole or not at all: it is written beside its place, and moved there when it is on the disk.
+// BACKUP-FILE-2. A file that is cut off, changed, of another kind or of a newer version is refused before anything is read of it.
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { BACKUP_TABLES, type BackupRows, type BackupTable } from '../../db/queries/backup-queries.js';
+import { CommandError, EXIT } from '../process/command-error.js';
+
+const FORMAT = 'extreg-backup';
+const FILE_VERSION = 1;
+
+export interface Backup extends BackupRows {
+  /** Migrations that its database had. */
+  readonly schema: number;
+  /** ISO 8601. */
+  readonly madeAt: string;
+}
+
+export const rowCount = ({ rows }: BackupRows): number =>
+  BACKUP_TABLES.reduce((sum, table) => sum + rows[table].length, 0);
+
+const notTaken = (path: string, why: string): CommandError =>
+  new CommandError(EXIT.file, `${path} cannot be restored, and nothing was changed: ${why}`);
+
+const checksum = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** BACKUP-FILE-1. Throws a CommandError. */
+export function writeBackup(path: string, backup: Backup, { force }: { readonly force: boolean }): void {
+  if (!force && existsSync(path))
+    throw new CommandError(EXIT.file, `${path} exists already`, {
+      next: 'name another file, or overwrite it with --force',
+    });
+  const { schema, madeAt, columns } = backup;
+  const head = JSON.stringify({ format: FORMAT, version: FILE_VERSION, schema, made_at: madeAt, columns });
+  const lines = BACKUP_TABLES.flatMap((table) => backup.rows[table].map((row) => `${table} ${row}`));
+  const content = `${[head, ...lines].join('\n')}\n`;
+  const unfinished = `${path}.unfinished`;
+  try {
+    const file = openSync(unfinished, 'w', 0o600);
+    try {
+      writeWhole(file, content);
+      writeWhole(file, `${JSON.stringify({ rows: lines.length, sha256: checksum(content) })}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(unfinished, path);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw new CommandError(EXIT.file, `${path} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+function writeWhole(file: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
+/** BACKUP-FILE-2. `known`: migrations that this version knows. Throws a CommandError. */
+export function readBackup(path: string, known: number): Backup {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw notTaken(path, (error as Error).message);
+  }
+  const head = headOf(path, text);
+  if (head.version > FILE_VERSION || head.schema > known)
+    throw notTaken(path, `it is of a newer version (schema ${head.schema}, this one knows ${known}): use that version`);
+  const end = text.lastIndexOf('\n', text.length - 2) + 1;
+  const content = text.slice(0, end);
+  const { rows, sha256 } = (parsed(text.slice(end)) ?? {}) as { rows?: unknown; sha256?: unknown };
+  const lines = content.split('\n').slice(1, -1);
+  if (rows !== lines.length || sha256 !== checksum(content)) throw notTaken(path, 'it is cut off, or was changed');
+  return { schema: head.schema, madeAt: head.made_at, columns: head.columns, rows: rowsOf(lines) };
+}
+
+interface Head {
+  readonly format: string;
+  readonly version: number;
+  readonly schema: number;
+  readonly made_at: string;
+  readonly columns: Backup['columns'];
+}
+
+function headOf(path: string, text: string): Head {
+  const head = parsed(text.slice(0, Math.max(text.indexOf('\n'), 0))) as Partial<Head> | null;
+  if (head?.format !== FORMAT || typeof head.version !== 'number' || typeof head.schema !== 'number')
+    throw notTaken(path, 'it is not a file of extreg backup');
+  return head as Head;
+}
+
+function rowsOf(lines: readonly string[]): Backup['rows'] {
+  const rows = Object.fromEntries(BACKUP_TABLES.map((table) => [table, [] as string[]])) as Record<
+    BackupTable,
+    string[]
+  >;
+  for (const line of lines) {
+    const blank = line.indexOf(' ');
+    rows[line.slice(0, blank) as BackupTable].push(line.slice(blank + 1));
+  }
+  return rows;
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}
