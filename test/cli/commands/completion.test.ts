@@ -35,7 +35,7 @@ async function world(t: ExecutionContext) {
 
 test('__complete: commands, ids of the daemon, versions, instances, options and their values', async (t) => {
   const { complete } = await world(t);
-  t.deepEqual(await complete('re'), ['release', 'reload', 'replay', 'reset']);
+  t.deepEqual(await complete('re'), ['release', 'reload', 'replay', 'reset', 'restore']);
   t.deepEqual(await complete('help', 'wai'), ['wait']);
   t.deepEqual(await complete('show', 'pii'), ['pii_guard', 'pii_mask']);
   t.deepEqual(await complete('show', ''), ['pii_guard', 'pii_mask', 'shout'], 'no word that a shell would run');
