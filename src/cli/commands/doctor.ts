@@ -11,8 +11,14 @@ import type { DaemonOptions, OutputOptions } from '../options/common-options.js'
 import { addExamples } from '../options/examples.js';
 import { json, textTable } from '../output/output.js';
 import { type Style, styleOf } from '../output/style.js';
+import { singleLine, widthOf, wrappedTo } from '../output/terminal-text.js';
 import { EXIT } from '../process/command-error.js';
 import type { CommandIo } from '../process/command-io.js';
+
+/** Blanks between the columns of a table. */
+const GAP = 2;
+/** In a narrower terminal the table is cut. */
+const MIN_FOUND_WIDTH = 24;
 
 export const doctorCommand: CommandFactory = (io) => ({
   command: addExamples(
@@ -57,10 +63,17 @@ async function findingsOf(io: CommandIo, options: DaemonOptions): Promise<Findin
   ];
 }
 
-function findingsText(findings: readonly Finding[], style: Style): string {
-  const rows = findings.map(({ check, verdict, found }) => [check, verdict, found]);
-  const advice = findings
-    .filter((one) => one.advice !== null)
-    .map(({ check, advice: what }) => `next: ${check}: ${what}\n`);
-  return textTable(['CHECK', 'RESULT', 'FOUND'], rows, style) + advice.join('');
+/** With a terminal of 80 columns in mind; advice that several findings share stands once. */
+export function findingsText(findings: readonly Finding[], style: Style): string {
+  const header = ['CHECK', 'RESULT', 'FOUND'];
+  const leftOf = (column: 'check' | 'verdict') => Math.max(...findings.map((one) => widthOf(one[column]) + GAP));
+  const width = style.width ?? Number.POSITIVE_INFINITY;
+  const foundWidth = Math.max(MIN_FOUND_WIDTH, width - leftOf('check') - leftOf('verdict'));
+  const rows = findings.flatMap(({ check, verdict, found }) =>
+    // What was found is a sentence, of which a remedy may be the end: broken into lines, not cut.
+    wrappedTo(singleLine(found), foundWidth).map((line, n) => (n === 0 ? [check, verdict, line] : ['', '', line])),
+  );
+  const advice = findings.flatMap(({ check, advice: what }) => (what === null ? [] : [`next: ${check}: ${what}`]));
+  const lines = [...new Set(advice)].flatMap((line) => wrappedTo(singleLine(line), width));
+  return textTable(header, rows, style) + lines.map((line) => `${line}\n`).join('');
 }

@@ -68,6 +68,20 @@ export function cutTo(text: string, width: number): string {
   return `${kept}${ELLIPSIS}`;
 }
 
+/** Lines of at most `width` columns, broken at blanks; a longer word stands alone. `text`: on one line. */
+export function wrappedTo(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && widthOf(longer) > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
+}
+
 export const padTo = (text: string, width: number, side: 'left' | 'right' = 'left'): string => {
   const blanks = ' '.repeat(Math.max(0, width - widthOf(text)));
   return side === 'left' ? `${text}${blanks}` : `${blanks}${text}`;

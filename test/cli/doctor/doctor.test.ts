@@ -1,7 +1,9 @@
 // `extreg doctor`: what it finds, and what it says to do.
 import { join } from 'node:path';
 import test from 'ava';
+import { findingsText } from '../../../src/cli/commands/doctor.js';
 import { checkClock } from '../../../src/cli/doctor/database.js';
+import { failed } from '../../../src/cli/doctor/findings.js';
 import { checkDisk, checkNode } from '../../../src/cli/doctor/machine.js';
 import { TestServer } from '../../helpers/nats-server.js';
 import { startPostgres } from '../../helpers/postgres-engine.js';
@@ -28,6 +30,29 @@ test('a machine without anything: nothing is wrong, and nothing is made', async 
   );
   const { stdout } = await run(['doctor'], { cwd, env });
   t.regex(stdout, /^CHECK +RESULT +FOUND\nconfiguration +ok +is valid\n/);
+});
+
+test('a terminal of 80 columns: what was found is broken into lines, shared advice stands once', (t) => {
+  const found = 'there is no nats-server on this machine: install one (apt-get install nats-server), or set NATS_URL';
+  const findings = [failed('start', found, 'correct it'), failed('start', 'no space', 'correct it')];
+  const text = findingsText(findings, { width: 80, colour: false, quiet: false });
+  const lines = text.trimEnd().split('\n');
+  t.true(
+    lines.every((line) => line.length <= 80),
+    text,
+  );
+  t.false(text.includes('…'));
+  t.is(
+    lines
+      .slice(1, 3)
+      .map((line) => line.replace(/^(start)? +(failed)? +/, ''))
+      .join(' '),
+    found,
+  );
+  t.deepEqual(
+    lines.filter((line) => line.startsWith('next: ')),
+    ['next: start: correct it'],
+  );
 });
 
 test('settings that are wrong are found first, each with its sentence', async (t) => {
