@@ -1,7 +1,7 @@
 // What commands print: tables for operators, JSON for programs.
 //
-// OUTPUT-1. A table fits the terminal: columns are cut, the widest first; then left out, first numbers, from the right; names are cut
-//     last. A pipe gets them whole.
+// OUTPUT-1. A table fits the terminal: columns are cut, the widest first, but no number, and no state to less than its word; then
+//     left out, first numbers, from the right; names are cut last. A pipe gets them whole.
 import { PLAIN, painted, type Style } from './style.js';
 import { cutTo, padTo, printableJson, singleLine, widthOf } from './terminal-text.js';
 
@@ -13,6 +13,9 @@ const MIN_TEXT_WIDTH = 24;
 /** Names, by which an operator goes on. */
 const NAMES: ReadonlySet<string> = new Set(['ID', 'EXTENSION', 'VERSION', 'INSTANCE', 'CANDIDATE', 'FIELD']);
 const TEXTS: ReadonlySet<string> = new Set(['NOTE', 'WHY', 'CHANGE', 'REASON', 'RESULT', 'VALUE']);
+/** Words of which a part says nothing: `half-open`, `circuit_opened`, `system:breaker`; and times. */
+const WORDS: ReadonlySet<string> = new Set(['STATE', 'HEALTH', 'WHEN', 'WHO', 'WHAT']);
+const MIN_WORD_WIDTH = 14;
 const PAINTED: ReadonlySet<string> = new Set(['STATE', 'RESULT', 'HEALTH', 'OUTCOME']);
 
 type Row = readonly string[];
@@ -55,8 +58,12 @@ function fitted(natural: readonly number[], header: Row, right: Row, limit: numb
   const drop = (dropped: readonly number[]): void => {
     for (const column of dropped.toReversed()) if (excess() > 0) widths[column] = 0;
   };
-  narrow(widths, others, excess, (column) => (isOf(TEXTS, column) ? MIN_TEXT_WIDTH : MIN_WIDTH));
-  drop(columns.filter((column) => right.includes(header[column] ?? '')));
+  const numbers = columns.filter((column) => right.includes(header[column] ?? ''));
+  const cuttable = others.filter((column) => !numbers.includes(column));
+  const leastOf = (column: number): number =>
+    isOf(TEXTS, column) ? MIN_TEXT_WIDTH : isOf(WORDS, column) ? MIN_WORD_WIDTH : MIN_WIDTH;
+  narrow(widths, cuttable, excess, leastOf);
+  drop(numbers);
   narrow(widths, others, excess, () => MIN_WIDTH);
   drop(others.slice(names.length === 0 ? 1 : 0));
   narrow(widths, names.length === 0 ? others : names, excess, () => 1);

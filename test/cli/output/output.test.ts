@@ -47,6 +47,18 @@ test('OUTPUT-1: no line is wider than the terminal, and names are whole as long 
   t.is(numbers, 'STATE   NOTE                          ID\n▲ open  failure_count (5 failures o…  a\n');
 });
 
+test('OUTPUT-1: in 80 columns states keep their word, and numbers are whole or absent', (t) => {
+  const header = ['STATE', 'FOR', 'SUCCESS', 'CALLS/S', 'REFUSED/S', 'P95 ms', 'NOTE', 'ID'];
+  const note = 'auto-disabled; failure_count (3 failures of 3 in 60 s); probes in 1m03s';
+  const row = ['◐ half-open', '2m26s', '100.0 %', '12.5', '0.1', '1007.6', note, 'pii_guard'];
+  const style = { width: 80, colour: false, quiet: false };
+  const text = textTable(header, [row], style, ['FOR', 'SUCCESS', 'CALLS/S', 'REFUSED/S', 'P95 ms']);
+  const [heading = '', line = ''] = text.split('\n');
+  t.regex(heading, /^STATE +FOR +SUCCESS +CALLS\/S +NOTE +ID$/);
+  t.regex(line, /^◐ half-open {2}2m26s {2}100\.0 % +12\.5 {2}auto-disabled; failure_.*… {2}pii_guard$/);
+  t.true(line.length <= 80, line);
+});
+
 test('a table without rows, with cells that are missing or hostile', (t) => {
   t.is(textTable(['A', 'B'], []), 'A  B\n');
   t.is(textTable(['A', 'B'], [['x']]), 'A  B\nx\n');
