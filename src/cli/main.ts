@@ -8,7 +8,7 @@
 // MAIN-4. A command loads its own libraries only: the overview of all commands loads none of them.
 
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from '#commander';
+import { Command, CommanderError, Help } from '#commander';
 import { ConfigError } from '../config/error.js';
 import { stackOf } from '../telemetry/error-text.js';
 import { COMMANDS } from './command-table.js';
@@ -20,6 +20,9 @@ import type { CommandIo } from './process/command-io.js';
 import { tooManyOpenFiles } from './process/open-files.js';
 
 const BUG = 70;
+
+const DEFAULT_HELP_WIDTH = 80;
+const HELP_INDENT = ' '.repeat(6);
 
 const VERSION_FLAGS = ['-V', '--version'];
 
@@ -77,20 +80,22 @@ function programOf(definitions: readonly CommandDefinition[], io: CommandIo, onE
     .description(description ?? '')
     .version(version ?? '')
     .helpCommand(true)
-    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${argumentsText(command)}`.trimEnd() })
     // So that --version after a verb is the verb's.
     .enablePositionalOptions()
     .addHelpText(
       'after',
       `
-Something is wrong:  extreg ls --wrong, then extreg show <id>: it says why, and what may be done.
+Something is wrong:  extreg ls --wrong, then extreg show <id>: it says why, and
+what may be done.  extreg doctor checks what is around a daemon.
 extreg <command> --help has examples.
 
-Settings may be given as flags, as environment variables (EXTENSION_REGISTRY_HTTP_PORT for --http-port) or in
-extreg.config.yaml; docs/configuration.md lists them all.
+Settings may be given as flags, as environment variables
+(EXTENSION_REGISTRY_HTTP_PORT for --http-port) or in extreg.config.yaml;
+docs/configuration.md lists them all.
 
-Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema that cannot be taken,
-69 unreachable, 70 a fault of its own, 75 waited in vain, 78 configuration.`,
+Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema
+that cannot be taken, 69 unreachable, 70 a fault of its own, 75 waited in vain,
+78 configuration.`,
     );
   for (const { command, action, settings } of definitions) {
     const { group = '', summary = '' } = COMMANDS.get(command.name()) ?? {};
@@ -110,6 +115,7 @@ Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema 
   });
   for (const command of [program, ...program.commands])
     command
+      .configureHelp({ subcommandTerm, formatItem })
       .exitOverride()
       .showHelpAfterError('(--help tells more)')
       .configureOutput({
@@ -121,6 +127,17 @@ Exit codes: 0 ok, 1 answered with an error, 64 wrong usage, 65 a file or schema 
         getErrHasColors: () => false,
       });
   return program;
+}
+
+const subcommandTerm = (command: Command): string => `${command.name()} ${argumentsText(command)}`.trimEnd();
+
+/** Beside terms that leave no room for a description, as those of settings do, Commander breaks no lines: so it stands below. */
+function formatItem(this: Help, term: string, termWidth: number, description: string, helper: Help): string {
+  const width = helper.helpWidth ?? DEFAULT_HELP_WIDTH;
+  if (description === '' || width - termWidth - 4 >= helper.minWidthToWrap)
+    return Help.prototype.formatItem.call(this, term, termWidth, description, helper);
+  const text = helper.boxWrap(description, width - HELP_INDENT.length);
+  return `  ${term}\n${text.replace(/^/gm, HELP_INDENT)}`;
 }
 
 const argumentsText = (command: Command): string =>

@@ -37,6 +37,8 @@ test('extreg <command> --help: every command has a description, and --json where
 test('extreg serve --help: has a flag for every setting', async (t) => {
   const { stdout } = await run(['serve', '--help'], { cwd: directory(t) });
   for (const key of SETTING_KEYS) t.true(stdout.includes(`--${key.replaceAll('_', '-')} `), key);
+  // Their descriptions stand below them, since beside them there is no room.
+  for (const line of stdout.split('\n')) t.true(line.length <= 80 || !line.trim().includes(' '), line);
 });
 
 const misuse = test.macro<[args: string[], expected: RegExp]>({
