@@ -58,6 +58,7 @@ for (const argv of [
 for (const [argv, expected] of [
   [['ls', '--color', 'blue'], /Allowed choices are auto, always, never/],
   [['ls', '--watch=0'], /--watch: expected 0\.1 to 86400 seconds, got '0'/],
+  [['log-level', 'debug', '--for', '2d'], /--for: expected a duration of at most 24h, such as 10m, got '2d'/],
   [['ls', '--watch=x'], /--watch: expected 0\.1 to 86400 seconds, got 'x'/],
   [['ls', '--limit', '0'], /--limit: expected 1 or more, got '0'/],
   [['ls', '--url', 'ftp://x'], /--url: expected an address such as http:\/\/127\.0\.0\.1:8420, got 'ftp:\/\/x'/],

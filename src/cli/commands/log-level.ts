@@ -18,6 +18,8 @@ interface LogLevelOptions extends OutputOptions, DaemonOptions {
 }
 
 const PATH = '/admin/log-levels';
+/** A day, as the daemon takes it. */
+const MAX_SECONDS = 86_400;
 /** Ends what was set. */
 const CONFIGURED = 'configured';
 
@@ -64,8 +66,15 @@ function orderOf(level: string, { component, for: duration }: LogLevelOptions): 
   return {
     level: level === CONFIGURED ? null : level,
     ...(component === undefined ? {} : { component }),
-    ...(duration === undefined ? {} : { for_seconds: Math.max(1, Math.round(durationOf('--for', duration) / 1000)) }),
+    ...(duration === undefined ? {} : { for_seconds: secondsOf(duration) }),
   };
+}
+
+function secondsOf(duration: string): number {
+  const expected = 'a duration of at most 24h, such as 10m';
+  const seconds = Math.max(1, Math.round(durationOf('--for', duration, expected) / 1000));
+  if (seconds > MAX_SECONDS) throw wrongUsage(`--for: expected ${expected}, got '${duration}'`);
+  return seconds;
 }
 
 function levelsText({ level, components, changed }: LogLevelsShown, style: Style): string {
