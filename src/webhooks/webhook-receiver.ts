@@ -112,7 +112,7 @@ export class WebhookReceiver {
         ...idsOf(delivery),
         reason: result.reason,
         tries,
-        pause_ms: pauseMs,
+        pause_ms: Math.round(pauseMs),
       });
       await this.#pause(pauseMs);
       if (this.#isClosed) return;

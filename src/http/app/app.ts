@@ -182,7 +182,7 @@ function logRequests(app: App, log: Logger): void {
       method: request.method,
       route: request.routeOptions.url ?? null,
       status: reply.statusCode,
-      duration_ms: reply.elapsedTime,
+      duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
     }));
     done();
   });

@@ -131,7 +131,7 @@ function report({ diag, DiagLogLevel }: Api, log: Logger): void {
   const lineOf = (event: string) => {
     const warn = createLimitedWarn(log, event, () => performance.now());
     return (message: string, ...more: unknown[]) =>
-      warn({ message: [message, ...more].map(String).join(' ').slice(0, MAX_REPORT) });
+      warn({ message: [message, ...more].map(saying).join(' ').slice(0, MAX_REPORT) });
   };
   const nothing = (): void => undefined;
   const logger = {
@@ -142,6 +142,18 @@ function report({ diag, DiagLogLevel }: Api, log: Logger): void {
     verbose: nothing,
   };
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+}
+
+/** The exporter reports an error as a JSON text, stack first, which would fill the line: name and message say as much. */
+function saying(part: unknown): string {
+  const text = String(part);
+  if (!text.startsWith('{')) return text;
+  try {
+    const { name = 'Error', message } = JSON.parse(text) as { name?: unknown; message?: unknown };
+    return typeof message === 'string' ? `${name}: ${message}` : text;
+  } catch {
+    return text;
+  }
 }
 
 class SpanSource {
