@@ -32,7 +32,7 @@ export async function checkDatabase(config: Config): Promise<Finding[]> {
         const reached = await checkServer(db);
         const schema = await checkSchema(connection, silentLogger).then(
           ({ known }) => ok('schema', `version ${known}, which this version is for`),
-          (error: unknown) => schemaProblem(error),
+          (error: unknown) => schemaProblem(error, config.migrate),
         );
         const rights = schema.verdict === 'ok' ? await checkRights(db) : skipped('rights', 'the schema comes first');
         return [...reached, schema, rights];
@@ -73,11 +73,15 @@ export function checkClock(theirMs: number, askedMs: number, answeredMs: number)
     : ok('clock', found);
 }
 
-function schemaProblem(error: unknown): Finding {
+/** An older schema keeps no daemon from starting that may migrate it. */
+function schemaProblem(error: unknown, migrates: boolean): Finding {
   if (!(error instanceof SchemaVersionError)) return failed('schema', errorText(error), 'see extreg migrate --dry-run');
-  return error.found > error.known
-    ? failed('schema', errorText(error), 'run the newer version of extension-registry')
-    : failed('schema', errorText(error), 'extreg migrate --dry-run shows what would be done, extreg migrate does it');
+  if (error.found > error.known)
+    return failed('schema', errorText(error), 'run the newer version of extension-registry');
+  const advice = 'extreg migrate --dry-run shows what would be done, extreg migrate does it';
+  return migrates
+    ? warning('schema', errorText(error), `${advice}, and so does the next start of serve`)
+    : failed('schema', errorText(error), advice);
 }
 
 async function checkRights(db: Database): Promise<Finding> {

@@ -92,6 +92,16 @@ test('PostgreSQL and NATS: what is well, and rights and permissions that are mis
   });
   t.false(denied.stdout.includes('geheim'));
 
+  await postgres.administer('create database doctor_new');
+  const newUrl = (postgres.connection('doctor_new') as { url: string }).url;
+  for (const [flag, verdict] of [
+    ['--migrate', 'warning'],
+    ['--no-migrate', 'failed'],
+  ] as const) {
+    const found = await run(['doctor', '--json', flag], { cwd, env: { ...env, DATABASE_URL: newUrl } });
+    t.is(of(answerOf(found), 'schema')?.verdict, verdict, found.stdout);
+  }
+
   await postgres.administer('create database doctor_poor template migrated');
   await postgres.administer("create role poor login password 'geheim'");
   const poorUrl = (postgres.connection('doctor_poor') as { url: string }).url.replace(/\/\/[^@]*@/, '//poor:geheim@');
