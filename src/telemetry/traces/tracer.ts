@@ -99,6 +99,11 @@ export async function openTracer(
   }
 }
 
+/** The one in force: the library replaces an unknown one by its default, with a notice. */
+function samplerOf({ OTEL_TRACES_SAMPLER: asked = '' }: NodeJS.ProcessEnv): string {
+  return /^(parentbased_)?(always_on|always_off|traceidratio)$/.test(asked) ? asked : 'parentbased_always_on';
+}
+
 function start(
   { api, sdk, resources, exporter }: Awaited<ReturnType<typeof loadLibrary>>,
   env: NodeJS.ProcessEnv,
@@ -112,7 +117,7 @@ function start(
     .merge(resources.detectResources({ detectors: [resources.envDetector] }));
   const spanProcessors = [new sdk.BatchSpanProcessor(new exporter.OTLPTraceExporter())];
   const provider = new sdk.BasicTracerProvider({ resource, spanProcessors });
-  log.info({ event: 'tracing_on', sampler: env.OTEL_TRACES_SAMPLER ?? 'parentbased_always_on' });
+  log.info({ event: 'tracing_on', sampler: samplerOf(env) });
   const tracer = new SpanSource(api, provider.getTracer('extension-registry', version), log);
   return {
     begin: (name, parent, facts) => tracer.begin(name, parent, facts),

@@ -186,6 +186,17 @@ test.serial(
   },
 );
 
+test.serial('tracing_on names the sampler in force, not one that the library does not know', async (t) => {
+  for (const [asked, used] of [
+    ['sometimes', 'parentbased_always_on'],
+    ['traceidratio', 'traceidratio'],
+  ] as const) {
+    const { log, lines } = recordingLogger();
+    await tracerOf(t, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_TRACES_SAMPLER: asked }, log);
+    t.is(lines.find(({ event }) => event === 'tracing_on')?.sampler, used);
+  }
+});
+
 type Start = ReturnType<BasicTracerProvider['getTracer']>['startSpan'];
 
 /** The library, whose tracer is asked through `start`. */
