@@ -149,7 +149,7 @@ export class ActorSystem {
   constructor(ports: ActorSystemPorts, settings: ActorSystemSettings) {
     const { clock, log } = ports;
     this.#ports = ports;
-    this.audit = new AuditTrail(ports.writeAudit, this.#logOf('audit'), () => ports.newId('fact'));
+    this.audit = new AuditTrail(ports.writeAudit, this.#logOf('audit'), () => ports.newId('fact'), clock);
     this.notices = new Notices({ log, wall: ports.wall, publish: this.#publish, audit: this.audit.add });
     const { notices } = this;
     const events = new BreakerEvents({

@@ -4,8 +4,10 @@
 // AUDIT-TRAIL-1. Facts are written in the order they happened, each once: each has an id, by which one whose answer was lost is recognised.
 //     While the database is away they wait.
 
+import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { SingleFlight } from '../../telemetry/single-flight.js';
+import type { Clock } from '../ports/clock.js';
 import type { AuditFact, WriteAudit } from '../ports/storage.js';
 
 const LIMIT = 10_000;
@@ -14,14 +16,19 @@ const BATCH = 500;
 export class AuditTrail {
   #pending: AuditFact[] = [];
   readonly #writing = new SingleFlight(() => this.#writeAll());
+  /** Once a second while the database is away: the log has one in ten. */
+  readonly #warnDelayed: LimitedWarn;
   dropped = 0;
 
   constructor(
     private readonly write: WriteAudit,
-    private readonly log: Logger,
+    log: Logger,
     /** A UUID. */
     private readonly newId: () => string,
-  ) {}
+    clock: Clock,
+  ) {
+    this.#warnDelayed = createLimitedWarn(log, 'audit_write_delayed', () => clock.now());
+  }
 
   get pending(): number {
     return this.#pending.length;
@@ -47,7 +54,7 @@ export class AuditTrail {
       try {
         await this.write(batch);
       } catch (error) {
-        this.log.warn({ event: 'audit_write_delayed', owed: this.#pending.length, error: String(error) });
+        this.#warnDelayed({ owed: this.#pending.length, error: String(error) });
         return;
       }
       const written = new Set(batch);

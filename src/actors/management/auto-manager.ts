@@ -17,6 +17,7 @@ import { AUTO_MANAGER, type AutoManagementSettings, wantedAutoChange } from '../
 import type { JsonObject } from '../../domain/registry/extension.js';
 import { HeldError, isRowHeld } from '../../domain/registry/held-error.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
+import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { Notices } from '../events/notices.js';
@@ -39,6 +40,9 @@ export class AutoManager {
   #writing: Promise<void> | null = null;
   autoDisabledTotal = 0;
 
+  /** Once a second while the database is away: the log has one in ten. */
+  readonly #warnDelayed: LimitedWarn;
+
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
@@ -56,6 +60,7 @@ export class AutoManager {
     },
   ) {
     this.#held = new HeldRows(deps.clock, deps.log);
+    this.#warnDelayed = createLimitedWarn(deps.log, 'auto_change_delayed', () => deps.clock.now());
   }
 
   get pending(): number {
@@ -190,7 +195,7 @@ export class AutoManager {
       this.#unanswered.delete(id);
       this.#unanswered.set(id, unanswered);
     }
-    this.deps.log.warn({ event: 'auto_change_delayed', owed: this.#pending.size, error: String(error) });
+    this.#warnDelayed({ owed: this.#pending.size, error: String(error) });
   }
 
   /** AUTO-MANAGER-5. */

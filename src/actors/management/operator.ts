@@ -14,6 +14,7 @@
 import { isRowHeld } from '../../domain/registry/held-error.js';
 import { type BreakerVerb, isBreakerVerb, overrideOf, scopeOf } from '../../domain/registry/verbs.js';
 import { within } from '../../telemetry/deadline.js';
+import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { SingleFlight } from '../../telemetry/single-flight.js';
 import { HeldRows } from '../events/held-rows.js';
@@ -49,6 +50,9 @@ export class Operator {
   readonly #flushing = new SingleFlight(() => this.#flushAll());
   #isStopping = false;
 
+  /** Once a second while the database is away: the log has one in ten. */
+  readonly #warnDelayed: LimitedWarn;
+
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
@@ -64,6 +68,7 @@ export class Operator {
     },
   ) {
     this.#held = new HeldRows(deps.clock, deps.log);
+    this.#warnDelayed = createLimitedWarn(deps.log, 'verb_delayed', () => deps.clock.now());
   }
 
   get pending(): number {
@@ -123,7 +128,7 @@ export class Operator {
         this.#pending.delete(row);
         this.#pending.set(row, pending);
       }
-      this.deps.log.warn({ event: 'verb_delayed', owed: this.#pending.size, error: String(error) });
+      this.#warnDelayed({ owed: this.#pending.size, error: String(error) });
       return;
     }
   }

@@ -13,6 +13,7 @@ import type { DirtyReader, DirtySet } from '../../domain/dirty-set.js';
 import { DueSet } from '../../domain/due-set.js';
 import type { Counters } from '../../domain/health/counters.js';
 import type { Steps } from '../../domain/steps.js';
+import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HeldRows } from '../events/held-rows.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
@@ -62,6 +63,9 @@ export class HealthWriter {
   /** When a flush last began that wrote all that was pending, monotonic. */
   #completeMs: number;
 
+  /** Once a second while the database is away: the log has one in ten. */
+  readonly #warnDelayed: LimitedWarn;
+
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
@@ -76,6 +80,7 @@ export class HealthWriter {
     this.#touched = deps.dirty.read();
     this.#completeMs = deps.clock.now();
     this.#held = new HeldRows(deps.clock, deps.log);
+    this.#warnDelayed = createLimitedWarn(deps.log, 'health_flush_delayed', () => deps.clock.now());
   }
 
   /** How old the oldest change can be that no row holds yet, in ms; about a second while the database answers. */
@@ -143,7 +148,7 @@ export class HealthWriter {
       await this.#writeAll([...held]);
       this.#completeMs = beganMs;
     } catch (error) {
-      this.deps.log.warn({ event: 'health_flush_delayed', rows, error: String(error) });
+      this.#warnDelayed({ rows, error: String(error) });
     }
   }
 

@@ -7,6 +7,7 @@ import type { DirtyReader, DirtySet } from '../../domain/dirty-set.js';
 import { DueSet } from '../../domain/due-set.js';
 import { HEALTH_SLICE_MS } from '../../domain/health/health-window.js';
 import type { Steps } from '../../domain/steps.js';
+import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { SingleFlight } from '../../telemetry/single-flight.js';
 import { HeldRows } from '../events/held-rows.js';
@@ -26,6 +27,9 @@ export class InstanceStatusWriter {
   readonly #pending = new Set<ExtensionRuntime>();
   readonly #moving = new DueSet<ExtensionRuntime>();
 
+  /** Once a second while the database is away: the log has one in ten. */
+  readonly #warnDelayed: LimitedWarn;
+
   constructor(
     private readonly deps: {
       readonly runtimes: ReadonlyMap<string, ExtensionRuntime>;
@@ -40,6 +44,7 @@ export class InstanceStatusWriter {
   ) {
     this.#touched = deps.dirty.read();
     this.#held = new HeldRows(deps.clock, deps.log);
+    this.#warnDelayed = createLimitedWarn(deps.log, 'instance_status_delayed', () => deps.clock.now());
   }
 
   /** It was removed. */
@@ -57,7 +62,7 @@ export class InstanceStatusWriter {
     const rows = await resultInSlices(this.#takingPending(), this.deps.clock);
     if (rows.length === 0) return;
     const held = await this.deps.write(rows).catch((error: unknown) => {
-      this.deps.log.warn({ event: 'instance_status_delayed', rows: rows.length, error: String(error) });
+      this.#warnDelayed({ rows: rows.length, error: String(error) });
       return null;
     });
     if (this.#held.size > 0) {

@@ -3,6 +3,8 @@ import { AuditTrail } from '../../../src/actors/events/audit-trail.js';
 import type { AuditFact } from '../../../src/actors/ports/storage.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
 import { settle } from '../../helpers/actor-world.js';
+import { SimulatedClock } from '../../helpers/simulated-clock.js';
+import { recordingLogger } from '../../nats/wire-rig.js';
 
 const fact = (n: number): AuditFact => ({
   id: `fact-${n}`,
@@ -27,6 +29,7 @@ test('AUDIT-TRAIL-1: facts are written in order and once, also those added while
     },
     silentLogger,
     () => 'id',
+    new SimulatedClock(),
   );
   for (let n = 0; n < 3; n++) trail.add(fact(n));
   await settle();
@@ -47,6 +50,7 @@ test('while the database is away at most 10 000 facts wait; beyond that the olde
     },
     silentLogger,
     () => 'id',
+    new SimulatedClock(),
   );
   for (let n = 0; n < 10_003; n++) trail.add(fact(n));
   await settle();
@@ -56,4 +60,26 @@ test('while the database is away at most 10 000 facts wait; beyond that the olde
   await trail.flush();
   t.is(written.length, 10_000);
   t.is(written[0], 3);
+});
+
+test('while the database is away the log has one line in ten seconds, with how many were left out', async (t) => {
+  const clock = new SimulatedClock();
+  const { log, lines } = recordingLogger();
+  const away = async () => {
+    throw new Error('connect ECONNREFUSED');
+  };
+  const trail = new AuditTrail(away, log, () => 'id', clock);
+  trail.add(fact(1));
+  for (let second = 0; second < 10; second++) {
+    await trail.flush();
+    clock.advance(1000);
+  }
+  await trail.flush();
+  t.deepEqual(
+    lines.map(({ event, owed, suppressed }) => [event, owed, suppressed]),
+    [
+      ['audit_write_delayed', 1, 0],
+      ['audit_write_delayed', 1, 9],
+    ],
+  );
 });
