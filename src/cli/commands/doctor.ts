@@ -38,7 +38,7 @@ export const doctorCommand: CommandFactory = (io) => ({
 });
 
 async function findingsOf(io: CommandIo, options: DaemonOptions): Promise<Finding[]> {
-  const { failed, ok, skipped } = await import('../doctor/findings.js');
+  const { failed, ok, reasonOf, skipped } = await import('../doctor/findings.js');
   let config: Config;
   try {
     ({ config } = await commandConfig(io, options));
@@ -53,14 +53,19 @@ async function findingsOf(io: CommandIo, options: DaemonOptions): Promise<Findin
     import('../doctor/nats.js'),
     import('../doctor/daemon.js'),
   ]);
-  const daemon = await findDaemon(config.data_dir);
-  return [
+  // What cannot be read there keeps nothing else from being checked.
+  const found = await findDaemon(config.data_dir).catch((error: unknown) =>
+    failed('daemon', reasonOf(error), 'remove it if no daemon runs, otherwise restart the daemon'),
+  );
+  const daemon = found !== null && 'verdict' in found ? null : found;
+  const common = [
     ok('configuration', 'is valid'),
     ...checkMachine(config, { ...io.env }, io.nodeVersion),
     ...(await checkDatabase(config)),
     ...(await checkNats(config, daemon)),
-    daemon === null ? skipped('daemon', 'none of this data directory runs') : await checkDaemon(io, options),
   ];
+  if (found === null) return [...common, skipped('daemon', 'none of this data directory runs')];
+  return [...common, 'verdict' in found ? found : await checkDaemon(io, options)];
 }
 
 /** With a terminal of 80 columns in mind; advice that several findings share stands once. */

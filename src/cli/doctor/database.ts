@@ -1,14 +1,15 @@
 // The database: whether it is reached, its version and schema, what the user may do, and its clock.
 import { sql } from '#drizzle-orm';
 import { type Config, databasePlaces } from '../../config/config.js';
-import { closeDatabase, type Database, openDatabase } from '../../db/client.js';
+import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../../db/client.js';
 import { errorText } from '../../db/database-errors.js';
 import { checkSchema } from '../../db/migrate/migrate.js';
 import { SchemaVersionError } from '../../db/migrate/version-errors.js';
+import { answerWithin } from '../../telemetry/deadline.js';
 import { silentLogger } from '../../telemetry/log.js';
 import { CommandError } from '../process/command-error.js';
 import { withDatabase } from '../registry/command-database.js';
-import { type Finding, failed, ok, reasonOf, skipped, warning } from './findings.js';
+import { ANSWERS_MS, type Finding, failed, ok, reasonOf, skipped, warning } from './findings.js';
 
 const TABLES = [
   'extensions',
@@ -23,19 +24,14 @@ const TABLES = [
 /** Times in rows are those of the daemon: what two daemons write is in order only so far as their clocks agree. */
 const CLOCK_MS = 2000;
 
-export async function checkDatabase(config: Config): Promise<Finding[]> {
+/** `answersMs`: what the server may take for everything. */
+export async function checkDatabase(config: Config, answersMs = ANSWERS_MS): Promise<Finding[]> {
   try {
     return await withDatabase(config, { create: false }, async (connection) => {
       const settings = { max: 1, prepare: false, applicationName: 'extreg doctor', log: silentLogger };
       const db = openDatabase(connection, settings);
       try {
-        const reached = await checkServer(db);
-        const schema = await checkSchema(connection, silentLogger).then(
-          ({ known }) => ok('schema', `version ${known}, which this version is for`),
-          (error: unknown) => schemaProblem(error, config.migrate),
-        );
-        const rights = schema.verdict === 'ok' ? await checkRights(db) : skipped('rights', 'the schema comes first');
-        return [...reached, schema, rights];
+        return await answerWithin(answersMs, checksOf(db, connection, config.migrate));
       } finally {
         await closeDatabase(db);
       }
@@ -52,6 +48,16 @@ export async function checkDatabase(config: Config): Promise<Finding[]> {
           ),
         ];
   }
+}
+
+async function checksOf(db: Database, connection: DatabaseConnection, migrates: boolean): Promise<Finding[]> {
+  const reached = await checkServer(db);
+  const schema = await checkSchema(connection, silentLogger).then(
+    ({ known }) => ok('schema', `version ${known}, which this version is for`),
+    (error: unknown) => schemaProblem(error, migrates),
+  );
+  const rights = schema.verdict === 'ok' ? await checkRights(db) : skipped('rights', 'the schema comes first');
+  return [...reached, schema, rights];
 }
 
 async function checkServer(db: Database): Promise<Finding[]> {

@@ -1,5 +1,8 @@
 // What `extreg doctor` finds, one line for each check.
 
+/** What a server may take for all questions of a check: one that accepts connections and answers nothing would be waited for without end. */
+export const ANSWERS_MS = 15_000;
+
 /** `skipped`: there was nothing to check, or an earlier finding keeps it from being checked. */
 type Verdict = 'ok' | 'warning' | 'failed' | 'skipped';
 

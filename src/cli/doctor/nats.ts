@@ -2,9 +2,10 @@
 import { type NatsConnection, PermissionViolationError } from '#@nats-io/nats-core';
 import type { Config } from '../../config/config.js';
 import { INBOX_PREFIX, Subjects } from '../../nats/wire/subjects.js';
+import { answerWithin } from '../../telemetry/deadline.js';
 import type { RunningDaemon } from '../daemon/daemon-file.js';
 import { connectOnce } from '../daemon/nats-client.js';
-import { type Finding, failed, ok, reasonOf, skipped, warning } from './findings.js';
+import { ANSWERS_MS, type Finding, failed, ok, reasonOf, skipped, warning } from './findings.js';
 
 const SLOW_MS = 50;
 /** Bodies and headers of calls and replies have to fit. */
@@ -12,7 +13,12 @@ const SMALL_PAYLOAD = 65_536;
 /** Part of subjects that the daemon listens on, and that no call is sent to: a check takes no call from a daemon. */
 const PROBE = '$doctor';
 
-export async function checkNats(config: Config, daemon: RunningDaemon | null): Promise<Finding[]> {
+/** `answersMs`: what the server may take for everything once it is connected. */
+export async function checkNats(
+  config: Config,
+  daemon: RunningDaemon | null,
+  answersMs = ANSWERS_MS,
+): Promise<Finding[]> {
   if (config.nats_url === null && daemon === null)
     return [skipped('nats', 'the embedded nats-server runs with the daemon, which does not run')];
   let nc: NatsConnection;
@@ -22,12 +28,16 @@ export async function checkNats(config: Config, daemon: RunningDaemon | null): P
     return [failed('nats', reasonOf(error), 'check nats_url and the login, and that the server runs')];
   }
   try {
-    return [await checkServer(nc), checkPayload(nc), await checkPermissions(nc, config)];
+    return await answerWithin(answersMs, checksOf(nc, config));
   } catch (error) {
-    return [failed('nats', `the connection was lost: ${reasonOf(error)}`, 'look at the log of the nats-server')];
+    return [failed('nats', `connected, and then: ${reasonOf(error)}`, 'look at the log of the nats-server')];
   } finally {
     await nc.close();
   }
+}
+
+async function checksOf(nc: NatsConnection, config: Config): Promise<Finding[]> {
+  return [await checkServer(nc), checkPayload(nc), await checkPermissions(nc, config)];
 }
 
 async function checkServer(nc: NatsConnection): Promise<Finding> {

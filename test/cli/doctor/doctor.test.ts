@@ -1,10 +1,14 @@
 // `extreg doctor`: what it finds, and what it says to do.
+import { mkdirSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { findingsText } from '../../../src/cli/commands/doctor.js';
-import { checkClock } from '../../../src/cli/doctor/database.js';
+import { checkClock, checkDatabase } from '../../../src/cli/doctor/database.js';
 import { failed } from '../../../src/cli/doctor/findings.js';
 import { checkDisk, checkNode } from '../../../src/cli/doctor/machine.js';
+import { checkNats } from '../../../src/cli/doctor/nats.js';
+import { loadConfig } from '../../../src/config/config.js';
 import { TestServer } from '../../helpers/nats-server.js';
 import { startPostgres } from '../../helpers/postgres-engine.js';
 import { directory, type Run, run } from '../run.js';
@@ -122,6 +126,48 @@ test('what cannot be reached: each with its reason, and the others are checked a
   t.regex(of(answer, 'database')?.found ?? '', /127\.0\.0\.1:1/);
   t.is(of(answer, 'nats')?.verdict, 'failed');
   t.false(found.stdout.includes('geheim'));
+});
+
+/** Its port. */
+async function listening(t: ExecutionContext, serve: (socket: Socket) => void): Promise<number> {
+  const server = createServer((socket) => serve(socket.on('error', () => undefined)));
+  t.teardown(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as { port: number }).port;
+}
+
+test('servers that let the command in and then answer nothing are waited for no longer than the limit', async (t) => {
+  const natsPort = await listening(t, (socket) => {
+    socket.write('INFO {"server_id":"x","version":"2.10.0","proto":1,"headers":true,"max_payload":1048576}\r\n');
+    socket.once('data', () => socket.write('PONG\r\n'));
+  });
+  const databasePort = await listening(t, (socket) => {
+    // AuthenticationOk, ReadyForQuery.
+    socket.once('data', () => socket.write(Buffer.from('5200000008000000005a0000000549', 'hex')));
+    // Later than the limit: a query in flight keeps the driver from closing.
+    const end = setTimeout(() => socket.destroy(), 500);
+    socket.once('close', () => clearTimeout(end));
+  });
+  const env = {
+    DATABASE_URL: `postgres://me:geheim@127.0.0.1:${databasePort}/x`,
+    NATS_URL: `nats://127.0.0.1:${natsPort}`,
+  };
+  const config = loadConfig({ flags: {}, env, cwd: directory(t) });
+  const [nats, database] = await Promise.all([checkNats(config, null, 100), checkDatabase(config, 100)]);
+  t.like(nats, [{ check: 'nats', verdict: 'failed', found: 'connected, and then: no answer within 0.1 s' }]);
+  t.like(database, [{ check: 'database', verdict: 'failed', found: 'no answer within 0.1 s' }]);
+});
+
+test('a daemon.json that cannot be read is a finding, beside all others', async (t) => {
+  const cwd = directory(t);
+  mkdirSync(join(cwd, 'data', 'daemon.json'), { recursive: true });
+  const found = await run(['doctor', '--json', '--data-dir', 'data'], { cwd });
+  t.is(found.code, 1, found.stderr);
+  const answer = answerOf(found);
+  t.like(of(answer, 'daemon'), { verdict: 'failed' });
+  t.regex(of(answer, 'daemon')?.found ?? '', /daemon\.json cannot be read/);
+  t.truthy(of(answer, 'disk'));
+  t.is(of(answer, 'nats')?.verdict, 'skipped');
 });
 
 test('node, disk and clock: where they begin to be wrong', (t) => {
