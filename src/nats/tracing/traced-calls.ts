@@ -2,6 +2,7 @@
 // Wrapped around the router and the requester only where traces are configured: without, no call knows of it.
 //
 // TRACED-CALLS-1. The extension's parent is the span of its attempt, also where that is not sampled; `tracestate` passes as it came.
+//     Where the caller's trace context is none, the trace begins here, and what the caller sent of one does not pass beside it.
 // TRACED-CALLS-2. An attempt that outlives its call (CALL-2) has a span that does, too.
 // TRACED-CALLS-3. No body, no tenant and no header is in a span: who may read traces need not be who may read calls.
 import type {
@@ -103,7 +104,8 @@ class TracedInvocation implements Invocation {
   /** TRACED-CALLS-1. What the requester sends: read now, since reading the context may leave headers out. */
   outgoing(attempt: Span): OutgoingCall {
     const { headers, tenantHeader, hops, body, arrivedMs } = this;
-    const forwarded = `traceparent: ${attempt.traceparent}\r\n${headers.forwarded}`;
+    const passed = headers.traceBefore === '' ? headers.forwarded.replace(TRACE_LINES, '') : headers.forwarded;
+    const forwarded = `traceparent: ${attempt.traceparent}\r\n${passed}`;
     return { headers: { ...NO_TRACE, forwarded }, tenantHeader, hops, body, arrivedMs };
   }
 
@@ -134,6 +136,9 @@ class TracedInvocation implements Invocation {
     this.span.end(error);
   }
 }
+
+/** Of an invalid context: an extension would find two, and might follow the wrong one. */
+const TRACE_LINES = /^trace(?:parent|state):[^\r]*\r\n/gm;
 
 const NO_TRACE = { traceBefore: '', traceParentId: '', traceAfter: '' };
 

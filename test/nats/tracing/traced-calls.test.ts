@@ -137,6 +137,16 @@ test.serial(
   },
 );
 
+test.serial('TRACED-CALLS-1: an invalid trace context does not pass beside the one that begins here', async (t) => {
+  const { rig, extension, exported } = await worldOf(t, ['done']);
+  const called = rig.call('ocr', '', ['X-First: 1', 'traceparent: 00-nonsense', 'tracestate: vendor=abc', 'X-Last: 2']);
+  t.is((await rig.told(called)).body, 'done');
+  const [attempt] = (await exported()).filter(({ kind }) => kind === KIND.client);
+  const got = extension.received[0]?.headers;
+  t.deepEqual(got?.values('traceparent'), [`00-${attempt?.traceId}-${attempt?.spanId}-01`]);
+  t.deepEqual([got?.has('tracestate'), got?.get('X-First'), got?.get('X-Last')], [false, '1', '2']);
+});
+
 test.serial('TRACER-3: what the caller does not sample has no spans, and passes as not sampled', async (t) => {
   const { rig, extension, exported } = await worldOf(t, ['done']);
   const called = rig.call('ocr', 'x', [`traceparent: 00-${TRACE_ID}-${CALLER_SPAN}-00`]);
