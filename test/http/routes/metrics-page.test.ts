@@ -194,6 +194,27 @@ test('METRICS-PAGE-1: a scrape of many extensions lets other work through', asyn
   t.true(turns >= 2000 / 20);
 });
 
+test('METRICS-PAGE-1: extensions of many versions have turns of their own', async (t) => {
+  const attempts = Array.from({ length: 50 }, (_, i) => ({ version: `v${i}`, outcome: 'success', durations }) as const);
+  let turns = 0;
+  const count = () => {
+    turns += 1;
+    turning = setImmediate(count);
+  };
+  let turning = setImmediate(count);
+  const readIn = new Set<number>();
+  function* samples() {
+    for (let i = 0; i < 20; i++) {
+      readIn.add(turns);
+      yield { ...busy, extension_id: `e${i}`, attempts };
+    }
+  }
+  const families = await scrape(samples());
+  clearImmediate(turning);
+  t.is(families.get('extension_in_flight')?.samples.length, 20);
+  t.true(readIn.size >= 19, `20 extensions of 100 000 characters each in ${readIn.size} turns`);
+});
+
 test('METRICS-PAGE-2: an extension that vanishes or appears during a scrape stands in all families or in none', async (t) => {
   const running = new Map(Array.from({ length: 2000 }, (_, i) => [`e${i}`, extensionSample(`e${i}`)]));
   const page = createMetricsPage(
