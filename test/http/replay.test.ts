@@ -92,6 +92,9 @@ test('replay: what is refused, and how to go on', async (t) => {
     await refused({ policy: {}, since: 'soon' }),
     "400 since must be a time such as 2026-01-27T12:00:00Z, got 'soon'",
   );
+  // A Date takes the first for 2001, and the last for March: the whole record would be reported.
+  for (const since of ['1', 'Tue Dec 1', '2026-01-27T12:00', '2026-02-30T00:00:00Z'])
+    t.is(await refused({ policy: {}, since }), `400 since must be a time such as 2026-01-27T12:00:00Z, got '${since}'`);
   t.is(await refused({ policy: {}, since: at(90) }), `400 since must not be in the future, got '${at(90)}'`);
   t.regex(await refused({ policy: [] }), /^400 body\/policy must be object/);
   t.regex(await refused({ policy: { x: 'y'.repeat(262_144) } }), /^413 /);

@@ -2,6 +2,7 @@
 //
 // REPLAYS-1. One replay runs at a time, in slices, so that nothing waits for it; a few wait for their turn, more are refused.
 import { REPLAY_LIMITS, type ReplayAnswer } from '../../domain/breaker/replay-answer.js';
+import { timeIn } from '../../domain/iso-time.js';
 import { type BreakerSettings, type ExtensionPolicy, parsePolicy } from '../../domain/registry/policy.js';
 import { slowCallProblems } from '../../domain/registry/row-validation.js';
 import { isoAt, publicEvidence } from '../events/notices.js';
@@ -48,8 +49,8 @@ export class Replays {
     if ('problems' in parsed) return invalid(parsed.problems.join('; '));
     const [late] = slowCallProblems(parsed.policy, service.version.timeoutMs);
     if (late !== undefined) return invalid(late);
-    const sinceAt = since === null ? Number.NEGATIVE_INFINITY : Date.parse(since);
-    if (Number.isNaN(sinceAt)) return invalid(`since must be a time such as 2026-01-27T12:00:00Z, got '${since}'`);
+    const sinceAt = since === null ? Number.NEGATIVE_INFINITY : timeIn(since);
+    if (sinceAt === null) return invalid(`since must be a time such as 2026-01-27T12:00:00Z, got '${since}'`);
     if (sinceAt > wall() + AHEAD_MS) return invalid(`since must not be in the future, got '${since}'`);
     const { target } = service;
     const { record } = target;

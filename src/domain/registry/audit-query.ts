@@ -1,6 +1,7 @@
 // What is asked of the audit trail, over HTTP and over NATS.
 //
 // AUDIT-QUERY-1. A time that is none, or that the database would take for another one, is refused, and named.
+import { timeIn } from '../iso-time.js';
 import { quoted } from '../quoted.js';
 
 /** A row's position in the trail: rows of one moment are in order of their ids. */
@@ -47,7 +48,7 @@ export function auditQuery(asked: AskedAudit): AuditQuery | { readonly problem: 
   const position = after === undefined ? null : positionIn(after);
   if (position === undefined)
     return { problem: `parameter 'after' must be the 'next' of a page, got ${quoted(after ?? '')}` };
-  const [from, before] = [timeIn(since), timeIn(until)];
+  const [from, before] = [utcOf(since), utcOf(until)];
   const wrong = from === undefined ? 'since' : before === undefined ? 'until' : null;
   if (wrong !== null || from === undefined || before === undefined)
     return {
@@ -79,14 +80,9 @@ function positionIn(cursor: string): AuditPosition | undefined {
 }
 const CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
-const TIME = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
-
 /** In UTC; undefined: it is no time. */
-function timeIn(given: string | undefined): string | null | undefined {
+function utcOf(given: string | undefined): string | null | undefined {
   if (given === undefined) return null;
-  const [, day = ''] = TIME.exec(given) ?? [];
-  // A Date takes the 30th of February for the 2nd of March.
-  const isDay = Date.parse(day) >= 0 && new Date(day).toISOString().startsWith(day);
-  const time = isDay ? Date.parse(given) : Number.NaN;
-  return Number.isNaN(time) || time < 0 ? undefined : new Date(time).toISOString();
+  const time = timeIn(given);
+  return time === null ? undefined : new Date(time).toISOString();
 }
