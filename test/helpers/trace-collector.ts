@@ -51,7 +51,8 @@ export class TraceCollector {
     this.text += text;
     if (this.status === 200 && request.url === '/v1/traces') this.#keep(JSON.parse(text) as OtlpBody);
     response.writeHead(request.url === '/v1/traces' ? this.status : 404, { 'content-type': 'application/json' });
-    response.end('{}');
+    // As a proxy for debugging would.
+    response.end(this.status === 200 ? '{}' : JSON.stringify({ refused: request.headers }));
   });
 
   static async start(t: { teardown(fn: () => unknown): void }): Promise<TraceCollector> {

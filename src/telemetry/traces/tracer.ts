@@ -136,7 +136,7 @@ function report({ diag, DiagLogLevel }: Api, log: Logger): void {
   const lineOf = (event: string) => {
     const warn = createLimitedWarn(log, event, () => performance.now());
     return (message: string, ...more: unknown[]) =>
-      warn({ message: [message, ...more].map(saying).join(' ').slice(0, MAX_REPORT) });
+      warn({ message: [message, ...more].map((part) => reported(String(part))).join(' ').slice(0, MAX_REPORT) });
   };
   const nothing = (): void => undefined;
   const logger = {
@@ -149,15 +149,17 @@ function report({ diag, DiagLogLevel }: Api, log: Logger): void {
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }
 
-/** The exporter reports an error as a JSON text, stack first, which would fill the line: name and message say as much. */
-function saying(part: unknown): string {
-  const text = String(part);
-  if (!text.startsWith('{')) return text;
+/**
+ * An error comes as the JSON of all that it has: also the body of the collector's answer, which may quote the headers that it got, the login among
+ * them, and a stack of the library. Its name, code and message are left.
+ */
+function reported(message: string): string {
+  if (!message.startsWith('{')) return message;
   try {
-    const { name = 'Error', message } = JSON.parse(text) as { name?: unknown; message?: unknown };
-    return typeof message === 'string' ? `${name}: ${message}` : text;
+    const { name, code, message: text } = JSON.parse(message) as Record<string, unknown>;
+    return [name, code, text].filter((one) => typeof one === 'string' && one !== '').join(': ');
   } catch {
-    return text;
+    return 'a report that cannot be read';
   }
 }
 
