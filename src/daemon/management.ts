@@ -67,7 +67,6 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
   const registry = system.supervisor;
   const { min_budget_ms, max_budget_ms } = settings.config;
   const status = statusSources(deps);
-  const shown = shownSettings(settings);
   const replays = new Replays({ runtimes: registry.runtimes, clock, wall: Date.now });
   return {
     measured: (extensionId) => measuredOf(system, extensionId),
@@ -86,7 +85,7 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
     },
     replay: (extensionId, policy, since) => replays.run(extensionId, policy, since),
     status: () => statusOf(status),
-    settings: () => shown,
+    settings: () => shownSettings(settings),
     invoke: localCalls(services.intake.takeLocal, Math.max(min_budget_ms, Math.min(USUAL_BUDGET_MS, max_budget_ms))),
     logLevels: logLevelDesk(levels, log),
     reload: reloadOf({

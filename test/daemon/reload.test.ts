@@ -55,6 +55,10 @@ test('SIGNALS-4, LOGIN-RENEWAL-1: a token is rotated with SIGHUP: the daemon say
   writeSettings('error');
   await hangUp('settings_read');
   t.deepEqual(linesOf('settings_read').at(-1)?.needs_restart, []);
+  const { settings: shown } = (await (await daemon.fetch('/admin/settings')).json()) as {
+    settings: { key: string; value: unknown }[];
+  };
+  t.deepEqual(shown.find(({ key }) => key === 'log_levels')?.value, ['nats=error']);
   const read = linesOf('nats_login_read').length;
   await hangUp('settings_read');
   t.is(linesOf('nats_login_read').length, read);
