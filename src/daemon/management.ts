@@ -99,11 +99,16 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
   };
 }
 
-const logLevelDesk = (levels: LogControl, log: Logger): ManagementDesk['logLevels'] => ({
+export const logLevelDesk = (levels: LogControl, log: Logger): ManagementDesk['logLevels'] => ({
   read: () => levels.read(),
   set: (order, actor) => {
-    levels.set(order);
     const { component, level, seconds } = order;
-    log.info({ event: 'log_level_set', of: component ?? 'all', to: level ?? 'configured', seconds, actor });
+    const write = () =>
+      log.info({ event: 'log_level_set', of: component ?? 'all', to: level ?? 'configured', seconds, actor });
+    // Who silences the log is its last line; who lets it speak again, its first.
+    const isWritten = log.isLevelEnabled('info');
+    if (isWritten) write();
+    levels.set(order);
+    if (!isWritten) write();
   },
 });
