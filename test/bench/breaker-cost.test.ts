@@ -30,7 +30,7 @@ test('bench:breaker: a short run measures every row that bench/RESULTS.md shows'
 test('package.json: each script that runs a benchmark names one that is there, and RESULTS.md tells of it', (t) => {
   const { scripts } = JSON.parse(readFileSync(ROOT('package.json'), 'utf8')) as { scripts: Record<string, string> };
   const benchmarks = Object.entries(scripts).filter(([, command]) => command.includes('scripts/bench.mjs'));
-  t.is(benchmarks.length, 10);
+  t.is(benchmarks.length, 11);
   for (const [script, command] of benchmarks) {
     t.true(existsSync(ROOT(`bench/${command.split(' ').at(-1)}.ts`)), command);
     t.true(readFileSync(RESULTS_FILE, 'utf8').includes(`Written by \`npm run ${script}\`.`), script);

@@ -136,7 +136,12 @@ function report({ diag, DiagLogLevel }: Api, log: Logger): void {
   const lineOf = (event: string) => {
     const warn = createLimitedWarn(log, event, () => performance.now());
     return (message: string, ...more: unknown[]) =>
-      warn({ message: [message, ...more].map((part) => reported(String(part))).join(' ').slice(0, MAX_REPORT) });
+      warn({
+        message: [message, ...more]
+          .map((part) => reported(String(part)))
+          .join(' ')
+          .slice(0, MAX_REPORT),
+      });
   };
   const nothing = (): void => undefined;
   const logger = {
