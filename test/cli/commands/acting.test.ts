@@ -140,7 +140,7 @@ test('log-level: wrong usage says what is expected', async (t) => {
     [['debug', '--component', 'nothing'], /access, admin/],
     [['--component', 'db'], /need a level/],
     [['configured', '--for', '5m'], /--for needs a level/],
-    [['debug', '--for', 'long'], /a duration such as/],
+    [['debug', '--for', 'long'], /a duration of at most 24h/],
   ] as const) {
     const { code, stderr } = await daemon.extreg('log-level', ...args);
     t.is(code, 64);
