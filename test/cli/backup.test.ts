@@ -76,10 +76,18 @@ test('a running daemon: backed up, changed, restored, and it notices; and once m
   t.is(await daemon.stop(), 0);
 
   rmSync(join(daemon.dataDir, 'pgdata'), { recursive: true });
-  const anew = in_(cwd, await copyEmbedded(join(directory(t), '.extreg')));
+  const anew = in_(cwd, await openedCopy(t, join(directory(t), '.extreg')));
   t.is((await anew.command('restore', file, '--yes', '-q')).code, 0);
   t.deepEqual((await anew.rowsOf(EVERYTHING))[0], before);
 });
+
+/** Open for all commands: each would open it by itself. */
+async function openedCopy(t: ExecutionContext, dataDir: string): Promise<string> {
+  await copyEmbedded(dataDir);
+  const database = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
+  t.teardown(() => database.close());
+  return dataDir;
+}
 
 interface Place {
   readonly cwd: string;
@@ -90,10 +98,7 @@ interface Place {
 
 async function placeOf(t: ExecutionContext): Promise<Place> {
   const cwd = directory(t);
-  const dataDir = await copyEmbedded(join(cwd, '.extreg'));
-  // Open once, for all commands: each would open it by itself.
-  const database = await openEmbedded(dataDir, { onFailure: (error) => t.fail(error.message) });
-  t.teardown(() => database.close());
+  await openedCopy(t, join(cwd, '.extreg'));
   const place = in_(cwd);
   const file = join(cwd, 'a.backup');
   await place.command('sql', "insert into extensions (id, type, subject) values ('a', 'pre', 'x.a')");
@@ -108,7 +113,7 @@ function changed(text: string, from: RegExp, to: string): string {
   return `${content}${JSON.stringify({ rows: content.split('\n').length - 2, sha256 })}\n`;
 }
 
-test('a file that is cut off, changed, foreign or newer is refused with its reason, and nothing is changed', async (t) => {
+test('a file that is not whole is refused with its reason and changes nothing; a backup is there as a whole or not at all, and overwrites nothing by itself', async (t) => {
   const { cwd, file, command, rowsOf } = await placeOf(t);
   const text = readFileSync(file, 'utf8');
   const [before] = await rowsOf(EVERYTHING);
@@ -137,11 +142,7 @@ test('a file that is cut off, changed, foreign or newer is refused with its reas
   writeFileSync(file, changed(text, /"type": ?"pre"/, '"type": 7'));
   t.not((await command('restore', file, '--yes')).code, 0);
   t.deepEqual((await rowsOf(EVERYTHING))[0], before);
-});
-
-test('a backup is there as a whole or not at all, and overwrites nothing that it was not asked to', async (t) => {
-  const { cwd, file, command } = await placeOf(t);
-  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text);
   const again = await command('backup', file);
   t.is(again.code, 65);
   t.regex(again.stderr, /exists already\nnext: .*--force/);
@@ -155,7 +156,7 @@ test('a backup is there as a whole or not at all, and overwrites nothing that it
   t.regex(stderr, /full\.backup cannot be written: ENOSPC/);
   t.deepEqual(
     readdirSync(cwd).filter((name) => name.includes('backup')),
-    ['a.backup'],
+    ['a.backup', 'other.backup'],
   );
   t.is((await command('backup', join(cwd, 'no', 'such', 'directory'))).code, 65);
 });

@@ -6,6 +6,7 @@ import { isOnPage } from '../docs/events-page.js';
 import { readDocument } from '../docs/tables.js';
 import { DaemonProcess, invoke } from '../helpers/daemon-process.js';
 import { startExtension } from '../helpers/nats-server.js';
+import { KIND, TraceCollector } from '../helpers/trace-collector.js';
 import { until } from '../helpers/until.js';
 import { hang, startReceiver, status } from '../helpers/webhook-receiver.js';
 
@@ -40,13 +41,17 @@ async function insertRows(daemon: DaemonProcess): Promise<void> {
 }
 
 test.serial(
-  'an extension fails: its administrators get signed notices, and no secret and no payload is logged',
+  'an extension fails: its administrators get signed notices, its calls are traced, and no secret and no payload is logged',
   async (t) => {
     const receiver = await startReceiver(t, status(200));
+    const collector = await TraceCollector.start(t);
     const daemon = await DaemonProcess.startReady(t, {
       EXTENSION_REGISTRY_WEBHOOK_URLS: `${receiver.url}/geheim-2?token=geheim-3`,
       EXTENSION_REGISTRY_WEBHOOK_SECRET: SECRET,
       EXTENSION_REGISTRY_LOG_LEVEL: 'trace',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20geheim-otel',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     });
     const nc = await daemon.connect();
     await startExtension(nc, 'ext.flaky', broken);
@@ -88,6 +93,13 @@ test.serial(
     t.is((await fetch(`${daemon.url}/admin/status`, { headers: { authorization } })).status, 200);
     const { token: natsToken } = daemon.address;
     t.is(await daemon.stop(), 0);
+    // Sent when it stops, at the latest.
+    const traced = collector.spans.find(({ attributes }) => attributes['extreg.result'] === 'extension_error');
+    const attempt = collector.spans.find(({ parentSpanId }) => parentSpanId === traced?.spanId);
+    t.like(traced, { name: 'invoke flaky', kind: KIND.server });
+    t.like(traced?.resource, { 'service.name': 'extension-registry', 'deployment.environment.name': 'test' });
+    t.like(attempt, { name: 'attempt flaky', kind: KIND.client, traceId: traced?.traceId });
+    t.false(collector.text.includes('geheim'));
     t.true(daemon.has('webhook_delivered') && daemon.has('invocation') && daemon.has('http_request'));
     const secrets = ['geheim', token, natsToken];
     t.true(secrets.every((secret) => secret.length > 5));
