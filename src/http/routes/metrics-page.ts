@@ -2,8 +2,8 @@
 //
 // METRICS-PAGE-1. However many extensions there are, the event loop is never held for longer than one chunk.
 // METRICS-PAGE-2. The series of one family stand together, as the format demands; a scrape is one reading of every extension.
-// METRICS-PAGE-3. What one extension is read for is written in the same turn, as bytes outside the heap: a page of 100 000 extensions leaves
-//     nothing that a collection has to walk through.
+// METRICS-PAGE-3. What one extension is read for is written in the same turn, as bytes outside the heap that the next page uses again
+//     (page-chunks.ts): a page of 100 000 extensions leaves nothing that a collection has to walk through, and makes none begin.
 // METRICS-PAGE-4. An extension whose series would exceed the cap has none on the page, so that no family lacks what another has. They are
 //     counted, and those that are read first stay: the same ones with each scrape.
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -15,12 +15,11 @@ import { familyHeader, histogramLines, labelSet, sampleLine } from '../../teleme
 import { observeProcess } from '../../telemetry/process-metrics.js';
 import { SingleFlight } from '../../telemetry/single-flight.js';
 import { FAMILY_NAMES, familiesOf } from './extension-families.js';
+import { ChunkPool, PagePart } from './page-chunks.js';
 
 /** One scrape: the page, piece by piece. */
 export type MetricsPage = () => AsyncIterable<string | Buffer>;
 
-/** So much text of all families becomes bytes together: that takes less than a millisecond. */
-const CHUNK_CHARACTERS = 256 * 1024;
 /** Extensions of one turn, unless their text is longer than TURN_CHARACTERS before: one of fifty versions has 240 000 characters. */
 const READ_AT_A_TIME = 20;
 /** Written within some 2 ms. */
@@ -30,45 +29,54 @@ const TURN_CHARACTERS = 64 * 1024;
 export function createMetricsPage(source: MetricsSource, daemon: () => DaemonNumbers, seriesMax = 0): MetricsPage {
   const processMetrics = observeProcess();
   let dropped = 0;
+  const pool = new ChunkPool();
   // Scrapes that come while the extensions are read share what is read, and its memory.
   const reading = new SingleFlight(async () => {
-    const one = await readFamilies(source, seriesMax === 0 ? Number.POSITIVE_INFINITY : seriesMax);
+    const one = await readFamilies(source, seriesMax === 0 ? Number.POSITIVE_INFINITY : seriesMax, pool);
     dropped += one.dropped;
     return one;
   });
   return async function* page() {
-    const { families, series } = await reading.run();
-    yield daemonText({
-      ...daemon(),
-      extension_health_auto_disabled_total: source.autoDisabledTotal(),
-      extension_registry_metrics_series: series,
-      extension_registry_metrics_series_dropped_total: dropped,
-    });
-    for (const [i, name] of FAMILY_NAMES.entries()) {
-      yield familyHeader(name, EXTENSION_METRICS[name]);
-      for (const chunk of families[i] ?? []) {
-        yield chunk;
-        await nextTurn();
+    const one = await reading.run();
+    one.readers++;
+    try {
+      yield daemonText({
+        ...daemon(),
+        extension_health_auto_disabled_total: source.autoDisabledTotal(),
+        extension_registry_metrics_series: one.series,
+        extension_registry_metrics_series_dropped_total: dropped,
+      });
+      for (const [i, name] of FAMILY_NAMES.entries()) {
+        yield familyHeader(name, EXTENSION_METRICS[name]);
+        for (const chunk of one.families[i]?.copies() ?? []) {
+          yield chunk;
+          await nextTurn();
+        }
       }
+      yield await processMetrics();
+    } finally {
+      // Also where the reader has gone away.
+      one.readers--;
+      if (one.readers === 0) for (const family of one.families) family.release();
     }
-    yield await processMetrics();
   };
 }
 
 interface Reading {
   /** METRICS-PAGE-3. The text of each family, in the order of FAMILY_NAMES. */
-  readonly families: readonly Buffer[][];
+  readonly families: readonly PagePart[];
+  /** Scrapes that still read it. */
+  readers: number;
   series: number;
   dropped: number;
 }
 
 /** METRICS-PAGE-4. */
-async function readFamilies(source: MetricsSource, seriesMax: number): Promise<Reading> {
-  const reading: Reading = { families: FAMILY_NAMES.map(() => []), series: 0, dropped: 0 };
-  const texts = FAMILY_NAMES.map(() => '');
+async function readFamilies(source: MetricsSource, seriesMax: number, pool: ChunkPool): Promise<Reading> {
+  const families = FAMILY_NAMES.map(() => new PagePart(pool));
+  const reading: Reading = { families, readers: 0, series: 0, dropped: 0 };
   let read = 0;
   let turn = 0;
-  let characters = 0;
   for (const sample of source.extensions()) {
     const written = familiesOf(sample);
     const series = written.reduce((sum, text) => sum + linesOf(text), 0);
@@ -76,16 +84,9 @@ async function readFamilies(source: MetricsSource, seriesMax: number): Promise<R
     if (reading.series + series > seriesMax) reading.dropped += series;
     else {
       reading.series += series;
-      for (const [i, text] of written.entries()) {
-        texts[i] += text;
-        characters += text.length;
-      }
+      for (const [i, text] of written.entries()) if (text !== '') families[i]?.write(text);
     }
     read++;
-    if (characters >= CHUNK_CHARACTERS) {
-      keep(reading, texts);
-      characters = 0;
-    }
     // METRICS-PAGE-1.
     if (read === READ_AT_A_TIME || turn >= TURN_CHARACTERS) {
       await nextTurn();
@@ -93,13 +94,7 @@ async function readFamilies(source: MetricsSource, seriesMax: number): Promise<R
       turn = 0;
     }
   }
-  keep(reading, texts);
   return reading;
-}
-
-function keep({ families }: Reading, texts: string[]): void {
-  for (const [i, text] of texts.entries()) if (text !== '') families[i]?.push(Buffer.from(text));
-  texts.fill('');
 }
 
 /** Label values have no line end that is not escaped. */
