@@ -13,9 +13,12 @@ export interface ConfiguredLevels {
   readonly components: readonly string[];
 }
 
-interface LogLevelOrder {
+export interface LogLevelOrder {
+  /** null: all components for which no other level is set. */
   readonly component: LogComponent | null;
+  /** null: what the configuration says. */
   readonly level: LogLevel | null;
+  /** null: until it is changed again, or the daemon ends. */
   readonly seconds: number | null;
 }
 

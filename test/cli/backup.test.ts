@@ -1,6 +1,6 @@
 // `extreg backup` and `extreg restore`: what was there is back, and a file that is not whole changes nothing.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
@@ -136,6 +136,9 @@ test('a file that is not whole is refused with its reason and changes nothing; a
   t.is(missing.code, 65);
   t.regex(missing.stderr, /ENOENT/);
   t.deepEqual((await rowsOf(EVERYTHING))[0], before);
+  const nowhere = join(cwd, 'new');
+  t.is((await run(['restore', join(cwd, 'nothing'), '--yes', '--data-dir', nowhere], { cwd })).code, 65);
+  t.false(existsSync(nowhere), 'no database is made for a file that is not whole');
   // A row that the database refuses.
   const row = await command('restore', file, '--yes');
   t.is(row.code, 0, row.stderr);

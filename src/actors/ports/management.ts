@@ -2,7 +2,7 @@
 import type { ReplayAnswer } from '../../domain/breaker/replay-answer.js';
 import type { PolicyInForce } from '../../domain/registry/policy-in-force.js';
 import type { DaemonStatus, LogLevelsShown, ReloadReport } from '../../domain/status-schema.js';
-import type { LogComponent, LogLevel } from '../../telemetry/log-levels.js';
+import type { LogLevelOrder } from '../../telemetry/log-control.js';
 import type { ListAudit } from './audit.js';
 import type { InstanceDesk } from './instances.js';
 import type { InvokeExtension } from './invoke.js';
@@ -32,15 +32,6 @@ export interface SettingShown {
 export interface Measured {
   version(name: string): { readonly circuit_breaker_state: string } | null;
   instance(id: string): { readonly health_status: string; readonly in_flight: number } | null;
-}
-
-interface LogLevelOrder {
-  /** null: all components for which no other level is set. */
-  readonly component: LogComponent | null;
-  /** null: what the configuration says. */
-  readonly level: LogLevel | null;
-  /** null: until it is changed again, or the daemon ends. */
-  readonly seconds: number | null;
 }
 
 export interface LogLevelDesk {

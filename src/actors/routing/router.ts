@@ -59,7 +59,14 @@ export class Router {
       onAnswered: (runtime, result, durationMs, { headers }) => {
         runtime.stats.countAnswer(result, durationMs);
         options.onTouched(runtime);
-        debug(() => ({ extension_id: runtime.id, result, duration_ms: durationMs, ...traceIdOf(headers.traceBefore) }));
+        // Asked here, too: a call makes no function for a line that is not written.
+        if (options.log.isLevelEnabled('debug'))
+          debug(() => ({
+            extension_id: runtime.id,
+            result,
+            duration_ms: durationMs,
+            ...traceIdOf(headers.traceBefore),
+          }));
         if (--this.#unanswered === 0) this.#onIdle?.();
       },
     };

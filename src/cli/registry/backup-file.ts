@@ -57,8 +57,8 @@ function writeWhole(file: number, text: string): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
-/** BACKUP-FILE-2. `known`: migrations that this version knows. Throws a CommandError. */
-export function readBackup(path: string, known: number): Backup {
+/** BACKUP-FILE-2. Throws a CommandError. */
+export function readBackup(path: string): Backup {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -66,14 +66,19 @@ export function readBackup(path: string, known: number): Backup {
     throw notTaken(path, (error as Error).message);
   }
   const head = headOf(path, text);
-  if (head.version > FILE_VERSION || head.schema > known)
-    throw notTaken(path, `it is of a newer version (schema ${head.schema}, this one knows ${known}): use that version`);
+  if (head.version > FILE_VERSION) throw notTaken(path, 'it is of a newer version: use that version');
   const end = text.lastIndexOf('\n', text.length - 2) + 1;
   const content = text.slice(0, end);
   const { rows, sha256 } = (parsed(text.slice(end)) ?? {}) as { rows?: unknown; sha256?: unknown };
   const lines = content.split('\n').slice(1, -1);
   if (rows !== lines.length || sha256 !== checksum(content)) throw notTaken(path, 'it is cut off, or was changed');
   return { schema: head.schema, madeAt: head.made_at, columns: head.columns, rows: rowsOf(lines) };
+}
+
+/** `known`: migrations that this version knows. */
+export function refuseNewer(path: string, { schema }: Backup, known: number): void {
+  if (schema > known)
+    throw notTaken(path, `it is of a newer version (schema ${schema}, this one knows ${known}): use that version`);
 }
 
 interface Head {

@@ -6,7 +6,7 @@ import { readBackupRows, restoreRows, unknownColumns } from '../../db/queries/ba
 import { silentLogger } from '../../telemetry/log.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 import { databaseFailure } from '../process/start-errors.js';
-import { type Backup, readBackup, rowCount, writeBackup } from './backup-file.js';
+import { type Backup, readBackup, refuseNewer, rowCount, writeBackup } from './backup-file.js';
 import { withDatabase } from './command-database.js';
 
 interface BackupDone {
@@ -42,8 +42,10 @@ export async function restore(
   confirm: (of: BackupDone) => Promise<void>,
 ): Promise<BackupDone> {
   refusePostgres(config, file, 'restore');
+  // Before anything is opened: a file that is not whole makes no database.
+  const backup = readBackup(file);
   return withSchema(config, true, async (db, known) => {
-    const backup = readBackup(file, known);
+    refuseNewer(file, backup, known);
     const unknown = await unknownColumns(db, backup);
     if (unknown.length > 0)
       throw new CommandError(EXIT.file, `${file} has columns that this version does not know: ${unknown.join(', ')}`);
