@@ -2,21 +2,22 @@
 import { availableParallelism } from 'node:os';
 import { longestFirst } from './scripts/test-order.mjs';
 
-const PAGES = 'dist/test/console/pages.test.js';
+const PAGES = ['dist/test/console/pages.test.js', 'dist/test/console/sessions.test.js'];
+const NO_PAGES = PAGES.map((file) => `!${file}`);
 const ALL = 'dist/test/**/*.test.js';
 /** `npm test` runs the pages alone, before all others; `npm run test:deep` the nodes once with each other version of Node. */
 const PARTS = {
-  pages: [PAGES],
-  others: [ALL, `!${PAGES}`],
+  pages: PAGES,
+  others: [ALL, ...NO_PAGES],
   wire: ['dist/test/nats/**/*.test.js'],
-  nodes: [ALL, `!${PAGES}`, '!dist/test/scripts/**', '!dist/test/bench/**'],
+  nodes: [ALL, ...NO_PAGES, '!dist/test/scripts/**', '!dist/test/bench/**'],
 };
 
 export default {
   files: PARTS[process.env.EXTREG_TEST_PART] ?? [ALL],
   timeout: '3m',
-  // Tests wait for processes, databases and timers: one lane more than processors.
-  concurrency: availableParallelism() + 1,
+  // Tests wait for processes, databases and timers: one lane more than processors. A browser beside another one only costs more.
+  concurrency: process.env.EXTREG_TEST_PART === 'pages' ? 1 : availableParallelism() + 1,
   sortTestFiles: longestFirst(),
   workerThreads: false,
   // The embedded database's WebAssembly is not optimised in the background: no test file runs long enough to gain from it.

@@ -1,11 +1,13 @@
 // The stream of a page: through a crash of the daemon, beyond the limit of streams, and while the tab is hidden.
 import type { Page, Route } from 'playwright-core';
 import { type Scroller, type Suite, until } from './rig.js';
+import { seedMany } from './world.js';
 
 export const connectionSuite: Suite = (test, rig) => {
   test('connection: a daemon that is killed and started again: a banner, then live rows; filter, scroll and an open dialog stay', async (t) => {
     t.timeout(120_000);
     const own = await rig();
+    await seedMany(own.sql);
     const { page, faults } = await own.open(t, '/?q=many_&sort=id');
     await page.locator('.rows .row').first().waitFor();
     const rows = page.locator('.list');

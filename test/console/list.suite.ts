@@ -1,13 +1,11 @@
 // The list of all extensions: what is in the document, what is in the address, what keys do, and what does not move.
 import { meanwhile, type Scroller, type Suite, until } from './rig.js';
-
-const MANY = 400;
+import { seedMany } from './world.js';
 
 export const listSuite: Suite = (test, rig) => {
   test('LIST-1: of many rows the document has those that fit the screen', async (t) => {
     const { sql, visit } = await rig();
-    await sql`insert into extensions (id, type, subject)
-      select 'many_' || lpad(n::text, 5, '0'), 'provider', 'world.many' from generate_series(1, ${MANY}) n`;
+    await seedMany(sql);
     const [{ all } = { all: 0 }] = await sql<{ all: number }[]>`select count(*)::int as all from extensions`;
     const { page } = await visit('/?sort=id');
     await page.getByText(new RegExp(`^${all}\\srows$`)).waitFor();

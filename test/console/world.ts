@@ -31,6 +31,14 @@ export async function seedVersions(sql: postgres.Sql): Promise<void> {
     ('classify_topic', 'eu-1', 'world.classify_a', 60), ('classify_topic', 'eu-2', 'world.classify_b', 40)`;
 }
 
+const MANY = 400;
+
+/** MANY more, `many_00001` and so on: more than a screen shows. */
+export async function seedMany(sql: postgres.Sql): Promise<void> {
+  await sql`insert into extensions (id, type, subject)
+    select 'many_' || lpad(n::text, 5, '0'), 'provider', 'world.many' from generate_series(1, ${MANY}) n`;
+}
+
 /** Answers for every extension of the world. */
 export class World {
   /** Extensions whose calls fail at present. */
