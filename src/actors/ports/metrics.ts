@@ -39,11 +39,11 @@ export interface ExtensionSample {
   /** Invocations answered, by result: `ok`, or the error code they were refused with. */
   readonly invocations: Iterable<readonly [string, DurationBuckets]>;
   /** Of each version and outcome that there was. */
-  readonly attempts: Iterable<{
+  readonly attempts: readonly {
     readonly version: string;
     readonly outcome: 'success' | 'failure';
     readonly durations: DurationBuckets;
-  }>;
+  }[];
   /** null before the first invocation. */
   readonly calls: {
     readonly permits_refused: number;

@@ -1,4 +1,5 @@
-// Reads one extension's numbers for the metrics page. What it returns is read in the same turn: some of it are the live counters.
+// Reads one extension's numbers for the metrics page. Some of what it returns are the live counters: of an extension of many versions they
+// are read some turns later than the rest, and may have grown by then.
 import type { HealthWindow } from '../../domain/health/health-window.js';
 import { overrideOf } from '../../domain/registry/verbs.js';
 import { WHYS } from '../../domain/routing/routing-table.js';

@@ -94,8 +94,39 @@ const NAMED: Readonly<Record<ExtensionMetric, (name: ExtensionMetric) => Write>>
 export const FAMILY_NAMES = Object.keys(NAMED) as ExtensionMetric[];
 const WRITERS = FAMILY_NAMES.map((name) => NAMED[name](name));
 
-/** The series of one extension, a text for each of FAMILY_NAMES; '' where it has none. */
-export function familiesOf(sample: ExtensionSample): string[] {
+/** Lists of a sample that are as long as the extension has versions. */
+const LISTS = ['attempts', 'routed', 'version_counts', 'versions'] as const satisfies (keyof ExtensionSample)[];
+/** Entries of each list in one part: some 100 KB of text, which takes about a millisecond. */
+const ENTRIES_AT_A_TIME = 50;
+const OF_LISTS: readonly ExtensionMetric[] = [
+  ...(['extension_version_circuit_breaker_state', 'extension_version_circuit_breaker_failures_total'] as const),
+  ...(['extension_version_circuit_breaker_trips_total', 'extension_version_circuit_breaker_recoveries_total'] as const),
+  ...(['extension_version_calls_total', 'extension_attempt_duration_seconds'] as const),
+];
+const writesLists = FAMILY_NAMES.map((name) => OF_LISTS.includes(name));
+
+/** The series of one extension in parts, each with a text for each of FAMILY_NAMES; '' where it has none. Nearly all have one part. */
+export function* partsOf(sample: ExtensionSample): Generator<string[]> {
+  const longest = Math.max(...LISTS.map((list) => sample[list].length));
   const id = labelSet(['extension_id'], [sample.extension_id]);
-  return WRITERS.map((write) => write(sample, id));
+  if (longest <= ENTRIES_AT_A_TIME) {
+    yield WRITERS.map((write) => write(sample, id));
+    return;
+  }
+  for (let from = 0; from < longest; from += ENTRIES_AT_A_TIME) {
+    const part = slice(sample, from);
+    // What has no list is in the first part.
+    yield WRITERS.map((write, i) => (from === 0 || writesLists[i] === true ? write(part, id) : ''));
+  }
+}
+
+function slice(sample: ExtensionSample, from: number): ExtensionSample {
+  const to = from + ENTRIES_AT_A_TIME;
+  return {
+    ...sample,
+    attempts: sample.attempts.slice(from, to),
+    routed: sample.routed.slice(from, to),
+    version_counts: sample.version_counts.slice(from, to),
+    versions: sample.versions.slice(from, to),
+  };
 }

@@ -1,9 +1,9 @@
 // `/metrics`: every series of the tables in telemetry/, in chunks.
 //
-// METRICS-PAGE-1. However many extensions there are, the event loop is never held for longer than one chunk.
+// METRICS-PAGE-1. However many extensions there are, or versions of one, the event loop is never held for longer than one chunk.
 // METRICS-PAGE-2. The series of one family stand together, as the format demands; a scrape is one reading of every extension.
-// METRICS-PAGE-3. What one extension is read for is written in the same turn, as bytes outside the heap that the next page uses again
-//     (page-chunks.ts): a page of 100 000 extensions leaves nothing that a collection has to walk through, and makes none begin.
+// METRICS-PAGE-3. What is read is written at once, as bytes outside the heap that the next page uses again (page-chunks.ts): a page of
+//     100 000 extensions leaves nothing that a collection has to walk through, and makes none begin.
 // METRICS-PAGE-4. An extension whose series would exceed the cap has none on the page, so that no family lacks what another has. They are
 //     counted, and those that are read first stay: the same ones with each scrape.
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -14,13 +14,13 @@ import { DAEMON_METRICS, type DaemonNumbers, type HistogramNumbers, type Metric 
 import { familyHeader, histogramLines, labelSet, sampleLine } from '../../telemetry/metrics-text.js';
 import { observeProcess } from '../../telemetry/process-metrics.js';
 import { SingleFlight } from '../../telemetry/single-flight.js';
-import { FAMILY_NAMES, familiesOf } from './extension-families.js';
+import { FAMILY_NAMES, partsOf } from './extension-families.js';
 import { ChunkPool, PagePart } from './page-chunks.js';
 
 /** One scrape: the page, piece by piece. */
 export type MetricsPage = () => AsyncIterable<string | Buffer>;
 
-/** Extensions of one turn, unless their text is longer than TURN_CHARACTERS before: one of fifty versions has 240 000 characters. */
+/** Parts of extensions of one turn, unless their text is longer than TURN_CHARACTERS before. */
 const READ_AT_A_TIME = 20;
 /** Written within some 2 ms. */
 const TURN_CHARACTERS = 64 * 1024;
@@ -71,27 +71,36 @@ interface Reading {
   dropped: number;
 }
 
-/** METRICS-PAGE-4. */
 async function readFamilies(source: MetricsSource, seriesMax: number, pool: ChunkPool): Promise<Reading> {
   const families = FAMILY_NAMES.map(() => new PagePart(pool));
   const reading: Reading = { families, readers: 0, series: 0, dropped: 0 };
   let read = 0;
   let turn = 0;
   for (const sample of source.extensions()) {
-    const written = familiesOf(sample);
-    const series = written.reduce((sum, text) => sum + linesOf(text), 0);
-    turn += written.reduce((sum, text) => sum + text.length, 0);
-    if (reading.series + series > seriesMax) reading.dropped += series;
-    else {
-      reading.series += series;
-      for (const [i, text] of written.entries()) if (text !== '') families[i]?.write(text);
+    const parts: string[][] = [];
+    let series = 0;
+    for (const part of partsOf(sample)) {
+      for (const text of part) {
+        series += linesOf(text);
+        turn += text.length;
+      }
+      parts.push(part);
+      // METRICS-PAGE-1.
+      if (++read >= READ_AT_A_TIME || turn >= TURN_CHARACTERS) {
+        await nextTurn();
+        read = 0;
+        turn = 0;
+      }
     }
-    read++;
-    // METRICS-PAGE-1.
-    if (read === READ_AT_A_TIME || turn >= TURN_CHARACTERS) {
-      await nextTurn();
-      read = 0;
-      turn = 0;
+    // METRICS-PAGE-4.
+    if (reading.series + series > seriesMax) {
+      reading.dropped += series;
+      continue;
+    }
+    reading.series += series;
+    for (const part of parts) {
+      if (part !== parts[0]) await nextTurn();
+      for (const [i, text] of part.entries()) if (text !== '') families[i]?.write(text);
     }
   }
   return reading;

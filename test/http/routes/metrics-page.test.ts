@@ -215,6 +215,42 @@ test('METRICS-PAGE-1: extensions of many versions have turns of their own', asyn
   t.true(readIn.size >= 19, `20 extensions of 100 000 characters each in ${readIn.size} turns`);
 });
 
+for (const [title, attempted] of [
+  ['called in each', 2000],
+  ['called in none', 0],
+] as const)
+  test(`METRICS-PAGE-1: one extension of 2000 versions is written in many turns, ${title}, and in whole`, async (t) => {
+    const of = <T>(count: number, entry: (version: string) => T) =>
+      Array.from({ length: count }, (_, i) => entry(`v${i}`));
+    const sample: ExtensionSample = {
+      ...busy,
+      attempts: of(attempted, (version) => ({ version, outcome: 'success' as const, durations })),
+      routed: of(attempted, (version) => ({ version, by: 'rules' as const, calls: 1 })),
+      version_counts: of(1999, (version) => ({ version, successes: 1, failures: 0, trips: 0, recoveries: 0 })),
+      versions: of(2000, (version) => ({ version, state: 0 as const })),
+    };
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      turning = setImmediate(count);
+    };
+    let turning = setImmediate(count);
+    const families = await scrape([sample]);
+    clearImmediate(turning);
+    t.true(turns >= 2000 / 50, `${turns} turns`);
+    const samplesOf = (name: keyof typeof EXTENSION_METRICS) => families.get(name)?.samples.length;
+    t.is(samplesOf('extension_version_circuit_breaker_state'), 2000);
+    t.is(samplesOf('extension_version_circuit_breaker_failures_total'), 1999);
+    t.is(samplesOf('extension_version_circuit_breaker_trips_total'), 1999);
+    t.is(samplesOf('extension_version_circuit_breaker_recoveries_total'), 1999);
+    t.is(samplesOf('extension_version_calls_total') ?? 0, attempted);
+    t.is(samplesOf('extension_attempt_duration_seconds') ?? 0, attempted * (DURATION_BOUNDS_SECONDS.length + 3));
+    // What is not by version is there once.
+    t.is(samplesOf('extension_in_flight'), 1);
+    t.is(samplesOf('extension_fallbacks_total'), 1);
+    t.is(samplesOf('extension_invocations_total'), 2);
+  });
+
 test('METRICS-PAGE-2: an extension that vanishes or appears during a scrape stands in all families or in none', async (t) => {
   const running = new Map(Array.from({ length: 2000 }, (_, i) => [`e${i}`, extensionSample(`e${i}`)]));
   const page = createMetricsPage(
