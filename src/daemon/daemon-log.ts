@@ -12,6 +12,9 @@ export function openLog(
   config: Config,
   destination: Parameters<typeof createLogger>[1],
 ): { readonly log: Logger; readonly levels: LogControl } {
-  const levels = new LogControl(logLevelsOf(config));
-  return { log: createLogger(config.log_level, destination, levels), levels };
+  const levels = new LogControl(logLevelsOf(config), undefined, (component) =>
+    log.info({ event: 'log_level_reverted', of: component ?? 'all' }),
+  );
+  const log: Logger = createLogger(config.log_level, destination, levels);
+  return { log, levels };
 }

@@ -1,7 +1,7 @@
 // Which lines are written: a level for all components, others for single ones, changed while the daemon runs.
 //
 // LOG-CONTROL-1. A level holds for every logger of its component, also for those that are made later.
-// LOG-CONTROL-2. A level that is set for a time ends by itself; what the configuration says is in force again then.
+// LOG-CONTROL-2. A level that is set for a time ends by itself; what the configuration says is in force again then, and its owner hears of it.
 import type { LogLevelsShown } from '../domain/status-schema.js';
 import type { Logger } from './log.js';
 import { LOG_COMPONENTS, type LogComponent, type LogLevel } from './log-levels.js';
@@ -51,6 +51,7 @@ export class LogControl {
   constructor(
     configured: ConfiguredLevels,
     private readonly timers: Timers = PROCESS,
+    private readonly reverted: (component: LogComponent | null) => void = () => undefined,
   ) {
     this.#configured = configured;
   }
@@ -70,10 +71,15 @@ export class LogControl {
     if (level !== null) {
       const ms = seconds === null ? null : seconds * 1000;
       // LOG-CONTROL-2.
-      const timer = ms === null ? null : this.timers.setTimeout(() => this.set({ ...ALL, component }), ms);
+      const timer = ms === null ? null : this.timers.setTimeout(() => this.#revert(component), ms);
       this.#changes.set(component, { level, untilMs: ms === null ? null : this.timers.wall() + ms, timer });
     }
     this.#apply();
+  }
+
+  #revert(component: LogComponent | null): void {
+    this.set({ ...ALL, component });
+    this.reverted(component);
   }
 
   /** What the configuration says now. What was set while the daemon runs stays. */

@@ -80,6 +80,10 @@ test('serve: the daemon runs, every command reaches it from a process of its own
     [['release', 'shout', '--reason', 'a test'], /\nshout +all +yes +- /, 0],
     [['export', 'r.yaml'], /^$/, 0],
     [['import', 'r.yaml'], /^0 created, 0 changed, 1 unchanged\n$/, 0],
+    [['log-level', 'debug', '--component', 'db', '--for', '1m', '-q'], /^$/, 0],
+    [['doctor'], /\ndaemon +ok /, 0],
+    [['backup', 'all.backup', '-q'], /^$/, 0],
+    [['restore', 'all.backup', '--yes', '-q'], /^$/, 0],
   ] as const) {
     const { code, stdout, stderr } = await runProcess(args, { cwd });
     t.is(stderr, '', args.join(' '));

@@ -38,6 +38,7 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   'src/actors/routing/': 'router',
   'src/cli/commands/serve.ts': WITHOUT,
   'src/daemon/access.ts': WITHOUT,
+  'src/daemon/daemon-log.ts': WITHOUT,
   'src/daemon/daemon.ts': WITHOUT,
   'src/daemon/database-writes.ts': 'db',
   'src/daemon/embedded-life.ts': 'db',

@@ -10,7 +10,10 @@ import { SimulatedClock } from '../helpers/simulated-clock.js';
 
 function worldOf(components: readonly string[] = []) {
   const clock = new SimulatedClock();
-  const control = new LogControl({ level: 'info', components }, { ...clock, wall: clock.now });
+  const reverted: (string | null)[] = [];
+  const control = new LogControl({ level: 'info', components }, { ...clock, wall: clock.now }, (component) =>
+    reverted.push(component),
+  );
   const lines: string[] = [];
   const log = createLogger('info', { write: (line) => lines.push(JSON.parse(line).event) }, control);
   /** What is written of a debug and an info line each, of the process and of two components. */
@@ -26,7 +29,7 @@ function worldOf(components: readonly string[] = []) {
     }
     return lines.join(', ').trim();
   };
-  return { clock, control, log, lines, written };
+  return { clock, control, log, lines, written, reverted };
 }
 
 test('LOG-CONTROL-1: what the configuration says of a component holds for its loggers alone', (t) => {
@@ -54,7 +57,7 @@ test('LOG-CONTROL-1: a level that is set holds for the loggers that there are, t
 });
 
 test('LOG-CONTROL-2: a level that is set for a time ends by itself, and setting it again counts from then', (t) => {
-  const { clock, control, written } = worldOf(['db=warn']);
+  const { clock, control, written, reverted } = worldOf(['db=warn']);
   control.set({ component: 'db', level: 'debug', seconds: 60 });
   t.is(written(), 'info, db debug, db info, nats info');
   t.deepEqual(control.read().changed, [{ component: 'db', until: '1970-01-01T00:01:00.000Z' }]);
@@ -64,7 +67,17 @@ test('LOG-CONTROL-2: a level that is set for a time ends by itself, and setting 
   t.is(written(), 'info, db debug, db info, nats info');
   clock.advance(1);
   t.is(written(), 'info, nats info');
+  t.deepEqual(reverted, ['db']);
   t.is(clock.armed, 0);
+});
+
+test('LOG-CONTROL-2: only a level that ends by itself is said to have ended', (t) => {
+  const { clock, control, reverted } = worldOf();
+  control.set({ component: null, level: 'debug', seconds: 60 });
+  control.set({ component: null, level: null, seconds: null });
+  control.set({ component: 'db', level: 'debug', seconds: null });
+  clock.advance(120_000);
+  t.deepEqual(reverted, []);
 });
 
 test('what the configuration says later holds, but for what was set meanwhile', (t) => {

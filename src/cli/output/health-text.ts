@@ -74,7 +74,7 @@ export function oneText(one: ExtensionHealth, style: Style): string {
 const settingsTable = (settings: NonNullable<ExtensionHealth['breaker_settings']>, style: Style): string =>
   textTable(
     ['BREAKER SETTING', 'VALUE', 'FROM'],
-    Object.entries(settings).map(([name, { value, from }]) => [name, String(value), from]),
+    Object.entries(settings).map(([name, { value, from }]) => [name, value === null ? 'off' : String(value), from]),
     style,
   );
 

@@ -2,7 +2,7 @@
 import type { ReplayAnswer } from '../../domain/breaker/replay-answer.js';
 import { failuresText } from './evidence-text.js';
 import type { Style } from './style.js';
-import { singleLine } from './terminal-text.js';
+import { singleLine, wrappedTo } from './terminal-text.js';
 import { clockText } from './times.js';
 
 type Trip = ReplayAnswer['opened']['trips'][number];
@@ -13,6 +13,7 @@ const MAX_SHOWN = 50;
 export function replayText(answer: ReplayAnswer, style: Style): string {
   const { extension_id: id, version, recorded, would_open: would, opened, limits } = answer;
   const { attempts, from, to, whole, capacity } = recorded;
+  const width = style.width ?? Number.POSITIVE_INFINITY;
   const begins = whole ? '' : `; earlier ones were overwritten (policy.record: ${capacity}), so it begins closed`;
   return [
     singleLine(
@@ -20,7 +21,7 @@ export function replayText(answer: ReplayAnswer, style: Style): string {
     ),
     ...listOf('would have opened', would),
     ...listOf('opened', opened),
-    ...(style.quiet ? [] : ['', ...limits.map((limit) => `note: ${limit}`)]),
+    ...(style.quiet ? [] : ['', ...limits.flatMap((limit) => wrappedTo(`note: ${limit}`, width))]),
     '',
   ].join('\n');
 }
