@@ -7,6 +7,7 @@ import { EXIT } from '../../src/cli/process/command-error.js';
 import { dataDirectoryFailure } from '../../src/cli/process/start-errors.js';
 import { copyTemplateFile } from '../helpers/embedded-template.js';
 import { startExtension } from '../helpers/nats-server.js';
+import { endOf } from '../helpers/processes.js';
 import { until } from '../helpers/until.js';
 import { directory, run, runProcess, start } from './run.js';
 
@@ -32,8 +33,8 @@ test('serve: the daemon runs, every command reaches it from a process of its own
     stderr += String(chunk);
   });
   const file = join(cwd, '.extreg', 'daemon.json');
-  await until('daemon.json', () => isWritten(file) || daemon.exitCode !== null, 150_000);
-  t.is(daemon.exitCode, null, stderr);
+  await until('daemon.json', () => isWritten(file) || endOf(daemon) !== null, 150_000);
+  t.is(endOf(daemon), null, stderr);
   const { pid, http, nats, nats_token } = JSON.parse(readFileSync(file, 'utf8')) as DaemonFile;
   t.is(pid, daemon.pid ?? 0);
   await until('readiness', async () => (await fetch(`${http}/readyz`)).ok, 60_000);

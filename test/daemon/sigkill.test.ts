@@ -5,7 +5,7 @@ import { isDeep } from '../helpers/depth.js';
 import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { until } from '../helpers/until.js';
 
-const KILLS = isDeep ? 20 : 8;
+const KILLS = isDeep ? 20 : 6;
 /** The load must change nothing itself. */
 const NEVER_OPENS = '{"breaker":{"circuit_breaker_enabled":false}}';
 

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { NatsConnection } from '#@nats-io/nats-core';
 import type { TestServer } from '../helpers/nats-server.js';
+import { endOf } from '../helpers/processes.js';
 import { until } from '../helpers/until.js';
 
 export interface Example {
@@ -37,7 +38,7 @@ export async function startExample(
       output += text;
     });
   await until(`${file} answers`, () => {
-    if (child.exitCode !== null) throw new Error(`${file} ended: ${output}`);
+    if (endOf(child) !== null) throw new Error(`${file} ended with ${endOf(child)}: ${output}`);
     return output.includes('answers on');
   });
   return { child, output: () => output, ended: async () => (await exited)[0] as number | null };

@@ -16,6 +16,7 @@ import { socketDirectory } from '../../src/embedded/postgres/embedded.js';
 import { silentLogger } from '../../src/telemetry/log.js';
 import { copyEmbedded } from './embedded-template.js';
 import { chooseNatsPort } from './nats-port.js';
+import { endOf } from './processes.js';
 import { until } from './until.js';
 
 const EXTREG = fileURLToPath(new URL('../../src/cli/extreg.js', import.meta.url));
@@ -31,6 +32,7 @@ type Owner = Pick<ExecutionContext, 'teardown'> & { readonly log: (text: string)
 export class DaemonProcess {
   readonly log: LogLine[] = [];
   readonly exited: Promise<number | null>;
+  #errors = '';
   #file: { http: string; nats: string; nats_token: string | null } | null = null;
 
   private constructor(
@@ -45,7 +47,10 @@ export class DaemonProcess {
       rest = lines.pop() ?? '';
       this.log.push(...lines.map((line) => JSON.parse(line) as LogLine));
     });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => t.log(text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors += text;
+      t.log(text);
+    });
   }
 
   /** Starts it and waits until it answers `/livez`; it is stopped, and its directory removed, with the test. */
@@ -69,8 +74,7 @@ export class DaemonProcess {
       await daemon.exited;
       if (dataDir === undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     });
-    await until('the daemon started', () => daemon.has('daemon_started') || child.exitCode !== null, 60_000);
-    if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}`);
+    await daemon.#says('daemon_started');
     daemon.#file = JSON.parse(readFileSync(join(directory, 'daemon.json'), 'utf8'));
     return daemon;
   }
@@ -104,8 +108,19 @@ export class DaemonProcess {
 
   /** With every line of its log up to then: the log comes by another way than answers do, and may come later. */
   async ready(): Promise<void> {
-    await until('the log says so', () => this.has('daemon_ready') || this.child.exitCode !== null, 60_000);
+    await this.#says('daemon_ready');
     await until('the daemon is ready', async () => (await this.fetch('/readyz')).status === 200, 60_000);
+  }
+
+  /** An end before that, and how far it had come, is the error. */
+  async #says(event: string): Promise<void> {
+    const soFar = () => `${this.log.map((line) => line.event).join(', ')} ${this.#errors}`;
+    try {
+      await until(event, () => this.has(event) || endOf(this.child) !== null, 60_000);
+    } catch (error) {
+      throw new Error(`${String(error)}; it said: ${soFar()}`);
+    }
+    if (!this.has(event)) throw new Error(`the daemon ended with ${endOf(this.child)}; it said: ${soFar()}`);
   }
 
   /** Of the admin API. */

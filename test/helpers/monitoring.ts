@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endOf } from './processes.js';
 import { until } from './until.js';
 
 const { EXTREG_TEST_MONITORING: directory = '', EXTREG_TEST_MONITORING_MISSING: reason } = process.env;
@@ -61,8 +62,8 @@ async function startServer(t: Owner, name: string, config: object, args: readonl
     rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   });
   const address = () => /msg="Listening on" address=(\S+)/.exec(log)?.[1];
-  await until(`${name} listens`, () => address() !== undefined || child.exitCode !== null, 30_000);
-  if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${log}`);
+  await until(`${name} listens`, () => address() !== undefined || endOf(child) !== null, 30_000);
+  if (endOf(child) !== null) throw new Error(`${name} ended with ${endOf(child)}: ${log}`);
   return `http://${address()}`;
 }
 

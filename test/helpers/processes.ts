@@ -1,10 +1,14 @@
 // Processes as Linux shows them, without `ps`, which a minimal machine does not have.
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 export interface Process {
   readonly pid: number;
   readonly command: string;
 }
+
+/** How a child ended: its code, or the signal that ended it; null while it runs. */
+export const endOf = (child: ChildProcess): number | NodeJS.Signals | null => child.exitCode ?? child.signalCode;
 
 export const canSeeProcesses = existsSync('/proc/self/environ');
 

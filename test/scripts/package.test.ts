@@ -22,7 +22,7 @@ import { TEMPLATE_FILE } from '../../src/embedded/postgres/embedded-template.js'
 import { isDeep, ONLY_DEEP } from '../helpers/depth.js';
 import { startExtension, TestServer } from '../helpers/nats-server.js';
 import { onPostgres } from '../helpers/postgres.js';
-import { canSeeProcesses, processesNaming } from '../helpers/processes.js';
+import { canSeeProcesses, endOf, processesNaming } from '../helpers/processes.js';
 import { unless } from '../helpers/skip.js';
 import { until } from '../helpers/until.js';
 
@@ -111,8 +111,8 @@ async function serve(
     for (const { pid } of running()) process.kill(pid, 'SIGKILL');
   });
   const file = join(cwd, '.extreg', 'daemon.json');
-  await until('the daemon started', () => existsSync(file) || child.exitCode !== null, READY_MS);
-  if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${(await log).join('')}`);
+  await until('the daemon started', () => existsSync(file) || endOf(child) !== null, READY_MS);
+  if (endOf(child) !== null) throw new Error(`it ended with ${endOf(child)}: ${(await log).join('')}`);
   const daemon = JSON.parse(readFileSync(file, 'utf8')) as Serving['daemon'];
   await until('it is ready', async () => (await fetch(`${daemon.http}/readyz`)).ok, READY_MS);
   return { child, daemon };

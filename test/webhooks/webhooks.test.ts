@@ -13,6 +13,7 @@ import { MAX_WAITING } from '../../src/webhooks/webhook-receiver.js';
 import { formerSignatureOf, keyOf, signatureOf } from '../../src/webhooks/webhook-request.js';
 import { createWebhooks, type WebhookOptions, type Webhooks } from '../../src/webhooks/webhooks.js';
 import { CERTIFICATE } from '../helpers/certificate.js';
+import { endOf } from '../helpers/processes.js';
 import { SimulatedClock } from '../helpers/simulated-clock.js';
 import { until } from '../helpers/until.js';
 import { hang, type Received, type Receiver, startReceiver, status } from '../helpers/webhook-receiver.js';
@@ -528,7 +529,7 @@ async function postFromProcess(t: ExecutionContext, receivers: readonly Receiver
   child.stdout.on('data', (text) => (output += text));
   await until('all have the notice', () => receivers.every(({ received }) => received.length === 1), PROCESS_MS);
   child.stdin.end();
-  await until('the process ended', () => child.exitCode !== null, PROCESS_MS);
+  await until('the process ended', () => endOf(child) !== null, PROCESS_MS);
   t.is(child.exitCode, 0);
   return output;
 }

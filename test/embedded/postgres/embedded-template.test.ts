@@ -30,6 +30,7 @@ import {
 import { createLogger, silentLogger } from '../../../src/telemetry/log.js';
 import { copyEmbedded, copyTemplateFile } from '../../helpers/embedded-template.js';
 import { temporaryDirectory } from '../../helpers/postgres.js';
+import { endOf } from '../../helpers/processes.js';
 import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
@@ -304,7 +305,7 @@ function start(t: ExecutionContext, command: string, args: readonly string[]) {
 }
 
 function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  if (endOf(child) !== null) return Promise.resolve();
   return new Promise((done) => {
     child.once('exit', () => done());
     child.kill('SIGKILL');
@@ -344,7 +345,7 @@ test.serial(
       // No file may become as large as the write-ahead log (16 MB), in blocks of 512 or 1024 bytes.
       const limited = ['-c', 'ulimit -f 8000 && exec "$@"', 'sh', process.execPath, '--liftoff-only'];
       const { child, output } = start(t, 'sh', [...limited, PROGRAM, 'open', dataDir]);
-      await until('it ended', () => child.exitCode !== null, 60_000);
+      await until('it ended', () => endOf(child) !== null, 60_000);
       t.regex(output(), /^Error: EFBIG: file too large, write\n$/);
       t.deepEqual(readdirSync(dataDir), hasTemplate ? [TEMPLATE_FILE] : []);
     }
@@ -363,6 +364,6 @@ test.serial('openEmbedded: a database that has no room to be opened is not calle
     'open',
     dataDir,
   ]);
-  await until('it ended', () => child.exitCode !== null, 60_000);
+  await until('it ended', () => endOf(child) !== null, 60_000);
   t.regex(output(), /^Error: EFBIG: file too large, write\n$/);
 });

@@ -30,6 +30,7 @@ import { createLogger, silentLogger } from '../../../src/telemetry/log.js';
 import { runs } from '../../helpers/depth.js';
 import { copyEmbedded, copyTemplateFile } from '../../helpers/embedded-template.js';
 import { onPglite, type TestDatabase, temporaryDirectory } from '../../helpers/postgres.js';
+import { endOf } from '../../helpers/processes.js';
 import { until } from '../../helpers/until.js';
 
 const test = anyTest as TestFn;
@@ -50,7 +51,7 @@ function start(t: ExecutionContext, mode: 'lock' | 'open' | 'write', dataDir: st
 }
 
 function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  if (endOf(child) !== null) return Promise.resolve();
   return new Promise((done) => {
     child.once('exit', () => done());
     child.kill('SIGKILL');
