@@ -19,6 +19,7 @@
 import { assign, emit, enqueueActions, setup } from 'xstate';
 import { endsBy, evaluateTrip, isHighFailureCount, openMs, type TripReason } from '../domain/breaker/trip.js';
 import { evidenceOf, type TripEvidence } from '../domain/breaker/trip-evidence.js';
+import { contextOf } from './breaker-context.js';
 import type { BreakerContext, BreakerEmitted, BreakerEvent, BreakerInput } from './breaker-types.js';
 
 /** Timers below 0, NaN or beyond this fire immediately; NaN counts as over. */
@@ -58,12 +59,6 @@ function warningDue(
   const which = reason === null ? 'highFailureCount' : 'wouldOpen';
   return nowMs - warnedAtMs[which] < window.windowMs ? null : { which, reason };
 }
-
-/**
- * A context that begins with it is laid out as `{}` is. `assign` copies into `{}`: from another layout, and with so many properties, into a
- * dictionary, which takes five times the memory and eight times as long.
- */
-const EMPTY = {};
 
 export const breakerMachine = setup({
   types: {
@@ -203,32 +198,7 @@ export const breakerMachine = setup({
 }).createMachine({
   id: 'breaker',
   version: '1',
-  context: ({ input }) => {
-    const { override, facts, mustProve } = input;
-    return {
-      ...EMPTY,
-      window: input.window,
-      settings: input.settings,
-      leaseMs: input.leaseMs,
-      now: input.now,
-      random: input.random,
-      nextGeneration: input.nextGeneration,
-      boot: { override, facts, mustProve },
-      generation: 0,
-      epoch: facts.epoch,
-      trips: facts.trips,
-      tripReason: null,
-      openedAtMs: facts.openedAgoMs === null ? null : input.now() - facts.openedAgoMs,
-      openUntilMs: Number.NEGATIVE_INFINITY,
-      closedAtMs: input.now(),
-      rampUntilMs: Number.NEGATIVE_INFINITY,
-      recoveries: 0,
-      probes: [],
-      leasesUntilMs: [],
-      probeSuccesses: 0,
-      warnedAtMs: { wouldOpen: Number.NEGATIVE_INFINITY, highFailureCount: Number.NEGATIVE_INFINITY },
-    };
-  },
+  context: ({ input }) => contextOf(input),
   initial: 'restoring',
   states: {
     restoring: {

@@ -1,5 +1,5 @@
 // One breaker's statechart on a simulated clock, for tests of its transitions and times.
-import { createActor } from 'xstate';
+import { createActor, type SnapshotFrom } from 'xstate';
 import { DecisionWindow } from '../../src/domain/breaker/decision-window.js';
 import type { BreakerSettings } from '../../src/domain/registry/policy.js';
 import { breakerMachine } from '../../src/machines/breaker-machine.js';
@@ -41,19 +41,24 @@ export class MachineWorld {
   random = 0;
   #generation = 0;
 
-  constructor(settings: Partial<BreakerSettings> = {}, input: Partial<BreakerInput> = {}) {
+  /** `snapshotOf`: what the actor starts from; null: from its input. */
+  constructor(
+    settings: Partial<BreakerSettings> = {},
+    changes: Partial<BreakerInput> = {},
+    snapshotOf: (input: BreakerInput) => SnapshotFrom<typeof breakerMachine> | null = () => null,
+  ) {
     this.settings = breakerSettings(settings);
     this.window = new DecisionWindow(this.settings.window_seconds * 1000);
-    this.actor = createActor(breakerMachine, {
-      clock: this.clock,
-      input: breakerInput(this.settings, {
-        window: this.window,
-        now: this.clock.now,
-        random: () => this.random,
-        nextGeneration: () => ++this.#generation,
-        ...input,
-      }),
+    const input = breakerInput(this.settings, {
+      window: this.window,
+      now: this.clock.now,
+      random: () => this.random,
+      nextGeneration: () => ++this.#generation,
+      ...changes,
     });
+    const snapshot = snapshotOf(input);
+    const { clock } = this;
+    this.actor = createActor(breakerMachine, { clock, input, ...(snapshot === null ? {} : { snapshot }) });
     this.actor.on('*', (event) => this.emitted.push(event));
     this.actor.subscribe({ error: (error) => this.errors.push(error) });
     this.actor.start();

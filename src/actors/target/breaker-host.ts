@@ -13,7 +13,8 @@ import { openMs } from '../../domain/breaker/trip.js';
 import type { Recovery } from '../../domain/registry/auto-management.js';
 import type { BreakerSettings } from '../../domain/registry/policy.js';
 import { breakerMachine } from '../../machines/breaker-machine.js';
-import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
+import { closedFromStart } from '../../machines/breaker-start.js';
+import type { BreakerEmitted, BreakerEvent, BreakerFacts, BreakerInput } from '../../machines/breaker-types.js';
 import type { ActorObserver } from '../ports/api.js';
 import type { Clock } from '../ports/clock.js';
 import type { BreakerStateName } from '../ports/storage.js';
@@ -86,21 +87,19 @@ export class BreakerHost {
   /** One life of the actor: started on subscription, stopped on unsubscription, an error if it fails. Never completes. */
   readonly life$ = new Observable<never>((subscriber) => {
     const { id, window, clock, random } = this.#options;
-    const actor = createActor(breakerMachine, {
-      id,
-      clock,
-      input: {
-        window,
-        settings: this.#settings,
-        leaseMs: this.#leaseMs,
-        now: () => clock.now(),
-        random,
-        nextGeneration,
-        override: this.#override,
-        facts: this.facts(),
-        mustProve: this.#mustProve,
-      },
-    });
+    const input: BreakerInput = {
+      window,
+      settings: this.#settings,
+      leaseMs: this.#leaseMs,
+      now: () => clock.now(),
+      random,
+      nextGeneration,
+      override: this.#override,
+      facts: this.facts(),
+      mustProve: this.#mustProve,
+    };
+    const snapshot = closedFromStart(input);
+    const actor = createActor(breakerMachine, { id, clock, input, ...(snapshot === null ? {} : { snapshot }) });
     // Emitted once the new state is in force: the actor emits while the transition is still in progress.
     actor.on('*', (event) => this.#emitted.push(event));
     actor.subscribe({
