@@ -1,8 +1,9 @@
 // One breaker's statechart on a simulated clock, for tests of its transitions and times.
-import { createActor, type SnapshotFrom } from 'xstate';
+import { createActor } from 'xstate';
 import { DecisionWindow } from '../../src/domain/breaker/decision-window.js';
 import type { BreakerSettings } from '../../src/domain/registry/policy.js';
 import { breakerMachine } from '../../src/machines/breaker-machine.js';
+import type { StartSnapshot } from '../../src/machines/breaker-start.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts, BreakerInput } from '../../src/machines/breaker-types.js';
 import { breakerSettings } from './breaker-settings.js';
 import { SimulatedClock } from './simulated-clock.js';
@@ -45,7 +46,7 @@ export class MachineWorld {
   constructor(
     settings: Partial<BreakerSettings> = {},
     changes: Partial<BreakerInput> = {},
-    snapshotOf: (input: BreakerInput) => SnapshotFrom<typeof breakerMachine> | null = () => null,
+    snapshotOf: (input: BreakerInput) => StartSnapshot | null = () => null,
   ) {
     this.settings = breakerSettings(settings);
     this.window = new DecisionWindow(this.settings.window_seconds * 1000);
