@@ -270,7 +270,9 @@ const SETTINGS = {
       description: 'Other levels of single components, such as `db=debug`.',
     }),
     [],
-    { expected: `<component>=<level> each, of ${LOG_COMPONENTS.join(', ')}` },
+    {
+      expected: `<component>=<level> each, a level of ${LOG_LEVELS.join(', ')}, a component of ${LOG_COMPONENTS.join(', ')}`,
+    },
   ),
 
   circuit_breaker_enabled: setting(BREAKER_SETTINGS.circuit_breaker_enabled, true),

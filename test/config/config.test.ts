@@ -147,6 +147,12 @@ const refused = test.macro<[key: string, value: unknown, expected: RegExp]>({
   },
   title: (_, key, value) => `${key}: ${JSON.stringify(value)} is refused`,
 });
+test(
+  refused,
+  'log_levels',
+  'db=loud',
+  /expected <component>=<level> each, .*trace, debug, info, warn, error, fatal.*access, .*, webhooks, got 'db=loud'$/,
+);
 for (const value of ['12abc', '-1', '65536', '8420.5', '0x10', 'NaN', 'Infinity', '1e999', '8,420', true, [1]])
   test(refused, 'http_port', value, /expected an integer from 0 to 65535, got /);
 for (const value of ['0', '-5', 'NaN', '2147484', '1 000'])

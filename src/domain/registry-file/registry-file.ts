@@ -25,6 +25,7 @@ import {
 import { parseEntry } from '../registry/registry-validation.js';
 import { measure } from '../registry/row-limits.js';
 import type { SubjectRules } from '../registry/subject-rules.js';
+import { expectation } from '../schema-problem.js';
 import { defaultOf, FILE_FORMAT, MAX_VERSION_LENGTH, ROW_FIELDS, type RowKind } from './registry-file-schema.js';
 
 /** Levels of nesting that a file may have. */
@@ -209,12 +210,7 @@ function shapeProblems(schema: TSchema, value: Json, at: Path): string[] {
   const validator = validators.get(schema) ?? Compile(schema);
   validators.set(schema, validator);
   const plain = withoutExactNumbers(value);
-  const problems = validator.Errors(plain).map(({ keyword, message, params }) => {
-    const { allowedValues } = params as { allowedValues?: readonly unknown[] };
-    const expected =
-      keyword === 'enum' && allowedValues !== undefined ? `must be one of ${allowedValues.join(', ')}` : message;
-    return `${pathText(at)} ${expected}, got ${shown(value)}`;
-  });
+  const problems = validator.Errors(plain).map((error) => `${pathText(at)} ${expectation(error)}, got ${shown(value)}`);
   if (problems.length > 0) return problems;
   const name = at.at(-1) ?? '';
   if (TWO_DIGITS.includes(name) && typeof plain === 'number' && Number(plain.toFixed(2)) !== plain)

@@ -7,6 +7,7 @@
 // Long: one schema, with the description of every setting.
 import { type Static, Type } from '#typebox';
 import { Compile } from '#typebox/compile';
+import { expectation, type SchemaError } from '../schema-problem.js';
 import type { ThresholdColumns } from './registry-rows.js';
 import { MAX_SUBJECT_BYTES } from './subject-rules.js';
 
@@ -256,16 +257,10 @@ function withoutUnknown(value: unknown, schema: object | undefined, path: string
 }
 
 /** One sentence for a schema error: `policy.breaker.window_seconds must be >= 1`. */
-function describeError(
-  error: { instancePath: string; message: string; keyword: string; params: object },
-  root: string,
-): string {
+function describeError(error: SchemaError, root: string): string {
   const path = root + error.instancePath.replaceAll('/', '.');
-  const params = error.params as { allowedValues?: unknown[] };
-  if (error.keyword === 'enum' && params.allowedValues)
-    return `${path} must be one of ${params.allowedValues.join(', ')}`;
   if (error.keyword === 'not' && path === 'policy.hash_balance_factor') return `${path} must be 0 or 101 to 1000`;
-  return `${path} ${error.message}`;
+  return `${path} ${expectation(error)}`;
 }
 
 /** POLICY-2: policy over threshold columns over configuration. */

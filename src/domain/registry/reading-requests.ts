@@ -3,6 +3,7 @@ import { type Static, type TSchema, Type } from '#typebox';
 import { Value } from '#typebox/value';
 import { BOARD_STATES } from '../board-codes.js';
 import { type JsonMap, withoutExactNumbers } from '../exact-json.js';
+import { expectationOf } from '../schema-problem.js';
 import { EXTENSION_TYPES } from './extension.js';
 
 const strict = { additionalProperties: false } as const;
@@ -59,5 +60,5 @@ export function readRequest<Name extends keyof Requests>(
   const asked = withoutExactNumbers(request);
   const [first] = Value.Errors(SCHEMAS[name], asked);
   if (first === undefined) return { asked: asked as Requests[Name] };
-  return { problem: `${first.instancePath.slice(1) || 'the request'} ${first.message}` };
+  return { problem: `${first.instancePath.slice(1) || 'the request'} ${expectationOf(first, asked)}` };
 }

@@ -6,6 +6,7 @@
 import { type TSchema, Type } from '#typebox';
 import { Compile } from '#typebox/compile';
 import { storageProblem } from '../../domain/exact-json.js';
+import { expectationOf, type SchemaError } from '../../domain/schema-problem.js';
 import { HttpProblem } from './problem.js';
 
 export const MAX_CHANGE_BYTES = 16_384;
@@ -41,11 +42,8 @@ export function refuseBody(body: unknown): void {
 }
 
 /** In words that say what to do: a pattern does not. */
-function problemOf(
-  { instancePath, keyword, message }: { instancePath: string; keyword: string; message: string },
-  given: unknown,
-  schema: TSchema,
-) {
+function problemOf(error: SchemaError, given: unknown, schema: TSchema) {
+  const { instancePath, keyword, message } = error;
   const { required = [], properties = {} } = schema as { required?: readonly string[]; properties?: object };
   if (instancePath === '' && keyword === 'type')
     return `the body must be a JSON object${required.length === 0 ? '; {} will do' : ` with ${required.join(', ')}`}`;
@@ -56,7 +54,7 @@ function problemOf(
     const foreign = Object.keys(given as object).filter((name) => !known.has(name));
     return `the body has no field ${foreign.map((name) => `'${name.slice(0, 80)}'`).join(', ')}; it takes ${[...known].join(', ')}`;
   }
-  return `body${instancePath} ${message}`;
+  return `body${instancePath} ${expectationOf(error, given)}`;
 }
 
 /** What no column can hold. */

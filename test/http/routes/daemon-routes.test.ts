@@ -99,8 +99,8 @@ test('log levels: read, set for a component or all, for a time; what makes no se
   );
   for (const [body, detail] of [
     [{}, /level/],
-    [{ level: 'loud' }, /body\/level/],
-    [{ level: 'debug', component: 'nothing' }, /body\/component/],
+    [{ level: 'loud' }, /^body\/level must be one of trace, debug, info, warn, error, fatal, null, got "loud"$/],
+    [{ level: 'debug', component: 'nothing' }, /^body\/component must be one of access, .*, got "nothing"$/],
     [{ level: 'debug', for_seconds: 0 }, /body\/for_seconds/],
     [{ level: null, for_seconds: 5 }, /body\/for_seconds/],
   ] as const) {

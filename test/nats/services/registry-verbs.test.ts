@@ -1,6 +1,7 @@
 // `show`, `list` and `audit` over NATS: what they take, and what each role sees.
 import test from 'ava';
 import type { AuditPage } from '../../../src/actors/ports/audit.js';
+import { BOARD_STATES } from '../../../src/domain/board-codes.js';
 import type { JsonMap } from '../../../src/domain/exact-json.js';
 import type { AuditQuery } from '../../../src/domain/registry/audit-query.js';
 import type { ListQuery } from '../../../src/domain/registry/list-query.js';
@@ -109,6 +110,11 @@ test('list: what the admin API lists, with the same filters', async (t) => {
   ])
     t.is(codeOf(await ask('list', wrong as JsonMap)), 'invalid_request', JSON.stringify(wrong));
   t.is(codeOf(await ask('list', { sort: ['nonsense'] })), 'invalid_request');
+  const ajar = await ask('list', { state: ['open', 'ajar'] });
+  t.is(
+    ajar.kind === 'refused' ? ajar.error.message : '',
+    `state/1 must be one of ${BOARD_STATES.join(', ')}, got "ajar"`,
+  );
   t.is(lists.length, 3);
 });
 
