@@ -30,13 +30,24 @@ const rules: readonly Rule[] = RULE_FILES.flatMap((file) =>
 
 interface Dashboard {
   readonly panels: readonly { readonly title: string; readonly targets?: readonly { readonly expr: string }[] }[];
+  readonly templating: {
+    readonly list: readonly { readonly name: string; readonly query: string | { query: string } }[];
+  };
 }
-const expressions = readdirSync(`${root}grafana`)
+const dashboards = readdirSync(`${root}grafana`)
   .filter((name) => name.endsWith('.json'))
-  .flatMap((name) => (JSON.parse(text(`grafana/${name}`)) as Dashboard).panels)
-  .flatMap(({ title, targets = [] }) =>
-    targets.map(({ expr }) => ({ title, expr: expr.replaceAll('$extension', '.+') })),
-  );
+  .map((name) => JSON.parse(text(`grafana/${name}`)) as Dashboard);
+const expressions = dashboards
+  .flatMap(({ panels }) => panels)
+  .flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })));
+const variables = dashboards.flatMap(({ templating }) => templating.list);
+const queryOf = (name: string): string => {
+  const query = variables.find((one) => one.name === name)?.query ?? '';
+  return typeof query === 'string' ? query : query.query;
+};
+/** As Grafana writes it with these values, `.+` for all. */
+const filledIn = (expr: string, instance: string, extension = '.+'): string =>
+  expr.replaceAll('$instance', instance).replaceAll('$extension', extension);
 
 const KNOWN = new Set([...Object.keys(DAEMON_METRICS), ...Object.keys(EXTENSION_METRICS)]);
 /** Names of ours in an expression or annotation that no table has. */
@@ -72,6 +83,21 @@ test('deploy/prometheus: each alert is tested to fire', (t) => {
 test('deploy/grafana: every expression has names of the tables only', (t) => {
   t.true(expressions.length > 30, 'the dashboard was looked at');
   for (const { title, expr } of expressions) t.deepEqual(unknownIn(expr), [], title);
+  for (const { name } of variables) t.deepEqual(unknownIn(queryOf(name)), [], name);
+});
+
+test('deploy/grafana: whatever is read is read of the chosen daemons', (t) => {
+  t.is(queryOf('instance'), 'label_values(extension_registry_ready, instance)');
+  t.is(queryOf('extension'), 'label_values(extension_circuit_breaker_state{instance=~"$instance"}, extension_id)');
+  for (const { title, expr } of expressions) {
+    // What is left are names of metrics, each with what stood in its braces.
+    const bare = expr
+      .replaceAll(/\bby \([^)]*\)/g, '')
+      .replaceAll(/\{[^}]*\}/g, (braces) => (braces.startsWith('{instance=~"$instance"') ? '{chosen}' : '{}'));
+    const metrics = bare.match(/\b(extension|process)_\w+(\{\w*\})?/g) ?? [];
+    t.true(metrics.length > 0, expr);
+    for (const metric of metrics) t.true(metric.endsWith('{chosen}'), `${title}: ${expr}`);
+  }
 });
 
 const monitored = unless(monitoringMissing, test.serial);
@@ -161,6 +187,13 @@ monitored('an opened breaker reaches a receiver through Prometheus and Alertmana
   // A rate needs two scrapes.
   await until('a rate is there', async () => !(await isEmpty('rate(extension_invocations_total[5m])')), 30_000);
   const empty: string[] = [];
-  for (const { title, expr } of expressions) if (await isEmpty(expr)) empty.push(`${title}: ${expr}`);
+  const instance = new URL(daemon.url).host.replaceAll('.', '\\\\.');
+  for (const { title, expr } of expressions)
+    if (await isEmpty(filledIn(expr, instance))) empty.push(`${title}: ${expr}`);
   t.deepEqual(empty, []);
+  const ofOther = expressions.filter(({ expr }) => !expr.endsWith(' or vector(0)'));
+  const seen: string[] = [];
+  for (const { title, expr } of ofOther)
+    if (!(await isEmpty(filledIn(expr, 'another:8420')))) seen.push(`${title}: ${expr}`);
+  t.deepEqual(seen, [], 'of a daemon that is not chosen');
 });
