@@ -2,6 +2,7 @@
 import type { ExtensionSample } from '../../actors/ports/metrics.js';
 import { DURATION_BOUNDS_SECONDS, type DurationBuckets } from '../../domain/health/duration-buckets.js';
 import { EXTENSION_METRICS } from '../../telemetry/extension-metrics.js';
+import type { Metric } from '../../telemetry/metrics.js';
 import { histogramLines, labelSet, sampleLine } from '../../telemetry/metrics-text.js';
 
 type ExtensionMetric = keyof typeof EXTENSION_METRICS;
@@ -94,16 +95,12 @@ const NAMED: Readonly<Record<ExtensionMetric, (name: ExtensionMetric) => Write>>
 export const FAMILY_NAMES = Object.keys(NAMED) as ExtensionMetric[];
 const WRITERS = FAMILY_NAMES.map((name) => NAMED[name](name));
 
-/** Lists of a sample that are as long as the extension has versions. */
+/** Lists of a sample that are as long as the extension has versions; what is written of them has the label `version`. */
 const LISTS = ['attempts', 'routed', 'version_counts', 'versions'] as const satisfies (keyof ExtensionSample)[];
 /** Entries of each list in one part: some 60 KB of text. */
 const ENTRIES_AT_A_TIME = 20;
-const OF_LISTS: readonly ExtensionMetric[] = [
-  ...(['extension_version_circuit_breaker_state', 'extension_version_circuit_breaker_failures_total'] as const),
-  ...(['extension_version_circuit_breaker_trips_total', 'extension_version_circuit_breaker_recoveries_total'] as const),
-  ...(['extension_version_calls_total', 'extension_attempt_duration_seconds'] as const),
-];
-const writesLists = FAMILY_NAMES.map((name) => OF_LISTS.includes(name));
+/** Families that are written of them. */
+const writesLists = FAMILY_NAMES.map((name) => (EXTENSION_METRICS[name] as Metric).labels.includes('version'));
 
 /** The series of one extension in parts, each with a text for each of FAMILY_NAMES; '' where it has none. Nearly all have one part. */
 export function* partsOf(sample: ExtensionSample): Generator<string[]> {
@@ -115,18 +112,12 @@ export function* partsOf(sample: ExtensionSample): Generator<string[]> {
   }
   for (let from = 0; from < longest; from += ENTRIES_AT_A_TIME) {
     const part = slice(sample, from);
-    // What has no list is in the first part.
+    // What is not of these lists is in the first part.
     yield WRITERS.map((write, i) => (from === 0 || writesLists[i] === true ? write(part, id) : ''));
   }
 }
 
 function slice(sample: ExtensionSample, from: number): ExtensionSample {
-  const to = from + ENTRIES_AT_A_TIME;
-  return {
-    ...sample,
-    attempts: sample.attempts.slice(from, to),
-    routed: sample.routed.slice(from, to),
-    version_counts: sample.version_counts.slice(from, to),
-    versions: sample.versions.slice(from, to),
-  };
+  const lists = LISTS.map((list) => [list, sample[list].slice(from, from + ENTRIES_AT_A_TIME)]);
+  return { ...sample, ...(Object.fromEntries(lists) as Pick<ExtensionSample, (typeof LISTS)[number]>) };
 }

@@ -26,10 +26,14 @@ const READ_AT_A_TIME = 20;
 const TURN_CHARACTERS = 64 * 1024;
 
 /** `seriesMax`: of extensions; 0: no cap. */
-export function createMetricsPage(source: MetricsSource, daemon: () => DaemonNumbers, seriesMax = 0): MetricsPage {
+export function createMetricsPage(
+  source: MetricsSource,
+  daemon: () => DaemonNumbers,
+  seriesMax = 0,
+  pool = new ChunkPool(),
+): MetricsPage {
   const processMetrics = observeProcess();
   let dropped = 0;
-  const pool = new ChunkPool();
   // Scrapes that come while the extensions are read share what is read, and its memory.
   const reading = new SingleFlight(async () => {
     const one = await readFamilies(source, seriesMax === 0 ? Number.POSITIVE_INFINITY : seriesMax, pool);

@@ -2,16 +2,25 @@
 // outside the heap and given back for each scrape has the whole heap marked each time.
 //
 // PAGE-CHUNKS-1. A chunk belongs to one page until that page gives it back; what is handed to a reader is a copy.
-// PAGE-CHUNKS-2. Chunks that no page has needed for KEPT_MS are given up.
+// PAGE-CHUNKS-2. Chunks that no page has needed for KEPT_MS are given up, whether pages are written meanwhile or not; within twice that.
 
 const CHUNK_BYTES = 65_536;
 /** Of UTF-8, for a character of a string. */
 const MAX_BYTES_PER_CHARACTER = 3;
 const KEPT_MS = 300_000;
 
+type Later = (fn: () => void, ms: number) => unknown;
+
+const ofProcess: Later = (fn, ms) => setTimeout(fn, ms).unref();
+
 export class ChunkPool {
   readonly #free: Buffer[] = [];
-  #timer: NodeJS.Timeout | null = null;
+  /** The fewest that were free since the timer was set. */
+  #spare = 0;
+  #isWatched = false;
+
+  /** `later`: a timer, which keeps no process alive. */
+  constructor(private readonly later: Later = ofProcess) {}
 
   /** For tests. */
   get free(): number {
@@ -19,17 +28,26 @@ export class ChunkPool {
   }
 
   take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const chunk = this.#free.pop();
+    this.#spare = Math.min(this.#spare, this.#free.length);
+    return chunk ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
   }
 
   give(chunks: readonly Buffer[]): void {
     // Not by spreading: there are thousands.
     for (const chunk of chunks) this.#free.push(chunk);
-    // PAGE-CHUNKS-2.
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#free.length = 0;
-    }, KEPT_MS).unref();
+    if (!this.#isWatched) this.#watch();
+  }
+
+  /** PAGE-CHUNKS-2. Not anew with each page: they may come more often than KEPT_MS for as long as the process lives. */
+  #watch(): void {
+    this.#spare = this.#free.length;
+    this.#isWatched = this.#spare > 0;
+    if (!this.#isWatched) return;
+    this.later(() => {
+      this.#free.length -= this.#spare;
+      this.#watch();
+    }, KEPT_MS);
   }
 }
 

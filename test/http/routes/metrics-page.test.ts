@@ -2,6 +2,7 @@ import test from 'ava';
 import type { ExtensionSample } from '../../../src/actors/ports/metrics.js';
 import { DURATION_BOUNDS_SECONDS, DurationBuckets } from '../../../src/domain/health/duration-buckets.js';
 import { createMetricsPage, type MetricsPage } from '../../../src/http/routes/metrics-page.js';
+import { ChunkPool } from '../../../src/http/routes/page-chunks.js';
 import { EXTENSION_METRICS } from '../../../src/telemetry/extension-metrics.js';
 import { DAEMON_METRICS, type Metric } from '../../../src/telemetry/metrics.js';
 import { type Family, parseMetrics } from '../../telemetry/parse-metrics.js';
@@ -318,6 +319,23 @@ test('metrics: scrapes that come while the extensions are read share what is rea
   for (const families of all) t.is(families.get('extension_in_flight')?.samples.length, 200);
   await text();
   t.is(readings, 2);
+});
+
+test('METRICS-PAGE-3: a page uses the memory of the one before, also of one whose reader went away', async (t) => {
+  const samples = Array.from({ length: 200 }, (_, i) => ({ ...busy, extension_id: `e${i}` }));
+  const pool = new ChunkPool(() => undefined);
+  const source = { extensions: () => samples, autoDisabledTotal: () => 0 };
+  const page = createMetricsPage(source, () => daemonNumbers, 0, pool);
+  const read = async (pieces: number): Promise<void> => {
+    for await (const _ of page()) if (--pieces === 0) return;
+  };
+  await read(Number.POSITIVE_INFINITY);
+  const { free } = pool;
+  t.true(free > Object.keys(EXTENSION_METRICS).length, `${free} chunks`);
+  await read(1);
+  t.is(pool.free, free, 'a reader that goes before the first extension');
+  await Promise.all([read(10), read(Number.POSITIVE_INFINITY), read(3)]);
+  t.is(pool.free, free, 'the last of three gives them back, once');
 });
 
 test('metrics: the endpoint serves the page with the content type of the format', async (t) => {

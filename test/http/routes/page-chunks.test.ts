@@ -1,7 +1,8 @@
-// PAGE-CHUNKS-1 of page-chunks.ts: what is written comes out, whatever its length, and no reader sees what a later page writes.
+// page-chunks.ts: what is written comes out, whatever its length, no reader sees what a later page writes, and what is not needed goes.
 import test from 'ava';
 import fc from 'fast-check';
 import { ChunkPool, PagePart } from '../../../src/http/routes/page-chunks.js';
+import { SimulatedClock } from '../../helpers/simulated-clock.js';
 
 const textOf = (part: PagePart): string => Buffer.concat([...part.copies()]).toString();
 
@@ -45,4 +46,34 @@ test('PAGE-CHUNKS-1: chunks are used again, and what a reader has is not written
   second.release();
   other.release();
   t.is(pool.free, free + 1);
+});
+
+test('PAGE-CHUNKS-2: what no page has needed for five minutes is given up, also while smaller pages are written all the time', (t) => {
+  const clock = new SimulatedClock();
+  const pool = new ChunkPool((fn, ms) => clock.setTimeout(fn, ms));
+  const write = (characters: number): void => {
+    const part = new PagePart(pool);
+    part.write('x'.repeat(characters));
+    part.release();
+  };
+  const scrapes = (minutes: number, characters: number): void => {
+    for (let at = 0; at < minutes * 60; at += 15) {
+      write(characters);
+      clock.advance(15_000);
+    }
+  };
+  write(1_000_000);
+  const large = pool.free;
+  t.true(large > 10);
+  scrapes(4, 1);
+  t.is(pool.free, large, 'a large page may follow within five minutes');
+  scrapes(6, 1);
+  t.is(pool.free, 1);
+  scrapes(20, 1_000_000);
+  t.is(pool.free, large, 'what each page needs stays');
+  clock.advance(600_000);
+  t.is(pool.free, 0);
+  clock.advance(3_600_000);
+  write(1);
+  t.is(pool.free, 1, 'and it begins anew');
 });
