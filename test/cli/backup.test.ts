@@ -34,7 +34,7 @@ const EVERYTHING = `select
   (select to_jsonb(t) from registry_revision t) as revision,
   (select jsonb_agg(jsonb_build_array(extension_id, circuit_breaker_state, circuit_breaker_opened_at)) from extension_health t) as breakers`;
 
-test('a running daemon: backed up, changed, restored, and it notices; and once more after all of it is destroyed', async (t) => {
+test('BACKUP-QUERIES-1, BACKUP-QUERIES-2, BACKUP-QUERIES-3: a running daemon: backed up, changed, restored, and it notices; and once more after all of it is destroyed', async (t) => {
   const daemon = await DaemonProcess.startReady(t);
   const cwd = directory(t);
   const { command, rowsOf } = in_(cwd, daemon.dataDir);
@@ -113,7 +113,7 @@ function changed(text: string, from: RegExp, to: string): string {
   return `${content}${JSON.stringify({ rows: content.split('\n').length - 2, sha256 })}\n`;
 }
 
-test('a file that is not whole is refused with its reason and changes nothing; a backup is there as a whole or not at all, and overwrites nothing by itself', async (t) => {
+test('BACKUP-FILE-1, BACKUP-FILE-2: a file that is not whole is refused with its reason and changes nothing; a backup is there as a whole or not at all, and overwrites nothing by itself', async (t) => {
   const { cwd, file, command, rowsOf } = await placeOf(t);
   const text = readFileSync(file, 'utf8');
   const [before] = await rowsOf(EVERYTHING);
@@ -131,14 +131,31 @@ test('a file that is not whole is refused with its reason and changes nothing; a
     await refused(foreign, /not a file of extreg backup/);
   await refused(changed(text, /"schema":\d+/, '"schema":99'), /newer version \(schema 99, this one knows \d+\)/);
   await refused(changed(text, /"version":1/, '"version":2'), /newer version/);
+  await refused(
+    changed(text, /^extensions /m, 'extensions_of_later '),
+    /rows of extensions_of_later, which this version/,
+  );
+  await refused(
+    changed(text, /"extensions":\[/, '"extensions":[7,'),
+    /columns of extensions: expected a list of names/,
+  );
+  await refused(changed(text, /"schema":\d+/, '"schema":"9"'), /not a file of extreg backup/);
   await refused(changed(text, /"subject"/, '"subject","of_later"'), /extensions\.of_later/);
   const missing = await command('restore', join(cwd, 'nothing'), '--yes');
   t.is(missing.code, 65);
   t.regex(missing.stderr, /ENOENT/);
   t.deepEqual((await rowsOf(EVERYTHING))[0], before);
   const nowhere = join(cwd, 'new');
-  t.is((await run(['restore', join(cwd, 'nothing'), '--yes', '--data-dir', nowhere], { cwd })).code, 65);
-  t.false(existsSync(nowhere), 'no database is made for a file that is not whole');
+  const later = join(cwd, 'other.backup');
+  writeFileSync(later, changed(text, /"schema":\d+/, '"schema":99'));
+  for (const path of [join(cwd, 'nothing'), later])
+    t.is((await run(['restore', path, '--yes', '--data-dir', nowhere], { cwd })).code, 65);
+  t.false(existsSync(nowhere), 'no database is made for a file that is refused');
+  // As of a version that had no such table yet.
+  writeFileSync(later, changed(text, /"extension_rollouts":\[[^\]]*\],/, ''));
+  const older = await command('restore', later, '--yes');
+  t.is(older.code, 0, older.stderr);
+  t.deepEqual((await rowsOf(EVERYTHING))[0], before);
   // A row that the database refuses.
   const row = await command('restore', file, '--yes');
   t.is(row.code, 0, row.stderr);

@@ -57,8 +57,8 @@ function writeWhole(file: number, text: string): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
-/** BACKUP-FILE-2. Throws a CommandError. */
-export function readBackup(path: string): Backup {
+/** BACKUP-FILE-2. `known`: migrations that this version knows. Throws a CommandError. */
+export function readBackup(path: string, known: number): Backup {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -72,13 +72,10 @@ export function readBackup(path: string): Backup {
   const { rows, sha256 } = (parsed(text.slice(end)) ?? {}) as { rows?: unknown; sha256?: unknown };
   const lines = content.split('\n').slice(1, -1);
   if (rows !== lines.length || sha256 !== checksum(content)) throw notTaken(path, 'it is cut off, or was changed');
-  return { schema: head.schema, madeAt: head.made_at, columns: head.columns, rows: rowsOf(lines) };
-}
-
-/** `known`: migrations that this version knows. */
-export function refuseNewer(path: string, { schema }: Backup, known: number): void {
+  const { schema, made_at: madeAt } = head;
   if (schema > known)
     throw notTaken(path, `it is of a newer version (schema ${schema}, this one knows ${known}): use that version`);
+  return { schema, madeAt, columns: columnsOf(path, head.columns), rows: rowsOf(path, lines) };
 }
 
 interface Head {
@@ -86,26 +83,43 @@ interface Head {
   readonly version: number;
   readonly schema: number;
   readonly made_at: string;
-  readonly columns: Backup['columns'];
+  /** By table; a later version may have others. */
+  readonly columns: Readonly<Record<string, unknown>>;
 }
 
 function headOf(path: string, text: string): Head {
   const head = parsed(text.slice(0, Math.max(text.indexOf('\n'), 0))) as Partial<Head> | null;
-  if (head?.format !== FORMAT || typeof head.version !== 'number' || typeof head.schema !== 'number')
+  const numbers = [head?.version, head?.schema];
+  if (head?.format !== FORMAT || !numbers.every(Number.isInteger) || typeof (head.columns ?? null) !== 'object')
     throw notTaken(path, 'it is not a file of extreg backup');
-  return head as Head;
+  return { ...(head as Head), columns: head.columns ?? {} };
 }
 
-function rowsOf(lines: readonly string[]): Backup['rows'] {
-  const rows = Object.fromEntries(BACKUP_TABLES.map((table) => [table, [] as string[]])) as Record<
-    BackupTable,
-    string[]
-  >;
+/** None of a table that the version which made it did not have. */
+function columnsOf(path: string, columns: Head['columns']): Backup['columns'] {
+  const known = BACKUP_TABLES.map((table): [BackupTable, readonly string[]] => {
+    const names = columns[table] ?? [];
+    if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
+      throw notTaken(path, `columns of ${table}: expected a list of names`);
+    return [table, names];
+  });
+  return Object.fromEntries(known) as Backup['columns'];
+}
+
+function rowsOf(path: string, lines: readonly string[]): Backup['rows'] {
+  const rows = new Map<string, string[]>(BACKUP_TABLES.map((table) => [table, []]));
   for (const line of lines) {
     const blank = line.indexOf(' ');
-    rows[line.slice(0, blank) as BackupTable].push(line.slice(blank + 1));
+    const table = line.slice(0, blank);
+    const known = rows.get(table);
+    if (known === undefined)
+      throw notTaken(
+        path,
+        `it has rows of ${table.slice(0, 80)}, which this version does not know: use the version that made it`,
+      );
+    known.push(line.slice(blank + 1));
   }
-  return rows;
+  return Object.fromEntries(rows) as unknown as Backup['rows'];
 }
 
 function parsed(line: string): unknown {

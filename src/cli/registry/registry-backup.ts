@@ -1,12 +1,12 @@
 // `extreg backup` and `extreg restore` on the embedded database; for PostgreSQL they say which of its own programs do it.
 import { type Config, databasePlaces } from '../../config/config.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../../db/client.js';
-import { checkSchema } from '../../db/migrate/migrate.js';
+import { checkSchema, knownMigrations } from '../../db/migrate/migrate.js';
 import { readBackupRows, restoreRows, unknownColumns } from '../../db/queries/backup-queries.js';
 import { silentLogger } from '../../telemetry/log.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 import { databaseFailure } from '../process/start-errors.js';
-import { type Backup, readBackup, refuseNewer, rowCount, writeBackup } from './backup-file.js';
+import { type Backup, readBackup, rowCount, writeBackup } from './backup-file.js';
 import { withDatabase } from './command-database.js';
 
 interface BackupDone {
@@ -42,10 +42,9 @@ export async function restore(
   confirm: (of: BackupDone) => Promise<void>,
 ): Promise<BackupDone> {
   refusePostgres(config, file, 'restore');
-  // Before anything is opened: a file that is not whole makes no database.
-  const backup = readBackup(file);
-  return withSchema(config, true, async (db, known) => {
-    refuseNewer(file, backup, known);
+  // Before anything is opened: a file that is refused makes no database.
+  const backup = readBackup(file, knownMigrations().length);
+  return withSchema(config, true, async (db) => {
     const unknown = await unknownColumns(db, backup);
     if (unknown.length > 0)
       throw new CommandError(EXIT.file, `${file} has columns that this version does not know: ${unknown.join(', ')}`);
