@@ -1,26 +1,23 @@
 // The database: whether it is reached, its version and schema, what the user may do, and its clock.
-import { sql } from '#drizzle-orm';
+import { getTableName, is, sql } from '#drizzle-orm';
+import { PgTable } from '#drizzle-orm/pg-core';
 import { type Config, databasePlaces } from '../../config/config.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../../db/client.js';
 import { errorText } from '../../db/database-errors.js';
 import { checkSchema } from '../../db/migrate/migrate.js';
 import { SchemaVersionError } from '../../db/migrate/version-errors.js';
+import * as schema from '../../db/schema.js';
 import { answerWithin } from '../../telemetry/deadline.js';
 import { silentLogger } from '../../telemetry/log.js';
 import { CommandError } from '../process/command-error.js';
 import { withDatabase } from '../registry/command-database.js';
 import { ANSWERS_MS, type Finding, failed, ok, reasonOf, skipped, warning } from './findings.js';
 
-const TABLES = [
-  'extensions',
-  'extension_versions',
-  'extension_instances',
-  'extension_health',
-  'extension_version_health',
-  'extension_audit_log',
-  'extension_tokens',
-  'registry_revision',
-];
+const TABLES = Object.values<unknown>(schema)
+  .filter((one) => is(one, PgTable))
+  .map(getTableName);
+/** Its trigger writes it, with the rights of its owner. */
+const READ_ONLY: readonly string[] = [getTableName(schema.extensionRollouts)];
 /** Times in rows are those of the daemon: what two daemons write is in order only so far as their clocks agree. */
 const CLOCK_MS = 2000;
 
@@ -52,12 +49,12 @@ export async function checkDatabase(config: Config, answersMs = ANSWERS_MS): Pro
 
 async function checksOf(db: Database, connection: DatabaseConnection, migrates: boolean): Promise<Finding[]> {
   const reached = await checkServer(db);
-  const schema = await checkSchema(connection, silentLogger).then(
+  const version = await checkSchema(connection, silentLogger).then(
     ({ known }) => ok('schema', `version ${known}, which this version is for`),
     (error: unknown) => schemaProblem(error, migrates),
   );
-  const rights = schema.verdict === 'ok' ? await checkRights(db) : skipped('rights', 'the schema comes first');
-  return [...reached, schema, rights];
+  const rights = version.verdict === 'ok' ? await checkRights(db) : skipped('rights', 'the schema comes first');
+  return [...reached, version, rights];
 }
 
 async function checkServer(db: Database): Promise<Finding[]> {
@@ -92,16 +89,16 @@ function schemaProblem(error: unknown, migrates: boolean): Finding {
 
 async function checkRights(db: Database): Promise<Finding> {
   const rows = await db.execute<{ name: string; may: boolean }>(
-    sql`select name, has_table_privilege(name, 'select') and has_table_privilege(name, 'insert')
-          and has_table_privilege(name, 'update') and has_table_privilege(name, 'delete') as may
+    sql`select name, has_table_privilege(name, 'select') and (name = any(string_to_array(${READ_ONLY.join(',')}, ','))
+          or has_table_privilege(name, 'insert') and has_table_privilege(name, 'update') and has_table_privilege(name, 'delete')) as may
         from unnest(string_to_array(${TABLES.join(',')}, ',')) as name`,
   );
   const missing = [...rows].filter(({ may }) => !may).map(({ name }) => name);
-  return missing.length === 0
-    ? ok('rights', 'may read and write every table')
-    : failed(
-        'rights',
-        `may not read and write ${missing.join(', ')}`,
-        `grant select, insert, update, delete on ${missing.join(', ')} to this user`,
-      );
+  if (missing.length === 0) return ok('rights', 'may read and write every table');
+  const written = missing.filter((name) => !READ_ONLY.includes(name));
+  const grants = [
+    ...(written.length === 0 ? [] : [`grant select, insert, update, delete on ${written.join(', ')}`]),
+    ...(written.length === missing.length ? [] : [`grant select on ${READ_ONLY.join(', ')}`]),
+  ];
+  return failed('rights', `may not read and write ${missing.join(', ')}`, `${grants.join('; ')} to this user`);
 }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import postgresClient from '#postgres';
 import { findingsText } from '../../../src/cli/commands/doctor.js';
 import { checkClock, checkDatabase } from '../../../src/cli/doctor/database.js';
 import { failed } from '../../../src/cli/doctor/findings.js';
@@ -113,6 +114,26 @@ test('PostgreSQL and NATS: what is well, and rights and permissions that are mis
   t.is(of(poor, 'database')?.verdict, 'ok');
   t.is(of(poor, 'schema')?.verdict, 'failed', JSON.stringify(poor));
   t.is(of(poor, 'rights')?.verdict, 'skipped');
+
+  const admin = postgresClient((postgres.connection('doctor_poor') as { url: string }).url, { max: 1 });
+  t.teardown(() => admin.end());
+  await admin.unsafe(`grant usage on schema drizzle to poor; grant select on drizzle.__drizzle_migrations to poor;
+    grant select, insert, update, delete on all tables in schema public to poor;
+    revoke insert, update, delete on extension_rollouts from poor; revoke delete on extension_health_writers from poor`);
+  const rightsOf = async () =>
+    of(answerOf(await run(['doctor', '--json'], { cwd, env: { ...env, DATABASE_URL: poorUrl } })), 'rights');
+  t.like(await rightsOf(), {
+    verdict: 'failed',
+    found: 'may not read and write extension_health_writers',
+    advice: 'grant select, insert, update, delete on extension_health_writers to this user',
+  });
+  await admin.unsafe('grant delete on extension_health_writers to poor');
+  t.is((await rightsOf())?.verdict, 'ok', 'a table that its trigger writes need only be read');
+  await admin.unsafe('revoke all on extension_rollouts, extension_tokens from poor');
+  t.is(
+    (await rightsOf())?.advice,
+    'grant select, insert, update, delete on extension_tokens; grant select on extension_rollouts to this user',
+  );
   t.false(JSON.stringify(poor).includes('geheim'));
 });
 
