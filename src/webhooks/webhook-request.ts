@@ -5,7 +5,7 @@
 // WEBHOOK-REQUEST-2. A receiver can neither send us elsewhere nor keep us busy: a redirect is not followed, and of an answer no more
 //     than its head is read.
 import { createHmac } from 'node:crypto';
-import { type IncomingMessage, Agent as PlainAgent, request as sendPlain } from 'node:http';
+import { type ClientRequest, type IncomingMessage, Agent as PlainAgent, request as sendPlain } from 'node:http';
 import { request as sendTls, Agent as TlsAgent } from 'node:https';
 import { unescape as decode } from 'node:querystring';
 import type { WallClock } from '../actors/ports/clock.js';
@@ -68,7 +68,14 @@ export function createPost(url: string, secret: string | null, wall: WallClock):
       ...(key === null ? {} : { 'extreg-signature': formerSignatureOf(key, timestamp, body) }),
     };
     return new Promise((resolve) => {
-      const request = send(target, { method: 'POST', agent, headers, signal });
+      let request: ClientRequest;
+      try {
+        request = send(target, { method: 'POST', agent, headers, signal });
+      } catch (error) {
+        // Such as ciphers that this OpenSSL does not have: a receiver whose request rejects would send no other.
+        resolve(unavailable(reasonOf(error as Error)));
+        return;
+      }
       request.once('response', (response) => {
         resolve(meaningOf(response, wall()));
         // WEBHOOK-REQUEST-2.

@@ -10,7 +10,7 @@ import { Webhook } from 'standardwebhooks';
 import type { EventKind, RegistryEvent } from '../../src/domain/registry/events.js';
 import { createLogger, silentLogger } from '../../src/telemetry/log.js';
 import { MAX_WAITING } from '../../src/webhooks/webhook-receiver.js';
-import { formerSignatureOf, keyOf, signatureOf } from '../../src/webhooks/webhook-request.js';
+import { createPost, formerSignatureOf, keyOf, signatureOf } from '../../src/webhooks/webhook-request.js';
 import { createWebhooks, type WebhookOptions, type Webhooks } from '../../src/webhooks/webhooks.js';
 import { CERTIFICATE } from '../helpers/certificate.js';
 import { endOf } from '../helpers/processes.js';
@@ -342,6 +342,16 @@ test('WEBHOOK-RECEIVER-3: a receiver that is not there is tried again, and given
   world.webhooks.publish(event('a'));
   t.deepEqual(await settle(world, 1), [500, 2000, 8000]);
   t.like(logged(world, 'webhook_failed')[0], { reason: 'ECONNREFUSED', receiver: '127.0.0.1:1' });
+});
+
+test('a request that cannot be begun ends as one that is not answered, and rejects nothing', async (t) => {
+  const post = createPost('http://127.0.0.1:1/', null, () => WALL_MS);
+  const delivery = { id: 'x', kind: 'not\na header' as EventKind, extensionId: 'a', body: Buffer.from('{}') };
+  t.deepEqual(await post(delivery, new AbortController().signal), {
+    end: 'unavailable',
+    reason: 'ERR_INVALID_CHAR',
+    retryAfterMs: null,
+  });
 });
 
 test('WEBHOOK-RECEIVER-3: a receiver that hangs is cut off after the timeout, and tried again', async (t) => {

@@ -1,5 +1,5 @@
 // `extreg doctor`: what it finds, and what it says to do.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -196,6 +196,8 @@ test('node, disk and clock: where they begin to be wrong', (t) => {
     ['v20.18.9', 'v20.19.0', 'v22.1.0', 'v18.20.0'].map((version) => checkNode(version).verdict),
     ['failed', 'ok', 'ok', 'failed'],
   );
+  const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
+  t.is(engines.node, `>=${/Node (\S+) or newer/.exec(checkNode('v18.0.0').advice ?? '')?.[1]}`);
   const disk = (mb: number) => checkDisk('/nowhere/at/all', () => ({ bavail: mb, bsize: 1_000_000 })).verdict;
   t.deepEqual([99, 100, 999, 1000].map(disk), ['failed', 'warning', 'warning', 'ok']);
   const unreadable = checkDisk('/', () => {
