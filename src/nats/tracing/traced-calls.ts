@@ -176,7 +176,7 @@ class TracedAttempt implements AttemptListener {
   }
 
   attemptDelayed(): void {
-    this.span.event('nats stood still');
+    this.span.event('extreg.timeout_extended');
     this.listener.attemptDelayed?.();
   }
 }

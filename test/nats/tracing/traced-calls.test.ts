@@ -2,9 +2,12 @@
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import test, { type ExecutionContext } from 'ava';
 import { headers, type Msg } from '#@nats-io/nats-core';
+import type { Invocation, Route } from '../../../src/actors/ports/transport.js';
+import { traceCalls } from '../../../src/nats/tracing/traced-calls.js';
 import type { Logger } from '../../../src/telemetry/log.js';
 import { silentLogger } from '../../../src/telemetry/log.js';
-import { openTracer, type Tracer } from '../../../src/telemetry/traces/tracer.js';
+import { openTracer, type Span, type Tracer } from '../../../src/telemetry/traces/tracer.js';
+import { readDocument } from '../../docs/tables.js';
 import { startExtension, TestServer } from '../../helpers/nats-server.js';
 import { extensionRow, registryEntry } from '../../helpers/registry-rows.js';
 import { KIND, STATUS_ERROR, TraceCollector } from '../../helpers/trace-collector.js';
@@ -253,3 +256,29 @@ for (const [title, start] of [
     t.true(lines.some(({ event }) => event === 'tracing_failed'));
     await tracer.stop();
   });
+
+test('an attempt that gets its time once more has an event, which docs/traces.md names, and its listener hears of it', (t) => {
+  const heard: string[] = [];
+  const span: Span = {
+    isRecorded: true,
+    traceparent: `00-${TRACE_ID}-${CALLER_SPAN}-01`,
+    child: () => span,
+    set: () => undefined,
+    event: (name) => void heard.push(name),
+    end: (error) => void heard.push(`end ${error}`),
+  };
+  const calls = traceCalls({ begin: () => span, stop: async () => undefined }, (...[, , , , , listener]) => {
+    listener.attemptDelayed?.();
+    listener.attemptEnded('timeout', null);
+  });
+  const route = { extensionId: 'ocr', version: 'v1', subject: 'ext.ocr' } as Route;
+  const headers = { traceBefore: '', traceParentId: '', traceAfter: '', forwarded: '' };
+  const listener = {
+    attemptDelayed: () => void heard.push('delayed'),
+    attemptEnded: (end: string) => void heard.push(end),
+  };
+  const handle = calls.around((call) => calls.send(route, call, 1, 1000, 5000, listener));
+  handle({ extensionId: 'ocr', hops: 0, headers } as Invocation);
+  t.deepEqual(heard, ['extreg.timeout_extended', 'delayed', 'end timeout', 'timeout']);
+  t.true(readDocument('traces.md').includes('`extreg.timeout_extended`'));
+});
