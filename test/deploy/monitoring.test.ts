@@ -86,6 +86,18 @@ test('deploy/grafana: every expression has names of the tables only', (t) => {
   for (const { name } of variables) t.deepEqual(unknownIn(queryOf(name)), [], name);
 });
 
+test('docs/runbook.md: the panels and metrics that it names are there', (t) => {
+  const runbook = readDocument('runbook.md');
+  const titles = new Set(dashboards.flatMap(({ panels }) => panels.map(({ title }) => title)));
+  const named = [...runbook.matchAll(/"([A-Z][^"]*)"/g)].map(([, title = '']) => title);
+  t.true(named.length >= 3);
+  t.deepEqual(
+    named.filter((title) => !titles.has(title)),
+    [],
+  );
+  t.deepEqual(unknownIn(runbook.replaceAll('extension_unavailable', '')), []);
+});
+
 test('deploy/grafana: whatever is read is read of the chosen daemons', (t) => {
   t.is(queryOf('instance'), 'label_values(extension_registry_ready, instance)');
   t.is(queryOf('extension'), 'label_values(extension_circuit_breaker_state{instance=~"$instance"}, extension_id)');

@@ -3,7 +3,8 @@
 // TRACER-1. Nothing here ends a call or the daemon: what the library throws is logged, and the call goes on without a span.
 // TRACER-2. The library's own reports (an unreachable collector, a full queue, a setting it does not know) are log lines, at most one in ten
 //     seconds of each level.
-// TRACER-3. What is not sampled still has a trace context of its own: the next one must see that it is not sampled.
+// TRACER-3. What the caller traces and is not sampled here still has a trace context: the extension must see that it is not sampled.
+//     A call of no trace that is not sampled has none.
 import { performance } from 'node:perf_hooks';
 import type {
   Attributes,
