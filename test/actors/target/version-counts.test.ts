@@ -61,7 +61,7 @@ const steps = fc.oneof(
   }),
 );
 
-test('VERSION-COUNTS-1, VERSION-COUNTS-2: no total decreases, and the failures of all versions are counted, under any changes', (t) => {
+test('METRICS-3, VERSION-COUNTS-1, VERSION-COUNTS-2: no total decreases, and the failures of all versions are counted, under any changes', (t) => {
   fc.assert(
     fc.property(fc.array(steps, { minLength: 10, maxLength: 40 }), (sequence) => {
       const world = new ActorWorld({ autoDisableOnCircuitOpen: false });

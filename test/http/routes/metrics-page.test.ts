@@ -174,6 +174,16 @@ test('metrics: a label value keeps quotes, backslashes and line ends', async (t)
   t.is(value(families, 'extension_version_circuit_breaker_state', labels), 0);
 });
 
+test('METRICS-1: names are in base units, but for one that is given; counters are totals, and nothing else is', (t) => {
+  const table = Object.entries<Metric>({ ...DAEMON_METRICS, ...EXTENSION_METRICS });
+  const otherUnit = /_(ms|milliseconds|us|minutes|hours|percent|kb|mb|kilobytes)(_|$)/;
+  t.deepEqual(
+    table.map(([name]) => name).filter((name) => otherUnit.test(name)),
+    ['extension_health_avg_latency_ms'],
+  );
+  for (const [name, { type }] of table) t.is(name.endsWith('_total'), type === 'counter', name);
+});
+
 test('METRICS-2: no label is a tenant, a request or a subject', (t) => {
   const labels = new Set(Object.values({ ...DAEMON_METRICS, ...EXTENSION_METRICS }).flatMap((metric) => metric.labels));
   t.deepEqual([...labels].sort(), [
