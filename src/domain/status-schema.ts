@@ -1,4 +1,4 @@
-// What a daemon says of itself: the answers of `/admin/status`, `/admin/settings` and `/admin/reload`.
+// What a daemon says of itself: the answers of `/admin/status`, `/admin/settings`, `/admin/log-levels` and `/admin/reload`.
 import { type Static, type TSchema, Type } from '#typebox';
 
 const nullableInteger = (description: string): TSchema =>

@@ -1,7 +1,7 @@
 // Waiting for something, but not for ever.
 
 /** Timers of the process, or of a simulated clock. */
-interface Timers {
+export interface Timers {
   readonly setTimeout: (fn: () => void, ms: number) => unknown;
   readonly clearTimeout: (timer: unknown) => void;
 }

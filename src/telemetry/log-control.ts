@@ -1,8 +1,9 @@
 // Which lines are written: a level for all components, others for single ones, changed while the daemon runs.
 //
 // LOG-CONTROL-1. A level holds for every logger of its component, also for those that are made later.
-// LOG-CONTROL-2. A level that is set for a time ends by itself; what the configuration says is in force again then, and its owner hears of it.
+// LOG-CONTROL-2. A level that is set for a time ends by itself; what the configuration says is in force again then, and `reverted` is called.
 import type { LogLevelsShown } from '../domain/status-schema.js';
+import type { Timers } from './deadline.js';
 import type { Logger } from './log.js';
 import { LOG_COMPONENTS, type LogComponent, type LogLevel } from './log-levels.js';
 
@@ -29,13 +30,12 @@ interface Change {
   readonly timer: unknown;
 }
 
-interface Timers {
-  readonly setTimeout: (fn: () => void, ms: number) => unknown;
-  readonly clearTimeout: (timer: unknown) => void;
+interface WallTimers extends Timers {
+  /** Epoch milliseconds. */
   readonly wall: () => number;
 }
 
-const PROCESS: Timers = {
+const PROCESS: WallTimers = {
   // Nothing waits for it.
   setTimeout: (fn, ms) => setTimeout(fn, ms).unref(),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
@@ -48,9 +48,10 @@ export class LogControl {
   /** `null`: of all. */
   readonly #changes = new Map<LogComponent | null, Change>();
 
+  /** `reverted`: what a time was over for, null for all components. */
   constructor(
     configured: ConfiguredLevels,
-    private readonly timers: Timers = PROCESS,
+    private readonly timers: WallTimers = PROCESS,
     private readonly reverted: (component: LogComponent | null) => void = () => undefined,
   ) {
     this.#configured = configured;

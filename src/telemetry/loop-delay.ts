@@ -1,10 +1,10 @@
-// How late the event loop is: by how much a timer of EVERY_MS comes late, as what arrives at a moment of its own would.
+// How late the event loop is: by how much a timer of EVERY_MS comes late, which is what anything that arrives at that moment waits.
 //
 // LOOP-DELAY-1. A reading covers one to two minutes: the last whole minute and the present one; less only at the start. Of the two the worse is
 //     shown.
 // LOOP-DELAY-2. The histogram counts all since the process began.
-// LOOP-DELAY-3. A process that stood still, be it stopped or busy, tells so before it takes in what arrived meanwhile, unless it was at that
-//     already.
+// LOOP-DELAY-3. A process that stood still, be it stopped or busy, reports so before it reads what arrived meanwhile, unless it stood still
+//     while it read.
 import { DurationBuckets } from '../domain/health/duration-buckets.js';
 import { LatencyHistogram } from '../domain/health/latency-histogram.js';
 

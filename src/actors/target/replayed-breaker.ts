@@ -89,7 +89,7 @@ export class ReplayedBreaker {
     });
   }
 
-  /** Needs at most one more step per timer after the last entry: what follows it is not known. */
+  /** A timer that is due after the last entry does not fire: what happened then is not known. Yields every PER_STEP entries. */
   *replaying(): Steps<{ readonly would: Trips; readonly did: Trips; readonly attempts: number }> {
     const life: Subscription = this.#host.life$.subscribe({ error: ignore });
     try {

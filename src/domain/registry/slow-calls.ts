@@ -10,7 +10,10 @@ import { MAX_VERSIONS } from './row-limits.js';
 import { type Parsed, parseVersion, slowCallOf } from './row-validation.js';
 import type { SubjectRules } from './subject-rules.js';
 
-/** SLOW-CALLS-1. What versions must stay above, null without; and why the policy is refused. `kept`: what is in force if it is; null: nothing. */
+/**
+ * SLOW-CALLS-1. `ms`: what the timeouts of versions must be above; null: nothing. `problems`: why the policy is refused; empty: it is not.
+ * `before`: what was in force until now, `own`: the row as it is now, null if it is refused, `kept`: what is in force if it is; null each: nothing.
+ */
 export function* slowCallInForce(
   versions: readonly VersionRow[],
   rules: SubjectRules,

@@ -20,7 +20,7 @@ import { ChunkPool, PagePart } from './page-chunks.js';
 /** One scrape: the page, piece by piece. */
 export type MetricsPage = () => AsyncIterable<string | Buffer>;
 
-/** Parts of extensions of one turn, unless their text is longer than TURN_CHARACTERS before. */
+/** Parts of extensions that are read in one turn, fewer if their text reaches TURN_CHARACTERS. */
 const READ_AT_A_TIME = 20;
 /** Written within some 2 ms. */
 const TURN_CHARACTERS = 64 * 1024;
