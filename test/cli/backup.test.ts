@@ -190,6 +190,14 @@ test('PostgreSQL: both end with an error, and print the line of its own program,
     dump.stderr,
     /next: pg_dump --format=custom --file='.*it'\\''s\.dump' --dbname='postgres:\/\/me@db\.example:5433\/registry\?sslmode=require'\n/,
   );
+  for (const [given, shown] of [
+    ['postgres://me:ge@he:im@db.example/registry', 'postgres://me@db.example/registry?sslmode=prefer'],
+    ['postgres://me@db.example/registry?password=geheim', 'postgres://me@db.example/registry?sslmode=prefer'],
+    ['postgres://db.example/r?user=me&sslpassword=geheim', 'postgres://db.example/r?user=me&sslmode=prefer'],
+  ] as const) {
+    const { stderr } = await run(['backup', 'a.dump'], { cwd, env: { DATABASE_URL: given } });
+    t.true(stderr.includes(`--dbname='${shown}'`) || stderr.includes(`--dbname=${shown}\n`), stderr);
+  }
   const parts = { EXTENSION_REGISTRY_DB_HOST: 'db.example', EXTENSION_REGISTRY_DB_PASSWORD: 'geheim' };
   const back = await run(['restore', 'a.dump', '--yes'], { cwd, env: parts });
   t.is(back.code, 64);

@@ -89,10 +89,18 @@ function refusePostgres(config: Config, file: string, what: 'backup' | 'restore'
 
 /** Without its password, which those programs take from PGPASSWORD or ~/.pgpass. */
 function addressOf(place: DatabaseConnection): string {
-  if (place.kind === 'url') return place.url.replace(/^([a-z]+:\/\/[^:/?@]*)(?::[^@/?]*)?@/i, '$1@');
+  if (place.kind === 'url') return withoutPassword(place.url);
   if (place.kind === 'embedded') return place.socketDir;
   const { user, host, port, database } = place;
   return `postgresql://${encodeURIComponent(user)}@${host.includes(':') ? `[${host}]` : encodeURIComponent(host)}:${port}/${encodeURIComponent(database)}`;
+}
+
+function withoutPassword(url: string): string {
+  const [address = '', query = ''] = url.split(/\?(.*)/s);
+  const kept = query.split('&').filter((parameter) => !/^(?:ssl)?password=/i.test(parameter));
+  // Up to the last @, as a password may hold one.
+  const named = address.replace(/^([a-z]+:\/\/[^:/@]*)(?::[^/]*)?@/i, '$1@');
+  return query === '' || kept.length === 0 ? named : `${named}?${kept.join('&')}`;
 }
 
 const shellWord = (text: string): string =>
