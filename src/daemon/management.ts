@@ -15,6 +15,7 @@ import type { Logger } from '../telemetry/log.js';
 import type { LogControl } from '../telemetry/log-control.js';
 import type { LoopDelay } from '../telemetry/loop-delay.js';
 import type { DaemonNumbers } from '../telemetry/metrics.js';
+import { changingLevels } from './daemon-log.js';
 import type { RegistryDatabase } from './database.js';
 import { measuredOf } from './measured.js';
 import { reloadOf } from './reload.js';
@@ -105,10 +106,6 @@ export const logLevelDesk = (levels: LogControl, log: Logger): ManagementDesk['l
     const { component, level, seconds } = order;
     const write = () =>
       log.info({ event: 'log_level_set', of: component ?? 'all', to: level ?? 'configured', seconds, actor });
-    // Who silences the log is its last line; who lets it speak again, its first.
-    const isWritten = log.isLevelEnabled('info');
-    if (isWritten) write();
-    levels.set(order);
-    if (!isWritten) write();
+    changingLevels(log, write, () => levels.set(order));
   },
 });

@@ -1,7 +1,7 @@
 // Which lines are written: a level for all components, others for single ones, changed while the daemon runs.
 //
 // LOG-CONTROL-1. A level holds for every logger of its component, also for those that are made later.
-// LOG-CONTROL-2. A level that is set for a time ends by itself; what the configuration says is in force again then, and `reverted` is called.
+// LOG-CONTROL-2. A level that is set for a time ends by itself; what the configuration says is in force again then, and `reverting` hears of it.
 import type { LogLevelsShown } from '../domain/status-schema.js';
 import type { Timers } from './deadline.js';
 import type { Logger } from './log.js';
@@ -48,11 +48,11 @@ export class LogControl {
   /** `null`: of all. */
   readonly #changes = new Map<LogComponent | null, Change>();
 
-  /** `reverted`: what a time was over for, null for all components. */
+  /** `reverting`: the time is over for a component, null: for all. It calls `revert`. */
   constructor(
     configured: ConfiguredLevels,
     private readonly timers: WallTimers = PROCESS,
-    private readonly reverted: (component: LogComponent | null) => void = () => undefined,
+    private readonly reverting: (component: LogComponent | null, revert: () => void) => void = (_, revert) => revert(),
   ) {
     this.#configured = configured;
   }
@@ -79,8 +79,7 @@ export class LogControl {
   }
 
   #revert(component: LogComponent | null): void {
-    this.set({ ...ALL, component });
-    this.reverted(component);
+    this.reverting(component, () => this.set({ ...ALL, component }));
   }
 
   /** What the configuration says now. What was set while the daemon runs stays. */

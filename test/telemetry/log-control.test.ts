@@ -11,9 +11,10 @@ import { SimulatedClock } from '../helpers/simulated-clock.js';
 function worldOf(components: readonly string[] = []) {
   const clock = new SimulatedClock();
   const reverted: (string | null)[] = [];
-  const control = new LogControl({ level: 'info', components }, { ...clock, wall: clock.now }, (component) =>
-    reverted.push(component),
-  );
+  const control = new LogControl({ level: 'info', components }, { ...clock, wall: clock.now }, (component, revert) => {
+    reverted.push(component);
+    revert();
+  });
   const lines: string[] = [];
   const log = createLogger('info', { write: (line) => lines.push(JSON.parse(line).event) }, control);
   /** What is written of a debug and an info line each, of the process and of two components. */
