@@ -17,7 +17,7 @@ export interface Refusal {
 const NEXT: Readonly<Record<string, string>> = {
   unauthenticated:
     'give a token that is valid, as EXTENSION_REGISTRY_TOKEN or in a file by --token-file; extreg token create makes one',
-  too_many_requests: 'wait a minute, and check the token: each wrong one counts',
+  too_many_requests: 'repeat it in a minute; if a token was wrong, check it first: each wrong one counts',
   extension_not_found: 'extreg ls lists the extensions',
   version_not_found: 'extreg show <id> lists the versions',
   instance_not_found: 'extreg show <id> lists the instances',

@@ -44,7 +44,7 @@ export const HTTP_ERRORS = {
   precondition_required: { status: 428, when: 'a change of a row without `If-Match` or `If-None-Match`' },
   too_many_requests: {
     status: 429,
-    when: 'too many wrong tokens or codes from this address within a minute, or too many replays at a time',
+    when: 'too many wrong tokens or codes from this address within a minute, too many replays at a time, or too many scrapes that their clients do not take',
   },
   headers_too_large: { status: 431, when: 'the headers are larger than 16 KiB' },
   internal_error: { status: 500, when: 'a fault of the daemon; its log has the cause' },

@@ -6,6 +6,7 @@
 //     100 000 extensions leaves nothing that a collection has to walk through, and makes none begin.
 // METRICS-PAGE-4. An extension whose series would exceed the cap has none on the page, so that no family lacks what another has. They are
 //     counted, and those that are read first stay: the same ones with each scrape.
+// METRICS-PAGE-5. Clients that take their time hold the memory of MAX_READINGS readings at most: while they do, another scrape is refused.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MetricsSource } from '../../actors/ports/metrics.js';
 import { DURATION_BOUNDS_SECONDS } from '../../domain/health/duration-buckets.js';
@@ -14,6 +15,7 @@ import { DAEMON_METRICS, type DaemonNumbers, type HistogramNumbers, type Metric 
 import { familyHeader, histogramLines, labelSet, sampleLine } from '../../telemetry/metrics-text.js';
 import { observeProcess } from '../../telemetry/process-metrics.js';
 import { SingleFlight } from '../../telemetry/single-flight.js';
+import { HttpProblem } from '../app/problem.js';
 import { FAMILY_NAMES, partsOf } from './extension-families.js';
 import { ChunkPool, PagePart } from './page-chunks.js';
 
@@ -22,6 +24,8 @@ export type MetricsPage = () => AsyncIterable<string | Buffer>;
 
 /** Parts of extensions that are read in one turn, fewer if their text reaches TURN_CHARACTERS. */
 const READ_AT_A_TIME = 20;
+/** Usually there is one: it is sent within a second or two. */
+const MAX_READINGS = 8;
 /** Written within some 2 ms. */
 const TURN_CHARACTERS = 64 * 1024;
 
@@ -34,9 +38,16 @@ export function createMetricsPage(
 ): MetricsPage {
   const processMetrics = observeProcess();
   let dropped = 0;
+  let held = 0;
   // Scrapes that come while the extensions are read share what is read, and its memory.
   const reading = new SingleFlight(async () => {
+    if (held >= MAX_READINGS)
+      throw new HttpProblem(
+        'too_many_requests',
+        `${held} scrapes are being sent to clients that do not take them: try again later`,
+      );
     const one = await readFamilies(source, seriesMax === 0 ? Number.POSITIVE_INFINITY : seriesMax, pool);
+    held++;
     dropped += one.dropped;
     return one;
   });
@@ -61,7 +72,10 @@ export function createMetricsPage(
     } finally {
       // Also where the reader has gone away.
       one.readers--;
-      if (one.readers === 0) for (const family of one.families) family.release();
+      if (one.readers === 0) {
+        held--;
+        for (const family of one.families) family.release();
+      }
     }
   };
 }

@@ -4,6 +4,7 @@ import type { FastifyReply } from '#fastify';
 import { Type } from '#typebox';
 import { METRICS_CONTENT_TYPE } from '../../telemetry/metrics-text.js';
 import type { App } from '../app/app.js';
+import { problems } from '../app/problem.js';
 import type { MetricsPage } from './metrics-page.js';
 
 export function metricsRoute(app: App, page: MetricsPage, isOpen: boolean): void {
@@ -14,7 +15,7 @@ export function metricsRoute(app: App, page: MetricsPage, isOpen: boolean): void
       schema: {
         operationId: 'scrape',
         summary: 'Metrics in the text format of Prometheus',
-        response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
+        response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...problems('too_many_requests') },
       },
     },
     // A text or a stream of it, for the server.

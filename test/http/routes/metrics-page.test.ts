@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { ExtensionSample } from '../../../src/actors/ports/metrics.js';
 import { DURATION_BOUNDS_SECONDS, DurationBuckets } from '../../../src/domain/health/duration-buckets.js';
+import { HttpProblem } from '../../../src/http/app/problem.js';
 import { createMetricsPage, type MetricsPage } from '../../../src/http/routes/metrics-page.js';
 import { ChunkPool } from '../../../src/http/routes/page-chunks.js';
 import { EXTENSION_METRICS } from '../../../src/telemetry/extension-metrics.js';
@@ -346,6 +347,30 @@ test('METRICS-PAGE-3: a page uses the memory of the one before, also of one whos
   t.is(pool.free, free, 'a reader that goes before the first extension');
   await Promise.all([read(10), read(Number.POSITIVE_INFINITY), read(3)]);
   t.is(pool.free, free, 'the last of three gives them back, once');
+});
+
+test('METRICS-PAGE-5: while clients hold eight readings, another scrape is refused; it is served when one is gone', async (t) => {
+  const pool = new ChunkPool(() => undefined);
+  const source = { extensions: () => [busy], autoDisabledTotal: () => 0 };
+  const page = createMetricsPage(source, () => daemonNumbers, 0, pool);
+  const scrape = async () => {
+    const reader = page()[Symbol.asyncIterator]();
+    await reader.next();
+    return reader;
+  };
+  const held = [];
+  for (let i = 0; i < 8; i++) held.push(await scrape());
+  await t.throwsAsync(scrape, { instanceOf: HttpProblem, message: /^8 scrapes are being sent/ });
+  const { url } = await listen(t, { metrics: page });
+  const refused = await fetch(`${url}/metrics`);
+  t.is(refused.status, 429);
+  t.like(await refused.json(), { code: 'too_many_requests' });
+  await held.pop()?.return?.();
+  // Those that come together share a reading.
+  const shared = await Promise.all([scrape(), scrape()]);
+  await t.throwsAsync(scrape, { instanceOf: HttpProblem });
+  for (const reader of [...held, ...shared]) await reader.return?.();
+  t.is((await fetch(`${url}/metrics`)).status, 200);
 });
 
 test('metrics: the endpoint serves the page with the content type of the format', async (t) => {
