@@ -1,6 +1,8 @@
 // When traces are on, and what is said where they cannot be.
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { openTracer } from '../../../src/telemetry/traces/tracer.js';
+import { readDocument } from '../../docs/tables.js';
 import { recordingLogger } from '../../nats/wire-rig.js';
 
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
@@ -37,5 +39,12 @@ test('a library that is not installed turns traces off, and the line says how to
   const { log, lines } = recordingLogger();
   const missing = Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' });
   t.is(await openTracer(ENDPOINT, '1', log, () => Promise.reject(missing)), null);
-  t.regex(String(lines[0]?.reason), /npm install @opentelemetry\/api@1\.9 .*exporter-trace-otlp-http@0\.223$/);
+  const [install = '', ...packages] = /npm install (.*)$/.exec(String(lines[0]?.reason)) ?? [];
+  t.true(readDocument('traces.md').includes(`\n${install}\n`), install);
+  const { peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    peerDependencies: Record<string, string>;
+  };
+  const asked = packages.flatMap((text) => text.split(' ')).map((text) => text.split(/@(?=\d)/));
+  t.deepEqual(asked.map(([name]) => name).sort(), Object.keys(peerDependencies).sort());
+  for (const [name = '', line] of asked) t.true(peerDependencies[name]?.includes(`${line}.`), `${name} ${line}`);
 });
