@@ -62,7 +62,7 @@ export function createPost(url: string, secret: string | null, wall: WallClock):
       'webhook-id': id,
       'webhook-timestamp': timestamp,
       ...(key === null ? {} : { 'webhook-signature': signatureOf(key, id, timestamp, body) }),
-      // Until the next release, for receivers of before.
+      // Deprecated, removed with the next release: for receivers that check `extreg-signature`.
       'extreg-delivery': id,
       'extreg-timestamp': timestamp,
       ...(key === null ? {} : { 'extreg-signature': formerSignatureOf(key, timestamp, body) }),
@@ -102,7 +102,7 @@ export function signatureOf(key: Buffer, id: string, timestamp: string, body: Ui
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`;
 }
 
-/** Of the timestamp and the body, in hexadecimal: as it was before there was `webhook-signature`. */
+/** Deprecated, of `extreg-signature`: the timestamp and the body are signed, in hexadecimal digits. */
 export function formerSignatureOf(key: Buffer, timestamp: string, body: Uint8Array): string {
   return `v1=${createHmac('sha256', key).update(`${timestamp}.`).update(body).digest('hex')}`;
 }

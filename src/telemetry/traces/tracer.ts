@@ -185,7 +185,7 @@ class SpanSource {
       const { ROOT_CONTEXT, SpanKind } = this.api;
       const context = parent === null ? ROOT_CONTEXT : this.#contextOf(parent);
       const span = this.start(name, SpanKind.SERVER, facts, context);
-      // TRACER-3: who was sampled and is not any more.
+      // TRACER-3: the caller samples it, and this daemon does not.
       return span.isRecording() || parent?.isSampled === true ? new TracedSpan(this, span, context) : null;
     } catch (error) {
       this.failed(error);
