@@ -1,21 +1,18 @@
 // The database: whether it is reached, its version and schema, what the user may do, and its clock.
-import { getTableName, is, sql } from '#drizzle-orm';
-import { PgTable } from '#drizzle-orm/pg-core';
+import { getTableName, sql } from '#drizzle-orm';
 import { type Config, databasePlaces } from '../../config/config.js';
 import { closeDatabase, type Database, type DatabaseConnection, openDatabase } from '../../db/client.js';
 import { errorText } from '../../db/database-errors.js';
 import { checkSchema } from '../../db/migrate/migrate.js';
 import { SchemaVersionError } from '../../db/migrate/version-errors.js';
 import * as schema from '../../db/schema.js';
+import { TABLE_NAMES } from '../../db/table-names.js';
 import { answerWithin } from '../../telemetry/deadline.js';
 import { silentLogger } from '../../telemetry/log.js';
 import { CommandError } from '../process/command-error.js';
 import { withDatabase } from '../registry/command-database.js';
 import { ANSWERS_MS, type Finding, failed, ok, reasonOf, skipped, warning } from './findings.js';
 
-const TABLES = Object.values<unknown>(schema)
-  .filter((one) => is(one, PgTable))
-  .map(getTableName);
 /** Its trigger writes it, with the rights of its owner. */
 const READ_ONLY: readonly string[] = [getTableName(schema.extensionRollouts)];
 /** Times in rows are those of the daemon: what two daemons write is in order only so far as their clocks agree. */
@@ -91,7 +88,7 @@ async function checkRights(db: Database): Promise<Finding> {
   const rows = await db.execute<{ name: string; may: boolean }>(
     sql`select name, has_table_privilege(name, 'select') and (name = any(string_to_array(${READ_ONLY.join(',')}, ','))
           or has_table_privilege(name, 'insert') and has_table_privilege(name, 'update') and has_table_privilege(name, 'delete')) as may
-        from unnest(string_to_array(${TABLES.join(',')}, ',')) as name`,
+        from unnest(string_to_array(${TABLE_NAMES.join(',')}, ',')) as name`,
   );
   const missing = [...rows].filter(({ may }) => !may).map(({ name }) => name);
   if (missing.length === 0) return ok('rights', 'may read and write every table');

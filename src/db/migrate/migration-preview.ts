@@ -2,12 +2,12 @@
 //
 // MIGRATION-PREVIEW-1. Nothing stays: everything happens between one `begin` and its rollback, and a connection that is lost rolls back too.
 // MIGRATION-PREVIEW-2. What is reported is the difference of two catalogues and what the registry's own query reads, not what a file announces.
-import { getTableName, sql } from '#drizzle-orm';
+import { sql } from '#drizzle-orm';
 import type { RegistryEntry } from '../../domain/registry/registry-rows.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { Database, DatabaseConnection } from '../client.js';
 import { readSnapshot } from '../queries/registry-queries.js';
-import * as schema from '../schema.js';
+import { TABLE_NAMES } from '../table-names.js';
 import { knownMigrations, migrationStatements, refused, type SchemaVersions, withMigrator } from './migrate.js';
 
 /** Each as `table.column …` or `name on table: …`, in order. */
@@ -50,17 +50,6 @@ export function previewMigration(connection: DatabaseConnection, log: Logger): P
   });
 }
 
-const TABLES = [
-  schema.extensions,
-  schema.extensionVersions,
-  schema.extensionInstances,
-  schema.extensionHealth,
-  schema.extensionVersionHealth,
-  schema.extensionRollouts,
-  schema.extensionAuditLog,
-  schema.registryRevision,
-].map(getTableName);
-
 interface Catalogue {
   readonly tables: ReadonlySet<string>;
   /** By `table.column`. */
@@ -75,7 +64,7 @@ interface Catalogue {
 }
 
 async function readCatalogue(db: Database): Promise<Catalogue> {
-  const names = JSON.stringify(TABLES);
+  const names = JSON.stringify(TABLE_NAMES);
   const ours = sql`c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
     and c.relname in (select jsonb_array_elements_text(${names}::jsonb))`;
   const tables = await db.execute<{ name: string }>(sql`select c.relname as name from pg_class as c where ${ours}`);
@@ -112,7 +101,7 @@ async function readCatalogue(db: Database): Promise<Catalogue> {
 
 async function countRows(db: Database, tables: ReadonlySet<string>): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const table of TABLES.filter((name) => tables.has(name))) {
+  for (const table of TABLE_NAMES.filter((name) => tables.has(name))) {
     const [row] = await db.execute<{ rows: number }>(
       sql`select count(*)::float8 as rows from ${sql.identifier(table)}`,
     );

@@ -31,7 +31,7 @@ onEmpty(
     t.is(text.code, 0, text.stderr);
     for (const line of [
       /^the schema would go from version 0 to \d+: 0000_registry.*; nothing was changed\n/,
-      /\ntables added: 3\n {2}extension_rollouts\n {2}extension_version_health\n {2}registry_revision\n/,
+      /\ntables added: 5\n {2}extension_health_writers\n {2}extension_rollouts\n {2}extension_tokens\n {2}extension_version_health\n {2}registry_revision\n/,
       /\ncolumns added: \d+\n/,
       /\n {2}extensions\.auto_disabled boolean default false\n/,
       /\nconstraints dropped: 2\n {2}extension_audit_log_action_check on extension_audit_log: CHECK /,
