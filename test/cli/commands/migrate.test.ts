@@ -36,7 +36,7 @@ onEmpty(
       /\n {2}extensions\.auto_disabled boolean default false\n/,
       /\nconstraints dropped: 2\n {2}extension_audit_log_action_check on extension_audit_log: CHECK /,
       /\ndefaults dropped: 4\n/,
-      /\nTABLE +ROWS\nextensions +11\n/,
+      /\nTABLE +ROWS\n(?:extension_.*\n)*extensions +11\n/,
       /\nthe daemon refuses 11 rows, and keeps to the rest:\n/,
       /\n {2}extension guard, version v4-list: routing_rules must be a JSON object, got a list\n/,
       /\n {2}extension guard, instance has blanks: instance_id must be /,
