@@ -54,6 +54,7 @@ export const ROOMS = {
     breaker: ['', 'registry'],
     health: ['registry'],
     routing: ['', 'registry'],
+    fleet: ['routing'],
   },
   embedded: { nats: [], postgres: [] },
   http: { '': ['app', 'console', 'routes'], app: [], console: ['app'], routes: ['app'] },
