@@ -67,6 +67,7 @@ export const ROOMS = {
     intake: ['connection', 'wire'],
     services: ['connection', 'intake', 'wire'],
     tracing: ['wire'],
+    fleet: ['connection', 'wire'],
   },
   telemetry: { '': [], traces: [''] },
   webhooks: { '': [] },

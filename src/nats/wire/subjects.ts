@@ -23,6 +23,9 @@ for (let code = 33; code <= 126; code += 1) REPLY_CHARACTER[code] = code === 42 
 /** No control characters, no blanks of any script, no wildcards. */
 const PLAIN_TENANT = /^[^*>\p{C}\p{Z}]+$/u;
 
+/** Major version of what replicas say to each other: another one has subjects of its own, so that both can be served at a time. */
+const FLEET_MAJOR = 'f1';
+
 const SELF_CHECK_ID = /^[0-9a-f]{16}$/;
 
 type InvokeAddress =
@@ -93,6 +96,11 @@ export class Subjects {
   /** The subject is one that `adminAll` matched; one with too many tokens is no verb. */
   adminVerb(subject: string): string {
     return subject.slice(this.#adminStart);
+  }
+
+  /** What replicas say to each other; `all`: whatever they say. */
+  fleet(what: 'hb' | 'hello' | 'bye' | 'all'): string {
+    return `${this.prefix}.fleet.${what === 'all' ? '>' : `${FLEET_MAJOR}.${what}`}`;
   }
 
   /** An id that is no subject token stands as `_`; the event's body names it in full. */

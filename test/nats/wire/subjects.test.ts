@@ -71,3 +71,11 @@ test(reply, `_INBOX.${'x'.repeat(506)}`, false);
 test('microSubjects: everybody, by name, by name and id', (t) => {
   t.deepEqual(microSubjects('PING', 'extreg', 'r1'), ['$SRV.PING', '$SRV.PING.extreg', '$SRV.PING.extreg.r1']);
 });
+
+test('subjects: what replicas say to each other has a major version, and is below one prefix for permissions', (t) => {
+  const own = new Subjects('a.b');
+  t.is(own.fleet('hb'), 'a.b.fleet.f1.hb');
+  t.is(own.fleet('hello'), 'a.b.fleet.f1.hello');
+  t.is(own.fleet('bye'), 'a.b.fleet.f1.bye');
+  t.is(own.fleet('all'), 'a.b.fleet.>');
+});
