@@ -14,6 +14,7 @@ export const ROOMS = {
     '': ['events', 'extension', 'management', 'ports', 'reporting', 'routing'],
     ports: [],
     access: ['ports'],
+    fleet: ['ports'],
     target: ['ports'],
     extension: ['ports', 'target'],
     events: ['ports'],

@@ -343,6 +343,11 @@ export class ActorSystem {
     });
   }
 
+  /** How many there are, of all extensions. */
+  get targets(): number {
+    return this.#census.targets;
+  }
+
   /** ACTOR-SYSTEM-1. Resolves when everything pending is written, or the database is away, and no actor runs. */
   async stop(): Promise<void> {
     this.#ticks?.unsubscribe();

@@ -24,6 +24,7 @@ import { removeDaemonFile, writeDaemonFile } from './daemon-file.js';
 import { logLevelsOf } from './daemon-log.js';
 import { type RegistryDatabase, startDatabase } from './database.js';
 import { createDesks } from './desks.js';
+import { createFleet, ownFacts } from './fleet.js';
 import { managementOf } from './management.js';
 import { daemonNumbers } from './metrics-source.js';
 import { natsFiles, natsServerBinary, startNats } from './nats.js';
@@ -150,6 +151,8 @@ async function start(
   let isDraining = false;
   const wire = await createWire(config, nats.connection, clock, log);
   started.push(async () => wire.tracer?.stop());
+  const fleet = createFleet(wire, clock, log);
+  started.push(async () => fleet.stop());
   const onApplied = (update: RegistryUpdate): void => {
     database.remember(update);
     inForce.noteApplied();
@@ -174,12 +177,13 @@ async function start(
   started.push(() => http.close());
 
   system.start();
+  fleet.start(() => ownFacts({ http: http.url, system, services, loopDelay }));
   const addresses = { http: http.url, http_token: localToken, nats: nats.url, nats_token: nats.token };
   const note = (now: Certificate | null): void =>
     writeDaemonFile(config.data_dir, { ...addresses, http_certificate: leafOf(now) });
   note(certificate);
   log.info({ event: 'daemon_started', version: VERSION, pid: process.pid, http: http.url, data_dir: config.data_dir });
-  const running = { system, services, wire, inspection, http, access, database, stopNats: nats.stop, unlock };
+  const running = { system, services, wire, fleet, inspection, http, access, database, stopNats: nats.stop, unlock };
   const stop = once(() => {
     isDraining = true;
     return stopInOrder(running, config, clock, log).finally(stopWatching);

@@ -1,9 +1,11 @@
 // Stopping in order: what is being answered first, then what is being written, then what is listened to.
 //
 // STOP-SEQUENCE-1. Each step has a share of the whole time, a log line, and no way to keep the next from happening.
+// STOP-SEQUENCE-2. The other replicas know that this one leaves before it accepts no more calls, and hear of it until the end.
 
 import type { Access } from '../actors/access/access.js';
 import type { ActorSystem } from '../actors/actor-system.js';
+import type { Membership } from '../actors/fleet/membership.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
 import type { HttpServer } from '../http/server.js';
@@ -20,6 +22,7 @@ interface Running {
   readonly system: ActorSystem;
   readonly services: Services;
   readonly wire: Wire;
+  readonly fleet: Membership;
   readonly inspection: InspectionHub;
   readonly http: HttpServer;
   readonly access: Access;
@@ -29,8 +32,10 @@ interface Running {
 }
 
 export async function stopInOrder(running: Running, config: Config, clock: Clock, log: Logger): Promise<void> {
-  const { system, services, wire, inspection, http, access, database } = running;
+  const { system, services, wire, fleet, inspection, http, access, database } = running;
   const { intake, admin, selfCheck, micro } = services;
+  // STOP-SEQUENCE-2.
+  fleet.leave();
   system.prober.stop();
   selfCheck.stop();
   system.supervisor.actor.report({ type: 'daemon.draining' });
@@ -48,6 +53,7 @@ export async function stopInOrder(running: Running, config: Config, clock: Clock
   if (wire.tracer !== null) await step('traces_sent', 0.95, wire.tracer.stop());
   access.stop();
   micro.close();
+  fleet.stop();
   const flushed = wire.connection.flush().finally(() => wire.replies.close());
   await step('nats_closed', 0.96, flushed.then(running.stopNats));
   await step('database_closed', 1, database.close());

@@ -13,6 +13,7 @@ export const LOG_COMPONENTS = [
   'board',
   'daemon',
   'db',
+  'fleet',
   'health_writer',
   'http',
   'inspector',

@@ -8,7 +8,7 @@ import { readProjectFile } from './page.js';
 
 const { calls: CALLS, problems: PROBLEMS } = allLogCalls();
 /** Where loggers are given to the parts. */
-const WIRING = ['wire', 'database', 'service-notices', 'services', 'management', 'desks', 'admin-api'].map(
+const WIRING = ['wire', 'database', 'service-notices', 'services', 'management', 'desks', 'admin-api', 'fleet'].map(
   (name) => `src/daemon/${name}.ts`,
 );
 
@@ -20,6 +20,7 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   'src/actors/access/': 'access',
   'src/actors/events/audit-trail.ts': 'audit',
   'src/actors/events/held-rows.ts': ANY,
+  'src/actors/fleet/': 'fleet',
   'src/actors/events/notices.ts': WITHOUT,
   'src/actors/management/audit.ts': 'audit',
   'src/actors/management/auto-manager.ts': 'auto_manager',
@@ -57,6 +58,7 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   'src/http/': 'http',
   'src/inspector/': 'inspector',
   'src/nats/connection/': 'nats',
+  'src/nats/fleet/': 'fleet',
   'src/nats/intake/intake.ts': 'intake',
   'src/nats/intake/self-check.ts': 'nats',
   'src/nats/requester.ts': WITHOUT,

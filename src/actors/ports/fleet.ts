@@ -25,3 +25,25 @@ export interface FleetPort {
   /** Nothing is heard any more. */
   close(): void;
 }
+
+/** What of a daemon the other replicas are shown, beside its name. */
+export interface OwnFacts {
+  /** Address of its admin API. */
+  readonly http: string;
+  /** Of the registry in force; null before the first reading. */
+  readonly revision: number | null;
+  readonly targets: number;
+  /** Since it started. */
+  readonly calls: number;
+  readonly inFlight: number;
+  /** How late its event loop is, 99th percentile. */
+  readonly lagMs: number;
+}
+
+/** What follows from the other replicas. */
+export interface FleetView {
+  /** How many share what is meant for the whole fleet, this one included; at least 1. Read for calls, so it is a plain member. */
+  readonly replicas: number;
+  /** Whether this replica does what is done once in a fleet for a key. `keyHash`: hashOf(key) of domain/routing/rendezvous.ts. */
+  isSteward(keyHash: number): boolean;
+}

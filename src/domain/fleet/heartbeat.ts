@@ -8,6 +8,9 @@ import { type Static, Type } from '#typebox';
 import { Compile, type Validator } from '#typebox/compile';
 import { REPLICA_ID } from './replica-id.js';
 
+/** Versions of the messages that this release speaks. */
+export const PROTOCOL = { min: 1, max: 1 } as const;
+
 /** What is larger is dropped unread: later versions may add members, none may flood. */
 export const MAX_HEARTBEAT_BYTES = 4096;
 

@@ -12,7 +12,7 @@ import { type Candidate, candidateOf } from './stewards.js';
 export const LIVE_MS = 3500;
 const MAX_MEMBERS = 256;
 
-interface Member {
+export interface Member {
   readonly said: Heartbeat;
   /** Monotonic, here. */
   readonly heardMs: number;

@@ -13,7 +13,7 @@ export class FleetSize {
   #replicas = 1;
   /** Until when silence says nothing of the others; -Infinity: it does. */
   #keptUntilMs = Number.NEGATIVE_INFINITY;
-  #wasHearing = true;
+  #wasHearing = false;
 
   /** How many replicas share, itself included; at least 1. */
   get replicas(): number {

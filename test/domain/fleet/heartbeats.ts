@@ -2,7 +2,7 @@
 import type { Heartbeat } from '../../../src/domain/fleet/heartbeat.js';
 
 /** Of a number, as an incarnation is written. */
-export const incarnationOf = (number: number): string => number.toString(16).padStart(32, '0');
+export const incarnationOf = (number: number): string => number.toString(16).padStart(8, '0').repeat(4);
 
 export const heartbeat = (said: Partial<Heartbeat> = {}): Heartbeat => ({
   id: 'a',
