@@ -30,6 +30,7 @@ import { Supervisor } from './management/supervisor.js';
 import { Ticks } from './management/ticks.js';
 import type { Explain, HealthSource, InspectionSource, WatchableActor } from './ports/api.js';
 import type { Clock, WallClock } from './ports/clock.js';
+import type { FleetView } from './ports/fleet.js';
 import type {
   ApplyAutoChange,
   ApplyVerb,
@@ -73,6 +74,7 @@ export interface ActorSystemPorts {
   readonly limitAttempts: LimitAttempts;
   readonly afterRoundTrip: AfterRoundTrip;
   readonly stalledUntil: StalledUntil;
+  readonly fleet: FleetView;
   readonly publish: PublishEvent;
   readonly flushHealth: FlushHealth;
   readonly wasFlushed: WasFlushed;
@@ -207,7 +209,8 @@ export class ActorSystem {
   }
 
   #createSupervisor(settings: ActorSystemSettings, notices: Notices, events: BreakerEvents): Supervisor {
-    const { feed$, clock, random, prepareRoute, limitAttempts, stalledUntil, requestSnapshot, onApplied } = this.#ports;
+    const { feed$, clock, random, prepareRoute, limitAttempts, stalledUntil, fleet } = this.#ports;
+    const { requestSnapshot, onApplied } = this.#ports;
     const { rules, breakerDefaults, autoEnableOnCircuitClose } = settings;
     return new Supervisor({
       feed$,
@@ -244,6 +247,7 @@ export class ActorSystem {
         prepareRoute,
         limitAttempts,
         stalledUntil,
+        fleet,
         onTouched: (runtime) => this.#dirty.mark(runtime),
         onState: guarded(this.#ports.log, 'a row of the board', (runtime: ExtensionRuntime) =>
           this.board.board.renew(runtime),

@@ -158,7 +158,7 @@ async function start(
     inForce.noteApplied();
     if (!isDraining) services.start();
   };
-  const system: ActorSystem = createSystem(config, database, wire, onApplied, clock, log);
+  const system: ActorSystem = createSystem(config, database, wire, fleet, onApplied, clock, log);
   const inForce = new InForce(system.supervisor, clock);
   const desks = createDesks(config, database, system, inForce, clock, log);
   const services = createServices(config, wire, system, nats.isEmbedded, access, desks, clock, log);

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { ActorSystem } from '../actors/actor-system.js';
 import type { Clock } from '../actors/ports/clock.js';
+import type { FleetView } from '../actors/ports/fleet.js';
 import { breakerDefaults, type Config } from '../config/config.js';
 import type { RegistryUpdate } from '../domain/registry/registry-rows.js';
 import { createPrepareRoute } from '../nats/wire/routes.js';
@@ -14,6 +15,7 @@ export function createSystem(
   config: Config,
   database: RegistryDatabase,
   wire: Wire,
+  fleet: FleetView,
   onApplied: (update: RegistryUpdate) => void,
   clock: Clock,
   log: Logger,
@@ -29,6 +31,7 @@ export function createSystem(
     sendCheck: requester.sendCheck.bind(requester),
     limitAttempts: requester.limit.bind(requester),
     afterRoundTrip: requester.afterRoundTrip.bind(requester),
+    fleet,
     stalledUntil: () => requester.stalledUntilMs,
     publish,
     flushHealth: database.flushHealth,

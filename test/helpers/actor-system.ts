@@ -19,6 +19,7 @@ export function createActorSystem(
       noteAttempt: null,
       sendCheck: () => undefined,
       limitAttempts: () => undefined,
+      fleet: { replicas: 1, isSteward: () => true },
       stalledUntil: () => Number.NEGATIVE_INFINITY,
       afterRoundTrip: (then) => then(Number.NEGATIVE_INFINITY),
       publish: () => undefined,

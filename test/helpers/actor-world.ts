@@ -81,6 +81,8 @@ export class ActorWorld {
   /** Likewise of each active check. */
   onCheck: (check: SentCheck) => void = () => {};
   random = 0;
+  /** It is alone, unless a test says otherwise. */
+  readonly fleet = { replicas: 1, isSteward: (_keyHash: number): boolean => true };
   /** How far the wall clock was set forward, or back below 0. */
   wallAheadMs = 0;
   isDatabaseAway = false;
@@ -142,6 +144,7 @@ export class ActorWorld {
           this.checks.push(check);
           this.onCheck(check);
         },
+        fleet: this.fleet,
         stalledUntil: () => this.stalledUntilMs,
         limitAttempts: (...limit) => this.limits.push(limit),
         afterRoundTrip: (then) => {

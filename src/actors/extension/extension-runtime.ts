@@ -3,9 +3,12 @@
 // EXTENSION-RUNTIME-1. Precedence of the gates: disabled by an operator > isolated > forced closed > breaker.
 // EXTENSION-RUNTIME-2. A change takes effect in steps (slices.ts), the gate and the default version first. A later change takes over from one
 //     that is not done.
+// EXTENSION-RUNTIME-3. Of what its policy limits for the whole fleet this replica has its share, computed again when the policy or the
+//     number of replicas is another one, not for each call.
 //
 // Long: the gates and the order of changes of one extension are one state machine.
 
+import { shareOf } from '../../domain/fleet/shares.js';
 import type { Entries } from '../../domain/lazy-map.js';
 import { AUTO_MANAGER } from '../../domain/registry/auto-management.js';
 import type { UnavailableReason } from '../../domain/registry/errors.js';
@@ -14,7 +17,9 @@ import { versionsServedBy } from '../../domain/registry/extension-index.js';
 import {
   type BreakerSettings,
   breakerSettingsInForce,
+  DEFAULT_RETRY_BUDGET,
   type ExtensionPolicy,
+  type RetryPolicy,
   resolveBreakerSettings,
 } from '../../domain/registry/policy.js';
 import type { RegisteredExtension } from '../../domain/registry/registry-diff.js';
@@ -26,6 +31,7 @@ import type { RoutingTable } from '../../domain/routing/routing-table.js';
 import { done, type Steps } from '../../domain/steps.js';
 import type { BreakerEmitted } from '../../machines/breaker-types.js';
 import type { Clock } from '../ports/clock.js';
+import type { FleetView } from '../ports/fleet.js';
 import type { WrittenRow } from '../ports/storage.js';
 import type { LimitAttempts, PrepareRoute, StalledUntil } from '../ports/transport.js';
 import type { Endpoint } from '../target/endpoint.js';
@@ -47,6 +53,7 @@ export interface RuntimeDeps {
   readonly prepareRoute: PrepareRoute;
   readonly limitAttempts: LimitAttempts;
   readonly stalledUntil: StalledUntil;
+  readonly fleet: FleetView;
   readonly breakerDefaults: BreakerSettings;
   readonly autoEnableOnCircuitClose: boolean;
   readonly onBreakerEvent: (runtime: ExtensionRuntime, target: Target, event: BreakerEmitted) => void;
@@ -81,6 +88,8 @@ export class ExtensionRuntime {
   /** As the targets and the gate have it. */
   #extension: Extension;
   #gate: UnavailableReason | null = null;
+  /** EXTENSION-RUNTIME-3. Of `max_in_flight`; null until it is asked for. */
+  #places: { readonly whole: number; readonly replicas: number; readonly share: number } | null = null;
   /** EXTENSION-RUNTIME-2. Number of the last change that was begun. */
   #change = 0;
   #isChanging = false;
@@ -178,6 +187,30 @@ export class ExtensionRuntime {
   /** Why no live call may pass, whatever the breakers say; null: none. */
   get gate(): UnavailableReason | null {
     return this.#gate;
+  }
+
+  /** EXTENSION-RUNTIME-3. Calls of it that may be in flight here at a time; Infinity: its policy limits none. */
+  get inFlightLimit(): number {
+    const { max_in_flight: whole } = this.#extension.policy;
+    if (whole === undefined) return Number.POSITIVE_INFINITY;
+    const { replicas } = this.#deps.fleet;
+    if (this.#places?.whole !== whole || this.#places.replicas !== replicas)
+      this.#places = { whole, replicas, share: shareOf(whole, replicas) };
+    return this.#places.share;
+  }
+
+  /** Of how many replicas that is the share. */
+  get replicas(): number {
+    return this.#deps.fleet.replicas;
+  }
+
+  /** EXTENSION-RUNTIME-3. Its reserve is this replica's share; for a retry, not for a call. */
+  get retryPolicy(): RetryPolicy | undefined {
+    const { retry } = this.#extension.policy;
+    const { replicas } = this.#deps.fleet;
+    if (replicas === 1) return retry;
+    const reserve = retry?.budget_reserve ?? DEFAULT_RETRY_BUDGET.reserve;
+    return { ...retry, budget_reserve: shareOf(reserve, replicas) };
   }
 
   /** A call was refused before any version was asked: it counts as a refusal of the default version. */

@@ -187,6 +187,7 @@ export class ServiceSet {
       clock: this.#deps.clock,
       random: this.#deps.random,
       stalledUntil: this.#deps.stalledUntil,
+      fleet: this.#deps.fleet,
       onTouched: () => this.#deps.onTouched(this.#runtime),
       onMode: () => this.#deps.onState(this.#runtime),
       onEvent: (target, event) => this.#deps.onBreakerEvent(this.#runtime, target, event),

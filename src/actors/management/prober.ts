@@ -12,12 +12,16 @@
 // PROBER-6. Rounds keep their random phase, also after a stall, so that targets stay spread over the interval.
 // PROBER-7. Once its policy, its target or the prober is gone, no check begins; those in flight end like any attempt.
 // PROBER-8. A changed interval or timeout never lengthens a running time: it ends when it would have, or sooner.
+// PROBER-9. Of the replicas of a fleet, the steward of a target checks it. Another one does as long as its own breaker is not closed or an
+//     endpoint is out of rotation there: each judges for itself, so nothing else but calls would close that breaker.
 import { DEFAULT_CHECK_INTERVAL_SECONDS, type HealthCheckPolicy } from '../../domain/registry/policy.js';
+import { hashOf } from '../../domain/routing/rendezvous.js';
 import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
 import type { ExtensionRuntime } from '../extension/extension-runtime.js';
 import type { Service } from '../extension/service.js';
 import type { Clock, WallClock } from '../ports/clock.js';
+import type { FleetView } from '../ports/fleet.js';
 import type { AttemptEnd, LimitAttempts, PrepareRoute, Reply, Route, SendCheck } from '../ports/transport.js';
 import { endAttempt, failureOf } from '../target/attempt-end.js';
 import type { Endpoint } from '../target/endpoint.js';
@@ -32,6 +36,7 @@ interface ProberDeps {
   readonly prepareRoute: PrepareRoute;
   readonly sendCheck: SendCheck;
   readonly limitAttempts: LimitAttempts;
+  readonly fleet: FleetView;
   readonly absenceGraceMs: number;
   readonly log: Logger;
 }
@@ -87,10 +92,15 @@ interface Plan {
   readonly intervalMs: number;
 }
 
+/** In which a breaker waits for successes. */
+const TRYING: ReadonlySet<string> = new Set(['open', 'halfOpen', 'recovering']);
+
 class TargetChecks {
   readonly #deps: ProberDeps;
   readonly #runtime: ExtensionRuntime;
   readonly #target: Target;
+  /** Of the target among all of the fleet. */
+  readonly #keyHash: number;
   #plan: Plan | null = null;
   #timer: unknown = null;
   #dueMs = 0;
@@ -103,6 +113,7 @@ class TargetChecks {
     this.#deps = deps;
     this.#runtime = runtime;
     this.#target = target;
+    this.#keyHash = hashOf(`${target.extensionId}@${target.version}`);
   }
 
   follow(service: Service, policy: HealthCheckPolicy): void {
@@ -162,7 +173,7 @@ class TargetChecks {
     // PROBER-6. A timer may fire early, or many intervals late.
     const passed = Math.max(Math.floor((nowMs - this.#dueMs) / intervalMs) + 1, 1);
     this.#arm(this.#dueMs + passed * intervalMs);
-    if (this.#out > 0 || this.#runtime.gate === 'disabled') return;
+    if (this.#out > 0 || this.#runtime.gate === 'disabled' || !this.#isOurs) return;
     try {
       this.#round(this.#plan, nowMs);
     } catch (error) {
@@ -174,6 +185,12 @@ class TargetChecks {
       });
     }
   };
+
+  /** PROBER-9. */
+  get #isOurs(): boolean {
+    const { mode, rotation } = this.#target;
+    return TRYING.has(mode) || rotation.isAnyOut || this.#deps.fleet.isSteward(this.#keyHash);
+  }
 
   #round({ service, route, body, timeoutMs }: Plan, nowMs: number): void {
     const { pool, ownRoute } = service;

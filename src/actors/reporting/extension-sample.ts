@@ -63,12 +63,12 @@ function windowOf(
   };
 }
 
-function callsOf({ stats, retryBudget, extension }: ExtensionRuntime, nowMs: number): ExtensionSample['calls'] {
+function callsOf({ stats, retryBudget, retryPolicy }: ExtensionRuntime, nowMs: number): ExtensionSample['calls'] {
   return {
     permits_refused: stats.refusals,
     retries: stats.retries.granted,
     retries_denied: stats.retries.denied,
-    retry_budget: retryBudget.available(nowMs, extension.policy.retry),
+    retry_budget: retryBudget.available(nowMs, retryPolicy),
   };
 }
 

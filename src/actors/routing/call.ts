@@ -295,9 +295,9 @@ export class Call implements AttemptListener {
   #scheduleRetry(nowMs: number): boolean {
     if (this.#retries >= this.#service.version.retry) return false;
     const delayMs = retryDelayMs(this.#retries + 1, this.#deps.candidates.random());
-    const { retryBudget, extension, stats } = this.#serving;
+    const { retryBudget, retryPolicy, stats } = this.#serving;
     if (nowMs + delayMs >= this.#deadline) return false;
-    const isGranted = retryBudget.tryTake(nowMs, extension.policy.retry);
+    const isGranted = retryBudget.tryTake(nowMs, retryPolicy);
     stats.countRetry(isGranted);
     if (!isGranted) return false;
     this.#retries++;

@@ -18,11 +18,17 @@ export const overloaded = (of: string, limit: number): InvocationError => ({
   message: `too many calls in flight for ${of} (max_in_flight: ${limit})`,
 });
 
+/** As many calls of it are in flight as this replica admits. */
+export function extensionFull({ id, extension, inFlightLimit, replicas }: ExtensionRuntime): InvocationError {
+  const { max_in_flight: limit = inFlightLimit } = extension.policy;
+  if (replicas === 1) return overloaded(id, limit);
+  const share = `${inFlightLimit} here, the share of one of ${replicas} replicas`;
+  return { code: 'overloaded', message: `too many calls in flight for ${id} (max_in_flight: ${limit}; ${share})` };
+}
+
 /** Why an extension has no place for a call of another one; null: it has, or the call is its own. */
 export function placeRefusal(serving: ExtensionRuntime, called: ExtensionRuntime): InvocationError | null {
-  const { max_in_flight: limit } = serving.extension.policy;
-  const isFull = serving !== called && limit !== undefined && serving.inFlight >= limit;
-  return isFull ? overloaded(serving.id, limit) : null;
+  return serving !== called && serving.inFlight >= serving.inFlightLimit ? extensionFull(serving) : null;
 }
 
 export function unavailable(reason: UnavailableReason, extensionId: string, retryAfterMs?: number): InvocationError {

@@ -11,7 +11,7 @@ import type { Clock, WallClock } from '../ports/clock.js';
 import type { HandleInvocation, Invocation, NoteAttempt, SendAttempt } from '../ports/transport.js';
 import { Call, type CallDeps, type Decided } from './call.js';
 import type { CandidateDeps } from './candidates.js';
-import { overloaded, unavailable } from './refusals.js';
+import { extensionFull, overloaded, unavailable } from './refusals.js';
 
 interface RouterOptions extends CandidateDeps {
   readonly clock: Clock;
@@ -92,8 +92,7 @@ export class Router {
     const runtime = runtimes.get(id);
     if (runtime === undefined) return isInvalid(id) ? unavailable('row_invalid', id) : notFound(id);
     if (this.#inFlight >= maxInFlight) return overloaded('the daemon', maxInFlight);
-    const { max_in_flight: limit } = runtime.extension.policy;
-    if (limit !== undefined && runtime.inFlight >= limit) return overloaded(id, limit);
+    if (runtime.inFlight >= runtime.inFlightLimit) return extensionFull(runtime);
     if (runtime.gate === 'disabled') return unavailable('disabled', id);
     const { table } = runtime;
     // The context is made on demand, and most calls need none.

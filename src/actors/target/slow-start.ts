@@ -1,7 +1,8 @@
-// How many calls a breaker that has just closed admits: half_open_max_requests in flight, one more per success since, until
+// How many calls a breaker that has just closed admits: half_open_max_requests in flight (of a fleet: this replica's share), one more per success since, until
 // that is as many as there were before it opened, or its time is over.
 
 import { endsBy } from '../../domain/breaker/trip.js';
+import { shareOf } from '../../domain/fleet/shares.js';
 import type { BreakerSettings } from '../../domain/registry/policy.js';
 
 export class SlowStart {
@@ -20,8 +21,8 @@ export class SlowStart {
     this.#goal = Number.POSITIVE_INFINITY;
   }
 
-  begin(settings: BreakerSettings, nowMs: number): void {
-    this.#limit = settings.half_open_max_requests;
+  begin(settings: BreakerSettings, replicas: number, nowMs: number): void {
+    this.#limit = shareOf(settings.half_open_max_requests, replicas);
     this.#endsMs = nowMs + settings.recovery_ramp_seconds * 1000;
   }
 

@@ -21,6 +21,7 @@ import type { Recovery } from '../../domain/registry/auto-management.js';
 import type { BreakerSettings } from '../../domain/registry/policy.js';
 import type { BreakerEmitted, BreakerEvent, BreakerFacts } from '../../machines/breaker-types.js';
 import type { ActorObserver } from '../ports/api.js';
+import type { FleetView } from '../ports/fleet.js';
 import type { BreakerStateName } from '../ports/storage.js';
 import type { StalledUntil } from '../ports/transport.js';
 import {
@@ -53,6 +54,8 @@ export interface TargetOptions
   readonly onEvent: (target: Target, event: BreakerEmitted) => void;
   /** Without it, nothing ever stands still. */
   readonly stalledUntil?: StalledUntil;
+  /** Without it, this replica is the only one. */
+  readonly fleet?: Pick<FleetView, 'replicas'>;
   /** Likewise, for an endpoint that left rotation or returned. */
   readonly onRotation: (target: Target, endpoint: Endpoint, change: RotationChange) => void;
   /** It has calls, or something that reports show may have changed; called with each admission and each attempt that ends. Must not throw. */
@@ -464,7 +467,7 @@ export class Target {
     this.#record?.generationBegan();
     if (this.#breaker.mode !== 'recovering') return;
     const nowMs = this.#options.clock.now();
-    this.#slowStart.begin(this.#settings, nowMs);
+    this.#slowStart.begin(this.#settings, this.#options.fleet?.replicas ?? 1, nowMs);
     if (this.#slowStart.isComplete) this.#breaker.send({ type: 'ramp.completed', nowMs });
   }
 

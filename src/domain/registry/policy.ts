@@ -145,7 +145,8 @@ const RETRY_BUDGET_SETTINGS = {
     minimum: 0,
     maximum: 1000,
     default: DEFAULT_RETRY_BUDGET.reserve,
-    description: 'Retries in ten seconds that are granted, however few calls there were.',
+    description:
+      'Retries in ten seconds that are granted, however few calls there were; of all replicas of a fleet together.',
   }),
 } as const;
 
@@ -190,7 +191,7 @@ export const policySchema = Type.Object(
         minimum: 1,
         maximum: 1_000_000,
         description:
-          "Calls of this extension in flight at a time; more are refused (`overloaded`). Without it only the daemon's own `max_in_flight` limits them.",
+          "Calls of this extension in flight at a time, of all replicas of a fleet together; more are refused (`overloaded`). Without it only the daemon's own `max_in_flight` limits them.",
       }),
     ),
     panic: Type.Optional(

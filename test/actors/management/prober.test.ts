@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { ActorSystemSettings } from '../../../src/actors/actor-system.js';
+import { hashOf } from '../../../src/domain/routing/rendezvous.js';
 import { ActorWorld, type Ending, reasonOf, type SentCheck, settle } from '../../helpers/actor-world.js';
 import {
   changesOf,
@@ -39,6 +40,41 @@ async function trip(world: ActorWorld): Promise<void> {
   for (let i = 0; i < 5; i++) world.callEnding('a', 500);
   await settle();
 }
+
+test('PROBER-9: one that is not the steward of a target does not check it, and begins within an interval when it is', async (t) => {
+  const world = checked();
+  world.onCheck = (check) => check.end(0);
+  let isSteward = false;
+  const keys = new Set<number>();
+  world.fleet.isSteward = (keyHash) => {
+    keys.add(keyHash);
+    return isSteward;
+  };
+  await world.pass(36_000);
+  t.deepEqual(at(world), []);
+  t.deepEqual([...keys], [hashOf('a@v1')]);
+  isSteward = true;
+  await world.pass(10_000);
+  t.deepEqual(at(world), [45]);
+  isSteward = false;
+  await world.pass(20_000);
+  t.deepEqual(at(world), [45]);
+});
+
+test('PROBER-9: one that is not the steward checks while its own breaker is not closed, and stops when it is', async (t) => {
+  const world = checked();
+  world.fleet.isSteward = () => false;
+  world.onCheck = (check) => check.end(0);
+  await world.pass(6000);
+  await trip(world);
+  t.is(state(world), 'open');
+  await world.pass(120_000);
+  t.is(state(world), 'closed');
+  const checks = world.checks.length;
+  t.true(checks > 0);
+  await world.pass(60_000);
+  t.is(world.checks.length, checks);
+});
 
 test('a target is checked every interval, with an empty body and the time of its version', async (t) => {
   const world = checked({ timeout_ms: 700 });

@@ -291,6 +291,51 @@ test('max_in_flight of the extension and of the daemon are refused as overloaded
   t.deepEqual(world.callEnding('a', 0).answers, ['ok']);
 });
 
+test('EXTENSION-RUNTIME-3: a replica admits its share of max_in_flight, as soon as their number or the policy is another one', (t) => {
+  const world = new ActorWorld();
+  const row = (max_in_flight: number) => registryEntry(extensionRow('a', { policy: { max_in_flight } }));
+  world.feed$.next(snapshotOf(1, row(5), registryEntry(extensionRow('b'))));
+  const admitted = (): number => {
+    const answers = Array.from({ length: 12 }, () => world.call('a').answers);
+    for (const sent of world.sent.splice(0)) sent.end(0);
+    return answers.filter(([answer]) => answer === 'ok').length;
+  };
+  t.is(admitted(), 5);
+  for (const [replicas, share] of [
+    [2, 3],
+    [5, 1],
+    [64, 1],
+    [1, 5],
+  ] as const) {
+    world.fleet.replicas = replicas;
+    t.is(admitted(), share, `${replicas} replicas`);
+  }
+  world.fleet.replicas = 2;
+  world.feed$.next(snapshotOf(2, row(10), registryEntry(extensionRow('b'))));
+  t.is(admitted(), 5);
+  for (let i = 0; i < 5; i++) world.call('a');
+  t.like(world.call('a').answers[0], {
+    code: 'overloaded',
+    message: 'too many calls in flight for a (max_in_flight: 10; 5 here, the share of one of 2 replicas)',
+  });
+  t.deepEqual(world.callEnding('b', 0).answers, ['ok'], 'without a limit nothing is shared');
+});
+
+test('EXTENSION-RUNTIME-3: a replica grants its share of the reserve of retries', async (t) => {
+  for (const [replicas, retries] of [
+    [1, 3],
+    [2, 2],
+    [3, 1],
+  ] as const) {
+    const world = new ActorWorld();
+    world.fleet.replicas = replicas;
+    world.feed$.next(snapshotOf(1, registryEntry(extensionRow('a', { retry: 1 }))));
+    for (let i = 0; i < 4; i++) world.callEnding('a', 500);
+    await world.pass(2000);
+    t.is(world.sent.length - 4, retries, `${replicas} replicas`);
+  }
+});
+
 test('gates: disabled by a person, isolated, and every version disabled', (t) => {
   const world = new ActorWorld();
   world.feed$.next(

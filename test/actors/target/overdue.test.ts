@@ -231,6 +231,26 @@ test('TARGET-3: a trip in an unfinished slow start keeps what there was before i
   t.is(herd.filter((call) => call.answers.length === 0).length, 3);
 });
 
+test('TARGET-3: of a fleet, each replica begins its slow start with its share of half_open_max_requests', async (t) => {
+  const world = await recovering(40);
+  world.behaviour.set('ext.a', FAILS);
+  for (let i = 0; i < 5; i++) {
+    world.call('a');
+    await world.pass(50);
+  }
+  world.behaviour.set('ext.a', WORKS);
+  await world.pass(120_000);
+  world.fleet.replicas = 2;
+  for (let i = 0; i < 2; i++) {
+    world.call('a');
+    await world.pass(50);
+  }
+  t.true(health(world)?.recovering);
+  world.behaviour.set('ext.a', { ends: 0, afterMs: 100 });
+  const herd = Array.from({ length: 50 }, () => world.call('a'));
+  t.is(herd.filter((call) => call.answers.length === 0).length, 2, 'half of 3');
+});
+
 test('TARGET-3: a sequential caller never notices, whatever there was before', async (t) => {
   for (const concurrency of [5, 1000]) {
     const world = await recovering(concurrency);
