@@ -55,7 +55,7 @@ export const ROOMS = {
     breaker: ['', 'registry'],
     health: ['registry'],
     routing: ['', 'registry'],
-    fleet: ['routing'],
+    fleet: ['registry', 'routing'],
   },
   embedded: { nats: [], postgres: [] },
   http: { '': ['app', 'console', 'routes'], app: [], console: ['app'], routes: ['app'] },

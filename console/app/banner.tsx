@@ -17,6 +17,7 @@ const DEGRADED: Readonly<Record<string, string>> = {
 const WAITING: Readonly<Record<string, string>> = {
   nats: 'Not connected to NATS: no call is answered.',
   registry: 'The registry has not been read yet: no call is answered.',
+  fleet: 'No other replica of the fleet is heard, and the setting fleet asks for one. Calls are served.',
   draining: 'The daemon is stopping: it accepts no further calls, and those in flight end.',
 };
 

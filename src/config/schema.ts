@@ -9,6 +9,7 @@
 import { type Static, type TSchema, Type } from '#typebox';
 import { EVENT_KINDS, type EventKind } from '../domain/registry/events.js';
 import { BREAKER_SETTINGS, MAX_TIMER_SECONDS } from '../domain/registry/policy.js';
+import { REPLICA_ID } from '../domain/registry/subject-rules.js';
 import { CONTEXT_SOURCES } from '../nats/intake/caller-context.js';
 import { LOG_COMPONENTS, LOG_LEVELS } from '../telemetry/log-levels.js';
 
@@ -157,6 +158,24 @@ const SETTINGS = {
         'True: messages are read from and written to the socket of the NATS client directly. False: through the client, which costs more per message.',
     }),
     true,
+  ),
+  fleet: setting(
+    Type.Enum(['auto', 'off', 'required'], {
+      description:
+        'Whether this daemon and others with the same NATS and `subject_prefix` are one fleet (docs/scaling.md). `auto`: as soon as another one is heard; `off`: it says and hears nothing; `required`: `/readyz` is 503 while no other one is heard.',
+    }),
+    'auto',
+  ),
+  replica_id: setting(
+    Type.String({
+      pattern: REPLICA_ID,
+      description: 'Name of this daemon in its fleet; each has one of its own.',
+    }),
+    null,
+    {
+      expected: 'one token of a NATS subject: 1..64 characters of A-Z a-z 0-9 _ -',
+      defaultText: 'the name of the host and 4 random digits',
+    },
   ),
   data_dir: setting(text('Holds the embedded database, the last good snapshot and `daemon.json`.'), '.extreg', {
     path: 'directory',

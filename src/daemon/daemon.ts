@@ -151,7 +151,7 @@ async function start(
   let isDraining = false;
   const wire = await createWire(config, nats.connection, clock, log);
   started.push(async () => wire.tracer?.stop());
-  const fleet = createFleet(wire, clock, log);
+  const fleet = createFleet(config, wire, clock, log);
   started.push(async () => fleet.stop());
   const onApplied = (update: RegistryUpdate): void => {
     database.remember(update);
@@ -164,7 +164,8 @@ async function start(
   const services = createServices(config, wire, system, nats.isEmbedded, access, desks, clock, log);
   const ready = services.selfCheck.passed.then(() => logReady(system, log));
   const inspection = inspectionOf(system, clock, log);
-  const readiness = () => readinessOf({ system, services, wire, database, isDraining: () => isDraining });
+  const readiness = () =>
+    readinessOf({ config, system, services, wire, fleet, database, isDraining: () => isDraining });
   const certificate = readCertificate(config);
   const { loopDelay, stopWatching } = watchLoop(config, clock, wire, log);
   started.push(stopWatching);

@@ -5,6 +5,7 @@ import type { ActorSystem } from '../actors/actor-system.js';
 import { Membership } from '../actors/fleet/membership.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { OwnFacts } from '../actors/ports/fleet.js';
+import type { Config } from '../config/config.js';
 import { replicaIdOf } from '../domain/fleet/replica-id.js';
 import { FleetWire } from '../nats/fleet/fleet-wire.js';
 import type { Logger } from '../telemetry/log.js';
@@ -17,12 +18,12 @@ const INCARNATION_BYTES = 16;
 const SUFFIX_DIGITS = 4;
 
 /** Says and hears nothing before it is started. */
-export function createFleet({ connection, subjects }: Wire, clock: Clock, log: Logger): Membership {
+export function createFleet(config: Config, { connection, subjects }: Wire, clock: Clock, log: Logger): Membership {
   const incarnation = randomBytes(INCARNATION_BYTES).toString('hex');
   const fleetLog = log.child({ component: 'fleet' });
   return new Membership({
-    port: new FleetWire(connection, subjects, fleetLog, clock.now),
-    id: replicaIdOf(hostname(), incarnation.slice(0, SUFFIX_DIGITS)),
+    port: config.fleet === 'off' ? null : new FleetWire(connection, subjects, fleetLog, clock.now),
+    id: config.replica_id ?? replicaIdOf(hostname(), incarnation.slice(0, SUFFIX_DIGITS)),
     incarnation,
     version: VERSION,
     host: hostname(),

@@ -572,6 +572,15 @@ test('files must be readable, and are found from the working directory', (t) => 
   t.regex(problemsOf({ cwd, flags: { nats_url: 'tls://h', nats_tls_key_file: 'key' } })[0] ?? '', /together, got one/);
 });
 
+test('replica_id is one token of a subject; fleet is one of three words', (t) => {
+  const expected = 'expected one token of a NATS subject: 1..64 characters of A-Z a-z 0-9 _ -';
+  for (const replica_id of ['a.b', 'a b', '*', 'ä', 'x'.repeat(65)])
+    t.true(problemsOf({ flags: { replica_id } })[0]?.includes(expected), replica_id);
+  t.is(load({ flags: { replica_id: 'web-1_A' } }).replica_id, 'web-1_A');
+  t.is(load({ env: { EXTENSION_REGISTRY_FLEET: 'required' } }).fleet, 'required');
+  t.true(problemsOf({ flags: { fleet: 'on' } })[0]?.includes('one of auto, off, required'));
+});
+
 test('data_dir is absolute, and no file', (t) => {
   const cwd = directory(t, { file: '' });
   t.is(load({ cwd, flags: { data_dir: 'data' } }).data_dir, join(cwd, 'data'));

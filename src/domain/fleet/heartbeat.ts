@@ -6,7 +6,7 @@
 // HEARTBEAT-3. What this version writes has at most 1024 bytes, whatever the machine and the daemon are called.
 import { type Static, Type } from '#typebox';
 import { Compile, type Validator } from '#typebox/compile';
-import { REPLICA_ID } from './replica-id.js';
+import { REPLICA_ID } from '../registry/subject-rules.js';
 
 /** Versions of the messages that this release speaks. */
 export const PROTOCOL = { min: 1, max: 1 } as const;

@@ -1,8 +1,6 @@
 // The name of a replica: what operators read, and what stewards are chosen by.
 //
-// REPLICA-ID-1. A name is one token of a NATS subject, 1..64 characters of A-Z a-z 0-9 _ -, whatever the machine is called.
-
-export const REPLICA_ID = '^[A-Za-z0-9_-]{1,64}$';
+// REPLICA-ID-1. A name is as REPLICA_ID of registry/subject-rules.ts wants it, whatever the machine is called.
 
 const MAX_LENGTH = 64;
 

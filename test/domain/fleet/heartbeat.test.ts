@@ -6,7 +6,8 @@ import {
   MAX_HEARTBEAT_BYTES,
   readHeartbeat,
 } from '../../../src/domain/fleet/heartbeat.js';
-import { distinctId, REPLICA_ID, replicaIdOf } from '../../../src/domain/fleet/replica-id.js';
+import { distinctId, replicaIdOf } from '../../../src/domain/fleet/replica-id.js';
+import { REPLICA_ID } from '../../../src/domain/registry/subject-rules.js';
 import { runs } from '../../helpers/depth.js';
 import { heartbeat } from './heartbeats.js';
 
