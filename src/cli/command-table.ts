@@ -249,6 +249,15 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     ),
   ],
   [
+    'fleet',
+    entry(
+      DAEMON,
+      '',
+      'show the daemons beside this one: who is live, what each does, whose registry is behind',
+      async () => (await import('./commands/fleet.js')).fleetCommand,
+    ),
+  ],
+  [
     'reload',
     entry(
       DAEMON,

@@ -161,7 +161,7 @@ async function start(
   const system: ActorSystem = createSystem(config, database, wire, fleet, onApplied, clock, log);
   const inForce = new InForce(system.supervisor, clock);
   const desks = createDesks(config, database, system, inForce, clock, log);
-  const services = createServices(config, wire, system, nats.isEmbedded, access, desks, clock, log);
+  const services = createServices(config, wire, system, fleet, nats.isEmbedded, access, desks, clock, log);
   const ready = services.selfCheck.passed.then(() => logReady(system, log));
   const inspection = inspectionOf(system, clock, log);
   const readiness = () =>
@@ -169,8 +169,9 @@ async function start(
   const certificate = readCertificate(config);
   const { loopDelay, stopWatching } = watchLoop(config, clock, wire, log);
   started.push(stopWatching);
-  const numbers = () => daemonNumbers({ system, services, wire, inspection, readiness, loopDelay, database, config });
-  const parts = { system, services, wire, inspection, readiness, loopDelay, levels, numbers };
+  const numbers = () =>
+    daemonNumbers({ system, fleet, services, wire, inspection, readiness, loopDelay, database, config });
+  const parts = { system, fleet, services, wire, inspection, readiness, loopDelay, levels, numbers };
   const managed = { ...parts, settings, database, audit: desks.audit, inForce, clock, log };
   const management = managementOf({ ...managed, reloadFiles: () => reload() });
   const sources = { ...parts, desks, access, management };

@@ -1,6 +1,7 @@
 // The desks of the management routes, connected to what they show and command.
 import { randomUUID } from 'node:crypto';
 import type { ActorSystem } from '../actors/actor-system.js';
+import type { Membership } from '../actors/fleet/membership.js';
 import type { InForce } from '../actors/management/in-force.js';
 import { Instances } from '../actors/management/instances.js';
 import type { Readiness } from '../actors/ports/api.js';
@@ -28,6 +29,7 @@ interface ManagementDeps {
   readonly reloadFiles: () => Promise<void>;
   readonly database: RegistryDatabase;
   readonly system: ActorSystem;
+  readonly fleet: Membership;
   readonly services: Services;
   readonly numbers: () => DaemonNumbers;
   readonly inspection: InspectionHub;
@@ -86,6 +88,7 @@ export function managementOf(deps: ManagementDeps): ManagementDesk {
     },
     replay: (extensionId, policy, since) => replays.run(extensionId, policy, since),
     status: () => statusOf(status),
+    fleet: () => deps.fleet.answer(),
     settings: () => shownSettings(settings),
     invoke: localCalls(services.intake.takeLocal, Math.max(min_budget_ms, Math.min(USUAL_BUDGET_MS, max_budget_ms))),
     logLevels: logLevelDesk(levels, log),

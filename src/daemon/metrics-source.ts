@@ -1,5 +1,6 @@
 // The daemon's own numbers for the metrics page, read from their sources.
 import type { ActorSystem } from '../actors/actor-system.js';
+import type { Membership } from '../actors/fleet/membership.js';
 import type { Readiness } from '../actors/ports/api.js';
 import type { Config } from '../config/config.js';
 import type { InspectionHub } from '../inspector/hub.js';
@@ -11,6 +12,7 @@ import type { Wire } from './wire.js';
 
 interface NumberSources {
   readonly system: ActorSystem;
+  readonly fleet: Pick<Membership, 'live' | 'dropped'>;
   readonly services: Services;
   readonly wire: Wire;
   readonly readiness: () => Readiness;
@@ -22,7 +24,7 @@ interface NumberSources {
 
 // Long: one line for each number.
 export function daemonNumbers(sources: NumberSources): DaemonNumbers {
-  const { system, services, wire, loopDelay, inspection, database, config } = sources;
+  const { system, fleet, services, wire, loopDelay, inspection, database, config } = sources;
   const { intake, admission, admin } = services;
   const { replies, events, webhooks, connection } = wire;
   const { connected } = connection;
@@ -37,6 +39,8 @@ export function daemonNumbers(sources: NumberSources): DaemonNumbers {
     extension_registry_ready: ready ? 1 : 0,
     extension_registry_nats_connected: connected ? 1 : 0,
     extension_registry_database_connected: degraded.includes('database') ? 0 : 1,
+    extension_registry_fleet_replicas: fleet.live,
+    extension_registry_fleet_messages_dropped_total: fleet.dropped,
     extension_registry_revision: system.supervisor.revision ?? 0,
     extension_registry_history_changes_total: system.supervisor.historyChanges,
     extension_registry_extensions: { total, enabled, healthy, unhealthy },

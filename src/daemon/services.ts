@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Access } from '../actors/access/access.js';
 import type { ActorSystem } from '../actors/actor-system.js';
+import type { Membership } from '../actors/fleet/membership.js';
 import type { Clock } from '../actors/ports/clock.js';
 import type { Config } from '../config/config.js';
 import type { BrokerConnection } from '../nats/connection/connection.js';
@@ -38,6 +39,7 @@ export function createServices(
   config: Config,
   wire: Wire,
   system: ActorSystem,
+  fleet: Membership,
   isOwnServer: boolean,
   access: Access,
   sources: Pick<RegistrySources, 'rows' | 'audit'>,
@@ -65,7 +67,10 @@ export function createServices(
     clock,
     log: log.child({ component: 'admin' }),
     replyPrefixes: config.reply_prefixes,
-    verbs: new Map([...adminVerbs(system), ...registryVerbs({ board: system.board, ...sources })]),
+    verbs: new Map([
+      ...adminVerbs({ health: system.health, explain: system.explain, fleet: () => fleet.answer() }),
+      ...registryVerbs({ board: system.board, ...sources }),
+    ]),
     admit: access.admit,
     isTokenRequired: () => access.isRequired,
     isOwnServer,

@@ -21,6 +21,16 @@ export const DAEMON_METRICS = {
   extension_registry_ready: { type: 'gauge', help: '1 while /readyz is 200.', labels: [] },
   extension_registry_nats_connected: { type: 'gauge', help: '1 while connected to NATS.', labels: [] },
   extension_registry_database_connected: { type: 'gauge', help: '1 while the database answers.', labels: [] },
+  extension_registry_fleet_replicas: {
+    type: 'gauge',
+    help: 'Replicas of the fleet that are live as this one hears it, itself included; 1: it is alone.',
+    labels: [],
+  },
+  extension_registry_fleet_messages_dropped_total: {
+    type: 'counter',
+    help: 'Messages on the subjects of the fleet that were no heartbeats, or of more replicas than are counted.',
+    labels: [],
+  },
   extension_registry_revision: { type: 'gauge', help: 'Revision of the registry that is in force.', labels: [] },
   extension_registry_history_changes_total: {
     type: 'counter',

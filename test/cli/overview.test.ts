@@ -8,7 +8,7 @@ const VERBS = [
   ...['ls', 'show', 'health', 'explain', 'invoke', 'inspect', 'rollout', 'sql', 'import', 'export'],
   ...['enable', 'disable', 'isolate', 'force-closed', 'release', 'reset'],
   ...['create', 'set', 'unset', 'delete', 'drain', 'undrain', 'history', 'replay', 'audit', 'events', 'watch', 'wait'],
-  ...['status', 'reload', 'backup', 'restore', 'doctor', 'log-level', 'token', 'console', 'completion'],
+  ...['status', 'fleet', 'reload', 'backup', 'restore', 'doctor', 'log-level', 'token', 'console', 'completion'],
 ];
 /** What is there beside: the daemon itself. */
 const BESIDE = ['serve', 'migrate', 'check-config'];

@@ -45,7 +45,7 @@ test.serial(same, 'metrics.md', 'daemon-metrics', daemonMetricTable(), 12);
 test.serial(same, 'health-checks.md', 'health-check', healthCheckTable(), 4);
 test.serial(same, 'health.md', 'health-report', healthReportTable(), 30);
 test.serial(same, 'health.md', 'health-extension', oneHealthTable(), 15);
-test.serial(same, 'wire.md', 'subjects', subjectTable(), 8);
+test.serial(same, 'wire.md', 'subjects', subjectTable(), 9);
 test.serial(same, 'policy.md', 'policy', policyTable(), 25);
 
 test('docs/configuration.md: its example is a file that is accepted', (t) => {

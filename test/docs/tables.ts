@@ -262,6 +262,12 @@ export function subjectTable(): string {
         `daemon, ${group}`,
         `Verbs that only read: ${verbs}. With an [access token](access.md#over-nats) as soon as there is one; on a server that is not the daemon's own, only then.`,
       ],
+      [
+        (['hb', 'hello', 'bye'] as const).map((what) => code(subjects.fleet(what))).join(', '),
+        'daemon',
+        'every daemon',
+        'What replicas of a [fleet](scaling.md) say of themselves.',
+      ],
       ...(['PING', 'INFO', 'STATS'] as const).map((verb) => [
         microSubjects(verb, SERVICE_NAME, '<id>').map(code).join(', '),
         'anyone',

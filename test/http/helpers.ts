@@ -3,6 +3,7 @@ import type { ExecutionContext } from 'ava';
 import type { HealthSource, Readiness } from '../../src/actors/ports/api.js';
 import type { ManagementDesk } from '../../src/actors/ports/management.js';
 import type { ExtensionSample } from '../../src/actors/ports/metrics.js';
+import type { FleetAnswer } from '../../src/domain/fleet/fleet-answer.js';
 import { isHealthy, SummaryInProgress } from '../../src/domain/health/health-report.js';
 import type {
   ExtensionHealth,
@@ -171,6 +172,8 @@ export const daemonNumbers: DaemonNumbers = {
   extension_registry_ready: 1,
   extension_registry_nats_connected: 1,
   extension_registry_database_connected: 0,
+  extension_registry_fleet_replicas: 3,
+  extension_registry_fleet_messages_dropped_total: 1,
   extension_registry_revision: 42,
   extension_registry_history_changes_total: 21,
   extension_registry_extensions: { total: 3, enabled: 2, healthy: 1, unhealthy: 2 },
@@ -219,6 +222,32 @@ export const daemonStatus: DaemonStatus = {
   loop_delay: { seconds: 60, p50_ms: 0.1, p99_ms: 2, max_ms: 3.5 },
 };
 
+export const fleetAnswer: FleetAnswer = {
+  self: 'web-1',
+  scope: 'private',
+  reason: 'no_records',
+  since: '2025-01-27T12:00:00.000Z',
+  replicas: ['web-1', 'web-2'].map((id, i) => ({
+    id,
+    incarnation: String(i).repeat(32),
+    self: i === 0,
+    live: i === 0,
+    version: '1.2.3',
+    host: id,
+    pid: 40 + i,
+    http: `http://${id}:8420`,
+    up_s: 12,
+    scope: 'private',
+    revision: i === 0 ? 42 : null,
+    behind: i === 0 ? 0 : null,
+    rps: 1.5,
+    in_flight: 2,
+    lag_ms: 0.25,
+    targets: 9,
+    draining: i === 1,
+  })),
+};
+
 const none = async () => ({ kind: 'extension_not_found', message: 'none' }) as const;
 /** Desks that find nothing. */
 export const noManagement: ManagementDesk = {
@@ -228,6 +257,7 @@ export const noManagement: ManagementDesk = {
   policyInForce: () => null,
   replay: none,
   status: () => daemonStatus,
+  fleet: () => fleetAnswer,
   settings: () => [],
   logLevels: new LogControl({ level: 'info', components: [] }),
   invoke: async () => ({ kind: 'shutting_down', message: 'none' }),

@@ -18,6 +18,7 @@ import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log
 import type { Logger } from '../../telemetry/log.js';
 import type { Clock, WallClock } from '../ports/clock.js';
 import type { FleetListener, FleetMessage, FleetPort, FleetView, OwnFacts } from '../ports/fleet.js';
+import { CallRate } from './call-rate.js';
 
 const HEARTBEAT_MS = 1000;
 const SPACING_MS = 100;
@@ -65,7 +66,7 @@ export class Membership implements FleetView, FleetListener {
   #sendTimer: unknown = null;
   #sentMs = Number.NEGATIVE_INFINITY;
   #heardOwnMs = Number.NEGATIVE_INFINITY;
-  #rate = { calls: 0, atMs: 0, perSecond: 0 };
+  #rate = new CallRate(0, 0);
   #overfull = 0;
 
   constructor(deps: MembershipDeps) {
@@ -84,7 +85,7 @@ export class Membership implements FleetView, FleetListener {
   start(facts: () => OwnFacts): void {
     const { port, clock } = this.#deps;
     this.#facts = facts;
-    this.#rate = { calls: facts().calls, atMs: clock.now(), perSecond: 0 };
+    this.#rate = new CallRate(facts().calls, clock.now());
     port?.listen(this);
     this.#arm();
   }
@@ -111,6 +112,11 @@ export class Membership implements FleetView, FleetListener {
   /** Other replicas that are live. */
   get peers(): number {
     return this.#members.live.length;
+  }
+
+  /** Replicas that are live, this one included unless it leaves. */
+  get live(): number {
+    return this.peers + (this.#isDraining ? 0 : 1);
   }
 
   /** Why it is alone, or whose word counts. */
@@ -195,18 +201,10 @@ export class Membership implements FleetView, FleetListener {
     const silent = this.#members.expire(nowMs);
     for (const { said } of silent)
       if (!said.draining) log.warn({ event: 'fleet_replica_left', ...namesOf(said), reason: 'silent' });
-    this.#measureRate(nowMs);
+    this.#rate.measure(this.#facts?.().calls ?? 0, nowMs);
     this.#send('hb');
     this.#renew(nowMs);
   };
-
-  #measureRate(nowMs: number): void {
-    const calls = this.#facts?.().calls ?? 0;
-    const seconds = (nowMs - this.#rate.atMs) / 1000;
-    if (seconds <= 0) return;
-    const perSecond = Math.max(Math.round(((calls - this.#rate.calls) / seconds) * 10) / 10, 0);
-    this.#rate = { calls, atMs: nowMs, perSecond };
-  }
 
   /** MEMBERSHIP-1. */
   #sendSoon(nowMs: number): void {
@@ -269,7 +267,7 @@ export class Membership implements FleetView, FleetListener {
     this.#candidates = this.#members.candidates;
     const peers = this.peers;
     const isHearing = port === null || (port.problem === null && nowMs - this.#heardOwnMs <= DEAF_MS);
-    this.replicas = this.#size.update(peers + (this.#isDraining && peers > 0 ? 0 : 1), isHearing, LIVE_MS, nowMs);
+    this.replicas = this.#size.update(Math.max(this.live, 1), isHearing, LIVE_MS, nowMs);
     this.#enter(peers > 0 ? 'private' : 'lone', this.#reasonOf(peers), nowMs);
   }
 

@@ -1,5 +1,6 @@
 // What the management routes of the admin API need of the daemon, as types; the roof hands it over.
 import type { ReplayAnswer } from '../../domain/breaker/replay-answer.js';
+import type { FleetAnswer } from '../../domain/fleet/fleet-answer.js';
 import type { PolicyInForce } from '../../domain/registry/policy-in-force.js';
 import type { DaemonStatus, LogLevelsShown, ReloadReport } from '../../domain/status-schema.js';
 import type { LogLevelOrder } from '../../telemetry/log-control.js';
@@ -47,6 +48,8 @@ export type ReplayResult =
     };
 
 export interface ManagementDesk {
+  /** The replicas, as this one hears them. */
+  readonly fleet: () => FleetAnswer;
   /** null: nothing runs of the extension. */
   readonly measured: (extensionId: string) => Measured | null;
   readonly instances: InstanceDesk;

@@ -36,7 +36,7 @@ const replicaSchema = Type.Object({
 });
 
 export type FleetAnswer = Static<typeof fleetSchema>;
-const fleetSchema = Type.Object({
+export const fleetSchema = Type.Object({
   self: Type.String({ description: 'Name of the replica that answers.' }),
   scope: Type.Unsafe<Scope>({
     enum: [...SCOPES],

@@ -1,14 +1,15 @@
-// `/admin/status`, `/admin/settings` and `/admin/reload`: the daemon itself.
+// `/admin/status`, `/admin/fleet`, `/admin/settings` and `/admin/reload`: the daemon itself, and those beside it.
 import { Type } from '#typebox';
 import type { ManagementDesk } from '../../actors/ports/management.js';
 import { actorOf } from '../../domain/access/principal.js';
+import { fleetSchema } from '../../domain/fleet/fleet-answer.js';
 import { reloadSchema, settingsSchema, statusSchema } from '../../domain/status-schema.js';
 import type { App } from '../app/app.js';
 import { HttpProblem, problems } from '../app/problem.js';
 import { NO_PARAMETERS } from '../app/query-string.js';
 import { MAX_CHANGE_BYTES, OPTIONAL_REASON, storageProblems } from '../app/strict-body.js';
 
-type Desk = Pick<ManagementDesk, 'status' | 'settings' | 'reload'>;
+type Desk = Pick<ManagementDesk, 'status' | 'fleet' | 'settings' | 'reload'>;
 
 const reloadBody = Type.Object(
   {
@@ -18,7 +19,7 @@ const reloadBody = Type.Object(
   { additionalProperties: false },
 );
 
-export function daemonRoutes(app: App, { status, settings, reload }: Desk): void {
+export function daemonRoutes(app: App, { status, fleet, settings, reload }: Desk): void {
   app.get(
     '/admin/status',
     {
@@ -31,6 +32,20 @@ export function daemonRoutes(app: App, { status, settings, reload }: Desk): void
       },
     },
     async () => status(),
+  );
+
+  app.get(
+    '/admin/fleet',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'readFleet',
+        summary: 'The replicas of the fleet as this daemon hears them, itself included',
+        querystring: NO_PARAMETERS,
+        response: { 200: fleetSchema },
+      },
+    },
+    async () => fleet(),
   );
 
   app.get(

@@ -1,18 +1,21 @@
 // The verbs of `<prefix>.admin.<verb>`: what each takes and says. All of them only read.
 import type { Explain, HealthSource } from '../../actors/ports/api.js';
 import { ExactNumber, isJsonMap, type Json, type JsonMap, numberText } from '../../domain/exact-json.js';
+import type { FleetAnswer } from '../../domain/fleet/fleet-answer.js';
 import { isExtensionId, NO_ID } from '../../domain/registry/subject-rules.js';
 import { askedContext } from '../../domain/routing/explain-context.js';
 import { type AdminAnswer, type AdminVerb, invalid, kindOf } from './admin.js';
 
 interface AdminSources {
+  readonly fleet: () => FleetAnswer;
   readonly health: HealthSource;
   readonly explain: Explain;
 }
 
-export function adminVerbs({ health, explain }: AdminSources): ReadonlyMap<string, AdminVerb> {
+export function adminVerbs({ health, explain, fleet }: AdminSources): ReadonlyMap<string, AdminVerb> {
   return new Map<string, AdminVerb>([
     ['explain', { fields: ['extension_id', 'context'], answer: (request) => explained(explain, request) }],
+    ['fleet', { fields: [], answer: () => ({ kind: 'answer', value: fleet() }) }],
     ['health', { fields: ['extension_id'], answer: (request) => healthOf(health, request) }],
   ]);
 }

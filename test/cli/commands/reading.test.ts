@@ -3,7 +3,7 @@ import test from 'ava';
 import { main } from '../../../src/cli/main.js';
 import { sparks } from '../../../src/cli/output/history-text.js';
 import { until } from '../../helpers/until.js';
-import { extensionHealth, healthSource } from '../../http/helpers.js';
+import { extensionHealth, fleetAnswer, healthSource } from '../../http/helpers.js';
 import { type Asked, fakeDaemon, HELLO, Problem, stream } from '../fake-daemon.js';
 import { Captured, commandIo, directory } from '../run.js';
 
@@ -434,6 +434,21 @@ test('status: every fact by its name; what is owed is called pending', async (t)
     stdout,
     'FACT           VALUE\nversion        0.1.0\nready          yes\ndegraded       database\npending.verbs  0\nstreams        -\n',
   );
+});
+
+test('fleet: a line for each replica, the one that was asked marked; --json as the daemon answers', async (t) => {
+  const daemon = await fakeDaemon(t, () => fleetAnswer);
+  const { stdout } = await daemon.extreg('fleet');
+  const lines = stdout.trimEnd().split('\n');
+  t.is(lines[0], '1 live replica; scope private (no_records) since 2025-01-27T12:00:00.000Z');
+  t.deepEqual(
+    lines.slice(2).map((line) => line.split(/ {2,}/)),
+    [
+      ['web-1 (asked)', 'live', '1.2.3', 'web-1', '40', '12 s', '42', '0', '1.5', '2', '0.25 ms'],
+      ['web-2', 'draining', '1.2.3', 'web-2', '41', '12 s', '-', '-', '1.5', '2', '0.25 ms'],
+    ],
+  );
+  t.deepEqual(JSON.parse((await daemon.extreg('fleet', '--json')).stdout), fleetAnswer);
 });
 
 test('--watch: again and again, errors in between are shown, and with --json a line each time', async (t) => {

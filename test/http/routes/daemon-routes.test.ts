@@ -1,13 +1,19 @@
-// `/admin/status`, `/admin/settings` and `/admin/reload`: what goes in and comes out.
+// `/admin/status`, `/admin/fleet`, `/admin/settings` and `/admin/reload`: what goes in and comes out.
 import test from 'ava';
 import type { Reload, ReloadOrder } from '../../../src/actors/ports/management.js';
 import type { LogLevelsShown } from '../../../src/domain/status-schema.js';
-import { daemonStatus, listen, noManagement } from '../helpers.js';
+import { daemonStatus, fleetAnswer, listen, noManagement } from '../helpers.js';
 
 const get = async (url: string) => {
   const response = await fetch(url);
   return { status: response.status, body: await response.json() };
 };
+
+test('fleet: the replicas as this one hears them', async (t) => {
+  const { url } = await listen(t);
+  t.deepEqual(await get(`${url}/admin/fleet`), { status: 200, body: fleetAnswer });
+  t.is((await get(`${url}/admin/fleet?x=1`)).status, 400);
+});
 
 test('status: every number as it is, and none that is not there', async (t) => {
   const { url } = await listen(t);

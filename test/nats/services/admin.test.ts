@@ -13,7 +13,7 @@ import { DaemonProcess } from '../../helpers/daemon-process.js';
 import { explanation, FULL_EXPLANATION } from '../../helpers/explanations.js';
 import { TestServer } from '../../helpers/nats-server.js';
 import { until } from '../../helpers/until.js';
-import { extensionHealth, healthSource } from '../../http/helpers.js';
+import { extensionHealth, fleetAnswer, healthSource } from '../../http/helpers.js';
 import { errorOf, type LogLine, Rig, recordingLogger, systemClock } from '../wire-rig.js';
 
 interface World {
@@ -62,7 +62,7 @@ async function served(
     asked.push([id, context]);
     return answer(id);
   };
-  const verbs = new Map([...adminVerbs({ health, explain }), ...Object.entries(more)]);
+  const verbs = new Map([...adminVerbs({ health, explain, fleet: () => fleetAnswer }), ...Object.entries(more)]);
   const { log, lines } = recordingLogger();
   const subjects = new Subjects(prefix);
   const { connection, replies } = rig;
@@ -168,8 +168,20 @@ const refused = test.macro<[what: string, verb: string, body: string | Uint8Arra
   },
   title: (_, what) => `ADMIN-3: ${what} is an invalid request`,
 });
-test(refused, 'a verb that there is not', 'explian', '{}', /^the verb must be one of explain, health, got "explian"$/);
-test(refused, 'a verb that changes something', 'isolate', '{"extension_id":"a"}', /must be one of explain, health,/);
+test(
+  refused,
+  'a verb that there is not',
+  'explian',
+  '{}',
+  /^the verb must be one of explain, fleet, health, got "explian"$/,
+);
+test(
+  refused,
+  'a verb that changes something',
+  'isolate',
+  '{"extension_id":"a"}',
+  /must be one of explain, fleet, health,/,
+);
 test(refused, 'a verb of two tokens', 'explain.a', '{}', /got "explain\.a"$/);
 test(refused, 'a verb of another case', 'Explain', '{}', /got "Explain"$/);
 test(refused, 'a name that every object has', 'constructor', '{}', /got "constructor"$/);
@@ -296,12 +308,19 @@ test('admin: after draining it takes no more', async (t) => {
   t.deepEqual(asked, []);
 });
 
+test('admin: fleet answers as GET /admin/fleet, and takes nothing', async (t) => {
+  const { ask } = await served(t);
+  t.deepEqual(JSON.parse((await ask('fleet', '')).string()), fleetAnswer);
+  t.is(errorOf(await ask('fleet', '{"id":"a"}')).code, 'invalid_request');
+});
+
 test('admin: two daemons share the requests, and each is answered once', async (t) => {
   const { prefix, ask, asked } = await served(t);
   const { rig } = t.context;
   const others: string[] = [];
   const verbs = adminVerbs({
     health,
+    fleet: () => fleetAnswer,
     explain: (id) => {
       others.push(id);
       return explanation();
