@@ -2,10 +2,12 @@
 import type { ExecutionContext } from 'ava';
 import type { Msg, NatsConnection } from '#@nats-io/nats-core';
 import { createEventPublisher } from '../../src/nats/event-publisher.js';
+import { FleetWire } from '../../src/nats/fleet/fleet-wire.js';
 import { MicroService } from '../../src/nats/services/micro.js';
 import { QUEUE_GROUP } from '../../src/nats/wire/subjects.js';
+import { heartbeat } from '../domain/fleet/heartbeats.js';
 import { TestServer } from '../helpers/nats-server.js';
-import { type LogLine, Rig, type RigOptions, recordingLogger } from '../nats/wire-rig.js';
+import { type LogLine, Rig, type RigOptions, recordingLogger, systemClock } from '../nats/wire-rig.js';
 import { readProjectFile } from './page.js';
 
 export const PAGE = readProjectFile('docs/nats-permissions.md');
@@ -60,7 +62,7 @@ export const loginOf = (user: string, original = user) => ({
 export const connect = (server: TestServer, user: string, original = user): Promise<NatsConnection> =>
   server.connect({ ...loginOf(user, original), inboxPrefix: `_INBOX.${original}` });
 
-/** All that a daemon does on NATS: calls, self-check, events, discovery, admin verbs. */
+/** All that a daemon does on NATS: calls, self-check, events, discovery, admin verbs, heartbeats. */
 export async function startDaemonWire(
   t: ExecutionContext,
   server: TestServer,
@@ -85,6 +87,12 @@ export async function startDaemonWire(
     connection.publish(reply, '', '', Buffer.from('{"well":true}'));
   });
   rig.selfCheck.start();
+  const fleet = new FleetWire(connection, subjects, log, systemClock.now);
+  const replicas: string[] = [];
+  fleet.listen({
+    heard: (_, { id }) => void replicas.push(id),
+    connected: () => fleet.publish('hello', heartbeat({ id: 'daemon' })),
+  });
   const events = createEventPublisher(connection, subjects);
   const publishEvent = (): void =>
     events.publish({
@@ -95,7 +103,7 @@ export async function startDaemonWire(
       actor: 'system:breaker',
     });
   const denied = (): LogLine[] => lines.filter(({ event }) => event === 'nats_permission_denied');
-  return { rig, micro, publishEvent, denied };
+  return { rig, micro, publishEvent, denied, replicas };
 }
 
 /** What arrives at a subscription, in order; empty if the server has refused it. */

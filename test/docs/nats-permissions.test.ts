@@ -148,6 +148,25 @@ const ATTEMPTS: readonly Attempt[] = [
     succeeds: (client, { other }) => arrives(client, other, 'extreg.v1.admin.health'),
   },
   {
+    what: 'a caller poses as a replica',
+    user: 'acme',
+    ...publishing('extreg.v1.fleet.>'),
+    succeeds: (client, { other }) => arrives(client, other, 'extreg.v1.fleet.f1.hb'),
+  },
+  {
+    what: 'a caller reads what replicas say',
+    user: 'acme',
+    ...subscribing('extreg.v1.fleet.>'),
+    succeeds: (client, { other }) => arrives(other, client, 'extreg.v1.fleet.f1.hb'),
+  },
+  {
+    what: 'an extension poses as a replica',
+    user: 'normalize_text',
+    from: 'subscribe:',
+    to: 'publish: "extreg.v1.fleet.>", subscribe:',
+    succeeds: (client, { other }) => arrives(client, other, 'extreg.v1.fleet.f1.bye'),
+  },
+  {
     what: 'an extension publishes an event',
     user: 'normalize_text',
     from: 'subscribe:',
@@ -233,7 +252,8 @@ for (const [i, { what, user, succeeds }] of ATTEMPTS.entries())
 
 test.serial('permissions: what the page allows works, and the daemon is denied nothing', async (t) => {
   const { server, acme, gateway, ops, received } = t.context;
-  const { rig, publishEvent, denied } = await startDaemonWire(t, server);
+  const { rig, publishEvent, denied, replicas } = await startDaemonWire(t, server);
+  await until('its greeting', () => replicas.includes('daemon'));
   t.is((await invoke(acme, 'normalize_text.acme')).string(), 'normal');
   t.is(received.at(-1)?.headers?.get('Extreg-Tenant-Id'), 'acme');
   t.is((await invoke(gateway, 'normalize_text.globex')).string(), 'normal');
@@ -249,12 +269,21 @@ test.serial('permissions: what the page allows works, and the daemon is denied n
 });
 
 const DAEMON = entryOf(ONE_ACCOUNT, 'extreg');
+const DAEMON_SUBSCRIBES = DAEMON.slice(DAEMON.indexOf('subscribe:'));
 const NEEDED = [...DAEMON.matchAll(/"([^"]+)"/g)].map(([, subject = '']) => subject);
 
 test('permissions: the daemon needs each of its permissions', async (t) => {
-  t.is(NEEDED.length, 8);
+  t.is(NEEDED.length, 10);
   let block = ONE_ACCOUNT;
-  for (const [i, subject] of NEEDED.entries()) block = withVariant(block, 'extreg', `lacks_${i}`, `"${subject}"`, '');
+  // The subject of the fleet is there twice: to publish, and to subscribe.
+  const lacking = (subject: string, i: number) =>
+    NEEDED.indexOf(subject) === i
+      ? [`"${subject}"`, '']
+      : [DAEMON_SUBSCRIBES, DAEMON_SUBSCRIBES.replace(`"${subject}"`, '')];
+  for (const [i, subject] of NEEDED.entries()) {
+    const [from = '', to = ''] = lacking(subject, i);
+    block = withVariant(block, 'extreg', `lacks_${i}`, from, to);
+  }
   const server = await serverOf(t, block);
   for (const [i, subject] of NEEDED.entries()) {
     const { rig, publishEvent, denied } = await startDaemonWire(t, server, `lacks_${i}`);
