@@ -82,3 +82,43 @@ test('deploy/systemd: what it starts is the command of the package', async (t) =
   t.true(Object.hasOwn(bin, 'extreg'));
   t.regex((await run([command, '--help'], { cwd: tmpdir() })).stdout, /extreg serve/);
 });
+
+const TEMPLATE = readFileSync('deploy/systemd/extension-registry@.service', 'utf8');
+/** What is set, in order; without what is written beside it. */
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+
+test('deploy/systemd: the template differs from the unit in what each replica has of its own', (t) => {
+  const [one, many] = [linesOf(unit), linesOf(TEMPLATE)];
+  t.deepEqual(
+    many.filter((line) => !one.includes(line)),
+    [
+      'Description=Extension Registry, replica %i',
+      'Documentation=file:/opt/extension-registry/node_modules/extension-registry/docs/scaling.md',
+      'Environment=EXTENSION_REGISTRY_DATA_DIR=/var/lib/extension-registry-%i',
+      'Environment=EXTENSION_REGISTRY_HTTP_PORT=842%i',
+      'Environment=EXTENSION_REGISTRY_REPLICA_ID=%l-%i',
+      'EnvironmentFile=/etc/extension-registry/environment',
+      'EnvironmentFile=-/etc/extension-registry/environment-%i',
+      'StateDirectory=extension-registry-%i',
+    ],
+  );
+  t.is(one.filter((line) => !many.includes(line)).length, 5);
+  const names = [...TEMPLATE.matchAll(/^Environment=(EXTENSION_\w+)/gm)].map(([, name = '']) => name);
+  t.deepEqual(
+    names.filter((name) => !SETTING_KEYS.map(envName).includes(name)),
+    [],
+  );
+});
+
+unless(missing, test)('deploy/systemd: systemd-analyze verify finds nothing in a replica of the template', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'extreg-unit-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, 'extension-registry@1.service');
+  writeFileSync(file, TEMPLATE.replace(EXTREG, process.execPath));
+  const { status, stderr } = systemd('verify', '--man=no', file);
+  t.deepEqual(
+    stderr.split('\n').filter((line) => line.includes('extension-registry')),
+    [],
+  );
+  t.is(status, 0);
+});
