@@ -14,6 +14,7 @@ const PAGES = [
   ['/ui/audit', 'Audit'],
   ['/ui/inspect', 'Inspect'],
   ['/ui/status', 'Status'],
+  ['/ui/fleet', 'Fleet'],
   ['/ui/tokens', 'Tokens'],
   ['/ui/api', 'API'],
 ] as const;

@@ -21,6 +21,7 @@ const ROUTES: readonly Route[] = [
   { pattern: '/ui/events', title: () => 'Events', load: () => import('../pages/events-page.js') },
   { pattern: '/ui/audit', title: () => 'Audit trail', load: () => import('../pages/audit-page.js') },
   { pattern: '/ui/status', title: () => 'The daemon', load: () => import('../pages/status-page.js') },
+  { pattern: '/ui/fleet', title: () => 'The fleet', load: () => import('../pages/fleet-page.js') },
   { pattern: '/ui/tokens', title: () => 'Access tokens', load: () => import('../pages/tokens-page.js') },
   { pattern: '/ui/api', title: () => 'The admin API', load: () => import('../pages/api-page.js') },
   { pattern: '/ui/sign-in', title: () => 'Sign in', load: () => import('../pages/sign-in-page.js') },

@@ -20,6 +20,7 @@ const PAGES: readonly (readonly [path: string, shows: string])[] = [
   ['/ui/events', '.table-box tr'],
   ['/ui/audit?extension_id=classify_topic', '.table-box tr'],
   ['/ui/status', '.facts tr'],
+  ['/ui/fleet', '.table-box tbody tr'],
   ['/ui/tokens', '.empty'],
   ['/ui/api?q=extensions&operation=listExtensions', '.operation-details'],
   ['/ui/inspect', '.targets tr'],
