@@ -164,13 +164,15 @@ export class Membership implements FleetView, FleetListener {
         this.#deps.log.info({ event: 'fleet_replica_left', ...namesOf(said), reason: 'bye' });
         break;
       case 'updated':
+      case 'same':
         break;
       default:
         return result satisfies never;
     }
     if (message === 'hello') this.#sendSoon(nowMs);
-    this.#keepNameApart(nowMs);
-    this.#renew(nowMs);
+    if (said.id === this.#id) this.#keepNameApart(nowMs);
+    // Most messages change nothing: what they cost does not grow with the number of replicas.
+    if (result !== 'same') this.#renew(nowMs);
   }
 
   /** As of now. */

@@ -18,8 +18,11 @@ export interface Member {
   readonly heardMs: number;
 }
 
-/** What a message changed: `own`, `stale` and `full`: nothing, it is ours, older than one that was heard, or of one too many. */
-type Heard = 'joined' | 'left' | 'updated' | 'own' | 'stale' | 'full';
+/**
+ * What a message changed. `same`: nothing that others depend on; `own`, `stale` and `full`: nothing at all, since it is ours, older than one that
+ * was heard, or of one too many.
+ */
+type Heard = 'joined' | 'left' | 'updated' | 'same' | 'own' | 'stale' | 'full';
 
 export class Members {
   readonly #incarnation: string;
@@ -38,8 +41,10 @@ export class Members {
     // MEMBERS-2.
     const hadLeft = known?.said.draining === true;
     this.#members.set(said.inc, { said: hadLeft ? { ...said, draining: true } : said, heardMs: nowMs });
-    if (said.draining) return known === undefined || hadLeft ? 'updated' : 'left';
-    return known === undefined ? 'joined' : 'updated';
+    if (known === undefined) return said.draining ? 'updated' : 'joined';
+    if (hadLeft) return 'same';
+    if (said.draining) return 'left';
+    return isSame(known.said, said) ? 'same' : 'updated';
   }
 
   /** Forgets those that are silent, and returns them. */
@@ -55,9 +60,9 @@ export class Members {
       this.#members.set(inc, { ...member, heardMs: Math.min(member.heardMs + ms, nowMs) });
   }
 
-  /** Those that have left included, by name. */
+  /** Those that have left included. */
   get all(): readonly Member[] {
-    return [...this.#members.values()].sort((a, b) => compare(a.said.id, b.said.id) || compare(a.said.inc, b.said.inc));
+    return [...this.#members.values()];
   }
 
   /** MEMBERS-1. */
@@ -97,4 +102,6 @@ function keepsName(incarnation: string, rival: Heartbeat, upS: number): boolean 
   return olderS < -CLEARLY_YOUNGER_S || (olderS <= CLEARLY_OLDER_S && incarnation < rival.inc);
 }
 
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** In what stewards, shares and the version of the messages follow from. */
+const isSame = (a: Heartbeat, b: Heartbeat): boolean =>
+  a.id === b.id && a.suspect === b.suspect && a.proto[1] === b.proto[1];
