@@ -7,6 +7,8 @@
 //     replica said itself, the number of replicas stays as it was (shares.ts, SHARES-2).
 // MEMBERSHIP-4. Leaving begins with `bye`. Heartbeats go on until the end and say that it leaves, so that a lost `bye` costs a second.
 // MEMBERSHIP-5. Without a port it is alone for good, and nothing is said.
+//
+// Long: one timer, one port and what follows from both.
 import type { FleetAnswer, Scope, ScopeReason } from '../../domain/fleet/fleet-answer.js';
 import { type Heartbeat, PROTOCOL } from '../../domain/fleet/heartbeat.js';
 import { LIVE_MS, Members } from '../../domain/fleet/members.js';
@@ -149,8 +151,7 @@ export class Membership implements FleetView, FleetListener {
     const result = this.#members.hear(said, nowMs);
     switch (result) {
       case 'own':
-        this.#heardOwnMs = nowMs;
-        return;
+        return this.#heardOwn(nowMs);
       case 'stale':
         return;
       case 'full':
@@ -173,6 +174,18 @@ export class Membership implements FleetView, FleetListener {
     if (said.id === this.#id) this.#keepNameApart(nowMs);
     // Most messages change nothing: what they cost does not grow with the number of replicas.
     if (result !== 'same') this.#renew(nowMs);
+  }
+
+  /** What NATS was asked to pass on has come back. */
+  #heardOwn(nowMs: number): void {
+    const wasHearing = this.#isHearing(nowMs);
+    this.#heardOwnMs = nowMs;
+    if (!wasHearing) this.#renew(nowMs);
+  }
+
+  #isHearing(nowMs: number): boolean {
+    const { port } = this.#deps;
+    return port === null || (port.problem === null && nowMs - this.#heardOwnMs <= DEAF_MS);
   }
 
   /** As of now. */
@@ -265,11 +278,9 @@ export class Membership implements FleetView, FleetListener {
 
   /** What follows from who is live now. */
   #renew(nowMs: number): void {
-    const { port } = this.#deps;
     this.#candidates = this.#members.candidates;
     const peers = this.peers;
-    const isHearing = port === null || (port.problem === null && nowMs - this.#heardOwnMs <= DEAF_MS);
-    this.replicas = this.#size.update(Math.max(this.live, 1), isHearing, LIVE_MS, nowMs);
+    this.replicas = this.#size.update(Math.max(this.live, 1), this.#isHearing(nowMs), LIVE_MS, nowMs);
     this.#enter(peers > 0 ? 'private' : 'lone', this.#reasonOf(peers), nowMs);
   }
 

@@ -152,6 +152,20 @@ test('MEMBERSHIP-3: while NATS is away the others are not live, but share as bef
   t.is(a.membership.replicas, 1);
 });
 
+test('MEMBERSHIP-3: the others share as before also where NATS goes away right after they were heard', (t) => {
+  const network = new Network();
+  const a = network.start('a');
+  network.clock.advance(5200);
+  // Heard before its own greeting has come back.
+  network.delays = () => [0];
+  const b = network.start('b');
+  network.clock.advance(3);
+  t.is(b.membership.replicas, 2);
+  for (const { port } of [a, b]) port.disconnect();
+  network.clock.advance(10_000);
+  t.deepEqual([a.membership.replicas, b.membership.replicas], [2, 2]);
+});
+
 test('MEMBERSHIP-3: a server that passes nothing on, while it seems to be there, does not make one alone share alone', (t) => {
   const network = new Network();
   const [a, b] = [network.start('a'), network.start('b')];

@@ -64,7 +64,7 @@ test('readHeartbeat: whatever arrives is a heartbeat or null, never an exception
       return read === null || /^[0-9a-f]{32}$/.test(read.inc);
     },
   );
-  t.notThrows(() => fc.assert(property, { numRuns: runs(2000) }));
+  t.notThrows(() => fc.assert(property, { numRuns: runs(800) }));
   t.is(readHeartbeat(Buffer.from(`[${'['.repeat(MAX_HEARTBEAT_BYTES - 2)}`)), null);
   t.is(readHeartbeat(Buffer.from(text + ' '.repeat(MAX_HEARTBEAT_BYTES))), null, 'too large');
   t.not(readHeartbeat(Buffer.from(text + ' '.repeat(MAX_HEARTBEAT_BYTES - text.length))), null);
@@ -81,7 +81,7 @@ test('HEARTBEAT-3: what is written has at most 1024 bytes, and is read again', (
     );
     return written.length <= 1024 && readHeartbeat(written)?.seq === n;
   });
-  t.notThrows(() => fc.assert(property, { numRuns: runs(1000) }));
+  t.notThrows(() => fc.assert(property, { numRuns: runs(500) }));
 });
 
 test('REPLICA-ID-1: a name is one token of 1 to 64 characters, whatever the machine is called', (t) => {
