@@ -1,9 +1,9 @@
 // Which NATS subjects a registry row may name, and which names are extension ids.
 
-/** NATS drops the whole connection on a control line that is too long; the column allows 512. */
 /** The name of a replica: one token of a subject. */
 export const REPLICA_ID = '^[A-Za-z0-9_-]{1,64}$';
 
+/** NATS drops the whole connection on a control line that is too long; the column allows 512. */
 export const MAX_SUBJECT_BYTES = 256;
 
 /** Printable ASCII without blank, '*' and '>', between dots. */
