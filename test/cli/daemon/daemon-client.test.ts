@@ -90,7 +90,11 @@ test(
   new Problem(403, 'forbidden', 'no', { needs: 'operator' }),
   /^next: use a token of the role operator: extreg token create <name> --role operator/,
 );
-test(refused, new Problem(429, 'too_many_requests'), /^next: wait a minute, and check the token/);
+test(
+  refused,
+  new Problem(429, 'too_many_requests'),
+  /^next: repeat it in a minute; if a token was wrong, check it first/,
+);
 test(refused, new Problem(404, 'extension_not_found'), /^next: extreg ls lists/);
 test(refused, new Problem(404, 'version_not_found'), /^next: extreg show a lists the versions/);
 test(refused, new Problem(404, 'route_not_found'), /^next: this daemon does not know that yet/);

@@ -147,7 +147,10 @@ onEmpty('MIGRATION-PREVIEW-1: a preview tells what a migration does, and nothing
     extension_audit_log: 3,
   });
   const { changes } = preview;
-  t.deepEqual(changes.tables_added, ['extension_rollouts', 'extension_version_health', 'registry_revision']);
+  t.deepEqual(changes.tables_added, [
+    ...['extension_health_writers', 'extension_rollouts', 'extension_tokens'],
+    ...['extension_version_health', 'registry_revision'],
+  ]);
   for (const column of [
     'extensions.policy jsonb',
     'extension_audit_log.reason text',
