@@ -9,7 +9,7 @@ import { columns } from './terminal.mjs';
  * Seconds of processor time, of a machine on which the reference of machine-speed.mjs takes REFERENCE_SECONDS. docs/CONTRIBUTING.md says who may
  * raise them, and by how much.
  */
-export const BUDGET = { total: 630, file: 40 };
+export const BUDGET = { total: 650, file: 40 };
 const SHOWN = 10;
 /** How far the sum may be from what the processors were busy, on a machine that does nothing else. */
 const TOLERANCE = 0.15;
