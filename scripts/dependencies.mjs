@@ -8,11 +8,14 @@ import { say } from './say.mjs';
 const STAMP = join('node_modules', '.extension-registry-stamp');
 const SHOWN_LINES = 15;
 
-/** What node_modules must have been made from; written beside them after a whole installation. */
-export function dependencyStamp(root, { platform, arch, versions } = process) {
+/**
+ * What node_modules must have been made from; written beside them after a whole installation. Another version of Node takes them as they are:
+ * none of them is compiled for one, and to install them again would take them from under the feet of what runs from there.
+ */
+export function dependencyStamp(root, { platform, arch } = process) {
   return createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
-    .update(`\n${platform} ${arch} ${versions.modules}\n`)
+    .update(`\n${platform} ${arch}\n`)
     .digest('hex');
 }
 

@@ -74,19 +74,25 @@ function shellScript(text: string, ...parts: string[]): string {
 
 const here: Platform = { platform: 'linux', arch: 'x64', versions: { modules: '115' } };
 
-test('stamp: changes with the lock file, the platform, the architecture and the ABI, and with nothing else', (t) => {
+test('stamp: changes with the lock file, the platform and the architecture, and with nothing else, such as the version of Node', (t) => {
   const root = directory(t);
   writeFileSync(join(root, 'package-lock.json'), '{}');
   const stamp = dependencyStamp(root, here);
   t.is(dependencyStamp(root, { ...here }), stamp);
+  t.is(dependencyStamp(root, { ...here, versions: { modules: '127' } }), stamp);
   const others = [
     dependencyStamp(root, { ...here, platform: 'darwin' }),
     dependencyStamp(root, { ...here, arch: 'arm64' }),
-    dependencyStamp(root, { ...here, versions: { modules: '127' } }),
   ];
   writeFileSync(join(root, 'package-lock.json'), '{ }');
   others.push(dependencyStamp(root, here));
-  t.is(new Set([stamp, ...others]).size, 5);
+  t.is(new Set([stamp, ...others]).size, 4);
+});
+
+test('stamp: no dependency is compiled for a version of Node', (t) => {
+  const modules = resolve('node_modules');
+  const compiled = readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.node'));
+  t.deepEqual(compiled, []);
 });
 
 test('stamp: node_modules without one, or with an old one, are installed again', (t) => {
