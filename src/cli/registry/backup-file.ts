@@ -1,9 +1,11 @@
 // The file of `extreg backup`: a line of what it is, a line for each row, and a line by which a whole file is known.
 //
 // BACKUP-FILE-1. A file is there as a whole or not at all: it is written beside its place, and moved there when it is on the disk.
+//     Only its owner may read it, whatever was left behind beside its place: it holds the hashes of tokens.
 // BACKUP-FILE-2. A file that is cut off, changed, of another kind or of a newer version is refused before anything is read of it.
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { BACKUP_TABLES, type BackupRows, type BackupTable } from '../../db/queries/backup-queries.js';
 import { CommandError, EXIT } from '../process/command-error.js';
 
@@ -25,8 +27,18 @@ const notTaken = (path: string, why: string): CommandError =>
 
 const checksum = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** As `writeSync`: says how many bytes it took. */
+type Write = (file: number, bytes: Uint8Array, at: number) => number;
+
+interface WriteOptions {
+  /** A file that is there already is replaced. */
+  readonly force: boolean;
+  readonly write?: Write;
+}
+
 /** BACKUP-FILE-1. Throws a CommandError. */
-export function writeBackup(path: string, backup: Backup, { force }: { readonly force: boolean }): void {
+export function writeBackup(path: string, backup: Backup, options: WriteOptions): void {
+  const { force, write = writeSync } = options;
   if (!force && existsSync(path))
     throw new CommandError(EXIT.file, `${path} exists already`, {
       next: 'name another file, or overwrite it with --force',
@@ -37,24 +49,37 @@ export function writeBackup(path: string, backup: Backup, { force }: { readonly 
   const content = `${[head, ...lines].join('\n')}\n`;
   const unfinished = `${path}.unfinished`;
   try {
-    const file = openSync(unfinished, 'w', 0o600);
+    // What is left of a backup that was killed, or a link that was put there, would be written through with its own mode.
+    rmSync(unfinished, { force: true });
+    const file = openSync(unfinished, 'wx', 0o600);
     try {
-      writeWhole(file, content);
-      writeWhole(file, `${JSON.stringify({ rows: lines.length, sha256: checksum(content) })}\n`);
+      writeWhole(file, content, write);
+      writeWhole(file, `${JSON.stringify({ rows: lines.length, sha256: checksum(content) })}\n`, write);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
     renameSync(unfinished, path);
+    syncDirectory(dirname(path));
   } catch (error) {
     rmSync(unfinished, { force: true });
     throw new CommandError(EXIT.file, `${path} cannot be written: ${(error as Error).message}`);
   }
 }
 
-function writeWhole(file: number, text: string): void {
+/** Until then a power failure may undo the move. */
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function writeWhole(file: number, text: string, write: Write): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+  for (let at = 0; at < bytes.length; ) at += write(file, bytes, at);
 }
 
 /** BACKUP-FILE-2. `known`: migrations that this version knows. Throws a CommandError. */
