@@ -22,10 +22,11 @@ import {
   unpackFiles,
   writeTemplate,
 } from './embedded-template.js';
+import { EmbeddedUpkeep } from './embedded-upkeep.js';
 import { DataDirectoryInUseError, listenExclusively } from './socket-lock.js';
 import { WireServer } from './wire-server.js';
 
-const { dataDir, socketDir, idleHolderMs, schema, templates }: EmbeddedWorkerData = workerData;
+const { dataDir, socketDir, idleHolderMs, schema, templates, upkeep: times }: EmbeddedWorkerData = workerData;
 const place = join(dataDir, 'pgdata');
 const unfinished = join(dataDir, 'pgdata.new');
 /** EMBEDDED-WORKER-3. */
@@ -34,7 +35,10 @@ const mark = join(place, UNPACKED_MARK);
  * PostgreSQL clears its buffers when it starts. 128 MB of them, its default, are a third of the time that opening the
  * database takes, and most of its memory; a registry is smaller than 16.
  */
-const OPTIONS = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'] };
+const BUFFERS = ['-c', 'shared_buffers=16MB'];
+/** No checkpoint is written at that size (embedded-upkeep.ts does), but a checkpoint keeps no more of the log than that to be used again. */
+const KEPT_WAL = ['-c', 'max_wal_size=128MB'];
+const OPTIONS = { startParams: [...PGlite.defaultStartParams, ...BUFFERS, ...KEPT_WAL] };
 
 /** EMBEDDED-WORKER-3. Databases from one template are different registries: each has a history of its own. */
 const NEW_IDENTITY = `do $$ begin
@@ -90,6 +94,7 @@ async function main(): Promise<void> {
     rmSync(mark);
   }
   await wire.start();
+  const upkeep = startUpkeep(wire);
   report({ kind: 'ready', created: isMissing, template });
 
   parentPort?.on('message', async (order: 'ping' | 'close') => {
@@ -98,7 +103,10 @@ async function main(): Promise<void> {
       return;
     }
     try {
+      // What it waits for may be a connection that is ended here.
+      const resting = upkeep.stop();
       await wire.stop();
+      await resting;
       await database?.close();
       await keeping;
     } catch (error) {
@@ -107,6 +115,16 @@ async function main(): Promise<void> {
     server.close();
     parentPort?.close();
   });
+}
+
+function startUpkeep(wire: WireServer): EmbeddedUpkeep {
+  const upkeep = new EmbeddedUpkeep({
+    times,
+    execute: (message) => wire.executeOwn(message),
+    onFailure: (statement, error) => report({ kind: 'upkeep_failed', statement, error }),
+  });
+  upkeep.start();
+  return upkeep;
 }
 
 /** If what is there cannot be opened, that is reported and the thread ends. */

@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { knownMigrations, missingStatements } from '../../db/migrate/migrate.js';
 import type { Logger } from '../../telemetry/log.js';
 import { TEMPLATE_FILE } from './embedded-template.js';
+import { UPKEEP_TIMES, type UpkeepTimes } from './embedded-upkeep.js';
 import { DataDirectoryInUseError, refuseUsed, SOCKET_NAME, socketDirectory } from './socket-lock.js';
 
 export { DataDirectoryInUseError, DataDirectoryPathError, socketDirectory } from './socket-lock.js';
@@ -35,6 +36,7 @@ export interface EmbeddedWorkerData {
   readonly schema: string | null;
   /** Paths of templates to make it from, in order. */
   readonly templates: readonly string[];
+  readonly upkeep: UpkeepTimes;
 }
 
 export type EmbeddedReport =
@@ -45,6 +47,7 @@ export type EmbeddedReport =
       readonly path: string;
       readonly reason: string;
     }
+  | { readonly kind: 'upkeep_failed'; readonly statement: string; readonly error: string }
   | { readonly kind: 'missing' }
   | { readonly kind: 'alive' }
   | { readonly kind: 'in_use' }
@@ -85,6 +88,8 @@ interface EmbeddedOptions {
   readonly idleHolderMs?: number;
   /** Longest time for one statement; 120 s by default. */
   readonly hungMs?: number;
+  /** How often the database is looked after, and from how much of its log on; every 15 s and 64 MB by default. */
+  readonly upkeep?: UpkeepTimes;
   /** False: a database that is not there is not made. */
   readonly make?: boolean;
   /** Paths of templates that a database may be made from; the package's and the data directory's unless given. */
@@ -109,6 +114,7 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
     idleHolderMs: options.idleHolderMs ?? IDLE_HOLDER_MS,
     schema: options.make === false ? null : missingStatements(0),
     templates: options.templates ?? [PACKAGED_TEMPLATE, join(dataDir, TEMPLATE_FILE)],
+    upkeep: options.upkeep ?? UPKEEP_TIMES,
   };
   setFlagsFromString(OPTIMIZE_AFTER);
   const worker = new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData, execArgv: [] });
@@ -132,6 +138,9 @@ export async function openEmbedded(dataDir: string, options: EmbeddedOptions): P
       else if (message.kind === 'notice') {
         const { event, path, reason } = message;
         options.log?.warn({ event, path, reason });
+      } else if (message.kind === 'upkeep_failed') {
+        const { statement, error } = message;
+        options.log?.warn({ event: 'embedded_upkeep_failed', statement, error });
       } else {
         if (message.created) logMade(message.template, options.log);
         state = 'open';

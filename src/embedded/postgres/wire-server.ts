@@ -6,6 +6,7 @@
 // WIRE-SERVER-4. A connection that sits in a transaction while others wait is ended after `idleHolderMs`.
 // WIRE-SERVER-5. Nothing a client sends can end the session: Terminate and COPY data never reach it.
 // WIRE-SERVER-6. The settings of a connection are its own, and go with it (wire-settings.ts).
+// WIRE-SERVER-7. What the owner of the session executes runs while no connection has it, and before those that wait.
 //
 // Long: one state machine of the wire protocol.
 import { randomInt } from 'node:crypto';
@@ -56,9 +57,17 @@ interface Connection {
   gone: boolean;
 }
 
+interface OwnTurn {
+  readonly message: Buffer;
+  readonly done: (answer: Buffer) => void;
+  readonly failed: (error: unknown) => void;
+}
+
 export class WireServer {
   private readonly connections = new Set<Connection>();
   private readonly queue: Connection[] = [];
+  /** WIRE-SERVER-7. */
+  private readonly own: OwnTurn[] = [];
   private readonly options: WireServerOptions;
   /** What every connection is greeted with: the session's parameters, without key and readiness. */
   private greeting = Buffer.alloc(0);
@@ -171,14 +180,43 @@ export class WireServer {
       this.enqueue(connection);
   }
 
+  /** WIRE-SERVER-7. The whole answer to a message of the simple protocol. Rejects if the session is lost or was stopped. */
+  executeOwn(message: Buffer): Promise<Buffer> {
+    if (this.lost || this.stopping) return Promise.reject(new Error('the session has ended'));
+    return new Promise((done, failed) => {
+      this.own.push({ message, done, failed });
+      this.wake();
+    });
+  }
+
   private enqueue(connection: Connection): void {
     if (!connection.queued) {
       connection.queued = true;
       this.queue.push(connection);
     }
+    this.wake();
+  }
+
+  private wake(): void {
     this.running ??= this.run().finally(() => {
       this.running = null;
+      // Asked for by what went on after an answer, when the run was already at its end.
+      if (this.own.length > 0 && this.holder === null && !this.lost) this.wake();
     });
+  }
+
+  /** WIRE-SERVER-7. Notifications of other turns may come with the answer. */
+  private async runOwn(): Promise<void> {
+    for (let turn = this.holder === null && this.own.shift(); turn; turn = this.own.shift()) {
+      try {
+        const answer = await this.options.execute(turn.message);
+        this.broadcast([...framesOf(answer)].filter((part) => frameType(part) === 'A'));
+        turn.done(answer);
+      } catch (error) {
+        turn.failed(error);
+        throw error;
+      }
+    }
   }
 
   /** WIRE-SERVER-1: the holder's messages only, while there is one. */
@@ -191,13 +229,16 @@ export class WireServer {
     // A turn of the event loop, so that messages which came in together are executed together.
     await null;
     try {
+      await this.runOwn();
       for (let turn = this.next(); turn !== null && !this.lost; turn = this.next()) {
         turn.queued = false;
         if (turn.gone) await this.cleanUp(turn);
         else await this.execute(turn);
+        await this.runOwn();
       }
     } catch (error) {
       this.lost = true;
+      for (const turn of this.own.splice(0)) turn.failed(error);
       for (const connection of this.connections) connection.socket.destroy();
       this.options.onLost(error);
     }
