@@ -210,7 +210,12 @@ const hostilities = fc.array(fc.oneof({ weight: 8, arbitrary: updates }, { weigh
   maxLength: 8,
 });
 
+/**
+ * Each run has a trail of its own: an update of it writes a large value to every row, and to those of 300 runs for minutes, as long as
+ * a thread of the embedded database may stand still.
+ */
 const SEED = `
+  delete from extension_audit_log;
   insert into extensions (id, type, subject) values ('a', 'pre', 'ext.a') on conflict do nothing;
   insert into extension_versions (id, version, subject) values ('a', 'v1', 'ext.a.v1') on conflict do nothing;
   insert into extension_instances (extension_id, instance_id, subject) values ('a', 'i1', 'ext.a.i1') on conflict do nothing;
