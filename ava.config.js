@@ -13,14 +13,17 @@ const PARTS = {
   nodes: [ALL, ...NO_PAGES, '!dist/test/scripts/**', '!dist/test/bench/**'],
 };
 
+const isDeep = process.env.EXTREG_TEST_DEEP === '1';
+
 export default {
   files: PARTS[process.env.EXTREG_TEST_PART] ?? [ALL],
-  timeout: '3m',
+  // Without the end of any test. In the long form single tests take a minute alone, and several beside others.
+  timeout: isDeep ? '15m' : '3m',
   // Tests wait for processes, databases and timers: one lane more than processors. A browser beside another one only costs more.
   concurrency: process.env.EXTREG_TEST_PART === 'pages' ? 1 : availableParallelism() + 1,
   sortTestFiles: longestFirst(),
   workerThreads: false,
   // The embedded database's WebAssembly is not optimised in the background: no test file runs long enough to gain from it.
-  nodeArguments: process.env.EXTREG_TEST_DEEP === '1' ? [] : ['--liftoff-only'],
+  nodeArguments: isDeep ? [] : ['--liftoff-only'],
   require: ['./scripts/test-worker.mjs'],
 };
