@@ -2,6 +2,7 @@
 //
 // WATCHDOG-1. A thread of its own watches; what hangs cannot end itself.
 // WATCHDOG-2. A process that was suspended as a whole (SIGSTOP, a frozen machine) has not hung: the thread stood still with it.
+// WATCHDOG-3. A thread that ends by an error is logged once, and the daemon serves without it.
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../telemetry/log.js';
 
@@ -20,18 +21,16 @@ interface Watchdog {
 /** It needs hardly any memory of its own. */
 const LIMITS = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 };
 
+const PROGRAM = new URL('./watchdog-thread.js', import.meta.url);
+
 /** `hangSeconds`: not raised for so long, the process is ended with SIGKILL and a line on standard error; 0: never. */
-export function startWatchdog(hangSeconds: number, log: Logger): Watchdog {
+export function startWatchdog(hangSeconds: number, log: Logger, program = PROGRAM): Watchdog {
   if (hangSeconds === 0) return { raise: () => undefined, stop: async () => undefined };
   const turns = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const counter = new Int32Array(turns);
   const workerData: WatchdogData = { turns, hangMs: hangSeconds * 1000 };
-  const thread = new Worker(new URL('./watchdog-thread.js', import.meta.url), {
-    workerData,
-    resourceLimits: LIMITS,
-    execArgv: [],
-  });
-  // It ends nothing else, and the daemon serves without it.
+  const thread = new Worker(program, { workerData, resourceLimits: LIMITS, execArgv: [] });
+  // WATCHDOG-3.
   thread.once('error', (error) => log.error({ event: 'watchdog_failed', error: String(error) }));
   thread.unref();
   return {
