@@ -59,10 +59,13 @@ function checkPayload(nc: NatsConnection): Finding {
     : ok('payload', found);
 }
 
-/** What the server refuses it tells by the next round trip. */
-async function checkPermissions(nc: NatsConnection, config: Config): Promise<Finding> {
+/** What the server refuses it tells by the next round trip. Rejects if the connection tells nothing. */
+export async function checkPermissions(nc: NatsConnection, config: Config): Promise<Finding> {
   const refused = new Set<string>();
-  void watch(nc, refused);
+  let unwatched: unknown = null;
+  watch(nc, refused).catch((error: unknown) => {
+    unwatched = error;
+  });
   const { prefix } = new Subjects(config.subject_prefix);
   for (const part of [`${prefix}.invoke`, `${prefix}.admin`, INBOX_PREFIX])
     nc.subscribe(`${part}.${PROBE}`, { callback: () => undefined });
@@ -70,6 +73,7 @@ async function checkPermissions(nc: NatsConnection, config: Config): Promise<Fin
   await nc.flush();
   // The answer to the flush may be read in the turn before that of a refusal.
   await new Promise((resolve) => setImmediate(resolve));
+  if (unwatched !== null) throw unwatched;
   if (refused.size === 0) return ok('permissions', 'may listen for calls, verbs and replies, and publish to callers');
   return failed(
     'permissions',

@@ -3,12 +3,13 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { NatsConnection } from '#@nats-io/nats-core';
 import postgresClient from '#postgres';
 import { findingsText } from '../../../src/cli/commands/doctor.js';
 import { checkClock, checkDatabase } from '../../../src/cli/doctor/database.js';
 import { failed } from '../../../src/cli/doctor/findings.js';
 import { checkDisk, checkNode } from '../../../src/cli/doctor/machine.js';
-import { checkNats } from '../../../src/cli/doctor/nats.js';
+import { checkNats, checkPermissions } from '../../../src/cli/doctor/nats.js';
 import { loadConfig } from '../../../src/config/config.js';
 import { TestServer } from '../../helpers/nats-server.js';
 import { startPostgres } from '../../helpers/postgres-engine.js';
@@ -177,6 +178,19 @@ test('servers that let the command in and then answer nothing are waited for no 
   const [nats, database] = await Promise.all([checkNats(config, null, 100), checkDatabase(config, 100)]);
   t.like(nats, [{ check: 'nats', verdict: 'failed', found: 'connected, and then: no answer within 0.1 s' }]);
   t.like(database, [{ check: 'database', verdict: 'failed', found: 'no answer within 0.1 s' }]);
+});
+
+test('permissions that cannot be watched are not found to be right', async (t) => {
+  const broken = {
+    status: () => {
+      throw new Error('status is broken');
+    },
+    subscribe: () => undefined,
+    publish: () => undefined,
+    flush: async () => undefined,
+  } as unknown as NatsConnection;
+  const config = loadConfig({ flags: {}, env: {}, cwd: directory(t) });
+  await t.throwsAsync(checkPermissions(broken, config), { message: 'status is broken' });
 });
 
 test('a daemon.json that cannot be read is a finding, beside all others', async (t) => {
