@@ -5,6 +5,7 @@
 //     Where the caller's trace context is none, the trace begins here, and what the caller sent of one does not pass beside it.
 // TRACED-CALLS-2. An attempt that outlives its call (CALL-2) has a span that does, too.
 // TRACED-CALLS-3. No body, no tenant and no header is in a span: who may read traces need not be who may read calls.
+// TRACED-CALLS-4. A span ends once, also where router or requester throws: then its error is `internal_error`, as the caller's is.
 import type {
   AttemptEnd,
   AttemptFacts,
@@ -21,6 +22,8 @@ import type { ErrorCode, InvocationError } from '../../domain/registry/errors.js
 import type { ParentTrace, Span, SpanFacts, Tracer } from '../../telemetry/traces/tracer.js';
 import { headerIn, soughtHeader } from '../wire/headers.js';
 
+/** TRACED-CALLS-4. */
+const FAULT: ErrorCode = 'internal_error';
 const TRACE_STATE = soughtHeader('tracestate');
 
 /** What is put between intake and router, router and requester. */
@@ -39,12 +42,26 @@ export function traceCalls(tracer: Tracer | null, send: SendAttempt): TracedCall
       const { extensionId, hops } = invocation;
       const facts = { 'messaging.system': 'nats', 'extreg.extension_id': extensionId, 'extreg.hops': hops };
       const span = tracer.begin(`invoke ${extensionId}`, parentOf(invocation), facts);
-      handle(span === null ? invocation : new TracedInvocation(invocation, span));
+      if (span === null) return handle(invocation);
+      const traced = new TracedInvocation(invocation, span);
+      try {
+        handle(traced);
+      } catch (error) {
+        // What the intake answers then passes by the span.
+        traced.fail();
+        throw error;
+      }
     },
     send: (route, call, attempt, timeoutMs, remainingMs, listener) => {
       if (!(call instanceof TracedInvocation)) return send(route, call, attempt, timeoutMs, remainingMs, listener);
       const span = call.beginAttempt(route, attempt, timeoutMs);
-      send(route, call.outgoing(span), attempt, timeoutMs, remainingMs, new TracedAttempt(listener, span));
+      const traced = new TracedAttempt(listener, span);
+      try {
+        send(route, call.outgoing(span), attempt, timeoutMs, remainingMs, traced);
+      } catch (error) {
+        traced.fail();
+        throw error;
+      }
     },
     note: (call, facts) => {
       if (call instanceof TracedInvocation) call.facts = facts;
@@ -72,6 +89,7 @@ class TracedInvocation implements Invocation {
   readonly hops: number;
   /** Of the last attempt. */
   facts: AttemptFacts | null = null;
+  #isEnded = false;
 
   constructor(
     private readonly call: Invocation,
@@ -122,6 +140,11 @@ class TracedInvocation implements Invocation {
     this.#end(error.code, error.code, typeof reason === 'string' ? { 'extreg.reason': reason } : {});
   }
 
+  /** TRACED-CALLS-4. The router threw; without effect on a span that has ended. */
+  fail(): void {
+    this.#end(FAULT, FAULT, {});
+  }
+
   #served(extensionId: string, version: string): SpanFacts {
     const instance = this.facts?.instanceId ?? null;
     return {
@@ -132,6 +155,8 @@ class TracedInvocation implements Invocation {
   }
 
   #end(result: string, error: string | null, facts: SpanFacts): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.span.set({ 'extreg.result': result, ...facts });
     this.span.end(error);
   }
@@ -163,6 +188,8 @@ function attemptFacts(route: Route, attempt: number, timeoutMs: number, facts: A
 }
 
 class TracedAttempt implements AttemptListener {
+  #isEnded = false;
+
   constructor(
     private readonly listener: AttemptListener,
     private readonly span: Span,
@@ -170,9 +197,21 @@ class TracedAttempt implements AttemptListener {
 
   attemptEnded(end: AttemptEnd, reply: Reply | null): void {
     const code = reply === null ? 0 : reply.serviceErrorCode;
-    this.span.set({ 'extreg.end': end, ...(code === 0 ? {} : { 'extreg.service_error_code': code }) });
-    this.span.end(end !== 'reply' ? end : code >= 500 ? `service error ${code}` : null);
+    const error = end !== 'reply' ? end : code >= 500 ? `service error ${code}` : null;
+    this.#end({ 'extreg.end': end, ...(code === 0 ? {} : { 'extreg.service_error_code': code }) }, error);
     this.listener.attemptEnded(end, reply);
+  }
+
+  /** TRACED-CALLS-4. The requester threw. */
+  fail(): void {
+    this.#end({}, FAULT);
+  }
+
+  #end(facts: SpanFacts, error: string | null): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.span.set(facts);
+    this.span.end(error);
   }
 
   attemptDelayed(): void {

@@ -282,3 +282,35 @@ test('an attempt that gets its time once more has an event, which docs/traces.md
   t.deepEqual(heard, ['extreg.timeout_extended', 'delayed', 'end timeout', 'timeout']);
   t.true(readDocument('traces.md').includes('`extreg.timeout_extended`'));
 });
+
+test('TRACED-CALLS-4: router and requester may throw, before their end or after it: each span ends once', (t) => {
+  const heard: string[] = [];
+  const spanOf = (name: string): Span => ({
+    isRecorded: true,
+    traceparent: `00-${TRACE_ID}-${CALLER_SPAN}-01`,
+    child: () => spanOf('attempt'),
+    set: () => undefined,
+    event: () => undefined,
+    end: (error) => void heard.push(`${name} ${error}`),
+  });
+  const tracer: Tracer = { begin: () => spanOf('call'), stop: async () => undefined };
+  const route = { extensionId: 'ocr', version: 'v1', subject: 'ext.ocr' } as Route;
+  const headers = { traceBefore: '', traceParentId: '', traceAfter: '', forwarded: '' };
+  const invocation = { extensionId: 'ocr', hops: 0, headers, refuse: () => undefined } as unknown as Invocation;
+  const listener = { attemptEnded: () => undefined };
+  const broken = { message: 'a bug' };
+  const run = (isEndedBefore: boolean) => {
+    const calls = traceCalls(tracer, (...[, , , , , of]) => {
+      if (isEndedBefore) of.attemptEnded('timeout', null);
+      throw new Error(broken.message);
+    });
+    const handle = calls.around((call) => {
+      if (isEndedBefore) call.refuse({ code: 'extension_timeout', message: 'late' });
+      calls.send(route, call, 1, 1000, 5000, listener);
+    });
+    t.throws(() => handle(invocation), broken);
+    return heard.splice(0);
+  };
+  t.deepEqual(run(false), ['attempt internal_error', 'call internal_error']);
+  t.deepEqual(run(true), ['call extension_timeout', 'attempt timeout']);
+});
