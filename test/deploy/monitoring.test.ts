@@ -65,9 +65,16 @@ test('deploy/prometheus: every alert has a severity, its section of the runbook,
       t.true(body.includes(part), `${name}: ${part}`);
   for (const { alert, expr, labels, annotations } of rules) {
     t.true(['critical', 'warning'].includes(labels.severity ?? ''), alert);
-    t.regex(annotations.runbook_url, new RegExp(`/docs/runbook\\.md#${alert.toLowerCase()}$`));
+    t.is(annotations.runbook_url, `docs/runbook.md#${alert.toLowerCase()}`);
     t.deepEqual(unknownIn(expr + annotations.description), [], alert);
   }
+});
+
+test('deploy/alertmanager: what stands before the path of a runbook is said once', (t) => {
+  const places = [
+    ...text('alertmanager/alertmanager.yml').matchAll(/https:\/\/\S+\/\{\{ \.Annotations\.runbook_url \}\}/g),
+  ];
+  t.is(places.length, 1);
 });
 
 test('deploy/prometheus: each alert is tested to fire', (t) => {
