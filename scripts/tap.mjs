@@ -17,10 +17,16 @@ export class TapReport {
   failures = [];
   /** @type {string[]} */
   skippedTitles = [];
-  /** Of all that was reported, in AVA's order. */
+  /** Of all that was reported, in AVA's order, by run. */
   titles = [];
   #details = null;
   #after = 0;
+
+  /** Another run of AVA. */
+  begin() {
+    this.complete = false;
+    this.titles.push([]);
+  }
 
   /** @param {string} line without its line feed */
   read(line) {
@@ -54,7 +60,7 @@ export class TapReport {
   }
 
   #count(ok, title, directive) {
-    this.titles.push(title);
+    this.titles.at(-1)?.push(title);
     if (directive) {
       this.skip(title);
     } else if (ok) this.passed += 1;
@@ -72,25 +78,47 @@ export class TapReport {
 }
 
 /**
- * How many of the titles belong to which test file. AVA puts folders and name before a title (`domain › trip › opens …`), but not where
- * it runs one file only.
- * @param {readonly string[]} titles
- * @param {readonly string[]} files `test/domain/breaker/trip.test.ts`
+ * How many of the titles belong to which test file. AVA puts folders and name before a title (`domain › trip › opens …`): without the
+ * folder in which all files of its run are, and nothing where it runs one file only.
+ * @param {readonly (readonly string[])[]} runs titles by run of AVA
+ * @param {readonly string[]} files of all runs: `test/domain/breaker/trip.test.ts`
  * @returns {Map<string, number>}
  */
-export function testsByFile(titles, files) {
-  const byPrefix = new Map(files.map((file) => [prefixOf(file), file]));
+export function testsByFile(runs, files) {
   const counts = new Map();
-  for (const title of titles) {
-    const words = title.split(' › ');
-    const file = words.map((_, i) => byPrefix.get(words.slice(0, i + 1).join(' › '))).find(Boolean) ?? files[0];
-    counts.set(file, (counts.get(file) ?? 0) + 1);
+  const folders = [...new Set(files.flatMap(foldersOf))].map((folder) => filesIn(folder, files));
+  for (const titles of runs) {
+    // The folder of the run is the one in which its titles find their files.
+    const found = folders
+      .map((byPrefix) => titles.map((title) => fileOf(title, byPrefix)))
+      .reduce((best, next) => (next.filter(Boolean).length > best.filter(Boolean).length ? next : best));
+    for (const file of found) counts.set(file ?? files[0], (counts.get(file ?? files[0]) ?? 0) + 1);
   }
   return counts;
 }
 
-const prefixOf = (file) =>
-  file
-    .replace(/^test\//, '')
-    .replace(/\.test\.ts$/, '')
-    .replaceAll('/', ' › ');
+/** `test/`, `test/domain/` …: outermost first. */
+const foldersOf = (file) =>
+  file.split('/').flatMap((_, i, parts) => (i === 0 ? [] : `${parts.slice(0, i).join('/')}/`));
+
+/** By what AVA puts before the titles of each, where the run's files are in this folder. */
+const filesIn = (folder, files) =>
+  new Map(
+    files
+      .filter((file) => file.startsWith(folder))
+      .map((file) => [
+        file
+          .slice(folder.length)
+          .replace(/\.test\.ts$/, '')
+          .replaceAll('/', ' › '),
+        file,
+      ]),
+  );
+
+function fileOf(title, byPrefix) {
+  const words = title.split(' › ');
+  for (let i = 1; i < words.length; i++) {
+    const file = byPrefix.get(words.slice(0, i).join(' › '));
+    if (file !== undefined) return file;
+  }
+}

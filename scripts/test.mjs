@@ -97,7 +97,7 @@ async function lint() {
 
 /** Its exit code; 1 where it did not finish. */
 async function runAva(files, env, report, node = process.execPath) {
-  report.complete = false;
+  report.begin();
   const { code } = await run(node, [tool('ava', 'entrypoints', 'cli.mjs'), '--tap', ...files], {
     cwd: ROOT,
     env,

@@ -52,7 +52,7 @@ const { makeTestDirectory } = (await import(script('test-directory.mjs'))) as {
   makeTestDirectory: (places: string[], bytes?: number) => { directory: string; remove: () => void };
 };
 const { testsByFile } = (await import(script('tap.mjs'))) as {
-  testsByFile: (titles: string[], files: string[]) => Map<string, number>;
+  testsByFile: (runs: string[][], files: string[]) => Map<string, number>;
 };
 
 function directory(t: ExecutionContext): string {
@@ -191,13 +191,26 @@ test('profile: a line per file, a line per group, with the processes that were s
 test('profile: titles are counted by the file that AVA puts before them', (t) => {
   const files = ['test/a.test.ts', 'test/db/a.test.ts'];
   t.deepEqual(
-    testsByFile(['a › x', 'db › a › y › z', 'db › a › w'], files),
+    testsByFile([['a › x', 'db › a › y › z', 'db › a › w']], files),
     new Map([
       [files[0], 1],
       [files[1], 2],
     ]),
   );
-  t.deepEqual(testsByFile(['x › y', 'z'], ['test/db/a.test.ts']), new Map([['test/db/a.test.ts', 2]]));
+  t.deepEqual(testsByFile([['x › y', 'z']], ['test/db/a.test.ts']), new Map([['test/db/a.test.ts', 2]]));
+});
+
+test('profile: a run whose files are all in one folder has titles without it', (t) => {
+  const files = ['console/pages', 'console/sessions', 'scripts/pages', 'a'].map((name) => `test/${name}.test.ts`);
+  const pages = ['pages › x', 'sessions › y', 'sessions › z'];
+  const others = ['scripts › pages › x', 'a › pages › x'];
+  const counts = [
+    [files[0], 1],
+    [files[1], 2],
+    [files[2], 1],
+    [files[3], 1],
+  ] as const;
+  t.deepEqual(testsByFile([pages, others], files), new Map(counts));
 });
 
 test('directory: the first place with room; it goes with the run, and so does what a killed run has left', async (t) => {
