@@ -2,6 +2,7 @@
 
 import { Command } from '#commander';
 import { within } from '../../telemetry/deadline.js';
+import { stackOf } from '../../telemetry/error-text.js';
 import type { Logger } from '../../telemetry/log.js';
 import { commandConfig } from '../options/command-config.js';
 import type { CommandFactory } from '../options/command-definition.js';
@@ -56,7 +57,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
       try {
         await (await starting).stop();
       } catch (error) {
-        log.error({ event: 'stop_failed', err: error });
+        log.error({ event: 'stop_failed', error: stackOf(error) });
         throw error;
       }
     },
@@ -74,7 +75,7 @@ async function serve(io: CommandIo, options: object): Promise<never> {
     throw reason;
   } catch (error) {
     notices.close();
-    log.fatal({ event: 'daemon_failed', err: error });
+    log.fatal({ event: 'daemon_failed', error: stackOf(error) });
     // The sentence on standard error and the exit code are for main(), if the process can still exit.
     if (!(await flush())) await endProcess(EXIT.answeredWithError, flush);
     throw await failureOf(error);

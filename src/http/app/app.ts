@@ -21,6 +21,7 @@ import type { TSchema } from '#typebox';
 import type { Admit } from '../../actors/ports/access.js';
 import { allows, OPEN_PRINCIPAL, type Principal, type Role } from '../../domain/access/principal.js';
 import { withoutExactNumbers } from '../../domain/exact-json.js';
+import { stackOf } from '../../telemetry/error-text.js';
 import { createSampledDebug } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
 import { HTTP_ERRORS, type HttpErrorCode } from './http-errors.js';
@@ -194,7 +195,7 @@ function logRequests(app: App, log: Logger): void {
         event: 'http_request_failed',
         request_id: request.id,
         route: request.routeOptions.url ?? null,
-        err: error,
+        error: stackOf(error),
       });
     return sendProblem(reply, new HttpProblem(code, messageOf(error, code, request)));
   });

@@ -13,6 +13,7 @@ import { isJsonMap, type Json, type JsonMap, JsonSyntaxError, parseExactJson } f
 import { jsonParts } from '../../domain/json-parts.js';
 import { quoted } from '../../domain/quoted.js';
 import type { InvocationError } from '../../domain/registry/errors.js';
+import { stackOf } from '../../telemetry/error-text.js';
 import { unawaited } from '../../telemetry/guard.js';
 import { createLimitedWarn, type LimitedWarn } from '../../telemetry/limited-log.js';
 import type { Logger } from '../../telemetry/log.js';
@@ -134,7 +135,7 @@ export class AdminService {
   /** ADMIN-1. */
   #answer(verb: string, message: BrokerMessage): AnswerMessage | Promise<AnswerMessage> {
     const failed = (error: unknown): AnswerMessage => {
-      this.deps.log.error({ event: 'admin_request_failed', verb, err: error });
+      this.deps.log.error({ event: 'admin_request_failed', verb, error: stackOf(error) });
       return refusalMessage(FAILED);
     };
     try {
