@@ -30,15 +30,17 @@ const AUDIT = [
     changes: [],
   },
 ];
-const one = healthSource(
-  extensionHealth('a', {
-    circuit_breaker_state: 'open',
-    trip_reason: 'error_rate',
-    circuit_breaker_opened_at: new Date(Date.now() - 134_000).toISOString(),
-  }),
-).whole('a');
+/** As a daemon answers when it is asked: a command may be asked for long after this file was loaded. */
+const one = () =>
+  healthSource(
+    extensionHealth('a', {
+      circuit_breaker_state: 'open',
+      trip_reason: 'error_rate',
+      circuit_breaker_opened_at: new Date(Date.now() - 134_000).toISOString(),
+    }),
+  ).whole('a');
 const showing = ({ path }: Asked): unknown => {
-  if (path === '/admin/extensions/a/health') return { ...one, open_remaining_ms: 46_000, refused_per_second: 48.2 };
+  if (path === '/admin/extensions/a/health') return { ...one(), open_remaining_ms: 46_000, refused_per_second: 48.2 };
   if (path === '/admin/extensions/a') return { id: 'a', subject: 'x.a\u001b[2J', revision: 3 };
   if (path === '/admin/extensions/a/versions')
     return {
